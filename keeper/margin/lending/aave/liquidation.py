@@ -132,9 +132,7 @@ def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
     seized = percent_mul_half_up(base, pair.bonus)
     if seized > pair.supplied:
         seized = pair.supplied
-        worth = (pair.collateral_price * seized * pair.debt.unit) // (
-            pair.debt_price * pair.collateral.unit
-        )
+        worth = (pair.collateral_price * seized * pair.debt.unit) // (pair.debt_price * pair.collateral.unit)
         repaid = market.rules.seized_debt_needed(worth, pair.bonus)
     fee = 0
     fee_rate = pair.collateral.reserve.protocol_fee
@@ -169,8 +167,8 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
             high = middle
         else:
             low = middle
-    result = outcome(pair, low, market) if low else None
-    return result if result and result.received and not result.leaves_dust else None
+    smaller = outcome(pair, low, market)
+    return smaller if low and smaller.received and not smaller.leaves_dust else None
 
 
 def gain(pair: Pair, result: Outcome) -> int:
