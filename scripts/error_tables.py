@@ -13,9 +13,7 @@ MODULES = Path("contracts/node_modules")
 NUMBERED = MODULES / "@aave/core-v3/contracts/protocol/libraries/helpers/Errors.sol"
 NAMED = MODULES / "@aave-dao/aave-v3-origin/src/contracts/protocol/libraries/helpers/Errors.sol"
 
-table = {
-    number: name for name, number in re.findall(r"constant (\w+) = '(\d+)'", NUMBERED.read_text())
-}
+table = {number: name for name, number in re.findall(r"constant (\w+) = '(\d+)'", NUMBERED.read_text())}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", NAMED.read_text()):
     types = ",".join(part.split()[0] for part in arguments.split(",") if part.strip())
     table["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name

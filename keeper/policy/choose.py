@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.protocols.base import Impossible, Kind, Plan
+from keeper.plan import Kind, Plan
+from keeper.protocols.base import Impossible
 
 NATIVE = "native"
 WAD = 10**18

@@ -16,7 +16,7 @@ WAD = 10**18
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What an owner asks for one account: target health and daily cap in whole base units, both times 1e18."""
+    """What an owner asks for one account: target health and daily cap (whole base units), times 1e18."""
 
     target: int
     max_per_day: int

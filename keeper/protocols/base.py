@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from keeper.book.source import A, BookSource, S
 from keeper.chain.calls import Answer, Call
-
-Kind = Literal["liquidate", "top_up"]
+from keeper.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,59 +48,6 @@ class Facts:
 
     def symbol(self, token: str) -> str:
         return self.symbols.get(token.lower(), token)
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """Token units a plan pays, and the contract that pulls them."""
-
-    token: str
-    spender: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A postcondition: after the action, word `word` of this call's answer is at least `at_least`."""
-
-    target: str
-    data: str
-    word: int
-    at_least: int
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do about a breach, complete: execution needs no protocol to carry it out.
-
-    `spend_base` and `gain_base` are in base currency units before gas; `gas` is an estimate; `errors`
-    names the table in `abis/` that says what the target's reverts mean; `summary` tells people.
-    """
-
-    market: str
-    account: str
-    kind: Kind
-    action: str
-    target: str
-    data: str
-    spend: Spend
-    spend_base: int
-    gain_base: int
-    gas: int
-    summary: dict[str, str]
-    postcondition: Check | None = None
-    errors: str = ""
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @staticmethod
-    def from_json(text: str) -> Plan:
-        raw = json.loads(text)
-        check = raw.pop("postcondition")
-        return Plan(
-            spend=Spend(**raw.pop("spend")), postcondition=Check(**check) if check else None, **raw
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +110,7 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
         """What `read_planning` turns into facts."""
 
-    def read_planning(
-        self, state: S, accounts: Sequence[str], answers: Iterable[Answer]
-    ) -> Facts: ...
+    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts: ...
 
     def gas_price_asset(self, state: S, facts: Facts, symbol: str) -> int | None:
         """Base currency a whole unit of the asset with this symbol costs; None when it is not listed."""

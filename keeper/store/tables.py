@@ -76,6 +76,22 @@ class MarketStatus(SQLModel, table=True):
     updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
+class ChainStatus(SQLModel, table=True):
+    """What the daemon last knew of a chain, and the block its acting loop last worked at."""
+
+    __tablename__ = "chain_status"
+
+    chain: str = Field(primary_key=True)
+    mode: str
+    block: int = 0
+    block_timestamp: int = Field(default=0, sa_type=BigInteger)
+    acted_block: int = 0
+    reachable: bool = True
+    reason: str = ""
+    requests: int = 0
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
 class Episode(SQLModel, table=True):
     """One stay of an account below one threshold."""
 
@@ -142,7 +158,9 @@ class Intent(SQLModel, table=True):
 
 
 class Transaction(SQLModel, table=True):
-    """What carries intents to the chain. `raw` is kept so that a resend is the very same transaction."""
+    """What carries intents to the chain. `raw` is kept so that a resend is the very same transaction.
+
+    `purpose` is approve, act or clear (taking back an allowance that was left)."""
 
     __tablename__ = "chain_transaction"
     __table_args__ = (UniqueConstraint("chain", "hash"),)

@@ -10,10 +10,11 @@ from keeper.chain.logs import Log, LogFilter
 from keeper.errors import ConfigError, KeeperError
 from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
-from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountState
+from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState
 from keeper.protocols.aave_v3 import calls, events, explain, lens, planning
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.base import Explanation, Facts, Impossible, Plan, Step, Valuation
+from keeper.plan import Plan
+from keeper.protocols.base import Explanation, Facts, Impossible, Step, Valuation
 
 
 class AaveV3Market:
@@ -119,9 +120,7 @@ class AaveV3Market:
             *(calls.scaled_balance_of(r.a_token, account) for account in accounts for r in reserves),
         ]
 
-    def read_planning(
-        self, state: PoolState, accounts: Sequence[str], answers: Iterable[Answer]
-    ) -> Facts:
+    def read_planning(self, state: PoolState, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
         left = iter(answers)
         assets = [reserve.asset for reserve in state.market.reserves.values()]
         return Facts(
@@ -177,7 +176,7 @@ class AaveV3Market:
         )
 
 
-def _valuation(account: str, data: health.AccountData) -> Valuation:
+def _valuation(account: str, data: AccountData) -> Valuation:
     return Valuation(
         account,
         data.collateral,

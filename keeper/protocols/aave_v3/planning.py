@@ -11,7 +11,8 @@ from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.protocols.aave_v3 import calls
-from keeper.protocols.base import Check, Facts, Impossible, Plan, Spend, Step
+from keeper.plan import Check, Plan, Spend
+from keeper.protocols.base import Facts, Impossible, Step
 
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
 GRACE = 120
