@@ -29,7 +29,7 @@ def supply(market: AaveDeployment, reserve: DeployedReserve, account: str, amoun
 
 
 def mint_and_supply(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> list[Tx]:
-    """Mints, approves and supplies: three transactions. The pool must hold no allowance of the account yet."""
+    """Three transactions: mints, approves and supplies. The pool must hold no allowance yet."""
     return [
         mint(market, reserve, account, amount),
         approve(market, reserve, account, amount),
@@ -110,7 +110,7 @@ def liquidate(
     amount: int,
     liquidator: str,
 ) -> Tx:
-    """Liquidates `account`; the liquidator has and has approved the debt asset, and receives the underlying."""
+    """Liquidates `account`; `liquidator` has approved its debt assets, and receives the underlying."""
     signature = "liquidationCall(address,address,address,uint256,bool)"
     return _tx(liquidator, market.pool, signature, collateral.asset, debt.asset, account, amount, False)
 

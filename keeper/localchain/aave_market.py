@@ -10,7 +10,7 @@ from typing import Literal
 ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
 
 TokenKind = Literal["standard", "zero_first"]
-"""`zero_first`: like USDT, `approve` returns nothing and refuses to change one nonzero allowance to another."""
+"""`zero_first`: as USDT, returns nothing and refuses to change one nonzero allowance to another."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RateSpec:
 
 @dataclass(frozen=True)
 class ReserveSpec:
-    """One reserve. `price` has 8 decimals; ratios are basis points (`bonus` 10500 means 5 %); caps whole tokens.
+    """One reserve. Price with 8 decimals, ratios in basis points (`bonus` 10500: 5 %), caps in whole tokens.
 
     A liquidation threshold of 0 makes an asset that is no collateral. A cap of 0 is no cap.
     """
@@ -46,7 +46,7 @@ class ReserveSpec:
     """Only versions up to 3.1 have stable debt; later ones ignore it."""
     supply_cap: int = 0
     borrow_cap: int = 0
-    token: TokenKind = "standard"
+    kind: TokenKind = "standard"
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def deploy(
     """Deploys and configures a market; the same inputs on a fresh chain give the same addresses.
 
     `deployer` becomes owner and administrator of everything, and treasury.
-    Raises TransactionFailed with Aave's error number when a parameter is not allowed.
+    Raises TransactionFailedError with Aave's error number when a parameter is not allowed.
     """
     queue = Deployer(rpc, deployer)
     core = _core(queue)

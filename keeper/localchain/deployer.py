@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import rlp
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+from eth_typing import HexAddress, HexStr
+from web3.types import Nonce
+from web3.utils import get_create_address
 
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import calldata, constructor_data
@@ -39,7 +39,7 @@ class Deployer:
     ) -> str:
         """Queues a creation and returns the address it will have."""
         code = contract.linked(libraries or {}) + constructor_data(types, *arguments)
-        address = create_address(self.sender, self._nonce)
+        address = get_create_address(HexAddress(HexStr(self.sender)), Nonce(self._nonce))
         self._add({"from": self.sender, "data": "0x" + code.hex(), "gas": DEPLOY_GAS})
         return address
 
@@ -49,15 +49,10 @@ class Deployer:
         self._add({"from": self.sender, "to": target, "data": data, "gas": DEPLOY_GAS})
 
     def flush(self) -> None:
-        """Sends what is queued; TransactionFailed for the first that reverted."""
+        """Sends what is queued; TransactionFailedError for the first that reverted."""
         queue, self._queue = self._queue, []
         send_batch(self.rpc, queue, self._errors)
 
     def _add(self, tx: Tx) -> None:
         self._queue.append(tx)
         self._nonce += 1
-
-
-def create_address(sender: str, nonce: int) -> str:
-    """Checksummed address of the contract an account creates with this nonce (CREATE)."""
-    return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:])

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from keeper.errors import KeeperError, UnreachableError
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Request: TypeAlias = "tuple[str, Sequence[Json]]"
 
 BATCH_LIMIT = 1000
@@ -18,7 +18,7 @@ BATCH_LIMIT = 1000
 _BODY_LIMIT = 1_500_000
 
 
-class RpcRefused(KeeperError):
+class RpcRefusedError(KeeperError):
     """The node answered with a JSON-RPC error; `data` is its revert data (0x…), or empty."""
 
     def __init__(self, what: str, *, where: str, data: str = "") -> None:
@@ -39,11 +39,11 @@ class LocalRpc:
         return f"http://{self.host}:{self.port}"
 
     def call(self, method: str, *params: Json) -> Json:
-        """The result of one request; RpcRefused when the node answers with an error."""
+        """The result of one request; RpcRefusedError when the node answers with an error."""
         return self.batch([(method, params)])[0]
 
     def batch(self, requests: Sequence[Request]) -> list[Json]:
-        """Results in the order of the requests; RpcRefused for the first that failed (all were sent)."""
+        """Results in the order of the requests; RpcRefusedError for the first that failed (all were sent)."""
         results: list[Json] = []
         for chunk in _chunks(requests):
             answers = self._post(b"[" + b",".join(body for _, body in chunk) + b"]")
@@ -70,7 +70,7 @@ class LocalRpc:
         finally:
             connection.close()
         if not isinstance(answer, list):
-            raise RpcRefused(f"not an answer to a batch: {json.dumps(answer)[:300]}", where=self.url)
+            raise RpcRefusedError(f"not an answer to a batch: {json.dumps(answer)[:300]}", where=self.url)
         return {item["id"]: item for item in answer}
 
 
@@ -97,6 +97,13 @@ def as_dict(value: Json) -> dict[str, Json]:
     return value
 
 
+def as_list(value: Json) -> list[Json]:
+    """A JSON-RPC array; KeeperError for anything else."""
+    if not isinstance(value, list):
+        raise KeeperError(f"the local node answered {value!r} where an array belongs")
+    return value
+
+
 def _chunks(requests: Sequence[Request]) -> list[list[tuple[str, bytes]]]:
     chunks: list[list[tuple[str, bytes]]] = []
     size = _BODY_LIMIT
@@ -117,4 +124,6 @@ def _result(method: str, answer: dict[str, Json]) -> Json:
         return answer.get("result")
     detail = as_dict(error)
     data = detail.get("data")
-    raise RpcRefused(str(detail.get("message")), where=method, data=data if isinstance(data, str) else "")
+    raise RpcRefusedError(
+        str(detail.get("message")), where=method, data=data if isinstance(data, str) else ""
+    )

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from eth_utils.crypto import keccak
+
 from keeper.errors import KeeperError, UnreachableError
 from keeper.localchain.artifacts import Artifact, artifact
 from keeper.localchain.packages import CONTRACTS, REPOSITORY, package_path
-from keeper.localchain.rpc import Json, as_dict
+from keeper.localchain.rpc import Json, as_dict, as_list
 
 CACHE = REPOSITORY / "build" / "solc-cache"
 _SCRIPT = CONTRACTS / "solc.js"
@@ -32,7 +34,7 @@ class Compilation:
     """What to compile and how.
 
     `roots` are files relative to `contracts/`; `remappings` map import prefixes to folders relative to
-    `contracts/`; `replace` changes sources: file name to (old text, new text) pairs, each of which must occur.
+    `contracts/`; `replace` changes sources: file name to (old, new) pairs, each of which must occur.
     """
 
     roots: tuple[str, ...]
@@ -58,6 +60,15 @@ class Compiled:
     def artifact(self) -> Artifact:
         references = json.loads(json.dumps(self.links))
         return artifact(self.name, self.code, references)
+
+    def errors(self) -> dict[str, str]:
+        """Names of the custom errors in the ABI by selector (0x and 8 digits)."""
+        names: dict[str, str] = {}
+        for entry in map(as_dict, as_list(self.abi)):
+            if entry["type"] == "error":
+                types = ",".join(str(as_dict(part)["type"]) for part in as_list(entry["inputs"]))
+                names["0x" + keccak(text=f"{entry['name']}({types})")[:4].hex()] = str(entry["name"])
+        return names
 
 
 def compiled(compilation: Compilation) -> dict[str, Compiled]:

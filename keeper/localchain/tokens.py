@@ -40,8 +40,8 @@ def create_zero_first(deployer: Deployer, name: str, symbol: str, decimals: int)
 def create_token(
     deployer: Deployer, spec: ReserveSpec, standard: Artifact, types: tuple[str, ...] = (), *more: object
 ) -> str:
-    """Queues the token of a reserve. `types` and `more` are what `standard` takes after name, symbol, decimals."""
-    if spec.token == "zero_first":
+    """Queues the token of a reserve. `standard` takes `more` of `types` after name, symbol, decimals."""
+    if spec.kind == "zero_first":
         return create_zero_first(deployer, spec.symbol, spec.symbol, spec.decimals)
     arguments = (spec.symbol, spec.symbol, spec.decimals, *more)
     return deployer.create(standard, (*_TOKEN_ARGUMENTS, *types), *arguments)

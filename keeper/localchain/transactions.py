@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
-from eth_abi import decode as abi_decode
+from eth_abi.abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 
 from keeper.errors import KeeperError
@@ -23,7 +23,7 @@ _ERROR = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
 
 
-class TransactionFailed(KeeperError):
+class TransactionFailedError(KeeperError):
     """A transaction was mined and reverted; `index` is its place in the batch."""
 
     def __init__(self, what: str, *, where: str, index: int) -> None:
@@ -38,7 +38,7 @@ def send_batch(
 
     Senders are impersonated, funded when they hold less than 1,000 ETH, and must have nothing pending.
     Automine is restored afterwards, and the base fee stays what it was.
-    Raises TransactionFailed for the first that reverted, with its reason in words where it has one;
+    Raises TransactionFailedError for the first that reverted, with its reason in words where it has one;
     `errors` maps selectors (0x and 8 digits) of custom errors to names.
     """
     if not txs:
@@ -58,12 +58,12 @@ def send_batch(
         if as_int(receipt["status"]) != 1:
             reason = _reason(rpc, hashes[index], errors or {})
             place = f"transaction {index} of {len(txs)}, {txs[index]['from']} to {txs[index].get('to')}"
-            raise TransactionFailed(f"reverted: {reason}", where=place, index=index)
+            raise TransactionFailedError(f"reverted: {reason}", where=place, index=index)
     return receipts
 
 
 def decode_revert(data: bytes, errors: Mapping[str, str] | None = None) -> str:
-    """Revert data in words: the text of `Error(string)`, a panic's code, a custom error's name or selector."""
+    """Revert data in words: a text, a panic's code, or a custom error's name (or selector) and data."""
     try:
         if data[:4] == _ERROR:
             return str(abi_decode(["string"], data[4:])[0])
