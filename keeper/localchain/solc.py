@@ -25,6 +25,7 @@ from keeper.localchain.rpc import Json, as_dict, as_list
 
 CACHE = REPOSITORY / "build" / "solc-cache"
 _SCRIPT = CONTRACTS / "solc.js"
+_OUTPUTS = ("abi", "evm.bytecode.object", "evm.bytecode.linkReferences", "evm.deployedBytecode.object")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _IMPORT = re.compile(r"""\bimport\s+(?:[^;'"]*?\bfrom\s+)?['"]([^'"]+)['"]\s*;""")
 
@@ -72,7 +73,7 @@ class Compiled:
 
 
 def compiled(compilation: Compilation) -> dict[str, Compiled]:
-    """Compiles, or reads the cached result; contracts by name (of the root files and all they import).
+    """Compiles, or reads the cached result; contracts of the root files by name.
 
     Raises KeeperError with the compiler's own message, UnreachableError when node or solc is missing.
     """
@@ -96,7 +97,7 @@ def standard_json(compilation: Compilation) -> dict[str, Json]:
     settings: dict[str, Json] = {
         "optimizer": {"enabled": True, "runs": compilation.runs},
         "evmVersion": compilation.evm_version,
-        "outputSelection": {"*": {"*": ["abi", "evm.bytecode", "evm.deployedBytecode.object"]}},
+        "outputSelection": {root: {"*": list(_OUTPUTS)} for root in compilation.roots},
     }
     if compilation.reproducible_metadata:
         settings["metadata"] = {"bytecodeHash": "none", "appendCBOR": False}
