@@ -23,6 +23,7 @@ from keeper.store.database import Store
 log = structlog.get_logger()
 
 REMEMBERED_BLOCKS = 256
+VIEWS_A_CALL = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,21 @@ class Book(Generic[S, A, V]):
     """`accounts` (lower-case address → raw state) and `state` are those of block `head`."""
 
     def __init__(
-        self, source: BookSource[S, A, V], pool: NodePool, store: Store | None, log_range: int
+        self,
+        source: BookSource[S, A, V],
+        pool: NodePool,
+        store: Store | None,
+        log_range: int,
+        *,
+        read_only: bool = False,
     ) -> None:
         self.source = source
         self.pool = pool
         self.store = store
         self.log_range = log_range
+        self.read_only = read_only
         self.head: Head | None = None
+        self._all_next = False
         self.accounts: dict[str, A] = {}
         self._state: S | None = None
         self._filter: LogFilter | None = None
@@ -81,6 +90,21 @@ class Book(Generic[S, A, V]):
         if reorganised:
             log.warning("reorg", market=self.source.name, ancestor=ancestor, head=head.number)
         return self._read(head, again, chosen, upgraded=found.upgraded or reorganised, reorg=reorganised)
+
+    def read_all_next(self) -> None:
+        """At the next refresh read every account again, whatever the events say."""
+        self._all_next = True
+
+    def views(self, head: Head, accounts: Sequence[str]) -> dict[str, V]:
+        """The protocol's own view of these accounts at `head`, in as few calls as fit."""
+        found: dict[str, V] = {}
+        for at in range(0, len(accounts), VIEWS_A_CALL):
+            chunk = accounts[at : at + VIEWS_A_CALL]
+            answers = run(self.pool, head, [self.source.view_call(account) for account in chunk])
+            found.update(
+                {a: self.source.read_view(a, answer) for a, answer in zip(chunk, answers, strict=True)}
+            )
+        return found
 
     def _first(
         self,
@@ -138,6 +162,8 @@ class Book(Generic[S, A, V]):
         self, head: Head, touched: frozenset[str], sample: Sequence[str]
     ) -> tuple[S, dict[str, A], dict[str, V]]:
         """Market state, these accounts' raw state and the sample's views, in as few calls as fit."""
+        if self._all_next:
+            touched, self._all_next = touched | frozenset(self.accounts), False
         order = sorted(touched)
         calls = [
             self.source.market_call(self.accounts.values()),
@@ -156,7 +182,7 @@ class Book(Generic[S, A, V]):
 
     def _commit(self, head: Head, state: S, wanted: LogFilter, fresh: dict[str, A]) -> None:
         new = [account for account in fresh if account not in self.accounts]
-        if self.store is not None:
+        if self.store is not None and not self.read_only:
             known.save(
                 self.store,
                 self.source.name,

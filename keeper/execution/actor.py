@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from sqlmodel import Session
 
-from keeper.alerts import outbox
 from keeper.chain import fees
 from keeper.chain.blocks import Head
 from keeper.chain.node import RpcError
@@ -35,16 +36,24 @@ class Limits:
 
 class Actor:
     """Carries the open intents of one chain forward. `payer` is the address that acts; only a signer of
-    that address makes transactions, and only in live mode."""
+    that address makes transactions, and only in live mode. `ended` is told of every intent that ends, in
+    the transaction that ends it."""
 
     def __init__(
-        self, pool: NodePool, store: Store, limits: Limits, payer: str, signer: Signer | None
+        self,
+        pool: NodePool,
+        store: Store,
+        limits: Limits,
+        payer: str,
+        signer: Signer | None,
+        ended: Callable[[Session, Intent, Transaction | None], None],
     ) -> None:
         self.pool = pool
         self.store = store
         self.limits = limits
         self.payer = payer
         self.signer = signer
+        self._ended = ended
         self.mode: Mode = "live" if signer else "dry"
 
     def round(self, head: Head, next_timestamp: int) -> None:
@@ -179,7 +188,7 @@ class Actor:
         with self.store.session() as session:
             row = session.merge(intent)
             journal.move_intent(session, row, state, head.number, why)
-            outbox.intent_ended(session, row, act)
+            self._ended(session, row, act)
         intent.state = state
         log.info("intent ended", id=intent.id, account=intent.account, kind=intent.kind, state=state, why=why)
 

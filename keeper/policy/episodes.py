@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from keeper.policy.levels import THRESHOLDS, WAD, Levels, Policies, Threshold
 from keeper.protocols.base import Valuation
 
-Key = tuple[str, Threshold]
-
 
 @dataclass(frozen=True, slots=True)
 class Below:
@@ -30,7 +28,7 @@ class Changes:
 
 
 def changes(
-    market: str, valuations: Iterable[Valuation], lowest: Mapping[Key, int], policies: Policies
+    market: str, valuations: Iterable[Valuation], lowest: Mapping[tuple[str, str], int], policies: Policies
 ) -> Changes:
     """Compare a block's valuations with the open episodes (their lowest health by account and threshold).
 

@@ -11,9 +11,9 @@ from keeper.errors import ConfigError, KeeperError
 from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState
+from keeper.plan import Plan
 from keeper.protocols.aave_v3 import calls, events, explain, lens, planning
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.plan import Plan
 from keeper.protocols.base import Explanation, Facts, Impossible, Step, Valuation
 
 

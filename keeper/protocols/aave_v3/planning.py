@@ -10,8 +10,8 @@ from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.protocols.aave_v3 import calls
 from keeper.plan import Check, Plan, Spend
+from keeper.protocols.aave_v3 import calls
 from keeper.protocols.base import Facts, Impossible, Step
 
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
@@ -19,6 +19,8 @@ GRACE = 120
 LIQUIDATION_GAS = 500_000
 TOP_UP_GAS = 300_000
 ERRORS = "aave_v3_errors"
+# A step that funds or cap allow only in part is taken if it covers at least this fraction of the need.
+SMALLEST_PART = 20
 
 
 def liquidations(
@@ -130,6 +132,9 @@ def top_up(
         if amount <= 0:
             short = "the day's cap is used up" if affordable == 0 else f"no {facts.symbol(asset)} to pay with"
             reasons.append(f"{step.action} {facts.symbol(asset)}: {short}")
+            continue
+        if amount * SMALLEST_PART < needed:
+            reasons.append(f"{step.action} {facts.symbol(asset)}: too little is left today to be worth it")
             continue
         after = _after(step, raw, now, accrued, amount, mode)
         reached = health.account_data(after, now).health
