@@ -9,14 +9,20 @@ from types import MappingProxyType
 from keeper.localchain.aave_market import (
     ZERO_ADDRESS,
     AaveDeployment,
-    DeployedReserve,
     EModeSpec,
     RateSpec,
     ReserveSpec,
 )
+from keeper.localchain.aave_setup import (
+    Core,
+    configure_reserve,
+    create_oracle,
+    create_provider,
+    deployed_reserve,
+)
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact, package_artifact
-from keeper.localchain.calldata import view, view_address
+from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.tokens import create_feed, create_token
@@ -26,20 +32,10 @@ INIT_RESERVES = (
     "initReserves((address,address,address,uint8,address,address,address,address,"
     "string,string,string,string,string,string,bytes)[])"
 )
-_BASE_CURRENCY_UNIT = 10**8
 _BPS_TO_RAY = 10**23
 _LOGIC = "protocol/libraries/logic/{0}.sol/{0}"
 # FlashLoanLogic links BorrowLogic, so it comes after it.
 _LIBRARIES = ("Supply", "Borrow", "Liquidation", "EMode", "Bridge", "Configurator", "Pool", "FlashLoan")
-
-
-@dataclass(frozen=True)
-class _Core:
-    provider: str
-    pool: str
-    configurator: str
-    data_provider: str
-    libraries: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -72,12 +68,9 @@ def deploy(
         for spec in reserves
     ]
     feeds = [create_feed(queue, spec.price) for spec in reserves]
-    oracle = queue.create(
-        core_artifact("misc/AaveOracle.sol/AaveOracle"),
-        ("address", "address[]", "address[]", "address", "address", "uint256"),
-        core.provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT,
-    )  # fmt: skip
-    queue.call(core.provider, "setPriceOracle(address)", oracle)
+    oracle = create_oracle(
+        queue, core_artifact("misc/AaveOracle.sol/AaveOracle"), core.provider, assets, feeds
+    )
     tokens = _token_implementations(queue, core.pool)
     for spec, asset in zip(reserves, assets, strict=True):
         _list_reserve(queue, core, tokens, spec, asset, deployer)
@@ -94,7 +87,7 @@ def deploy(
         acl_admin=deployer,
         reserves=MappingProxyType(
             {
-                spec.symbol: _deployed(rpc, core, spec, asset, feed)
+                spec.symbol: deployed_reserve(rpc, core.data_provider, spec, asset, feed)
                 for spec, asset, feed in zip(reserves, assets, feeds, strict=True)
             }
         ),
@@ -105,23 +98,16 @@ def deploy(
     )
 
 
-def _core(queue: Deployer) -> _Core:
+def _core(queue: Deployer) -> Core:
     libraries: dict[str, str] = {}
     for name in _LIBRARIES:
         logic = f"{name}Logic"
         libraries[logic] = queue.create(core_artifact(_LOGIC.format(logic)), libraries=libraries)
     configuration = "protocol/configuration/{0}.sol/{0}"
-    provider = queue.create(
-        core_artifact(configuration.format("PoolAddressesProvider")),
-        ("string", "address"),
-        "local",
-        queue.sender,
+    provider_code, acl_code = (
+        core_artifact(configuration.format(name)) for name in ("PoolAddressesProvider", "ACLManager")
     )
-    queue.call(provider, "setACLAdmin(address)", queue.sender)
-    acl = queue.create(core_artifact(configuration.format("ACLManager")), ("address",), provider)
-    queue.call(provider, "setACLManager(address)", acl)
-    for role in ("Pool", "Emergency", "Risk", "AssetListing"):
-        queue.call(acl, f"add{role}Admin(address)", queue.sender)
+    provider = create_provider(queue, provider_code, acl_code)
     data_provider = queue.create(
         core_artifact("misc/AaveProtocolDataProvider.sol/AaveProtocolDataProvider"), ("address",), provider
     )
@@ -134,7 +120,7 @@ def _core(queue: Deployer) -> _Core:
     configurator = queue.create(configurator_code, libraries=libraries)
     queue.call(provider, "setPoolConfiguratorImpl(address)", configurator)
     queue.flush()
-    return _Core(
+    return Core(
         provider,
         view_address(queue.rpc, provider, "getPool()"),
         view_address(queue.rpc, provider, "getPoolConfigurator()"),
@@ -153,7 +139,7 @@ def _token_implementations(queue: Deployer, pool: str) -> _Tokens:
 
 
 def _list_reserve(
-    queue: Deployer, core: _Core, tokens: _Tokens, spec: ReserveSpec, asset: str, treasury: str
+    queue: Deployer, core: Core, tokens: _Tokens, spec: ReserveSpec, asset: str, treasury: str
 ) -> None:
     strategy = _rate_strategy(queue, core.provider, spec.rates)
     symbol = spec.symbol
@@ -162,21 +148,9 @@ def _list_reserve(
     row = (*implementations, spec.decimals, strategy, asset, treasury, ZERO_ADDRESS, *names, b"\x10")
     configurator = core.configurator
     queue.call(configurator, INIT_RESERVES, [row])
-    if spec.liquidation_threshold:
-        queue.call(
-            configurator,
-            "configureReserveAsCollateral(address,uint256,uint256,uint256)",
-            asset, spec.ltv, spec.liquidation_threshold, spec.bonus,
-        )  # fmt: skip
-    if spec.borrowing:
-        queue.call(configurator, "setReserveBorrowing(address,bool)", asset, True)
+    configure_reserve(queue, configurator, spec, asset)
     if spec.stable_borrowing:
         queue.call(configurator, "setReserveStableRateBorrowing(address,bool)", asset, True)
-    queue.call(configurator, "setReserveFlashLoaning(address,bool)", asset, spec.flash_loans)
-    queue.call(configurator, "setReserveFactor(address,uint256)", asset, spec.reserve_factor)
-    queue.call(configurator, "setLiquidationProtocolFee(address,uint256)", asset, spec.protocol_fee)
-    queue.call(configurator, "setSupplyCap(address,uint256)", asset, spec.supply_cap)
-    queue.call(configurator, "setBorrowCap(address,uint256)", asset, spec.borrow_cap)
 
 
 def _rate_strategy(queue: Deployer, provider: str, rates: RateSpec) -> str:
@@ -193,7 +167,7 @@ def _rate_strategy(queue: Deployer, provider: str, rates: RateSpec) -> str:
     )
 
 
-def _add_emode(queue: Deployer, core: _Core, oracle: str, emode: EModeSpec, assets: Mapping[str, str]) -> str:
+def _add_emode(queue: Deployer, core: Core, oracle: str, emode: EModeSpec, assets: Mapping[str, str]) -> str:
     source = ZERO_ADDRESS if emode.price is None else create_feed(queue, emode.price)
     queue.call(
         core.configurator,
@@ -206,19 +180,3 @@ def _add_emode(queue: Deployer, core: _Core, oracle: str, emode: EModeSpec, asse
     for symbol in sorted({*emode.collaterals, *emode.borrowables}):
         queue.call(core.configurator, "setAssetEModeCategory(address,uint8)", assets[symbol], emode.id)
     return source
-
-
-def _deployed(rpc: LocalRpc, core: _Core, spec: ReserveSpec, asset: str, feed: str) -> DeployedReserve:
-    a_token, stable, variable = (
-        str(value)
-        for value in view(
-            rpc,
-            core.data_provider,
-            "getReserveTokensAddresses(address)",
-            [asset],
-            "address",
-            "address",
-            "address",
-        )
-    )
-    return DeployedReserve(spec.symbol, asset, spec.decimals, feed, a_token, variable, stable)

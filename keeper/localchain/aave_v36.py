@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -11,14 +10,20 @@ from keeper.errors import ConfigError
 from keeper.localchain.aave_market import (
     ZERO_ADDRESS,
     AaveDeployment,
-    DeployedReserve,
     EModeSpec,
     RateSpec,
     ReserveSpec,
 )
+from keeper.localchain.aave_setup import (
+    Core,
+    configure_reserve,
+    create_oracle,
+    create_provider,
+    deployed_reserve,
+)
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import constructor_data, view, view_address
+from keeper.localchain.calldata import constructor_data, view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, Compiled, compiled
@@ -26,7 +31,6 @@ from keeper.localchain.tokens import create_feed, create_token
 
 VERSION = "3.6"
 INIT_RESERVES = "initReserves((address,address,address,string,string,string,string,bytes,bytes)[])"
-_BASE_CURRENCY_UNIT = 10**8
 _ORIGIN = "node_modules/@aave-dao/aave-v3-origin/src/contracts"
 _LIBRARIES = ("Supply", "Borrow", "Liquidation", "Pool", "Configurator", "FlashLoan")
 _ROOTS = (
@@ -51,15 +55,6 @@ SOURCES = Compilation(
 )
 
 
-@dataclass(frozen=True)
-class _Core:
-    provider: str
-    pool: str
-    configurator: str
-    data_provider: str
-    libraries: Mapping[str, str]
-
-
 def deploy(
     rpc: LocalRpc,
     reserves: Sequence[ReserveSpec],
@@ -77,12 +72,7 @@ def deploy(
     standard = origin_artifact("TestnetERC20")
     assets = [create_token(queue, spec, standard, ("address",), deployer) for spec in reserves]
     feeds = [create_feed(queue, spec.price) for spec in reserves]
-    oracle = queue.create(
-        origin_artifact("AaveOracle"),
-        ("address", "address[]", "address[]", "address", "address", "uint256"),
-        core.provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT,
-    )  # fmt: skip
-    queue.call(core.provider, "setPriceOracle(address)", oracle)
+    oracle = create_oracle(queue, origin_artifact("AaveOracle"), core.provider, assets, feeds)
     a_token = queue.create(
         origin_artifact("ATokenInstance"), ("address",) * 3, core.pool, ZERO_ADDRESS, deployer
     )
@@ -105,7 +95,7 @@ def deploy(
         acl_admin=deployer,
         reserves=MappingProxyType(
             {
-                spec.symbol: _deployed(rpc, core, spec, asset, feed)
+                spec.symbol: deployed_reserve(rpc, core.data_provider, spec, asset, feed)
                 for spec, asset, feed in zip(reserves, assets, feeds, strict=True)
             }
         ),
@@ -132,19 +122,12 @@ def _compiled() -> Mapping[str, Compiled]:
     return compiled(SOURCES)
 
 
-def _core(queue: Deployer) -> _Core:
+def _core(queue: Deployer) -> Core:
     libraries: dict[str, str] = {}
     for name in _LIBRARIES:
         logic = f"{name}Logic"
         libraries[logic] = queue.create(origin_artifact(logic), libraries=libraries)
-    provider = queue.create(
-        origin_artifact("PoolAddressesProvider"), ("string", "address"), "local", queue.sender
-    )
-    queue.call(provider, "setACLAdmin(address)", queue.sender)
-    acl = queue.create(origin_artifact("ACLManager"), ("address",), provider)
-    queue.call(provider, "setACLManager(address)", acl)
-    for role in ("Pool", "Emergency", "Risk", "AssetListing"):
-        queue.call(acl, f"add{role}Admin(address)", queue.sender)
+    provider = create_provider(queue, origin_artifact("PoolAddressesProvider"), origin_artifact("ACLManager"))
     strategy = queue.create(origin_artifact("DefaultReserveInterestRateStrategyV2"), ("address",), provider)
     pool_code = origin_artifact("PoolInstance")
     implementation = queue.create(pool_code, ("address", "address"), provider, strategy, libraries=libraries)
@@ -155,7 +138,7 @@ def _core(queue: Deployer) -> _Core:
     data_provider = queue.create(origin_artifact("AaveProtocolDataProvider"), ("address",), provider)
     queue.call(provider, "setPoolDataProvider(address)", data_provider)
     queue.flush()
-    return _Core(
+    return Core(
         provider,
         view_address(queue.rpc, provider, "getPool()"),
         view_address(queue.rpc, provider, "getPoolConfigurator()"),
@@ -170,19 +153,7 @@ def _list_reserve(
     symbol = spec.symbol
     names = (f"a{symbol}", f"a{symbol}", f"v{symbol}", f"v{symbol}")
     queue.call(configurator, INIT_RESERVES, [(*tokens, asset, *names, b"", _rate_data(spec.rates))])
-    if spec.liquidation_threshold:
-        queue.call(
-            configurator,
-            "configureReserveAsCollateral(address,uint256,uint256,uint256)",
-            asset, spec.ltv, spec.liquidation_threshold, spec.bonus,
-        )  # fmt: skip
-    if spec.borrowing:
-        queue.call(configurator, "setReserveBorrowing(address,bool)", asset, True)
-    queue.call(configurator, "setReserveFlashLoaning(address,bool)", asset, spec.flash_loans)
-    queue.call(configurator, "setReserveFactor(address,uint256)", asset, spec.reserve_factor)
-    queue.call(configurator, "setLiquidationProtocolFee(address,uint256)", asset, spec.protocol_fee)
-    queue.call(configurator, "setSupplyCap(address,uint256)", asset, spec.supply_cap)
-    queue.call(configurator, "setBorrowCap(address,uint256)", asset, spec.borrow_cap)
+    configure_reserve(queue, configurator, spec, asset)
 
 
 def _rate_data(rates: RateSpec) -> bytes:
@@ -204,10 +175,3 @@ def _add_emode(queue: Deployer, configurator: str, emode: EModeSpec, assets: Map
     for symbol in emode.borrowables:
         signature = "setAssetBorrowableInEMode(address,uint8,bool)"
         queue.call(configurator, signature, assets[symbol], emode.id, True)
-
-
-def _deployed(rpc: LocalRpc, core: _Core, spec: ReserveSpec, asset: str, feed: str) -> DeployedReserve:
-    signature = "getReserveTokensAddresses(address)"
-    returned = view(rpc, core.data_provider, signature, [asset], "address", "address", "address")
-    a_token, _, variable = map(str, returned)
-    return DeployedReserve(spec.symbol, asset, spec.decimals, feed, a_token, variable, None)

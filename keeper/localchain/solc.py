@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import posixpath
 import re
 import shutil
@@ -86,7 +87,8 @@ def compiled(compilation: Compilation) -> dict[str, Compiled]:
         output = _run_compiler(request)
         _raise_errors(output, compilation)
         CACHE.mkdir(parents=True, exist_ok=True)
-        partial = cached.with_suffix(f".{hashlib.sha256(output.encode()).hexdigest()[:8]}.part")
+        # Another process may compile the same at once: whoever is last replaces equal by equal.
+        partial = cached.with_suffix(f".{os.getpid()}.part")
         partial.write_text(output)
         partial.replace(cached)
     return _contracts(as_dict(json.loads(output)))

@@ -117,20 +117,16 @@ def _request(tx: Tx, nonce: int, fee: int) -> Request:
 
 
 def _mine_all(rpc: LocalRpc, hashes: list[str], base_fee: int) -> list[dict[str, Json]]:
-    # Receipts are in order of inclusion, so the last one missing tells whether another block is needed.
-    missing = len(hashes)
-    while missing:
+    # They go into blocks in order, so the last one's receipt tells that all are there.
+    while rpc.call("eth_getTransactionReceipt", hashes[-1]) is None:
         rpc.call("anvil_setNextBlockBaseFeePerGas", hex(base_fee))
         rpc.call("evm_mine")
-        receipts = rpc.batch([("eth_getTransactionReceipt", [value]) for value in hashes[-missing:]])
-        left = sum(receipt is None for receipt in receipts)
-        if left == missing:
+        if rpc.integer("eth_getBlockTransactionCountByNumber", "latest") == 0:
             raise KeeperError(
-                f"{left} transactions stay out of blocks",
+                "transactions stay out of blocks",
                 where=rpc.url,
-                remedy="Their gas limit may be above the block's, or their fee below the base fee",
+                remedy="Something else of these senders may be pending: mine it first",
             )
-        missing = left
     return [as_dict(receipt) for receipt in rpc.batch([("eth_getTransactionReceipt", [h]) for h in hashes])]
 
 

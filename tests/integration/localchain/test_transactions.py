@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from keeper.errors import KeeperError
 from keeper.localchain.aave_actions import approve, borrow, mint, mint_and_supply, set_oracle_source
-from keeper.localchain.anvil import ACCOUNTS, Anvil
+from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import view_int
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import TransactionFailedError, Tx, decode_revert, send_batch
@@ -89,3 +90,11 @@ def test_a_source_can_be_taken_from_the_oracle(aave_v302: LocalMarket) -> None:
 )
 def test_revert_data_in_words(data: str, text: str) -> None:
     assert decode_revert(bytes.fromhex(data), {"0x12345678": "Boom"}) == text
+
+
+def test_a_transaction_that_fits_no_block_is_told_at_once() -> None:
+    with Anvil(AnvilOptions(gas_limit=1_000_000)) as small:
+        with pytest.raises(KeeperError) as caught:
+            send_batch(small.rpc, [{"from": ACCOUNTS[0], "to": ACCOUNTS[1], "data": "0x", "gas": 2_000_000}])
+        assert small.rpc.call("anvil_getAutomine") is True
+    assert "gas_limit" in str(caught.value)
