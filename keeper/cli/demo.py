@@ -9,10 +9,10 @@ from pathlib import Path
 import typer
 
 from keeper.cli.output import console, print_json
+from keeper.cli.telling import as_object, tell_block, tell_outcome
 from keeper.demo.director import Moment, play
 from keeper.demo.outcome import outcome
 from keeper.demo.stage import stage
-from keeper.demo.telling import as_object, tell_block, tell_outcome
 
 
 def demo(*, as_json: bool, seed: int) -> None:

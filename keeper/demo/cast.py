@@ -11,6 +11,7 @@ from keeper.localchain.aave_market import AaveDeployment, ReserveSpec
 from keeper.localchain.transactions import Tx
 
 PERCENT = 10_000
+EMODE_THRESHOLD = 0.95
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,30 @@ def cast(seed: int, specs: list[ReserveSpec]) -> Cast:
     thresholds = {spec.symbol: spec.liquidation_threshold / PERCENT for spec in specs}
     members: list[Member] = []
 
-    def add(label: str, supplies: Mapping[str, float], debts: tuple[str, ...], **more: object) -> str:
+    def add(
+        label: str,
+        supplies: Mapping[str, float],
+        debts: tuple[str, ...],
+        *,
+        health: float | None = None,
+        emode: int = 0,
+        switched_off: tuple[str, ...] = (),
+        stable: bool = False,
+        gives_tokens_to: str = "",
+    ) -> str:
+        """Debts such that the account opens at `health`."""
         address = _address(len(members) + 1)
-        off = more.get("switched_off", ())
-        power = (
-            sum(v * 0.95 for v in supplies.values())
-            if more.get("emode")
-            else sum(v * thresholds[s] for s, v in supplies.items() if s not in off)  # type: ignore[operator]
+        power = sum(
+            value * (EMODE_THRESHOLD if emode else thresholds[symbol])
+            for symbol, value in supplies.items()
+            if symbol not in switched_off
         )
-        health = float(more.pop("health", dice.uniform(1.08, 1.9)))  # type: ignore[arg-type]
+        opened_at = health or dice.uniform(1.08, 1.9)
         shares = [dice.uniform(0.5, 1.5) for _ in debts]
-        borrows = {s: power / health * w / sum(shares) for s, w in zip(debts, shares, strict=True)}
-        members.append(Member(address, label, supplies, borrows, **more))  # type: ignore[arg-type]
+        borrows = {s: power / opened_at * w / sum(shares) for s, w in zip(debts, shares, strict=True)}
+        members.append(
+            Member(address, label, supplies, borrows, emode, switched_off, stable, gives_tokens_to)
+        )
         return address
 
     def size() -> float:
@@ -96,7 +109,8 @@ def opening(market: AaveDeployment, people: Cast, specs: list[ReserveSpec]) -> l
 
     def units(symbol: str, dollars: float) -> int:
         reserve = market.reserves[symbol]
-        return int(dollars * 100) * 10**reserve.decimals * 10**6 // prices[symbol]
+        cents = int(dollars * 100)
+        return cents * 10**6 * int(10**reserve.decimals) // prices[symbol]
 
     txs: list[Tx] = []
     for symbol, reserve in market.reserves.items():

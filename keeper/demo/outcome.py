@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from keeper.demo.stage import Stage
 from keeper.localchain.calldata import calldata
-from keeper.localchain.rpc import as_dict, as_int, as_list, as_str
+from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
 from keeper.store.database import open_store
 from keeper.store.tables import Carriage, Intent, Transaction
 
@@ -128,7 +128,7 @@ def _liquidations(stage: Stage, last: int, lines: dict[str, Line], faults: list[
     assets = {r.asset.lower(): r for r in stage.market.reserves.values()}
     protected = {a.lower() for a in stage.people.protected}
     count, earned = 0, 0
-    query = {
+    query: dict[str, Json] = {
         "address": stage.market.pool,
         "topics": [_TOPIC],
         "fromBlock": hex(stage.first_block),

@@ -41,6 +41,11 @@ class AaveV3Market:
         ]
         return LogFilter((self.contract.lower(), *tokens), events.TOPICS)
 
+    def discovery_filter(self, state: PoolState) -> LogFilter:
+        # Whoever has collateral or debt once received a token of it.
+        addresses = self.log_filter(state).addresses
+        return LogFilter(addresses[1:], (events.TRANSFER,))
+
     def touched(self, logs: Iterable[Log]) -> Touched:
         return events.touched(logs)
 
