@@ -114,7 +114,7 @@ def opening(market: AaveDeployment, people: Cast, specs: list[ReserveSpec]) -> l
 
     txs: list[Tx] = []
     for symbol, reserve in market.reserves.items():
-        txs += act.mint_and_supply(market, reserve, people.lender, units(symbol, 20_000_000))
+        txs += act.mint_and_supply(market, reserve, people.lender, units(symbol, 4_000_000))
     for member in people.members:
         for symbol, dollars in member.supplies.items():
             reserve = market.reserves[symbol]

@@ -20,6 +20,7 @@ from keeper.localchain.transactions import send_batch
 
 GENESIS = 1_760_000_000
 BLOCK_SECONDS = 12
+SEASON = 120 * 24 * 3600
 PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain)
 _DOLLARS = 3_000_000
 
@@ -56,6 +57,9 @@ def stage(seed: int, folder: Path) -> Iterator[Stage]:
         send_batch(anvil.rpc, txs, market.errors)
         anvil.set_balance(key.address, 10 * 10**18)
         anvil.set_automine(False)
+        # Interest of a season, so that a wrong index shows.
+        anvil.set_next_timestamp(GENESIS + SEASON)
+        anvil.mine()
         anvil.set_timestamp_interval(BLOCK_SECONDS)
         first = anvil.mine()
         keystore = folder / "keystore.json"

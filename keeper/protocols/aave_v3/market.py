@@ -100,6 +100,13 @@ class AaveV3Market:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
 
+    def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
+        market = health.accrue(state.market, timestamp, self._rules(state))
+        return {
+            each.reserve.asset: {"income": each.income, "debt": each.debt_index}
+            for each in market.reserves.values()
+        }
+
     def explain(
         self,
         state: PoolState,
