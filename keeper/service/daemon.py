@@ -131,6 +131,9 @@ class Daemon:
                 work()
             except SQLAlchemyError as error:
                 log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
+            except UnreachableError as error:
+                # The deciding loop tells of it; the other jobs only wait.
+                log.warning("unreachable", job=name, error=str(error))
             except Exception as error:
                 log.exception("job failed", job=name)
                 with self.store.session() as session:

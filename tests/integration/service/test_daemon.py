@@ -217,7 +217,7 @@ def test_an_unreachable_node_is_told_and_outlived(
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     told = [json.loads(line) for line in alerts.read_text().splitlines()]
-    assert [t["kind"] for t in told] == ["chain_unreachable"]
+    assert [t["kind"] for t in told] == ["chain_unreachable"], told
     scan = keeper("scan", "--config", str(config))
     _, err = scan.communicate(timeout=30)
     assert scan.returncode == 3 and "cannot be reached" in err
