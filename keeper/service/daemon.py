@@ -124,7 +124,7 @@ class Daemon:
                 work()
             except SQLAlchemyError as error:
                 log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
-            except Exception as error:  # noqa: BLE001  (a fault in one job must not end the others)
+            except Exception as error:
                 log.exception("job failed", job=name)
                 with self.store.session() as session:
                     outbox.job_failed(session, name, str(error) or repr(error))
