@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-Kind = Literal["liquidate", "top_up"]
+Kind = Literal["liquidate", "top_up", "redeem"]
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Token units a plan pays, and the contract that pulls them."""
+    """Token units a plan pays, and the contract that pulls them from the signer (empty: none does)."""
 
     token: str
     spender: str
@@ -33,7 +33,8 @@ class Plan:
     """What to do about a breach, complete: execution needs no protocol to carry it out.
 
     `spend_base` and `gain_base` are in base currency units before gas; `gas` is an estimate; `errors`
-    names the table in `abis/` that says what the target's reverts mean; `summary` tells people.
+    names the table in `abis/` that says what the target's reverts mean; `summary` tells people. `redeem` is
+    the asset that the plan takes claims on instead of the asset itself.
     """
 
     market: str
@@ -49,6 +50,7 @@ class Plan:
     summary: dict[str, str]
     postcondition: Check | None = None
     errors: str = ""
+    redeem: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

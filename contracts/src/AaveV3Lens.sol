@@ -8,6 +8,8 @@ import {
     IOracle,
     IPool,
     IScaledToken,
+    ISentinel,
+    ISequencerOracle,
     IStableDebtToken,
     IToken,
     ReserveData
@@ -25,8 +27,23 @@ contract AaveV3Lens {
         address oracle;
         uint256 baseCurrencyUnit;
         uint256 flashLoanPremium;
+        Sentinel sentinel;
         Reserve[] reserves;
         EMode[] eModes;
+    }
+
+    /// What may hold liquidations back after the chain's sequencer was down.
+    struct Sentinel {
+        /// Zero if the market has none; the rest is meaningless then.
+        address target;
+        /// `isLiquidationAllowed` at this block.
+        bool allowed;
+        uint256 gracePeriod;
+        /// The sequencer's feed: 0 up, else down. The versions count from `startedAt` or from `updatedAt`.
+        bool feedOk;
+        int256 answer;
+        uint256 startedAt;
+        uint256 updatedAt;
     }
 
     struct Reserve {
@@ -39,6 +56,14 @@ contract AaveV3Lens {
         uint256 availableLiquidity;
         uint256 scaledSupply;
         uint256 scaledVariableDebt;
+        /// Up to 3.1, else zero: all stable debt as of `stableUpdated`, at the average rate.
+        uint256 stablePrincipal;
+        uint256 stableRate;
+        uint256 stableUpdated;
+        /// Since 3.1: underlying tokens the Pool counts, of which it pays out no more; before, 2^256 - 1.
+        uint256 virtualLiquidity;
+        /// Since 3.1: no liquidation up to and including this Unix time; before, zero.
+        uint256 gracePeriodUntil;
     }
 
     struct EMode {
@@ -88,6 +113,7 @@ contract AaveV3Lens {
         result.oracle = address(oracle);
         result.baseCurrencyUnit = oracle.BASE_CURRENCY_UNIT();
         result.flashLoanPremium = pool.FLASHLOAN_PREMIUM_TOTAL();
+        result.sentinel = _sentinel(provider);
 
         uint256 wanted;
         for (uint256 i; i < eModeIds.length; ++i) {
@@ -112,6 +138,34 @@ contract AaveV3Lens {
         reserve.availableLiquidity = IToken(asset).balanceOf(reserve.data.aToken);
         reserve.scaledSupply = IScaledToken(reserve.data.aToken).scaledTotalSupply();
         reserve.scaledVariableDebt = IScaledToken(reserve.data.variableDebtToken).scaledTotalSupply();
+        (reserve.stablePrincipal, reserve.stableRate, reserve.stableUpdated) = _stable(reserve.data.stableDebtToken);
+        bool counted;
+        (counted, reserve.virtualLiquidity) =
+            _word(address(pool), abi.encodeCall(IPool.getVirtualUnderlyingBalance, (asset)));
+        if (!counted) reserve.virtualLiquidity = type(uint256).max;
+        (, reserve.gracePeriodUntil) = _word(address(pool), abi.encodeCall(IPool.getLiquidationGracePeriod, (asset)));
+    }
+
+    function _stable(address token) private view returns (uint256 principal, uint256 rate, uint256 updated) {
+        (bool ok, bytes memory answer) = token.staticcall(abi.encodeCall(IStableDebtToken.getSupplyData, ()));
+        if (ok && answer.length == 128) (principal,, rate, updated) = abi.decode(answer, (uint256, uint256, uint256, uint256));
+    }
+
+    /// @dev A sentinel whose feed fails says so itself: it is asked whether liquidations are allowed.
+    function _sentinel(IAddressesProvider provider) private view returns (Sentinel memory sentinel) {
+        (, uint256 target) = _word(address(provider), abi.encodeCall(IAddressesProvider.getPriceOracleSentinel, ()));
+        if (target == 0) return sentinel;
+        sentinel.target = address(uint160(target));
+        (, uint256 allowed) = _word(sentinel.target, abi.encodeCall(ISentinel.isLiquidationAllowed, ()));
+        sentinel.allowed = allowed != 0;
+        (, sentinel.gracePeriod) = _word(sentinel.target, abi.encodeCall(ISentinel.getGracePeriod, ()));
+        (, uint256 feed) = _word(sentinel.target, abi.encodeCall(ISentinel.getSequencerOracle, ()));
+        (bool ok, bytes memory round) =
+            address(uint160(feed)).staticcall(abi.encodeCall(ISequencerOracle.latestRoundData, ()));
+        if (!ok || round.length != 160) return sentinel;
+        sentinel.feedOk = true;
+        (, sentinel.answer, sentinel.startedAt, sentinel.updatedAt,) =
+            abi.decode(round, (uint256, int256, uint256, uint256, uint256));
     }
 
     /// @dev `wanted` has a bit for each category, so none is read twice.

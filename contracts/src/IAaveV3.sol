@@ -38,6 +38,10 @@ interface IPool {
     function getEModeCategoryCollateralBitmap(uint8 id) external view returns (uint128);
     function getEModeCategoryBorrowableBitmap(uint8 id) external view returns (uint128);
     function getEModeCategoryLtvzeroBitmap(uint8 id) external view returns (uint128);
+
+    // Since 3.1.
+    function getLiquidationGracePeriod(address asset) external view returns (uint40);
+    function getVirtualUnderlyingBalance(address asset) external view returns (uint128);
 }
 
 struct EModeCategory {
@@ -56,6 +60,20 @@ struct CollateralConfig {
 
 interface IAddressesProvider {
     function getPriceOracle() external view returns (IOracle);
+    function getPriceOracleSentinel() external view returns (address);
+}
+
+interface ISentinel {
+    function isLiquidationAllowed() external view returns (bool);
+    function getSequencerOracle() external view returns (address);
+    function getGracePeriod() external view returns (uint256);
+}
+
+interface ISequencerOracle {
+    function latestRoundData()
+        external
+        view
+        returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
 }
 
 interface IOracle {
@@ -73,6 +91,10 @@ interface IScaledToken {
 }
 
 interface IStableDebtToken {
+    function getSupplyData()
+        external
+        view
+        returns (uint256 principal, uint256 total, uint256 averageRate, uint40 lastUpdated);
     function principalBalanceOf(address account) external view returns (uint256);
     function getUserStableRate(address account) external view returns (uint256);
     function getUserLastUpdated(address account) external view returns (uint40);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Literal
 
 from sqlmodel import Session, select
@@ -100,11 +101,12 @@ def episode_closed(session: Session, episode: Episode, *, protected: bool) -> No
     )
 
 
-def cannot_act(session: Session, episode: Episode, kind: str, why: str, *, protected: bool) -> None:
-    """Told once an episode: why nothing was done about it."""
+def cannot_act(session: Session, episode: Episode, kind: str, *, protected: bool) -> None:
+    """Told once an episode, and anew when the time of opening changes: why nothing is done about it."""
+    opens = f":{episode.opens_at}" if episode.opens_at else ""
     tell(
         session,
-        once=f"episode:{episode.id}:cannot",
+        once=f"episode:{episode.id}:cannot{opens}",
         kind="cannot_act",
         severity="critical" if protected else "warning",
         market=episode.market,
@@ -113,15 +115,23 @@ def cannot_act(session: Session, episode: Episode, kind: str, why: str, *, prote
         fields={
             "health": ratio(episode.lowest_health),
             "threshold": episode.threshold,
-            "why": why,
+            "why": episode.held,
+            "opens at": moment(episode.opens_at),
         },
     )
+
+
+def moment(timestamp: int | None) -> str:
+    """A Unix time for people, UTC; empty for none."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if timestamp else ""
 
 
 def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> None:
     """What an attempt did, or why it did not."""
     done = intent.state == IntentState.SETTLED
-    verb = {"liquidate": "liquidated", "top_up": "topped up"}.get(intent.kind, intent.kind)
+    verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}.get(
+        intent.kind, intent.kind
+    )
     if intent.mode == "dry":
         verb = f"would have been {verb} (dry run)"
     summary: dict[str, str] = json.loads(intent.summary)

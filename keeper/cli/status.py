@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
-from keeper.alerts.outbox import ratio
+from keeper.alerts.outbox import moment, ratio
 from keeper.cli.output import print_json, print_table
 from keeper.config import load
 from keeper.store.database import open_store
@@ -68,9 +68,16 @@ def status(config: Path, *, as_json: bool) -> None:
     if episodes:
         print_table(
             "open episodes",
-            ["market", "account", "below", "since block", "lowest health"],
+            ["market", "account", "below", "since block", "lowest health", "held back by"],
             [
-                [e.market, e.account, e.threshold, str(e.opened_block), ratio(e.lowest_health)]
+                [
+                    e.market,
+                    e.account,
+                    f"holds claims of {e.asset}" if e.asset else e.threshold,
+                    str(e.opened_block),
+                    "" if e.asset else ratio(e.lowest_health),
+                    f"{e.held}, opens {moment(e.opens_at)}" if e.opens_at else e.held,
+                ]
                 for e in episodes
             ],
         )

@@ -32,7 +32,7 @@ def tell_block(moment: Moment) -> None:
         f"[red]{states['liquidate']:>2} liquidatable[/red]"
     )
     for intent in moment.ended:
-        verb = {"liquidate": "liquidated", "top_up": "topped up"}[intent.kind]
+        verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}[intent.kind]
         what = f"{verb} {intent.account[:8]}…{intent.account[-4:]}"
         if intent.state == "settled":
             console.print(f"            [cyan]{what}[/cyan] (health was {ratio(intent.health)})")

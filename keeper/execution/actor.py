@@ -172,7 +172,9 @@ class Actor:
 
     def _clear_allowance(self, intent: Intent, plan: Plan, step: int, head: Head) -> None:
         """A repayment may need a little less than was approved: no allowance is left standing."""
-        if not follow.allowance_left(self.pool, self.payer, plan.spend.token, plan.spend.spender):
+        if not plan.spend.spender or not follow.allowance_left(
+            self.pool, self.payer, plan.spend.token, plan.spend.spender
+        ):
             return
         try:
             action, gas = follow.clearing(self.pool, self.payer, plan.spend.token, plan.spend.spender)

@@ -57,6 +57,8 @@ def rehearse(pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], t
     An allowance that cannot be changed directly (tokens that want zero first) is first set to zero.
     """
     act = Action("act", plan.target, plan.data)
+    if not plan.spend.spender:
+        return _alone(pool, sender, plan, ahead, act, timestamp)
     allow = Action("approve", plan.spend.token, approve(plan.spend.spender, plan.spend.amount))
     reset = Action("approve", plan.spend.token, approve(plan.spend.spender, 0))
     try:
@@ -68,6 +70,22 @@ def rehearse(pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], t
         if error.code != METHOD_NOT_FOUND:
             raise
     return _stepwise(pool, sender, plan, (reset, allow, act))
+
+
+def _alone(
+    pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], act: Action, timestamp: int
+) -> Rehearsal:
+    """An action that pulls nothing from the sender needs no allowance."""
+    try:
+        return _sequence(pool, sender, plan, ahead, (act,), timestamp)
+    except RpcError as error:
+        if error.code != METHOD_NOT_FOUND:
+            raise
+    try:
+        return Rehearsal((act,), (_estimate(pool, sender, act),))
+    except RpcError as error:
+        result = {"error": {"message": error.message, "data": error.data}}
+        return Rehearsal((), (), f"act reverts: {reason(result, plan.errors)}")
 
 
 def _sequence(

@@ -77,8 +77,12 @@ def _best(request: Request, funds: Mapping[str, int], costs: Costs) -> Plan | Im
     within = [p for p in plans if budget is None or p.spend_base <= budget]
     if not within:
         return Impossible("the day's cap for this account does not allow it")
-    best = max(within, key=lambda p: p.gain_base - costs.base(p.gas))
-    profit = best.gain_base - costs.base(best.gas)
+    best = max(within, key=lambda p: _profit(p, costs))
+    # What can be had at once is preferred to claims that must wait, if it earns enough.
+    paid_out = [p for p in within if not p.redeem and _profit(p, costs) >= costs.min_profit_base]
+    if best.redeem and paid_out:
+        best = max(paid_out, key=lambda p: _profit(p, costs))
+    profit = _profit(best, costs)
     if profit < costs.min_profit_base:
         return Impossible(
             f"would earn {profit} base units after gas, less than min_profit ({costs.min_profit_base})"
@@ -86,8 +90,12 @@ def _best(request: Request, funds: Mapping[str, int], costs: Costs) -> Plan | Im
     return replace(best, summary={**best.summary, "profit_base": str(profit)})
 
 
+def _profit(plan: Plan, costs: Costs) -> int:
+    return plan.gain_base - costs.base(plan.gas)
+
+
 def _gain(outcome: Plan | Impossible, costs: Costs) -> int:
-    return -1 if isinstance(outcome, Impossible) else outcome.gain_base - costs.base(outcome.gas)
+    return -1 if isinstance(outcome, Impossible) else _profit(outcome, costs)
 
 
 def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs) -> Plan | Impossible:

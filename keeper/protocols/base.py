@@ -52,9 +52,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Impossible:
-    """Why nothing can be done now; told once an episode."""
+    """Why nothing can be done now; told once an episode. `opens_at` is the Unix time from which it can be
+    tried again, where it is known: for a block at that second or later it is planned anew."""
 
     reason: str
+    opens_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,14 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         self, state: S, account: str, raw: A, timestamp: int, facts: Facts, funds: Mapping[str, int]
     ) -> list[Plan] | Impossible:
         """Liquidations open to a liquidator who may spend `funds`, the best first."""
+
+    def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
+        """What `plan_redemption` decides from."""
+
+    def plan_redemption(
+        self, state: S, asset: str, owner: str, answers: Sequence[Answer]
+    ) -> Plan | Impossible | None:
+        """Turn claims on `asset`, taken in a liquidation, into the asset; None when there are none left."""
 
     def plan_top_up(
         self,

@@ -21,6 +21,7 @@ from keeper.policy import episodes
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.protocols.base import Impossible
+from keeper.service import redeeming
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
 from keeper.service.record import Recorder
@@ -70,6 +71,9 @@ class Deciding:
         wanted = [each for run, at in valued for each in self._judge(run, at)]
         decisions = self._planner(head).decide([w for w in wanted if self._due(w, head)])
         self._write(head, valued, decisions)
+        if self.mode == "live" and self.payer is not None:
+            acting = [run for run, at in valued if at.acting]
+            redeeming.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
         if self.recorder is not None:
             for run, at in valued:
                 self.recorder.write(run, at, self.policies)
@@ -107,7 +111,11 @@ class Deciding:
         wanted: list[Wanted] = []
         with self.store.session() as session:
             rows = session.exec(
-                select(Episode).where(Episode.market == run.name, col(Episode.closed_block).is_(None))
+                select(Episode).where(
+                    Episode.market == run.name,
+                    col(Episode.closed_block).is_(None),
+                    Episode.threshold != redeeming.THRESHOLD,
+                )
             ).all()
             open_now = {(row.account, row.threshold): row for row in rows}
             lowest = {key: row.lowest_health for key, row in open_now.items()}
@@ -187,16 +195,22 @@ class Deciding:
     def _journal(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> None:
         outcome = decision.outcome
         assert wanted.episode.id is not None
+        episode = session.merge(wanted.episode)
         if isinstance(outcome, Impossible):
             protected = wanted.levels.protection is not None
-            outbox.cannot_act(session, wanted.episode, wanted.kind, outcome.reason, protected=protected)
+            episode.held, episode.opens_at = outcome.reason, outcome.opens_at
+            outbox.cannot_act(session, episode, wanted.kind, protected=protected)
             log.info(
                 "no action",
                 market=wanted.run.name,
                 account=wanted.valuation.account,
                 why=outcome.reason,
+                opens_at=outcome.opens_at,
             )
             return
+        episode.held, episode.opens_at = "", None
+        if outcome.redeem and self.payer is not None:
+            redeeming.expect(session, wanted.run.name, self.payer, outcome.redeem, head.number)
         journal.commit(
             session,
             journal.Draft(

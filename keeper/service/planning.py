@@ -66,7 +66,8 @@ class Planner:
             request = self._request(each, facts[each.run.name])
             by_request[id(request)] = each
             requests.append(request)
-        chosen = choose(requests, funds, self._costs(wanted, facts))
+        run = wanted[0].run
+        chosen = choose(requests, funds, costs_of(self.settings, run, facts[run.name], self.head.base_fee))
         return [(by_request[id(d.request)], d) for d in chosen]
 
     def _facts(self, wanted: list[Wanted], payer: str) -> dict[str, Facts]:
@@ -104,17 +105,6 @@ class Planner:
             funds[token] = max(funds.get(token, 0) - plan.spend.amount, 0)
             funds[NATIVE] = max(funds[NATIVE] - plan.gas * self.head.base_fee, 0)
         return funds
-
-    def _costs(self, wanted: list[Wanted], facts: Mapping[str, Facts]) -> Costs:
-        policy = self.settings.policy
-        run = wanted[0].run
-        decimals = run.adapter.base_decimals(run.book.state)
-        native = (
-            _base(policy.native_price, decimals)
-            if policy.native_price is not None
-            else run.adapter.gas_price_asset(run.book.state, facts[run.name], policy.native_asset)
-        )
-        return Costs(self.head.base_fee, native, _base(policy.min_profit, decimals))
 
     def _request(self, wanted: Wanted, facts: Facts) -> Request:
         run, account = wanted.run, wanted.valuation.account
@@ -158,6 +148,18 @@ class Planner:
         with self.store.session() as session:
             spent = journal.spent_since(session, run.name, account, self.mode, self.head.timestamp - DAY)
         return max(min(caps) - spent, 0)
+
+
+def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int) -> Costs:
+    """What gas costs where `run` is, in its base currency; wei a unit of gas for `gas_price`."""
+    policy, state = settings.policy, run.book.state
+    decimals = run.adapter.base_decimals(state)
+    native = (
+        _base(policy.native_price, decimals)
+        if policy.native_price is not None
+        else run.adapter.gas_price_asset(state, facts, policy.native_asset)
+    )
+    return Costs(gas_price, native, _base(policy.min_profit, decimals))
 
 
 def _base(amount: Decimal, decimals: int) -> int:

@@ -93,7 +93,10 @@ class ChainStatus(SQLModel, table=True):
 
 
 class Episode(SQLModel, table=True):
-    """One stay of an account below one threshold."""
+    """One stay of an account below one threshold. `held` says why nothing is being done about it, and
+    `opens_at` (Unix time) when that ends, where it is known.
+
+    The threshold "redeem" is the signer's own: it holds claims of `asset` that a liquidation brought."""
 
     __table_args__ = (
         Index(
@@ -101,6 +104,7 @@ class Episode(SQLModel, table=True):
             "market",
             "account",
             "threshold",
+            "asset",
             unique=True,
             sqlite_where=text("closed_block IS NULL"),
             postgresql_where=text("closed_block IS NULL"),
@@ -116,6 +120,9 @@ class Episode(SQLModel, table=True):
     lowest_health: int = Field(sa_type=BigInt)
     closed_block: int | None = None
     closed_health: int | None = Field(default=None, sa_type=BigInt)
+    asset: str = ""
+    held: str = Field(default="", sa_column=Column(Text, nullable=False))
+    opens_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Intent(SQLModel, table=True):

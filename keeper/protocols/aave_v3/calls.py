@@ -11,6 +11,8 @@ from keeper.protocols.base import Valuation
 VARIABLE, STABLE = 2, 1
 NO_DEBT_HEALTH = 2**256 - 1
 HEALTH_WORD = 5
+# As an amount to withdraw: everything.
+ALL = 2**256 - 1
 
 
 def _encode(signature: str, *arguments: object) -> bytes:
@@ -28,19 +30,25 @@ def read_account_data(account: str, answer: Answer) -> Valuation:
     return Valuation(account, collateral, debt, threshold, None if health == NO_DEBT_HEALTH else health)
 
 
-def liquidation_call(collateral: str, debt: str, account: str, debt_to_cover: int) -> bytes:
+def liquidation_call(
+    collateral: str, debt: str, account: str, debt_to_cover: int, *, receive_a_token: bool = False
+) -> bytes:
     return _encode(
         "liquidationCall(address,address,address,uint256,bool)",
         collateral,
         debt,
         account,
         debt_to_cover,
-        False,
+        receive_a_token,
     )
 
 
 def supply(asset: str, amount: int, account: str) -> bytes:
     return _encode("supply(address,uint256,address,uint16)", asset, amount, account, 0)
+
+
+def withdraw(asset: str, amount: int, to: str) -> bytes:
+    return _encode("withdraw(address,uint256,address)", asset, amount, to)
 
 
 def repay(asset: str, amount: int, rate_mode: int, account: str) -> bytes:

@@ -19,14 +19,29 @@ ADDRESS = "0x00000000000000000000000000000000ba7c00a3"
 _RESERVE_DATA = (
     "(uint256,uint128,uint128,uint128,uint128,uint128,uint40,uint16,address,address,address,address,uint128)"
 )
-_RESERVE = f"(address,{_RESERVE_DATA},uint256,bool,uint256,uint256,uint256)"
+_RESERVE = f"(address,{_RESERVE_DATA},uint256,bool{',uint256' * 8})"
+_SENTINEL = "(address,bool,uint256,bool,int256,uint256,uint256)"
 _EMODE = "(uint8,bool,uint16,uint16,uint16,address,uint256,bool,uint128,uint128,uint128,string)"
-_MARKET = f"(uint256,address,address,uint256,uint256,{_RESERVE}[],{_EMODE}[])"
+_MARKET = f"(uint256,address,address,uint256,uint256,{_SENTINEL},{_RESERVE}[],{_EMODE}[])"
 
 _MARKET_SELECTOR = function_signature_to_4byte_selector("market(address,uint8[])")
 _ACCOUNTS_SELECTOR = function_signature_to_4byte_selector("accounts(address,bytes)")
 
 _STABLE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinel:
+    """What a market's price sentinel said at the block, and what its answer hangs on (seconds, Unix times).
+
+    `answer` is the sequencer feed's: 0 is up; None where the feed failed.
+    """
+
+    allowed: bool
+    grace_period: int
+    answer: int | None
+    started_at: int
+    updated_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,7 @@ class PoolState:
     addresses_provider: str
     market: MarketState
     unpriced: tuple[str, ...] = ()
+    sentinel: Sentinel | None = None
 
 
 def lens() -> Lens:
@@ -54,7 +70,7 @@ def accounts_call(pool: str, accounts: Sequence[str]) -> Call:
 
 
 def read_market(answer: Answer) -> PoolState:
-    revision, provider, oracle, base_unit, _, reserves, emodes = decode([_MARKET], answer.data)[0]
+    revision, provider, oracle, base_unit, _, sentinel, reserves, emodes = decode([_MARKET], answer.data)[0]
     listed = [_reserve(row) for row in reserves]
     return PoolState(
         revision=revision,
@@ -66,11 +82,19 @@ def read_market(answer: Answer) -> PoolState:
             base_unit=base_unit,
         ),
         unpriced=tuple(row[0] for row in reserves if not row[3]),
+        sentinel=_sentinel(sentinel),
     )
 
 
+def _sentinel(row: tuple[Any, ...]) -> Sentinel | None:
+    target, allowed, grace_period, feed_ok, answer, started_at, updated_at = row
+    if not int(target, 16):
+        return None
+    return Sentinel(allowed, grace_period, answer if feed_ok else None, started_at, updated_at)
+
+
 def _reserve(row: tuple[Any, ...]) -> Reserve:
-    asset, data, price, price_ok, available, _, _ = row
+    asset, data, price, price_ok, available, supply, debt, *stable, counted, grace_until = row
     return Reserve(
         id=data[7],
         asset=asset,
@@ -84,7 +108,14 @@ def _reserve(row: tuple[Any, ...]) -> Reserve:
         variable_borrow_rate=data[4],
         last_update=data[6],
         price=price if price_ok else 0,
-        available_liquidity=available,
+        available_liquidity=min(available, counted),
+        scaled_supply=supply,
+        scaled_variable_debt=debt,
+        accrued_to_treasury=data[12],
+        stable_principal=stable[0],
+        stable_rate=stable[1],
+        stable_since=stable[2],
+        grace_until=grace_until,
     )
 
 

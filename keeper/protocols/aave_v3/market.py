@@ -10,9 +10,9 @@ from keeper.chain.logs import Log, LogFilter
 from keeper.errors import ConfigError, KeeperError
 from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
-from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState
+from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
 from keeper.plan import Plan
-from keeper.protocols.aave_v3 import calls, events, explain, lens, planning
+from keeper.protocols.aave_v3 import calls, events, explain, lens, liquidating, planning, redeeming
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.base import Explanation, Facts, Impossible, Step, Valuation
 
@@ -156,9 +156,32 @@ class AaveV3Market:
         facts: Facts,
         funds: Mapping[str, int],
     ) -> list[Plan] | Impossible:
-        return planning.liquidations(
-            self.name, self.contract, state.market, self._rules(state), account, raw, timestamp, facts, funds
+        return liquidating.liquidations(
+            self.name,
+            self.contract,
+            state.market,
+            self._rules(state),
+            account,
+            raw,
+            timestamp,
+            facts,
+            funds,
+            state.sentinel,
         )
+
+    def holding_calls(self, state: PoolState, asset: str, owner: str) -> list[Call]:
+        reserve = _by_asset(state, asset)
+        return [calls.balance_of(reserve.a_token, owner), calls.symbol(asset)] if reserve else []
+
+    def plan_redemption(
+        self, state: PoolState, asset: str, owner: str, answers: Sequence[Answer]
+    ) -> Plan | Impossible | None:
+        reserve = _by_asset(state, asset)
+        held = calls.read_uint(answers[0]) if reserve else 0
+        if reserve is None or not held:
+            return None
+        symbol = calls.read_symbol(answers[1], asset)
+        return redeeming.redemption(self.name, self.contract, reserve, symbol, owner, held)
 
     def plan_top_up(
         self,
@@ -186,6 +209,10 @@ class AaveV3Market:
             target,
             budget_base,
         )
+
+
+def _by_asset(state: PoolState, asset: str) -> Reserve | None:
+    return next((r for r in state.market.reserves.values() if r.asset == asset), None)
 
 
 def _valuation(account: str, data: AccountData) -> Valuation:

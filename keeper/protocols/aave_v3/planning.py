@@ -1,103 +1,27 @@
-"""From exact sizes to complete plans: calldata, what is spent, what must hold afterwards."""
+"""Top-ups, from exact sizes to complete plans: calldata, what is spent, what must hold afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from keeper.margin.lending.aave import health, liquidation, topup
+from keeper.margin.lending.aave import health, topup
+from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.fixed import mul_div_ceil
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
-from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.plan import Check, Plan, Spend
 from keeper.protocols.aave_v3 import calls
+from keeper.protocols.aave_v3.amounts import units
+from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
 from keeper.protocols.base import Facts, Impossible, Step
 
-# Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
+# Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.
 GRACE = 120
-LIQUIDATION_GAS = 500_000
 TOP_UP_GAS = 300_000
 ERRORS = "aave_v3_errors"
 # A step that funds or cap allow only in part is taken if it covers at least this fraction of the need.
 SMALLEST_PART = 20
-
-
-def liquidations(
-    market: str,
-    pool: str,
-    state: MarketState,
-    rules: Rules,
-    account: str,
-    raw: AccountState,
-    timestamp: int,
-    facts: Facts,
-    funds: Mapping[str, int],
-) -> list[Plan] | Impossible:
-    """Plans for every pair that funds and the version's rules allow at `timestamp`, best gain first."""
-    now = health.accrue(state, timestamp, rules)
-    later = health.accrue(state, timestamp + GRACE, rules)
-    if health.account_data(raw, now).health >= health.WAD:
-        return Impossible("health is back above 1")
-    budgets = {i: funds.get(r.asset, 0) for i, r in state.reserves.items()}
-    found = [
-        each
-        for each in liquidation.options(raw, now, budgets)
-        if each.outcome.received <= each.pair.collateral.reserve.available_liquidity
-    ]
-    if found:
-        return [_liquidation(market, pool, account, raw, each, later, facts, funds) for each in found]
-    open_to_anyone = liquidation.options(raw, now)
-    if not open_to_anyone:
-        return Impossible("no pair of collateral and debt can be liquidated")
-    wanted = ", ".join(sorted({facts.symbol(each.pair.debt.reserve.asset) for each in open_to_anyone}))
-    return Impossible(f"the signer holds too little of what could be repaid ({wanted})")
-
-
-def _liquidation(
-    market: str,
-    pool: str,
-    account: str,
-    raw: AccountState,
-    chosen: Liquidation,
-    later: AccruedMarket,
-    facts: Facts,
-    funds: Mapping[str, int],
-) -> Plan:
-    pair, result = chosen.pair, chosen.outcome
-    collateral, debt = pair.collateral.reserve, pair.debt.reserve
-    cover = result.repaid
-    if chosen.clears_debt or result.takes_all:
-        cover = min(_grown(raw, chosen, later), funds[debt.asset])
-    repaid_base = mul_div_ceil(cover, debt.price, debt.unit)
-    return Plan(
-        market=market,
-        account=account,
-        kind="liquidate",
-        action="liquidate",
-        target=pool,
-        data="0x" + calls.liquidation_call(collateral.asset, debt.asset, account, cover).hex(),
-        spend=Spend(debt.asset, pool, cover),
-        spend_base=repaid_base,
-        gain_base=chosen.gain,
-        gas=LIQUIDATION_GAS,
-        summary={
-            "repay": f"{_units(result.repaid, debt.decimals)} {facts.symbol(debt.asset)}",
-            "receive": f"{_units(result.received, collateral.decimals)} {facts.symbol(collateral.asset)}",
-        },
-        errors=ERRORS,
-    )
-
-
-def _grown(raw: AccountState, chosen: Liquidation, later: AccruedMarket) -> int:
-    """What the same whole-position liquidation repays if it is included a little later."""
-    for pair in liquidation.pairs(raw, later):
-        same_debt = pair.debt.reserve.id == chosen.pair.debt.reserve.id
-        if same_debt and pair.collateral.reserve.id == chosen.pair.collateral.reserve.id:
-            grown = liquidation.outcome(pair, pair.max_debt, later)
-            enough = liquidation.cover_for_all_collateral(pair) if grown.takes_all else grown.repaid
-            return max(min(enough, pair.max_debt), chosen.outcome.repaid)
-    return chosen.outcome.repaid
 
 
 def top_up(
@@ -116,6 +40,7 @@ def top_up(
 ) -> Plan | Impossible:
     """The first step that reaches `target` alone; else the first that helps; else why none does."""
     now = health.accrue(state, timestamp, rules)
+    later = health.accrue(state, timestamp + GRACE, rules)
     before = health.account_data(raw, now).health
     partial: Plan | None = None
     reasons: list[str] = []
@@ -135,6 +60,12 @@ def top_up(
             short = "the day's cap is used up" if affordable == 0 else f"no {facts.symbol(asset)} to pay with"
             reasons.append(f"{step.action} {facts.symbol(asset)}: {short}")
             continue
+        room = supply_room(later.reserves[accrued.reserve.id], later) if step.action == "supply" else None
+        if room is not None and room < amount:
+            if room * SMALLEST_PART < needed:
+                reasons.append(f"supply {facts.symbol(asset)}: the supply cap is reached")
+                continue
+            amount = room
         if amount * SMALLEST_PART < needed:
             reasons.append(f"{step.action} {facts.symbol(asset)}: too little is left today to be worth it")
             continue
@@ -190,6 +121,9 @@ def _needed(
 ) -> tuple[int | Impossible, int]:
     """Token units this step needs (all it can take if that is not enough), and the rate mode."""
     reserve_id, name = accrued.reserve.id, facts.symbol(accrued.reserve.asset)
+    closed = (supply_closed if step.action == "supply" else repay_closed)(accrued.reserve)
+    if closed:
+        return Impossible(f"{step.action} {name}: {closed}"), 0
     if step.action == "supply":
         held = facts.held.get((account, accrued.reserve.asset), 0)
         if not topup.accepts_supply(raw, now, reserve_id, held):
@@ -249,19 +183,12 @@ def _top_up(
         gain_base=0,
         gas=TOP_UP_GAS,
         summary={
-            step.action: f"{_units(amount, accrued.reserve.decimals)} {facts.symbol(asset)}",
+            step.action: f"{units(amount, accrued.reserve.decimals)} {facts.symbol(asset)}",
             "health_after": str(reached),
         },
         postcondition=Check(check.target, "0x" + check.data.hex(), calls.HEALTH_WORD, floor),
         errors=ERRORS,
     )
-
-
-def _units(amount: int, decimals: int) -> str:
-    """Token units as a decimal number, exactly."""
-    whole, rest = divmod(amount, 10**decimals)
-    digits = str(rest).rjust(decimals, "0").rstrip("0") if decimals else ""
-    return f"{whole}.{digits}" if digits else str(whole)
 
 
 def unused_collateral(

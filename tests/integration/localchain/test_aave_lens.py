@@ -30,9 +30,10 @@ LENDER, USER, OTHER = ACCOUNTS[1:4]
 DATA = (
     "(uint256,uint128,uint128,uint128,uint128,uint128,uint40,uint16,address,address,address,address,uint128)"
 )
-RESERVE = f"(address,{DATA},uint256,bool,uint256,uint256,uint256)"
+RESERVE = f"(address,{DATA},uint256,bool{',uint256' * 8})"
+SENTINEL = "(address,bool,uint256,bool,int256,uint256,uint256)"
 EMODE = "(uint8,bool,uint16,uint16,uint16,address,uint256,bool,uint128,uint128,uint128,string)"
-MARKET = f"(uint256,address,address,uint256,uint256,{RESERVE}[],{EMODE}[])"
+MARKET = f"(uint256,address,address,uint256,uint256,{SENTINEL},{RESERVE}[],{EMODE}[])"
 LENS = {LENS_ADDRESS: runtime_code("AaveV3Lens")}
 
 
@@ -73,18 +74,21 @@ def _populate(local: LocalMarket) -> None:
 def test_market_is_what_the_pool_and_the_oracle_say(aave_market: LocalMarket) -> None:
     _populate(aave_market)
     rpc, market = aave_market.rpc, aave_market.market
-    revision, provider, oracle, unit, premium, reserves, _ = _market(aave_market)
+    revision, provider, oracle, unit, premium, sentinel, reserves, _ = _market(aave_market)
     assert (
         revision == view_int(rpc, market.pool, "POOL_REVISION()") == {"3.0.2": 1, "3.6": 10}[market.version]
     )
     assert provider == market.addresses_provider.lower()
     assert oracle == market.oracle.lower()
     assert unit == 10**8
+    assert isinstance(sentinel, tuple) and int(sentinel[0], 16) == 0
     assert premium == view_int(rpc, market.pool, "FLASHLOAN_PREMIUM_TOTAL()")
     assert isinstance(reserves, tuple)
     assert len(reserves) == len(market.reserves)
     for row, (symbol, reserve) in zip(reserves, market.reserves.items(), strict=True):
-        asset, data, price, price_ok, liquidity, supply, debt = row
+        asset, data, price, price_ok, liquidity, supply, debt, *stable, counted, grace = row
+        assert (counted, grace) == ((liquidity, 0) if market.version == "3.6" else (2**256 - 1, 0))
+        assert stable[:2] == [0, 0]
         assert asset == reserve.asset.lower(), symbol
         direct = view(
             rpc, market.pool, "getReserveData(address)", [reserve.asset], f"({DATA[1:-1]},uint128,uint128)"
@@ -114,8 +118,8 @@ def test_emodes_of_302_come_from_the_reserves_and_the_list(anvil: Anvil) -> None
     zero = "0x" + "00" * 20
     first = (1, False, 9300, 9500, 10100, source, 2600_00000000, True, 0, 0, 0, "priced")
     other = (200, False, 9400, 9600, 10200, zero, 0, False, 0, 0, 0, "no members")
-    assert _market(local)[6] == (first,)
-    assert _market(local, 200, 1, 1, 0)[6] == (first, other)
+    assert _market(local)[7] == (first,)
+    assert _market(local, 200, 1, 1, 0)[7] == (first, other)
 
 
 def test_emodes_of_36_have_bitmaps(aave_v36: LocalMarket) -> None:
@@ -128,15 +132,15 @@ def test_emodes_of_36_have_bitmaps(aave_v36: LocalMarket) -> None:
     zero = "0x" + "00" * 20
     both = 1 | 1 << 4
     expected = (1, True, 9300, 9500, 10100, zero, 0, False, both, both, 1, "ETH correlated")
-    assert _market(aave_v36)[6] == ()
-    assert _market(aave_v36, 1)[6] == (expected,)
-    assert _market(aave_v36, 9)[6] == ((9, True, 0, 0, 0, zero, 0, False, 0, 0, 0, ""),)
+    assert _market(aave_v36)[7] == ()
+    assert _market(aave_v36, 1)[7] == (expected,)
+    assert _market(aave_v36, 9)[7] == ((9, True, 0, 0, 0, zero, 0, False, 0, 0, 0, ""),)
 
 
 def test_a_reserve_without_price_does_not_hide_the_others(aave_market: LocalMarket) -> None:
     market = aave_market.market
     send_batch(aave_market.rpc, [set_oracle_source(market, market.reserves["WBTC"])], market.errors)
-    reserves = _market(aave_market)[5]
+    reserves = _market(aave_market)[6]
     assert isinstance(reserves, tuple)
     assert [row[3] for row in reserves] == [True, False, True, True, True]
 
@@ -193,7 +197,7 @@ def test_gaps_of_dropped_reserves_keep_ids(aave_market: LocalMarket) -> None:
     send_batch(
         aave_market.rpc, mint_and_supply(market, market.reserves["wstETH"], USER, 10**18), market.errors
     )
-    reserves = _market(aave_market)[5]
+    reserves = _market(aave_market)[6]
     assert isinstance(reserves, tuple)
     assert [row[1][7] for row in reserves] == [0, 2, 3, 4]
     (account,) = _accounts(aave_market, [USER])

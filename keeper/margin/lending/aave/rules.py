@@ -24,6 +24,8 @@ class Rules:
     amount of collateral into scaled units that a liquidation takes from the account.
     `averages_threshold`: health goes through the truncated average threshold (3.0), which makes it
     non-monotone in price. `threshold_zero_counts`: a collateral with threshold 0 still adds value.
+    `debt_growth` is the interest on scaled debt between two indices, of which the treasury gets its share.
+    `cap_on_shares`: the supply cap is held against all shares together, the new ones among them.
     """
 
     version: str
@@ -39,6 +41,8 @@ class Rules:
     emode_by_bitmap: bool
     close_factor: CloseFactor
     seized_debt_needed: Callable[[int, int], int]
+    debt_growth: Callable[[int, int, int], int]
+    cap_on_shares: bool
 
 
 V302 = Rules(
@@ -55,6 +59,10 @@ V302 = Rules(
     emode_by_bitmap=False,
     close_factor=CloseFactor.BY_RESERVE,
     seized_debt_needed=fixed.percent_div_half_up,
+    debt_growth=lambda scaled, before, after: (
+        fixed.ray_mul_half_up(scaled, after) - fixed.ray_mul_half_up(scaled, before)
+    ),
+    cap_on_shares=False,
 )
 
 V36 = Rules(
@@ -71,6 +79,8 @@ V36 = Rules(
     emode_by_bitmap=True,
     close_factor=CloseFactor.BY_TOTAL,
     seized_debt_needed=fixed.percent_div_ceil,
+    debt_growth=lambda scaled, before, after: fixed.ray_mul_floor(scaled, after - before),
+    cap_on_shares=True,
 )
 
 # POOL_REVISION → arithmetic to try. core-v3 says 1 (older tags 2), Origin 3.6 says 10.

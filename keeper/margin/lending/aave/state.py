@@ -12,7 +12,9 @@ class Reserve:
     """One reserve. Indices and rates in ray, `price` in the oracle's base currency unit.
 
     `configuration` is the contract's packed word; the properties name its fields.
-    `eligible` tells whether `price` could be read at all.
+    `available_liquidity` is what the pool can pay out; `scaled_supply`, `scaled_variable_debt` and
+    `accrued_to_treasury` are scaled units of the whole reserve, `stable_*` its whole stable debt (principal
+    at `stable_since`, average rate). Liquidations wait up to and including Unix time `grace_until`.
     """
 
     id: int
@@ -28,6 +30,13 @@ class Reserve:
     last_update: int
     price: int
     available_liquidity: int = 0
+    scaled_supply: int = 0
+    scaled_variable_debt: int = 0
+    accrued_to_treasury: int = 0
+    stable_principal: int = 0
+    stable_rate: int = 0
+    stable_since: int = 0
+    grace_until: int = 0
 
     @property
     def ltv(self) -> int:
@@ -58,6 +67,11 @@ class Reserve:
     @property
     def paused(self) -> bool:
         return bool(self.configuration >> 60 & 1)
+
+    @property
+    def reserve_factor(self) -> int:
+        """Share of the interest that goes to the treasury, basis points."""
+        return self.configuration >> 64 & 0xFFFF
 
     @property
     def supply_cap(self) -> int:

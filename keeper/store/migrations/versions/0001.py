@@ -84,10 +84,13 @@ def upgrade() -> None:
     sa.Column('lowest_health', keeper.store.types.BigInt(length=80), nullable=False),
     sa.Column('closed_block', sa.Integer(), nullable=True),
     sa.Column('closed_health', keeper.store.types.BigInt(length=80), nullable=True),
+    sa.Column('asset', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('held', sa.Text(), nullable=False),
+    sa.Column('opens_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('episode', schema=None) as batch_op:
-        batch_op.create_index('one_open_episode', ['market', 'account', 'threshold'], unique=True, sqlite_where=sa.text('closed_block IS NULL'), postgresql_where=sa.text('closed_block IS NULL'))
+        batch_op.create_index('one_open_episode', ['market', 'account', 'threshold', 'asset'], unique=True, sqlite_where=sa.text('closed_block IS NULL'), postgresql_where=sa.text('closed_block IS NULL'))
 
     op.create_table('known_account',
     sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),

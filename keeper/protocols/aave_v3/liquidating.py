@@ -1,0 +1,111 @@
+"""Liquidations, from exact outcomes to complete plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keeper.margin.lending.aave import health, liquidation
+from keeper.margin.lending.aave.fixed import mul_div_ceil
+from keeper.margin.lending.aave.health import AccruedMarket
+from keeper.margin.lending.aave.liquidation import Liquidation
+from keeper.margin.lending.aave.rules import Rules
+from keeper.margin.lending.aave.state import AccountState, MarketState
+from keeper.plan import Plan, Spend
+from keeper.protocols.aave_v3 import calls
+from keeper.protocols.aave_v3.amounts import units
+from keeper.protocols.aave_v3.lens import Sentinel
+from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
+from keeper.protocols.base import Facts, Impossible
+
+# Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
+GRACE = 120
+LIQUIDATION_GAS = 500_000
+ERRORS = "aave_v3_errors"
+
+
+def liquidations(
+    market: str,
+    pool: str,
+    state: MarketState,
+    rules: Rules,
+    account: str,
+    raw: AccountState,
+    timestamp: int,
+    facts: Facts,
+    funds: Mapping[str, int],
+    sentinel: Sentinel | None,
+) -> list[Plan] | Impossible:
+    """Plans for every pair that funds and the version's rules allow at `timestamp`, best gain first.
+
+    Collateral that the pool cannot pay out is taken as aTokens, to be redeemed when it can.
+    """
+    now = health.accrue(state, timestamp, rules)
+    later = health.accrue(state, timestamp + GRACE, rules)
+    present = health.account_data(raw, now).health
+    if present >= health.WAD:
+        return Impossible("health is back above 1")
+    closed = sentinel_closed(sentinel, present, timestamp)
+    if closed is not None:
+        return closed
+    budgets = {i: funds.get(r.asset, 0) for i, r in state.reserves.items()}
+    found = [o for o in liquidation.options(raw, now, budgets) if pair_opens(o, timestamp) is None]
+    if found:
+        return [_liquidation(market, pool, account, raw, each, later, facts, funds) for each in found]
+    open_to_anyone = liquidation.options(raw, now)
+    if not open_to_anyone:
+        return no_pair(raw, state, facts)
+    affordable = [o for o in open_to_anyone if pair_opens(o, timestamp) is None]
+    if not affordable:
+        return in_grace(open_to_anyone, timestamp)
+    wanted = ", ".join(sorted({facts.symbol(each.pair.debt.reserve.asset) for each in affordable}))
+    return Impossible(f"the signer holds too little of what could be repaid ({wanted})")
+
+
+def _liquidation(
+    market: str,
+    pool: str,
+    account: str,
+    raw: AccountState,
+    chosen: Liquidation,
+    later: AccruedMarket,
+    facts: Facts,
+    funds: Mapping[str, int],
+) -> Plan:
+    pair, result = chosen.pair, chosen.outcome
+    collateral, debt = pair.collateral.reserve, pair.debt.reserve
+    cover = result.repaid
+    if chosen.clears_debt or result.takes_all:
+        cover = min(_grown(raw, chosen, later), funds[debt.asset])
+    repaid_base = mul_div_ceil(cover, debt.price, debt.unit)
+    dry = result.received > collateral.available_liquidity
+    data = calls.liquidation_call(collateral.asset, debt.asset, account, cover, receive_a_token=dry)
+    symbol = ("a" if dry else "") + facts.symbol(collateral.asset)
+    return Plan(
+        market=market,
+        account=account,
+        kind="liquidate",
+        action="liquidate",
+        target=pool,
+        data="0x" + data.hex(),
+        spend=Spend(debt.asset, pool, cover),
+        spend_base=repaid_base,
+        gain_base=chosen.gain,
+        gas=LIQUIDATION_GAS,
+        summary={
+            "repay": f"{units(result.repaid, debt.decimals)} {facts.symbol(debt.asset)}",
+            "receive": f"{units(result.received, collateral.decimals)} {symbol}",
+        },
+        errors=ERRORS,
+        redeem=collateral.asset if dry else "",
+    )
+
+
+def _grown(raw: AccountState, chosen: Liquidation, later: AccruedMarket) -> int:
+    """What the same whole-position liquidation repays if it is included a little later."""
+    for pair in liquidation.pairs(raw, later):
+        same_debt = pair.debt.reserve.id == chosen.pair.debt.reserve.id
+        if same_debt and pair.collateral.reserve.id == chosen.pair.collateral.reserve.id:
+            grown = liquidation.outcome(pair, pair.max_debt, later)
+            enough = liquidation.cover_for_all_collateral(pair) if grown.takes_all else grown.repaid
+            return max(min(enough, pair.max_debt), chosen.outcome.repaid)
+    return chosen.outcome.repaid

@@ -1,0 +1,125 @@
+"""Claims taken in liquidations (a pool that had nothing to pay out) are redeemed as the pool can pay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from keeper.chain.blocks import Head
+from keeper.chain.calls import run as read
+from keeper.chain.pool import NodePool
+from keeper.config import Settings
+from keeper.execution import journal
+from keeper.plan import Plan
+from keeper.protocols.base import Impossible
+from keeper.service.markets import MarketRun
+from keeper.service.planning import costs_of
+from keeper.store.database import Store
+from keeper.store.tables import Episode
+
+# The signer's own episode: opened with a liquidation that brings claims, closed when none are left.
+THRESHOLD = "redeem"
+# Blocks between two looks: redeeming has no hurry, and each attempt costs gas.
+EVERY_BLOCKS = 5
+
+
+def expect(session: Session, market: str, owner: str, asset: str, block: int) -> None:
+    """A planned liquidation may bring claims on `asset` to `owner`."""
+    known = session.exec(
+        select(Episode.id).where(
+            Episode.market == market,
+            Episode.account == owner.lower(),
+            Episode.threshold == THRESHOLD,
+            Episode.asset == asset,
+            col(Episode.closed_block).is_(None),
+        )
+    ).first()
+    if known is None:
+        session.add(
+            Episode(
+                market=market,
+                account=owner.lower(),
+                threshold=THRESHOLD,
+                asset=asset,
+                opened_block=block,
+                opened_health=0,
+                lowest_health=0,
+            )
+        )
+        session.flush()
+
+
+def redeem(
+    pool: NodePool, store: Store, settings: Settings, head: Head, runs: Sequence[MarketRun], owner: str
+) -> None:
+    """Plan a redemption for the claims of each open episode; close those whose claims are gone."""
+    for run in runs:
+        with store.session() as session:
+            waiting = session.exec(
+                select(Episode).where(
+                    Episode.market == run.name,
+                    Episode.threshold == THRESHOLD,
+                    col(Episode.closed_block).is_(None),
+                )
+            ).all()
+        for episode in waiting:
+            if (head.number - episode.opened_block) % EVERY_BLOCKS == EVERY_BLOCKS - 1:
+                _redeem(pool, store, settings, head, run, episode, owner)
+
+
+def _redeem(
+    pool: NodePool,
+    store: Store,
+    settings: Settings,
+    head: Head,
+    run: MarketRun,
+    episode: Episode,
+    owner: str,
+) -> None:
+    state, adapter = run.book.state, run.adapter
+    holding = adapter.holding_calls(state, episode.asset, owner)
+    answers = read(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
+    facts = adapter.read_planning(state, [], answers[len(holding) :])
+    outcome = adapter.plan_redemption(state, episode.asset, owner, answers[: len(holding)])
+    with store.session() as session:
+        row = session.merge(episode)
+        if journal.has_open(session, pool.name, run.name, owner.lower(), THRESHOLD, "live"):
+            return
+        if outcome is None:
+            if not _liquidating(session, pool.name):
+                row.closed_block = head.number
+        elif isinstance(outcome, Impossible):
+            row.held, row.opens_at = outcome.reason, outcome.opens_at
+        elif outcome.gain_base <= costs_of(settings, run, facts, head.base_fee).base(outcome.gas):
+            row.held = "what the pool can pay out is worth less than the gas"
+        else:
+            row.held, row.opens_at = "", None
+            _commit(session, pool.name, row, outcome, head)
+
+
+def _liquidating(session: Session, chain: str) -> bool:
+    """Whether claims may still be on their way."""
+    return any(intent.kind == "liquidate" for intent in journal.open_intents(session, chain, "live"))
+
+
+def _commit(session: Session, chain: str, episode: Episode, plan: Plan, head: Head) -> None:
+    assert episode.id is not None
+    journal.commit(
+        session,
+        journal.Draft(
+            chain=chain,
+            market=plan.market,
+            account=episode.account,
+            kind=plan.kind,
+            mode="live",
+            episode_id=episode.id,
+            plan=plan.to_json(),
+            summary=plan.summary,
+            health=0,
+            spend_base=0,
+            gain_base=0,
+            block=head.number,
+            timestamp=head.timestamp,
+        ),
+    )
