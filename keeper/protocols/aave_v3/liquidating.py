@@ -33,7 +33,7 @@ def liquidations(
     timestamp: int,
     facts: Facts,
     funds: Mapping[str, int],
-    sentinel: Sentinel | None,
+    sentinel: Sentinel | None = None,
 ) -> list[Plan] | Impossible:
     """Plans for every pair that funds and the version's rules allow at `timestamp`, best gain first.
 
