@@ -81,6 +81,8 @@ class Market(Section):
     from_block: int = Field(default=0, ge=0)
     audit_sample: int = Field(default=8, ge=1)
     """Accounts compared with the contract's own view at every block, in turn."""
+    owner_top_up: Address | None = None
+    """Our OwnerTopUp contract for this pool, where owners pay; `keeper contracts deploy` makes one."""
 
 
 class Store(Section):
@@ -138,6 +140,17 @@ class TopUpStep(Section):
     asset: str
 
 
+class Permit(Section):
+    """An allowance that the owner signed beforehand (EIP-2612) for the market's `owner_top_up`."""
+
+    token: Address
+    value: Annotated[int, Field(gt=0)]
+    """Token units; a string in the file, as TOML numbers do not hold them."""
+    nonce: int = Field(ge=0)
+    deadline: int = Field(gt=0)
+    signature: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{130}$")]
+
+
 class Protect(Section):
     market: str
     account: Address
@@ -145,8 +158,9 @@ class Protect(Section):
     top_up: Ratio | None = None
     warn: Ratio | None = None
     max_per_day: Money
-    money: Literal["keeper"] = "keeper"
-    """Whose money pays: the keeper's own inventory."""
+    money: Literal["keeper", "owner"] = "keeper"
+    """Whose money pays: the keeper's own inventory, or the owner's through the market's `owner_top_up`."""
+    permits: list[Permit] = []
     steps: list[TopUpStep] = []
     """Tried in this order. Empty: repay each of the account's debts, then supply its collaterals."""
 
@@ -209,6 +223,13 @@ class Settings(BaseSettings):
             _known(f"markets.{name}.chain", market.chain, self.chains)
         for i, protect in enumerate(self.protect):
             _known(f"protect[{i}].market", protect.market, self.markets)
+            if protect.money == "owner" and self.markets[protect.market].owner_top_up is None:
+                raise ValueError(
+                    f"protect[{i}].money: 'owner' needs markets.{protect.market}.owner_top_up; "
+                    f"`keeper contracts deploy --market {protect.market}` makes one"
+                )
+            if protect.permits and protect.money != "owner":
+                raise ValueError(f"protect[{i}].permits: only used with money = 'owner'")
             if (protect.target or self.policy.target) < (protect.top_up or self.policy.top_up):
                 raise ValueError(f"protect[{i}]: target must not be below top_up")
         seen = [(p.market, p.account) for p in self.protect]

@@ -1,4 +1,5 @@
-"""Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages.
+"""Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages; and
+abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called.
 
 core-v3 reverts with numbers as strings, Origin with custom errors (selector → name).
 """
@@ -18,3 +19,10 @@ for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", NAMED.read_text()):
     types = ",".join(part.split()[0] for part in arguments.split(",") if part.strip())
     table["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name
 Path("abis/aave_v3_errors.json").write_text(json.dumps(table, indent=1) + "\n")
+
+for entry in json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]:
+    if entry["type"] == "error":
+        types = ",".join(part["type"] for part in entry["inputs"])
+        selector = function_signature_to_4byte_selector(f"{entry['name']}({types})")
+        table["0x" + selector.hex()] = entry["name"]
+Path("abis/owner_top_up_errors.json").write_text(json.dumps(table, indent=1) + "\n")

@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 alerts_app = typer.Typer(help="Alert channels.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts")
+contracts_app = typer.Typer(help="Our own contracts.", no_args_is_help=True)
+app.add_typer(contracts_app, name="contracts")
 
 
 @app.command()
@@ -104,6 +106,18 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
     from keeper.cli.alerts import test_channels as work
 
     work(config, as_json=json)
+
+
+@contracts_app.command("deploy")
+def contracts_deploy(
+    market: Annotated[str, typer.Option("--market", help="The market whose pool the contract tops up in.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Deploy OwnerTopUp, through which owners pay for their own top-ups, with the configured signer."""
+    from keeper.cli.contracts import deploy as work
+
+    work(config, market, as_json=json)
 
 
 def main() -> None:

@@ -105,6 +105,8 @@ def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs) -> Pla
     if left.get(NATIVE, 0) < fee:
         return Impossible("the signer has too little native currency left for gas")
     left[NATIVE] -= fee
+    if not outcome.spend.spender:
+        return outcome
     token = outcome.spend.token.lower()
     left[token] = left.get(token, 0) - outcome.spend.amount
     return outcome

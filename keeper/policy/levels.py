@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keeper.config import Protect, Settings, wad
-from keeper.protocols.base import Step, Valuation
+from keeper.protocols.base import OwnerMoney, SignedAllowance, Step, Valuation
 
 Threshold = Literal["warn", "top_up", "liquidate"]
 # From the mildest to the gravest.
@@ -21,6 +21,8 @@ class Protection:
     target: int
     max_per_day: int
     steps: tuple[Step, ...]
+    owner: OwnerMoney | None = None
+    """Set where the owner's own money pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +91,18 @@ def _protection(protect: Protect, settings: Settings) -> Protection:
         target=wad(protect.target or settings.policy.target),
         max_per_day=wad(protect.max_per_day),
         steps=tuple(Step(step.action, step.asset) for step in protect.steps),
+        owner=_owner(protect, settings),
     )
+
+
+def _owner(protect: Protect, settings: Settings) -> OwnerMoney | None:
+    contract = settings.markets[protect.market].owner_top_up
+    if protect.money != "owner" or contract is None:
+        return None
+    permits = {
+        each.token.lower(): SignedAllowance(
+            each.value, each.nonce, each.deadline, bytes.fromhex(each.signature[2:])
+        )
+        for each in protect.permits
+    }
+    return OwnerMoney(contract, permits)

@@ -51,6 +51,36 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedAllowance:
+    """An allowance the owner signed (EIP-2612): units, the owner's nonce it is for, until when, and r‖s‖v."""
+
+    value: int
+    nonce: int
+    deadline: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerMoney:
+    """An owner's will that his own money tops up: through which contract of ours, and by which permits
+    (token, lower case → permit)."""
+
+    contract: str
+    permits: Mapping[str, SignedAllowance] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerFunds:
+    """What the owner's contract can spend at the planned time: token (lower case) → units, why not more,
+    and the permits that must be used for it."""
+
+    contract: str
+    available: Mapping[str, int]
+    why: Mapping[str, str]
+    permits: Mapping[str, SignedAllowance]
+
+
+@dataclass(frozen=True, slots=True)
 class Impossible:
     """Why nothing can be done now; told once an episode. `opens_at` is the Unix time from which it can be
     tried again, where it is known: for a block at that second or later it is planned anew."""
@@ -144,6 +174,14 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         steps: Sequence[Step],
         target: int,
         budget_base: int,
+        owner: OwnerFunds | None = None,
     ) -> Plan | Impossible:
         """The first step that brings health to `target` (1e18) within funds and budget; else the first
-        that helps at all."""
+        that helps at all. With `owner` his money is spent instead of `funds`."""
+
+    def owner_calls(self, state: S, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
+        """What `read_owner` turns into what the owner's contract can spend."""
+
+    def read_owner(
+        self, state: S, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
+    ) -> OwnerFunds: ...

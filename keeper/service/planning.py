@@ -17,7 +17,7 @@ from keeper.execution.journal import Mode
 from keeper.plan import Kind, Plan
 from keeper.policy.choose import NATIVE, Costs, Decision, Request, choose
 from keeper.policy.levels import WAD, Levels
-from keeper.protocols.base import Facts, Impossible, Valuation
+from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service.markets import MarketRun
 from keeper.store.database import Store
 from keeper.store.tables import Episode
@@ -60,10 +60,13 @@ class Planner:
             return [(w, Decision(_request(w, None), no_one)) for w in wanted]
         facts = self._facts(wanted, self.payer)
         funds = self._funds(facts, self.payer)
+        owners = self._owners(wanted, self.payer)
         by_request: dict[int, Wanted] = {}
         requests = []
         for each in wanted:
-            request = self._request(each, facts[each.run.name])
+            request = self._request(
+                each, facts[each.run.name], owners.get((each.run.name, each.valuation.account))
+            )
             by_request[id(request)] = each
             requests.append(request)
         run = wanted[0].run
@@ -102,11 +105,31 @@ class Planner:
             ]
         for plan in promised:
             token = plan.spend.token.lower()
-            funds[token] = max(funds.get(token, 0) - plan.spend.amount, 0)
+            if plan.spend.spender:
+                funds[token] = max(funds.get(token, 0) - plan.spend.amount, 0)
             funds[NATIVE] = max(funds[NATIVE] - plan.gas * self.head.base_fee, 0)
         return funds
 
-    def _request(self, wanted: Wanted, facts: Facts) -> Request:
+    def _owners(self, wanted: list[Wanted], payer: str) -> dict[tuple[str, str], OwnerFunds]:
+        """What the contracts of those owners whose own money pays may spend; one call for all of them."""
+        asked = [
+            (w, w.levels.protection.owner)
+            for w in wanted
+            if w.levels.protection is not None and w.levels.protection.owner is not None
+        ]
+        calls = [
+            w.run.adapter.owner_calls(w.run.book.state, w.valuation.account, money, payer)
+            for w, money in asked
+        ]
+        answers = iter(read(self.pool, self.head, [call for each in calls for call in each]))
+        return {
+            (w.run.name, w.valuation.account): w.run.adapter.read_owner(
+                w.run.book.state, money, [next(answers) for _ in each], self.next_timestamp
+            )
+            for (w, money), each in zip(asked, calls, strict=True)
+        }
+
+    def _request(self, wanted: Wanted, facts: Facts, owner: OwnerFunds | None) -> Request:
         run, account = wanted.run, wanted.valuation.account
         raw = run.book.accounts[account]
         budget = self._budget(wanted)
@@ -129,6 +152,7 @@ class Planner:
                 protection.steps,
                 protection.target,
                 budget,
+                owner,
             )
             return found if isinstance(found, Impossible) else [found]
 

@@ -110,7 +110,9 @@ class World:
         return [row for row in rows if kind is None or row.kind == kind]
 
 
-def config_text(anvil: Anvil, market: AaveDeployment, more: str = "", store: str = "") -> str:
+def config_text(
+    anvil: Anvil, market: AaveDeployment, more: str = "", store: str = "", market_more: str = ""
+) -> str:
     return f"""\
 [chains.local]
 chain_id = 31337
@@ -121,6 +123,7 @@ poll = 0.05
 protocol = "aave-v3"
 chain = "local"
 address = "{market.pool}"
+{market_more}
 [store]
 url = "{store or "sqlite:///keeper.db"}"
 [signer]
@@ -157,11 +160,12 @@ def world(
     *,
     live: bool = True,
     store: str = "",
+    market_more: str = "",
 ) -> World:
     """A keeper for this market; a second one in the same folder shares store and key."""
     config = folder / "keeper.toml"
     key = write_keystore(folder)
-    config.write_text(config_text(anvil, market, more, store))
+    config.write_text(config_text(anvil, market, more, store, market_more))
     settings = load(config)
     kept = open_store(settings.store.url)
     nodes = pools(settings)

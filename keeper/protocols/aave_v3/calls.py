@@ -15,13 +15,14 @@ HEALTH_WORD = 5
 ALL = 2**256 - 1
 
 
-def _encode(signature: str, *arguments: object) -> bytes:
+def encoded(signature: str, *arguments: object) -> bytes:
+    """Call data of a function without tuples, given by its signature."""
     types = signature[signature.index("(") + 1 : -1].split(",")
     return function_signature_to_4byte_selector(signature) + encode(types if types[0] else [], arguments)
 
 
 def account_data(pool: str, account: str) -> Call:
-    return Call(pool, _encode("getUserAccountData(address)", account))
+    return Call(pool, encoded("getUserAccountData(address)", account))
 
 
 def read_account_data(account: str, answer: Answer) -> Valuation:
@@ -33,7 +34,7 @@ def read_account_data(account: str, answer: Answer) -> Valuation:
 def liquidation_call(
     collateral: str, debt: str, account: str, debt_to_cover: int, *, receive_a_token: bool = False
 ) -> bytes:
-    return _encode(
+    return encoded(
         "liquidationCall(address,address,address,uint256,bool)",
         collateral,
         debt,
@@ -44,27 +45,27 @@ def liquidation_call(
 
 
 def supply(asset: str, amount: int, account: str) -> bytes:
-    return _encode("supply(address,uint256,address,uint16)", asset, amount, account, 0)
+    return encoded("supply(address,uint256,address,uint16)", asset, amount, account, 0)
 
 
 def withdraw(asset: str, amount: int, to: str) -> bytes:
-    return _encode("withdraw(address,uint256,address)", asset, amount, to)
+    return encoded("withdraw(address,uint256,address)", asset, amount, to)
 
 
 def repay(asset: str, amount: int, rate_mode: int, account: str) -> bytes:
-    return _encode("repay(address,uint256,uint256,address)", asset, amount, rate_mode, account)
+    return encoded("repay(address,uint256,uint256,address)", asset, amount, rate_mode, account)
 
 
 def balance_of(token: str, owner: str) -> Call:
-    return Call(token, _encode("balanceOf(address)", owner))
+    return Call(token, encoded("balanceOf(address)", owner))
 
 
 def scaled_balance_of(token: str, owner: str) -> Call:
-    return Call(token, _encode("scaledBalanceOf(address)", owner))
+    return Call(token, encoded("scaledBalanceOf(address)", owner))
 
 
 def symbol(token: str) -> Call:
-    return Call(token, _encode("symbol()"))
+    return Call(token, encoded("symbol()"))
 
 
 def read_uint(answer: Answer) -> int:

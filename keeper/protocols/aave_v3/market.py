@@ -12,9 +12,18 @@ from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
 from keeper.plan import Plan
-from keeper.protocols.aave_v3 import calls, events, explain, lens, liquidating, planning, redeeming
+from keeper.protocols.aave_v3 import (
+    calls,
+    events,
+    explain,
+    lens,
+    liquidating,
+    owner_money,
+    planning,
+    redeeming,
+)
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.base import Explanation, Facts, Impossible, Step, Valuation
+from keeper.protocols.base import Explanation, Facts, Impossible, OwnerFunds, OwnerMoney, Step, Valuation
 
 
 class AaveV3Market:
@@ -194,6 +203,7 @@ class AaveV3Market:
         steps: Sequence[Step],
         target: int,
         budget_base: int,
+        owner: OwnerFunds | None = None,
     ) -> Plan | Impossible:
         return planning.top_up(
             self.name,
@@ -208,7 +218,20 @@ class AaveV3Market:
             steps,
             target,
             budget_base,
+            owner,
         )
+
+    def owner_calls(self, state: PoolState, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
+        return owner_money.owner_calls(_assets(state), owner, money.contract, operator)
+
+    def read_owner(
+        self, state: PoolState, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
+    ) -> OwnerFunds:
+        return owner_money.read_owner(_assets(state), money, answers, timestamp)
+
+
+def _assets(state: PoolState) -> list[str]:
+    return [reserve.asset for reserve in state.market.reserves.values()]
 
 
 def _by_asset(state: PoolState, asset: str) -> Reserve | None:

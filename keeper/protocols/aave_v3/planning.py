@@ -11,10 +11,10 @@ from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.plan import Check, Plan, Spend
-from keeper.protocols.aave_v3 import calls
+from keeper.protocols.aave_v3 import calls, owner_money
 from keeper.protocols.aave_v3.amounts import units
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
-from keeper.protocols.base import Facts, Impossible, Step
+from keeper.protocols.base import Facts, Impossible, OwnerFunds, Step
 
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.
 GRACE = 120
@@ -37,8 +37,10 @@ def top_up(
     steps: Sequence[Step],
     target: int,
     budget_base: int,
+    owner: OwnerFunds | None = None,
 ) -> Plan | Impossible:
     """The first step that reaches `target` alone; else the first that helps; else why none does."""
+    payable = funds if owner is None else owner.available
     now = health.accrue(state, timestamp, rules)
     later = health.accrue(state, timestamp + GRACE, rules)
     before = health.account_data(raw, now).health
@@ -55,9 +57,10 @@ def top_up(
             continue
         asset = accrued.reserve.asset
         affordable = budget_base * accrued.unit // accrued.price if accrued.price else 0
-        amount = min(needed, funds.get(asset, 0), affordable)
+        amount = min(needed, payable.get(asset, 0), affordable)
         if amount <= 0:
-            short = "the day's cap is used up" if affordable == 0 else f"no {facts.symbol(asset)} to pay with"
+            nothing = owner.why[asset] if owner else f"no {facts.symbol(asset)} to pay with"
+            short = "the day's cap is used up" if affordable == 0 else nothing
             reasons.append(f"{step.action} {facts.symbol(asset)}: {short}")
             continue
         room = supply_room(later.reserves[accrued.reserve.id], later) if step.action == "supply" else None
@@ -75,7 +78,7 @@ def top_up(
             reasons.append(f"{step.action} {facts.symbol(asset)}: the amount at hand changes nothing")
             continue
         floor = target - target // 10_000 if reached >= target else before + 1
-        plan = _top_up(market, pool, account, step, accrued, amount, mode, floor, reached, facts)
+        plan = _top_up(market, pool, account, step, accrued, amount, mode, floor, reached, facts, owner)
         if reached >= target:
             return plan
         partial = partial or plan
@@ -163,32 +166,44 @@ def _top_up(
     floor: int,
     reached: int,
     facts: Facts,
+    owner: OwnerFunds | None,
 ) -> Plan:
     asset = accrued.reserve.asset
-    data = (
-        calls.supply(asset, amount, account)
-        if step.action == "supply"
-        else calls.repay(asset, amount, mode, account)
-    )
+    data = _call(account, step, asset, amount, mode, owner)
     check = calls.account_data(pool, account)
     return Plan(
         market=market,
         account=account,
         kind="top_up",
         action=step.action,
-        target=pool,
+        target=owner.contract if owner else pool,
         data="0x" + data.hex(),
-        spend=Spend(asset, pool, amount),
+        spend=Spend(asset, "" if owner else pool, amount),
         spend_base=mul_div_ceil(amount, accrued.price, accrued.unit),
         gain_base=0,
-        gas=TOP_UP_GAS,
+        gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
         summary={
             step.action: f"{units(amount, accrued.reserve.decimals)} {facts.symbol(asset)}",
             "health_after": str(reached),
         },
         postcondition=Check(check.target, "0x" + check.data.hex(), calls.HEALTH_WORD, floor),
-        errors=ERRORS,
+        errors=owner_money.ERRORS if owner else ERRORS,
     )
+
+
+def _call(account: str, step: Step, asset: str, amount: int, mode: int, owner: OwnerFunds | None) -> bytes:
+    """The pool's own function for the keeper's money, our contract's for the owner's."""
+    if owner is None:
+        if step.action == "supply":
+            return calls.supply(asset, amount, account)
+        return calls.repay(asset, amount, mode, account)
+    data = (
+        owner_money.supply(account, asset, amount)
+        if step.action == "supply"
+        else owner_money.repay(account, asset, amount, mode)
+    )
+    signed = owner.permits.get(asset)
+    return owner_money.with_permit(account, asset, signed, data) if signed else data
 
 
 def unused_collateral(

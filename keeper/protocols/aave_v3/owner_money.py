@@ -1,0 +1,90 @@
+"""The owner's own money: what `contracts/src/OwnerTopUp.sol` may spend of it, and the calls that do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from keeper.chain.calls import Answer, Call
+from keeper.protocols.aave_v3.calls import balance_of, encoded, read_uint
+from keeper.protocols.base import OwnerFunds, OwnerMoney, SignedAllowance
+
+DAY = 24 * 3600
+ERRORS = "owner_top_up_errors"
+# On top of the pool's own: the owner's tokens come in, the pool is allowed them, the rest goes back.
+GAS = 150_000
+_CALLS_A_TOKEN = 4
+
+
+def owner_calls(assets: Iterable[str], owner: str, contract: str, operator: str) -> list[Call]:
+    """Whether `operator` may act, and for each asset: limit, allowance, balance, permit nonce."""
+    calls = [Call(contract, encoded("isOperator(address,address)", owner, operator))]
+    for asset in assets:
+        calls += [
+            Call(contract, encoded("limits(address,address)", owner, asset)),
+            Call(asset, encoded("allowance(address,address)", owner, contract)),
+            balance_of(asset, owner),
+            Call(asset, encoded("nonces(address)", owner)),
+        ]
+    return calls
+
+
+def read_owner(
+    assets: Sequence[str], money: OwnerMoney, answers: Sequence[Answer], timestamp: int
+) -> OwnerFunds:
+    """What can be spent of each asset in a block at `timestamp`; nothing of what a permit cannot widen."""
+    available: dict[str, int] = {}
+    why: dict[str, str] = {}
+    permits: dict[str, SignedAllowance] = {}
+    operator = bool(read_uint(answers[0]))
+    for i, asset in enumerate(assets):
+        limit, allowance, balance, nonce = answers[1 + _CALLS_A_TOKEN * i :][:_CALLS_A_TOKEN]
+        allowed, has = read_uint(allowance), read_uint(balance)
+        signed = money.permits.get(asset)
+        usable = signed is not None and nonce.ok and signed.nonce == read_uint(nonce)
+        if signed is not None and usable and signed.deadline >= timestamp and signed.value > allowed:
+            permits[asset], allowed = signed, signed.value
+        left = left_at(limit, timestamp)
+        available[asset] = min(left, allowed, has) if operator else 0
+        why[asset] = _why(operator, left, allowed, has)
+    return OwnerFunds(money.contract, available, why, permits)
+
+
+def left_at(limit: Answer, timestamp: int) -> int:
+    """Units left of the owner's limit on the UTC day of `timestamp`, as the contract's leftToday has it."""
+    if not limit.ok or len(limit.data) < 96:
+        return 0
+    per_day, spent, day = (int.from_bytes(limit.data[at : at + 32], "big") for at in (0, 32, 64))
+    return max(per_day - (spent if day == timestamp // DAY else 0), 0)
+
+
+def _why(operator: bool, left: int, allowed: int, has: int) -> str:
+    if not operator:
+        return "the owner has not named the keeper as operator"
+    smallest = min(left, allowed, has)
+    if smallest == left:
+        return "the owner's limit of the day is used up"
+    return "the owner's allowance is used up" if smallest == allowed else "the owner has none left"
+
+
+def supply(owner: str, asset: str, amount: int) -> bytes:
+    return encoded("supply(address,address,uint256)", owner, asset, amount)
+
+
+def repay(owner: str, asset: str, amount: int, rate_mode: int) -> bytes:
+    return encoded("repay(address,address,uint256,uint256)", owner, asset, amount, rate_mode)
+
+
+def with_permit(owner: str, asset: str, signed: SignedAllowance, data: bytes) -> bytes:
+    """`data` behind the use of the owner's signature."""
+    r, s, v = signed.signature[:32], signed.signature[32:64], signed.signature[64]
+    return encoded(
+        "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
+        owner,
+        asset,
+        signed.value,
+        signed.deadline,
+        v,
+        r,
+        s,
+        data,
+    )
