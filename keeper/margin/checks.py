@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from keeper.errors import MarginError
 
 Scalar = int | float | Fraction
+N = TypeVar("N", bound=Scalar)
 
 
 def finite(value: ArrayLike, field: str) -> NDArray[np.float64]:
@@ -33,7 +35,7 @@ def positive_array(value: ArrayLike, field: str) -> NDArray[np.float64]:
     return array
 
 
-def number(value: Scalar, field: str) -> Scalar:
+def number(value: N, field: str) -> N:
     """`value` itself; MarginError if it is NaN, infinite, a bool or no number."""
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction | np.floating | np.integer):
         raise MarginError(f"{value!r} is not a number", field=field)
@@ -42,23 +44,24 @@ def number(value: Scalar, field: str) -> Scalar:
     return value
 
 
-def positive(value: Scalar, field: str) -> Scalar:
+def positive(value: N, field: str) -> N:
     """`value` if it is above zero, else MarginError."""
     if number(value, field) <= 0:
         raise MarginError(f"is {value}, must be above zero", field=field)
     return value
 
 
-def not_negative(value: Scalar, field: str) -> Scalar:
+def not_negative(value: N, field: str) -> N:
     """`value` if it is zero or above, else MarginError."""
     if number(value, field) < 0:
         raise MarginError(f"is {value}, must not be negative", field=field)
     return value
 
 
-def within(value: Scalar, low: Scalar, high: Scalar, field: str) -> Scalar:
+def within(value: N, low: Scalar, high: Scalar, field: str) -> N:
     """`value` if low ≤ value ≤ high, else MarginError."""
-    if not low <= number(value, field) <= high:
+    checked: Scalar = number(value, field)
+    if checked < low or checked > high:
         raise MarginError(f"is {value}, must be between {low} and {high}", field=field)
     return value
 

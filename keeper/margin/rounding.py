@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 WAD = 10**18
 
 
@@ -51,13 +49,3 @@ def wad_div_up(x: int, y: int) -> int:
 def wad_div_trunc(x: int, y: int) -> int:
     """x·1e18 / y towards zero."""
     return div_trunc(x * WAD, y)
-
-
-def fraction_down(value: Fraction) -> int:
-    """⌊value⌋."""
-    return value.numerator // value.denominator
-
-
-def fraction_up(value: Fraction) -> int:
-    """⌈value⌉."""
-    return -(-value.numerator // value.denominator)
