@@ -51,7 +51,7 @@ class LiquidityTier:
         return natural(clamp_factor_ppm, "clamp_factor_ppm") * spread // MILLION
 
     def adjusted_initial_ppm_down(self, open_interest: int) -> int:
-        """base + ⌊(1 − base)·(OI − lower)/(upper − lower)⌋ between the caps; a million from the upper cap on."""
+        """base + ⌊(1 − base)·(OI − lower)/(upper − lower)⌋ between the caps; a million from the upper on."""
         lower, upper = self.open_interest_lower_cap, self.open_interest_upper_cap
         natural(open_interest, "open_interest")
         if upper and open_interest >= upper:
