@@ -124,9 +124,7 @@ def value_position(position: Position, account: AccountState, market: AccruedMar
     if account.uses_as_collateral(position.reserve_id) and (
         rules.threshold_zero_counts or accrued.threshold != 0
     ):
-        threshold = (
-            emode.threshold if in_emode(accrued, account.emode, emode, rules) else accrued.threshold
-        )
+        threshold = emode.threshold if in_emode(accrued, account.emode, emode, rules) else accrued.threshold
         collateral = supplied * price // accrued.unit
     owed = owed_of(position, accrued, market)
     if account.borrows(position.reserve_id):

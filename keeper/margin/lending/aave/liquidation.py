@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.margin.lending.aave.fixed import (
     WAD,
     mul_div_ceil,
-    percent_div_half_up,
     percent_mul_half_up,
 )
 from keeper.margin.lending.aave.health import (
@@ -18,7 +17,7 @@ from keeper.margin.lending.aave.health import (
     in_emode,
     owed_of,
 )
-from keeper.margin.lending.aave.rules import CloseFactor
+from keeper.margin.lending.aave.rules import CloseFactor, Rules
 from keeper.margin.lending.aave.state import AccountData, AccountState
 
 HALF = 5_000
@@ -103,54 +102,76 @@ def pairs(account: AccountState, market: AccruedMarket) -> Iterator[Pair]:
 
 
 def _with_close_factor(pair: Pair, data: AccountData, market: AccruedMarket) -> Pair:
-    limit = pair.owed
-    if market.rules.close_factor is CloseFactor.BY_RESERVE:
-        if data.health > WHOLE_CLOSE_HEALTH:
-            limit = percent_mul_half_up(pair.owed, HALF)
-    elif data.health > WHOLE_CLOSE_HEALTH:
-        debt_base = mul_div_ceil(pair.owed, pair.debt_price, pair.debt.unit)
-        collateral_base = pair.supplied * pair.collateral_price // pair.collateral.unit
-        half = percent_mul_half_up(data.debt, HALF)
-        if min(debt_base, collateral_base) >= WHOLE_CLOSE_BASE and debt_base > half:
-            limit = half * pair.debt.unit // pair.debt_price
-    return Pair(
-        pair.collateral,
-        pair.debt,
-        pair.collateral_price,
-        pair.debt_price,
-        pair.bonus,
-        pair.supplied,
-        pair.owed,
-        limit,
+    rules = market.rules
+    limit = max_liquidatable(
+        owed=pair.owed,
+        owed_base=rules.debt_value(pair.owed, pair.debt_price, pair.debt.unit),
+        supplied_base=pair.supplied * pair.collateral_price // pair.collateral.unit,
+        data=data,
+        price=pair.debt_price,
+        unit=pair.debt.unit,
+        rules=rules,
     )
+    return replace(pair, max_debt=limit)
+
+
+def max_liquidatable(
+    *,
+    owed: int,
+    owed_base: int,
+    supplied_base: int,
+    data: AccountData,
+    price: int,
+    unit: int,
+    rules: Rules,
+    whole_below: int = WHOLE_CLOSE_BASE,
+) -> int:
+    """The most of a debt (token units) that one call may repay.
+
+    Up to health 0.95 all of it; above, half of it (to 3.2), or half of the account's whole debt unless this
+    debt or this collateral is worth less than `whole_below` (3.3 and later; base currency).
+    """
+    if data.health <= WHOLE_CLOSE_HEALTH:
+        return owed
+    if rules.close_factor is CloseFactor.BY_RESERVE:
+        return percent_mul_half_up(owed, HALF)
+    half = percent_mul_half_up(data.debt, HALF)
+    if min(owed_base, supplied_base) < whole_below or owed_base <= half:
+        return owed
+    return half * unit // price
+
+
+def largest_partial(base: int, leftover: int = MIN_LEFTOVER_BASE) -> int:
+    """The most of a side's value that may be taken without taking all of it (3.3 and later; base currency)."""
+    return max(0, base - leftover)
 
 
 def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
     """What `liquidationCall(…, debt_to_cover)` does with this pair, to the unit."""
     repaid = min(debt_to_cover, pair.max_debt)
     base = (pair.debt_price * repaid * pair.collateral.unit) // (pair.collateral_price * pair.debt.unit)
-    seized = percent_mul_half_up(base, pair.bonus)
+    rules = market.rules
+    seized = rules.seized(base, pair.bonus)
     if seized > pair.supplied:
         seized = pair.supplied
-        worth = (pair.collateral_price * seized * pair.debt.unit) // (
-            pair.debt_price * pair.collateral.unit
-        )
-        repaid = market.rules.seized_debt_needed(worth, pair.bonus)
+        worth = (pair.collateral_price * seized * pair.debt.unit) // (pair.debt_price * pair.collateral.unit)
+        repaid = rules.seized_debt_needed(worth, pair.bonus)
     fee = 0
     fee_rate = pair.collateral.reserve.protocol_fee
     if fee_rate:
-        fee = percent_mul_half_up(seized - percent_div_half_up(seized, pair.bonus), fee_rate)
-    return Outcome(repaid, seized - fee, fee, _leaves_dust(pair, repaid, seized, market))
+        fee = rules.fee(seized - rules.seized_base(seized, pair.bonus), fee_rate)
+    return Outcome(repaid, seized - fee, fee, _leaves_dust(pair, repaid, seized, fee, market))
 
 
-def _leaves_dust(pair: Pair, repaid: int, seized: int, market: AccruedMarket) -> bool:
+def _leaves_dust(pair: Pair, repaid: int, seized: int, fee: int, market: AccruedMarket) -> bool:
     """3.3 and later revert when both sides remain and one of them is worth less than 1000."""
     if market.rules.close_factor is CloseFactor.BY_RESERVE:
         return False
     if repaid >= pair.owed or seized >= pair.supplied:
         return False
-    debt_left = mul_div_ceil(pair.owed - repaid, pair.debt_price, pair.debt.unit)
-    collateral_left = (pair.supplied - seized) * pair.collateral_price // pair.collateral.unit
+    debt_left = market.rules.debt_value(pair.owed - repaid, pair.debt_price, pair.debt.unit)
+    left = pair.supplied - (seized if market.rules.dust_counts_fee else seized - fee)
+    collateral_left = left * pair.collateral_price // pair.collateral.unit
     return min(debt_left, collateral_left) < MIN_LEFTOVER_BASE
 
 
@@ -169,8 +190,8 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
             high = middle
         else:
             low = middle
-    result = outcome(pair, low, market) if low else None
-    return result if result and result.received and not result.leaves_dust else None
+    smaller = outcome(pair, low, market)
+    return smaller if low and smaller.received and not smaller.leaves_dust else None
 
 
 def gain(pair: Pair, result: Outcome) -> int:

@@ -80,7 +80,7 @@ class Reserve:
 
     @property
     def unit(self) -> int:
-        return 10**self.decimals
+        return int(10**self.decimals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,7 @@ from keeper.margin.lending.aave.health import (
 from keeper.margin.lending.aave.state import AccountState, Position
 
 
-def after_supply(
-    account: AccountState, market: AccruedMarket, reserve_id: int, amount: int
-) -> AccountState:
+def after_supply(account: AccountState, market: AccruedMarket, reserve_id: int, amount: int) -> AccountState:
     """The account after `supply` of `amount` token units, counted as collateral."""
     shares = market.rules.supply_shares(amount, market.reserves[reserve_id].income)
     held = account.position(reserve_id)
@@ -32,9 +30,7 @@ def after_repay(
     held = account.position(reserve_id)
     if stable:
         owed = stable_owed(held, market)
-        left = replace(
-            held, stable_principal=owed - min(amount, owed), stable_since=market.timestamp
-        )
+        left = replace(held, stable_principal=owed - min(amount, owed), stable_since=market.timestamp)
     else:
         index = market.reserves[reserve_id].debt_index
         owed = market.rules.owed(held.scaled_debt, index)
@@ -68,9 +64,7 @@ def accepts_supply(account: AccountState, market: AccruedMarket, reserve_id: int
     return not (len(used) == 1 and market.reserves[used[0]].reserve.debt_ceiling)
 
 
-def minimal_supply(
-    account: AccountState, market: AccruedMarket, reserve_id: int, target: int
-) -> int | None:
+def minimal_supply(account: AccountState, market: AccruedMarket, reserve_id: int, target: int) -> int | None:
     """Fewest token units of a collateral whose supply brings health to `target` (wad); None if none can.
 
     Where health goes through the truncated average threshold (3.0) it is not monotone in the amount:
