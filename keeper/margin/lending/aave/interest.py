@@ -36,7 +36,7 @@ def compounded_interest_per_second(rate: int, elapsed: int) -> int:
 
 
 def annual_yield(rate: int, elapsed: int = SECONDS_PER_YEAR) -> int:
-    """(1 + rate/Y)^elapsed − 1 in ray, exactly compounded a second: what interfaces show, no contract does."""
+    """(1 + rate/Y)^elapsed − 1 in ray, compounded every second: for showing, no contract does it."""
     return ray_pow_half_up(RAY + rate // SECONDS_PER_YEAR, elapsed) - RAY
 
 
