@@ -22,6 +22,8 @@ from keeper.errors import MarginError
 from keeper.margin.checks import finite, number
 from keeper.margin.interface import Array
 
+PILOT = 4_096
+
 
 def check_level(level: float, field: str = "level") -> float:
     """A confidence level strictly between 0.5 and 1, else MarginError."""
@@ -41,9 +43,29 @@ def _worst(losses: ArrayLike, count: int) -> Array:
     values = finite(losses, "losses")
     if values.ndim == 0 or values.shape[-1] == 0:
         raise MarginError("is empty", field="losses")
-    cut = values.shape[-1] - count
-    tail = np.partition(values, cut, axis=-1)[..., cut:] if cut else values
-    return np.asarray(np.sort(tail, axis=-1)[..., ::-1], dtype=np.float64)
+    rows = values.reshape(-1, values.shape[-1])
+    tail = np.empty((rows.shape[0], count))
+    for place, row in enumerate(rows):
+        candidates = _candidates(row, count)
+        cut = candidates.shape[0] - count
+        tail[place] = np.partition(candidates, cut)[cut:]
+    tail.sort(axis=-1)
+    return tail[:, ::-1].reshape(*values.shape[:-1], count)
+
+
+def _candidates(row: Array, count: int) -> Array:
+    """A part of `row` that holds its `count` largest: partitioning all of a long row is the slow step.
+
+    A sample of the row guesses a threshold with twice as many above it; if it guessed too high, all stay.
+    """
+    stride = row.shape[0] // PILOT
+    if stride < 2 or 16 * count > row.shape[0]:
+        return row
+    pilot = row[::stride]
+    keep = 2 * count * pilot.shape[0] // row.shape[0] + 8
+    threshold = np.partition(pilot, pilot.shape[0] - keep)[pilot.shape[0] - keep]
+    above = row[row >= threshold]
+    return above if above.shape[0] >= count else row
 
 
 def value_at_risk(losses: ArrayLike, level: float) -> Array:

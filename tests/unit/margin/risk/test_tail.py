@@ -81,6 +81,24 @@ def test_rows_of_an_array_give_what_they_give_alone(values: Array, level: float)
         assert together.tolist() == [float(measure(row, level)) for row in values]
 
 
+@given(st.integers(0, 2**32 - 1), st.sampled_from([8_192, 9_001, 50_000]), levels, st.booleans())
+def test_the_tail_of_a_long_row_is_found_whatever_its_order(
+    seed: int, count: int, level: float, rising: bool
+) -> None:
+    """A sorted row, or one whose tail the sample misses, must not mislead the search."""
+    values = np.random.default_rng(seed).standard_t(2, count)
+    if rising:
+        values.sort()
+    ordered = np.sort(values)[::-1]
+    mass, k = tail.tail_mass(count, level)
+    assert tail.value_at_risk(values, level) == ordered[k - 1]
+    expected = (ordered[: k - 1].sum() + float(mass - k + 1) * ordered[k - 1]) / float(mass)
+    assert tail.expected_shortfall(values, level) == pytest.approx(expected, rel=1e-12)
+    hidden = np.zeros(count)
+    hidden[1 : k + 1 : 1] = 1.0
+    assert tail.value_at_risk(hidden, level) == 1.0
+
+
 @pytest.mark.parametrize("level", [0.5, 1.0, 0.0, float("nan"), 99])
 def test_a_level_that_is_none_is_refused(level: float) -> None:
     with pytest.raises(MarginError) as refused:
