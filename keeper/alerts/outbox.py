@@ -180,6 +180,19 @@ def chain_unreachable(session: Session, chain: str, since: str, why: str) -> Non
     )
 
 
+def job_failed(session: Session, job: str, why: str) -> None:
+    """A fault of the keeper's own; told once a cause."""
+    tell(
+        session,
+        once=f"job:{job}:{why[:120]}",
+        kind="job_failed",
+        severity="critical",
+        market="",
+        title=f"{job} failed: {why[:200]}",
+        fields={"job": job, "why": why[:500]},
+    )
+
+
 def low_balance(session: Session, chain: str, payer: str, day: str, detail: str) -> None:
     tell(
         session,

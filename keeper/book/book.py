@@ -121,7 +121,8 @@ class Book(Generic[S, A, V]):
             if saved is not None and saved.filter_digest == digest(wanted):
                 accounts = saved.accounts
                 start = max(start, saved.block + 1 - REMEMBERED_BLOCKS)
-        accounts |= self.source.touched(self._range(start, head.number, wanted, progress)).accounts
+        search = self.source.discovery_filter(state)
+        accounts |= self.source.touched(self._range(start, head.number, search, progress)).accounts
         self._state, self._filter = state, wanted
         chosen = sample if isinstance(sample, Sequence) else sample(accounts)
         return self._read(head, frozenset(accounts), chosen, upgraded=True)
@@ -151,7 +152,8 @@ class Book(Generic[S, A, V]):
         added = tuple(a for a in wanted.addresses if a not in self._filter.addresses)
         if added:
             log.info("new contracts", market=self.source.name, addresses=added)
-            scan = self._range(self.source.from_block, head.number, LogFilter(added, wanted.topics))
+            search = LogFilter(added, self.source.discovery_filter(state).topics)
+            scan = self._range(self.source.from_block, head.number, search)
             late = self.source.touched(scan).accounts - touched
             state, more, _ = self._at(head, late, ())
             fresh, touched = {**fresh, **more}, touched | late

@@ -39,6 +39,9 @@ class BookSource(Protocol[S, A, V_co]):
     def log_filter(self, state: S) -> LogFilter:
         """The contracts and events by which accounts are touched."""
 
+    def discovery_filter(self, state: S) -> LogFilter:
+        """The fewest events of the same contracts by which every account that ever was is found."""
+
     def touched(self, logs: Iterable[Log]) -> Touched: ...
 
     def market_call(self, accounts: Iterable[A]) -> Call:

@@ -12,7 +12,8 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-console = Console()
+# Piped output is wide enough for whole addresses and hashes.
+console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 def print_json(value: Any) -> None:
@@ -22,7 +23,7 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("account", "health"))
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from eth_utils.address import to_checksum_address
 from sqlmodel import Session
 
 from keeper.chain import fees
@@ -124,7 +125,7 @@ class Actor:
                 "type": 2,
                 "chainId": self.pool.chain_id,
                 "nonce": nonce,
-                "to": action.target,
+                "to": to_checksum_address(action.target),
                 "value": 0,
                 "data": action.data,
                 "gas": gas,

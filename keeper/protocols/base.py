@@ -103,6 +103,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         """Every account at `timestamp`, exactly. Only when `version` is known."""
 
+    def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
+        """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
+
     def explain(
         self, state: S, account: str, raw: A, timestamp: int, symbols: Mapping[str, str]
     ) -> Explanation: ...

@@ -20,7 +20,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.chain.signer import Signer
 from keeper.config import Settings
-from keeper.errors import ConfigError, KeeperError, UnreachableError
+from keeper.errors import ConfigError, UnreachableError
 from keeper.execution.actor import Actor, Limits
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
@@ -124,8 +124,10 @@ class Daemon:
                 work()
             except SQLAlchemyError as error:
                 log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
-            except KeeperError as error:
-                log.error("job failed", job=name, error=str(error))
+            except Exception as error:
+                log.exception("job failed", job=name)
+                with self.store.session() as session:
+                    outbox.job_failed(session, name, str(error) or repr(error))
 
         self.scheduler.add_job(guarded, "interval", seconds=seconds, id=name, next_run_time=datetime.now())
 

@@ -43,6 +43,7 @@ class Recorder:
             "protocol": run.adapter.protocol,
             "address": run.adapter.contract,
             "acting": at.acting,
+            "indices": self._indices(run, at),
             "accounts": [
                 {**valuation_json(v, policies.crossed(run.name, v)), "threshold": str(v.threshold)}
                 for v in at.valuations
@@ -50,3 +51,10 @@ class Recorder:
         }
         with self.path.open("a") as out:
             out.write(json.dumps(line) + "\n")
+
+    def _indices(self, run: MarketRun, at: Valued) -> dict[str, dict[str, str]]:
+        """The numbers behind the numbers, which rounded values hide; none where we have none of our own."""
+        if not at.acting:
+            return {}
+        found = run.adapter.indices(run.book.state, at.head.timestamp)
+        return {asset: {name: str(n) for name, n in each.items()} for asset, each in found.items()}

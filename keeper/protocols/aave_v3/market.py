@@ -41,6 +41,11 @@ class AaveV3Market:
         ]
         return LogFilter((self.contract.lower(), *tokens), events.TOPICS)
 
+    def discovery_filter(self, state: PoolState) -> LogFilter:
+        # Whoever has collateral or debt once received a token of it.
+        addresses = self.log_filter(state).addresses
+        return LogFilter(addresses[1:], (events.TRANSFER,))
+
     def touched(self, logs: Iterable[Log]) -> Touched:
         return events.touched(logs)
 
@@ -94,6 +99,13 @@ class AaveV3Market:
     ) -> list[Valuation]:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
+
+    def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
+        market = health.accrue(state.market, timestamp, self._rules(state))
+        return {
+            each.reserve.asset: {"income": each.income, "debt": each.debt_index}
+            for each in market.reserves.values()
+        }
 
     def explain(
         self,

@@ -31,6 +31,18 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('once')
     )
+    op.create_table('chain_status',
+    sa.Column('chain', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('mode', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('block', sa.Integer(), nullable=False),
+    sa.Column('block_timestamp', sa.BigInteger(), nullable=False),
+    sa.Column('acted_block', sa.Integer(), nullable=False),
+    sa.Column('reachable', sa.Boolean(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('requests', sa.Integer(), nullable=False),
+    sa.Column('updated_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('chain')
+    )
     op.create_table('chain_transaction',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('chain', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -181,5 +193,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_chain_transaction_state'))
 
     op.drop_table('chain_transaction')
+    op.drop_table('chain_status')
     op.drop_table('alert')
     # ### end Alembic commands ###

@@ -1,0 +1,28 @@
+"""`keeper doctor`: one line a part, with the remedy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from keeper.cli.output import print_json, print_table
+from keeper.config import load
+from keeper.service.examination import examine
+
+_MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "fault": "[red]FAULT[/red]"}
+
+
+def doctor(config: Path, *, as_json: bool) -> None:
+    findings = list(examine(load(config)))
+    if as_json:
+        print_json([asdict(f) for f in findings])
+    else:
+        print_table(
+            f"{config}",
+            ["part", "", "finding", "what to do"],
+            [[f.subject, _MARKS[f.verdict], f.detail, f.remedy] for f in findings],
+        )
+    if any(f.verdict == "fault" for f in findings):
+        raise typer.Exit(1)

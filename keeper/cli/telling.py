@@ -1,0 +1,116 @@
+"""How the day is told: a line a block, a table at the end, or one JSON object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+
+from keeper.alerts.outbox import ratio
+from keeper.cli.output import console, money, print_table
+from keeper.demo.director import Moment
+from keeper.demo.outcome import Line, Outcome
+
+BASE_DECIMALS = 8
+WAD = 10**18
+
+
+def tell_block(moment: Moment) -> None:
+    shown = "  ".join(
+        f"{symbol} {moment.prices[symbol] / 10**BASE_DECIMALS:>9,.2f}"
+        for symbol in ("WETH", "WBTC", "wstETH")
+    )
+    states = {"liquidate": 0, "top_up": 0, "warn": 0}
+    for account in moment.accounts:
+        if account["breach"]:
+            states[account["breach"]] += 1
+    warned = states["warn"] + states["top_up"]
+    healthy = sum(1 for a in moment.accounts if a["health"] is not None and not a["breach"])
+    console.print(
+        f"block [bold]{moment.block:>4}[/bold]  {shown}   "
+        f"[green]{healthy:>2} healthy[/green]  [yellow]{warned:>2} warned[/yellow]  "
+        f"[red]{states['liquidate']:>2} liquidatable[/red]"
+    )
+    for intent in moment.ended:
+        verb = {"liquidate": "liquidated", "top_up": "topped up"}[intent.kind]
+        what = f"{verb} {intent.account[:8]}…{intent.account[-4:]}"
+        if intent.state == "settled":
+            console.print(f"            [cyan]{what}[/cyan] (health was {ratio(intent.health)})")
+        else:
+            console.print(f"            [dim]{intent.kind} {intent.state}: {escape(intent.reason)}[/dim]")
+
+
+def tell_outcome(result: Outcome) -> None:
+    rows = [_row(line) for line in result.lines]
+    print_table(
+        "the day, account by account",
+        ["account", "who", "before", "lowest", "after", "what was done", "transactions", "gain or cost"],
+        rows,
+    )
+    print_table(
+        "totals",
+        ["liquidations", "top-ups", "bad debt", "earned", "gas", "profit"],
+        [
+            [
+                str(result.liquidations),
+                str(result.top_ups),
+                money(result.bad_debt, BASE_DECIMALS),
+                money(result.earned, BASE_DECIMALS),
+                money(result.gas_cost, BASE_DECIMALS),
+                money(result.profit, BASE_DECIMALS),
+            ]
+        ],
+    )
+    console.print(
+        f"checked from outside: {result.compared:,} valuations in {result.blocks} blocks "
+        + ("equal the contract's own, to the last unit" if not result.faults else "")
+    )
+    for fault in result.faults:
+        console.print(f"[red]fault:[/red] {escape(fault)}")
+
+
+def _row(line: Line) -> list[str]:
+    return [
+        f"{line.account[:6]}…{line.account[-4:]}",
+        line.label,
+        ratio(line.before),
+        ratio(line.lowest),
+        "emptied" if line.debt and not line.collateral else ratio(line.after),
+        "\n".join(line.done),
+        "\n".join(f"{tx[:10]}…" for tx in line.transactions),
+        money(line.gain, BASE_DECIMALS) if line.gain else "",
+    ]
+
+
+def as_object(result: Outcome) -> dict[str, Any]:
+    return {
+        "ok": not result.faults,
+        "faults": result.faults,
+        "compared": result.compared,
+        "blocks": result.blocks,
+        "totals": {
+            "liquidations": result.liquidations,
+            "top_ups": result.top_ups,
+            "bad_debt": str(result.bad_debt),
+            "earned": str(result.earned),
+            "gas_cost": str(result.gas_cost),
+            "profit": str(result.profit),
+        },
+        "accounts": [
+            {
+                "account": line.account,
+                "label": line.label,
+                "before": _text(line.before),
+                "lowest": _text(line.lowest),
+                "after": _text(line.after),
+                "done": line.done,
+                "transactions": line.transactions,
+                "gain": str(line.gain),
+            }
+            for line in result.lines
+        ],
+    }
+
+
+def _text(health: int | None) -> str | None:
+    return None if health is None else str(health)

@@ -1,0 +1,157 @@
+"""Running the day: the same daemon that `keeper run --live` starts, one block after another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import col, select
+
+from keeper.chain.signer import PASSWORD_VARIABLE
+from keeper.demo.day import prices
+from keeper.demo.stage import PASSWORD, Stage
+from keeper.errors import KeeperError
+from keeper.localchain import aave_actions as act
+from keeper.store.database import Store, open_store
+from keeper.store.tables import OPEN_INTENTS, ChainStatus, Intent, Transaction, TransactionState
+
+PATIENCE = 60.0
+# Blocks granted after the day for what was begun in it.
+LATE_BLOCKS = 25
+_MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What one block looked like once the keeper had worked at it."""
+
+    block: int
+    prices: Mapping[str, int]
+    accounts: list[dict[str, Any]]
+    ended: list[Intent]
+
+
+def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
+    """Play the whole day; returns the last block. `tell` hears of every block."""
+    now = {spec.symbol: spec.price for spec in stage.specs}
+    last = stage.first_block
+    told: set[int] = set()
+    with _daemon(stage) as process:
+        store = _store_of(stage, process)
+        try:
+            tell(_moment(stage, store, process, last, now, told))
+            for step in prices(seed, stage.specs):
+                now = {**now, **step}
+                last = _block(stage, step)
+                tell(_moment(stage, store, process, last, now, told))
+            for _ in range(LATE_BLOCKS):
+                if not _unfinished(store, stage):
+                    break
+                last = _block(stage, {})
+                tell(_moment(stage, store, process, last, now, told))
+        finally:
+            store.close()
+    return last
+
+
+@contextmanager
+def _daemon(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
+    """`keeper run --live` as a process of its own; ended as an operator would end it."""
+    command = [sys.executable, "-m", "keeper.cli.main", "run", "--live", "--config", str(stage.config)]
+    environment = {**os.environ, PASSWORD_VARIABLE: PASSWORD}
+    with (stage.folder / "keeper.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
+        try:
+            yield process
+            process.send_signal(signal.SIGINT)
+            if process.wait(PATIENCE) != 0:
+                raise KeeperError(
+                    f"the daemon ended with exit code {process.returncode}", where=_tail(stage.folder)
+                )
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _store_of(stage: Stage, process: subprocess.Popen[bytes]) -> Store:
+    """The daemon's store, opened once the daemon has worked at its first block."""
+    path = stage.folder / "keeper.db"
+    _wait(stage, process, lambda: (stage.folder / "record.jsonl").exists())
+    return open_store(f"sqlite:///{path}")
+
+
+def _block(stage: Stage, step: Mapping[str, int]) -> int:
+    """New answers of the feeds, in a block together with whatever the keeper has sent."""
+    for symbol, price in step.items():
+        tx = act.set_price(stage.market, stage.market.reserves[symbol], price)
+        stage.anvil.rpc.call("anvil_impersonateAccount", tx["from"])
+        stage.anvil.rpc.call("eth_sendTransaction", {"from": tx["from"], "to": tx["to"], "data": tx["data"]})
+    return stage.anvil.mine()
+
+
+def _moment(
+    stage: Stage,
+    store: Store,
+    process: subprocess.Popen[bytes],
+    block: int,
+    now: Mapping[str, int],
+    told: set[int],
+) -> Moment:
+    """Wait until both loops have worked at this block, then look at what they left."""
+
+    def worked() -> bool:
+        with store.session() as session:
+            row = session.get(ChainStatus, "local")
+            return row is not None and row.acted_block == block
+
+    _wait(stage, process, worked)
+    with store.session() as session:
+        ended = [
+            row
+            for row in session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
+            if row.id not in told
+        ]
+    told.update(row.id for row in ended if row.id is not None)
+    with stage.record.open("rb") as record:
+        *_, newest = record
+    return Moment(block, dict(now), json.loads(newest)["accounts"], ended)
+
+
+def _unfinished(store: Store, stage: Stage) -> bool:
+    """Whether anything is under way, or anyone whom the keeper would liquidate is left."""
+    with store.session() as session:
+        open_intents = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
+        moving = session.exec(select(Transaction.id).where(col(Transaction.state).in_(_MOVING))).first()
+    with stage.record.open("rb") as record:
+        *_, newest = record
+    left = [
+        a
+        for a in json.loads(newest)["accounts"]
+        if a["health"] is not None and int(a["health"]) < 10**18 and int(a["collateral"])
+    ]
+    return bool(open_intents or moving or left)
+
+
+def _wait(stage: Stage, process: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not done():
+        if process.poll() is not None:
+            raise KeeperError("the daemon ended by itself", where=_tail(stage.folder))
+        if time.monotonic() > limit:
+            raise KeeperError("the daemon does not get on", where=_tail(stage.folder))
+        time.sleep(0.01)
+
+
+def _tail(folder: Path) -> str:
+    log = folder / "keeper.log"
+    return f"{log}: …{log.read_text(errors='replace')[-1500:]}"

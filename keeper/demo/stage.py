@@ -1,0 +1,119 @@
+"""Setting the stage: chain, market, people, a funded key, and the configuration an operator would write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+from keeper.demo.cast import Cast, cast, opening
+from keeper.localchain import aave_actions as act
+from keeper.localchain.aave_market import AaveDeployment, ReserveSpec, demo_market
+from keeper.localchain.aave_v302 import deploy
+from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.transactions import send_batch
+
+GENESIS = 1_760_000_000
+BLOCK_SECONDS = 12
+SEASON = 120 * 24 * 3600
+PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain)
+_DOLLARS = 3_000_000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that stands when the curtain rises."""
+
+    anvil: Anvil
+    market: AaveDeployment
+    people: Cast
+    specs: list[ReserveSpec]
+    keeper: str
+    folder: Path
+    config: Path
+    record: Path
+    alerts: Path
+    first_block: int
+
+
+@contextmanager
+def stage(seed: int, folder: Path) -> Iterator[Stage]:
+    """A running local chain with the market open; it ends with the block."""
+    specs, emodes = demo_market()
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
+        market = deploy(anvil.rpc, specs, emodes)
+        people = cast(seed, specs)
+        key = Account.from_key(keccak(text=f"keeper demo {seed}"))
+        txs = opening(market, people, specs)
+        for spec in specs:
+            reserve = market.reserves[spec.symbol]
+            amount = _DOLLARS * 10**8 * 10**reserve.decimals // spec.price
+            txs.append(act.mint(market, reserve, key.address, amount))
+        send_batch(anvil.rpc, txs, market.errors)
+        anvil.set_balance(key.address, 10 * 10**18)
+        anvil.set_automine(False)
+        # Interest of a season, so that a wrong index shows.
+        anvil.set_next_timestamp(GENESIS + SEASON)
+        anvil.mine()
+        anvil.set_timestamp_interval(BLOCK_SECONDS)
+        first = anvil.mine()
+        keystore = folder / "keystore.json"
+        keystore.write_text(json.dumps(key.encrypt(PASSWORD, kdf="pbkdf2", iterations=1000)))
+        keystore.chmod(0o600)
+        config = folder / "keeper.toml"
+        record, alerts = folder / "record.jsonl", folder / "alerts.jsonl"
+        config.write_text(_config(anvil, market, people, keystore, record, alerts))
+        yield Stage(anvil, market, people, specs, key.address, folder, config, record, alerts, first)
+
+
+def _config(
+    anvil: Anvil, market: AaveDeployment, people: Cast, keystore: Path, record: Path, alerts: Path
+) -> str:
+    return f"""\
+[chains.local]
+chain_id = 31337
+rpc = ["{anvil.url}"]
+block_time = {BLOCK_SECONDS}
+poll = 0.02
+
+[markets.aave]
+protocol = "aave-v3"
+chain = "local"
+address = "{market.pool}"
+from_block = 0
+
+[store]
+url = "sqlite:///keeper.db"
+
+[signer]
+keystore = "{keystore.name}"
+
+[policy]
+warn = 1.10
+top_up = 1.05
+liquidate = 1.0
+min_profit = -25    # the demo also clears dust that does not pay for its gas
+
+[[protect]]
+market = "aave"
+account = "{people.saver}"
+target = 1.25
+max_per_day = "100000"
+steps = [{{ action = "supply", asset = "WETH" }}]
+
+[[protect]]
+market = "aave"
+account = "{people.repayer}"
+target = 1.20
+max_per_day = "100000"
+steps = [{{ action = "repay", asset = "DAI" }}]
+
+[service]
+record = "{record.name}"
+alerts_file = "{alerts.name}"
+"""

@@ -1,0 +1,54 @@
+"""Runs the benchmarks and prints each measure beside its baseline; build/bench.jsonl gets a line each."""
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import scripts.bench
+from scripts.bench.result import Result
+
+OUTPUT = Path("build/bench.jsonl")
+
+
+def modules() -> list[str]:
+    names = (m.name for m in pkgutil.iter_modules(scripts.bench.__path__))
+    return [name for name in names if hasattr(importlib.import_module(f"scripts.bench.{name}"), "measure")]
+
+
+def results(wanted: list[str]) -> Iterator[Result]:
+    for name in wanted:
+        yield from importlib.import_module(f"scripts.bench.{name}").measure()
+
+
+def main() -> int:
+    known = modules()
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", choices=known, help="one benchmark module")
+    chosen = parser.parse_args().only
+    table = Table("measure", "value", "baseline", "ratio", "aim", "", title="benchmarks")
+    OUTPUT.parent.mkdir(exist_ok=True)
+    with OUTPUT.open("w") as out:
+        for each in results([chosen] if chosen else known):
+            out.write(json.dumps(each) + "\n")
+            out.flush()
+            table.add_row(
+                each["name"],
+                f"{each['value']:,.4g} {each['unit']}",
+                "" if each["baseline"] is None else f"{each['baseline']:,.4g} {each['unit']}",
+                "" if each["ratio"] is None else f"{each['ratio']:,.3g}",
+                each["aim"],
+                "ok" if each["ok"] else "SHORT",
+            )
+    Console().print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
