@@ -1,0 +1,87 @@
+"""What an option model accepts as input: each check names the offending field, none repairs a value."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from keeper.errors import MarginError
+from keeper.margin.interface import Array
+
+Mask = NDArray[np.bool_]
+
+
+def finite_array(values: ArrayLike, field: str) -> Array:
+    """`values` as float64, all finite; `MarginError` with the first bad position otherwise."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise MarginError(f"not a number: {values!r}", field=field, remedy="Give numbers") from error
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise _rejected(array, ~finite, "is not finite", field)
+    return array
+
+
+def non_negative_array(values: ArrayLike, field: str) -> Array:
+    """`values` as float64, finite and ≥ 0."""
+    array = finite_array(values, field)
+    negative = array < 0
+    if negative.any():
+        raise _rejected(array, negative, "is negative", field)
+    return array
+
+
+def positive_array(values: ArrayLike, field: str) -> Array:
+    """`values` as float64, finite and > 0."""
+    array = finite_array(values, field)
+    below = array <= 0
+    if below.any():
+        raise _rejected(array, below, "is not above zero", field)
+    return array
+
+
+def finite(value: float, field: str) -> None:
+    """`MarginError` unless `value` is a finite number."""
+    if value is None or isinstance(value, str | bool) or not math.isfinite(value):
+        raise MarginError(f"{value!r} is not a finite number", field=field, remedy="Give a finite number")
+
+
+def non_negative(value: float, field: str) -> None:
+    """`MarginError` unless `value` is finite and ≥ 0."""
+    finite(value, field)
+    if value < 0:
+        raise MarginError(f"{value!r} is negative", field=field, remedy="Give a value of zero or more")
+
+
+def positive(value: float, field: str) -> None:
+    """`MarginError` unless `value` is finite and > 0."""
+    finite(value, field)
+    if value <= 0:
+        raise MarginError(f"{value!r} is not above zero", field=field, remedy="Give a value above zero")
+
+
+def within(value: float, low: float, high: float, field: str) -> None:
+    """`MarginError` unless `value` is finite and low ≤ value ≤ high."""
+    finite(value, field)
+    if not low <= value <= high:
+        raise MarginError(
+            f"{value!r} is outside [{low}, {high}]", field=field, remedy=f"Give a value from {low} to {high}"
+        )
+
+
+def versioned(version: str, effective: date, field: str) -> None:
+    """`MarginError` unless a parameter object carries a version and the day it came into force."""
+    if not version:
+        raise MarginError("parameters have no version", field=f"{field}.version", remedy="Name the version")
+    if not isinstance(effective, date):
+        raise MarginError("parameters have no date", field=f"{field}.effective", remedy="Give the date")
+
+
+def _rejected(array: Array, bad: Mask, why: str, field: str) -> MarginError:
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    where = f"{field}[{', '.join(map(str, index))}]" if index else field
+    return MarginError(f"{float(array[index])!r} {why}", field=where, remedy="Correct or leave out the entry")
