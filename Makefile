@@ -46,5 +46,9 @@ lock:
 	cd contracts && npm install --package-lock-only --ignore-scripts
 	$(PYTHON) scripts/strip_lock.py contracts/package-lock.json
 
+# Artifacts of our own contracts; tests/integration/test_artifacts.py compares them with the sources.
+abis: setup
+	$(RUN)/python -m scripts.compile_contracts
+
 clean:
 	rm -rf $(VENV) build contracts/node_modules

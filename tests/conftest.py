@@ -1,10 +1,21 @@
-"""Options every test run understands."""
+"""Options and fixtures of all tests: a session's local chains. Each test works on a snapshot of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from keeper.localchain.aave_market import AaveDeployment, demo_market
+from keeper.localchain.aave_v36 import deploy as deploy_v36
+from keeper.localchain.aave_v302 import deploy as deploy_v302
+from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.rpc import LocalRpc
+
+GENESIS = 1_750_000_000
+"""Unix time of every test chain's first block."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +25,71 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Path(__file__).parent / "vectors",
         help="directory of margin vectors (*.json) to run instead of tests/vectors",
     )
+
+
+@dataclass(frozen=True)
+class LocalMarket:
+    """A market on a running local chain."""
+
+    anvil: Anvil
+    market: AaveDeployment
+
+    @property
+    def rpc(self) -> LocalRpc:
+        return self.anvil.rpc
+
+
+@pytest.fixture(scope="session")
+def anvil_session() -> Iterator[Anvil]:
+    """One empty chain for the whole session; use `anvil`."""
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as running:
+        yield running
+
+
+@pytest.fixture
+def anvil(anvil_session: Anvil) -> Iterator[Anvil]:
+    """An empty chain; what the test does to it is undone."""
+    yield from _undone(anvil_session)
+
+
+@pytest.fixture(scope="session")
+def aave_v302_session() -> Iterator[LocalMarket]:
+    """The demo market on Aave 3.0.2, deployed once; use `aave_v302`."""
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as running:
+        yield LocalMarket(running, deploy_v302(running.rpc, *demo_market()))
+
+
+@pytest.fixture(scope="session")
+def aave_v36_session() -> Iterator[LocalMarket]:
+    """The demo market on Aave 3.6, deployed once; use `aave_v36`."""
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as running:
+        yield LocalMarket(running, deploy_v36(running.rpc, *demo_market()))
+
+
+@pytest.fixture
+def aave_v302(aave_v302_session: LocalMarket) -> Iterator[LocalMarket]:
+    """The demo market on Aave 3.0.2; what the test does to it is undone."""
+    for _ in _undone(aave_v302_session.anvil):
+        yield aave_v302_session
+
+
+@pytest.fixture
+def aave_v36(aave_v36_session: LocalMarket) -> Iterator[LocalMarket]:
+    """The demo market on Aave 3.6; what the test does to it is undone."""
+    for _ in _undone(aave_v36_session.anvil):
+        yield aave_v36_session
+
+
+@pytest.fixture(params=["3.0.2", "3.6"])
+def aave_market(request: pytest.FixtureRequest) -> LocalMarket:
+    """The demo market, once on each version."""
+    name = {"3.0.2": "aave_v302", "3.6": "aave_v36"}[request.param]
+    market = request.getfixturevalue(name)
+    assert isinstance(market, LocalMarket)
+    return market
+
+
+def _undone(anvil: Anvil) -> Iterator[Anvil]:
+    snapshot = anvil.snapshot()
+    yield anvil
+    anvil.revert(snapshot)

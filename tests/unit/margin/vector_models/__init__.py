@@ -17,12 +17,12 @@ from types import ModuleType
 from typing import Any
 
 from tests.unit.margin.vector_files import Vector
-from tests.unit.margin.vector_models import funding, lending, options, perps, risk, schedules
+from tests.unit.margin.vector_models import aave, funding, lending, options, perps, risk, schedules
 
 ModelFunction = Callable[[Vector], Mapping[str, Any]]
 PropertyCheck = Callable[[Vector], None]
 
-_FILES: tuple[ModuleType, ...] = (funding, lending, options, perps, risk, schedules)
+_FILES: tuple[ModuleType, ...] = (aave, funding, lending, options, perps, risk, schedules)
 
 
 def _merged(attribute: str) -> dict[str, Any]:

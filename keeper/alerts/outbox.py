@@ -1,0 +1,193 @@
+"""The outbox: alerts are written in the transaction of what they tell, and delivered afterwards."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from sqlmodel import Session, select
+
+from keeper.store.tables import Alert, Episode, Intent, IntentState, Transaction
+
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+
+
+def tell(
+    session: Session,
+    *,
+    once: str,
+    kind: str,
+    severity: Severity,
+    market: str,
+    title: str,
+    account: str = "",
+    fields: dict[str, str] | None = None,
+) -> None:
+    """Write an alert unless one with the same `once` was ever written."""
+    if session.exec(select(Alert.id).where(Alert.once == once)).first() is not None:
+        return
+    shown = {"kind": kind, "severity": severity, "market": market, "account": account, **(fields or {})}
+    session.add(
+        Alert(
+            once=once,
+            kind=kind,
+            severity=severity,
+            market=market,
+            account=account,
+            title=title,
+            body="\n".join(f"{name}: {value}" for name, value in shown.items() if value),
+            fields=json.dumps(fields or {}),
+        )
+    )
+    session.flush()
+
+
+def ratio(health: int | None) -> str:
+    """Health for people: four digits after the point, truncated so that 0.99999 never reads as 1."""
+    if health is None:
+        return "no debt"
+    whole, rest = divmod(health, 10**18)
+    return f"{whole}.{rest // 10**14:04d}"
+
+
+def episode_opened(session: Session, episode: Episode, level: int, *, protected: bool) -> None:
+    severities: dict[str, tuple[Severity, Severity]] = {
+        "warn": ("warning", "info"),
+        "top_up": ("warning", "info"),
+        "liquidate": ("critical", "info"),
+    }
+    if episode.threshold == "top_up" and not protected:
+        return
+    titles = {
+        "warn": "health below the warning threshold",
+        "top_up": "health below the top-up threshold",
+        "liquidate": "account can be liquidated",
+    }
+    tell(
+        session,
+        once=f"episode:{episode.id}",
+        kind=f"below_{episode.threshold}",
+        severity=severities[episode.threshold][0 if protected else 1],
+        market=episode.market,
+        account=episode.account,
+        title=f"{episode.account}: {titles[episode.threshold]}",
+        fields={
+            "health": ratio(episode.opened_health),
+            "threshold": f"{episode.threshold} {ratio(level)}",
+            "block": str(episode.opened_block),
+        },
+    )
+
+
+def episode_closed(session: Session, episode: Episode, *, protected: bool) -> None:
+    if not protected:
+        return
+    tell(
+        session,
+        once=f"episode:{episode.id}:closed",
+        kind="recovered",
+        severity="info",
+        market=episode.market,
+        account=episode.account,
+        title=f"{episode.account}: above the {episode.threshold} threshold again",
+        fields={
+            "health": ratio(episode.closed_health),
+            "lowest": ratio(episode.lowest_health),
+            "block": str(episode.closed_block),
+        },
+    )
+
+
+def cannot_act(session: Session, episode: Episode, kind: str, why: str, *, protected: bool) -> None:
+    """Told once an episode: why nothing was done about it."""
+    tell(
+        session,
+        once=f"episode:{episode.id}:cannot",
+        kind="cannot_act",
+        severity="critical" if protected else "warning",
+        market=episode.market,
+        account=episode.account,
+        title=f"{episode.account}: {kind} is needed but not possible",
+        fields={
+            "health": ratio(episode.lowest_health),
+            "threshold": episode.threshold,
+            "why": why,
+        },
+    )
+
+
+def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> None:
+    """What an attempt did, or why it did not."""
+    done = intent.state == IntentState.SETTLED
+    verb = {"liquidate": "liquidated", "top_up": "topped up"}.get(intent.kind, intent.kind)
+    if intent.mode == "dry":
+        verb = f"would have been {verb} (dry run)"
+    summary: dict[str, str] = json.loads(intent.summary)
+    what = ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
+    tell(
+        session,
+        once=f"intent:{intent.id}:{intent.state}",
+        kind="action_taken" if done else f"action_{intent.state}",
+        severity="info" if done else "warning",
+        market=intent.market,
+        account=intent.account,
+        title=f"{intent.account}: {verb}" if done else f"{intent.account}: {intent.kind} {intent.state}",
+        fields={
+            "health": ratio(intent.health),
+            "action": what,
+            "why": intent.reason,
+            "transaction": act.hash if act else "",
+            "attempt": str(intent.attempt),
+        },
+    )
+
+
+def market_stopped(session: Session, market: str, block: int, why: str) -> None:
+    tell(
+        session,
+        once=f"market:{market}:stopped:{block}",
+        kind="watch_only",
+        severity="critical",
+        market=market,
+        title=f"market {market} is watched only: {why}",
+        fields={"why": why, "block": str(block)},
+    )
+
+
+def market_failed(session: Session, market: str, block: int, why: str) -> None:
+    """A market that could not be brought up to date; told once per cause and hundred blocks."""
+    tell(
+        session,
+        once=f"market:{market}:failed:{block // 100}:{why[:80]}",
+        kind="market_failed",
+        severity="critical",
+        market=market,
+        title=f"market {market} could not be read: {why}",
+        fields={"why": why, "block": str(block)},
+    )
+
+
+def chain_unreachable(session: Session, chain: str, since: str, why: str) -> None:
+    tell(
+        session,
+        once=f"chain:{chain}:unreachable:{since}",
+        kind="chain_unreachable",
+        severity="critical",
+        market="",
+        title=f"chain {chain} cannot be reached: {why}",
+        fields={"chain": chain, "why": why},
+    )
+
+
+def low_balance(session: Session, chain: str, payer: str, day: str, detail: str) -> None:
+    tell(
+        session,
+        once=f"chain:{chain}:balance:{payer}:{day}",
+        kind="low_balance",
+        severity="warning",
+        market="",
+        account=payer,
+        title=f"{payer}: {detail}",
+        fields={"chain": chain},
+    )

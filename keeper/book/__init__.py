@@ -1,0 +1,1 @@
+"""The keeper's copy of a market: a cache of the chain, refreshed block by block."""

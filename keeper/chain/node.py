@@ -1,0 +1,72 @@
+"""One JSON-RPC endpoint: web3's HTTP transport, with errors sorted by what a caller does about them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import requests
+from eth_typing import URI
+from web3.providers.rpc import HTTPProvider
+from web3.types import RPCEndpoint
+
+from keeper.errors import KeeperError, UnreachableError
+
+
+class NodeError(UnreachableError):
+    """The node did not give an answer: try another. `refused`: it answered, but not to this request."""
+
+    def __init__(self, what: str, *, where: str, refused: bool = False) -> None:
+        super().__init__(what, where=where, remedy="Check the node, or list another under rpc")
+        self.refused = refused
+
+
+class RpcError(KeeperError):
+    """The node answered with an error; `data` holds a revert's return data when there is any."""
+
+    exit_code = 3
+
+    def __init__(self, method: str, code: int, message: str, data: object, *, where: str) -> None:
+        super().__init__(f"{method} was answered with error {code}: {message}", where=where)
+        self.code = code
+        self.message = message
+        self.data = data if isinstance(data, str) else None
+
+
+class Node:
+    """One endpoint. `label` is what may be shown of its URL: host and port, no path, no credentials."""
+
+    def __init__(self, url: str, timeout: Decimal) -> None:
+        parts = urlsplit(url)
+        self.label = f"node {parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self.requests = 0
+        self._provider = HTTPProvider(
+            URI(url), request_kwargs={"timeout": float(timeout)}, exception_retry_configuration=None
+        )
+
+    def call(self, method: str, params: list[Any]) -> Any:
+        """The result of one request. NodeError when there is no answer, RpcError for an error answer."""
+        self.requests += 1
+        try:
+            answer = self._provider.make_request(RPCEndpoint(method), params)
+        except requests.HTTPError as error:
+            status = error.response.status_code if error.response is not None else 0
+            raise NodeError(
+                f"answered {method} with HTTP {status}", where=self.label, refused=400 <= status < 500
+            ) from None
+        except requests.Timeout:
+            raise NodeError(f"did not answer {method} in time", where=self.label, refused=True) from None
+        except (requests.RequestException, OSError):
+            raise NodeError(f"cannot be reached ({method})", where=self.label) from None
+        except ValueError:
+            raise NodeError(f"answered {method} with broken JSON", where=self.label) from None
+        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
+            raise NodeError(f"answered {method} with no result", where=self.label)
+        refusal = cast(Any, answer.get("error"))
+        if refusal:
+            if not isinstance(refusal, dict):
+                refusal = {"message": str(refusal)}
+            code, message = int(refusal.get("code", 0)), str(refusal.get("message", ""))
+            raise RpcError(method, code, message, refusal.get("data"), where=self.label)
+        return answer["result"]

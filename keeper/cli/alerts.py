@@ -1,0 +1,28 @@
+"""`keeper alerts test`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from keeper.alerts.deliver import try_channels
+from keeper.cli.output import print_json, print_table
+from keeper.config import load
+from keeper.errors import ConfigError
+
+
+def test_channels(config: Path, *, as_json: bool) -> None:
+    settings = load(config)
+    if not settings.alerts:
+        raise ConfigError(
+            "no alert channel is configured", where=str(config), remedy="Add [[alerts]] with a url"
+        )
+    results = try_channels(settings.alerts)
+    if as_json:
+        print_json([{"channel": name, "ok": ok} for name, ok in results])
+    else:
+        rows = [[name, "taken" if ok else "NOT taken: check its address"] for name, ok in results]
+        print_table("alert channels", ["channel", "result"], rows)
+    if not all(ok for _, ok in results):
+        raise typer.Exit(3)

@@ -1,0 +1,122 @@
+"""`keeper history`: what was planned and done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from keeper.alerts.outbox import ratio
+from keeper.cli.output import print_json, print_table
+from keeper.config import load
+from keeper.errors import ConfigError
+from keeper.execution import journal
+from keeper.store.database import open_store
+from keeper.store.tables import Intent, Transaction, Transition
+
+
+def history(config: Path, intent: int | None, *, as_json: bool) -> None:
+    store = open_store(load(config).store.url)
+    with store.session() as session:
+        if intent is not None:
+            _timeline(session, intent, as_json=as_json)
+            return
+        rows = [
+            (row, journal.transactions_of(session, row.id or 0))
+            for row in session.exec(select(Intent).order_by(col(Intent.id))).all()
+        ]
+    if as_json:
+        print_json([_as_object(row, sent) for row, sent in rows])
+        return
+    print_table(
+        "intents",
+        ["id", "block", "market", "account", "kind", "mode", "attempt", "health", "state", "what", "why"],
+        [
+            [
+                str(row.id),
+                str(row.planned_block),
+                row.market,
+                row.account,
+                row.kind,
+                row.mode,
+                str(row.attempt),
+                ratio(row.health),
+                row.state,
+                _what(row),
+                row.reason,
+            ]
+            for row, _ in rows
+        ],
+    )
+
+
+def _what(row: Intent) -> str:
+    summary: dict[str, str] = json.loads(row.summary)
+    return ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
+
+
+def _as_object(row: Intent, sent: Sequence[Transaction]) -> dict[str, object]:
+    return {
+        **row.model_dump(mode="json", exclude={"plan", "summary", "health", "spend_base", "gain_base"}),
+        "summary": json.loads(row.summary),
+        "health": str(row.health),
+        "spend_base": str(row.spend_base),
+        "gain_base": str(row.gain_base),
+        "transactions": [
+            {
+                "hash": t.hash,
+                "purpose": t.purpose,
+                "nonce": t.nonce,
+                "state": t.state,
+                "block": t.block,
+                "succeeded": t.succeeded,
+                "gas_used": t.gas_used,
+                "gas_price": None if t.gas_price is None else str(t.gas_price),
+            }
+            for t in sent
+        ],
+    }
+
+
+def _timeline(session: Session, intent: int, *, as_json: bool) -> None:
+    row = session.get(Intent, intent)
+    if row is None:
+        raise ConfigError(
+            f"there is no intent {intent}", where="history", remedy="`keeper history` lists them"
+        )
+    sent = journal.transactions_of(session, intent)
+    hashes = {t.id: t for t in sent}
+    changes = session.exec(
+        select(Transition)
+        .where(
+            or_(
+                col(Transition.intent_id) == intent,
+                col(Transition.transaction_id).in_([t.id for t in sent]),
+            )
+        )
+        .order_by(col(Transition.id))
+    ).all()
+    if as_json:
+        timeline = [change.model_dump(mode="json") for change in changes]
+        print_json({**_as_object(row, list(sent)), "timeline": timeline})
+        return
+    print_table(
+        f"intent {intent}: {row.kind} {row.account} in {row.market}, {row.state}",
+        ["at", "block", "what", "from", "to", "why"],
+        [
+            [
+                change.at.isoformat(timespec="seconds"),
+                "" if change.block is None else str(change.block),
+                "intent"
+                if change.transaction_id is None
+                else f"{hashes[change.transaction_id].purpose} {hashes[change.transaction_id].hash}",
+                change.before,
+                change.after,
+                change.reason,
+            ]
+            for change in changes
+        ],
+    )

@@ -1,0 +1,58 @@
+"""Printing: tables for people, JSON for programs, logs on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def money(amount: int, decimals: int) -> str:
+    """Base units as a number with two digits after the point, truncated."""
+    sign, amount = ("-" if amount < 0 else ""), abs(amount)
+    whole, rest = divmod(amount, 10**decimals)
+    cents = rest * 100 // 10**decimals
+    return f"{sign}{whole:,}.{cents:02d}"
+
+
+def setup_logging(*, as_json: bool) -> None:
+    """Structured events on standard error, so that standard output stays what was asked for."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    for noisy in ("apscheduler", "urllib3", "apprise", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *([structlog.processors.format_exc_info] if as_json else []),
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,53 @@
+"""`keeper run`: the daemon in the foreground."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import structlog
+from eth_utils.address import to_checksum_address
+
+from keeper.chain import signer as keys
+from keeper.config import Settings, load
+from keeper.errors import ConfigError
+from keeper.service.daemon import Daemon
+from keeper.store.database import open_store
+
+log = structlog.get_logger()
+
+
+def run(config: Path, *, live: bool, for_blocks: int | None, as_json: bool) -> None:
+    settings = load(config)
+    signer = None
+    if live:
+        if settings.signer is None:
+            raise ConfigError(
+                "--live needs a key to sign with",
+                where=str(config),
+                remedy='Add [signer] with keystore = "path"',
+            )
+        signer = keys.load(settings.signer)
+    payer = signer.address if signer else public_address(settings)
+    store = open_store(settings.store.url)
+    daemon = Daemon(settings, store, payer, signer)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: daemon.stop.set())
+    try:
+        daemon.run(for_blocks)
+    finally:
+        store.close()
+
+
+def public_address(settings: Settings) -> str | None:
+    """The keystore's address, which it shows without its password; a dry run needs no more."""
+    if settings.signer is None:
+        return None
+    path = settings.signer.keystore
+    try:
+        address = json.loads(path.read_text())["address"]
+    except (OSError, ValueError, KeyError, TypeError):
+        log.warning("keystore cannot be read: watching without planning", keystore=str(path))
+        return None
+    return str(to_checksum_address("0x" + str(address).removeprefix("0x")))

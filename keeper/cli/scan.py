@@ -1,0 +1,82 @@
+"""`keeper scan`: every account valued once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import make_url
+
+from keeper.alerts.outbox import ratio
+from keeper.chain import blocks
+from keeper.cli.output import money, print_json, print_table
+from keeper.config import Settings, load
+from keeper.policy.levels import Policies
+from keeper.service.markets import MarketRun, build, pools
+from keeper.service.record import block_json, valuation_json
+from keeper.service.valuing import Valued, value
+from keeper.store.database import Store, open_store
+
+
+def scan(config: Path, *, as_json: bool) -> None:
+    settings = load(config)
+    policies = Policies(settings)
+    valued = scan_markets(settings)
+    if as_json:
+        print_json(as_object(valued, policies))
+        return
+    for run, at in valued:
+        decimals = run.adapter.base_decimals(run.book.state)
+        rows = [
+            [
+                v.account,
+                money(v.collateral, decimals),
+                money(v.debt, decimals),
+                ratio(v.health),
+                policies.crossed(run.name, v) or "",
+            ]
+            for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))
+        ]
+        watched = f"; WATCHED ONLY: {run.stopped}" if run.stopped else ""
+        print_table(
+            f"{run.name} ({run.adapter.protocol}) at block {at.head.number}: {len(rows)} accounts{watched}",
+            ["account", "collateral", "debt", "health", "breach"],
+            rows,
+        )
+
+
+def scan_markets(settings: Settings) -> list[tuple[MarketRun, Valued]]:
+    """Every market at its chain's newest block; uses what a store already knows and changes nothing."""
+    nodes = pools(settings)
+    runs = build(settings, nodes, _existing_store(settings.store.url), read_only=True)
+    heads = {name: blocks.latest(pool) for name, pool in nodes.items()}
+    return [(run, value(run, heads[run.settings.chain])) for run in runs]
+
+
+def _existing_store(url: str) -> Store | None:
+    """The store if there is one: a scan does not make a new one."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return None
+    return open_store(url)
+
+
+def as_object(valued: list[tuple[MarketRun, Valued]], policies: Policies) -> dict[str, Any]:
+    """The object that `scan --json` prints; `block` is the first market's."""
+    return {
+        "block": block_json(valued[0][1].head),
+        "markets": [
+            {
+                "market": run.name,
+                "protocol": run.adapter.protocol,
+                "block": block_json(at.head),
+                "acting": at.acting,
+                "reason": run.stopped,
+                "accounts": [
+                    valuation_json(v, policies.crossed(run.name, v))
+                    for v in sorted(at.valuations, key=lambda v: v.account)
+                ],
+            }
+            for run, at in valued
+        ],
+    }

@@ -1,0 +1,218 @@
+"""The journal: intents are committed before the first byte leaves; each change of state is one row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlmodel import Session, col, func, select
+
+from keeper.store.tables import (
+    OPEN_INTENTS,
+    Carriage,
+    Intent,
+    IntentState,
+    Transaction,
+    TransactionState,
+    Transition,
+)
+
+Mode = Literal["dry", "live"]
+# Attempts that ended this way have spent, or may have spent, what they planned.
+_SPENDING = (*OPEN_INTENTS, IntentState.SETTLED)
+_IN_FLIGHT = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an intent is made of; `plan` is the serialised plan. Base amounts in base units."""
+
+    chain: str
+    market: str
+    account: str
+    kind: str
+    mode: Mode
+    episode_id: int
+    plan: str
+    summary: dict[str, str]
+    health: int
+    spend_base: int
+    gain_base: int
+    block: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What became of an episode's attempts so far."""
+
+    open: bool
+    count: int
+    failures_in_a_row: int
+    last_block: int | None
+
+
+def attempts(session: Session, episode_id: int, kind: str, mode: Mode) -> Attempts:
+    rows = session.exec(
+        select(Intent)
+        .where(Intent.episode_id == episode_id, Intent.kind == kind, Intent.mode == mode)
+        .order_by(col(Intent.attempt))
+    ).all()
+    failures = 0
+    for row in reversed(rows):
+        if row.state == IntentState.SETTLED or IntentState(row.state).open:
+            break
+        failures += 1
+    return Attempts(
+        open=any(IntentState(row.state).open for row in rows),
+        count=len(rows),
+        failures_in_a_row=failures,
+        last_block=rows[-1].ended_block if rows else None,
+    )
+
+
+def has_open(session: Session, chain: str, market: str, account: str, kind: str, mode: Mode) -> bool:
+    """Whether an intent of this key is open, in whichever episode it was made."""
+    return (
+        session.exec(
+            select(Intent.id).where(
+                Intent.chain == chain,
+                Intent.market == market,
+                Intent.account == account,
+                Intent.kind == kind,
+                Intent.mode == mode,
+                col(Intent.state).in_(OPEN_INTENTS),
+            )
+        ).first()
+        is not None
+    )
+
+
+def commit(session: Session, draft: Draft) -> Intent:
+    """Write a planned intent; the store's unique indices refuse a second open one for the same key."""
+    made = attempts(session, draft.episode_id, draft.kind, draft.mode)
+    intent = Intent(
+        chain=draft.chain,
+        market=draft.market,
+        account=draft.account,
+        kind=draft.kind,
+        mode=draft.mode,
+        episode_id=draft.episode_id,
+        attempt=made.count + 1,
+        state=IntentState.PLANNED,
+        plan=draft.plan,
+        summary=json.dumps(draft.summary),
+        health=draft.health,
+        spend_base=draft.spend_base,
+        gain_base=draft.gain_base,
+        planned_block=draft.block,
+        planned_timestamp=draft.timestamp,
+    )
+    session.add(intent)
+    session.flush()
+    session.add(Transition(intent_id=intent.id, before="", after=IntentState.PLANNED, block=draft.block))
+    return intent
+
+
+def move_intent(session: Session, intent: Intent, state: IntentState, block: int, reason: str = "") -> None:
+    session.add(Transition(intent_id=intent.id, before=intent.state, after=state, reason=reason, block=block))
+    intent.state = state
+    intent.reason = reason
+    if not state.open:
+        intent.ended_block = block
+    session.add(intent)
+    session.flush()
+
+
+def open_intents(session: Session, chain: str, mode: Mode) -> Sequence[Intent]:
+    return session.exec(
+        select(Intent)
+        .where(Intent.chain == chain, Intent.mode == mode, col(Intent.state).in_(OPEN_INTENTS))
+        .order_by(col(Intent.id))
+    ).all()
+
+
+def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:
+    """Base units that this account's intents spent or may still spend, planned after `since` (Unix time)."""
+    rows = session.exec(
+        select(Intent.spend_base).where(
+            Intent.market == market,
+            Intent.account == account,
+            Intent.mode == mode,
+            Intent.planned_timestamp > since,
+            col(Intent.state).in_(_SPENDING),
+        )
+    )
+    return sum(rows)
+
+
+def record_signed(
+    session: Session, intent: Intent | None, transaction: Transaction, step: int
+) -> Transaction:
+    """Write a signed transaction before it is sent, with the intent it carries."""
+    session.add(transaction)
+    session.flush()
+    assert transaction.id is not None
+    if intent is not None:
+        assert intent.id is not None
+        session.add(Carriage(intent_id=intent.id, transaction_id=transaction.id, step=step))
+    session.add(
+        Transition(
+            transaction_id=transaction.id,
+            before="",
+            after=transaction.state,
+            block=transaction.signed_block,
+        )
+    )
+    return transaction
+
+
+def move_transaction(
+    session: Session, transaction: Transaction, state: TransactionState, block: int, reason: str = ""
+) -> None:
+    if transaction.state == state:
+        return
+    session.add(
+        Transition(
+            transaction_id=transaction.id,
+            before=transaction.state,
+            after=state,
+            reason=reason,
+            block=block,
+        )
+    )
+    transaction.state = state
+    session.add(transaction)
+    session.flush()
+
+
+def in_flight(session: Session, chain: str) -> Sequence[Transaction]:
+    return session.exec(
+        select(Transaction)
+        .where(Transaction.chain == chain, col(Transaction.state).in_(_IN_FLIGHT))
+        .order_by(col(Transaction.nonce))
+    ).all()
+
+
+def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:
+    """The transactions that carry an intent, in order."""
+    return session.exec(
+        select(Transaction)
+        .join(Carriage, col(Carriage.transaction_id) == col(Transaction.id))
+        .where(Carriage.intent_id == intent_id)
+        .order_by(col(Carriage.step))
+    ).all()
+
+
+def next_nonce(session: Session, chain: str, sender: str, pending: int) -> int:
+    """The first nonce that neither the chain's pending count nor a transaction of ours in flight uses."""
+    highest = session.exec(
+        select(func.max(Transaction.nonce)).where(
+            Transaction.chain == chain,
+            Transaction.sender == sender,
+            col(Transaction.state).in_(_IN_FLIGHT),
+        )
+    ).one()
+    return pending if highest is None else max(pending, highest + 1)

@@ -1,0 +1,158 @@
+"""Rehearsal: the whole sequence of calls at the latest state, before anything is signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from keeper.chain.node import RpcError
+from keeper.chain.pool import NodePool
+from keeper.contracts import ABIS
+from keeper.execution.erc20 import allowance, approve, approved
+from keeper.plan import Plan
+
+_ERROR_STRING = "0x08c379a0"
+_PANIC = "0x4e487b71"
+# Room above the gas a rehearsal used: refunds hide part of it, and state moves until inclusion.
+MARGIN_PERCENT = 150
+METHOD_NOT_FOUND = -32601
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One transaction to be: `purpose` is approve, act or clear."""
+
+    purpose: str
+    target: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The actions that worked and the gas limit for each, or why they did not.
+
+    `complete` is False where only the allowance could be rehearsed (a node without `eth_simulateV1`):
+    the action itself is rehearsed again once the allowance is on chain.
+    """
+
+    actions: tuple[Action, ...]
+    gas: tuple[int, ...]
+    problem: str = ""
+    complete: bool = True
+
+    @property
+    def ok(self) -> bool:
+        return not self.problem
+
+
+def rehearse(pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], timestamp: int) -> Rehearsal:
+    """Run allowance, action and postcondition behind the actions already signed in this round.
+
+    An allowance that cannot be changed directly (tokens that want zero first) is first set to zero.
+    """
+    act = Action("act", plan.target, plan.data)
+    allow = Action("approve", plan.spend.token, approve(plan.spend.spender, plan.spend.amount))
+    reset = Action("approve", plan.spend.token, approve(plan.spend.spender, 0))
+    try:
+        direct = _sequence(pool, sender, plan, ahead, (allow, act), timestamp)
+        if direct.ok or not direct.problem.startswith("approve"):
+            return direct
+        return _sequence(pool, sender, plan, ahead, (reset, allow, act), timestamp)
+    except RpcError as error:
+        if error.code != METHOD_NOT_FOUND:
+            raise
+    return _stepwise(pool, sender, plan, (reset, allow, act))
+
+
+def _sequence(
+    pool: NodePool,
+    sender: str,
+    plan: Plan,
+    ahead: Sequence[Action],
+    actions: tuple[Action, ...],
+    timestamp: int,
+) -> Rehearsal:
+    calls = [{"from": sender, "to": a.target, "data": a.data} for a in (*ahead, *actions)]
+    check = plan.postcondition
+    if check is not None:
+        calls.append({"from": sender, "to": check.target, "data": check.data})
+    results = simulate(pool, calls, timestamp)[len(ahead) :]
+    gas = []
+    for action, result in zip(actions, results, strict=False):
+        if int(result["status"], 16) != 1:
+            return Rehearsal((), (), f"{action.purpose} reverts: {reason(result, plan.errors)}")
+        if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
+            return Rehearsal((), (), "approve returned false")
+        gas.append(_with_margin(int(result["gasUsed"], 16)))
+    if check is not None:
+        answer = results[-1].get("returnData", "0x")[2:]
+        word = answer[64 * check.word : 64 * (check.word + 1)]
+        reached = int(word, 16) if len(word) == 64 else -1
+        if reached < check.at_least:
+            return Rehearsal((), (), f"the postcondition fails: {reached} is below {check.at_least}")
+    return Rehearsal(actions, tuple(gas))
+
+
+def _stepwise(pool: NodePool, sender: str, plan: Plan, actions: tuple[Action, Action, Action]) -> Rehearsal:
+    """One transaction at a time: the allowance while it is short, then the action."""
+    reset, allow, act = actions
+    data = allowance(sender, plan.spend.spender)
+    granted = int(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"), 16)
+    wanted = (act,) if granted >= plan.spend.amount else (allow, reset)
+    problem = ""
+    for action in wanted:
+        try:
+            gas = _estimate(pool, sender, action)
+        except RpcError as error:
+            result = {"error": {"message": error.message, "data": error.data}}
+            problem = f"{action.purpose} reverts: {reason(result, plan.errors)}"
+            continue
+        return Rehearsal((action,), (gas,), complete=action is act)
+    return Rehearsal((), (), problem)
+
+
+def _estimate(pool: NodePool, sender: str, action: Action) -> int:
+    call = {"from": sender, "to": action.target, "data": action.data}
+    return _with_margin(int(pool.call("eth_estimateGas", call), 16))
+
+
+def _with_margin(gas: int) -> int:
+    return gas * MARGIN_PERCENT // 100
+
+
+def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> list[dict[str, Any]]:
+    """The calls one after another on top of the latest block, as if in a block at `timestamp`."""
+    block = {"blockOverrides": {"time": hex(timestamp)}, "calls": calls}
+    answer = pool.call("eth_simulateV1", {"blockStateCalls": [block], "validation": False}, "latest")
+    results: list[dict[str, Any]] = answer[0]["calls"]
+    return results
+
+
+def reason(result: dict[str, Any], table: str) -> str:
+    """What a revert means, by the protocol's error names where the table knows them."""
+    error = result.get("error") or {}
+    data = error.get("data") or result.get("returnData") or "0x"
+    names = _names(table) if table else {}
+    if data.startswith(_ERROR_STRING):
+        try:
+            text = str(decode(["string"], bytes.fromhex(data[10:]))[0])
+        except DecodingError:
+            text = data
+        return f"{names[text]} ({text})" if text in names else text
+    if data.startswith(_PANIC):
+        return f"panic {int(data[10:], 16):#x}"
+    if len(data) >= 10:
+        return names.get(data[:10], data[:10])
+    return str(error.get("message") or "no reason given")
+
+
+@cache
+def _names(table: str) -> dict[str, str]:
+    names: dict[str, str] = json.loads((ABIS / f"{table}.json").read_text())
+    return names

@@ -1,0 +1,72 @@
+"""The steps of a deployment that are the same in Aave 3.0.2 and 3.6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from keeper.localchain.aave_market import ZERO_ADDRESS, DeployedReserve, ReserveSpec
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.calldata import view
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.rpc import LocalRpc
+
+_BASE_CURRENCY_UNIT = 10**8
+
+
+@dataclass(frozen=True)
+class Core:
+    """Addresses of what a market has before its first reserve; `libraries` by name."""
+
+    provider: str
+    pool: str
+    configurator: str
+    data_provider: str
+    libraries: Mapping[str, str]
+
+
+def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact) -> str:
+    """Queues the addresses provider and the access control; the sender gets every role."""
+    provider = queue.create(provider_code, ("string", "address"), "local", queue.sender)
+    queue.call(provider, "setACLAdmin(address)", queue.sender)
+    acl = queue.create(acl_code, ("address",), provider)
+    queue.call(provider, "setACLManager(address)", acl)
+    for role in ("Pool", "Emergency", "Risk", "AssetListing"):
+        queue.call(acl, f"add{role}Admin(address)", queue.sender)
+    return provider
+
+
+def create_oracle(
+    queue: Deployer, code: Artifact, provider: str, assets: Sequence[str], feeds: Sequence[str]
+) -> str:
+    """Queues the price oracle: base currency US dollar with 8 decimals, no fallback."""
+    types = ("address", "address[]", "address[]", "address", "address", "uint256")
+    arguments = (provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT)
+    oracle = queue.create(code, types, *arguments)
+    queue.call(provider, "setPriceOracle(address)", oracle)
+    return oracle
+
+
+def configure_reserve(queue: Deployer, configurator: str, spec: ReserveSpec, asset: str) -> None:
+    """Queues a listed reserve's risk parameters, flags and caps."""
+    if spec.liquidation_threshold:
+        signature = "configureReserveAsCollateral(address,uint256,uint256,uint256)"
+        queue.call(configurator, signature, asset, spec.ltv, spec.liquidation_threshold, spec.bonus)
+    if spec.borrowing:
+        queue.call(configurator, "setReserveBorrowing(address,bool)", asset, True)
+    queue.call(configurator, "setReserveFlashLoaning(address,bool)", asset, spec.flash_loans)
+    queue.call(configurator, "setReserveFactor(address,uint256)", asset, spec.reserve_factor)
+    queue.call(configurator, "setLiquidationProtocolFee(address,uint256)", asset, spec.protocol_fee)
+    queue.call(configurator, "setSupplyCap(address,uint256)", asset, spec.supply_cap)
+    queue.call(configurator, "setBorrowCap(address,uint256)", asset, spec.borrow_cap)
+
+
+def deployed_reserve(
+    rpc: LocalRpc, data_provider: str, spec: ReserveSpec, asset: str, feed: str
+) -> DeployedReserve:
+    """The addresses of a reserve as the data provider tells them."""
+    signature = "getReserveTokensAddresses(address)"
+    returned = view(rpc, data_provider, signature, [asset], "address", "address", "address")
+    a_token, stable, variable = map(str, returned)
+    stable_debt = None if stable == ZERO_ADDRESS else stable
+    return DeployedReserve(spec.symbol, asset, spec.decimals, feed, a_token, variable, stable_debt)

@@ -1,0 +1,182 @@
+"""Deploys Aave v3.0.2 as its npm package ships it compiled (@aave/core-v3 1.19.3, solc 0.8.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from keeper.localchain.aave_market import (
+    ZERO_ADDRESS,
+    AaveDeployment,
+    EModeSpec,
+    RateSpec,
+    ReserveSpec,
+)
+from keeper.localchain.aave_setup import (
+    Core,
+    configure_reserve,
+    create_oracle,
+    create_provider,
+    deployed_reserve,
+)
+from keeper.localchain.anvil import ACCOUNTS
+from keeper.localchain.artifacts import Artifact, package_artifact
+from keeper.localchain.calldata import view_address
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.rpc import LocalRpc
+from keeper.localchain.tokens import create_feed, create_token
+
+VERSION = "3.0.2"
+INIT_RESERVES = (
+    "initReserves((address,address,address,uint8,address,address,address,address,"
+    "string,string,string,string,string,string,bytes)[])"
+)
+_BPS_TO_RAY = 10**23
+_LOGIC = "protocol/libraries/logic/{0}.sol/{0}"
+# FlashLoanLogic links BorrowLogic, so it comes after it.
+_LIBRARIES = ("Supply", "Borrow", "Liquidation", "EMode", "Bridge", "Configurator", "Pool", "FlashLoan")
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    a_token: str
+    variable: str
+    stable: str
+
+
+def core_artifact(path: str) -> Artifact:
+    """An artifact of core-v3 by its path below `artifacts/contracts/`, without `.json`."""
+    return package_artifact(f"@aave/core-v3/artifacts/contracts/{path}.json")
+
+
+def deploy(
+    rpc: LocalRpc,
+    reserves: Sequence[ReserveSpec],
+    emodes: Sequence[EModeSpec] = (),
+    deployer: str = ACCOUNTS[0],
+) -> AaveDeployment:
+    """Deploys and configures a market; the same inputs on a fresh chain give the same addresses.
+
+    `deployer` becomes owner and administrator of everything, and treasury.
+    Raises TransactionFailedError with Aave's error number when a parameter is not allowed.
+    """
+    queue = Deployer(rpc, deployer)
+    core = _core(queue)
+    assets = [
+        create_token(queue, spec, core_artifact("mocks/tokens/MintableERC20.sol/MintableERC20"))
+        for spec in reserves
+    ]
+    feeds = [create_feed(queue, spec.price) for spec in reserves]
+    oracle = create_oracle(
+        queue, core_artifact("misc/AaveOracle.sol/AaveOracle"), core.provider, assets, feeds
+    )
+    tokens = _token_implementations(queue, core.pool)
+    for spec, asset in zip(reserves, assets, strict=True):
+        _list_reserve(queue, core, tokens, spec, asset, deployer)
+    by_symbol = {spec.symbol: asset for spec, asset in zip(reserves, assets, strict=True)}
+    emode_feeds = {emode.id: _add_emode(queue, core, oracle, emode, by_symbol) for emode in emodes}
+    queue.flush()
+    return AaveDeployment(
+        version=VERSION,
+        pool=core.pool,
+        addresses_provider=core.provider,
+        configurator=core.configurator,
+        oracle=oracle,
+        data_provider=core.data_provider,
+        acl_admin=deployer,
+        reserves=MappingProxyType(
+            {
+                spec.symbol: deployed_reserve(rpc, core.data_provider, spec, asset, feed)
+                for spec, asset, feed in zip(reserves, assets, feeds, strict=True)
+            }
+        ),
+        libraries=MappingProxyType(dict(core.libraries)),
+        emode_feeds=MappingProxyType(
+            {key: feed for key, feed in emode_feeds.items() if feed != ZERO_ADDRESS}
+        ),
+    )
+
+
+def _core(queue: Deployer) -> Core:
+    libraries: dict[str, str] = {}
+    for name in _LIBRARIES:
+        logic = f"{name}Logic"
+        libraries[logic] = queue.create(core_artifact(_LOGIC.format(logic)), libraries=libraries)
+    configuration = "protocol/configuration/{0}.sol/{0}"
+    provider_code, acl_code = (
+        core_artifact(configuration.format(name)) for name in ("PoolAddressesProvider", "ACLManager")
+    )
+    provider = create_provider(queue, provider_code, acl_code)
+    data_provider = queue.create(
+        core_artifact("misc/AaveProtocolDataProvider.sol/AaveProtocolDataProvider"), ("address",), provider
+    )
+    queue.call(provider, "setPoolDataProvider(address)", data_provider)
+    pool_code = core_artifact("protocol/pool/Pool.sol/Pool")
+    implementation = queue.create(pool_code, ("address",), provider, libraries=libraries)
+    queue.call(implementation, "initialize(address)", provider)
+    queue.call(provider, "setPoolImpl(address)", implementation)
+    configurator_code = core_artifact("protocol/pool/PoolConfigurator.sol/PoolConfigurator")
+    configurator = queue.create(configurator_code, libraries=libraries)
+    queue.call(provider, "setPoolConfiguratorImpl(address)", configurator)
+    queue.flush()
+    return Core(
+        provider,
+        view_address(queue.rpc, provider, "getPool()"),
+        view_address(queue.rpc, provider, "getPoolConfigurator()"),
+        data_provider,
+        libraries,
+    )
+
+
+def _token_implementations(queue: Deployer, pool: str) -> _Tokens:
+    token = "protocol/tokenization/{0}.sol/{0}"  # noqa: S105 - a path, no password
+    a_token, variable, stable = (
+        queue.create(core_artifact(token.format(name)), ("address",), pool)
+        for name in ("AToken", "VariableDebtToken", "StableDebtToken")
+    )
+    return _Tokens(a_token, variable, stable)
+
+
+def _list_reserve(
+    queue: Deployer, core: Core, tokens: _Tokens, spec: ReserveSpec, asset: str, treasury: str
+) -> None:
+    strategy = _rate_strategy(queue, core.provider, spec.rates)
+    symbol = spec.symbol
+    names = (f"a{symbol}", f"a{symbol}", f"v{symbol}", f"v{symbol}", f"s{symbol}", f"s{symbol}")
+    implementations = (tokens.a_token, tokens.stable, tokens.variable)
+    row = (*implementations, spec.decimals, strategy, asset, treasury, ZERO_ADDRESS, *names, b"\x10")
+    configurator = core.configurator
+    queue.call(configurator, INIT_RESERVES, [row])
+    configure_reserve(queue, configurator, spec, asset)
+    if spec.stable_borrowing:
+        queue.call(configurator, "setReserveStableRateBorrowing(address,bool)", asset, True)
+
+
+def _rate_strategy(queue: Deployer, provider: str, rates: RateSpec) -> str:
+    variable = (rates.optimal, rates.base, rates.slope1, rates.slope2)
+    # Stable rates are an offset above the variable slope; the optimal share of stable debt is 20 %.
+    stable = (rates.slope1, rates.slope2, 100, 800, 2000)
+    return queue.create(
+        core_artifact(
+            "protocol/pool/DefaultReserveInterestRateStrategy.sol/DefaultReserveInterestRateStrategy"
+        ),
+        ("address", *["uint256"] * 9),
+        provider,
+        *(bps * _BPS_TO_RAY for bps in (*variable, *stable)),
+    )
+
+
+def _add_emode(queue: Deployer, core: Core, oracle: str, emode: EModeSpec, assets: Mapping[str, str]) -> str:
+    source = ZERO_ADDRESS if emode.price is None else create_feed(queue, emode.price)
+    queue.call(
+        core.configurator,
+        "setEModeCategory(uint8,uint16,uint16,uint16,address,string)",
+        emode.id, emode.ltv, emode.liquidation_threshold, emode.bonus, source, emode.label,
+    )  # fmt: skip
+    if source != ZERO_ADDRESS:
+        # The pool asks the oracle for the price of the source, as if it were an asset.
+        queue.call(oracle, "setAssetSources(address[],address[])", [source], [source])
+    for symbol in sorted({*emode.collaterals, *emode.borrowables}):
+        queue.call(core.configurator, "setAssetEModeCategory(address,uint8)", assets[symbol], emode.id)
+    return source

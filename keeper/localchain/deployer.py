@@ -1,0 +1,58 @@
+"""Deploying contracts in batches: addresses are known before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from eth_typing import HexAddress, HexStr
+from web3.types import Nonce
+from web3.utils import get_create_address
+
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.calldata import calldata, constructor_data
+from keeper.localchain.rpc import LocalRpc
+from keeper.localchain.transactions import Tx, send_batch
+
+DEPLOY_GAS = 8_000_000
+"""Gas limit of a creation or a configuration call: Aave's Pool, the largest, takes some 5.3 million."""
+
+
+class Deployer:
+    """Queues creations and calls of one sender; `flush` sends them.
+
+    Nothing else may send from the same account between the first queued item and `flush`.
+    """
+
+    def __init__(self, rpc: LocalRpc, sender: str, errors: Mapping[str, str] | None = None) -> None:
+        self.rpc = rpc
+        self.sender = sender
+        self._errors = errors
+        self._queue: list[Tx] = []
+        self._nonce = rpc.integer("eth_getTransactionCount", sender, "latest")
+
+    def create(
+        self,
+        contract: Artifact,
+        types: Sequence[str] = (),
+        *arguments: object,
+        libraries: Mapping[str, str] | None = None,
+    ) -> str:
+        """Queues a creation and returns the address it will have."""
+        code = contract.linked(libraries or {}) + constructor_data(types, *arguments)
+        address = get_create_address(HexAddress(HexStr(self.sender)), Nonce(self._nonce))
+        self._add({"from": self.sender, "data": "0x" + code.hex(), "gas": DEPLOY_GAS})
+        return address
+
+    def call(self, target: str, signature: str, *arguments: object) -> None:
+        """Queues a call."""
+        data = calldata(signature, *arguments)
+        self._add({"from": self.sender, "to": target, "data": data, "gas": DEPLOY_GAS})
+
+    def flush(self) -> None:
+        """Sends what is queued; TransactionFailedError for the first that reverted."""
+        queue, self._queue = self._queue, []
+        send_batch(self.rpc, queue, self._errors)
+
+    def _add(self, tx: Tx) -> None:
+        self._queue.append(tx)
+        self._nonce += 1

@@ -1,0 +1,193 @@
+"""Compiling Solidity with npm's `solc` (WebAssembly, run by node), cached by the hash of all that matters.
+
+Imports are resolved here: relative ones against their file, others through remappings onto npm packages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from eth_utils.crypto import keccak
+
+from keeper.errors import KeeperError, UnreachableError
+from keeper.localchain.artifacts import Artifact, artifact
+from keeper.localchain.packages import CONTRACTS, REPOSITORY, package_path
+from keeper.localchain.rpc import Json, as_dict, as_list
+
+CACHE = REPOSITORY / "build" / "solc-cache"
+_SCRIPT = CONTRACTS / "solc.js"
+_OUTPUTS = ("abi", "evm.bytecode.object", "evm.bytecode.linkReferences", "evm.deployedBytecode.object")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+_IMPORT = re.compile(r"""\bimport\s+(?:[^;'"]*?\bfrom\s+)?['"]([^'"]+)['"]\s*;""")
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What to compile and how.
+
+    `roots` are files relative to `contracts/`; `remappings` map import prefixes to folders relative to
+    `contracts/`; `replace` changes sources: file name to (old, new) pairs, each of which must occur.
+    """
+
+    roots: tuple[str, ...]
+    remappings: tuple[tuple[str, str], ...] = ()
+    runs: int = 200
+    evm_version: str = "cancun"
+    reproducible_metadata: bool = False
+    replace: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    pragma: str | None = None
+    """Version pragma put in place of each source's own; None keeps them."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One contract of a compilation: ABI, hexadecimal code without 0x, and link references."""
+
+    name: str
+    abi: Json
+    code: str
+    runtime: str
+    links: Json
+
+    def artifact(self) -> Artifact:
+        references = json.loads(json.dumps(self.links))
+        return artifact(self.name, self.code, references)
+
+    def errors(self) -> dict[str, str]:
+        """Names of the custom errors in the ABI by selector (0x and 8 digits)."""
+        names: dict[str, str] = {}
+        for entry in map(as_dict, as_list(self.abi)):
+            if entry["type"] == "error":
+                types = ",".join(str(as_dict(part)["type"]) for part in as_list(entry["inputs"]))
+                names["0x" + keccak(text=f"{entry['name']}({types})")[:4].hex()] = str(entry["name"])
+        return names
+
+
+def compiled(compilation: Compilation) -> dict[str, Compiled]:
+    """Compiles, or reads the cached result; contracts of the root files by name.
+
+    Raises KeeperError with the compiler's own message, UnreachableError when node or solc is missing.
+    """
+    request = json.dumps(standard_json(compilation), sort_keys=True)
+    key = hashlib.sha256((compiler_version() + request).encode()).hexdigest()
+    cached = CACHE / f"{key}.json"
+    if cached.exists():
+        output = cached.read_text()
+    else:
+        output = _run_compiler(request)
+        _raise_errors(output, compilation)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Another process may compile the same at once: whoever is last replaces equal by equal.
+        partial = cached.with_suffix(f".{os.getpid()}.part")
+        partial.write_text(output)
+        partial.replace(cached)
+    return _contracts(as_dict(json.loads(output)))
+
+
+def standard_json(compilation: Compilation) -> dict[str, Json]:
+    """The compiler's whole input: every source by its import name, settings and wanted outputs."""
+    settings: dict[str, Json] = {
+        "optimizer": {"enabled": True, "runs": compilation.runs},
+        "evmVersion": compilation.evm_version,
+        "outputSelection": {root: {"*": list(_OUTPUTS)} for root in compilation.roots},
+    }
+    if compilation.reproducible_metadata:
+        settings["metadata"] = {"bytecodeHash": "none", "appendCBOR": False}
+    sources: dict[str, Json] = {name: {"content": text} for name, text in _sources(compilation).items()}
+    return {"language": "Solidity", "sources": sources, "settings": settings}
+
+
+@lru_cache(maxsize=1)
+def compiler_version() -> str:
+    """The compiler's version as `contracts/package-lock.json` pins it and npm installed it."""
+    return str(json.loads(package_path("solc/package.json").read_text())["version"])
+
+
+def _sources(compilation: Compilation) -> dict[str, str]:
+    found: dict[str, str] = {}
+    waiting = [(root, CONTRACTS / root) for root in compilation.roots]
+    while waiting:
+        name, path = waiting.pop()
+        if name in found:
+            continue
+        text = _text(name, path, compilation)
+        found[name] = text
+        for imported in _IMPORT.findall(_COMMENT.sub("", text)):
+            waiting.append(_resolve(imported, name, compilation.remappings))
+    return dict(sorted(found.items()))
+
+
+def _text(name: str, path: Path, compilation: Compilation) -> str:
+    if not path.exists():
+        raise UnreachableError("this Solidity source is missing", where=name, remedy="Run `make setup`")
+    text = path.read_text()
+    for old, new in compilation.replace.get(name, ()):
+        if old not in text:
+            raise KeeperError(f"the text to replace is not in this source: {old!r}", where=name)
+        text = text.replace(old, new)
+    if compilation.pragma is not None:
+        text = re.sub(r"pragma solidity [^;]+;", f"pragma solidity {compilation.pragma};", text)
+    return text
+
+
+def _resolve(imported: str, importer: str, remappings: tuple[tuple[str, str], ...]) -> tuple[str, Path]:
+    if imported.startswith("."):
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(importer), imported))
+        imported = name
+    for prefix, folder in sorted(remappings, key=lambda pair: -len(pair[0])):
+        if imported.startswith(prefix):
+            return imported, CONTRACTS / folder / imported.removeprefix(prefix)
+    if (CONTRACTS / imported).exists():
+        return imported, CONTRACTS / imported
+    return imported, package_path(imported)
+
+
+def _run_compiler(request: str) -> str:
+    package_path("solc/package.json")
+    node = shutil.which("node")
+    if node is None:
+        raise UnreachableError(
+            "node is not on PATH; it runs the Solidity compiler",
+            where="contracts/solc.js",
+            remedy="Install Node 20 (Debian: apt-get install nodejs npm), then run `make setup`",
+        )
+    done = subprocess.run(  # noqa: S603 - our own script, no shell
+        [node, str(_SCRIPT)], input=request, capture_output=True, text=True, check=False, cwd=CONTRACTS
+    )
+    if done.returncode != 0:
+        raise KeeperError(f"the compiler ended with {done.returncode}: {done.stderr[-600:]}", where="solc")
+    return done.stdout[done.stdout.index("{") :]
+
+
+def _raise_errors(output: str, compilation: Compilation) -> None:
+    errors = [
+        str(problem.get("formattedMessage"))
+        for problem in json.loads(output).get("errors", [])
+        if problem.get("severity") == "error"
+    ]
+    if errors:
+        raise KeeperError(f"does not compile:\n{errors[0]}", where=", ".join(compilation.roots))
+
+
+def _contracts(output: dict[str, Json]) -> dict[str, Compiled]:
+    contracts: dict[str, Compiled] = {}
+    for file in as_dict(output["contracts"]).values():
+        for name, found in as_dict(file).items():
+            contract = as_dict(found)
+            evm = as_dict(contract["evm"])
+            code = as_dict(evm["bytecode"])
+            runtime = as_dict(evm["deployedBytecode"])
+            contracts[name] = Compiled(
+                name, contract["abi"], str(code["object"]), str(runtime["object"]), code["linkReferences"]
+            )
+    return contracts

@@ -1,0 +1,1 @@
+"""Exact arithmetic of lending protocols, one folder a protocol, rules by version."""

@@ -1,0 +1,183 @@
+"""What a `liquidationCall` would do, by version, and the best one an account offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from keeper.margin.lending.aave.close_factor import MIN_LEFTOVER_BASE, max_liquidatable
+from keeper.margin.lending.aave.fixed import (
+    WAD,
+    mul_div_ceil,
+)
+from keeper.margin.lending.aave.health import (
+    Accrued,
+    AccruedMarket,
+    account_data,
+    in_emode,
+    owed_of,
+)
+from keeper.margin.lending.aave.rules import CloseFactor
+from keeper.margin.lending.aave.state import AccountData, AccountState
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One collateral and one debt of an account, with what the version's rules make of them.
+
+    Token units for balances, the oracle's base unit for prices, basis points for the bonus.
+    """
+
+    collateral: Accrued
+    debt: Accrued
+    collateral_price: int
+    debt_price: int
+    bonus: int
+    supplied: int
+    owed: int
+    max_debt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the call moves: debt repaid, collateral to the liquidator, fee to the treasury (token units)."""
+
+    repaid: int
+    received: int
+    fee: int
+    leaves_dust: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidation:
+    """A liquidation to make: the pair, its outcome, and its gain in base currency at oracle prices."""
+
+    pair: Pair
+    outcome: Outcome
+    gain: int
+
+    @property
+    def clears_debt(self) -> bool:
+        return self.outcome.repaid == self.pair.owed
+
+
+def pairs(account: AccountState, market: AccruedMarket) -> Iterator[Pair]:
+    """All pairs the pool would accept for this account by its flags; health is the caller's to check."""
+    data = account_data(account, market)
+    emode = market.emode(account.emode)
+    own_price = emode.price if account.emode and not market.rules.emode_by_bitmap else 0
+    for held in account.positions:
+        collateral = market.reserves[held.reserve_id]
+        if not (
+            account.uses_as_collateral(held.reserve_id)
+            and collateral.threshold
+            and collateral.reserve.active
+            and not collateral.reserve.paused
+        ):
+            continue
+        shares_emode = in_emode(collateral, account.emode, emode, market.rules)
+        supplied = market.rules.supplied(held.scaled_collateral, collateral.income)
+        for owing in account.positions:
+            debt = market.reserves[owing.reserve_id]
+            owed = owed_of(owing, debt, market)
+            if not (owed and supplied and debt.reserve.active and not debt.reserve.paused):
+                continue
+            pair = Pair(
+                collateral=collateral,
+                debt=debt,
+                collateral_price=own_price if own_price and shares_emode else collateral.price,
+                debt_price=own_price or debt.price,
+                bonus=emode.bonus if shares_emode else collateral.reserve.bonus,
+                supplied=supplied,
+                owed=owed,
+                max_debt=0,
+            )
+            if pair.collateral_price and pair.debt_price:
+                yield _with_close_factor(pair, data, market)
+
+
+def _with_close_factor(pair: Pair, data: AccountData, market: AccruedMarket) -> Pair:
+    rules = market.rules
+    limit = max_liquidatable(
+        owed=pair.owed,
+        owed_base=rules.debt_value(pair.owed, pair.debt_price, pair.debt.unit),
+        supplied_base=pair.supplied * pair.collateral_price // pair.collateral.unit,
+        data=data,
+        price=pair.debt_price,
+        unit=pair.debt.unit,
+        rules=rules,
+    )
+    return replace(pair, max_debt=limit)
+
+
+def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
+    """What `liquidationCall(…, debt_to_cover)` does with this pair, to the unit."""
+    repaid = min(debt_to_cover, pair.max_debt)
+    base = (pair.debt_price * repaid * pair.collateral.unit) // (pair.collateral_price * pair.debt.unit)
+    rules = market.rules
+    seized = rules.seized(base, pair.bonus)
+    if seized > pair.supplied:
+        seized = pair.supplied
+        worth = (pair.collateral_price * seized * pair.debt.unit) // (pair.debt_price * pair.collateral.unit)
+        repaid = rules.seized_debt_needed(worth, pair.bonus)
+    fee = 0
+    fee_rate = pair.collateral.reserve.protocol_fee
+    if fee_rate:
+        fee = rules.fee(seized - rules.seized_base(seized, pair.bonus), fee_rate)
+    return Outcome(repaid, seized - fee, fee, _leaves_dust(pair, repaid, seized, fee, market))
+
+
+def _leaves_dust(pair: Pair, repaid: int, seized: int, fee: int, market: AccruedMarket) -> bool:
+    """3.3 and later revert when both sides remain and one of them is worth less than 1000."""
+    if market.rules.close_factor is CloseFactor.BY_RESERVE:
+        return False
+    if repaid >= pair.owed or seized >= pair.supplied:
+        return False
+    debt_left = market.rules.debt_value(pair.owed - repaid, pair.debt_price, pair.debt.unit)
+    left = pair.supplied - (seized if market.rules.dust_counts_fee else seized - fee)
+    collateral_left = left * pair.collateral_price // pair.collateral.unit
+    return min(debt_left, collateral_left) < MIN_LEFTOVER_BASE
+
+
+def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outcome | None:
+    """The most that `budget` token units may repay without a dust revert; None when nothing may."""
+    most = min(budget, pair.max_debt)
+    if most <= 0:
+        return None
+    result = outcome(pair, most, market)
+    if not result.leaves_dust:
+        return result if result.repaid and result.received else None
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        if outcome(pair, middle, market).leaves_dust:
+            high = middle
+        else:
+            low = middle
+    smaller = outcome(pair, low, market)
+    return smaller if low and smaller.received and not smaller.leaves_dust else None
+
+
+def gain(pair: Pair, result: Outcome) -> int:
+    """Value received minus value repaid, base currency, at the oracle's prices; costs not counted."""
+    received = result.received * pair.collateral.price // pair.collateral.unit
+    return received - mul_div_ceil(result.repaid, pair.debt.price, pair.debt.unit)
+
+
+def options(
+    account: AccountState, market: AccruedMarket, budgets: Mapping[int, int] | None = None
+) -> list[Liquidation]:
+    """Every pair at the largest amount that the rules and `budgets` allow, best gain first.
+
+    `budgets` maps a debt reserve's id to the token units the liquidator may spend; None is no limit.
+    Empty when the account's health is not below 1.
+    """
+    if account_data(account, market).health >= WAD:
+        return []
+    found = []
+    for pair in pairs(account, market):
+        budget = pair.max_debt if budgets is None else budgets.get(pair.debt.reserve.id, 0)
+        result = largest_without_dust(pair, budget, market)
+        if result is not None:
+            found.append(Liquidation(pair, result, gain(pair, result)))
+    return sorted(found, key=lambda each: (-each.gain, each.pair.debt.reserve.id))

@@ -1,0 +1,1 @@
+"""The operator's will: thresholds, episodes, caps, profitability. Pure."""

@@ -1,0 +1,92 @@
+"""Which thresholds hold for which account, and which of them a valuation has crossed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keeper.config import Protect, Settings, wad
+from keeper.protocols.base import Step, Valuation
+
+Threshold = Literal["warn", "top_up", "liquidate"]
+# From the mildest to the gravest.
+THRESHOLDS: tuple[Threshold, ...] = ("warn", "top_up", "liquidate")
+WAD = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What an owner asks for one account: target health and daily cap (whole base units), times 1e18."""
+
+    target: int
+    max_per_day: int
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Thresholds of one account, scaled 1e18."""
+
+    warn: int
+    top_up: int
+    liquidate: int
+    protection: Protection | None = None
+    ignored: bool = False
+
+    def of(self, threshold: Threshold) -> int:
+        return {"warn": self.warn, "top_up": self.top_up, "liquidate": self.liquidate}[threshold]
+
+    def crossed(self, health: int | None) -> Threshold | None:
+        """The gravest threshold this health lies below; None without debt or above all."""
+        if health is None or self.ignored:
+            return None
+        for threshold in reversed(THRESHOLDS):
+            if health < self.of(threshold):
+                return threshold
+        return None
+
+
+class Policies:
+    """Every account's levels, from the settings. Money stays in whole base units until a market says
+    how many decimals its base currency has."""
+
+    def __init__(self, settings: Settings) -> None:
+        policy = settings.policy
+        self._general = Levels(wad(policy.warn), wad(policy.top_up), wad(policy.liquidate))
+        self._special: dict[tuple[str, str], Levels] = {}
+        self.hysteresis = wad(policy.hysteresis)
+        for account in policy.accounts:
+            self._special[(account.market, account.account.lower())] = Levels(
+                wad(account.warn or policy.warn),
+                wad(account.top_up or policy.top_up),
+                wad(account.liquidate or policy.liquidate),
+                ignored=account.ignore,
+            )
+        for protect in settings.protect:
+            key = (protect.market, protect.account.lower())
+            base = self._special.get(key, self._general)
+            self._special[key] = Levels(
+                wad(protect.warn) if protect.warn else base.warn,
+                wad(protect.top_up) if protect.top_up else base.top_up,
+                base.liquidate,
+                _protection(protect, settings),
+                base.ignored,
+            )
+
+    def levels(self, market: str, account: str) -> Levels:
+        return self._special.get((market, account), self._general)
+
+    def protected(self, market: str) -> list[str]:
+        """Accounts of a market under protection, lower case."""
+        return [a for (m, a), levels in self._special.items() if m == market and levels.protection]
+
+    def crossed(self, market: str, valuation: Valuation) -> Threshold | None:
+        return self.levels(market, valuation.account).crossed(valuation.health)
+
+
+def _protection(protect: Protect, settings: Settings) -> Protection:
+    return Protection(
+        target=wad(protect.target or settings.policy.target),
+        max_per_day=wad(protect.max_per_day),
+        steps=tuple(Step(step.action, step.asset) for step in protect.steps),
+    )

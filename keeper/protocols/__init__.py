@@ -1,0 +1,1 @@
+"""One folder a protocol, all behind the interface in base.py."""

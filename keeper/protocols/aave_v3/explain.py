@@ -1,0 +1,80 @@
+"""How an account's health comes about, asset by asset, and at which price it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from keeper.margin.lending.aave import health
+from keeper.margin.lending.aave.fixed import WAD
+from keeper.margin.lending.aave.health import AccruedMarket
+from keeper.margin.lending.aave.state import AccountState
+from keeper.protocols.base import AssetLine, Explanation, Valuation
+
+HIGHEST_FACTOR = 1_000
+
+
+def explain(
+    account: str,
+    valuation: Valuation,
+    raw: AccountState,
+    market: AccruedMarket,
+    symbols: Mapping[str, str],
+) -> Explanation:
+    lines = []
+    for position in raw.positions:
+        accrued = market.reserves[position.reserve_id]
+        value = health.value_position(position, raw, market)
+        asset = accrued.reserve.asset
+        price = health.price_for(accrued, raw.emode, market.emode(raw.emode), market.rules)
+        lines.append(
+            AssetLine(
+                asset=asset,
+                symbol=symbols.get(asset, asset),
+                decimals=accrued.reserve.decimals,
+                price=price,
+                supplied=value.supplied,
+                collateral=value.collateral,
+                threshold=value.threshold,
+                owed=value.owed,
+                debt=value.debt,
+                breaks_at=_breaks_at(raw, market, position.reserve_id) if valuation.debt else None,
+            )
+        )
+    formula = (
+        "collateral × average threshold (truncated) ÷ debt"
+        if market.rules.averages_threshold
+        else "Σ collateral × threshold ÷ debt"
+    )
+    mode = f", e-mode {raw.emode}" if raw.emode else ""
+    return Explanation(valuation, tuple(lines), f"Aave {market.rules.version}{mode}: {formula}")
+
+
+def _breaks_at(raw: AccountState, market: AccruedMarket, reserve_id: int) -> int | None:
+    """The nearest price of one asset, others unchanged, on whose far side health crosses 1.
+
+    Found by bisection on exact health. Assets that an e-mode source prices have none of their own.
+    """
+    accrued = market.reserves[reserve_id]
+    if health.price_for(accrued, raw.emode, market.emode(raw.emode), market.rules) != accrued.price:
+        return None
+
+    def healthy(price: int) -> bool:
+        reserves = {**market.reserves, reserve_id: replace(accrued, price=price)}
+        return health.account_data(raw, replace(market, reserves=reserves)).health >= WAD
+
+    here = healthy(accrued.price)
+    for far in (0, accrued.price * HIGHEST_FACTOR):
+        if healthy(far) != here:
+            return _edge(healthy, accrued.price, far, here)
+    return None
+
+
+def _edge(healthy: Callable[[int], bool], near: int, far: int, here: bool) -> int:
+    while abs(far - near) > 1:
+        middle = (near + far) // 2
+        if healthy(middle) == here:
+            near = middle
+        else:
+            far = middle
+    return far

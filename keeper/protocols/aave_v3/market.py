@@ -1,0 +1,186 @@
+"""An Aave v3 pool behind the keeper's interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from keeper.book.source import Touched
+from keeper.chain.calls import Answer, Call, Lens
+from keeper.chain.logs import Log, LogFilter
+from keeper.errors import ConfigError, KeeperError
+from keeper.margin.lending.aave import health
+from keeper.margin.lending.aave.rules import BY_REVISION, Rules
+from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState
+from keeper.plan import Plan
+from keeper.protocols.aave_v3 import calls, events, explain, lens, planning
+from keeper.protocols.aave_v3.lens import PoolState
+from keeper.protocols.base import Explanation, Facts, Impossible, Step, Valuation
+
+
+class AaveV3Market:
+    """Implements MarketAdapter for one pool. Addresses inside are lower case."""
+
+    protocol = "aave-v3"
+
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        self.name = name
+        self.contract = address
+        self.from_block = from_block
+
+    # Copying: see BookSource.
+
+    def lenses(self) -> tuple[Lens, ...]:
+        return (lens.lens(),)
+
+    def log_filter(self, state: PoolState) -> LogFilter:
+        tokens = [
+            token
+            for reserve in state.market.reserves.values()
+            for token in (reserve.a_token, reserve.variable_debt_token, reserve.stable_debt_token)
+            if int(token, 16)
+        ]
+        return LogFilter((self.contract.lower(), *tokens), events.TOPICS)
+
+    def touched(self, logs: Iterable[Log]) -> Touched:
+        return events.touched(logs)
+
+    def market_call(self, accounts: Iterable[AccountState]) -> Call:
+        return lens.market_call(self.contract, {raw.emode for raw in accounts if raw.emode})
+
+    def read_market(self, answer: Answer) -> PoolState:
+        if not answer.ok:
+            raise ConfigError(
+                "does not answer as an Aave v3 pool",
+                where=f"markets.{self.name}.address {self.contract}",
+                remedy="Name the Pool proxy (PoolAddressesProvider.getPool())",
+            )
+        return lens.read_market(answer)
+
+    def covers(self, state: PoolState, accounts: Iterable[AccountState]) -> bool:
+        return all(not raw.emode or raw.emode in state.market.emodes for raw in accounts)
+
+    def accounts_call(self, accounts: Sequence[str]) -> Call:
+        return lens.accounts_call(self.contract, accounts)
+
+    def read_accounts(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, AccountState]:
+        return lens.read_accounts(accounts, answer)
+
+    def view_call(self, account: str) -> Call:
+        return calls.account_data(self.contract, account)
+
+    def read_view(self, account: str, answer: Answer) -> Valuation:
+        if not answer.ok:
+            raise KeeperError(
+                f"getUserAccountData({account}) reverted",
+                where=f"market {self.name}",
+                remedy="An asset's price source fails; see the pool's oracle",
+            )
+        return calls.read_account_data(account, answer)
+
+    # Valuing.
+
+    def revision(self, state: PoolState) -> int:
+        return state.revision
+
+    def version(self, state: PoolState) -> str | None:
+        rules = BY_REVISION.get(state.revision)
+        return rules.version if rules else None
+
+    def base_decimals(self, state: PoolState) -> int:
+        return len(str(state.market.base_unit)) - 1
+
+    def value(
+        self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
+    ) -> list[Valuation]:
+        market = health.accrue(state.market, timestamp, self._rules(state))
+        return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
+
+    def explain(
+        self,
+        state: PoolState,
+        account: str,
+        raw: AccountState,
+        timestamp: int,
+        symbols: Mapping[str, str],
+    ) -> Explanation:
+        market = health.accrue(state.market, timestamp, self._rules(state))
+        valuation = _valuation(account, health.account_data(raw, market))
+        return explain.explain(account, valuation, raw, market, symbols)
+
+    def _rules(self, state: PoolState) -> Rules:
+        return BY_REVISION[state.revision]
+
+    # Planning.
+
+    def planning_calls(self, state: PoolState, accounts: Sequence[str], payer: str) -> list[Call]:
+        reserves = state.market.reserves.values()
+        return [
+            *(calls.balance_of(reserve.asset, payer) for reserve in reserves),
+            *(calls.symbol(reserve.asset) for reserve in reserves),
+            *(calls.scaled_balance_of(r.a_token, account) for account in accounts for r in reserves),
+        ]
+
+    def read_planning(self, state: PoolState, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
+        left = iter(answers)
+        assets = [reserve.asset for reserve in state.market.reserves.values()]
+        return Facts(
+            funds={asset: calls.read_uint(next(left)) for asset in assets},
+            symbols={asset: calls.read_symbol(next(left), asset) for asset in assets},
+            held={(a, asset): calls.read_uint(next(left)) for a in accounts for asset in assets},
+        )
+
+    def gas_price_asset(self, state: PoolState, facts: Facts, symbol: str) -> int | None:
+        for reserve in state.market.reserves.values():
+            if facts.symbol(reserve.asset) == symbol:
+                return reserve.price
+        return None
+
+    def plan_liquidation(
+        self,
+        state: PoolState,
+        account: str,
+        raw: AccountState,
+        timestamp: int,
+        facts: Facts,
+        funds: Mapping[str, int],
+    ) -> list[Plan] | Impossible:
+        return planning.liquidations(
+            self.name, self.contract, state.market, self._rules(state), account, raw, timestamp, facts, funds
+        )
+
+    def plan_top_up(
+        self,
+        state: PoolState,
+        account: str,
+        raw: AccountState,
+        timestamp: int,
+        facts: Facts,
+        funds: Mapping[str, int],
+        steps: Sequence[Step],
+        target: int,
+        budget_base: int,
+    ) -> Plan | Impossible:
+        return planning.top_up(
+            self.name,
+            self.contract,
+            state.market,
+            self._rules(state),
+            account,
+            raw,
+            timestamp,
+            facts,
+            funds,
+            steps,
+            target,
+            budget_base,
+        )
+
+
+def _valuation(account: str, data: AccountData) -> Valuation:
+    return Valuation(
+        account,
+        data.collateral,
+        data.debt,
+        data.threshold,
+        None if data.health == NO_DEBT_HEALTH else data.health,
+    )

@@ -1,0 +1,136 @@
+"""The interface every protocol answers: what to copy, how it is valued, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from keeper.book.source import A, BookSource, S
+from keeper.chain.calls import Answer, Call
+from keeper.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """An account in the protocol's own numbers: base currency units and health scaled 1e18.
+
+    `health` is None without debt. `threshold` is what the protocol weighs the collateral by (Aave: the
+    average liquidation threshold in basis points). Two valuations of the same block must be equal.
+    """
+
+    account: str
+    collateral: int
+    debt: int
+    threshold: int
+    health: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A way to top up: supply or repay, in an asset named by symbol or address."""
+
+    action: Literal["supply", "repay"]
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What planning must know from outside, read at the block of the book.
+
+    `funds`: token (lower case) → units the payer holds and has not promised; `symbols`: token → symbol;
+    `held`: (account, token) → collateral the account has but does not use, in the protocol's own unit.
+    """
+
+    funds: Mapping[str, int]
+    symbols: Mapping[str, str]
+    held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def symbol(self, token: str) -> str:
+        return self.symbols.get(token.lower(), token)
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """Why nothing can be done now; told once an episode."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetLine:
+    """One asset of an account, for people: amounts in token units, values in base currency."""
+
+    asset: str
+    symbol: str
+    decimals: int
+    price: int
+    supplied: int
+    collateral: int
+    threshold: int
+    owed: int
+    debt: int
+    breaks_at: int | None
+    """Price of this asset, others unchanged, at which health crosses 1; None when none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an account's health comes about."""
+
+    valuation: Valuation
+    lines: tuple[AssetLine, ...]
+    formula: str
+
+
+class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
+    """One market of one protocol. Pure: all input is passed in, nothing is fetched."""
+
+    @property
+    def protocol(self) -> str: ...
+
+    @property
+    def contract(self) -> str:
+        """The contract that the configuration names."""
+
+    def revision(self, state: S) -> int: ...
+
+    def version(self, state: S) -> str | None:
+        """The arithmetic that the revision suggests; None when it is unknown."""
+
+    def base_decimals(self, state: S) -> int: ...
+
+    def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
+        """Every account at `timestamp`, exactly. Only when `version` is known."""
+
+    def explain(
+        self, state: S, account: str, raw: A, timestamp: int, symbols: Mapping[str, str]
+    ) -> Explanation: ...
+
+    def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
+        """What `read_planning` turns into facts."""
+
+    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts: ...
+
+    def gas_price_asset(self, state: S, facts: Facts, symbol: str) -> int | None:
+        """Base currency a whole unit of the asset with this symbol costs; None when it is not listed."""
+
+    def plan_liquidation(
+        self, state: S, account: str, raw: A, timestamp: int, facts: Facts, funds: Mapping[str, int]
+    ) -> list[Plan] | Impossible:
+        """Liquidations open to a liquidator who may spend `funds`, the best first."""
+
+    def plan_top_up(
+        self,
+        state: S,
+        account: str,
+        raw: A,
+        timestamp: int,
+        facts: Facts,
+        funds: Mapping[str, int],
+        steps: Sequence[Step],
+        target: int,
+        budget_base: int,
+    ) -> Plan | Impossible:
+        """The first step that brings health to `target` (1e18) within funds and budget; else the first
+        that helps at all."""

@@ -1,0 +1,1 @@
+"""The daemon: the loops wired together under APScheduler."""

@@ -1,0 +1,190 @@
+"""The daemon: one deciding and one acting job a chain, alerts and housekeeping, under APScheduler."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from keeper.alerts import outbox
+from keeper.alerts.deliver import Deliverer
+from keeper.chain.blocks import Head
+from keeper.chain.pool import NodePool
+from keeper.chain.signer import Signer
+from keeper.config import Settings
+from keeper.errors import ConfigError, KeeperError, UnreachableError
+from keeper.execution.actor import Actor, Limits
+from keeper.execution.journal import Mode
+from keeper.policy.levels import Policies
+from keeper.service.deciding import Deciding
+from keeper.service.markets import build, pools
+from keeper.service.record import Recorder
+from keeper.store.database import Store
+from keeper.store.tables import ChainStatus
+from keeper.store.types import now
+
+log = structlog.get_logger()
+
+GWEI = 10**9
+# Fewer whole native coins than this are told once a day.
+LOW_NATIVE_WEI = 5 * 10**16
+
+
+@dataclass(slots=True)
+class ChainLoops:
+    """The two loops of one chain, and the block the acting loop last worked at."""
+
+    deciding: Deciding
+    actor: Actor | None
+    acted: int = 0
+
+
+class Daemon:
+    """Runs until stopped, or until every chain has worked through `for_blocks` blocks."""
+
+    def __init__(self, settings: Settings, store: Store, payer: str | None, signer: Signer | None) -> None:
+        self.settings = settings
+        self.store = store
+        self.mode: Mode = "live" if signer else "dry"
+        self.stop = threading.Event()
+        self._for_blocks: int | None = None
+        self._fatal: ConfigError | None = None
+        policies = Policies(settings)
+        recorder = Recorder(settings.service.record) if settings.service.record else None
+        nodes = pools(settings)
+        runs = build(settings, nodes, store)
+        self.chains = {
+            name: ChainLoops(
+                Deciding(
+                    pool=pool,
+                    store=store,
+                    settings=settings,
+                    policies=policies,
+                    runs=[run for run in runs if run.settings.chain == name],
+                    mode=self.mode,
+                    payer=payer,
+                    recorder=recorder,
+                ),
+                self._actor(pool, payer, signer),
+            )
+            for name, pool in nodes.items()
+        }
+        self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
+        self.payer = payer
+        # Everything a job may wait for has a limit of its own, so that stopping is never long.
+        self.scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(2 * len(nodes) + 3)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def _actor(self, pool: NodePool, payer: str | None, signer: Signer | None) -> Actor | None:
+        if payer is None:
+            return None
+        execution = self.settings.execution
+        limits = Limits(
+            max_gas_price=int(execution.max_gas_price_gwei * GWEI),
+            confirmations=execution.confirmations,
+            plan_blocks=execution.plan_blocks,
+        )
+        return Actor(pool, self.store, limits, payer, signer, outbox.intent_ended)
+
+    def run(self, for_blocks: int | None = None) -> None:
+        """Start all jobs and wait; on return every job has ended and nothing is half done."""
+        self._for_blocks = for_blocks
+        for name in self.chains:
+            poll = float(self.settings.chains[name].poll)
+            self._every(poll, f"decide:{name}", partial(self._decide, name))
+            self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
+            self._every(60.0, f"balances:{name}", partial(self._balances, name))
+            self._every(600.0, f"discovery:{name}", partial(self._discover, name))
+        self._every(1.0, "alerts", self.deliverer.run)
+        self._every(3600.0, "housekeeping", self.store.compact)
+        log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
+        self.scheduler.start()
+        try:
+            self.stop.wait()
+        finally:
+            self.scheduler.shutdown(wait=True)
+            self.deliverer.run()
+            log.info("stopped")
+        if self._fatal is not None:
+            raise self._fatal
+
+    def _every(self, seconds: float, name: str, work: Callable[[], object]) -> None:
+        def guarded() -> None:
+            try:
+                work()
+            except SQLAlchemyError as error:
+                log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
+            except KeeperError as error:
+                log.error("job failed", job=name, error=str(error))
+
+        self.scheduler.add_job(guarded, "interval", seconds=seconds, id=name, next_run_time=datetime.now())
+
+    def _decide(self, name: str) -> None:
+        loops = self.chains[name]
+        if self._done(loops):
+            return
+        try:
+            head = loops.deciding.tick()
+        except UnreachableError as error:
+            loops.deciding.unreachable(error)
+            return
+        except ConfigError as error:
+            # A wrong chain or address does not get better by itself: say so and end.
+            self._fatal = error
+            self.stop.set()
+            return
+        if head is not None:
+            self.scheduler.modify_job(f"act:{name}", next_run_time=datetime.now())
+
+    def _act(self, name: str) -> None:
+        loops = self.chains[name]
+        head = loops.deciding.head
+        if head is None or head.number == loops.acted:
+            return
+        if loops.actor is not None:
+            loops.actor.round(head, loops.deciding.next_timestamp(head))
+        self._acted(name, loops, head)
+        if self._for_blocks is not None and all(self._done(each) for each in self.chains.values()):
+            self.stop.set()
+
+    def _acted(self, name: str, loops: ChainLoops, head: Head) -> None:
+        with self.store.session() as session:
+            row = session.get(ChainStatus, name)
+            if row is not None:
+                row.acted_block, row.updated_at = head.number, now()
+                session.add(row)
+        loops.acted = head.number
+
+    def _done(self, loops: ChainLoops) -> bool:
+        """Whether this chain has seen its blocks and acted at the last of them."""
+        deciding = loops.deciding
+        if self._for_blocks is None or deciding.head is None:
+            return False
+        return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head.number
+
+    def _balances(self, name: str) -> None:
+        """Tell, once a day, when gas money runs low."""
+        if self.payer is None:
+            return
+        balance = int(self.chains[name].deciding.pool.call("eth_getBalance", self.payer, "latest"), 16)
+        if balance < LOW_NATIVE_WEI:
+            with self.store.session() as session:
+                coins = Decimal(balance) / 10**18
+                detail = f"only {coins:.4f} native coins are left for gas"
+                day = now().date().isoformat()
+                outbox.low_balance(session, name, self.payer, day, detail)
+
+    def _discover(self, name: str) -> None:
+        """Now and then every account is read again, whatever the events said."""
+        for run in self.chains[name].deciding.runs:
+            run.book.read_all_next()

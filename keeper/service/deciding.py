@@ -1,0 +1,264 @@
+"""The deciding loop of one chain, once a block: refresh, value, judge, plan, journal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import structlog
+from sqlmodel import Session, col, select
+
+from keeper.alerts import outbox
+from keeper.chain import blocks
+from keeper.chain.blocks import Head
+from keeper.chain.pool import NodePool
+from keeper.config import Settings
+from keeper.errors import ConfigError, UnreachableError
+from keeper.execution import journal
+from keeper.execution.journal import Mode
+from keeper.policy import episodes
+from keeper.policy.choose import Decision
+from keeper.policy.levels import Policies
+from keeper.protocols.base import Impossible
+from keeper.service.markets import MarketRun
+from keeper.service.planning import Planner, Wanted
+from keeper.service.record import Recorder
+from keeper.service.valuing import Valued, value
+from keeper.store.database import Store
+from keeper.store.tables import ChainStatus, Episode, MarketStatus
+from keeper.store.types import now
+
+log = structlog.get_logger()
+
+# Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
+LONGEST_WAIT = 256
+
+
+@dataclass(slots=True)
+class Deciding:
+    """State of one chain's deciding loop: its markets, the last head, what the block time seems to be."""
+
+    pool: NodePool
+    store: Store
+    settings: Settings
+    policies: Policies
+    runs: list[MarketRun]
+    mode: Mode
+    payer: str | None
+    recorder: Recorder | None = None
+    head: Head | None = None
+    blocks_seen: int = 0
+    seconds_a_block: Decimal | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def tick(self) -> Head | None:
+        """One round at the newest block; None when there is no new one."""
+        head = blocks.latest(self.pool)
+        if self.head is not None and head.hash == self.head.hash:
+            return None
+        started = time.monotonic()
+        self._learn_block_time(head)
+        valued: list[tuple[MarketRun, Valued]] = []
+        for run in self.runs:
+            try:
+                valued.append((run, value(run, head, self.policies.protected(run.name))))
+            except (UnreachableError, ConfigError):
+                raise
+            except Exception as error:  # noqa: BLE001  (one market's fault is that market's alert)
+                self._market_failed(run, head, error)
+        wanted = [each for run, at in valued for each in self._judge(run, at)]
+        decisions = self._planner(head).decide([w for w in wanted if self._due(w, head)])
+        self._write(head, valued, decisions)
+        if self.recorder is not None:
+            for run, at in valued:
+                self.recorder.write(run, at, self.policies)
+        self.head = head
+        self.blocks_seen += 1
+        log.info(
+            "block",
+            chain=self.pool.name,
+            number=head.number,
+            accounts=sum(len(at.valuations) for _, at in valued),
+            below=len(wanted),
+            planned=sum(not isinstance(d.outcome, Impossible) for _, d in decisions),
+            ms=round((time.monotonic() - started) * 1000, 1),
+        )
+        return head
+
+    def next_timestamp(self, head: Head) -> int:
+        """When the next block is expected: the amounts of a plan are exact at that second."""
+        return head.timestamp + max(int(self.seconds_a_block or 1), 1)
+
+    def _learn_block_time(self, head: Head) -> None:
+        fixed = self.settings.chains[self.pool.name].block_time
+        if fixed is not None:
+            self.seconds_a_block = fixed
+            return
+        before = self.head
+        if before is None or before.number >= head.number:
+            before = blocks.by_number(self.pool, head.number - 1) if head.number else None
+        if before is not None and head.number > before.number:
+            gone = Decimal(head.timestamp - before.timestamp) / (head.number - before.number)
+            self.seconds_a_block = gone
+
+    def _judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
+        """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
+        wanted: list[Wanted] = []
+        with self.store.session() as session:
+            rows = session.exec(
+                select(Episode).where(Episode.market == run.name, col(Episode.closed_block).is_(None))
+            ).all()
+            open_now = {(row.account, row.threshold): row for row in rows}
+            lowest = {key: row.lowest_health for key, row in open_now.items()}
+            found = episodes.changes(run.name, at.valuations, lowest, self.policies)
+            for below in found.opened:
+                episode = Episode(
+                    market=run.name,
+                    account=below.account,
+                    threshold=below.threshold,
+                    opened_block=at.head.number,
+                    opened_health=below.health,
+                    lowest_health=below.health,
+                )
+                session.add(episode)
+                session.flush()
+                open_now[(below.account, below.threshold)] = episode
+                levels = self.policies.levels(run.name, below.account)
+                outbox.episode_opened(
+                    session,
+                    episode,
+                    levels.of(below.threshold),
+                    protected=levels.protection is not None,
+                )
+            for below in found.lowered:
+                open_now[(below.account, below.threshold)].lowest_health = below.health
+            for account, threshold, health in found.closed:
+                row = open_now.pop((account, threshold))
+                row.closed_block, row.closed_health = at.head.number, health
+                levels = self.policies.levels(run.name, account)
+                outbox.episode_closed(session, row, protected=levels.protection is not None)
+        if at.acting:
+            for valuation in at.valuations:
+                levels = self.policies.levels(run.name, valuation.account)
+                health = valuation.health
+                if health is None or levels.ignored:
+                    continue
+                threshold = "top_up" if levels.protection else "liquidate"
+                if health < levels.of(threshold):
+                    episode = open_now[(valuation.account, threshold)]
+                    wanted.append(Wanted(run, valuation, levels, episode))
+        return wanted
+
+    def _due(self, wanted: Wanted, head: Head) -> bool:
+        """Whether an attempt may be made now: none open, the last one's outcome read, failures waited out."""
+        assert wanted.episode.id is not None
+        key = (self.pool.name, wanted.run.name, wanted.valuation.account, wanted.kind, self.mode)
+        with self.store.session() as session:
+            if journal.has_open(session, *key):
+                return False
+            made = journal.attempts(session, wanted.episode.id, wanted.kind, self.mode)
+        if self.mode == "dry":
+            return made.count == 0
+        if made.last_block is None:
+            return True
+        wait = min(2**made.failures_in_a_row, LONGEST_WAIT) if made.failures_in_a_row else 0
+        return head.number >= made.last_block + wait
+
+    def _planner(self, head: Head) -> Planner:
+        return Planner(
+            self.pool, self.store, self.settings, head, self.next_timestamp(head), self.mode, self.payer
+        )
+
+    def _write(
+        self,
+        head: Head,
+        valued: list[tuple[MarketRun, Valued]],
+        decisions: list[tuple[Wanted, Decision]],
+    ) -> None:
+        """Intents, reasons and status of this block, in one transaction."""
+        with self.store.session() as session:
+            for wanted, decision in decisions:
+                self._journal(session, head, wanted, decision)
+            for run, at in valued:
+                self._status(session, run, at)
+            self._chain_status(session, head)
+
+    def _journal(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> None:
+        outcome = decision.outcome
+        assert wanted.episode.id is not None
+        if isinstance(outcome, Impossible):
+            protected = wanted.levels.protection is not None
+            outbox.cannot_act(session, wanted.episode, wanted.kind, outcome.reason, protected=protected)
+            log.info(
+                "no action",
+                market=wanted.run.name,
+                account=wanted.valuation.account,
+                why=outcome.reason,
+            )
+            return
+        journal.commit(
+            session,
+            journal.Draft(
+                chain=self.pool.name,
+                market=outcome.market,
+                account=outcome.account,
+                kind=outcome.kind,
+                mode=self.mode,
+                episode_id=wanted.episode.id,
+                plan=outcome.to_json(),
+                summary=outcome.summary,
+                health=wanted.valuation.health or 0,
+                spend_base=outcome.spend_base,
+                gain_base=outcome.gain_base,
+                block=head.number,
+                timestamp=head.timestamp,
+            ),
+        )
+
+    def _status(self, session: Session, run: MarketRun, at: Valued) -> None:
+        state = run.book.state
+        breaches = [v for v in at.valuations if self.policies.crossed(run.name, v)]
+        if at.newly_stopped:
+            outbox.market_stopped(session, run.name, at.head.number, at.newly_stopped)
+        session.merge(
+            MarketStatus(
+                market=run.name,
+                chain=self.pool.name,
+                block=at.head.number,
+                block_hash=at.head.hash,
+                block_timestamp=at.head.timestamp,
+                revision=run.adapter.revision(state),
+                version=run.adapter.version(state) or "",
+                acting=at.acting,
+                reason=run.stopped,
+                accounts=len(at.valuations),
+                breaches=len(breaches),
+                updated_at=now(),
+            )
+        )
+
+    def _chain_status(self, session: Session, head: Head) -> None:
+        row = session.get(ChainStatus, self.pool.name) or ChainStatus(chain=self.pool.name, mode=self.mode)
+        row.mode, row.block, row.block_timestamp = self.mode, head.number, head.timestamp
+        row.reachable, row.reason = True, ""
+        row.requests, row.updated_at = self.pool.requests, now()
+        session.add(row)
+
+    def _market_failed(self, run: MarketRun, head: Head, error: Exception) -> None:
+        log.exception("market failed", market=run.name, block=head.number)
+        with self.store.session() as session:
+            outbox.market_failed(session, run.name, head.number, str(error) or repr(error))
+
+    def unreachable(self, error: Exception) -> None:
+        """Tell, once an outage, that the chain does not answer."""
+        log.error("chain unreachable", chain=self.pool.name, error=str(error))
+        with self.store.session() as session:
+            row = session.get(ChainStatus, self.pool.name) or ChainStatus(
+                chain=self.pool.name, mode=self.mode
+            )
+            if row.reachable:
+                row.updated_at = now()
+            row.reachable, row.reason = False, str(error)
+            session.add(row)
+            outbox.chain_unreachable(session, self.pool.name, row.updated_at.isoformat(), str(error))

@@ -1,0 +1,82 @@
+"""Configured markets brought to life: adapter by protocol, book, and whether they may be acted in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from keeper.book.book import Book
+from keeper.chain.pool import NodePool
+from keeper.config import Market, Settings
+from keeper.protocols.aave_v3.market import AaveV3Market
+from keeper.protocols.base import MarketAdapter, Valuation
+from keeper.store.database import Store
+
+# Accounts compared with the contract's own view before a market may be acted in.
+START_SAMPLE = 64
+
+# Each protocol's state and account types are its own; past this table they are opaque.
+Adapter = MarketAdapter[Any, Any]
+
+
+@dataclass(slots=True)
+class MarketRun:
+    """A market while the keeper runs. `stopped` says why it is watched only; empty when it may act."""
+
+    name: str
+    settings: Market
+    adapter: Adapter
+    book: Book[Any, Any, Valuation]
+    stopped: str = ""
+    valuations: list[Valuation] = field(default_factory=list)
+    turn: int = 0
+
+    def sample(self, protected: Sequence[str]) -> list[str]:
+        """Accounts to audit at this block: the protected, the nearest to 1, the next in turn."""
+        size = self.settings.audit_sample
+        with_debt = [v for v in self.valuations if v.health is not None]
+        near = sorted(with_debt, key=lambda v: v.health or 0)[: size // 2]
+        chosen = dict.fromkeys([a for a in protected if a in self.book.accounts] + [v.account for v in near])
+        accounts = list(self.book.accounts)
+        for step in range(min(size - size // 2, len(accounts))):
+            chosen[accounts[(self.turn + step) % len(accounts)]] = None
+        self.turn += size - size // 2
+        return list(chosen)
+
+
+def first_sample(accounts: Iterable[str]) -> list[str]:
+    """Accounts compared at the start, spread evenly over all."""
+    ordered = sorted(accounts)
+    stride = max(len(ordered) // START_SAMPLE, 1)
+    return ordered[::stride][:START_SAMPLE]
+
+
+def build(
+    settings: Settings, pools: dict[str, NodePool], store: Store | None, *, read_only: bool = False
+) -> list[MarketRun]:
+    """All configured markets. `read_only` uses what the store knows and writes nothing."""
+    return [
+        MarketRun(
+            name,
+            market,
+            adapter := _adapter(name, market),
+            Book(
+                adapter,
+                pools[market.chain],
+                store,
+                settings.chains[market.chain].log_range,
+                read_only=read_only,
+            ),
+        )
+        for name, market in settings.markets.items()
+    ]
+
+
+def _adapter(name: str, market: Market) -> Adapter:
+    adapter: Adapter = {"aave-v3": AaveV3Market}[market.protocol](name, market.address, market.from_block)
+    return adapter
+
+
+def pools(settings: Settings) -> dict[str, NodePool]:
+    return {name: NodePool(name, chain) for name, chain in settings.chains.items()}

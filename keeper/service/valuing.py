@@ -1,0 +1,78 @@
+"""Refresh, value, audit: one market brought to a block, with numbers that may be acted on or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from keeper.chain.blocks import Head
+from keeper.protocols.base import Valuation
+from keeper.service.markets import MarketRun, first_sample
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """A market at a block. `acting` False: the numbers are the contract's own and nothing is sent."""
+
+    head: Head
+    valuations: list[Valuation]
+    acting: bool
+    newly_stopped: str = ""
+
+
+def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
+    """Bring the book to `head`, value every account exactly, and compare a sample with the contract.
+
+    A revision without known arithmetic or a single difference stops acting in the market: it is then
+    watched through the contract's own view until an upgrade or a restart passes the comparison again.
+    """
+    before = run.stopped
+    first = run.book.head is None
+    refresh = run.book.refresh(head, first_sample if first else run.sample(protected))
+    views = refresh.views
+    if refresh.upgraded and not first:
+        views = run.book.views(head, first_sample(run.book.accounts))
+    state = run.book.state
+    if run.adapter.version(state) is None:
+        run.stopped = (
+            f"revision {run.adapter.revision(state)} of {run.adapter.protocol} has no known arithmetic"
+        )
+        own: list[Valuation] = []
+    else:
+        own = run.adapter.value(state, run.book.accounts, head.timestamp)
+        difference = compare(own, views)
+        if difference:
+            run.stopped = difference
+        elif refresh.upgraded and not refresh.reorganised:
+            run.stopped = ""
+    if run.stopped and run.stopped != before:
+        log.error("watch only", market=run.name, block=head.number, why=run.stopped)
+    if run.stopped:
+        own = list(run.book.views(head, list(run.book.accounts)).values())
+    run.valuations = own
+    return Valued(head, own, not run.stopped, run.stopped if run.stopped != before else "")
+
+
+def compare(own: Sequence[Valuation], views: Mapping[str, Valuation]) -> str:
+    """The first difference between our numbers and the contract's, with both; empty when all agree."""
+    ours = {valuation.account: valuation for valuation in own}
+    for account, theirs in views.items():
+        mine = ours.get(account)
+        if mine != theirs:
+            return (
+                f"our numbers differ from the contract's for {account}: {_show(mine)} against {_show(theirs)}"
+            )
+    return ""
+
+
+def _show(valuation: Valuation | None) -> str:
+    if valuation is None:
+        return "none"
+    return (
+        f"collateral {valuation.collateral}, debt {valuation.debt}, "
+        f"threshold {valuation.threshold}, health {valuation.health}"
+    )

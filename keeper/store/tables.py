@@ -1,0 +1,223 @@
+"""The tables. Intent and transaction are apart: batches, replacements and nonces belong to the latter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from keeper.store.types import BigInt, UtcTime, now
+
+
+class IntentState(StrEnum):
+    """planned → rehearsed → settled; refused, expired and failed end an attempt without success."""
+
+    PLANNED = "planned"
+    REHEARSED = "rehearsed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SETTLED = "settled"
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        return self in OPEN_INTENTS
+
+
+OPEN_INTENTS = frozenset({IntentState.PLANNED, IntentState.REHEARSED})
+
+
+class TransactionState(StrEnum):
+    """signed → sent → included → final; dropped when its nonce went to another transaction."""
+
+    SIGNED = "signed"
+    SENT = "sent"
+    INCLUDED = "included"
+    FINAL = "final"
+    DROPPED = "dropped"
+
+
+class Checkpoint(SQLModel, table=True):
+    """How far a market's events were read, and for which contracts (a digest of their addresses)."""
+
+    market: str = Field(primary_key=True)
+    block: int
+    block_hash: str
+    filter_digest: str
+
+
+class KnownAccount(SQLModel, table=True):
+    """Every account that events ever named in a market."""
+
+    __tablename__ = "known_account"
+
+    market: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+
+
+class MarketStatus(SQLModel, table=True):
+    """What the daemon last knew of a market; `keeper status` reads it."""
+
+    __tablename__ = "market_status"
+
+    market: str = Field(primary_key=True)
+    chain: str
+    block: int
+    block_hash: str
+    block_timestamp: int = Field(sa_type=BigInteger)
+    revision: int
+    version: str
+    acting: bool
+    reason: str = ""
+    accounts: int
+    breaches: int
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class ChainStatus(SQLModel, table=True):
+    """What the daemon last knew of a chain, and the block its acting loop last worked at."""
+
+    __tablename__ = "chain_status"
+
+    chain: str = Field(primary_key=True)
+    mode: str
+    block: int = 0
+    block_timestamp: int = Field(default=0, sa_type=BigInteger)
+    acted_block: int = 0
+    reachable: bool = True
+    reason: str = ""
+    requests: int = 0
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Episode(SQLModel, table=True):
+    """One stay of an account below one threshold."""
+
+    __table_args__ = (
+        Index(
+            "one_open_episode",
+            "market",
+            "account",
+            "threshold",
+            unique=True,
+            sqlite_where=text("closed_block IS NULL"),
+            postgresql_where=text("closed_block IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    market: str
+    account: str
+    threshold: str
+    opened_block: int
+    opened_health: int = Field(sa_type=BigInt)
+    lowest_health: int = Field(sa_type=BigInt)
+    closed_block: int | None = None
+    closed_health: int | None = Field(default=None, sa_type=BigInt)
+
+
+class Intent(SQLModel, table=True):
+    """A plan committed before anything is sent: the n-th attempt within an episode."""
+
+    __table_args__ = (
+        UniqueConstraint("chain", "market", "account", "kind", "mode", "episode_id", "attempt"),
+        Index(
+            "one_open_intent",
+            "chain",
+            "market",
+            "account",
+            "kind",
+            "mode",
+            unique=True,
+            sqlite_where=text("state IN ('planned', 'rehearsed')"),
+            postgresql_where=text("state IN ('planned', 'rehearsed')"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    chain: str
+    market: str
+    account: str
+    kind: str
+    mode: str
+    episode_id: int = Field(foreign_key="episode.id", index=True)
+    attempt: int
+    state: str = Field(index=True)
+    plan: str = Field(sa_column=Column(Text, nullable=False))
+    summary: str = Field(sa_column=Column(Text, nullable=False))
+    health: int = Field(sa_type=BigInt)
+    spend_base: int = Field(sa_type=BigInt)
+    gain_base: int = Field(sa_type=BigInt)
+    planned_block: int
+    planned_timestamp: int = Field(sa_type=BigInteger, index=True)
+    ended_block: int | None = None
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Transaction(SQLModel, table=True):
+    """What carries intents to the chain. `raw` is kept so that a resend is the very same transaction.
+
+    `purpose` is approve, act or clear (taking back an allowance that was left)."""
+
+    __tablename__ = "chain_transaction"
+    __table_args__ = (UniqueConstraint("chain", "hash"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    chain: str
+    sender: str
+    nonce: int
+    hash: str
+    purpose: str
+    raw: str = Field(sa_column=Column(Text, nullable=False))
+    state: str = Field(index=True)
+    gas_limit: int
+    max_fee: int = Field(sa_type=BigInt)
+    signed_block: int
+    block: int | None = None
+    block_hash: str | None = None
+    succeeded: bool | None = None
+    gas_used: int | None = None
+    gas_price: int | None = Field(default=None, sa_type=BigInt)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Carriage(SQLModel, table=True):
+    """Which transaction carries which intent, in which order."""
+
+    intent_id: int = Field(foreign_key="intent.id", primary_key=True)
+    transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)
+    step: int
+
+
+class Transition(SQLModel, table=True):
+    """One change of state of an intent or a transaction: one committed row."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    intent_id: int | None = Field(default=None, foreign_key="intent.id", index=True)
+    transaction_id: int | None = Field(default=None, foreign_key="chain_transaction.id", index=True)
+    before: str
+    after: str
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    block: int | None = None
+    at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Alert(SQLModel, table=True):
+    """The outbox of what is worth telling. `once` makes a message unique: an episode is told once."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    once: str = Field(unique=True)
+    kind: str
+    severity: str
+    market: str
+    account: str = ""
+    title: str
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    fields: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    tries: int = 0
+    failure: str = Field(default="", sa_column=Column(Text, nullable=False))
