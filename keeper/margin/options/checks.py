@@ -1,8 +1,7 @@
-"""What an option model accepts as input: each check names the offending field, none repairs a value."""
+"""Checks of columns, naming the offending entry, and of parameter objects."""
 
 from __future__ import annotations
 
-import math
 from datetime import date
 
 import numpy as np
@@ -42,35 +41,6 @@ def positive_array(values: ArrayLike, field: str) -> Array:
     if below.any():
         raise _rejected(array, below, "is not above zero", field)
     return array
-
-
-def finite(value: float, field: str) -> None:
-    """`MarginError` unless `value` is a finite number."""
-    if value is None or isinstance(value, str | bool) or not math.isfinite(value):
-        raise MarginError(f"{value!r} is not a finite number", field=field, remedy="Give a finite number")
-
-
-def non_negative(value: float, field: str) -> None:
-    """`MarginError` unless `value` is finite and ≥ 0."""
-    finite(value, field)
-    if value < 0:
-        raise MarginError(f"{value!r} is negative", field=field, remedy="Give a value of zero or more")
-
-
-def positive(value: float, field: str) -> None:
-    """`MarginError` unless `value` is finite and > 0."""
-    finite(value, field)
-    if value <= 0:
-        raise MarginError(f"{value!r} is not above zero", field=field, remedy="Give a value above zero")
-
-
-def within(value: float, low: float, high: float, field: str) -> None:
-    """`MarginError` unless `value` is finite and low ≤ value ≤ high."""
-    finite(value, field)
-    if not low <= value <= high:
-        raise MarginError(
-            f"{value!r} is outside [{low}, {high}]", field=field, remedy=f"Give a value from {low} to {high}"
-        )
 
 
 def versioned(version: str, effective: date, field: str) -> None:

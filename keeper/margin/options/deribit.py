@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
+from keeper.margin.checks import positive
 from keeper.margin.interface import Array, Requirement
-from keeper.margin.options.checks import finite_array, non_negative_array, positive, positive_array, versioned
+from keeper.margin.options.checks import finite_array, non_negative_array, positive_array, versioned
 from keeper.margin.options.venue_rules import out_of_the_money
 
 

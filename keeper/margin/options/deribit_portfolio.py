@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keeper.margin.checks import number, positive
 from keeper.margin.interface import Array, Requirement
 from keeper.margin.options import black76, greeks
-from keeper.margin.options.checks import finite, positive
 from keeper.margin.options.deribit_tables import PortfolioParameters
 
 _MONTH_DAYS = 30.0
@@ -30,7 +30,7 @@ class Future:
     days: float | None = None
 
     def __post_init__(self) -> None:
-        finite(self.size, "future.size")
+        number(self.size, "future.size")
         positive(self.mark, "future.mark")
         if self.days is not None:
             positive(self.days, "future.days")
@@ -48,7 +48,7 @@ class CoinOption:
     volatility: float
 
     def __post_init__(self) -> None:
-        finite(self.amount, "option.amount")
+        number(self.amount, "option.amount")
         positive(self.strike, "option.strike")
         positive(self.forward, "option.forward")
         positive(self.days, "option.days")
@@ -123,7 +123,7 @@ class SegregatedPortfolioMargin:
         self, positions: CoinPortfolio, market: float, parameters: PortfolioParameters
     ) -> Requirement:
         """Initial margin is the risk matrix margin, maintenance the published share of it, in coin."""
-        finite(market, "equity")
+        number(market, "equity")
         matrix = risk_matrix(positions, parameters)
         return Requirement(
             initial=matrix.initial,

@@ -12,8 +12,9 @@ from types import MappingProxyType
 import numpy as np
 
 from keeper.errors import MarginError
+from keeper.margin.checks import not_negative, within
 from keeper.margin.interface import Array
-from keeper.margin.options.checks import non_negative, versioned, within
+from keeper.margin.options.checks import versioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class PortfolioParameters:
             "extended_factor", "dampener", "annualised_move", "minimum_move", "delta_threshold", "increment",
             "maximum_delta_shock",
         ):  # fmt: skip
-            non_negative(getattr(self, name), f"deribit_pm.{name}")
+            not_negative(getattr(self, name), f"deribit_pm.{name}")
         within(self.maintenance_factor, 0.0, 1.0, "deribit_pm.maintenance_factor")
         within(self.profit_offset, 0.0, 1.0, "deribit_pm.profit_offset")
         if any(move <= -1.0 or move == 0.0 for move in self.extended_moves):

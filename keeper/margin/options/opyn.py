@@ -11,6 +11,7 @@ from datetime import date
 from enum import Enum
 
 from keeper.errors import MarginError
+from keeper.margin.checks import natural
 from keeper.margin.interface import Requirement
 from keeper.margin.options.checks import versioned
 from keeper.margin.options.fixed_point import ONE, div, from_units, mul, to_units_down, to_units_up
@@ -37,7 +38,7 @@ class Prices:
 
     def __post_init__(self) -> None:
         for name in ("underlying", "strike", "collateral"):
-            _natural(getattr(self, name), f"prices.{name}")
+            natural(getattr(self, name), f"prices.{name}")
 
     def of(self, asset: CollateralAsset) -> int:
         """Price of the collateral asset."""
@@ -69,7 +70,7 @@ class Vault:
         for name in (
             "collateral", "collateral_decimals", "short_amount", "short_strike", "long_amount", "long_strike",
         ):  # fmt: skip
-            _natural(getattr(self, name), f"vault.{name}")
+            natural(getattr(self, name), f"vault.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +94,20 @@ class NakedParameters:
 
     def __post_init__(self) -> None:
         versioned(self.version, self.effective, "naked")
-        _natural(self.spot_shock, "naked.spot_shock")
-        _natural(self.dust, "naked.dust")
+        natural(self.spot_shock, "naked.spot_shock")
+        natural(self.dust, "naked.dust")
         times = [seconds for seconds, _ in self.upper_bounds]
         if not times or times != sorted(set(times)):
             raise MarginError(
                 "times to expiry are missing or not ascending", field="naked.upper_bounds", remedy="Sort them"
             )
         for seconds, bound in self.upper_bounds:
-            _natural(seconds, "naked.upper_bounds")
-            _natural(bound, "naked.upper_bounds")
+            natural(seconds, "naked.upper_bounds")
+            natural(bound, "naked.upper_bounds")
 
     def upper_bound(self, seconds: int) -> int:
         """Upper bound of the first listed time to expiry that is not shorter (1e27)."""
-        _natural(seconds, "seconds_to_expiry")
+        natural(seconds, "seconds_to_expiry")
         for listed, bound in self.upper_bounds:
             if listed >= seconds:
                 return bound
@@ -222,8 +223,3 @@ def _collateral(vault: Vault) -> int:
 
 def _scaled(amount: int) -> int:
     return from_units(amount, PRICE_DECIMALS)
-
-
-def _natural(value: int, field: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise MarginError(f"{value!r} is not a natural number", field=field, remedy="Give an integer ≥ 0")

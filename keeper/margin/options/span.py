@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
+from keeper.margin.checks import not_negative, number, positive
 from keeper.margin.interface import Array, Requirement
 from keeper.margin.options import black76
-from keeper.margin.options.checks import finite, finite_array, non_negative, positive, versioned
+from keeper.margin.options.checks import finite_array, versioned
 
 _STEPS = (0.0, 1.0 / 3.0, -1.0 / 3.0, 2.0 / 3.0, -2.0 / 3.0, 1.0, -1.0)
 
@@ -49,7 +50,7 @@ class SpanParameters:
     def __post_init__(self) -> None:
         versioned(self.version, self.effective, "span")
         positive(self.price_range, "span.price_range")
-        non_negative(self.volatility_range, "span.volatility_range")
+        not_negative(self.volatility_range, "span.volatility_range")
         positive(self.extreme_multiple, "span.extreme_multiple")
         positive(self.extreme_cover, "span.extreme_cover")
         positive(self.maintenance_ratio, "span.maintenance_ratio")
@@ -77,7 +78,7 @@ class SpanPosition:
     is_call: bool = True
 
     def __post_init__(self) -> None:
-        finite(self.quantity, "position.quantity")
+        number(self.quantity, "position.quantity")
         positive(self.forward, "position.forward")
         positive(self.multiplier, "position.multiplier")
         if self.strike is not None:
@@ -93,7 +94,7 @@ def futures_gains(
 
     `extreme_move` replaces the weighted extreme move where the clearing house states it directly.
     """
-    finite(quantity, "quantity")
+    number(quantity, "quantity")
     moves = [
         s.price * s.weight * price_range
         if extreme_move is None or abs(s.price) <= 1
@@ -160,7 +161,7 @@ class Span:
         self, positions: Sequence[SpanPosition], market: float, parameters: SpanParameters
     ) -> Requirement:
         """Scan risk of the positions of one combined commodity; maintenance a fixed share of initial."""
-        finite(market, "equity")
+        number(market, "equity")
         losses = combined([risk_array(p, parameters) for p in positions], [1.0] * len(positions))
         initial = scan_risk(losses)
         return Requirement(

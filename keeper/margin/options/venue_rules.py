@@ -11,15 +11,9 @@ from datetime import date
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keeper.margin.checks import not_negative, positive
 from keeper.margin.interface import Array
-from keeper.margin.options.checks import (
-    finite_array,
-    non_negative,
-    non_negative_array,
-    positive,
-    positive_array,
-    versioned,
-)
+from keeper.margin.options.checks import finite_array, non_negative_array, positive_array, versioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,7 @@ class BybitRules:
     def __post_init__(self) -> None:
         versioned(self.version, self.effective, "bybit")
         for name in ("maintenance_rate", "liquidation_fee", "fee_rate", "fee_cap"):
-            non_negative(getattr(self, name), f"bybit.{name}")
+            not_negative(getattr(self, name), f"bybit.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +47,7 @@ class OkxRules:
     def __post_init__(self) -> None:
         versioned(self.version, self.effective, "okx")
         for name in ("minimum_rate", "maximum_rate", "factor", "fee"):
-            non_negative(getattr(self, name), f"okx.{name}")
+            not_negative(getattr(self, name), f"okx.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +62,8 @@ class RegTRules:
 
     def __post_init__(self) -> None:
         versioned(self.version, self.effective, "reg_t")
-        non_negative(self.rate, "reg_t.rate")
-        non_negative(self.minimum_rate, "reg_t.minimum_rate")
+        not_negative(self.rate, "reg_t.rate")
+        not_negative(self.minimum_rate, "reg_t.minimum_rate")
         positive(self.shares, "reg_t.shares")
 
 
@@ -137,7 +131,7 @@ def okx_short_call_order(
 
 def okx_long_cost(price: ArrayLike, contracts: ArrayLike, multiplier: ArrayLike, fee: float) -> Array:
     """What buying OKX options costs, in coin: (price + fee)·contracts·multiplier."""
-    non_negative(fee, "fee")
+    not_negative(fee, "fee")
     return premium(non_negative_array(price, "price") + fee, contracts, multiplier)
 
 
@@ -162,7 +156,7 @@ def reg_t_short(
 
 def futures_contingency(position: ArrayLike, index: ArrayLike, rate: float) -> Array:
     """Dederi's contingency for the liquidity of futures: rate·index·|position| (Dederi wiki)."""
-    non_negative(rate, "rate")
+    not_negative(rate, "rate")
     return np.asarray(rate * non_negative_array(index, "index") * np.abs(finite_array(position, "position")))
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keeper.errors import MarginError
+from keeper.margin.checks import not_negative
 from keeper.margin.interface import Array
-from keeper.margin.options.checks import non_negative
 from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.contingencies import haircuts
 from keeper.margin.portfolio.distance import Level
@@ -79,7 +79,7 @@ def reductions(
     scans 256 fractions and, where none cures, the neighbourhood of the best one (surplus is concave in the
     fraction, haircut caps aside), then bisects the first cured step.
     """
-    non_negative(cost, "cost")
+    not_negative(cost, "cost")
     one, here = _alone(accounts, account, market)
     legs = [(name, row) for name in _TABLES for row in range(len(getattr(one, name)))]
     found = [

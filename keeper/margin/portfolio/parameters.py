@@ -8,8 +8,9 @@ from datetime import date
 import numpy as np
 
 from keeper.errors import MarginError
+from keeper.margin.checks import not_negative, within
 from keeper.margin.interface import Array
-from keeper.margin.options.checks import finite_array, non_negative, versioned, within
+from keeper.margin.options.checks import finite_array, versioned
 from keeper.margin.portfolio.scenarios import Grid, Joint, VolatilityShock, no_joint, standard_grid
 
 
@@ -43,7 +44,7 @@ class Concentration:
                 )
             object.__setattr__(self, name, depth)
         for name in ("free", "slope", "maximum", "haircut_slope"):
-            non_negative(getattr(self, name), f"concentration.{name}")
+            not_negative(getattr(self, name), f"concentration.{name}")
         within(self.haircut_maximum, 0.0, 1.0, "concentration.haircut_maximum")
 
 
@@ -100,7 +101,7 @@ class DprmParameters:
             )
         within(self.initial_factor, self.maintenance_factor, 100.0, "dprm.initial_factor")
         for name in ("maintenance_factor", "short_option_rate", "basis_rate", "basis_minimum"):
-            non_negative(getattr(self, name), f"dprm.{name}")
+            not_negative(getattr(self, name), f"dprm.{name}")
         if self.concentration is not None and len(self.concentration.delta_depth) != count:
             raise MarginError("depths do not match", field="dprm.concentration", remedy="One an underlying")
         for name, value in (

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
+from keeper.margin.checks import not_negative
 from keeper.margin.interface import Array
-from keeper.margin.options.checks import finite_array, non_negative, non_negative_array, positive_array
+from keeper.margin.options.checks import finite_array, non_negative_array, positive_array
 
 MONTH_YEARS = 30.0 / 365.0
 
@@ -31,7 +32,7 @@ class VolatilityShock:
 
     def __post_init__(self) -> None:
         for name in ("up", "down", "short_power", "long_power"):
-            non_negative(getattr(self, name), f"volatility_shock.{name}")
+            not_negative(getattr(self, name), f"volatility_shock.{name}")
         if not self.floor_days > 0:
             raise MarginError(
                 "it must be above 0", field="volatility_shock.floor_days", remedy="Use 1 day or so"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keeper.margin.checks import not_negative, number, positive, within
 from keeper.margin.interface import Array
-from keeper.margin.options.checks import Mask, finite, non_negative, positive, within
+from keeper.margin.options.checks import Mask
 
 YEAR_SECONDS = 365 * 86_400
 SETTLEMENT_SECONDS = 30 * 60
@@ -24,9 +25,9 @@ class Option:
     volatility: float
 
     def __post_init__(self) -> None:
-        non_negative(self.strike, "option.strike")
-        finite(self.amount, "option.amount")
-        non_negative(self.volatility, "option.volatility")
+        not_negative(self.strike, "option.strike")
+        number(self.amount, "option.amount")
+        not_negative(self.volatility, "option.volatility")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ class Expiry:
     rate: float = 0.0
 
     def __post_init__(self) -> None:
-        non_negative(self.seconds, "expiry.seconds")
-        non_negative(self.forward_fixed, "expiry.forward_fixed")
-        non_negative(self.forward_variable, "expiry.forward_variable")
+        not_negative(self.seconds, "expiry.seconds")
+        not_negative(self.forward_fixed, "expiry.forward_fixed")
+        not_negative(self.forward_variable, "expiry.forward_variable")
         positive(self.forward_fixed + self.forward_variable, "expiry.forward")
         within(self.confidence, 0.0, 1.0, "expiry.confidence")
-        finite(self.rate, "expiry.rate")
+        number(self.rate, "expiry.rate")
 
     @property
     def years(self) -> float:
@@ -91,7 +92,7 @@ def forward_portions(forward: float, seconds: float) -> tuple[float, float]:
     aggregates gives the exact fixed portion instead.
     """
     positive(forward, "forward")
-    non_negative(seconds, "seconds")
+    not_negative(seconds, "seconds")
     variable = min(seconds / SETTLEMENT_SECONDS, 1.0)
     return forward * (1.0 - variable), forward * variable
 

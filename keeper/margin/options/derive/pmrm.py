@@ -14,8 +14,9 @@ from datetime import date
 import numpy as np
 
 from keeper.errors import MarginError
+from keeper.margin.checks import not_negative, number, positive, within
 from keeper.margin.interface import Array, Requirement
-from keeper.margin.options.checks import finite, non_negative, positive, versioned, within
+from keeper.margin.options.checks import versioned
 from keeper.margin.options.derive.holdings import Expiry, OptionColumns, naked_shorts
 from keeper.margin.options.derive.shocks import (
     Scenario,
@@ -65,7 +66,7 @@ class PmrmParameters:
             raise MarginError("there is no scenario", field="pmrm.scenarios", remedy="Give at least one")
         for name in self.__dataclass_fields__:
             if name not in {"version", "effective", "scenarios", "volatility_range"}:
-                non_negative(getattr(self, name), f"pmrm.{name}")
+                not_negative(getattr(self, name), f"pmrm.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,12 @@ class PmrmPortfolio:
         positive(self.spot, "portfolio.spot")
         within(self.spot_confidence, 0.0, 1.0, "portfolio.spot_confidence")
         positive(self.stable_price, "portfolio.stable_price")
-        finite(self.cash, "portfolio.cash")
-        finite(self.perp_position, "portfolio.perp_position")
-        non_negative(self.perp_price, "portfolio.perp_price")
+        number(self.cash, "portfolio.cash")
+        number(self.perp_position, "portfolio.perp_position")
+        not_negative(self.perp_price, "portfolio.perp_price")
         within(self.perp_confidence, 0.0, 1.0, "portfolio.perp_confidence")
-        finite(self.perp_pnl, "portfolio.perp_pnl")
-        non_negative(self.base, "portfolio.base")
+        number(self.perp_pnl, "portfolio.perp_pnl")
+        not_negative(self.base, "portfolio.base")
 
     @property
     def confidence(self) -> float:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keeper.margin.checks import not_negative, number, positive, within
 from keeper.margin.interface import Array, Requirement
 from keeper.margin.options import black76
-from keeper.margin.options.checks import finite, non_negative, positive, within
 from keeper.margin.options.derive.holdings import Expiry, OptionColumns, naked_shorts
 from keeper.margin.options.derive.pmrm2_parameters import Pmrm2Parameters, SkewShock
 from keeper.margin.options.derive.shocks import (
@@ -42,12 +42,12 @@ class Collateral:
     risk_cancelling: bool
 
     def __post_init__(self) -> None:
-        non_negative(self.amount, "collateral.amount")
-        non_negative(self.price, "collateral.price")
+        not_negative(self.amount, "collateral.amount")
+        not_negative(self.price, "collateral.price")
         within(self.confidence, 0.0, 1.0, "collateral.confidence")
         within(self.maintenance_haircut, 0.0, 1.0, "collateral.maintenance_haircut")
         # the contract bounds the maintenance haircut only
-        non_negative(self.initial_haircut, "collateral.initial_haircut")
+        not_negative(self.initial_haircut, "collateral.initial_haircut")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class Pmrm2Portfolio:
         positive(self.spot, "portfolio.spot")
         within(self.spot_confidence, 0.0, 1.0, "portfolio.spot_confidence")
         positive(self.stable_price, "portfolio.stable_price")
-        finite(self.cash, "portfolio.cash")
-        finite(self.perp_position, "portfolio.perp_position")
-        non_negative(self.perp_price, "portfolio.perp_price")
+        number(self.cash, "portfolio.cash")
+        number(self.perp_position, "portfolio.perp_position")
+        not_negative(self.perp_price, "portfolio.perp_price")
         within(self.perp_confidence, 0.0, 1.0, "portfolio.perp_confidence")
-        finite(self.perp_pnl, "portfolio.perp_pnl")
+        number(self.perp_pnl, "portfolio.perp_pnl")
 
 
 @dataclass(frozen=True, slots=True)

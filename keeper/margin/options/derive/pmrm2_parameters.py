@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from keeper.errors import MarginError
-from keeper.margin.options.checks import versioned, within
+from keeper.margin.checks import within
+from keeper.margin.options.checks import versioned
 from keeper.margin.options.derive.shocks import Scenario, VolatilityRange, VolShock
 
 

@@ -8,9 +8,9 @@ from enum import Enum
 
 import numpy as np
 
+from keeper.margin.checks import not_negative, positive
 from keeper.margin.interface import Array
 from keeper.margin.options import black76
-from keeper.margin.options.checks import non_negative, positive
 from keeper.margin.options.derive.holdings import Expiry, OptionColumns
 
 DAY_SECONDS = 86_400
@@ -39,8 +39,8 @@ class Scenario:
     dampening: float = 1.0
 
     def __post_init__(self) -> None:
-        non_negative(self.spot, "scenario.spot")
-        non_negative(self.dampening, "scenario.dampening")
+        not_negative(self.spot, "scenario.spot")
+        not_negative(self.dampening, "scenario.dampening")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class VolatilityRange:
 
     def __post_init__(self) -> None:
         for name in ("up", "down", "short_power", "long_power", "floor_days", "minimum_up"):
-            non_negative(getattr(self, name), f"volatility_range.{name}")
+            not_negative(getattr(self, name), f"volatility_range.{name}")
 
     def multiplier(self, shock: VolShock, seconds: float) -> float:
         """What volatility is multiplied with under `shock`, `seconds` before expiry."""

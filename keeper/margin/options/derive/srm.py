@@ -12,9 +12,10 @@ from datetime import date
 
 import numpy as np
 
+from keeper.margin.checks import not_negative, number, positive, within
 from keeper.margin.interface import Array, Requirement
 from keeper.margin.options import black76
-from keeper.margin.options.checks import finite, non_negative, positive, versioned, within
+from keeper.margin.options.checks import versioned
 from keeper.margin.options.derive.holdings import Expiry, OptionColumns
 
 
@@ -47,7 +48,7 @@ class SrmParameters:
         versioned(self.version, self.effective, "srm")
         for name in self.__dataclass_fields__:
             if name not in {"version", "effective"}:
-                non_negative(getattr(self, name), f"srm.{name}")
+                not_negative(getattr(self, name), f"srm.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ class SrmMarket:
         positive(self.spot, "market.spot")
         within(self.spot_confidence, 0.0, 1.0, "market.spot_confidence")
         within(self.perp_confidence, 0.0, 1.0, "market.perp_confidence")
-        finite(self.perp_position, "market.perp_position")
-        non_negative(self.perp_price, "market.perp_price")
-        finite(self.perp_pnl, "market.perp_pnl")
-        non_negative(self.base, "market.base")
+        number(self.perp_position, "market.perp_position")
+        not_negative(self.perp_price, "market.perp_price")
+        number(self.perp_pnl, "market.perp_pnl")
+        not_negative(self.base, "market.base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class SrmPortfolio:
     markets: tuple[SrmMarket, ...] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
-        finite(self.cash, "portfolio.cash")
+        number(self.cash, "portfolio.cash")
 
 
 @dataclass(frozen=True, slots=True)
