@@ -44,7 +44,7 @@ class StandardParameters:
 
 STANDARD_TABLES = MappingProxyType(
     {
-        "2018": StandardParameters("2018", date(2018, 9, 1)),
+        "inverse-2026-11": StandardParameters("inverse-2026-11", date(2026, 11, 22)),
     }
 )
 
@@ -73,7 +73,7 @@ class StandardMargin:
     """Deribit standard margin as a model; the market state is the underlying's mark price(s)."""
 
     name: str = "deribit-standard"
-    version: str = "2018"
+    version: str = "inverse"
 
     def requirement(
         self, positions: OptionPositions, market: ArrayLike, parameters: StandardParameters

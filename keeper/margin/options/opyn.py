@@ -81,7 +81,7 @@ class NakedParameters:
     """
 
     version: str = "gamma-841f81d9"
-    effective: date = date(2021, 8, 1)
+    effective: date = date(2026, 11, 22)
     spot_shock: int = 75 * ONE // 100
     upper_bounds: tuple[tuple[int, int], ...] = (
         (7 * DAY_SECONDS, 1678 * ONE // 10_000),

@@ -21,7 +21,7 @@ class BybitRules:
     """Bybit options: maintenance and liquidation fee rates of the index, trading fee and its cap."""
 
     version: str = "help-000001546"
-    effective: date = date(2023, 1, 1)
+    effective: date = date(2026, 11, 22)
     maintenance_rate: float = 0.03
     liquidation_fee: float = 0.002
     fee_rate: float = 0.0003
@@ -38,7 +38,7 @@ class OkxRules:
     """OKX coin-margined options: floor and cap of the out-of-the-money rate, factor, order fee a coin."""
 
     version: str = "ii-option-margin"
-    effective: date = date(2020, 1, 1)
+    effective: date = date(2026, 11, 22)
     minimum_rate: float = 0.10
     maximum_rate: float = 0.15
     factor: float = 1.02
@@ -55,7 +55,7 @@ class RegTRules:
     """US Regulation T (FINRA 4210) for short equity options: rate, floor, shares a contract."""
 
     version: str = "finra-4210"
-    effective: date = date(2010, 1, 1)
+    effective: date = date(2026, 11, 22)
     rate: float = 0.20
     minimum_rate: float = 0.10
     shares: float = 100.0

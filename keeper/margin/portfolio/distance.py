@@ -89,27 +89,30 @@ def first_failures(
     p: DprmParameters,
     level: Level,
     directions: Array,
-    reach: float = _REACH,
+    *,
+    within: float = np.inf,
+    steps: int = _STEPS,
 ) -> Array:
     """Length along each log-price direction (directions, underlyings) at which a book of one first fails.
 
-    +inf where it does not fail within `reach` (the largest log move of any underlying), 0 where it fails
-    already. Lengths are in units of the direction given.
+    +inf where it does not fail within the module's reach (the largest log move of any underlying) nor within
+    the length `within`, 0 where it fails already. Lengths are in units of the direction given; the walk
+    takes `steps` steps.
     """
-    scale = reach / np.abs(directions).max(axis=1)
+    scale = np.minimum(_REACH / np.abs(directions).max(axis=1), within)
     if _fails(one, market, p, level, np.zeros((1, directions.shape[1])))[0]:
         return np.zeros(len(directions))
     found = np.full(len(directions), np.inf)
     high = np.full(len(directions), np.inf)
-    steps = np.arange(1, _STEPS + 1) / _STEPS
+    walk = np.arange(1, steps + 1) / steps
     for i, direction in enumerate(directions):
-        failed = _fails(one, market, p, level, (steps * scale[i])[:, np.newaxis] * direction)
+        failed = _fails(one, market, p, level, (walk * scale[i])[:, np.newaxis] * direction)
         if failed.any():
-            high[i] = steps[int(np.argmax(failed))] * scale[i]
+            high[i] = walk[int(np.argmax(failed))] * scale[i]
     hit = np.flatnonzero(np.isfinite(high))
     if not hit.size:
         return found
-    low, top = high[hit] - scale[hit] / _STEPS, high[hit]
+    low, top = high[hit] - scale[hit] / steps, high[hit]
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + top)
         failed = _fails(one, market, p, level, middle[:, np.newaxis] * directions[hit])

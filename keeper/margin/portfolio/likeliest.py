@@ -12,9 +12,12 @@ from keeper.margin.portfolio.distance import Level, first_failures
 from keeper.margin.portfolio.market import Market, covariance_checked
 from keeper.margin.portfolio.parameters import DprmParameters
 
-_DIRECTIONS = 64
-_ROUNDS = 12
-_TRIALS = 16
+_DIRECTIONS = 32
+_STEPS = 150
+# Refinement: trials around the best direction, each walked only as far as the best failure yet.
+_ROUNDS = 14
+_TRIALS = 12
+_TRIAL_STEPS = 32
 _SEED = 20_240_601
 
 
@@ -47,7 +50,7 @@ def likeliest_failure(
     )
     if count == 1:
         whitened = np.array([[1.0], [-1.0]])
-    lengths = first_failures(one, here, p, level, whitened @ root.T)
+    lengths = first_failures(one, here, p, level, whitened @ root.T, steps=_STEPS)
     best = int(np.argmin(lengths))
     direction, length = whitened[best], float(lengths[best])
     if not np.isfinite(length):
@@ -55,7 +58,7 @@ def likeliest_failure(
     spread = 0.5
     for _ in range(_ROUNDS if count > 1 and length > 0 else 0):
         trials = _unit(direction + spread * random.normal(size=(_TRIALS, count)))
-        lengths = first_failures(one, here, p, level, trials @ root.T)
+        lengths = first_failures(one, here, p, level, trials @ root.T, within=length, steps=_TRIAL_STEPS)
         nearest = int(np.argmin(lengths))
         if lengths[nearest] < length:
             direction, length = trials[nearest], float(lengths[nearest])

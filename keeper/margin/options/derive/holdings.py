@@ -66,6 +66,45 @@ class Expiry:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketAccount:
+    """An account of a one-market manager, with the market's feeds: what PMRM v1 and v2 have in common.
+
+    `spot` in USD, `stable_price` USDC in USD, `cash` in USDC (may be negative); `perp_pnl` is unsettled
+    profit and funding in USDC and counts only while a perp is held; confidences 0 to 1.
+    """
+
+    spot: float
+    spot_confidence: float
+    stable_price: float
+    cash: float = 0.0
+    perp_position: float = 0.0
+    perp_price: float = 0.0
+    perp_confidence: float = 1.0
+    perp_pnl: float = 0.0
+    expiries: tuple[Expiry, ...] = ()
+
+    def __post_init__(self) -> None:
+        positive(self.spot, "portfolio.spot")
+        within(self.spot_confidence, 0.0, 1.0, "portfolio.spot_confidence")
+        positive(self.stable_price, "portfolio.stable_price")
+        number(self.cash, "portfolio.cash")
+        number(self.perp_position, "portfolio.perp_position")
+        not_negative(self.perp_price, "portfolio.perp_price")
+        within(self.perp_confidence, 0.0, 1.0, "portfolio.perp_confidence")
+        number(self.perp_pnl, "portfolio.perp_pnl")
+
+    @property
+    def confidence(self) -> float:
+        """Least confidence of spot and, where a perp is held, of its price."""
+        return min(self.spot_confidence, self.perp_confidence) if self.perp_position else self.spot_confidence
+
+    @property
+    def settled(self) -> float:
+        """Perp profit that counts, in USDC."""
+        return self.perp_pnl if self.perp_position else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class OptionColumns:
     """The options of one expiry as arrays of shape (options,)."""
 

@@ -14,10 +14,10 @@ from datetime import date
 import numpy as np
 
 from keeper.errors import MarginError
-from keeper.margin.checks import not_negative, number, positive, within
+from keeper.margin.checks import not_negative
 from keeper.margin.interface import Array, Requirement
 from keeper.margin.options.checks import versioned
-from keeper.margin.options.derive.holdings import Expiry, OptionColumns, naked_shorts
+from keeper.margin.options.derive.holdings import MarketAccount, OptionColumns, naked_shorts
 from keeper.margin.options.derive.shocks import (
     Scenario,
     VolatilityRange,
@@ -39,7 +39,7 @@ class PmrmParameters:
     """Parameters of one PMRM v1 (fractions; defaults are v2-core's test configuration)."""
 
     version: str = "v2-core-b02a82dc"
-    effective: date = date(2024, 1, 1)
+    effective: date = date(2026, 11, 22)
     scenarios: tuple[Scenario, ...] = STANDARD_SCENARIOS
     volatility_range: VolatilityRange = field(
         default_factory=lambda: VolatilityRange(0.45, 0.3, 0.3, 0.13, 1.0)
@@ -70,35 +70,14 @@ class PmrmParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class PmrmPortfolio:
-    """One PMRM v1 account and its market's feeds; `perp_pnl` is unsettled and unrealised cash in USDC."""
+class PmrmPortfolio(MarketAccount):
+    """One PMRM v1 account and its market's feeds; `base` is wrapped spot, in units."""
 
-    spot: float
-    spot_confidence: float
-    stable_price: float
-    cash: float = 0.0
-    perp_position: float = 0.0
-    perp_price: float = 0.0
-    perp_confidence: float = 1.0
-    perp_pnl: float = 0.0
     base: float = 0.0
-    expiries: tuple[Expiry, ...] = ()
 
     def __post_init__(self) -> None:
-        positive(self.spot, "portfolio.spot")
-        within(self.spot_confidence, 0.0, 1.0, "portfolio.spot_confidence")
-        positive(self.stable_price, "portfolio.stable_price")
-        number(self.cash, "portfolio.cash")
-        number(self.perp_position, "portfolio.perp_position")
-        not_negative(self.perp_price, "portfolio.perp_price")
-        within(self.perp_confidence, 0.0, 1.0, "portfolio.perp_confidence")
-        number(self.perp_pnl, "portfolio.perp_pnl")
+        MarketAccount.__post_init__(self)
         not_negative(self.base, "portfolio.base")
-
-    @property
-    def confidence(self) -> float:
-        """Least confidence of spot and, where a perp is held, of its price."""
-        return min(self.spot_confidence, self.perp_confidence) if self.perp_position else self.spot_confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +104,7 @@ def margins(portfolio: PmrmPortfolio, p: PmrmParameters) -> PmrmMargins:
     static = moved * portfolio.spot
     held = abs(portfolio.perp_position) + portfolio.base
     doubt = _confidence_contingency(portfolio.confidence, held, portfolio.spot, p)
-    mark = base_value + (portfolio.perp_pnl if portfolio.perp_position else 0.0)
+    mark = base_value + portfolio.settled
     basis = 0.0
     corners = (Scenario(p.basis_up, VolShock.NONE), Scenario(p.basis_down, VolShock.NONE))
     for expiry in portfolio.expiries:

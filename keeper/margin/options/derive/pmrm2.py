@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keeper.margin.checks import not_negative, number, positive, within
+from keeper.margin.checks import not_negative, within
 from keeper.margin.interface import Array, Requirement
 from keeper.margin.options import black76
-from keeper.margin.options.derive.holdings import Expiry, OptionColumns, naked_shorts
+from keeper.margin.options.derive.holdings import Expiry, MarketAccount, OptionColumns, naked_shorts
 from keeper.margin.options.derive.pmrm2_parameters import Pmrm2Parameters, SkewShock
 from keeper.margin.options.derive.shocks import (
     SKEWS,
@@ -51,29 +51,10 @@ class Collateral:
 
 
 @dataclass(frozen=True, slots=True)
-class Pmrm2Portfolio:
-    """One PMRM_2 account and its market's feeds; `perp_pnl` is unsettled PnL and funding in USDC."""
+class Pmrm2Portfolio(MarketAccount):
+    """One PMRM_2 account and its market's feeds."""
 
-    spot: float
-    spot_confidence: float
-    stable_price: float
-    cash: float = 0.0
-    perp_position: float = 0.0
-    perp_price: float = 0.0
-    perp_confidence: float = 1.0
-    perp_pnl: float = 0.0
     collaterals: tuple[Collateral, ...] = ()
-    expiries: tuple[Expiry, ...] = ()
-
-    def __post_init__(self) -> None:
-        positive(self.spot, "portfolio.spot")
-        within(self.spot_confidence, 0.0, 1.0, "portfolio.spot_confidence")
-        positive(self.stable_price, "portfolio.stable_price")
-        number(self.cash, "portfolio.cash")
-        number(self.perp_position, "portfolio.perp_position")
-        not_negative(self.perp_price, "portfolio.perp_price")
-        within(self.perp_confidence, 0.0, 1.0, "portfolio.perp_confidence")
-        number(self.perp_pnl, "portfolio.perp_pnl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +78,13 @@ def margins(portfolio: Pmrm2Portfolio, p: Pmrm2Parameters) -> Pmrm2Margins:
     """Net initial and maintenance margin of one account (negative = short of the requirement)."""
     c = p.contingencies
     # the perp feed's confidence counts only for the perp and the options, not for collateral
-    confidence = portfolio.spot_confidence
-    if portfolio.perp_position:
-        confidence = min(confidence, portfolio.perp_confidence)
+    confidence = portfolio.confidence
     moves = np.array([(s.spot - 1.0) * s.dampening for s in p.scenarios])
     profits = portfolio.perp_position * portfolio.perp_price * moves
     notional = abs(portfolio.perp_position) * portfolio.spot
     maintenance = notional * c.perp_maintenance
     initial = notional * c.perp_initial + _doubt(confidence, notional, p)
-    mark = portfolio.cash + (portfolio.perp_pnl if portfolio.perp_position else 0.0)
+    mark = portfolio.cash + portfolio.settled
     basis = 0.0
     for expiry in portfolio.expiries:
         valued = _value_expiry(expiry, p)

@@ -114,7 +114,7 @@ class Pmrm2Parameters:
     """Everything PMRM_2 reads; the defaults are v2-core's portfolio cases."""
 
     version: str = "v2-core-7736900d"
-    effective: date = date(2025, 2, 1)
+    effective: date = date(2026, 11, 22)
     scenarios: tuple[Scenario, ...] = field(default_factory=_standard_scenarios)
     volatility_range: VolatilityRange = field(
         default_factory=lambda: VolatilityRange(0.5, 0.275, 0.3, 0.13, 1.0, 0.45)

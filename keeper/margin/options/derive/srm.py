@@ -24,7 +24,7 @@ class SrmParameters:
     """Parameters of one SRM market (rates are fractions; defaults are v2-core's test configuration)."""
 
     version: str = "v2-core-7736900d"
-    effective: date = date(2025, 1, 1)
+    effective: date = date(2026, 11, 22)
     perp_maintenance: float = 0.05
     perp_initial: float = 0.065
     max_spot: float = 0.15

@@ -87,7 +87,7 @@ def test_net_transaction_delta_is_the_coin_values_slope() -> None:
 
 
 def test_standard_margin_follows_its_rules() -> None:
-    rules = deribit.standard_parameters("2018")
+    rules = deribit.standard_parameters("inverse-2026-11")
     held = deribit.OptionPositions([110.0, 90.0, 100.0, 300.0], [True, False, True, False], [-1, -2, 5, -1],
                                    [0.02, 0.03, 0.05, 2.0])  # fmt: skip
     initial, maintenance = deribit.margins(held, 100.0, rules)
@@ -112,7 +112,7 @@ def test_standard_margin_names_bad_input(
 ) -> None:
     held = deribit.OptionPositions(strike, True, amount, mark)
     with pytest.raises(MarginError) as caught:
-        deribit.margins(held, underlying, deribit.standard_parameters("2018"))
+        deribit.margins(held, underlying, deribit.standard_parameters("inverse-2026-11"))
     assert caught.value.field == field
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,9 +39,7 @@ def _merton_price(vector: Vector) -> Figures:
 def _black76_price(vector: Vector) -> Figures:
     i = vector.inputs
     call = i["type"] == "call"
-    got = greeks.black76(i["F"], i["K"], i["t"], i["vol"], call, i["r"])
-    undiscounted = black76.price(i["F"], i["K"], i["t"], i["vol"], call)
-    return {"price": float(got.price), "undiscounted": float(undiscounted)}
+    return {"price": float(black76.price(i["F"], i["K"], i["t"], i["vol"], call, math.exp(-i["r"] * i["t"])))}
 
 
 def _by_kind(call: greeks.Greeks, put: greeks.Greeks) -> Figures:
