@@ -85,8 +85,22 @@ def borrowable(position: Position, market: MarketState, price: int, terms: Marke
     return max(0, room)
 
 
+def required_collateral_up(position: Position, market: MarketState, price: int, terms: MarketTerms) -> int:
+    """The least collateral with which the contract calls this debt healthy; 2²⁵⁶−1 where none does."""
+    debt = borrowed_up(position, market)
+    if debt == 0:
+        return 0
+    if natural(price, "price") == 0 or terms.lltv == 0:
+        return MAX_UINT256
+    return mul_div_up(wad_div_up(debt, terms.lltv), ORACLE_PRICE_SCALE, price)
+
+
 def withdrawable_collateral(position: Position, market: MarketState, price: int, terms: MarketTerms) -> int:
-    """How much collateral may leave while the position stays healthy, rounded down."""
+    """The SDK's figure: collateral − ⌈⌈debt·1e36/price⌉/lltv⌉.
+
+    The contract truncates the collateral's value in between, so this can be too much by the collateral that
+    one unit of the loan token is worth: `required_collateral_up` is exact.
+    """
     if natural(price, "price") == 0 or terms.lltv == 0:
         return 0 if position.borrow_shares else position.collateral
     needed = mul_div_up(borrowed_up(position, market), ORACLE_PRICE_SCALE, price)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from keeper.margin.checks import integer, natural
-from keeper.margin.rounding import WAD, div_trunc, wad_div_trunc, wad_mul_trunc
+from keeper.margin.rounding import WAD, wad_div_trunc, wad_mul_trunc
 
 DAY = 86_400
 
@@ -88,4 +88,4 @@ def liquidation_windows(size: int, window_max: int) -> int:
     """How many windows a whole liquidation takes: ⌈|size| / max⌉; zero where the market has no limit."""
     if natural(window_max, "window_max") == 0:
         return 0
-    return -div_trunc(-abs(size) - window_max + 1, window_max)
+    return -(-abs(size) // window_max)
