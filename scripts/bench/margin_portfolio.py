@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from keeper.margin.interface import Provenance
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, PerpLegs
 from keeper.margin.portfolio.engine import evaluate
 from keeper.margin.portfolio.market import Market
@@ -69,8 +70,7 @@ def _book() -> tuple[Accounts, Market, DprmParameters]:
     perps = PerpLegs(owner, held, random.normal(0, 1, ACCOUNTS), market.spot[held])
     collateral = CollateralLegs(owner, held, random.uniform(0, 1, ACCOUNTS))
     parameters = DprmParameters(
-        "bench",
-        date(2025, 1, 1),
+        Provenance("bench", date(2025, 1, 1), "benchmark"),
         price_range=np.array([0.15, 0.18]),
         haircut=np.array([0.1, 0.1]),
         concentration=Concentration(np.full(2, 1e7), np.full(2, 1e6), np.full(2, 1e5)),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from keeper.errors import MarginError
-from keeper.margin.interface import Array
+from keeper.margin.interface import Array, Provenance
 
 Mask = NDArray[np.bool_]
 
@@ -43,12 +43,15 @@ def positive_array(values: ArrayLike, field: str) -> Array:
     return array
 
 
-def versioned(version: str, effective: date, field: str) -> None:
-    """`MarginError` unless a parameter object carries a version and the day it came into force."""
-    if not version:
-        raise MarginError("parameters have no version", field=f"{field}.version", remedy="Name the version")
-    if not isinstance(effective, date):
-        raise MarginError("parameters have no date", field=f"{field}.effective", remedy="Give the date")
+def traceable(provenance: Provenance, field: str) -> None:
+    """`MarginError` unless parameters say which version they are, of which day."""
+    known = isinstance(provenance, Provenance) and isinstance(provenance.dated, date)
+    if not known or not provenance.version:
+        raise MarginError(
+            "it names no version or no date",
+            field=f"{field}.provenance",
+            remedy="Give version, date and source",
+        )
 
 
 def _rejected(array: Array, bad: Mask, why: str, field: str) -> MarginError:

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
 from keeper.margin.checks import positive
-from keeper.margin.interface import Array, Requirement
-from keeper.margin.options.checks import finite_array, non_negative_array, positive_array, versioned
+from keeper.margin.interface import Array, Provenance, Requirement
+from keeper.margin.options.checks import finite_array, non_negative_array, positive_array, traceable
 from keeper.margin.options.venue_rules import out_of_the_money
 
 
@@ -25,15 +25,14 @@ from keeper.margin.options.venue_rules import out_of_the_money
 class StandardParameters:
     """Rates of the underlying: initial cap and floor by moneyness, maintenance of calls and puts."""
 
-    version: str
-    effective: date
+    provenance: Provenance
     maximum_initial: float = 0.15
     minimum_initial: float = 0.10
     call_maintenance: float = 0.075
     put_maintenance: float = 0.075
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "deribit")
+        traceable(self.provenance, "deribit")
         for name in ("maximum_initial", "minimum_initial", "call_maintenance", "put_maintenance"):
             positive(getattr(self, name), f"deribit.{name}")
         if self.minimum_initial > self.maximum_initial:
@@ -44,7 +43,9 @@ class StandardParameters:
 
 STANDARD_TABLES = MappingProxyType(
     {
-        "inverse-2026-11": StandardParameters("inverse-2026-11", date(2026, 11, 22)),
+        "inverse-2026-11": StandardParameters(
+            Provenance("inverse-2026-11", date(2026, 11, 22), "Deribit, margin requirements of options")
+        ),
     }
 )
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from keeper.errors import MarginError
 from keeper.margin.checks import not_negative, within
-from keeper.margin.interface import Array
-from keeper.margin.options.checks import versioned
+from keeper.margin.interface import Array, Provenance
+from keeper.margin.options.checks import traceable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,7 @@ class PortfolioParameters:
     under volatility up only, scaled by price range over move and dampened by `dampener` USD a further range.
     """
 
-    version: str
-    effective: date
+    provenance: Provenance
     price_range: float = 0.16
     buckets: int = 4
     volatility_up: float = 0.50
@@ -46,7 +45,7 @@ class PortfolioParameters:
     profit_offset: float = 0.0
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "deribit_pm")
+        traceable(self.provenance, "deribit_pm")
         within(self.price_range, 0.0, 0.99, "deribit_pm.price_range")
         if self.buckets < 1:
             raise MarginError("there is no bucket", field="deribit_pm.buckets", remedy="Give at least 1")
@@ -69,12 +68,13 @@ class PortfolioParameters:
         return self.price_range * np.arange(-self.buckets, self.buckets + 1) / self.buckets
 
 
+_API = "Deribit API, model_params of private/pme/simulate"
+
 PORTFOLIO_TABLES = MappingProxyType(
     {
-        "btc-2024-06": PortfolioParameters("btc-2024-06", date(2024, 6, 17)),
+        "btc-2024-06": PortfolioParameters(Provenance("btc-2024-06", date(2024, 6, 17), _API)),
         "eth-2026-02": PortfolioParameters(
-            "eth-2026-02",
-            date(2026, 2, 15),
+            Provenance("eth-2026-02", date(2026, 2, 15), _API),
             price_range=0.18,
             volatility_up=0.40,
             dampener=200_000.0,

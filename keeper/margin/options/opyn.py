@@ -12,8 +12,8 @@ from enum import Enum
 
 from keeper.errors import MarginError
 from keeper.margin.checks import natural
-from keeper.margin.interface import Requirement
-from keeper.margin.options.checks import versioned
+from keeper.margin.interface import Provenance, Requirement
+from keeper.margin.options.checks import traceable
 from keeper.margin.options.fixed_point import ONE, div, from_units, mul, to_units_down, to_units_up
 
 PRICE_DECIMALS = 8
@@ -26,6 +26,9 @@ class CollateralAsset(Enum):
     STRIKE = "strike"
     UNDERLYING = "underlying"
     OTHER = "other"
+
+
+GAMMA = Provenance("gamma", date(2026, 11, 22), "opynfinance/GammaProtocol@841f81d9, naked margin tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,7 @@ class NakedParameters:
     Defaults: the values Opyn tests and deployed for WETH with USDC strike. `dust` in collateral units.
     """
 
-    version: str = "gamma-841f81d9"
-    effective: date = date(2026, 11, 22)
+    provenance: Provenance = GAMMA
     spot_shock: int = 75 * ONE // 100
     upper_bounds: tuple[tuple[int, int], ...] = (
         (7 * DAY_SECONDS, 1678 * ONE // 10_000),
@@ -93,7 +95,7 @@ class NakedParameters:
     dust: int = 0
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "naked")
+        traceable(self.provenance, "naked")
         natural(self.spot_shock, "naked.spot_shock")
         natural(self.dust, "naked.dust")
         times = [seconds for seconds, _ in self.upper_bounds]
@@ -184,7 +186,7 @@ class GammaVaults:
     """Type 0 vaults before expiry as a margin model; one requirement serves as initial and maintenance."""
 
     name: str = "opyn-gamma"
-    version: str = "gamma-841f81d9"
+    version: str = "gamma"
 
     def requirement(self, positions: Vault, market: Prices, parameters: None) -> Requirement:
         """Requirement and collateral as integers scaled to 1e27."""

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
 from keeper.margin.checks import not_negative, number, positive
-from keeper.margin.interface import Array, Requirement
+from keeper.margin.interface import Array, Provenance, Requirement
 from keeper.margin.options import black76
-from keeper.margin.options.checks import finite_array, versioned
+from keeper.margin.options.checks import finite_array, traceable
 
 _STEPS = (0.0, 1.0 / 3.0, -1.0 / 3.0, 2.0 / 3.0, -2.0 / 3.0, 1.0, -1.0)
 
@@ -39,8 +38,7 @@ class SpanParameters:
     loss. Maintenance is `maintenance_ratio` of initial margin.
     """
 
-    version: str
-    effective: date
+    provenance: Provenance
     price_range: float
     volatility_range: float
     extreme_multiple: float = 2.0
@@ -48,7 +46,7 @@ class SpanParameters:
     maintenance_ratio: float = 1.0
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "span")
+        traceable(self.provenance, "span")
         positive(self.price_range, "span.price_range")
         not_negative(self.volatility_range, "span.volatility_range")
         positive(self.extreme_multiple, "span.extreme_multiple")

@@ -12,23 +12,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keeper.margin.checks import not_negative, positive
-from keeper.margin.interface import Array
-from keeper.margin.options.checks import finite_array, non_negative_array, positive_array, versioned
+from keeper.margin.interface import Array, Provenance
+from keeper.margin.options.checks import finite_array, non_negative_array, positive_array, traceable
+
+BYBIT = Provenance("1", date(2026, 11, 22), "Bybit help 000001546")
+OKX = Provenance("1", date(2026, 11, 22), "OKX help, ii-option-margin")
+REG_T = Provenance("1", date(2026, 11, 22), "FINRA rule 4210(f)(2)")
 
 
 @dataclass(frozen=True, slots=True)
 class BybitRules:
     """Bybit options: maintenance and liquidation fee rates of the index, trading fee and its cap."""
 
-    version: str = "help-000001546"
-    effective: date = date(2026, 11, 22)
+    provenance: Provenance = BYBIT
     maintenance_rate: float = 0.03
     liquidation_fee: float = 0.002
     fee_rate: float = 0.0003
     fee_cap: float = 0.125
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "bybit")
+        traceable(self.provenance, "bybit")
         for name in ("maintenance_rate", "liquidation_fee", "fee_rate", "fee_cap"):
             not_negative(getattr(self, name), f"bybit.{name}")
 
@@ -37,15 +40,14 @@ class BybitRules:
 class OkxRules:
     """OKX coin-margined options: floor and cap of the out-of-the-money rate, factor, order fee a coin."""
 
-    version: str = "ii-option-margin"
-    effective: date = date(2026, 11, 22)
+    provenance: Provenance = OKX
     minimum_rate: float = 0.10
     maximum_rate: float = 0.15
     factor: float = 1.02
     fee: float = 0.0002
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "okx")
+        traceable(self.provenance, "okx")
         for name in ("minimum_rate", "maximum_rate", "factor", "fee"):
             not_negative(getattr(self, name), f"okx.{name}")
 
@@ -54,14 +56,13 @@ class OkxRules:
 class RegTRules:
     """US Regulation T (FINRA 4210) for short equity options: rate, floor, shares a contract."""
 
-    version: str = "finra-4210"
-    effective: date = date(2026, 11, 22)
+    provenance: Provenance = REG_T
     rate: float = 0.20
     minimum_rate: float = 0.10
     shares: float = 100.0
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "reg_t")
+        traceable(self.provenance, "reg_t")
         not_negative(self.rate, "reg_t.rate")
         not_negative(self.minimum_rate, "reg_t.minimum_rate")
         positive(self.shares, "reg_t.shares")

@@ -1,16 +1,15 @@
-"""Parameters of the portfolio margin engine: dated, versioned, checked once."""
+"""Parameters of the portfolio margin engine: dated, traceable, checked once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 
 from keeper.errors import MarginError
 from keeper.margin.checks import not_negative, within
-from keeper.margin.interface import Array
-from keeper.margin.options.checks import finite_array, versioned
+from keeper.margin.interface import Array, Provenance
+from keeper.margin.options.checks import finite_array, traceable
 from keeper.margin.portfolio.scenarios import Grid, Joint, VolatilityShock, no_joint, standard_grid
 
 
@@ -60,8 +59,7 @@ class DprmParameters:
     `basis_minimum` and `basis_rate` a year.
     """
 
-    version: str
-    effective: date
+    provenance: Provenance
     price_range: Array
     haircut: Array
     grid: Grid = field(default_factory=standard_grid)
@@ -76,7 +74,7 @@ class DprmParameters:
     concentration: Concentration | None = None
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "dprm")
+        traceable(self.provenance, "dprm")
         ranges = finite_array(self.price_range, "dprm.price_range")
         haircuts = finite_array(self.haircut, "dprm.haircut")
         count = len(ranges) if ranges.ndim == 1 else 0

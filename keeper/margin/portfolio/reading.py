@@ -1,7 +1,8 @@
 """A portfolio margin problem from one JSON object: market, parameters and accounts, underlyings by name.
 
 {"market": {"BTC": 60000.0},
- "parameters": {"version": "…", "effective": "2026-01-31", "price_range": {"BTC": 0.15},
+ "parameters": {"provenance": {"version": "…", "dated": "2026-01-31", "source": "…"},
+                    "price_range": {"BTC": 0.15},
                 "haircut": {"BTC": 0.1}, "stresses": [{"name": "…", "moves": {"BTC": -0.4}}], …},
  "accounts": [{"cash": 1000.0, "options": [{"underlying": "BTC", "quantity": -1.0, …}], "perps": […]}]}
 """
@@ -10,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import date
 from typing import Any, TypeVar
 
 import numpy as np
 
 from keeper.errors import MarginError
-from keeper.margin.interface import Array
+from keeper.margin.interface import Array, Provenance
 from keeper.margin.options.checks import finite_array
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, PerpLegs, SpotLegs
 from keeper.margin.portfolio.market import Market
@@ -132,8 +132,7 @@ def _parameters(raw: object, market: Market) -> DprmParameters:
                 "unknown field", field=f"parameters.{key}", remedy=f"Known: {', '.join(sorted(known))}"
             )
     made: dict[str, Any] = {
-        "version": value(str, given.pop("version", ""), "parameters.version"),
-        "effective": value(date, given.pop("effective", None), "parameters.effective"),
+        "provenance": build(Provenance, given.pop("provenance", None), "parameters.provenance"),
         "price_range": _by_name(given.pop("price_range", None), market, "parameters.price_range"),
         "haircut": _by_name(given.pop("haircut", None), market, "parameters.haircut"),
     }

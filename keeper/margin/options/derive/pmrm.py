@@ -15,8 +15,8 @@ import numpy as np
 
 from keeper.errors import MarginError
 from keeper.margin.checks import not_negative
-from keeper.margin.interface import Array, Requirement
-from keeper.margin.options.checks import versioned
+from keeper.margin.interface import Array, Provenance, Requirement
+from keeper.margin.options.checks import traceable
 from keeper.margin.options.derive.holdings import MarketAccount, OptionColumns, naked_shorts
 from keeper.margin.options.derive.shocks import (
     Scenario,
@@ -34,12 +34,14 @@ STANDARD_SCENARIOS = tuple(
 )
 
 
+PMRM = Provenance("1", date(2026, 11, 22), "derivexyz/v2-core@b02a82dc, test configuration")
+
+
 @dataclass(frozen=True, slots=True)
 class PmrmParameters:
     """Parameters of one PMRM v1 (fractions; defaults are v2-core's test configuration)."""
 
-    version: str = "v2-core-b02a82dc"
-    effective: date = date(2026, 11, 22)
+    provenance: Provenance = PMRM
     scenarios: tuple[Scenario, ...] = STANDARD_SCENARIOS
     volatility_range: VolatilityRange = field(
         default_factory=lambda: VolatilityRange(0.45, 0.3, 0.3, 0.13, 1.0)
@@ -61,11 +63,11 @@ class PmrmParameters:
     rate_addition: float = 0.12
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "pmrm")
+        traceable(self.provenance, "pmrm")
         if not self.scenarios:
             raise MarginError("there is no scenario", field="pmrm.scenarios", remedy="Give at least one")
         for name in self.__dataclass_fields__:
-            if name not in {"version", "effective", "scenarios", "volatility_range"}:
+            if name not in {"provenance", "scenarios", "volatility_range"}:
                 not_negative(getattr(self, name), f"pmrm.{name}")
 
 
@@ -134,7 +136,7 @@ class PortfolioMarginManager:
     """PMRM v1 as a margin model; the account carries its feeds, so the market state is empty."""
 
     name: str = "derive-pmrm"
-    version: str = "v2-core-b02a82dc"
+    version: str = "1"
 
     def requirement(self, positions: PmrmPortfolio, market: None, parameters: PmrmParameters) -> Requirement:
         """Requirements as mark-to-market minus net margin, so equity ≥ requirement iff net margin ≥ 0."""

@@ -124,7 +124,7 @@ class PortfolioMarginManager2:
     """PMRM_2 as a margin model; the account carries its feeds, so the market state is empty."""
 
     name: str = "derive-pmrm2"
-    version: str = "v2-core-7736900d"
+    version: str = "2"
 
     def requirement(
         self, positions: Pmrm2Portfolio, market: None, parameters: Pmrm2Parameters

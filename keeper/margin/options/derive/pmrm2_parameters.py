@@ -7,8 +7,11 @@ from datetime import date
 
 from keeper.errors import MarginError
 from keeper.margin.checks import within
-from keeper.margin.options.checks import versioned
+from keeper.margin.interface import Provenance
+from keeper.margin.options.checks import traceable
 from keeper.margin.options.derive.shocks import Scenario, VolatilityRange, VolShock
+
+PMRM_2 = Provenance("2", date(2026, 11, 22), "derivexyz/v2-core@7736900d, portfolio cases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,7 @@ def _standard_scenarios() -> tuple[Scenario, ...]:
 class Pmrm2Parameters:
     """Everything PMRM_2 reads; the defaults are v2-core's portfolio cases."""
 
-    version: str = "v2-core-7736900d"
-    effective: date = date(2026, 11, 22)
+    provenance: Provenance = PMRM_2
     scenarios: tuple[Scenario, ...] = field(default_factory=_standard_scenarios)
     volatility_range: VolatilityRange = field(
         default_factory=lambda: VolatilityRange(0.5, 0.275, 0.3, 0.13, 1.0, 0.45)
@@ -124,6 +126,6 @@ class Pmrm2Parameters:
     skew: SkewShock = field(default_factory=SkewShock)
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "pmrm2")
+        traceable(self.provenance, "pmrm2")
         if not self.scenarios:
             raise MarginError("there is no scenario", field="pmrm2.scenarios", remedy="Give at least one")

@@ -13,18 +13,19 @@ from datetime import date
 import numpy as np
 
 from keeper.margin.checks import not_negative, number, positive, within
-from keeper.margin.interface import Array, Requirement
+from keeper.margin.interface import Array, Provenance, Requirement
 from keeper.margin.options import black76
-from keeper.margin.options.checks import versioned
+from keeper.margin.options.checks import traceable
 from keeper.margin.options.derive.holdings import Expiry, OptionColumns
+
+SRM = Provenance("v2-core", date(2026, 11, 22), "derivexyz/v2-core@7736900d, test configuration")
 
 
 @dataclass(frozen=True, slots=True)
 class SrmParameters:
     """Parameters of one SRM market (rates are fractions; defaults are v2-core's test configuration)."""
 
-    version: str = "v2-core-7736900d"
-    effective: date = date(2026, 11, 22)
+    provenance: Provenance = SRM
     perp_maintenance: float = 0.05
     perp_initial: float = 0.065
     max_spot: float = 0.15
@@ -45,9 +46,9 @@ class SrmParameters:
     depeg_factor: float = 1.2
 
     def __post_init__(self) -> None:
-        versioned(self.version, self.effective, "srm")
+        traceable(self.provenance, "srm")
         for name in self.__dataclass_fields__:
-            if name not in {"version", "effective"}:
+            if name not in {"provenance"}:
                 not_negative(getattr(self, name), f"srm.{name}")
 
 
@@ -119,7 +120,7 @@ class StandardManager:
     """The SRM as a margin model; the market state is the stable price, everything else is in the account."""
 
     name: str = "derive-srm"
-    version: str = "v2-core-7736900d"
+    version: str = "v2-core"
 
     def requirement(self, positions: SrmPortfolio, market: float, parameters: SrmParameters) -> Requirement:
         """Requirements as mark-to-market minus net margin, so equity ≥ requirement iff net margin ≥ 0."""

@@ -178,7 +178,7 @@ def test_volatility_range_needs_a_floor_at_expiry() -> None:
         (lambda: srm.SrmMarket(-5.0, 1.0), "market.spot"),
         (lambda: srm.SrmMarket(5.0, 1.0, base=-1.0), "market.base"),
         (lambda: srm.SrmPortfolio(math.inf), "portfolio.cash"),
-        (lambda: srm.SrmParameters(version=""), "srm.version"),
+        (lambda: srm.SrmParameters(provenance=replace(srm.SRM, version="")), "srm.provenance"),
         (lambda: srm.SrmParameters(oracle_factor=-0.1), "srm.oracle_factor"),
         (lambda: pmrm.PmrmPortfolio(2000.0, 1.0, 0.0), "portfolio.stable_price"),
         (lambda: pmrm.PmrmParameters(scenarios=()), "pmrm.scenarios"),

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from keeper.errors import MarginError
+from keeper.margin.interface import Provenance
 from keeper.margin.options import black76, span, venue_rules
 
 pytestmark = pytest.mark.unit
 
-PARAMETERS = span.SpanParameters("test", date(2024, 1, 1), price_range=10.0, volatility_range=0.1)
+TEST = Provenance("test", date(2024, 1, 1), "test")
+PARAMETERS = span.SpanParameters(TEST, price_range=10.0, volatility_range=0.1)
 CALL = span.SpanPosition(-2.0, 100.0, 50.0, strike=105.0, years=0.3, volatility=0.4)
 FUTURE = span.SpanPosition(1.0, 100.0, 50.0)
 
@@ -51,7 +53,7 @@ def test_arrays_add_and_a_hedge_never_raises_scan_risk() -> None:
         (lambda: span.SpanPosition(1.0, 100.0, strike=90.0, years=0.0, volatility=0.4), "position.years"),
         (lambda: span.SpanPosition(1.0, 100.0, strike=90.0, years=1.0), "position.volatility"),
         (lambda: span.SpanPosition(math.nan, 100.0), "position.quantity"),
-        (lambda: span.SpanParameters("v", date(2024, 1, 1), 0.0, 0.1), "span.price_range"),
+        (lambda: span.SpanParameters(TEST, 0.0, 0.1), "span.price_range"),
         (lambda: span.combined([[1.0]], [1.0, 2.0]), "quantities"),
         (lambda: span.combined([[1.0], [1.0, 2.0]], [1.0, 2.0]), "arrays"),
         (lambda: span.scan_risk([math.nan]), "losses[0]"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keeper.margin.interface import Provenance
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, PerpLegs, SpotLegs
 from keeper.margin.portfolio.market import Market
 from keeper.margin.portfolio.parameters import Concentration, DprmParameters
@@ -17,8 +18,7 @@ MARKET = Market(("BTC", "ETH"), np.array([60_000.0, 3_000.0]))
 def parameters(**changes: Any) -> DprmParameters:
     """Two underlyings, 15 % and 20 % ranges."""
     base: dict[str, Any] = {
-        "version": "test",
-        "effective": date(2024, 6, 1),
+        "provenance": Provenance("test", date(2024, 6, 1), "test"),
         "price_range": np.array([0.15, 0.20]),
         "haircut": np.array([0.10, 0.15]),
     }

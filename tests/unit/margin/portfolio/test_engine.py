@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keeper.errors import MarginError
+from keeper.margin.interface import Provenance
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, SpotLegs
 from keeper.margin.portfolio.engine import PortfolioMargin, evaluate, scenario_losses
 from keeper.margin.portfolio.market import Market
@@ -268,7 +270,7 @@ def _option(**changes: Any) -> OptionLegs:
             lambda: evaluate(Accounts.of(np.zeros(1)), Market(("BTC",), np.array([1.0])), parameters()),
             "dprm.price_range",
         ),
-        (lambda: parameters(version=""), "dprm.version"),
+        (lambda: parameters(provenance=Provenance("", date(2024, 1, 1), "")), "dprm.provenance"),
         (lambda: parameters(price_range=np.array([1.2, 0.1])), "dprm.price_range"),
         (lambda: parameters(haircut=np.array([0.1])), "dprm.haircut"),
         (lambda: parameters(grid=standard_grid(5, {-8.0: 0.1})), "dprm.grid"),

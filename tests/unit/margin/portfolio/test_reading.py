@@ -23,7 +23,7 @@ pytestmark = pytest.mark.unit
 FILE: dict[str, Any] = {
     "market": {"BTC": 60_000, "ETH": 3_000.0},
     "parameters": {
-        "version": "2026-01", "effective": "2026-01-31",
+        "provenance": {"version": "2026-01", "dated": "2026-01-31", "source": "risk desk"},
         "price_range": {"ETH": 0.2, "BTC": 0.15}, "haircut": {"BTC": 0.1, "ETH": 0.15},
         "price_steps": 4, "tails": [[3.0, 0.3]],
         "stresses": [{"name": "crash", "moves": {"BTC": -0.5}, "otherwise": -0.6, "volatility": 2.0}],
@@ -86,8 +86,8 @@ def test_a_file_is_the_book_it_describes() -> None:
         (["accounts", 0, "cash"], float("nan"), "cash[0]"),
         (["accounts", 0, "loan"], 1.0, "accounts[0].loan"),
         (["accounts"], {"cash": 1.0}, "accounts"),
-        (["parameters", "version"], None, "dprm.version"),
-        (["parameters", "effective"], "tomorrow", "parameters.effective"),
+        (["parameters", "provenance"], None, "parameters.provenance"),
+        (["parameters", "provenance", "dated"], "tomorrow", "parameters.provenance.dated"),
         (["parameters", "haircut"], {"BTC": 0.1}, "parameters.haircut"),
         (["parameters", "haircut", "BTC"], 1.5, "dprm.haircut"),
         (["parameters", "margin"], 1.0, "parameters.margin"),
@@ -115,7 +115,10 @@ def test_protocol_inputs_are_built_by_their_own_types() -> None:
     assert account.expiries[0].options[0].amount == -1.0
     parameters = build(
         Pmrm2Parameters,
-        {"version": "x", "effective": "2025-02-01", "scenarios": [{"spot": 1.1, "volatility": "up"}]},
+        {
+            "provenance": {"version": "x", "dated": "2025-02-01", "source": "y"},
+            "scenarios": [{"spot": 1.1, "volatility": "up"}],
+        },
         "parameters",
     )
     assert parameters.scenarios[0].volatility is VolShock.UP
