@@ -57,7 +57,10 @@ class Requirement:
 class MarginModel(Protocol[P, M, K]):
     """A margin model: pure, versioned, with its parameters as a dated, validated value object."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def requirement(self, positions: P, market: M, parameters: K) -> Requirement: ...
