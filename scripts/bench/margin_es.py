@@ -12,6 +12,7 @@ import numpy as np
 
 from keeper.margin.interface import Array
 from keeper.margin.risk import simulation
+from scripts.bench.result import Result
 
 ACCOUNTS = 1_000
 ASSETS = 10
@@ -21,7 +22,7 @@ AIM = 5.0
 REPEATS = 3
 
 
-def measure() -> list[dict[str, object]]:
+def measure() -> list[Result]:
     """One row: seconds for all accounts, the product's seconds as baseline, their ratio, the aim for it."""
     generator = np.random.default_rng(1)
     exposures = generator.normal(0.0, 1_000.0, (ACCOUNTS, ASSETS))

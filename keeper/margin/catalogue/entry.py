@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.interface import Provenance, Requirement
 
@@ -20,9 +22,9 @@ class Answer:
 
     @property
     def breached(self) -> bool:
-        """Whether equity is below maintenance, compared exactly where the model is exact."""
+        """Whether equity is below maintenance, of any account; compared exactly where the model is exact."""
         equity, maintenance = self.requirement.equity, self.requirement.maintenance
-        return bool(equity < maintenance)  # type: ignore[operator]
+        return bool(np.any(equity < maintenance))  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True)

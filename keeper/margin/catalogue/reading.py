@@ -26,6 +26,11 @@ class Fields:
         self._path = path
         self._taken: set[str] = set()
 
+    def whole(self) -> Mapping[str, object]:
+        """The object as it is, for a reader that checks all of it itself (`keeper.margin.reading`)."""
+        self._taken.update(self._raw)
+        return self._raw
+
     def has(self, name: str) -> bool:
         return name in self._raw
 
