@@ -6,19 +6,25 @@ guessed. What a value may be is the dataclass's own business: it validates itsel
 
 from __future__ import annotations
 
+import math
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from enum import Enum
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
+from keeper.margin.interface import Provenance
 from keeper.margin.options.checks import finite_array
 
 T = TypeVar("T")
+
+# Parameters that a file spells out itself.
+GIVEN = Provenance("given", date.min, "the portfolio file")
 
 
 def build(kind: type[T], raw: object, field: str) -> T:
@@ -28,11 +34,13 @@ def build(kind: type[T], raw: object, field: str) -> T:
     known = {f.name: f for f in fields(kind) if f.init}  # type: ignore[arg-type]
     for key in given:
         if key not in known:
-            raise MarginError("unknown field", field=f"{field}.{key}", remedy=f"Known: {', '.join(known)}")
+            raise not_a_field(f"{field}.{key}", known)
     arguments: dict[str, Any] = {}
     for name, column in known.items():
         if name in given:
             arguments[name] = value(hints[name], given[name], f"{field}.{name}")
+        elif hints[name] is Provenance:
+            arguments[name] = GIVEN
         elif column.default is MISSING and column.default_factory is MISSING:
             raise MarginError("is missing", field=f"{field}.{name}", remedy="Give it")
     return kind(**arguments)
@@ -54,6 +62,8 @@ def items(raw: object, field: str) -> Sequence[object]:
 
 def value(kind: Any, raw: object, field: str) -> Any:
     """`raw` as what the type hint `kind` asks for."""
+    if kind == ArrayLike:
+        return finite_array(raw, field)  # type: ignore[arg-type]
     origin = get_origin(kind)
     if origin in {Union, types.UnionType}:
         chosen = [option for option in get_args(kind) if option is not type(None)]
@@ -69,9 +79,16 @@ def value(kind: Any, raw: object, field: str) -> Any:
     return _scalar(kind, raw, field)
 
 
+def not_a_field(field: str, known: Iterable[str]) -> MarginError:
+    """The error for a name no model knows: a misspelt one must not be ignored."""
+    return MarginError(
+        "is not a field of this model", field=field, remedy=f"Known: {', '.join(sorted(known))}."
+    )
+
+
 def _scalar(kind: Any, raw: object, field: str) -> Any:
     is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
-    if kind is float and is_number:
+    if kind is float and is_number and math.isfinite(raw):  # type: ignore[arg-type]
         return float(raw)  # type: ignore[arg-type]
     # integers beyond 2**53 travel as strings
     if kind is int and isinstance(raw, int | str) and not isinstance(raw, bool):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from keeper.errors import MarginError
-from keeper.margin.catalogue import lending, perps, risk, schedules
+from keeper.margin.catalogue import lending, options, perps, risk, schedules
 from keeper.margin.catalogue.entry import Answer, Entry
 from keeper.margin.catalogue.reading import Fields
 
 ENTRIES: dict[str, Entry] = {
-    entry.name: entry for entry in (*lending.ENTRIES, *schedules.ENTRIES, *perps.ENTRIES, *risk.ENTRIES)
+    entry.name: entry
+    for entry in (
+        *lending.ENTRIES,
+        *schedules.ENTRIES,
+        *perps.ENTRIES,
+        *risk.ENTRIES,
+        *options.ENTRIES,
+    )
 }
 
 

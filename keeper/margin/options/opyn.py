@@ -194,6 +194,38 @@ class GammaVaults:
         return Requirement(initial=need, maintenance=need, equity=_collateral(positions))
 
 
+@dataclass(frozen=True, slots=True)
+class NakedMarket:
+    """What a naked vault is valued in: the underlying's live price (8 decimals) and seconds to expiry."""
+
+    underlying: int
+    seconds: int
+
+    def __post_init__(self) -> None:
+        natural(self.underlying, "market.underlying")
+        natural(self.seconds, "market.seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class NakedVaults:
+    """Type 1 vaults before expiry as a margin model; below the requirement they may be liquidated."""
+
+    name: str = "opyn-naked"
+    version: str = "gamma"
+
+    def requirement(self, positions: Vault, market: NakedMarket, parameters: NakedParameters) -> Requirement:
+        """Requirement and collateral as integers scaled to 1e27."""
+        need = naked_required(
+            is_put=positions.is_put,
+            short_amount=positions.short_amount,
+            strike=positions.short_strike,
+            price=market.underlying,
+            upper_bound=parameters.upper_bound(market.seconds),
+            spot_shock=parameters.spot_shock,
+        )
+        return Requirement(initial=need, maintenance=need, equity=_collateral(positions))
+
+
 def _external(excess: int, decimals: int) -> tuple[int, bool]:
     if excess >= 0:
         return to_units_down(excess, decimals), True

@@ -64,25 +64,43 @@ class SpanParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class SpanPosition:
-    """A future (`strike` None) or a futures-style option on it, `quantity` signed contracts."""
+class SpanFuture:
+    """`quantity` signed contracts of `multiplier` units at the price `forward`."""
 
     quantity: float
     forward: float
     multiplier: float = 1.0
-    strike: float | None = None
-    years: float = 0.0
-    volatility: float = 0.0
-    is_call: bool = True
 
     def __post_init__(self) -> None:
-        number(self.quantity, "position.quantity")
-        positive(self.forward, "position.forward")
-        positive(self.multiplier, "position.multiplier")
-        if self.strike is not None:
-            positive(self.strike, "position.strike")
-            positive(self.years, "position.years")
-            positive(self.volatility, "position.volatility")
+        number(self.quantity, "future.quantity")
+        positive(self.forward, "future.forward")
+        positive(self.multiplier, "future.multiplier")
+
+
+@dataclass(frozen=True, slots=True)
+class SpanOption:
+    """A futures-style option: `quantity` signed contracts of `multiplier` units of the future."""
+
+    quantity: float
+    forward: float
+    strike: float
+    years: float
+    volatility: float
+    is_call: bool
+    multiplier: float = 1.0
+
+    def __post_init__(self) -> None:
+        number(self.quantity, "option.quantity")
+        for name in ("forward", "strike", "years", "volatility", "multiplier"):
+            positive(getattr(self, name), f"option.{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class SpanPortfolio:
+    """The positions of one combined commodity."""
+
+    futures: tuple[SpanFuture, ...] = ()
+    options: tuple[SpanOption, ...] = ()
 
 
 def futures_gains(
@@ -102,7 +120,7 @@ def futures_gains(
     return np.asarray(quantity * np.array(moves, dtype=np.float64))
 
 
-def risk_array(position: SpanPosition, parameters: SpanParameters) -> Array:
+def risk_array(position: SpanFuture | SpanOption, parameters: SpanParameters) -> Array:
     """Losses of one position under the sixteen scenarios, shape (16,).
 
     Prices below zero are taken as zero, volatilities too; extremes count their covered share.
@@ -111,7 +129,7 @@ def risk_array(position: SpanPosition, parameters: SpanParameters) -> Array:
     prices = np.array([s.price for s in scenarios]) * parameters.price_range
     weights = np.array([s.weight for s in scenarios])
     size = position.quantity * position.multiplier
-    if position.strike is None:
+    if isinstance(position, SpanFuture):
         return np.asarray(-size * prices * weights)
     shift = np.array([s.volatility for s in scenarios]) * parameters.volatility_range
     now = black76.price(
@@ -155,12 +173,13 @@ class Span:
     name: str = "cme-span"
     version: str = "16-scenarios"
 
-    def requirement(
-        self, positions: Sequence[SpanPosition], market: float, parameters: SpanParameters
-    ) -> Requirement:
+    def requirement(self, positions: SpanPortfolio, market: float, parameters: SpanParameters) -> Requirement:
         """Scan risk of the positions of one combined commodity; maintenance a fixed share of initial."""
         number(market, "equity")
-        losses = combined([risk_array(p, parameters) for p in positions], [1.0] * len(positions))
+        held: tuple[SpanFuture | SpanOption, ...] = (*positions.futures, *positions.options)
+        losses = np.zeros(len(parameters.scenarios))
+        for position in held:
+            losses = losses + risk_array(position, parameters)
         initial = scan_risk(losses)
         return Requirement(
             initial=initial,

@@ -22,7 +22,7 @@ from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLeg
 from keeper.margin.portfolio.market import Market
 from keeper.margin.portfolio.parameters import Concentration, DprmParameters
 from keeper.margin.portfolio.scenarios import Stress, VolatilityShock, standard_grid, stresses
-from keeper.margin.reading import build, items, mapping, value
+from keeper.margin.reading import GIVEN, build, items, mapping, not_a_field, value
 
 _Legs = TypeVar("_Legs", OptionLegs, PerpLegs, SpotLegs, CollateralLegs)
 
@@ -72,9 +72,13 @@ class NamedAccount:
 def read(raw: object) -> tuple[Accounts, Market, DprmParameters]:
     """Accounts, market and parameters of a file's JSON object; `MarginError` names what is wrong in it."""
     given = mapping(raw, "file")
-    for key in ("market", "parameters", "accounts"):
+    parts = ("market", "parameters", "accounts")
+    for key in parts:
         if key not in given:
             raise MarginError("is missing", field=key, remedy="Give market, parameters and accounts")
+    for key in given:
+        if key not in parts:
+            raise not_a_field(key, parts)
     market = _market(given["market"])
     parameters = _parameters(given["parameters"], market)
     accounts = [
@@ -128,11 +132,9 @@ def _parameters(raw: object, market: Market) -> DprmParameters:
     }
     for key in given:
         if key not in known:
-            raise MarginError(
-                "unknown field", field=f"parameters.{key}", remedy=f"Known: {', '.join(sorted(known))}"
-            )
+            raise not_a_field(f"parameters.{key}", known)
     made: dict[str, Any] = {
-        "provenance": build(Provenance, given.pop("provenance", None), "parameters.provenance"),
+        "provenance": GIVEN,
         "price_range": _by_name(given.pop("price_range", None), market, "parameters.price_range"),
         "haircut": _by_name(given.pop("haircut", None), market, "parameters.haircut"),
     }
@@ -144,6 +146,8 @@ def _parameters(raw: object, market: Market) -> DprmParameters:
     made["joint"] = stresses(
         market.names, [_stress(s, f"parameters.stresses[{i}]") for i, s in enumerate(chosen)]
     )
+    if "provenance" in given:
+        made["provenance"] = build(Provenance, given.pop("provenance"), "parameters.provenance")
     if "volatility_shock" in given:
         shock = given.pop("volatility_shock")
         made["volatility_shock"] = build(VolatilityShock, shock, "parameters.volatility_shock")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from keeper.errors import MarginError
 from keeper.margin.options import opyn
 from keeper.margin.options.fixed_point import ONE, div, from_units, mul, to_units_down, to_units_up
+from keeper.margin.options.opyn_liquidation import AuctionRound, debt_price
 
 pytestmark = pytest.mark.unit
 
@@ -109,4 +110,55 @@ def test_requirement_is_exact_and_restates_the_excess() -> None:
 def test_bad_input_names_its_field(make: Any, field: str) -> None:
     with pytest.raises(MarginError) as caught:
         make()
+    assert caught.value.field == field
+
+
+def auction(elapsed: int, **changes: Any) -> int | None:
+    """Debt price of a put struck at 100 with 20 USDC, spot 90, `elapsed` seconds into its auction."""
+    vault = usdc_put(**({"collateral": 20_000_000} | changes))
+    start = AuctionRound(90 * 10**8, 1_000_000)
+    now = 1_000_000 + elapsed
+    return debt_price(vault, start, now, now + 7 * DAY, 999_999, opyn.NakedParameters(), 2 * ONE // 100)
+
+
+def test_the_auction_runs_from_cash_value_less_deviation_to_all_collateral() -> None:
+    # cash value 10, deviation 2 % of 90
+    assert auction(0) == 8_200_000
+    assert auction(1_800) == (8_200_000 + 20_000_000) // 2
+    assert auction(3_600) == auction(10_000) == 20_000_000
+
+
+@given(st.integers(0, 3_600), st.integers(0, 3_600))
+def test_the_auction_price_never_falls(one: int, other: int) -> None:
+    first, second = auction(min(one, other)), auction(max(one, other))
+    assert first is not None and second is not None
+    assert first <= second <= 20_000_000
+
+
+def test_a_call_auction_is_priced_in_the_underlying() -> None:
+    vault = opyn.Vault(False, 10**17, 18, opyn.CollateralAsset.UNDERLYING, 10**8, 80 * 10**8)
+    start = AuctionRound(100 * 10**8, 10)
+    first = debt_price(vault, start, 10, 10 + DAY, 0, opyn.NakedParameters())
+    # cash value 20 in strike asset is 0.2 of the underlying, more than the vault holds
+    assert first == 10**17
+
+
+def test_sound_and_empty_vaults_are_not_taken() -> None:
+    assert auction(0, collateral=60_000_000) is None
+    assert auction(0, short_amount=0) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "now", "expiry", "updated", "field"),
+    [
+        (AuctionRound(90 * 10**8, 100), 200, 200, 0, "expiry"),
+        (AuctionRound(90 * 10**8, 100), 200, 300, 100, "round.timestamp"),
+        (AuctionRound(90 * 10**8, 250), 200, 300, 100, "round.timestamp"),
+    ],
+)
+def test_auctions_the_contract_refuses_are_refused(
+    start: AuctionRound, now: int, expiry: int, updated: int, field: str
+) -> None:
+    with pytest.raises(MarginError) as caught:
+        debt_price(usdc_put(), start, now, expiry, updated, opyn.NakedParameters())
     assert caught.value.field == field

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.unit
 
 TEST = Provenance("test", date(2024, 1, 1), "test")
 PARAMETERS = span.SpanParameters(TEST, price_range=10.0, volatility_range=0.1)
-CALL = span.SpanPosition(-2.0, 100.0, 50.0, strike=105.0, years=0.3, volatility=0.4)
-FUTURE = span.SpanPosition(1.0, 100.0, 50.0)
+CALL = span.SpanOption(-2.0, 100.0, 105.0, 0.3, 0.4, True, 50.0)
+FUTURE = span.SpanFuture(1.0, 100.0, 50.0)
 
 
 def test_there_are_sixteen_scenarios_in_spans_order() -> None:
@@ -42,7 +42,7 @@ def test_arrays_add_and_a_hedge_never_raises_scan_risk() -> None:
     whole = span.combined(arrays, [1.0, 1.0])
     np.testing.assert_allclose(whole, arrays[0] + arrays[1])
     assert span.scan_risk(whole) <= sum(span.scan_risk(a) for a in arrays)
-    need = span.Span().requirement([CALL, FUTURE], 5_000.0, PARAMETERS)
+    need = span.Span().requirement(span.SpanPortfolio((FUTURE,), (CALL,)), 5_000.0, PARAMETERS)
     assert need.initial == need.maintenance == span.scan_risk(whole)
     assert span.scan_risk(-np.ones(16)) == 0.0
 
@@ -50,9 +50,9 @@ def test_arrays_add_and_a_hedge_never_raises_scan_risk() -> None:
 @pytest.mark.parametrize(
     ("make", "field"),
     [
-        (lambda: span.SpanPosition(1.0, 100.0, strike=90.0, years=0.0, volatility=0.4), "position.years"),
-        (lambda: span.SpanPosition(1.0, 100.0, strike=90.0, years=1.0), "position.volatility"),
-        (lambda: span.SpanPosition(math.nan, 100.0), "position.quantity"),
+        (lambda: span.SpanOption(1.0, 100.0, 90.0, 0.0, 0.4, True), "option.years"),
+        (lambda: span.SpanOption(1.0, 100.0, 90.0, 1.0, -0.4, True), "option.volatility"),
+        (lambda: span.SpanFuture(math.nan, 100.0), "future.quantity"),
         (lambda: span.SpanParameters(TEST, 0.0, 0.1), "span.price_range"),
         (lambda: span.combined([[1.0]], [1.0, 2.0]), "quantities"),
         (lambda: span.combined([[1.0], [1.0, 2.0]], [1.0, 2.0]), "arrays"),
