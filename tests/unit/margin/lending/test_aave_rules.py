@@ -42,6 +42,12 @@ def test_compounding_versions_agree_to_their_rounding(rate: int, elapsed: int) -
     assert taylor >= fixed.RAY
 
 
+def test_ten_thousand_years_at_100_000_percent_are_the_sources_published_figure() -> None:
+    """aave-v3-origin, tests/protocol/libraries/math/MathUtils.t.sol: already there before mulDivCeil (3.5)."""
+    grown = interest.compounded_interest_taylor(1_000 * fixed.RAY, 10_000 * fixed.SECONDS_PER_YEAR)
+    assert grown == 166_666_716_666_676_666_667_666_666_666_666_600_000_000_000_000
+
+
 def _pair(supplied: int, owed: int, version: rules.Rules) -> tuple[Pair, AccruedMarket]:
     bits = 8_000 << 16 | 10_500 << 32 | 1_000 << 152
     reserve = Reserve(0, "", "", "", "", bits, 0, fixed.RAY, 0, fixed.RAY, 0, USD)
