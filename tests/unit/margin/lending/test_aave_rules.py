@@ -43,7 +43,7 @@ def test_compounding_versions_agree_to_their_rounding(rate: int, elapsed: int) -
 
 
 def test_ten_thousand_years_at_100_000_percent_are_the_sources_published_figure() -> None:
-    """aave-v3-origin, tests/protocol/libraries/math/MathUtils.t.sol: already there before mulDivCeil (3.5)."""
+    """aave-v3-origin, tests/…/MathUtils.t.sol: the figure was there before mulDivCeil came with 3.5."""
     grown = interest.compounded_interest_taylor(1_000 * fixed.RAY, 10_000 * fixed.SECONDS_PER_YEAR)
     assert grown == 166_666_716_666_676_666_667_666_666_666_666_600_000_000_000_000
 
