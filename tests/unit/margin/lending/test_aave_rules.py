@@ -53,7 +53,7 @@ def _pair(supplied: int, owed: int, version: rules.Rules) -> tuple[Pair, Accrued
     reserve = Reserve(0, "", "", "", "", bits, 0, fixed.RAY, 0, fixed.RAY, 0, USD)
     accrued = Accrued(reserve, fixed.RAY, fixed.RAY, USD, 1, 8_000, 0)
     market = AccruedMarket(version, 0, {0: accrued}, {})
-    return Pair(accrued, accrued, USD, USD, 10_500, supplied, owed, owed), market
+    return Pair(accrued, accrued, USD, USD, 10_500, supplied, supplied, owed, owed), market
 
 
 @given(st.integers(1, 10**12), st.integers(1, 10**12), st.integers(1, 10**12))
