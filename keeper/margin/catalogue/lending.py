@@ -8,7 +8,7 @@ from keeper.errors import MarginError
 from keeper.margin.catalogue.entry import Answer, Entry
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.checks import natural
-from keeper.margin.interface import Provenance, Requirement
+from keeper.margin.interface import Provenance
 from keeper.margin.lending.aave import rules as aave
 from keeper.margin.lending.aave.health import summarise
 from keeper.margin.lending.comet import account as comet
@@ -21,6 +21,7 @@ from keeper.margin.lending.comet.terms import (
     CometTerms,
 )
 from keeper.margin.lending.liquity import trove as liquity
+from keeper.margin.lending.models import aave_requirement
 from keeper.margin.lending.morpho import market as morpho
 from keeper.margin.lending.morpho import position as morpho_position
 from keeper.margin.rounding import WAD
@@ -55,12 +56,7 @@ def aave_v3(fields: Fields) -> Answer:
     data = summarise(collateral, weighted, debt, rules)
     if debt:
         lines.append(f"health factor {data.health / WAD:.6f}")
-    needed = Requirement(
-        initial=debt * WAD,
-        maintenance=debt * WAD,
-        equity=data.health * debt,
-        parts={"collateral": collateral, "debt": debt, "average_threshold": data.threshold},
-    )
+    needed = aave_requirement(data)
     provenance = Provenance(version, AAVE_ORIGIN, "aave/core-v3, aave-dao/aave-v3-origin")
     return Answer(needed, "base currency, 18 more decimals", provenance, tuple(lines))
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 
 from keeper.errors import MarginError
 from keeper.margin.catalogue.entry import Answer, Entry
 from keeper.margin.catalogue.reading import Fields
-from keeper.margin.checks import finite
-from keeper.margin.interface import Array, Provenance, Requirement
-from keeper.margin.risk import delta_gamma, dynamic, normal, simulation, tail, volatility
-
-METHODS = ("historical", "filtered-historical", "delta-normal", "cornish-fisher", "monte-carlo")
-CONVENTION = Provenance("1", date(2026, 1, 1), "keeper.margin.risk.tail: mean of the worst share")
+from keeper.margin.risk import dynamic, normal, volatility
+from keeper.margin.risk.shortfall import (
+    ExpectedShortfallMargin,
+    Exposures,
+    Method,
+    ReturnHistory,
+    ShortfallTerms,
+)
 
 
 def expected_shortfall(fields: Fields) -> Answer:
@@ -23,63 +23,41 @@ def expected_shortfall(fields: Fields) -> Answer:
     Initial margin is the shortfall at `level` (0.99), maintenance at `maintenance_level` (0.975), over
     `days`. `gamma` for Cornish-Fisher; `paths` and `seed` for simulations.
     """
-    method = fields.text("method", "filtered-historical")
-    if method not in METHODS:
-        raise MarginError(f"no method {method!r}", field="method", remedy=f"Known: {', '.join(METHODS)}.")
-    exposures = finite(fields.array("exposures"), "exposures")
-    level, keep = fields.number("level", 0.99), fields.number("maintenance_level", 0.975)
-    days = fields.integer("days", 1)
-    if method == "delta-normal":
-        covariance = _covariance(fields)
-        shortfalls = [
-            float(normal.delta_normal_es(exposures, covariance, each, days)) for each in (level, keep)
-        ]
-        var = float(normal.delta_normal_var(exposures, covariance, level, days))
-    elif method == "cornish-fisher":
-        moments = delta_gamma.loss_moments(exposures, fields.array("gamma"), _covariance(fields), days)
-        shortfalls = [delta_gamma.cornish_fisher_es(moments, each) for each in (level, keep)]
-        var = delta_gamma.cornish_fisher_var(moments, level)
-    else:
-        losses = simulation.losses_of(exposures, _shocks(fields, method, days))
-        shortfalls = [float(tail.expected_shortfall(losses, each)) for each in (level, keep)]
-        var = float(tail.value_at_risk(losses, level))
-    initial, maintenance = (max(0.0, each) for each in shortfalls)
-    needed = Requirement(
-        initial, maintenance, fields.number("equity"), {"var": var, "gross": float(np.abs(exposures).sum())}
+    plain = ShortfallTerms()
+    name = fields.text("method", plain.method.value)
+    if name not in {each.value for each in Method}:
+        known = ", ".join(each.value for each in Method)
+        raise MarginError(f"no method {name!r}", field="method", remedy=f"Known: {known}.")
+    terms = ShortfallTerms(
+        Method(name),
+        fields.number("level", plain.level),
+        fields.number("maintenance_level", plain.maintenance_level),
+        fields.integer("days", plain.days),
+        fields.number("decay", plain.decay),
+        fields.integer("paths", plain.paths),
+        fields.integer("seed", plain.seed),
+        fields.number("degrees_of_freedom") if fields.has("degrees_of_freedom") else None,
     )
+    history = ReturnHistory(
+        fields.array("returns") if fields.has("returns") else None,
+        fields.array("covariance") if fields.has("covariance") else None,
+    )
+    exposures = Exposures(
+        fields.array("exposures"),
+        fields.number("equity"),
+        fields.array("gamma") if fields.has("gamma") else None,
+    )
+    needed = ExpectedShortfallMargin().requirement(exposures, history, terms)
     lines = (
-        f"{method}, {days} day(s): VaR {var:,.2f} and Expected Shortfall {shortfalls[0]:,.2f} at {level:.2%}",
+        f"{name}, {terms.days} day(s): VaR {needed.parts['var']:,.2f} and "
+        f"Expected Shortfall {needed.initial:,.2f} at {terms.level:.2%}",
         "Expected Shortfall is the mean of the worst share 1 − level of outcomes",
     )
-    return Answer(needed, "money of the exposures", CONVENTION, lines)
-
-
-def _covariance(fields: Fields) -> Array:
-    if fields.has("covariance"):
-        return fields.array("covariance")
-    return volatility.ewma_covariance(
-        fields.array("returns"), fields.number("decay", volatility.RISKMETRICS_LAMBDA)
-    )
-
-
-def _shocks(fields: Fields, method: str, days: int) -> Array:
-    if method == "monte-carlo":
-        return simulation.monte_carlo_shocks(
-            _covariance(fields), fields.integer("paths", 100_000), days, fields.integer("seed", 0)
-        )
-    returns = fields.array("returns")
-    if method == "historical":
-        return simulation.historical_shocks(returns, days)
-    paths = fields.integer("paths", 0) or (None if days == 1 else 100_000)
-    decay = fields.number("decay", volatility.RISKMETRICS_LAMBDA)
-    return simulation.filtered_shocks(returns, days, paths, fields.integer("seed", 0), decay)
+    return Answer(needed, "money of the exposures", terms.provenance, lines)
 
 
 def dynamic_margin(fields: Fields) -> Answer:
-    """`notional`, `equity` and one asset's daily `returns`; measures by their numbers, off where absent.
-
-    The initial rate is that of the day after the last return; maintenance is `maintenance_share` of it.
-    """
+    """`notional`, `equity` and one asset's daily `returns`; measures by their numbers, off where absent."""
     terms = dynamic.DynamicTerms(
         fields.number("factor", normal.normal_shortfall_factor(0.99)),
         fields.number("days", 1.0),
@@ -89,26 +67,20 @@ def dynamic_margin(fields: Fields) -> Answer:
         fields.number("stress_weight", 0.0),
         fields.number("stress_sigma", 0.0),
         fields.integer("floor_days", 0),
+        fields.number("maintenance_share", 0.75),
     )
-    returns = finite(fields.array("returns"), "returns")
-    if returns.ndim != 1:
-        raise MarginError("must be one asset's series", field="returns")
-    share = fields.number("maintenance_share", 0.75)
-    if not 0 < share <= 1:
-        raise MarginError(f"is {share}, must be above 0 and at most 1", field="maintenance_share")
-    rates = dynamic.margin_rates(returns, terms)
-    bare = dynamic.base_rates(np.sqrt(volatility.ewma_variances(returns, terms.decay)), terms)
-    notional = abs(fields.number("notional"))
-    rate = float(rates[-1])
-    needed = Requirement(
-        rate * notional,
-        share * rate * notional,
-        fields.number("equity"),
-        {"rate": rate, "rate_without_measures": float(bare[-1])},
-    )
-    lines = [f"rate {rate:.4%}, without anti-procyclical measures {float(bare[-1]):.4%}"]
-    if len(rates) > 5:
-        rises = [float(dynamic.largest_rise(each, 5)) for each in (rates, bare)]
+    returns = fields.array("returns")
+    position = dynamic.DynamicPosition(fields.number("notional"), fields.number("equity"))
+    needed = dynamic.DynamicMargin().requirement(position, returns, terms)
+    lines = [
+        f"rate {needed.parts['rate']:.4%}, "
+        f"without anti-procyclical measures {needed.parts['rate_without_measures']:.4%}"
+    ]
+    if len(returns) > 5:
+        bare = dynamic.base_rates(np.sqrt(volatility.ewma_variances(returns, terms.decay)), terms)
+        rises = [
+            float(dynamic.largest_rise(each, 5)) for each in (dynamic.margin_rates(returns, terms), bare)
+        ]
         lines.append(f"largest five-day rise {rises[0]:.1%}, without measures {rises[1]:.1%}")
     return Answer(needed, "money of the notional", terms.provenance, tuple(lines))
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
 from keeper.margin.checks import finite, not_negative, positive, positive_array, within
-from keeper.margin.interface import Array, Provenance
+from keeper.margin.interface import Array, Provenance, Requirement
 from keeper.margin.risk.volatility import RISKMETRICS_LAMBDA, ewma_variances, long_run_sigmas
 
 EMIR_28 = Provenance("153/2013", date(2013, 2, 23), "Commission Delegated Regulation (EU) 153/2013, art. 28")
@@ -27,6 +27,7 @@ class DynamicTerms:
 
     `buffer` is the exhaustible share on top, `replenish` how much the rate may grow a day to refill it;
     `stress_weight` the share of `stress_sigma` (a day's volatility in stress); `floor_days` the long run.
+    Maintenance is `maintenance_share` of the rate.
     """
 
     factor: float
@@ -37,6 +38,7 @@ class DynamicTerms:
     stress_weight: float = 0.0
     stress_sigma: float = 0.0
     floor_days: int = 0
+    maintenance_share: float = 0.75
     provenance: Provenance = EMIR_28
 
     def __post_init__(self) -> None:
@@ -48,6 +50,8 @@ class DynamicTerms:
         not_negative(self.stress_sigma, "stress_sigma")
         if self.stress_weight and not self.stress_sigma:
             raise MarginError("must be given where stress_weight is", field="stress_sigma")
+        if not 0 < self.maintenance_share <= 1:
+            raise MarginError("must be above 0 and at most 1", field="maintenance_share")
         if self.floor_days < 0:
             raise MarginError("must not be negative", field="floor_days")
 
@@ -100,6 +104,42 @@ def margin_rates(returns: ArrayLike, terms: DynamicTerms) -> Array:
     if terms.floor_days:
         rates = with_floor(rates, long_run_sigmas(returns, terms.floor_days), terms)
     return with_buffer(rates, terms) if terms.buffer else rates
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicPosition:
+    """Absolute `notional` an account, and the `equity` behind it; arrays of one shape."""
+
+    notional: ArrayLike
+    equity: ArrayLike
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicMargin:
+    """The model behind one interface: positions in one asset, its daily returns, oldest first."""
+
+    name: str = "dynamic"
+    version: str = "1"
+
+    def requirement(
+        self, positions: DynamicPosition, market: ArrayLike, parameters: DynamicTerms
+    ) -> Requirement:
+        """At the rate of the day after the last return; the rate without measures explains it."""
+        returns = finite(market, "returns")
+        if returns.ndim != 1:
+            raise MarginError("must be one asset's series", field="returns")
+        notional, equity = np.abs(finite(positions.notional, "notional")), finite(positions.equity, "equity")
+        if notional.shape != equity.shape:
+            raise MarginError(f"has shape {equity.shape}, notional {notional.shape}", field="equity")
+        rate = float(margin_rates(returns, parameters)[-1])
+        bare = float(base_rates(np.sqrt(ewma_variances(returns, parameters.decay)[-1]), parameters))
+        initial = np.asarray(rate * notional, dtype=np.float64)
+        return Requirement(
+            initial,
+            parameters.maintenance_share * initial,
+            equity,
+            {"rate": rate, "rate_without_measures": bare},
+        )
 
 
 def largest_rise(margins: ArrayLike, days: int = 5) -> Array:

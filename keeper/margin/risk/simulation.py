@@ -14,7 +14,7 @@ from keeper.errors import MarginError
 from keeper.margin.checks import finite
 from keeper.margin.interface import Array
 from keeper.margin.risk.normal import covariance_matrix
-from keeper.margin.risk.tail import expected_shortfall
+from keeper.margin.risk.tail import expected_shortfall, value_at_risk
 from keeper.margin.risk.volatility import RISKMETRICS_LAMBDA, ewma_variances
 
 BLOCK = 32
@@ -114,6 +114,26 @@ def quadratic_losses(delta: ArrayLike, gamma: ArrayLike, shocks: ArrayLike) -> A
     """−(δ′x + ½x′Γx) for one portfolio: `delta` (assets,), `gamma` (assets, assets), (scenarios,)."""
     d, g, x = finite(delta, "delta"), finite(gamma, "gamma"), finite(shocks, "shocks")
     return np.asarray(-(x @ d + 0.5 * ((x @ g) * x).sum(axis=1)), dtype=np.float64)
+
+
+def tail_figures(
+    exposures: ArrayLike, shocks: ArrayLike, levels: tuple[float, float]
+) -> tuple[Array, Array, Array]:
+    """(ES at the first level, ES at the second, VaR at the first) of each account, in blocks.
+
+    Exposures (assets,) give 0-d results, (accounts, assets) one element an account.
+    """
+    held, moved = finite(exposures, "exposures"), finite(shocks, "shocks")
+    rows = np.atleast_2d(held)
+    found = np.empty((3, rows.shape[0]))
+    for start in range(0, rows.shape[0], BLOCK):
+        part = slice(start, start + BLOCK)
+        losses = losses_of(rows[part], moved)
+        found[0, part] = expected_shortfall(losses, levels[0])
+        found[1, part] = expected_shortfall(losses, levels[1])
+        found[2, part] = value_at_risk(losses, levels[0])
+    one, two, var = found.reshape(3, *held.shape[:-1])
+    return one, two, var
 
 
 def expected_shortfalls(exposures: ArrayLike, shocks: ArrayLike, level: float) -> Array:
