@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 from keeper.errors import MarginError
 from keeper.margin.portfolio.accounts import Accounts
-from keeper.margin.portfolio.distance import Level, distances
+from keeper.margin.portfolio.distance import Level, book_failures, distances, first_failures
 from keeper.margin.portfolio.engine import evaluate
 from keeper.margin.portfolio.likeliest import likeliest_failure
 from keeper.margin.portfolio.market import Market
@@ -59,6 +59,19 @@ def test_no_smaller_move_fails(seed: int, level: Level) -> None:
                 surplus = level.surplus(evaluate(copies, MARKET.moved(fine), p))
                 assert surplus[-1] < 1e-6
                 assert (surplus[:-1] > -1e-6).all()
+
+
+@pytest.mark.parametrize("direction", [(-1.0, 0.0), (0.5, -1.0)])
+def test_a_whole_books_distances_are_its_accounts(direction: tuple[float, float]) -> None:
+    book, p, line = cushioned(35, 12), parameters(), np.array(direction)
+    cash = book.cash.copy()
+    cash[3] -= 1e7
+    book = Accounts.of(cash, book.options, book.perps, book.spot, book.collateral)
+    whole = book_failures(book, MARKET, p, Level.LIQUIDATION, line, workers=2)
+    assert whole[3] == 0.0
+    for account in range(12):
+        alone = first_failures(book.one(account), MARKET, p, Level.LIQUIDATION, line[np.newaxis])
+        assert whole[account] == pytest.approx(alone[0], rel=1e-9)
 
 
 def test_levels_are_passed_in_order() -> None:
