@@ -54,8 +54,7 @@ class Valuation:
     @property
     def health(self) -> Array:
         """Equity over maintenance margin, +inf where nothing is required."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.maintenance > 0, self.equity / self.maintenance, np.inf)
+        return np.asarray(Requirement(self.initial, self.maintenance, self.equity).health)
 
 
 @dataclass(frozen=True, slots=True)
