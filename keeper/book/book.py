@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Generic
 
@@ -122,7 +123,13 @@ class Book(Generic[S, A, V]):
                 accounts = saved.accounts
                 start = max(start, saved.block + 1 - REMEMBERED_BLOCKS)
         search = self.source.discovery_filter(state)
-        accounts |= self.source.touched(self._range(start, head.number, search, progress)).accounts
+        for until, some in logs.of_range(self.pool, start, head.number, search, self.log_range):
+            found = self.source.touched(some).accounts - accounts
+            accounts |= found
+            # Kept as it goes: a scan of a whole chain is long, and must not begin anew when it is cut off.
+            self._save(until, "", wanted, found)
+            if progress:
+                progress(until)
         self._state, self._filter = state, wanted
         chosen = sample if isinstance(sample, Sequence) else sample(accounts)
         return self._read(head, frozenset(accounts), chosen, upgraded=True)
@@ -183,16 +190,15 @@ class Book(Generic[S, A, V]):
         return self.source.read_market(run(self.pool, head, [call], self.source.lenses())[0])
 
     def _commit(self, head: Head, state: S, wanted: LogFilter, fresh: dict[str, A]) -> None:
-        new = [account for account in fresh if account not in self.accounts]
-        if self.store is not None and not self.read_only:
-            known.save(
-                self.store,
-                self.source.name,
-                known.Saved(head.number, head.hash, digest(wanted), set(new)),
-            )
+        self._save(head.number, head.hash, wanted, fresh.keys() - self.accounts.keys())
         self.accounts.update(fresh)
         self._state, self._filter, self.head = state, wanted, head
         self._recent.append((head.number, head.hash))
+
+    def _save(self, block: int, block_hash: str, wanted: LogFilter, new: AbstractSet[str]) -> None:
+        if self.store is not None and not self.read_only:
+            saved = known.Saved(block, block_hash, digest(wanted), set(new))
+            known.save(self.store, self.source.name, saved)
 
     def _ancestor(self, head: Head) -> int:
         """Number of the newest block this book knows that is still on the chain of `head`."""

@@ -33,7 +33,7 @@ def run(config: Path, *, live: bool, for_blocks: int | None, as_json: bool) -> N
     store = open_store(settings.store.url)
     daemon = Daemon(settings, store, payer, signer)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: daemon.stop.set())
+        signal.signal(number, lambda *_: daemon.stop())
     try:
         daemon.run(for_blocks)
     finally:

@@ -21,6 +21,7 @@ from keeper.demo.day import prices
 from keeper.demo.stage import PASSWORD, Stage
 from keeper.errors import KeeperError
 from keeper.localchain import aave_actions as act
+from keeper.localchain.transactions import queue
 from keeper.store.database import Store, open_store
 from keeper.store.tables import OPEN_INTENTS, ChainStatus, Intent, Transaction, TransactionState
 
@@ -94,8 +95,7 @@ def _block(stage: Stage, step: Mapping[str, int]) -> int:
     """New answers of the feeds, in a block together with whatever the keeper has sent."""
     for symbol, price in step.items():
         tx = act.set_price(stage.market, stage.market.reserves[symbol], price)
-        stage.anvil.rpc.call("anvil_impersonateAccount", tx["from"])
-        stage.anvil.rpc.call("eth_sendTransaction", {"from": tx["from"], "to": tx["to"], "data": tx["data"]})
+        queue(stage.anvil, tx)
     return stage.anvil.mine()
 
 

@@ -9,6 +9,7 @@ from eth_abi.abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 
 from keeper.errors import KeeperError
+from keeper.localchain.anvil import Anvil
 from keeper.localchain.rpc import Json, LocalRpc, Request, as_dict, as_int, as_str
 
 Tx = TypedDict("Tx", {"from": str, "to": NotRequired[str], "data": str, "gas": NotRequired[int]})
@@ -60,6 +61,15 @@ def send_batch(
             place = f"transaction {index} of {len(txs)}, {txs[index]['from']} to {txs[index].get('to')}"
             raise TransactionFailedError(f"reverted: {reason}", where=place, index=index)
     return receipts
+
+
+def queue(anvil: Anvil, tx: Tx) -> None:
+    """Leaves one transaction for the next block, whoever mines it; its sender is impersonated."""
+    anvil.impersonate(tx["from"])
+    call: dict[str, Json] = {"from": tx["from"], "data": tx["data"], "gas": hex(tx.get("gas", GAS))}
+    if "to" in tx:
+        call["to"] = tx["to"]
+    anvil.rpc.call("eth_sendTransaction", call)
 
 
 def decode_revert(data: bytes, errors: Mapping[str, str] | None = None) -> str:

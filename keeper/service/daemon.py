@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from queue import SimpleQueue
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -45,6 +46,7 @@ class ChainLoops:
     deciding: Deciding
     actor: Actor | None
     acted: int = 0
+    acting: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Daemon:
@@ -54,7 +56,8 @@ class Daemon:
         self.settings = settings
         self.store = store
         self.mode: Mode = "live" if signer else "dry"
-        self.stop = threading.Event()
+        # Reentrant, unlike an Event: a signal handler may put while this very thread waits.
+        self._wish: SimpleQueue[None] = SimpleQueue()
         self._for_blocks: int | None = None
         self._fatal: ConfigError | None = None
         policies = Policies(settings)
@@ -110,7 +113,7 @@ class Daemon:
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
         try:
-            self.stop.wait()
+            self._wish.get()
         finally:
             self.scheduler.shutdown(wait=True)
             self.deliverer.run()
@@ -118,12 +121,19 @@ class Daemon:
         if self._fatal is not None:
             raise self._fatal
 
+    def stop(self) -> None:
+        """Ask the daemon to end; safe from any thread and from a signal handler."""
+        self._wish.put(None)
+
     def _every(self, seconds: float, name: str, work: Callable[[], object]) -> None:
         def guarded() -> None:
             try:
                 work()
             except SQLAlchemyError as error:
                 log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
+            except UnreachableError as error:
+                # The deciding loop tells of it; the other jobs only wait.
+                log.warning("unreachable", job=name, error=str(error))
             except Exception as error:
                 log.exception("job failed", job=name)
                 with self.store.session() as session:
@@ -143,21 +153,23 @@ class Daemon:
         except ConfigError as error:
             # A wrong chain or address does not get better by itself: say so and end.
             self._fatal = error
-            self.stop.set()
+            self.stop()
             return
         if head is not None:
-            self.scheduler.modify_job(f"act:{name}", next_run_time=datetime.now())
+            self._act(name)
 
     def _act(self, name: str) -> None:
+        """The acting loop's round at the newest block: right after deciding, and by a job of its own."""
         loops = self.chains[name]
-        head = loops.deciding.head
-        if head is None or head.number == loops.acted:
-            return
-        if loops.actor is not None:
-            loops.actor.round(head, loops.deciding.next_timestamp(head))
-        self._acted(name, loops, head)
+        with loops.acting:
+            head = loops.deciding.head
+            if head is None or head.number == loops.acted:
+                return
+            if loops.actor is not None:
+                loops.actor.round(head, loops.deciding.next_timestamp(head))
+            self._acted(name, loops, head)
         if self._for_blocks is not None and all(self._done(each) for each in self.chains.values()):
-            self.stop.set()
+            self.stop()
 
     def _acted(self, name: str, loops: ChainLoops, head: Head) -> None:
         with self.store.session() as session:

@@ -28,14 +28,16 @@ def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
     """Bring the book to `head`, value every account exactly, and compare a sample with the contract.
 
     A revision without known arithmetic or a single difference stops acting in the market: it is then
-    watched through the contract's own view until an upgrade or a restart passes the comparison again.
+    watched through the contract's own view until an upgrade or a restart passes the comparison again. The
+    reason stays the one it was stopped for, so that it is told once.
     """
     before = run.stopped
     first = run.book.head is None
     refresh = run.book.refresh(head, first_sample if first else run.sample(protected))
     views = refresh.views
     if refresh.upgraded and not first:
-        views = run.book.views(head, first_sample(run.book.accounts))
+        # On top of the block's own sample, which has the protected and those nearest to 1.
+        views = {**views, **run.book.views(head, first_sample(run.book.accounts))}
     state = run.book.state
     if run.adapter.version(state) is None:
         run.stopped = (
@@ -45,10 +47,8 @@ def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
     else:
         own = run.adapter.value(state, run.book.accounts, head.timestamp)
         difference = compare(own, views)
-        if difference:
+        if not run.stopped or (refresh.upgraded and not refresh.reorganised):
             run.stopped = difference
-        elif refresh.upgraded and not refresh.reorganised:
-            run.stopped = ""
     if run.stopped and run.stopped != before:
         log.error("watch only", market=run.name, block=head.number, why=run.stopped)
     if run.stopped:

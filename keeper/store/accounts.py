@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import insert
-from sqlmodel import select
+from sqlmodel import col, select
 
 from keeper.store.database import Store
 from keeper.store.tables import Checkpoint, KnownAccount
 
+# Databases limit the parameters of one query.
+_ASKED_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A checkpoint with its accounts (lower case); on saving, only the new ones."""
+    """A checkpoint with its accounts (lower case); on saving, only the new ones.
+
+    `block_hash` is empty while the first scan is still under way.
+    """
 
     block: int
     block_hash: str
@@ -33,10 +39,13 @@ def load(store: Store, market: str) -> Saved | None:
 def save(store: Store, market: str, saved: Saved) -> None:
     """Accounts and checkpoint in one transaction: a checkpoint never claims what is not kept."""
     with store.session() as session:
+        new = sorted(saved.accounts)
         present = set[str]()
-        if saved.accounts:
-            present = set(session.exec(select(KnownAccount.account).where(KnownAccount.market == market)))
-        rows = [{"market": market, "account": a} for a in sorted(saved.accounts - present)]
+        for at in range(0, len(new), _ASKED_AT_ONCE):
+            asked = col(KnownAccount.account).in_(new[at : at + _ASKED_AT_ONCE])
+            query = select(KnownAccount.account).where(KnownAccount.market == market, asked)
+            present.update(session.exec(query))
+        rows = [{"market": market, "account": a} for a in new if a not in present]
         if rows:
             session.execute(insert(KnownAccount), rows)
         session.merge(

@@ -16,6 +16,7 @@ from keeper.config import Chain
 from keeper.localchain import aave_v36, aave_v302
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave.health import AccruedMarket, account_data, accrue
 from keeper.margin.lending.aave.rules import V36, V302, Rules
@@ -78,11 +79,15 @@ class Crowd:
         self.anvil.set_next_timestamp(at)
         return at
 
-    def together(self, txs: Sequence[Tx], timestamp: int) -> None:
-        """Send all in one block of this timestamp; TransactionFailedError if one reverts."""
+    def together(self, txs: Sequence[Tx], timestamp: int) -> list[dict[str, Json]]:
+        """Receipts of all, sent in one block of this timestamp; TransactionFailedError if one reverts.
+
+        In one block no account's action changes another account's numbers: indices move with time only.
+        """
         self.anvil.set_next_timestamp(timestamp)
         receipts = send_batch(self.anvil.rpc, txs, self.market.errors)
         assert len({str(receipt["blockNumber"]) for receipt in receipts}) == 1, "they did not fit one block"
+        return receipts
 
 
 def valuation(account: str, raw: AccountState, market: AccruedMarket) -> Valuation:

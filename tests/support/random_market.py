@@ -63,7 +63,7 @@ def _reserve(dice: random.Random, index: int) -> ReserveSpec:
         f"R{index}",
         _DECIMALS[index],
         price,
-        0 if index == _BARE else dice.randint(threshold // 2, threshold),
+        0 if index == _BARE else dice.randint(threshold * 95 // 100, threshold),
         0 if index == _BARE else threshold,
         bonus,
         protocol_fee=dice.choice((0, dice.randint(1, 3_000))),
@@ -145,9 +145,10 @@ def _debts(
     borrowable: list[str],
     power: float,
 ) -> Iterator[Tx]:
-    count = min(dice.randint(0, 3), len(borrowable))
+    # Many are close to the limit: a crash should find them on both sides of it.
+    count, part = min(dice.randint(0, 3), len(borrowable)), 0.998 - 0.6 * dice.random() ** 3
     for symbol in dice.sample(borrowable, count):
-        spec, dollars = specs.by_symbol(symbol), power * dice.uniform(0.2, 0.97) / count
+        spec, dollars = specs.by_symbol(symbol), power * part / count
         amount = dice.randint(1, 3) if dice.random() < 0.05 else units(spec, dollars)
         stable = spec.stable_borrowing and market.version == "3.0.2" and dice.random() < 0.5
         mode = act.STABLE_RATE if stable else act.VARIABLE_RATE

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.signal import lfilter
 
 from keeper.errors import MarginError
 from keeper.margin.checks import finite
@@ -42,9 +41,12 @@ def ewma_variances(
     """
     values = _checked(returns, decay)
     squares = values**2
-    start = squares[:30].mean(axis=0) if initial is None else finite(initial, "initial")
-    carried = np.concatenate((np.broadcast_to(start, squares.shape[1:])[None] / (1 - decay), squares))
-    return np.asarray(lfilter([1 - decay], [1, -decay], carried, axis=0), dtype=np.float64)
+    variances = np.empty((values.shape[0] + 1, *values.shape[1:]))
+    variances[0] = squares[:30].mean(axis=0) if initial is None else finite(initial, "initial")
+    added = (1 - decay) * squares
+    for day in range(values.shape[0]):
+        variances[day + 1] = decay * variances[day] + added[day]
+    return variances
 
 
 def ewma_covariance(returns: ArrayLike, decay: float = RISKMETRICS_LAMBDA) -> Array:

@@ -89,8 +89,8 @@ def _reserve(row: tuple[Any, ...]) -> Reserve:
 
 
 def _emode(row: tuple[Any, ...]) -> EMode:
-    identity, _, ltv, threshold, bonus, _, price, price_ok, collateral, borrowable, _, _ = row
-    return EMode(identity, ltv, threshold, bonus, price if price_ok else 0, collateral, borrowable)
+    identity, _, ltv, threshold, bonus, _, price, price_ok, collateral, borrowable, ltv_zero, _ = row
+    return EMode(identity, ltv, threshold, bonus, price if price_ok else 0, collateral, borrowable, ltv_zero)
 
 
 def read_accounts(accounts: Sequence[str], answer: Answer) -> dict[str, AccountState]:

@@ -67,7 +67,7 @@ def _liquidation(
     pair, result = chosen.pair, chosen.outcome
     collateral, debt = pair.collateral.reserve, pair.debt.reserve
     cover = result.repaid
-    if chosen.clears_debt or result.received + result.fee >= pair.supplied:
+    if chosen.clears_debt or result.takes_all:
         cover = min(_grown(raw, chosen, later), funds[debt.asset])
     repaid_base = mul_div_ceil(cover, debt.price, debt.unit)
     return Plan(
@@ -94,7 +94,9 @@ def _grown(raw: AccountState, chosen: Liquidation, later: AccruedMarket) -> int:
     for pair in liquidation.pairs(raw, later):
         same_debt = pair.debt.reserve.id == chosen.pair.debt.reserve.id
         if same_debt and pair.collateral.reserve.id == chosen.pair.collateral.reserve.id:
-            return max(liquidation.outcome(pair, pair.max_debt, later).repaid, chosen.outcome.repaid)
+            grown = liquidation.outcome(pair, pair.max_debt, later)
+            enough = liquidation.cover_for_all_collateral(pair) if grown.takes_all else grown.repaid
+            return max(min(enough, pair.max_debt), chosen.outcome.repaid)
     return chosen.outcome.repaid
 
 

@@ -9,6 +9,7 @@ from keeper.margin.lending.aave.close_factor import MIN_LEFTOVER_BASE, max_liqui
 from keeper.margin.lending.aave.fixed import (
     WAD,
     mul_div_ceil,
+    percent_div_ceil,
 )
 from keeper.margin.lending.aave.health import (
     Accrued,
@@ -25,7 +26,8 @@ from keeper.margin.lending.aave.state import AccountData, AccountState
 class Pair:
     """One collateral and one debt of an account, with what the version's rules make of them.
 
-    Token units for balances, the oracle's base unit for prices, basis points for the bonus.
+    Token units for balances (`scaled` is what `supplied` is grown from), the oracle's base unit for prices,
+    basis points for the bonus.
     """
 
     collateral: Accrued
@@ -33,6 +35,7 @@ class Pair:
     collateral_price: int
     debt_price: int
     bonus: int
+    scaled: int
     supplied: int
     owed: int
     max_debt: int
@@ -40,11 +43,15 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the call moves: debt repaid, collateral to the liquidator, fee to the treasury (token units)."""
+    """What the call moves: debt repaid, collateral to the liquidator, fee to the treasury (token units).
+
+    `takes_all`: nothing of this collateral is left to the account.
+    """
 
     repaid: int
     received: int
     fee: int
+    takes_all: bool
     leaves_dust: bool
 
 
@@ -70,7 +77,7 @@ def pairs(account: AccountState, market: AccruedMarket) -> Iterator[Pair]:
         collateral = market.reserves[held.reserve_id]
         if not (
             account.uses_as_collateral(held.reserve_id)
-            and collateral.threshold
+            and (market.rules.threshold_zero_counts or collateral.threshold)
             and collateral.reserve.active
             and not collateral.reserve.paused
         ):
@@ -88,11 +95,13 @@ def pairs(account: AccountState, market: AccruedMarket) -> Iterator[Pair]:
                 collateral_price=own_price if own_price and shares_emode else collateral.price,
                 debt_price=own_price or debt.price,
                 bonus=emode.bonus if shares_emode else collateral.reserve.bonus,
+                scaled=held.scaled_collateral,
                 supplied=supplied,
                 owed=owed,
                 max_debt=0,
             )
-            if pair.collateral_price and pair.debt_price:
+            # Without a bonus or a price the pool divides by zero.
+            if pair.collateral_price and pair.debt_price and pair.bonus:
                 yield _with_close_factor(pair, data, market)
 
 
@@ -124,7 +133,16 @@ def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
     fee_rate = pair.collateral.reserve.protocol_fee
     if fee_rate:
         fee = rules.fee(seized - rules.seized_base(seized, pair.bonus), fee_rate)
-    return Outcome(repaid, seized - fee, fee, _leaves_dust(pair, repaid, seized, fee, market))
+    received = seized - fee
+    dust = _leaves_dust(pair, repaid, seized, fee, market)
+    return Outcome(repaid, received, _fee_left(pair, received, fee, market), seized == pair.supplied, dust)
+
+
+def _fee_left(pair: Pair, received: int, fee: int, market: AccruedMarket) -> int:
+    """The fee, or what rounding of the liquidator's part has left for it."""
+    income, shares = pair.collateral.income, market.rules.seized_shares
+    left = pair.scaled - shares(received, income)
+    return fee if shares(fee, income) <= left else market.rules.supplied(left, income)
 
 
 def _leaves_dust(pair: Pair, repaid: int, seized: int, fee: int, market: AccruedMarket) -> bool:
@@ -146,7 +164,7 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
         return None
     result = outcome(pair, most, market)
     if not result.leaves_dust:
-        return result if result.repaid and result.received else None
+        return result if _moves(pair, result, market) else None
     low, high = 0, most
     while high - low > 1:
         middle = (low + high) // 2
@@ -155,7 +173,25 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
         else:
             low = middle
     smaller = outcome(pair, low, market)
-    return smaller if low and smaller.received and not smaller.leaves_dust else None
+    return smaller if low and _moves(pair, smaller, market) and not smaller.leaves_dust else None
+
+
+def _moves(pair: Pair, result: Outcome, market: AccruedMarket) -> bool:
+    """Whether both sides move at least one scaled unit: the tokens refuse to burn none."""
+    burnt = market.rules.repay_shares(result.repaid, pair.debt.debt_index)
+    return bool(burnt and market.rules.seized_shares(result.received, pair.collateral.income))
+
+
+def cover_for_all_collateral(pair: Pair) -> int:
+    """A debt to cover, at most one rounding above the least, at which the pair's whole collateral is taken.
+
+    Repaying exactly what the collateral is worth may take a unit less of it, and in 3.3 and later then
+    reverts for the dust: the cover must be worth more than the collateral, the pool repays less by itself.
+    """
+    worth = mul_div_ceil(
+        (pair.supplied + 1) * pair.collateral_price, pair.debt.unit, pair.debt_price * pair.collateral.unit
+    )
+    return percent_div_ceil(worth, pair.bonus) + 1
 
 
 def gain(pair: Pair, result: Outcome) -> int:

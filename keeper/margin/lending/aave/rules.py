@@ -20,7 +20,8 @@ class CloseFactor(Enum):
 class Rules:
     """One version's arithmetic: rounding by direction, e-mode by category or bitmap, close factor.
 
-    `supply_shares`/`repay_shares` turn an amount into scaled units minted or burnt.
+    `supply_shares`/`repay_shares` turn an amount into scaled units minted or burnt, `seized_shares` an
+    amount of collateral into scaled units that a liquidation takes from the account.
     `averages_threshold`: health goes through the truncated average threshold (to 3.4), which makes it
     non-monotone in price. `threshold_zero_counts`: a collateral with threshold 0 still adds value.
     `seized`, `seized_base` and `fee` round a liquidation's collateral, its part without bonus, and the
@@ -34,6 +35,7 @@ class Rules:
     debt_value: Callable[[int, int, int], int]
     supply_shares: Callable[[int, int], int]
     repay_shares: Callable[[int, int], int]
+    seized_shares: Callable[[int, int], int]
     averages_threshold: bool
     threshold_zero_counts: bool
     emode_by_bitmap: bool
@@ -53,6 +55,7 @@ V302 = Rules(
     debt_value=fixed.mul_div_floor,
     supply_shares=fixed.ray_div_half_up,
     repay_shares=fixed.ray_div_half_up,
+    seized_shares=fixed.ray_div_half_up,
     averages_threshold=True,
     threshold_zero_counts=False,
     emode_by_bitmap=False,
@@ -68,6 +71,7 @@ V36 = Rules(
     debt_value=fixed.mul_div_ceil,
     supply_shares=fixed.ray_div_floor,
     repay_shares=fixed.ray_div_floor,
+    seized_shares=fixed.ray_div_ceil,
     averages_threshold=False,
     threshold_zero_counts=True,
     emode_by_bitmap=True,

@@ -85,7 +85,10 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class EMode:
-    """One efficiency-mode category; `price` is its own source's (3.0), zero where it has none."""
+    """One efficiency-mode category; `price` is its own source's (3.0), zero where it has none.
+
+    Bitmaps are by reserve id (3.2 and later); `ltv_zero_bitmap` names collaterals that lend no more (3.6).
+    """
 
     id: int
     ltv: int
@@ -94,6 +97,7 @@ class EMode:
     price: int = 0
     collateral_bitmap: int = 0
     borrowable_bitmap: int = 0
+    ltv_zero_bitmap: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from keeper.margin.lending.aave.fixed import PERCENT, WAD, wad_div_half_up
 from keeper.margin.lending.aave.health import (
+    Accrued,
     AccruedMarket,
     account_data,
+    in_emode,
     stable_owed,
     value_position,
 )
@@ -51,17 +53,26 @@ def accepts_supply(account: AccountState, market: AccruedMarket, reserve_id: int
     """Whether more of this asset would count as the account's collateral.
 
     `held` is the account's scaled aToken balance of the reserve, which the bitmap does not show when
-    the collateral is switched off. A first supply switches itself on unless isolation mode forbids it.
+    the collateral is switched off. A first supply switches itself on unless the asset lends nothing to this
+    account or isolation mode forbids it.
     """
     accrued = market.reserves.get(reserve_id)
     if accrued is None or not accrued.reserve.active or accrued.reserve.frozen or accrued.reserve.paused:
         return False
     if account.uses_as_collateral(reserve_id):
         return True
-    if held or not accrued.reserve.ltv or accrued.reserve.debt_ceiling:
+    if held or not _ltv(account, accrued, market) or accrued.reserve.debt_ceiling:
         return False
     used = [i for i in market.reserves if account.uses_as_collateral(i)]
     return not (len(used) == 1 and market.reserves[used[0]].reserve.debt_ceiling)
+
+
+def _ltv(account: AccountState, accrued: Accrued, market: AccruedMarket) -> int:
+    """Loan to value (bps) of a collateral for this account; since 3.2 its e-mode's replaces the reserve's."""
+    emode = market.emode(account.emode)
+    if not (market.rules.emode_by_bitmap and in_emode(accrued, account.emode, emode, market.rules)):
+        return accrued.reserve.ltv
+    return 0 if emode.ltv_zero_bitmap >> accrued.reserve.id & 1 else emode.ltv
 
 
 def minimal_supply(account: AccountState, market: AccruedMarket, reserve_id: int, target: int) -> int | None:

@@ -42,12 +42,18 @@ def test_compounding_versions_agree_to_their_rounding(rate: int, elapsed: int) -
     assert taylor >= fixed.RAY
 
 
+def test_ten_thousand_years_at_100_000_percent_are_the_sources_published_figure() -> None:
+    """aave-v3-origin, tests/…/MathUtils.t.sol: the figure was there before mulDivCeil came with 3.5."""
+    grown = interest.compounded_interest_taylor(1_000 * fixed.RAY, 10_000 * fixed.SECONDS_PER_YEAR)
+    assert grown == 166_666_716_666_676_666_667_666_666_666_666_600_000_000_000_000
+
+
 def _pair(supplied: int, owed: int, version: rules.Rules) -> tuple[Pair, AccruedMarket]:
     bits = 8_000 << 16 | 10_500 << 32 | 1_000 << 152
     reserve = Reserve(0, "", "", "", "", bits, 0, fixed.RAY, 0, fixed.RAY, 0, USD)
     accrued = Accrued(reserve, fixed.RAY, fixed.RAY, USD, 1, 8_000, 0)
     market = AccruedMarket(version, 0, {0: accrued}, {})
-    return Pair(accrued, accrued, USD, USD, 10_500, supplied, owed, owed), market
+    return Pair(accrued, accrued, USD, USD, 10_500, supplied, supplied, owed, owed), market
 
 
 @given(st.integers(1, 10**12), st.integers(1, 10**12), st.integers(1, 10**12))

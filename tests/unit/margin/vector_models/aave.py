@@ -185,7 +185,7 @@ def same_asset_liquidation(vector: Vector) -> Outputs:
     scaled = int(inputs["scaled_collateral"])
     supplied = rules.V37.supplied(scaled, income)
     owed = rules.V37.owed(int(inputs["scaled_debt"]), debt_index)
-    pair = Pair(accrued, accrued, USD, USD, reserve.bonus, supplied, owed, owed)
+    pair = Pair(accrued, accrued, USD, USD, reserve.bonus, scaled, supplied, owed, owed)
     result = outcome(pair, int(inputs["debt_to_cover"]), market)
     return {
         "debt_balance": owed,

@@ -1,0 +1,115 @@
+"""The store keeps 256-bit integers, migrates to exactly the tables, and refuses a second open intent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
+
+import keeper.store.tables  # noqa: F401  (registers the tables)
+from keeper.errors import ConfigError, UnreachableError
+from keeper.execution import journal
+from keeper.execution.journal import Draft, Mode
+from keeper.store.database import Store, open_store
+from keeper.store.tables import Episode, Intent, IntentState
+
+pytestmark = pytest.mark.integration
+
+LARGE = 2**256 - 1
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "sqlite":
+        return open_store(f"sqlite:///{tmp_path / 'k.db'}")
+    return open_store(request.getfixturevalue("postgresql"))
+
+
+def episode(store: Store) -> int:
+    with store.session() as session:
+        row = Episode(
+            market="m", account="a", threshold="liquidate", opened_block=1, opened_health=1, lowest_health=1
+        )
+        session.add(row)
+        session.flush()
+        assert row.id is not None
+        return row.id
+
+
+def draft(episode_id: int, mode: Mode = "live", spend: int = 1) -> Draft:
+    return Draft("c", "m", "a", "liquidate", mode, episode_id, "{}", {}, LARGE, spend, 0, 5, 1000)
+
+
+def test_migrations_lead_to_exactly_the_tables_of_the_code(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_integers_of_256_bits_come_back_whole(store: Store) -> None:
+    number = episode(store)
+    with store.session() as session:
+        journal.commit(session, draft(number))
+    with store.session() as session:
+        row = session.get(Intent, 1)
+        assert row is not None and row.health == LARGE
+
+
+def test_a_second_open_intent_for_the_same_account_is_refused_by_the_store(store: Store) -> None:
+    number = episode(store)
+    with store.session() as session:
+        journal.commit(session, draft(number))
+    with pytest.raises(IntegrityError), store.session() as session:
+        journal.commit(session, draft(number))
+
+
+def test_a_dry_intent_does_not_stand_in_the_way_of_a_live_one(store: Store) -> None:
+    number = episode(store)
+    with store.session() as session:
+        journal.commit(session, draft(number, "dry"))
+        journal.commit(session, draft(number, "live"))
+        assert journal.has_open(session, "c", "m", "a", "liquidate", "live")
+
+
+def test_attempts_count_up_and_failures_in_a_row_are_known(store: Store) -> None:
+    number = episode(store)
+    for state in (IntentState.SETTLED, IntentState.REFUSED, IntentState.FAILED):
+        with store.session() as session:
+            intent = journal.commit(session, draft(number))
+            journal.move_intent(session, intent, state, 6)
+    with store.session() as session:
+        made = journal.attempts(session, number, "liquidate", "live")
+    assert (made.open, made.count, made.failures_in_a_row, made.last_block) == (False, 3, 2, 6)
+
+
+def test_only_what_was_or_may_be_spent_counts_against_the_cap(store: Store) -> None:
+    number = episode(store)
+    for state, spend in ((IntentState.SETTLED, 5), (IntentState.REFUSED, 70), (None, 11)):
+        with store.session() as session:
+            intent = journal.commit(session, draft(number, spend=spend))
+            if state:
+                journal.move_intent(session, intent, state, 6)
+    with store.session() as session:
+        assert journal.spent_since(session, "m", "a", "live", 999) == 16
+        assert journal.spent_since(session, "m", "a", "live", 1000) == 0
+        assert journal.spent_since(session, "m", "a", "dry", 0) == 0
+
+
+def test_a_store_of_a_newer_keeper_is_not_touched(store: Store) -> None:
+    url = store.engine.url.render_as_string(hide_password=False)
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="newer keeper"):
+        open_store(url)
+
+
+def test_a_store_that_cannot_be_opened_is_said() -> None:
+    with pytest.raises(UnreachableError, match="cannot be opened"):
+        open_store("sqlite:////nowhere/at/all/k.db")
+    with pytest.raises(ConfigError, match="not a database URL"):
+        open_store("keeper.db")

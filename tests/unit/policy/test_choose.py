@@ -1,0 +1,89 @@
+"""Choosing: top-ups first, then the best liquidation after gas; nothing promised twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from keeper.plan import Kind, Plan, Spend
+from keeper.policy.choose import NATIVE, Costs, Request, choose
+from keeper.protocols.base import Impossible
+
+pytestmark = pytest.mark.unit
+
+TOKEN = "0xtoken"
+FREE = Costs(gas_price=0, native_base=None, min_profit_base=0)
+
+
+def request(
+    name: str, kind: Kind, *, wants: int, gain: int = 0, health: int = 1, budget: int | None = None
+) -> Request:
+    def plan(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+        amount = min(wants, funds.get(TOKEN, 0))
+        if not amount:
+            return Impossible("no money")
+        return [
+            Plan(
+                market="m",
+                account=name,
+                kind=kind,
+                action=kind,
+                target="0x",
+                data="0x",
+                spend=Spend(TOKEN, "0x", amount),
+                spend_base=amount,
+                gain_base=gain * amount // wants,
+                gas=100,
+                summary={},
+            )
+        ]
+
+    return Request("m", name, kind, health, budget, plan)
+
+
+def outcomes(
+    requests: list[Request], funds: int, costs: Costs = FREE, native: int = 10**18
+) -> list[tuple[str, int]]:
+    decided = choose(requests, {TOKEN: funds, NATIVE: native}, costs)
+    return [(d.request.account, d.outcome.spend.amount) for d in decided if isinstance(d.outcome, Plan)]
+
+
+def test_top_ups_come_first_and_the_lowest_health_among_them() -> None:
+    asked = [
+        request("liquidation", "liquidate", wants=10, gain=100),
+        request("well", "top_up", wants=10, health=105),
+        request("ill", "top_up", wants=10, health=101),
+    ]
+    assert [name for name, _ in outcomes(asked, 100)] == ["ill", "well", "liquidation"]
+
+
+def test_the_most_valuable_liquidation_comes_first_when_money_is_short() -> None:
+    asked = [
+        request("small", "liquidate", wants=10, gain=5),
+        request("large", "liquidate", wants=10, gain=50),
+    ]
+    assert outcomes(asked, 12) == [("large", 10), ("small", 2)]
+
+
+def test_the_same_money_is_never_promised_twice() -> None:
+    asked = [request(str(n), "liquidate", wants=10, gain=1) for n in range(5)]
+    assert sum(amount for _, amount in outcomes(asked, 25)) == 25
+
+
+def test_gas_is_paid_before_profit_counts() -> None:
+    dear = Costs(gas_price=10**16, native_base=100, min_profit_base=0)
+    asked = [
+        request("poor", "liquidate", wants=10, gain=99),
+        request("rich", "liquidate", wants=10, gain=101),
+    ]
+    assert [name for name, _ in outcomes(asked, 100, dear, native=10**19)] == ["rich"]
+
+
+def test_without_gas_money_nothing_is_planned() -> None:
+    dear = Costs(gas_price=10**9, native_base=0, min_profit_base=0)
+    assert outcomes([request("a", "top_up", wants=1)], 10, dear, native=10**10) == []
+
+
+def test_a_liquidation_over_the_account_s_cap_is_not_made() -> None:
+    assert outcomes([request("a", "liquidate", wants=10, gain=5, budget=9)], 100) == []

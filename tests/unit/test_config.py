@@ -1,0 +1,96 @@
+"""The configuration: exact ratios, references that hold, and messages that say what, where and what to do."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from keeper.config import load, wad
+from keeper.errors import ConfigError
+
+pytestmark = pytest.mark.unit
+
+GOOD = """
+[chains.local]
+chain_id = 31337
+rpc = ["http://127.0.0.1:8545"]
+[markets.aave]
+protocol = "aave-v3"
+chain = "local"
+address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+from_block = 0
+[store]
+url = "sqlite:///keeper.db"
+[signer]
+keystore = "path"
+[policy]
+warn = 1.10
+top_up = 1.05
+liquidate = 1.0
+[[protect]]
+market = "aave"
+account = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+target = 1.25
+max_per_day = "10000"
+[[alerts]]
+url = "json://127.0.0.1/x"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "keeper.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_smallest_example_is_read_exactly(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, GOOD))
+    assert settings.policy.warn == Decimal("1.10")
+    assert wad(settings.policy.warn) == 1_100_000_000_000_000_000
+    assert settings.protect[0].max_per_day == Decimal(10000)
+
+
+def test_relative_paths_are_beside_the_file(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, GOOD))
+    assert settings.store.url == f"sqlite:///{tmp_path / 'keeper.db'}"
+    assert settings.signer is not None and settings.signer.keystore == tmp_path / "path"
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEPER_POLICY__WARN", "1.3")
+    assert load(write(tmp_path, GOOD)).policy.warn == Decimal("1.3")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("warn = 1.10", "warm = 1.10", "policy.warm: unknown key; did you mean 'warn'?"),
+        ("target = 1.25", "target = 1.25\ntargt = 2", "protect.0.targt: unknown key; did you mean 'target'"),
+        ("warn = 1.10", "warn = 1.01", "warn ≥ top_up ≥ liquidate"),
+        ("liquidate = 1.0", "liquidate = 1.02", "no protocol allows it"),
+        ("target = 1.25", "target = 1.01", "target must not be below top_up"),
+        ('chain = "local"', 'chain = "lokal"', "markets.aave.chain: 'lokal' is not defined; there is local"),
+        ("chain_id = 31337", 'chain_id = "main"', "chains.local.chain_id"),
+        ('account = "0x5F', 'account = "0x', "is not an address"),
+        ('market = "aave"', 'market = "ave"', "protect[0].market: 'ave' is not defined"),
+        ('protocol = "aave-v3"', 'protocol = "aave-v9"', "markets.aave.protocol"),
+        ('rpc = ["http://127.0.0.1:8545"]', "rpc = []", "chains.local.rpc"),
+        ('rpc = ["http://127', 'rpc = ["ftp://127', "must start with http"),
+        ("[policy]", "[policy", "is not valid TOML"),
+        ('max_per_day = "10000"', "", "protect.0.max_per_day: is required"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    assert GOOD.count(right) >= 1
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, GOOD.replace(right, wrong)))
+    assert said in str(caught.value)
+    assert "keeper.toml" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such configuration file"):
+        load(tmp_path / "nothing.toml")
