@@ -176,6 +176,8 @@ def test_another_versions_rounding_is_noticed(crowd: Crowd) -> None:
     for account, raw in crowd.book.accounts.items():
         for best in options(raw, market)[:1]:
             result = outcome(best.pair, MAX_UINT256, market)
+            if _moves_nothing(best.pair, market, result):
+                continue
             right.append(Attempt(account, best.pair, MAX_UINT256, result))
             wrong.append(replace(right[-1], expected=outcome(best.pair, MAX_UINT256, changed)))
     assert [each.expected for each in right] != [each.expected for each in wrong]
