@@ -21,7 +21,7 @@ from keeper.execution.rehearsal import Action, Rehearsal, rehearse
 from keeper.execution.sending import send
 from keeper.plan import Plan
 from keeper.store.database import Store
-from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+from keeper.store.tables import Intent, IntentState, MarketStatus, Transaction, TransactionState
 
 log = structlog.get_logger()
 
@@ -57,11 +57,14 @@ class Actor:
         self._ended = ended
         self.mode: Mode = "live" if signer else "dry"
 
-    def round(self, head: Head, next_timestamp: int) -> None:
-        """Follow what was sent, settle what is decided, then rehearse and send what is planned."""
+    def settle(self, head: Head) -> None:
+        """Follow what was sent and end what the chain has decided: before the deciding loop looks again."""
         if self.signer is not None:
             follow.transactions(self.pool, self.store, head, self.limits.confirmations)
             self._settle(head)
+
+    def carry(self, head: Head, next_timestamp: int) -> None:
+        """Rehearse, sign and send what is planned."""
         with self.store.session() as session:
             waiting = list(journal.open_intents(session, self.pool.name, self.mode))
         ahead: list[Action] = []
@@ -75,7 +78,12 @@ class Actor:
         assert intent.id is not None
         with self.store.session() as session:
             carried = journal.transactions_of(session, intent.id)
+            market = session.get(MarketStatus, intent.market)
         if any(t.purpose == "act" for t in carried) or any(_pending(t) for t in carried):
+            return ()
+        if market is not None and not market.acting:
+            # Planned before the numbers were found to differ: what it rests on is not known to hold.
+            self._end(intent, IntentState.REFUSED, head, "the market is watched only")
             return ()
         if head.number - intent.planned_block > self.limits.plan_blocks and not carried:
             self._end(intent, IntentState.EXPIRED, head, "was not sent in time")

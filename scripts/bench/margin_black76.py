@@ -5,23 +5,22 @@ One thread against one thread. `measure()` returns rows of name, value, unit, ba
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from scipy.special import erf
 from vollib.black import black
 
 from keeper.margin.options import black76
+from scripts.bench.result import Result
 
 ACCOUNTS, OPTIONS, SCENARIOS = 10_000, 10, 33
 VOLLIB_CALLS = 20_000
 ROUNDS = 5
 
 
-def measure() -> list[dict[str, Any]]:
+def measure() -> list[Result]:
     """Time of all prices against both baselines (the best of a few rounds each)."""
     random = np.random.default_rng(1)
     rows = (ACCOUNTS, OPTIONS, 1)
@@ -51,14 +50,21 @@ def measure() -> list[dict[str, Any]]:
             ours,
             vollib,
             vollib / ours,
-            "≥ 60",
+            "at least 60 × faster",
             vollib / ours >= 60,
         ),
-        _row("Black-76, a price, against exp and erf", ours, bare, ours / bare, "≤ 3", ours / bare <= 3),
+        _row(
+            "Black-76, a price, against exp and erf",
+            ours,
+            bare,
+            ours / bare,
+            "at most 3 × as long",
+            ours / bare <= 3,
+        ),
     ]
 
 
-def _row(name: str, value: float, baseline: float, ratio: float, aim: str, ok: bool) -> dict[str, Any]:
+def _row(name: str, value: float, baseline: float, ratio: float, aim: str, ok: bool) -> Result:
     nano = 1e9
     return {
         "name": name,
@@ -78,7 +84,3 @@ def _best(run: Callable[[], object]) -> float:
         run()
         times.append(perf_counter() - start)
     return min(times)
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2, ensure_ascii=False))

@@ -18,7 +18,7 @@ from keeper.errors import MarginError
 from keeper.margin.catalogue.entry import Answer, Entry
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.interface import MarginModel, Provenance, Requirement
-from keeper.margin.options import deribit, deribit_portfolio, deribit_tables, opyn, span
+from keeper.margin.options import deribit, deribit_portfolio, deribit_tables, opyn, opyn_naked, span
 from keeper.margin.options.derive import pmrm, pmrm2, pmrm2_parameters, srm
 from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.engine import PortfolioMargin
@@ -188,8 +188,8 @@ _PROBLEMS = (
     (
         "Opyn Gamma naked vault, exact",
         _Problem(
-            opyn.NakedVaults(), "collateral, 27 decimals", _vault, opyn.Vault, opyn.NakedMarket,
-            opyn.NakedParameters,
+            opyn_naked.NakedVaults(), "collateral, 27 decimals", _vault, opyn.Vault, opyn_naked.NakedMarket,
+            opyn_naked.NakedParameters,
         ),
     ),
     (

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from keeper.errors import MarginError
 from keeper.margin.checks import natural
 from keeper.margin.options.fixed_point import div, from_units, mul, to_units_down
-from keeper.margin.options.opyn import PRICE_DECIMALS, NakedParameters, Vault, naked_required
+from keeper.margin.options.opyn import Vault, collateral_of, from_price
+from keeper.margin.options.opyn_naked import NakedParameters, naked_required
 
 AUCTION_SECONDS = 3_600
 _SECONDS_DECIMALS = 18
@@ -57,7 +58,7 @@ def debt_price(
         )
     if start.timestamp > now:
         raise MarginError("the round is in the future", field="round.timestamp", remedy="Use a past one")
-    held = from_units(vault.collateral, vault.collateral_decimals)
+    held = collateral_of(vault)
     required = naked_required(
         is_put=vault.is_put,
         short_amount=vault.short_amount,
@@ -68,7 +69,7 @@ def debt_price(
     )
     if required <= held:
         return None
-    ending = div(held, from_units(vault.short_amount, PRICE_DECIMALS))
+    ending = div(held, from_price(vault.short_amount))
     elapsed = now - start.timestamp
     if elapsed >= AUCTION_SECONDS:
         return to_units_down(ending, vault.collateral_decimals)
@@ -80,7 +81,7 @@ def debt_price(
 
 
 def _starting_price(vault: Vault, price: int, oracle_deviation: int) -> int:
-    spot, strike = from_units(price, PRICE_DECIMALS), from_units(vault.short_strike, PRICE_DECIMALS)
+    spot, strike = from_price(price), from_price(vault.short_strike)
     cash_value = max(strike - spot if vault.is_put else spot - strike, 0)
     start = max(cash_value - mul(oracle_deviation, spot), 0)
     return start if vault.is_put else div(start, spot)

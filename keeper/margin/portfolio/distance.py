@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 
 from keeper.margin.interface import Array
-from keeper.margin.options.checks import Mask
+from keeper.margin.options.checks import Mask, finite_array
 from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.engine import Valuation, evaluate
 from keeper.margin.portfolio.market import Market
@@ -119,6 +119,44 @@ def first_failures(
         low, top = np.where(failed, low, middle), np.where(failed, middle, top)
     found[hit] = top
     return found
+
+
+def book_failures(
+    accounts: Accounts,
+    market: Market,
+    p: DprmParameters,
+    level: Level,
+    direction: Array,
+    *,
+    steps: int = _STEPS,
+    workers: int = 1,
+) -> Array:
+    """Length along one log-price direction (underlyings,) at which each account of a book first fails.
+
+    Shape (accounts,): what `first_failures` gives account by account, in whole passes over the book (`steps`
+    to walk and 40 to bisect, so choose fewer steps for large books). +inf and 0 as there.
+    """
+    line = finite_array(direction, "direction")
+    scale = _REACH / float(np.abs(line).max())
+
+    def failing(lengths: Array) -> Mask:
+        moved = market.moved(np.exp(lengths[:, np.newaxis] * line))
+        return np.asarray(level.surplus(evaluate(accounts, moved, p, workers=workers)) < 0)
+
+    high = np.where(failing(np.zeros(len(accounts))), 0.0, np.inf)
+    for step in range(1, steps + 1):
+        if np.isfinite(high).all():
+            break
+        length = scale * step / steps
+        failed = failing(np.full(len(accounts), length))
+        high = np.where(np.isinf(high) & failed, length, high)
+    hit = np.isfinite(high) & (high > 0)
+    low = np.where(hit, high - scale / steps, 0.0)
+    for _ in range(_HALVINGS if hit.any() else 0):
+        middle = np.where(hit, 0.5 * (low + high), 0.0)
+        failed = failing(middle)
+        low, high = np.where(hit & ~failed, middle, low), np.where(hit & failed, middle, high)
+    return high
 
 
 def _fails(one: Accounts, market: Market, p: DprmParameters, level: Level, log_moves: Array) -> Mask:

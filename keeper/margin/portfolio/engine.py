@@ -24,8 +24,8 @@ from keeper.margin.portfolio.valuation import (
     price_factors,
 )
 
-# Option legs evaluated at once: legs × scenarios then stay within a core's cache.
-_LEGS_A_PART = 4096
+# Option legs evaluated at once: few enough for a small footprint, enough for threads to work side by side.
+_LEGS_A_PART = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ class Valuation:
     @property
     def health(self) -> Array:
         """Equity over maintenance margin, +inf where nothing is required."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.maintenance > 0, self.equity / self.maintenance, np.inf)
+        return np.asarray(Requirement(self.initial, self.maintenance, self.equity).health)
 
 
 @dataclass(frozen=True, slots=True)

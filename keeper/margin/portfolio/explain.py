@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -139,33 +140,53 @@ def _option_losses(
     ]
 
 
+def ranked_scenarios(
+    accounts: Accounts, account: int, market: Market, p: DprmParameters, count: int = 10
+) -> tuple[DrivingScenario, ...]:
+    """The `count` scenarios that cost one account most, worst first: grid ones by underlying, joint ones.
+
+    A joint scenario moves every underlying: its `underlying` is empty and its `price_move` NaN.
+    """
+    one = accounts.one(account)
+    losses = scenario_losses(one, market if market.spot.ndim == 1 else market.part(account, account + 1), p)
+    in_grid = len(p.grid)
+    rows = [
+        _grid_scenario(p, market, u, at, float(losses.grid[0, u, at]))
+        for u in range(len(market.names))
+        for at in range(in_grid)
+    ]
+    joint = p.joint_scenarios
+    rows += [
+        DrivingScenario(name, "", math.nan, float(joint.weight[at]), float(losses.joint[0, at]))
+        for at, name in enumerate(joint.names)
+    ]
+    return tuple(sorted(rows, key=lambda row: -row.loss)[:count])
+
+
+def _grid_scenario(p: DprmParameters, market: Market, u: int, at: int, loss: float) -> DrivingScenario:
+    step = float(p.grid.volatility[at])
+    name = "volatility " + ("up" if step > 0 else "down" if step < 0 else "same")
+    move = float(p.price_range[u] * p.grid.price[at])
+    return DrivingScenario(name, market.names[u], move, float(p.grid.weight[at]), loss)
+
+
 def _driving(
     one: Accounts, market: Market, p: DprmParameters, columns: Array, *, joint_drives: bool
 ) -> tuple[DrivingScenario, ...]:
     losses = scenario_losses(one, market, p)
-    factors = price_factors(p)
     if joint_drives:
         joint = p.joint_scenarios
         at = int(columns[0]) - len(p.grid)
-        loss = float(losses.joint[0, at])
+        weight, loss = float(joint.weight[at]), float(losses.joint[0, at])
         return tuple(
-            DrivingScenario(
-                joint.names[at], name, float(joint.price[at, u] - 1.0), float(joint.weight[at]), loss
-            )
+            DrivingScenario(joint.names[at], name, float(joint.price[at, u] - 1.0), weight, loss)
             for u, name in enumerate(market.names)
         )
-    found = []
-    for u, name in enumerate(market.names):
-        at = int(columns[u])
-        loss = float(losses.grid[0, u, at])
-        if loss <= 0:
-            continue
-        step = float(p.grid.volatility[at])
-        label = "volatility " + ("up" if step > 0 else "down" if step < 0 else "same")
-        found.append(
-            DrivingScenario(label, name, float(factors[u, at] - 1.0), float(p.grid.weight[at]), loss)
-        )
-    return tuple(found)
+    found = (
+        _grid_scenario(p, market, u, int(at), float(losses.grid[0, u, int(at)]))
+        for u, at in enumerate(columns)
+    )
+    return tuple(scenario for scenario in found if scenario.loss > 0)
 
 
 def _alone(one: Accounts, market: Market, p: DprmParameters) -> float:

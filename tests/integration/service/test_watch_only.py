@@ -18,11 +18,11 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.service.daemon import Daemon
+from keeper.service.daemon import ChainLoops, Daemon
 from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert, Intent, MarketStatus
+from keeper.store.tables import Alert, Intent, IntentState, MarketStatus
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
 
@@ -39,9 +39,12 @@ class Watch:
     config: Path
     store: Store
 
+    def loops(self) -> ChainLoops:
+        """The two loops of a daemon that has seen nothing yet."""
+        return Daemon(load(self.config), self.store, PAYER, None).chains["local"]
+
     def start(self) -> Deciding:
-        """A daemon that has seen nothing yet."""
-        return Daemon(load(self.config), self.store, PAYER, None).chains["local"].deciding
+        return self.loops().deciding
 
     def send(self, *txs: Tx) -> None:
         send_batch(self.local.rpc, list(txs), self.local.market.errors)
@@ -165,6 +168,23 @@ def test_a_market_that_disagrees_at_the_start_is_never_acted_in(watch: Watch, ch
     assert len(watch.alerts("watch_only")) == 1
     _numbers_are_the_contracts(deciding)
     assert any(v.health is not None and v.health < 10**18 for v in _run(deciding).valuations)
+
+
+def test_what_was_planned_before_the_upgrade_is_not_carried_out_after_it(watch: Watch) -> None:
+    loops = watch.loops()
+    assert loops.actor is not None
+    watch.price(1400)
+    loops.deciding.tick()
+    planned = watch.intents()
+    assert {intent.state for intent in planned} == {IntentState.PLANNED}
+    upgrade_arithmetic(watch.local.rpc, watch.local.market, "debt_up")
+    head = loops.deciding.tick()
+    assert head is not None
+    loops.actor.carry(head, loops.deciding.next_timestamp(head))
+    assert [intent.id for intent in watch.intents()] == [intent.id for intent in planned]
+    assert {(intent.state, intent.reason) for intent in watch.intents()} == {
+        (IntentState.REFUSED, "the market is watched only")
+    }
 
 
 def test_an_upgrade_that_agrees_again_is_acted_in_again(watch: Watch) -> None:

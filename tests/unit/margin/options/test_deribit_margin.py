@@ -98,6 +98,15 @@ def test_standard_margin_follows_its_rules() -> None:
     assert whole.equity == pytest.approx(-0.02 - 0.06 + 0.25 - 2.0)
 
 
+def test_scalars_give_what_arrays_give() -> None:
+    rules = deribit.standard_parameters("inverse-2026-11")
+    columns = ([110.0, 90.0], [True, False], [-1.0, -2.0], [0.02, 0.03])
+    whole = deribit.margins(deribit.OptionPositions(*columns), 100.0, rules)
+    for i in range(2):
+        one = deribit.margins(deribit.OptionPositions(*(column[i] for column in columns)), 100.0, rules)
+        assert [float(each) for each in one] == [float(each[i]) for each in whole]
+
+
 @pytest.mark.parametrize(
     ("strike", "amount", "mark", "underlying", "field"),
     [

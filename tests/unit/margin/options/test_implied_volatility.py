@@ -61,6 +61,7 @@ def test_intrinsic_value_has_no_volatility_and_shapes_are_kept() -> None:
     price = black76.price([[90.0], [100.0]], [95.0, 100.0, 105.0], 0.5, 0.6, True)
     got = implied_volatility(price, [[90.0], [100.0]], [95.0, 100.0, 105.0], 0.5, True)
     assert got.shape == (2, 3)
+    assert float(implied_volatility(price[1, 2], 100.0, 105.0, 0.5, True)) == got[1, 2]
     np.testing.assert_allclose(got, 0.6, rtol=1e-12)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keeper.margin.interface import MarginModel
-from keeper.margin.options import deribit, deribit_portfolio, opyn, span
+from keeper.margin.options import deribit, deribit_portfolio, opyn, opyn_naked, span
 from keeper.margin.options.derive import pmrm, pmrm2, srm
 from keeper.margin.portfolio import engine
 
@@ -20,6 +20,7 @@ MODELS: tuple[MarginModel[Any, Any, Any], ...] = (
     pmrm.PortfolioMarginManager(),
     pmrm2.PortfolioMarginManager2(),
     opyn.GammaVaults(),
+    opyn_naked.NakedVaults(),
     span.Span(),
     engine.PortfolioMargin(),
 )

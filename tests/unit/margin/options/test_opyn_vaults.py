@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.errors import MarginError
-from keeper.margin.options import opyn
+from keeper.margin.options import opyn, opyn_naked
 from keeper.margin.options.fixed_point import ONE, div, from_units, mul, to_units_down, to_units_up
 from keeper.margin.options.opyn_liquidation import AuctionRound, debt_price
 
@@ -46,16 +46,16 @@ def usdc_put(**changes: Any) -> opyn.Vault:
 
 def test_naked_excess_floors_and_deficit_ceils() -> None:
     prices = opyn.Prices(underlying=150 * 10**8)
-    parameters = opyn.NakedParameters()
-    assert opyn.naked_excess(usdc_put(), prices, 7 * DAY, parameters) == (13_220_000, True)
-    assert opyn.naked_excess(usdc_put(collateral=1), prices, 7 * DAY, parameters) == (16_779_999, False)
+    parameters = opyn_naked.NakedParameters()
+    assert opyn_naked.naked_excess(usdc_put(), prices, 7 * DAY, parameters) == (13_220_000, True)
+    assert opyn_naked.naked_excess(usdc_put(collateral=1), prices, 7 * DAY, parameters) == (16_779_999, False)
     odd = usdc_put(short_amount=33_333_333, collateral=0)
     need = Fraction(1678, 10_000) * 100 * Fraction(33_333_333, 10**8) * 10**6
-    assert opyn.naked_excess(odd, prices, 7 * DAY, parameters) == (need.__ceil__(), False)
+    assert opyn_naked.naked_excess(odd, prices, 7 * DAY, parameters) == (need.__ceil__(), False)
 
 
 def test_upper_bound_is_the_next_listed_expiry() -> None:
-    parameters = opyn.NakedParameters()
+    parameters = opyn_naked.NakedParameters()
     assert parameters.upper_bound(7 * DAY) == 1678 * ONE // 10_000
     assert parameters.upper_bound(7 * DAY + 1) == 2370 * ONE // 10_000
     assert parameters.upper_bound(0) == 1678 * ONE // 10_000
@@ -67,7 +67,7 @@ def test_upper_bound_is_the_next_listed_expiry() -> None:
 @given(st.integers(1, 10**13), st.integers(1, 10**13))
 def test_naked_requirement_lies_between_the_bound_and_full_collateral(strike: int, price: int) -> None:
     for is_put in (True, False):
-        need = opyn.naked_required(
+        need = opyn_naked.naked_required(
             is_put=is_put, short_amount=10**8, strike=strike, price=price,
             upper_bound=ONE // 4, spot_shock=3 * ONE // 4,
         )  # fmt: skip
@@ -97,11 +97,11 @@ def test_requirement_is_exact_and_restates_the_excess() -> None:
         (lambda: usdc_put(collateral=-1), "vault.collateral"),
         (lambda: usdc_put(short_amount=1.5), "vault.short_amount"),
         (lambda: opyn.Prices(underlying=-1), "prices.underlying"),
-        (lambda: opyn.NakedParameters(upper_bounds=()), "naked.upper_bounds"),
-        (lambda: opyn.NakedParameters(upper_bounds=((2, 1), (1, 1))), "naked.upper_bounds"),
-        (lambda: opyn.naked_excess(usdc_put(collateral=5), opyn.Prices(underlying=10**8), 1,
-                                   opyn.NakedParameters(dust=9)), "vault.collateral"),
-        (lambda: opyn.naked_required(is_put=False, short_amount=1, strike=1, price=0, upper_bound=1,
+        (lambda: opyn_naked.NakedParameters(upper_bounds=()), "naked.upper_bounds"),
+        (lambda: opyn_naked.NakedParameters(upper_bounds=((2, 1), (1, 1))), "naked.upper_bounds"),
+        (lambda: opyn_naked.naked_excess(usdc_put(collateral=5), opyn.Prices(underlying=10**8), 1,
+                                   opyn_naked.NakedParameters(dust=9)), "vault.collateral"),
+        (lambda: opyn_naked.naked_required(is_put=False, short_amount=1, strike=1, price=0, upper_bound=1,
                                      spot_shock=1), "price"),
         (lambda: opyn.required(usdc_put(collateral_asset=opyn.CollateralAsset.OTHER),
                                opyn.Prices(underlying=1), expired=False), "prices.collateral"),
@@ -118,7 +118,7 @@ def auction(elapsed: int, **changes: Any) -> int | None:
     vault = usdc_put(**({"collateral": 20_000_000} | changes))
     start = AuctionRound(90 * 10**8, 1_000_000)
     now = 1_000_000 + elapsed
-    return debt_price(vault, start, now, now + 7 * DAY, 999_999, opyn.NakedParameters(), 2 * ONE // 100)
+    return debt_price(vault, start, now, now + 7 * DAY, 999_999, opyn_naked.NakedParameters(), 2 * ONE // 100)
 
 
 def test_the_auction_runs_from_cash_value_less_deviation_to_all_collateral() -> None:
@@ -138,7 +138,7 @@ def test_the_auction_price_never_falls(one: int, other: int) -> None:
 def test_a_call_auction_is_priced_in_the_underlying() -> None:
     vault = opyn.Vault(False, 10**17, 18, opyn.CollateralAsset.UNDERLYING, 10**8, 80 * 10**8)
     start = AuctionRound(100 * 10**8, 10)
-    first = debt_price(vault, start, 10, 10 + DAY, 0, opyn.NakedParameters())
+    first = debt_price(vault, start, 10, 10 + DAY, 0, opyn_naked.NakedParameters())
     # cash value 20 in strike asset is 0.2 of the underlying, more than the vault holds
     assert first == 10**17
 
@@ -160,5 +160,5 @@ def test_auctions_the_contract_refuses_are_refused(
     start: AuctionRound, now: int, expiry: int, updated: int, field: str
 ) -> None:
     with pytest.raises(MarginError) as caught:
-        debt_price(usdc_put(), start, now, expiry, updated, opyn.NakedParameters())
+        debt_price(usdc_put(), start, now, expiry, updated, opyn_naked.NakedParameters())
     assert caught.value.field == field

@@ -10,6 +10,7 @@ from keeper.margin.portfolio.accounts import Accounts, CollateralLegs
 from keeper.margin.portfolio.cure import Reduction, collateral_top_up, reductions, top_up
 from keeper.margin.portfolio.distance import Level
 from keeper.margin.portfolio.engine import evaluate
+from keeper.margin.portfolio.parameters import DprmParameters
 from tests.unit.margin.portfolio.books import MARKET, depths, merged, options, parameters, perps, random_book
 
 pytestmark = pytest.mark.unit
@@ -56,7 +57,7 @@ def test_worthless_collateral_and_unlisted_assets_are_refused() -> None:
         collateral_top_up(book, 0, "DOGE", MARKET, parameters(), Level.CALL)
 
 
-def closed(one: Accounts, found: Reduction, fraction: float, cost: float) -> float:
+def closed(one: Accounts, found: Reduction, fraction: float, cost: float, p: DprmParameters) -> float:
     """Surplus over initial margin after closing a fraction, written out leg by leg."""
     cash, tables = one.cash.copy(), {}
     for name in ("options", "perps", "spot"):
@@ -74,21 +75,26 @@ def closed(one: Accounts, found: Reduction, fraction: float, cost: float) -> flo
             quantity[row] *= 1.0 - fraction
         tables[name] = legs.with_columns(quantity=quantity)
     left = Accounts(cash, collateral=one.collateral, **tables)
-    return float(Level.CALL.surplus(evaluate(left, MARKET, parameters()))[0])
+    return float(Level.CALL.surplus(evaluate(left, MARKET, p))[0])
 
 
+@pytest.mark.parametrize(
+    "p", [parameters(), parameters(concentration=depths())], ids=["plain", "concentrated"]
+)
 @pytest.mark.parametrize("cost", [0.0, 0.002])
 @pytest.mark.parametrize("seed", [54, 55])
-def test_reductions_cure_and_brute_force_finds_none_smaller(seed: int, cost: float) -> None:
+def test_reductions_cure_and_brute_force_finds_none_smaller(
+    seed: int, cost: float, p: DprmParameters
+) -> None:
     book = breached(seed, 0.85)
     one = book.one(0)
-    for found in reductions(book, 0, MARKET, parameters(), Level.CALL, cost):
+    for found in reductions(book, 0, MARKET, p, Level.CALL, cost):
         grid = np.linspace(0.0, 1.0, 26)
-        cured = [f for f in grid if closed(one, found, float(f), cost) >= 1e-6]
+        cured = [f for f in grid if closed(one, found, float(f), cost, p) >= 1e-6]
         if found.fraction is None:
             assert not cured
             continue
-        assert closed(one, found, found.fraction, cost) == pytest.approx(0.0, abs=1e-4)
+        assert closed(one, found, found.fraction, cost, p) == pytest.approx(0.0, abs=1e-4)
         assert all(f >= found.fraction - 1e-9 for f in cured)
 
 

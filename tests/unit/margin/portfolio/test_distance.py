@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize
 
 from keeper.errors import MarginError
 from keeper.margin.portfolio.accounts import Accounts
-from keeper.margin.portfolio.distance import Level, distances
+from keeper.margin.portfolio.distance import Level, book_failures, distances, first_failures
 from keeper.margin.portfolio.engine import evaluate
 from keeper.margin.portfolio.likeliest import likeliest_failure
 from keeper.margin.portfolio.market import Market
@@ -61,6 +61,19 @@ def test_no_smaller_move_fails(seed: int, level: Level) -> None:
                 assert (surplus[:-1] > -1e-6).all()
 
 
+@pytest.mark.parametrize("direction", [(-1.0, 0.0), (0.5, -1.0)])
+def test_a_whole_books_distances_are_its_accounts(direction: tuple[float, float]) -> None:
+    book, p, line = cushioned(35, 12), parameters(), np.array(direction)
+    cash = book.cash.copy()
+    cash[3] -= 1e7
+    book = Accounts.of(cash, book.options, book.perps, book.spot, book.collateral)
+    whole = book_failures(book, MARKET, p, Level.LIQUIDATION, line, workers=2)
+    assert whole[3] == 0.0
+    for account in range(12):
+        alone = first_failures(book.one(account), MARKET, p, Level.LIQUIDATION, line[np.newaxis])
+        assert whole[account] == pytest.approx(alone[0], rel=1e-9)
+
+
 def test_levels_are_passed_in_order() -> None:
     book, p = cushioned(34), parameters()
     for account in range(len(book)):
@@ -101,8 +114,28 @@ def test_mahalanobis_distance_of_two_perps_is_the_numerical_minimum() -> None:
         return float(z @ inverse @ z)
 
     best = min(squared(x) for x in np.linspace(-3, 2, 100_001))
-    assert near.distance == pytest.approx(math.sqrt(best), rel=2e-3)
+    assert near.distance == pytest.approx(math.sqrt(best), rel=1e-5)
     assert near.distance >= math.sqrt(best) * (1 - 1e-6)
+
+
+def test_mahalanobis_distance_of_five_assets_is_the_numerical_minimum() -> None:
+    random = np.random.default_rng(5)
+    spread = random.normal(size=(5, 5)) * 0.03
+    covariance = spread @ spread.T + 0.0004 * np.eye(5)
+    market = Market(tuple("ABCDE"), np.full(5, 100.0))
+    p = parameters(price_range=np.full(5, 0.1), haircut=np.full(5, 0.1))
+    sizes = np.array([30.0, -25.0, 10.0, 15.0, -5.0])
+    book = Accounts.of(np.array([900.0]), perps=perps([(0, u, q, 100.0) for u, q in enumerate(sizes)]))
+    near = likeliest_failure(book, 0, market, p, covariance, Level.ZERO)
+    assert near.factors is not None
+    inverse = np.linalg.inv(covariance)
+    least = minimize(
+        lambda z: z @ inverse @ z,
+        np.log(near.factors) * 1.2,
+        constraints={"type": "eq", "fun": lambda z: 900.0 + 100.0 * sizes @ (np.exp(z) - 1.0)},
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    assert near.distance == pytest.approx(math.sqrt(least.fun), rel=1e-4)
 
 
 @pytest.mark.parametrize("seed", [41, 42])

@@ -7,8 +7,8 @@ import pytest
 
 from keeper.errors import MarginError
 from keeper.margin.portfolio.accounts import Accounts
-from keeper.margin.portfolio.engine import evaluate
-from keeper.margin.portfolio.explain import explain
+from keeper.margin.portfolio.engine import evaluate, scenario_losses
+from keeper.margin.portfolio.explain import explain, ranked_scenarios
 from keeper.margin.portfolio.scenarios import Stress, stresses
 from tests.unit.margin.portfolio.books import MARKET, depths, options, parameters, perps, random_book
 
@@ -45,6 +45,18 @@ def test_a_joint_scenario_that_drives_is_named() -> None:
     assert {scenario.name for scenario in why.scenarios} == {"crash"}
     assert sum(leg.loss for leg in why.legs) == pytest.approx(why.worst_loss)
     assert why.offset == 0
+
+
+def test_scenarios_are_ranked_by_what_they_cost() -> None:
+    book, p = random_book(13, 3), parameters(joint=CRASH)
+    rows = ranked_scenarios(book, 1, MARKET, p, count=1_000)
+    assert len(rows) == 2 * len(p.grid) + 1
+    assert [row.loss for row in rows] == sorted((row.loss for row in rows), reverse=True)
+    losses = scenario_losses(book, MARKET, p)
+    assert rows[0].loss == pytest.approx(max(losses.grid[1].max(), losses.joint[1].max()))
+    worst_btc = max((row for row in rows if row.underlying == "BTC"), key=lambda row: row.loss)
+    assert worst_btc.loss == pytest.approx(losses.grid[1, 0].max())
+    assert len(ranked_scenarios(book, 1, MARKET, p)) == 10
 
 
 def test_second_order_greeks_explain_a_small_shock() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from keeper.margin.options import opyn, span, venue_rules
+from keeper.margin.options import opyn, opyn_naked, span, venue_rules
 from keeper.margin.options.fixed_point import ONE
 from tests.unit.margin.vector_files import Vector
 
@@ -47,7 +47,7 @@ def _scaled(value: Any, scale: int) -> int:
 def _opyn_naked(vector: Vector) -> Figures:
     i = vector.inputs
     required = Fraction(
-        opyn.naked_required(
+        opyn_naked.naked_required(
             is_put=i["put"],
             short_amount=_scaled(i["n"], 10**8),
             strike=_scaled(i["k"], 10**8),
