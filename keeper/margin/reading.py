@@ -39,7 +39,7 @@ def build(kind: type[T], raw: object, field: str) -> T:
     for name, column in known.items():
         if name in given:
             arguments[name] = value(hints[name], given[name], f"{field}.{name}")
-        elif hints[name] is Provenance:
+        elif hints[name] is Provenance and (given or column.default is MISSING):
             arguments[name] = GIVEN
         elif column.default is MISSING and column.default_factory is MISSING:
             raise MarginError("is missing", field=f"{field}.{name}", remedy="Give it")

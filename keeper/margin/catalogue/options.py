@@ -38,7 +38,7 @@ class _Problem:
 
     model: MarginModel[Any, Any, Any]
     unit: str
-    tell: Callable[[Requirement], Lines]
+    tell: Callable[[Requirement, Any], Lines]
     positions: Any
     market: Any = None
     parameters: Any = None
@@ -62,7 +62,9 @@ class _Problem:
         market = value(self.market, raw.get("market"), "market") if self.market else None
         parameters: Any = self._parameters(raw.get("parameters", {})) if self.parameters else None
         needed = self.model.requirement(positions, market, parameters)
-        return Answer(needed, self.unit, self.provenance or parameters.provenance, self.tell(needed))
+        return Answer(
+            needed, self.unit, self.provenance or parameters.provenance, self.tell(needed, parameters)
+        )
 
     def _parameters(self, raw: object) -> object:
         given = mapping(raw, "parameters")
@@ -77,42 +79,46 @@ class _Problem:
             raise MarginError(error.what, field="parameters.table", remedy=error.remedy) from error
 
 
-def _standard(needed: Requirement) -> Lines:
+def _standard(needed: Requirement, _: object) -> Lines:
     by_position = np.atleast_1d(np.asarray(needed.parts["maintenance_by_position"], dtype=np.float64))
     return tuple(f"position {i}: maintenance {each:.6f}" for i, each in enumerate(by_position))
 
 
-def _matrix(needed: Requirement) -> Lines:
+def _matrix(needed: Requirement, _: object) -> Lines:
     return tuple(
         f"{name.replace('_', ' ')} {needed.parts[name]:.8f}"
         for name in ("worst_case", "delta_shock", "roll_shock")
     )
 
 
-def _net(needed: Requirement) -> Lines:
+def _net(needed: Requirement, _: object) -> Lines:
     return (
         f"net initial margin {needed.parts['net_initial']:,.2f}",
         f"net maintenance margin {needed.parts['net_maintenance']:,.2f}",
     )
 
 
-def _scenarios(needed: Requirement) -> Lines:
+def _scenarios(
+    needed: Requirement, parameters: pmrm.PmrmParameters | pmrm2_parameters.Pmrm2Parameters
+) -> Lines:
     profits = np.asarray(needed.parts["scenario_profits"], dtype=np.float64)
     worst = int(np.asarray(needed.parts["worst_scenario"]))
-    named = "the basis contingency" if worst == len(profits) else f"scenario {worst}"
+    named = "the basis contingency"
+    if worst < len(profits):
+        scenario = parameters.scenarios[worst]
+        named = f"spot × {scenario.spot:g}, volatility {scenario.volatility.value}, {profits[worst]:,.2f}"
     return (
         f"worst of {len(profits)} scenarios: {named}",
-        f"least scenario profit {profits.min():,.2f}, "
         f"basis contingency {needed.parts['basis_contingency']:,.2f}",
     )
 
 
-def _vault(needed: Requirement) -> Lines:
+def _vault(needed: Requirement, _: object) -> Lines:
     need, held = (float(each) / 1e27 for each in (needed.maintenance, needed.equity))
     return (f"needs {need:g} of its collateral, holds {held:g}",)
 
 
-def _span(needed: Requirement) -> Lines:
+def _span(needed: Requirement, _: object) -> Lines:
     losses = np.asarray(needed.parts["losses"], dtype=np.float64)
     return (f"worst of 16 scenarios: {int(losses.argmax()) + 1}, loss {losses.max():,.2f}",)
 

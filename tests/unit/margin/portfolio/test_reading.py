@@ -153,3 +153,10 @@ def test_wrong_kinds_are_refused(raw: Any, field: str) -> None:
     with pytest.raises(MarginError) as caught:
         build(Vault, raw, "v")
     assert caught.value.field == field
+
+
+def test_left_out_parameters_keep_their_source_and_changed_ones_are_the_files() -> None:
+    assert build(Pmrm2Parameters, {}, "p").provenance == Pmrm2Parameters().provenance
+    changed_factor = build(Pmrm2Parameters, {"factors": {"maintenance": 0.9}}, "p")
+    assert changed_factor.provenance.source == "the portfolio file"
+    assert changed_factor.factors.maintenance == 0.9
