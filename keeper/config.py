@@ -114,6 +114,12 @@ class Policy(Section):
     """How far above a warn or top-up threshold an account must rise before its episode ends."""
     min_profit: Decimal = Decimal(0)
     """Least gain of a liquidation after gas, in whole units of the base currency."""
+    min_native: Money = Decimal(0)
+    """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
+    gas_hours: Money = Decimal(24)
+    """Fewer hours of gas money than this, at the recent rate of spending, are told."""
+    receive_a_tokens: bool = True
+    """Whether liquidations may take aTokens, to be redeemed later, where a pool has nothing to pay out."""
     max_per_day: Money | None = None
     """Most that liquidations and top-ups of one account may spend in 24 hours, whole base units."""
     native_price: Money | None = None

@@ -24,7 +24,13 @@ def status(config: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "chains": [row.model_dump(mode="json") for row in chains],
+                "chains": [
+                    {
+                        **row.model_dump(mode="json"),
+                        "native": None if row.native is None else str(row.native),
+                    }
+                    for row in chains
+                ],
                 "markets": [row.model_dump(mode="json") for row in markets],
                 "episodes": [
                     {**row.model_dump(mode="json"), "lowest_health": str(row.lowest_health)}
@@ -36,7 +42,7 @@ def status(config: Path, *, as_json: bool) -> None:
         return
     print_table(
         "chains",
-        ["chain", "mode", "block", "acted at", "node", "requests", "seen"],
+        ["chain", "mode", "block", "acted at", "node", "requests", "gas money", "seen"],
         [
             [
                 c.chain,
@@ -45,6 +51,7 @@ def status(config: Path, *, as_json: bool) -> None:
                 str(c.acted_block),
                 "answers" if c.reachable else f"UNREACHABLE: {c.reason}",
                 str(c.requests),
+                _gas(c),
                 _ago(c.updated_at),
             ]
             for c in chains
@@ -87,6 +94,14 @@ def status(config: Path, *, as_json: bool) -> None:
             ["id", "market", "account", "kind", "mode", "attempt", "state"],
             [[str(i.id), i.market, i.account, i.kind, i.mode, str(i.attempt), i.state] for i in intents],
         )
+
+
+def _gas(chain: ChainStatus) -> str:
+    """The signer's native coins, and the hours they last where a rate is known."""
+    if chain.native is None:
+        return ""
+    coins = f"{chain.native / 10**18:.4f}"
+    return coins if chain.gas_hours is None else f"{coins}, {chain.gas_hours} h"
 
 
 def _ago(moment: datetime) -> str:

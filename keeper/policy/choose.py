@@ -29,11 +29,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What gas costs: wei a unit of gas, and base units a whole native coin (None where unknown)."""
+    """What gas costs: wei a unit of gas, and base units a whole native coin (None where unknown).
+
+    `kept_native` is the wei that liquidations leave for the top-ups of protected accounts.
+    """
 
     gas_price: int
     native_base: int | None
     min_profit_base: int
+    kept_native: int = 0
 
     def base(self, gas: int) -> int:
         """Base units that much gas costs, rounded up."""
@@ -102,8 +106,11 @@ def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs) -> Pla
     if isinstance(outcome, Impossible):
         return outcome
     fee = outcome.gas * costs.gas_price
-    if left.get(NATIVE, 0) < fee:
+    native = left.get(NATIVE, 0)
+    if native < fee:
         return Impossible("the signer has too little native currency left for gas")
+    if outcome.kind != "top_up" and native - fee < costs.kept_native:
+        return Impossible("the signer's native currency is kept for top-ups (min_native, protected accounts)")
     left[NATIVE] -= fee
     if not outcome.spend.spender:
         return outcome

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from queue import SimpleQueue
 
@@ -25,6 +24,7 @@ from keeper.errors import ConfigError, UnreachableError
 from keeper.execution.actor import Actor, Limits
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
+from keeper.service import gas
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
 from keeper.service.record import Recorder
@@ -35,8 +35,6 @@ from keeper.store.types import now
 log = structlog.get_logger()
 
 GWEI = 10**9
-# Fewer whole native coins than this are told once a day.
-LOW_NATIVE_WEI = 5 * 10**16
 
 
 @dataclass(slots=True)
@@ -192,16 +190,18 @@ class Daemon:
         return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head.number
 
     def _balances(self, name: str) -> None:
-        """Tell, once a day, when gas money runs low."""
+        """Forecast how long the gas money lasts; tell, once a day, when it runs low."""
         if self.payer is None:
             return
         balance = int(self.chains[name].deciding.pool.call("eth_getBalance", self.payer, "latest"), 16)
-        if balance < LOW_NATIVE_WEI:
-            with self.store.session() as session:
-                coins = Decimal(balance) / 10**18
-                detail = f"only {coins:.4f} native coins are left for gas"
-                day = now().date().isoformat()
-                outbox.low_balance(session, name, self.payer, day, detail)
+        with self.store.session() as session:
+            found = gas.forecast(session, name, self.payer, balance, now())
+            row = session.get(ChainStatus, name)
+            if row is not None:
+                row.native, row.gas_hours = found.balance, found.hours
+            low = gas.runs_low(found, self.settings)
+            if low:
+                outbox.low_balance(session, name, self.payer, now().date().isoformat(), low)
 
     def _discover(self, name: str) -> None:
         """Now and then every account is read again, whatever the events said."""

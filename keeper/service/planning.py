@@ -3,7 +3,7 @@ once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -18,6 +18,7 @@ from keeper.plan import Kind, Plan
 from keeper.policy.choose import NATIVE, Costs, Decision, Request, choose
 from keeper.policy.levels import WAD, Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
+from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
 from keeper.store.database import Store
 from keeper.store.tables import Episode
@@ -70,7 +71,8 @@ class Planner:
             by_request[id(request)] = each
             requests.append(request)
         run = wanted[0].run
-        chosen = choose(requests, funds, costs_of(self.settings, run, facts[run.name], self.head.base_fee))
+        costs = costs_of(self.settings, run, facts[run.name], self.head.base_fee)
+        chosen = choose(requests, funds, costs)
         return [(by_request[id(d.request)], d) for d in chosen]
 
     def _facts(self, wanted: list[Wanted], payer: str) -> dict[str, Facts]:
@@ -138,6 +140,8 @@ class Planner:
             plan = partial(
                 run.adapter.plan_liquidation, run.book.state, account, raw, self.next_timestamp, facts
             )
+            if not self.settings.policy.receive_a_tokens:
+                plan = partial(_paid_out, plan)
             return Request(run.name, account, "liquidate", wanted.valuation.health or 0, budget, plan)
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Impossible:
@@ -174,6 +178,17 @@ class Planner:
         return max(min(caps) - spent, 0)
 
 
+def _paid_out(
+    plan: Callable[[Mapping[str, int]], list[Plan] | Impossible], funds: Mapping[str, int]
+) -> list[Plan] | Impossible:
+    """Without the liquidations that would bring claims only."""
+    found = plan(funds)
+    if isinstance(found, Impossible):
+        return found
+    paid = [each for each in found if not each.redeem]
+    return paid or Impossible("the pool has none of the collateral to pay out (receive_a_tokens is off)")
+
+
 def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int) -> Costs:
     """What gas costs where `run` is, in its base currency; wei a unit of gas for `gas_price`."""
     policy, state = settings.policy, run.book.state
@@ -183,7 +198,8 @@ def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int) -
         if policy.native_price is not None
         else run.adapter.gas_price_asset(state, facts, policy.native_asset)
     )
-    return Costs(gas_price, native, _base(policy.min_profit, decimals))
+    kept = kept_native(settings, run.settings.chain, gas_price)
+    return Costs(gas_price, native, _base(policy.min_profit, decimals), kept)
 
 
 def _base(amount: Decimal, decimals: int) -> int:

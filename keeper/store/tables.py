@@ -89,6 +89,9 @@ class ChainStatus(SQLModel, table=True):
     reachable: bool = True
     reason: str = ""
     requests: int = 0
+    native: int | None = Field(default=None, sa_type=BigInt)
+    """Wei the signer holds; `gas_hours` is how long it lasts at the recent rate, where one is known."""
+    gas_hours: int | None = None
     updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 

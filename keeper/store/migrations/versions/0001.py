@@ -40,6 +40,8 @@ def upgrade() -> None:
     sa.Column('reachable', sa.Boolean(), nullable=False),
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('requests', sa.Integer(), nullable=False),
+    sa.Column('native', keeper.store.types.BigInt(length=80), nullable=True),
+    sa.Column('gas_hours', sa.Integer(), nullable=True),
     sa.Column('updated_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('chain')
     )

@@ -1,0 +1,73 @@
+"""Gas money: what is kept for protected accounts, what was spent lately, how many hours are left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from keeper.config import Settings
+from keeper.store.tables import Transaction
+
+WEI = 10**18
+DAY = timedelta(days=1)
+# A shorter history than this says little: one busy minute is no rate.
+SHORTEST = timedelta(hours=1)
+# Less than this is told where no rate is known.
+FEW_WEI = 5 * 10**16
+# Units of gas kept for each protected account: two top-ups with their allowances.
+KEPT_GAS = 1_200_000
+# The base fee may have doubled by the time they are needed.
+KEPT_RISE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Wei a signer holds and has spent in the last day; whole hours it lasts (None: nothing was spent)."""
+
+    balance: int
+    spent: int
+    hours: int | None
+
+
+def kept_native(settings: Settings, chain: str, base_fee: int) -> int:
+    """Wei that liquidations on `chain` leave: min_native, or the protected accounts' gas if that is more."""
+    protected = sum(settings.markets[each.market].chain == chain for each in settings.protect)
+    return max(int(settings.policy.min_native * WEI), protected * KEPT_GAS * KEPT_RISE * base_fee)
+
+
+def forecast(session: Session, chain: str, sender: str, balance: int, moment: datetime) -> Forecast:
+    """How long `balance` lasts at the rate of the last 24 hours, or of the time since the first spending."""
+    rows = session.exec(
+        select(Transaction).where(
+            Transaction.chain == chain,
+            Transaction.sender == sender,
+            col(Transaction.created_at) > moment - DAY,
+            col(Transaction.gas_used).is_not(None),
+        )
+    ).all()
+    spent = _spent(rows)
+    if not spent:
+        return Forecast(balance, 0, None)
+    since = moment - min(row.created_at for row in rows)
+    seconds = int(max(since, SHORTEST).total_seconds())
+    return Forecast(balance, spent, balance * seconds // (spent * 3600))
+
+
+def _spent(rows: Iterable[Transaction]) -> int:
+    return sum((row.gas_used or 0) * (row.gas_price or 0) for row in rows)
+
+
+def runs_low(found: Forecast, settings: Settings) -> str:
+    """Why an operator should send gas money, in words; empty while there is enough."""
+    coins = Decimal(found.balance) / WEI
+    if found.balance < int(settings.policy.min_native * WEI):
+        return f"{coins:.4f} native coins are left for gas, less than min_native: liquidations have stopped"
+    if found.hours is None and found.balance < FEW_WEI:
+        return f"only {coins:.4f} native coins are left for gas"
+    if found.hours is not None and found.hours < settings.policy.gas_hours:
+        return f"{coins:.4f} native coins are left for gas: {found.hours} hours at the recent rate"
+    return ""
