@@ -167,6 +167,9 @@ class Protect(Section):
     money: Literal["keeper", "owner"] = "keeper"
     """Whose money pays: the keeper's own inventory, or the owner's through the market's `owner_top_up`."""
     permits: list[Permit] = []
+    on_unknown: Literal["watch", "top_up"] = "watch"
+    """On a revision whose arithmetic is unknown or differs: only watch, or top up, sized by the contract's
+    own view in rehearsals. Liquidations wait in either case."""
     steps: list[TopUpStep] = []
     """Tried in this order. Empty: repay each of the account's debts, then supply its collaterals."""
 

@@ -34,7 +34,8 @@ class Plan:
 
     `spend_base` and `gain_base` are in base currency units before gas; `gas` is an estimate; `errors`
     names the table in `abis/` that says what the target's reverts mean; `summary` tells people. `redeem` is
-    the asset that the plan takes claims on instead of the asset itself.
+    the asset that the plan takes claims on instead of the asset itself. `sized_by_contract`: no arithmetic of
+    ours stands behind it, so it may be carried out where the market is otherwise only watched.
     """
 
     market: str
@@ -51,6 +52,7 @@ class Plan:
     postcondition: Check | None = None
     errors: str = ""
     redeem: str = ""
+    sized_by_contract: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

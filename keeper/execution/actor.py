@@ -81,14 +81,14 @@ class Actor:
             market = session.get(MarketStatus, intent.market)
         if any(t.purpose == "act" for t in carried) or any(_pending(t) for t in carried):
             return ()
-        if market is not None and not market.acting:
+        plan = Plan.from_json(intent.plan)
+        if market is not None and not market.acting and not plan.sized_by_contract:
             # Planned before the numbers were found to differ: what it rests on is not known to hold.
             self._end(intent, IntentState.REFUSED, head, "the market is watched only")
             return ()
         if head.number - intent.planned_block > self.limits.plan_blocks and not carried:
             self._end(intent, IntentState.EXPIRED, head, "was not sent in time")
             return ()
-        plan = Plan.from_json(intent.plan)
         rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
         if not rehearsal.ok:
             self._end(intent, IntentState.REFUSED, head, rehearsal.problem)

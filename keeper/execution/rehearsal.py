@@ -56,36 +56,34 @@ def rehearse(pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], t
 
     An allowance that cannot be changed directly (tokens that want zero first) is first set to zero.
     """
+    try:
+        return rehearse_whole(pool, sender, plan, ahead, timestamp)
+    except RpcError as error:
+        if error.code != METHOD_NOT_FOUND:
+            raise
+    return _stepwise(pool, sender, plan)
+
+
+def rehearse_whole(
+    pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], timestamp: int
+) -> Rehearsal:
+    """As `rehearse`, always with the postcondition; RpcError from a node without `eth_simulateV1`."""
     act = Action("act", plan.target, plan.data)
     if not plan.spend.spender:
-        return _alone(pool, sender, plan, ahead, act, timestamp)
-    allow = Action("approve", plan.spend.token, approve(plan.spend.spender, plan.spend.amount))
-    reset = Action("approve", plan.spend.token, approve(plan.spend.spender, 0))
-    try:
-        direct = _sequence(pool, sender, plan, ahead, (allow, act), timestamp)
-        if direct.ok or not direct.problem.startswith("approve"):
-            return direct
-        return _sequence(pool, sender, plan, ahead, (reset, allow, act), timestamp)
-    except RpcError as error:
-        if error.code != METHOD_NOT_FOUND:
-            raise
-    return _stepwise(pool, sender, plan, (reset, allow, act))
-
-
-def _alone(
-    pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], act: Action, timestamp: int
-) -> Rehearsal:
-    """An action that pulls nothing from the sender needs no allowance."""
-    try:
         return _sequence(pool, sender, plan, ahead, (act,), timestamp)
-    except RpcError as error:
-        if error.code != METHOD_NOT_FOUND:
-            raise
-    try:
-        return Rehearsal((act,), (_estimate(pool, sender, act),))
-    except RpcError as error:
-        result = {"error": {"message": error.message, "data": error.data}}
-        return Rehearsal((), (), f"act reverts: {reason(result, plan.errors)}")
+    reset, allow = _allowances(plan)
+    direct = _sequence(pool, sender, plan, ahead, (allow, act), timestamp)
+    if direct.ok or not direct.problem.startswith("approve"):
+        return direct
+    return _sequence(pool, sender, plan, ahead, (reset, allow, act), timestamp)
+
+
+def _allowances(plan: Plan) -> tuple[Action, Action]:
+    """Setting the spender's allowance to zero, and to what the plan spends."""
+    token, spender = plan.spend.token, plan.spend.spender
+    amounts = (0, plan.spend.amount)
+    reset, allow = (Action("approve", token, approve(spender, amount)) for amount in amounts)
+    return reset, allow
 
 
 def _sequence(
@@ -117,12 +115,11 @@ def _sequence(
     return Rehearsal(actions, tuple(gas))
 
 
-def _stepwise(pool: NodePool, sender: str, plan: Plan, actions: tuple[Action, Action, Action]) -> Rehearsal:
+def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
     """One transaction at a time: the allowance while it is short, then the action."""
-    reset, allow, act = actions
-    data = allowance(sender, plan.spend.spender)
-    granted = int(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"), 16)
-    wanted = (act,) if granted >= plan.spend.amount else (allow, reset)
+    act = Action("act", plan.target, plan.data)
+    reset, allow = _allowances(plan)
+    wanted = (act,) if _granted(pool, sender, plan) else (allow, reset)
     problem = ""
     for action in wanted:
         try:
@@ -133,6 +130,15 @@ def _stepwise(pool: NodePool, sender: str, plan: Plan, actions: tuple[Action, Ac
             continue
         return Rehearsal((action,), (gas,), complete=action is act)
     return Rehearsal((), (), problem)
+
+
+def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
+    """Whether the action has the allowance it needs; one that pulls nothing from the sender needs none."""
+    if not plan.spend.spender:
+        return True
+    data = allowance(sender, plan.spend.spender)
+    granted = int(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"), 16)
+    return granted >= plan.spend.amount
 
 
 def _estimate(pool: NodePool, sender: str, action: Action) -> int:

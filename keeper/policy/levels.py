@@ -23,6 +23,8 @@ class Protection:
     steps: tuple[Step, ...]
     owner: OwnerMoney | None = None
     """Set where the owner's own money pays."""
+    on_unknown: bool = False
+    """Whether to top up, sized by the contract's own view, where our arithmetic is not the contract's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def _protection(protect: Protect, settings: Settings) -> Protection:
         max_per_day=wad(protect.max_per_day),
         steps=tuple(Step(step.action, step.asset) for step in protect.steps),
         owner=_owner(protect, settings),
+        on_unknown=protect.on_unknown == "top_up",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -87,6 +87,16 @@ class Impossible:
 
     reason: str
     opens_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsized:
+    """A step whose amount is yet to be found: at most `most` token units; `plan(amount, floor)` asks for a
+    health of at least `floor` (1e18) afterwards."""
+
+    name: str
+    most: int
+    plan: Callable[[int, int], Plan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +188,19 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     ) -> Plan | Impossible:
         """The first step that brings health to `target` (1e18) within funds and budget; else the first
         that helps at all. With `owner` his money is spent instead of `funds`."""
+
+    def unsized_top_ups(
+        self,
+        state: S,
+        account: str,
+        raw: A,
+        facts: Facts,
+        funds: Mapping[str, int],
+        steps: Sequence[Step],
+        budget_base: int,
+        owner: OwnerFunds | None = None,
+    ) -> list[Unsized | Impossible]:
+        """Each step as a plan of any amount, for sizing without arithmetic of ours."""
 
     def owner_calls(self, state: S, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
         """What `read_owner` turns into what the owner's contract can spend."""

@@ -153,16 +153,17 @@ class Deciding:
                 row.closed_block, row.closed_health = at.head.number, health
                 levels = self.policies.levels(run.name, account)
                 outbox.episode_closed(session, row, protected=levels.protection is not None)
-        if at.acting:
-            for valuation in at.valuations:
-                levels = self.policies.levels(run.name, valuation.account)
-                health = valuation.health
-                if health is None or levels.ignored:
-                    continue
-                threshold = "top_up" if levels.protection else "liquidate"
-                if health < levels.of(threshold):
-                    episode = open_now[(valuation.account, threshold)]
-                    wanted.append(Wanted(run, valuation, levels, episode))
+        for valuation in at.valuations:
+            levels = self.policies.levels(run.name, valuation.account)
+            health, protection = valuation.health, levels.protection
+            if health is None or levels.ignored:
+                continue
+            if not at.acting and not (protection is not None and protection.on_unknown):
+                continue
+            threshold = "top_up" if protection else "liquidate"
+            if health < levels.of(threshold):
+                episode = open_now[(valuation.account, threshold)]
+                wanted.append(Wanted(run, valuation, levels, episode, at.acting))
         return wanted
 
     def _confirm(
@@ -172,7 +173,7 @@ class Deciding:
         confirmed = []
         for run, at in valued:
             accounts = [w.valuation.account for w in due if w.run is run]
-            difference = confirm(run, head, accounts) if accounts else ""
+            difference = confirm(run, head, accounts) if accounts and at.acting else ""
             if difference:
                 at = replace(at, acting=False, newly_stopped=difference)
                 due = [w for w in due if w.run is not run]

@@ -20,6 +20,7 @@ from keeper.policy.levels import WAD, Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
+from keeper.service.unknown import Sizing
 from keeper.store.database import Store
 from keeper.store.tables import Episode
 
@@ -34,6 +35,8 @@ class Wanted:
     valuation: Valuation
     levels: Levels
     episode: Episode
+    known: bool = True
+    """Whether our arithmetic is the contract's; else only what the contract itself sizes may be done."""
 
     @property
     def kind(self) -> Kind:
@@ -66,7 +69,7 @@ class Planner:
         requests = []
         for each in wanted:
             request = self._request(
-                each, facts[each.run.name], owners.get((each.run.name, each.valuation.account))
+                each, facts[each.run.name], funds, owners.get((each.run.name, each.valuation.account))
             )
             by_request[id(request)] = each
             requests.append(request)
@@ -131,11 +134,45 @@ class Planner:
             for (w, money), each in zip(asked, calls, strict=True)
         }
 
-    def _request(self, wanted: Wanted, facts: Facts, owner: OwnerFunds | None) -> Request:
+    def _by_contract(
+        self, wanted: Wanted, facts: Facts, funds: Mapping[str, int], owner: OwnerFunds | None
+    ) -> Callable[[Mapping[str, int]], list[Plan] | Impossible]:
+        """Sized beforehand, by rehearsals; at the choice only whether the money is still there counts."""
+        run, protection = wanted.run, wanted.levels.protection
+        account, budget = wanted.valuation.account, self._budget(wanted)
+        assert protection is not None and budget is not None and self.payer is not None
+        steps = run.adapter.unsized_top_ups(
+            run.book.state,
+            account,
+            run.book.accounts[account],
+            facts,
+            funds,
+            protection.steps,
+            budget,
+            owner,
+        )
+        sizing = Sizing(self.pool, self.payer, self.next_timestamp)
+        found = sizing.size(steps, wanted.valuation.health or 0, protection.target)
+
+        def plan(left: Mapping[str, int]) -> list[Plan] | Impossible:
+            if isinstance(found, Impossible):
+                return found
+            if found.spend.spender and left.get(found.spend.token, 0) < found.spend.amount:
+                return Impossible("the signer's money goes to another account first")
+            return [found]
+
+        return plan
+
+    def _request(
+        self, wanted: Wanted, facts: Facts, funds: Mapping[str, int], owner: OwnerFunds | None
+    ) -> Request:
         run, account = wanted.run, wanted.valuation.account
         raw = run.book.accounts[account]
         budget = self._budget(wanted)
         protection = wanted.levels.protection
+        if protection is not None and not wanted.known:
+            sized = self._by_contract(wanted, facts, funds, owner)
+            return Request(run.name, account, "top_up", wanted.valuation.health or 0, budget, sized)
         if protection is None:
             plan = partial(
                 run.adapter.plan_liquidation, run.book.state, account, raw, self.next_timestamp, facts

@@ -113,12 +113,17 @@ class World:
 
 
 def config_text(
-    anvil: Anvil, market: AaveDeployment, more: str = "", store: str = "", market_more: str = ""
+    anvil: Anvil,
+    market: AaveDeployment,
+    more: str = "",
+    store: str = "",
+    market_more: str = "",
+    rpc: str = "",
 ) -> str:
     return f"""\
 [chains.local]
 chain_id = 31337
-rpc = ["{anvil.url}"]
+rpc = ["{rpc or anvil.url}"]
 block_time = {BLOCK_SECONDS}
 poll = 0.05
 [markets.aave]
@@ -163,11 +168,12 @@ def world(
     live: bool = True,
     store: str = "",
     market_more: str = "",
+    rpc: str = "",
 ) -> World:
     """A keeper for this market; a second one in the same folder shares store and key."""
     config = folder / "keeper.toml"
     key = write_keystore(folder)
-    config.write_text(config_text(anvil, market, more, store, market_more))
+    config.write_text(config_text(anvil, market, more, store, market_more, rpc))
     settings = load(config)
     kept = open_store(settings.store.url)
     nodes = pools(settings)

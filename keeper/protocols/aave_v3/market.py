@@ -21,9 +21,19 @@ from keeper.protocols.aave_v3 import (
     owner_money,
     planning,
     redeeming,
+    unsized,
 )
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.base import Explanation, Facts, Impossible, OwnerFunds, OwnerMoney, Step, Valuation
+from keeper.protocols.base import (
+    Explanation,
+    Facts,
+    Impossible,
+    OwnerFunds,
+    OwnerMoney,
+    Step,
+    Unsized,
+    Valuation,
+)
 
 
 class AaveV3Market:
@@ -217,6 +227,30 @@ class AaveV3Market:
             funds,
             steps,
             target,
+            budget_base,
+            owner,
+        )
+
+    def unsized_top_ups(
+        self,
+        state: PoolState,
+        account: str,
+        raw: AccountState,
+        facts: Facts,
+        funds: Mapping[str, int],
+        steps: Sequence[Step],
+        budget_base: int,
+        owner: OwnerFunds | None = None,
+    ) -> list[Unsized | Impossible]:
+        return unsized.top_ups(
+            self.name,
+            self.contract,
+            state.market,
+            account,
+            raw,
+            facts,
+            funds,
+            steps,
             budget_base,
             owner,
         )

@@ -169,7 +169,7 @@ def _top_up(
     owner: OwnerFunds | None,
 ) -> Plan:
     asset = accrued.reserve.asset
-    data = _call(account, step, asset, amount, mode, owner)
+    data = call_for(account, step, asset, amount, mode, owner)
     check = calls.account_data(pool, account)
     return Plan(
         market=market,
@@ -191,7 +191,7 @@ def _top_up(
     )
 
 
-def _call(account: str, step: Step, asset: str, amount: int, mode: int, owner: OwnerFunds | None) -> bytes:
+def call_for(account: str, step: Step, asset: str, amount: int, mode: int, owner: OwnerFunds | None) -> bytes:
     """The pool's own function for the keeper's money, our contract's for the owner's."""
     if owner is None:
         if step.action == "supply":
