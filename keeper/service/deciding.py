@@ -21,8 +21,10 @@ from keeper.policy import episodes
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.protocols.base import Impossible
+from keeper.service import price_status
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
+from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
 from keeper.service.valuing import Valued, confirm, value
 from keeper.store.database import Store
@@ -52,6 +54,11 @@ class Deciding:
     seconds_a_block: Decimal | None = None
     failures: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for run in self.runs:
+            run.prices = Pricing(run.name, run.settings, self.pool)
+            price_status.restore(self.store, run.prices)
+
     def new_head(self) -> Head | None:
         """The newest block, or None when this loop has been there."""
         head = blocks.latest(self.pool)
@@ -79,7 +86,12 @@ class Deciding:
         self._write(head, valued, decisions)
         if self.recorder is not None:
             for run, at in valued:
-                self.recorder.write(run, at, self.policies)
+                held = {
+                    w.valuation.account: d.outcome.reason
+                    for w, d in decisions
+                    if w.run is run and isinstance(d.outcome, Impossible)
+                }
+                self.recorder.write(run, at, self.policies, held)
         self.head = head
         self.blocks_seen += 1
         log.info(
@@ -203,6 +215,7 @@ class Deciding:
                 self._journal(session, head, wanted, decision)
             for run, at in valued:
                 self._status(session, run, at)
+                price_status.write(session, run, at, self.policies.protected(run.name))
             self._chain_status(session, head)
 
     def _journal(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> None:
@@ -255,6 +268,7 @@ class Deciding:
                 reason=run.stopped,
                 accounts=len(at.valuations),
                 breaches=len(breaches),
+                unvaluable=len(at.unvaluable),
                 updated_at=now(),
             )
         )
