@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 # Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
 LONGEST_WAIT = 256
+UNDER_WAY = "an attempt is under way, or its last failure is waited out"
 
 
 @dataclass(slots=True)
@@ -85,8 +86,12 @@ class Deciding:
         decisions = self._planner(head).decide(due)
         self._write(head, valued, decisions)
         if self.recorder is not None:
+            planned = {id(w) for w, _ in decisions}
             for run, at in valued:
                 held = {
+                    w.valuation.account: UNDER_WAY for w in wanted if w.run is run and id(w) not in planned
+                }
+                held |= {
                     w.valuation.account: d.outcome.reason
                     for w, d in decisions
                     if w.run is run and isinstance(d.outcome, Impossible)
