@@ -33,11 +33,10 @@ def tell_block(moment: Moment) -> None:
     )
     if moment.title:
         console.print(f"            [magenta]{escape(moment.title)}[/magenta]")
-    for held, reason in moment.held.items():
-        console.print(f"            held still for {_short(held)}: {escape(reason)}")
-    for why in sorted(set(moment.unvaluable.values())):
-        those = [_short(each) for each, told in moment.unvaluable.items() if told == why]
-        console.print(f"            held still for {', '.join(those)}: {escape(why)}")
+    for reasons in (moment.held, moment.unvaluable):
+        for why in dict.fromkeys(reasons.values()):
+            those = [_short(account) for account, told in reasons.items() if told == why]
+            console.print(f"            [dim]held still for {', '.join(those)}: {escape(why)}[/dim]")
     for intent in moment.ended:
         verb = {"liquidate": "liquidated", "top_up": "topped up"}[intent.kind]
         what = f"{verb} {_short(intent.account)}"

@@ -8,12 +8,15 @@ from dataclasses import asdict
 from sqlmodel import Session, col, select
 
 from keeper.alerts import prices as alerts
-from keeper.oracles.guards import Judgement, Memory
+from keeper.oracles.guards import FaultKind, Judgement, Memory
 from keeper.service.markets import MarketRun
 from keeper.service.pricing import Pricing
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
 from keeper.store.tables import PriceFault, PriceStatus
+
+PRICELESS: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting"})
+"""The faults that leave the protocol itself without a price."""
 
 
 def restore(store: Store, prices: Pricing) -> None:
@@ -52,7 +55,7 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
                 alerts.fault_opened(session, row, hold=_held(judgement), unvaluable=len(at.unvaluable))
             elif row.detail != fault.detail:
                 row.detail = fault.detail
-            if row.id is not None:
+            if row.id is not None and fault.kind in PRICELESS:
                 open_ids.append(row.id)
     for row in left.values():
         row.closed_block = at.head.number
