@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 import structlog
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from keeper.book.reading import read_chunks
 from keeper.book.source import A, BookSource, Riders, S, V
@@ -17,6 +18,7 @@ from keeper.chain import blocks, logs
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call, run
 from keeper.chain.logs import Log, LogFilter
+from keeper.chain.node import WrongStateError
 from keeper.chain.pool import NodePool
 from keeper.store import accounts as known
 from keeper.store.database import Store
@@ -194,6 +196,12 @@ class Book(Generic[S, A, V]):
         reverted = frozenset(sample) - views.keys()
         return Refresh(head, touched, upgraded, views, reorg, reverted, answers, heard)
 
+    @retry(
+        retry=retry_if_exception_type(WrongStateError),
+        stop=stop_after_attempt(3),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
     def _at(
         self, head: Head, touched: frozenset[str], sample: Sequence[str]
     ) -> tuple[S, dict[str, A], dict[str, V], tuple[Answer, ...]]:
