@@ -21,6 +21,8 @@ from keeper.config import Settings
 from keeper.errors import KeeperError
 from keeper.execution.rehearsal import simulate
 from keeper.service.markets import MarketRun, build, pools
+from keeper.service.price_examination import price_lines
+from keeper.service.pricing import Pricing
 from keeper.service.valuing import value
 from keeper.store.database import open_store
 
@@ -117,6 +119,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 def _market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
     head = blocks.latest(run.book.pool)
+    run.prices = Pricing(run.name, run.settings, run.book.pool)
     at = value(run, head)
     state = run.book.state
     version = run.adapter.version(state)
@@ -131,6 +134,7 @@ def _market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
     else:
         yield Finding(f"market {run.name}", "ok", detail)
         yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
+    yield from (Finding(*line) for line in price_lines(run.prices))
     known = run.book.accounts
     for i, protect in enumerate(settings.protect):
         if protect.market == run.name and protect.account.lower() not in known:
