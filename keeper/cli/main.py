@@ -22,6 +22,16 @@ app = typer.Typer(
 )
 alerts_app = typer.Typer(help="Alert channels.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts")
+key_app = typer.Typer(help="The keystore that holds the key.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+KeystoreOption = Annotated[Path, typer.Option("--keystore", help="The keystore's file.")]
+PasswordOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file", help="File with the password; else KEEPER_KEYSTORE_PASSWORD, else asked."
+    ),
+]
+DEFAULT_KEYSTORE = Path("keystore.json")
 
 
 @app.command()
@@ -104,6 +114,42 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
     from keeper.cli.alerts import test_channels as work
 
     work(config, as_json=json)
+
+
+@key_app.command("new")
+def key_new(
+    keystore: KeystoreOption = DEFAULT_KEYSTORE,
+    password_file: PasswordOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a new key and keep it encrypted; only the address is shown."""
+    from keeper.cli.key import new as work
+
+    work(keystore, password_file, as_json=json)
+
+
+@key_app.command("import")
+def key_import(
+    keystore: KeystoreOption = DEFAULT_KEYSTORE,
+    password_file: PasswordOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Encrypt an existing key, asked for or read from standard input (never an argument)."""
+    from keeper.cli.key import import_key as work
+
+    work(keystore, password_file, as_json=json)
+
+
+@key_app.command("show")
+def key_show(
+    keystore: KeystoreOption = DEFAULT_KEYSTORE,
+    password_file: PasswordOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the keystore's address, nothing else."""
+    from keeper.cli.key import show as work
+
+    work(keystore, password_file, as_json=json)
 
 
 def main() -> None:
