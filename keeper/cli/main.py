@@ -35,6 +35,64 @@ DEFAULT_KEYSTORE = Path("keystore.json")
 
 
 @app.command()
+def init(
+    address: Annotated[
+        str | None, typer.Argument(help="The market's Pool, its addresses provider or an aToken.")
+    ] = None,
+    rpc: Annotated[str | None, typer.Option("--rpc", help="URL of a node.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    market: Annotated[str, typer.Option("--market", help="What to call the market.")] = "aave",
+    chain: Annotated[str | None, typer.Option("--chain", help="What to call the chain.")] = None,
+    warn: Annotated[str | None, typer.Option("--warn", help="Health below which you are told.")] = None,
+    top_up: Annotated[str | None, typer.Option("--top-up", help="Health below which to top up.")] = None,
+    liquidate: Annotated[
+        str | None, typer.Option("--liquidate", help="Health below which to liquidate.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Health after a top-up.")] = None,
+    protect: Annotated[
+        list[str] | None, typer.Option("--protect", help="An account to protect; repeatable.")
+    ] = None,
+    max_per_day: Annotated[
+        str | None, typer.Option("--max-per-day", help="Most to spend a protected account and day.")
+    ] = None,
+    keystore: Annotated[str | None, typer.Option("--keystore", help="The keystore to sign with.")] = None,
+    password_file: Annotated[
+        str | None, typer.Option("--password-file", help="File with the keystore's password.")
+    ] = None,
+    store: Annotated[str, typer.Option("--store", help="Database URL.")] = "sqlite:///keeper.db",
+    alert: Annotated[list[str] | None, typer.Option("--alert", help="An Apprise URL; repeatable.")] = None,
+    from_block: Annotated[
+        int | None, typer.Option("--from-block", min=0, help="First block to look for accounts in.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what is proposed.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a commented configuration for a market, found from its address."""
+    from keeper.cli.init import Flags
+    from keeper.cli.init import init as work
+
+    flags = Flags(
+        address=address,
+        rpc=rpc,
+        market=market,
+        chain=chain,
+        warn=warn,
+        top_up=top_up,
+        liquidate=liquidate,
+        target=target,
+        protect=protect or [],
+        max_per_day=max_per_day,
+        keystore=keystore,
+        password_file=password_file,
+        store=store,
+        alerts=alert or [],
+        from_block=from_block,
+    )
+    work(config, flags, force=force, ask=not yes, as_json=json)
+
+
+@app.command()
 def scan(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Value every account of every market once and show who is below which threshold."""
     from keeper.cli.scan import scan as work
