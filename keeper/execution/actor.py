@@ -57,11 +57,14 @@ class Actor:
         self._ended = ended
         self.mode: Mode = "live" if signer else "dry"
 
-    def round(self, head: Head, next_timestamp: int) -> None:
-        """Follow what was sent, settle what is decided, then rehearse and send what is planned."""
+    def settle(self, head: Head) -> None:
+        """Follow what was sent and end what the chain has decided: before the deciding loop looks again."""
         if self.signer is not None:
             follow.transactions(self.pool, self.store, head, self.limits.confirmations)
             self._settle(head)
+
+    def carry(self, head: Head, next_timestamp: int) -> None:
+        """Rehearse, sign and send what is planned."""
         with self.store.session() as session:
             waiting = list(journal.open_intents(session, self.pool.name, self.mode))
         ahead: list[Action] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
@@ -17,6 +18,15 @@ Amount = int | Fraction | float | Array
 P = TypeVar("P", contravariant=True)
 M = TypeVar("M", contravariant=True)
 K = TypeVar("K", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a set of parameters comes from: which version of it, as of when, published where."""
+
+    version: str
+    dated: date
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,10 @@ class Requirement:
 class MarginModel(Protocol[P, M, K]):
     """A margin model: pure, versioned, with its parameters as a dated, validated value object."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def requirement(self, positions: P, market: M, parameters: K) -> Requirement: ...

@@ -146,7 +146,13 @@ class Daemon:
         if self._done(loops):
             return
         try:
-            head = loops.deciding.tick()
+            head = loops.deciding.new_head()
+            if head is None:
+                return
+            if loops.actor is not None:
+                with loops.acting:
+                    loops.actor.settle(head)
+            loops.deciding.tick(head)
         except UnreachableError as error:
             loops.deciding.unreachable(error)
             return
@@ -155,8 +161,7 @@ class Daemon:
             self._fatal = error
             self.stop()
             return
-        if head is not None:
-            self._act(name)
+        self._act(name)
 
     def _act(self, name: str) -> None:
         """The acting loop's round at the newest block: right after deciding, and by a job of its own."""
@@ -166,7 +171,7 @@ class Daemon:
             if head is None or head.number == loops.acted:
                 return
             if loops.actor is not None:
-                loops.actor.round(head, loops.deciding.next_timestamp(head))
+                loops.actor.carry(head, loops.deciding.next_timestamp(head))
             self._acted(name, loops, head)
         if self._for_blocks is not None and all(self._done(each) for each in self.chains.values()):
             self.stop()

@@ -52,10 +52,15 @@ class Deciding:
     seconds_a_block: Decimal | None = None
     failures: dict[str, str] = field(default_factory=dict)
 
-    def tick(self) -> Head | None:
-        """One round at the newest block; None when there is no new one."""
+    def new_head(self) -> Head | None:
+        """The newest block, or None when this loop has been there."""
         head = blocks.latest(self.pool)
-        if self.head is not None and head.hash == self.head.hash:
+        return None if self.head is not None and head.hash == self.head.hash else head
+
+    def tick(self, head: Head | None = None) -> Head | None:
+        """One round at `head` (else at the newest block); None when there is no new one."""
+        head = head or self.new_head()
+        if head is None:
             return None
         started = time.monotonic()
         self._learn_block_time(head)

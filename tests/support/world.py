@@ -68,11 +68,13 @@ class World:
 
     def work(self) -> None:
         """Both loops at the present head."""
-        head = self.deciding.tick()
+        head = self.deciding.new_head()
         if head is not None:
+            self.actor.settle(head)
+            self.deciding.tick(head)
             self.heads.append(head)
         assert self.deciding.head is not None
-        self.actor.round(self.deciding.head, self.deciding.next_timestamp(self.deciding.head))
+        self.actor.carry(self.deciding.head, self.deciding.next_timestamp(self.deciding.head))
 
     def step(self, prices: dict[str, int] | None = None) -> None:
         for symbol, price in (prices or {}).items():

@@ -13,10 +13,10 @@ from keeper.localchain.aave_actions import liquidate
 from keeper.localchain.calldata import decoded
 from keeper.localchain.rpc import Json, RpcRefusedError, as_dict, as_list, as_str
 from keeper.localchain.transactions import Tx, decode_revert, send_batch
+from keeper.margin.lending.aave.close_factor import WHOLE_CLOSE_HEALTH
 from keeper.margin.lending.aave.fixed import MAX_UINT256, WAD
 from keeper.margin.lending.aave.health import AccruedMarket, account_data
 from keeper.margin.lending.aave.liquidation import (
-    WHOLE_CLOSE_HEALTH,
     Outcome,
     Pair,
     options,

@@ -21,7 +21,10 @@ YEAR = 365 * 86_400
 # How long to wait between comparisons: from a second to years, always with something random on top.
 WAITS = (1, 2, 60, 3_600, 86_400, 30 * 86_400, YEAR, 3 * YEAR)
 # Rules that no valuation goes through; what they do is compared where liquidations and top-ups are.
-_UNSEEN = ("version", "close_factor", "seized_debt_needed", "supply_shares", "repay_shares", "seized_shares")
+_UNSEEN = (
+    *("version", "close_factor", "seized_debt_needed", "supply_shares", "repay_shares", "seized_shares"),
+    *("seized", "seized_base", "fee", "dust_counts_fee"),
+)
 MOMENTS = 1_000 if COUNT > 1_000 else 100
 
 

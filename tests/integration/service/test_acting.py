@@ -241,7 +241,7 @@ def test_a_liquidation_another_keeper_made_first_is_refused_at_rehearsal(
     # Between planning and acting the price recovers: the plan is obsolete.
     w.queue_price("WETH", 2500 * 10**8)
     anvil.mine()
-    w.actor.round(w.deciding.head, w.deciding.next_timestamp(w.deciding.head))  # type: ignore[arg-type]
+    w.actor.carry(w.deciding.head, w.deciding.next_timestamp(w.deciding.head))  # type: ignore[arg-type]
     [intent] = w.intents()
     assert intent.state == "refused"
     assert "HEALTH_FACTOR_NOT_BELOW_THRESHOLD" in intent.reason or "HealthFactorNotBelow" in intent.reason

@@ -180,7 +180,7 @@ def test_what_was_planned_before_the_upgrade_is_not_carried_out_after_it(watch: 
     upgrade_arithmetic(watch.local.rpc, watch.local.market, "debt_up")
     head = loops.deciding.tick()
     assert head is not None
-    loops.actor.round(head, loops.deciding.next_timestamp(head))
+    loops.actor.carry(head, loops.deciding.next_timestamp(head))
     assert [intent.id for intent in watch.intents()] == [intent.id for intent in planned]
     assert {(intent.state, intent.reason) for intent in watch.intents()} == {
         (IntentState.REFUSED, "the market is watched only")

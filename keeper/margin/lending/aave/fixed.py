@@ -11,6 +11,7 @@ WAD = 10**18
 RAY = 10**27
 PERCENT = 10**4
 HALF_RAY = RAY // 2
+WAD_RAY_RATIO = RAY // WAD
 HALF_PERCENT = PERCENT // 2
 SECONDS_PER_YEAR = 365 * 24 * 3600
 MAX_UINT256 = 2**256 - 1
@@ -40,6 +41,30 @@ def ray_div_ceil(a: int, b: int) -> int:
     return -(-a * RAY // b)
 
 
+def ray_to_wad_half_up(a: int) -> int:
+    return (a + WAD_RAY_RATIO // 2) // WAD_RAY_RATIO
+
+
+def wad_to_ray(a: int) -> int:
+    return a * WAD_RAY_RATIO
+
+
+def ray_pow_half_up(base: int, exponent: int) -> int:
+    """base^exponent in ray by squaring, each product half up (Aave v1 and its utilities)."""
+    result = base if exponent % 2 else RAY
+    exponent //= 2
+    while exponent:
+        base = ray_mul_half_up(base, base)
+        if exponent % 2:
+            result = ray_mul_half_up(result, base)
+        exponent //= 2
+    return result
+
+
+def wad_mul_half_up(a: int, b: int) -> int:
+    return (a * b + WAD // 2) // WAD
+
+
 def wad_div_half_up(a: int, b: int) -> int:
     return (a * WAD + b // 2) // b
 
@@ -48,8 +73,20 @@ def percent_mul_half_up(value: int, percentage: int) -> int:
     return (value * percentage + HALF_PERCENT) // PERCENT
 
 
+def percent_mul_floor(value: int, percentage: int) -> int:
+    return value * percentage // PERCENT
+
+
+def percent_mul_ceil(value: int, percentage: int) -> int:
+    return -(-value * percentage // PERCENT)
+
+
 def percent_div_half_up(value: int, percentage: int) -> int:
     return (value * PERCENT + percentage // 2) // percentage
+
+
+def percent_div_floor(value: int, percentage: int) -> int:
+    return value * PERCENT // percentage
 
 
 def percent_div_ceil(value: int, percentage: int) -> int:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from keeper.margin.lending.aave.close_factor import MIN_LEFTOVER_BASE, max_liquidatable
 from keeper.margin.lending.aave.fixed import (
     WAD,
     mul_div_ceil,
     percent_div_ceil,
-    percent_div_half_up,
-    percent_mul_half_up,
 )
 from keeper.margin.lending.aave.health import (
     Accrued,
@@ -21,11 +20,6 @@ from keeper.margin.lending.aave.health import (
 )
 from keeper.margin.lending.aave.rules import CloseFactor
 from keeper.margin.lending.aave.state import AccountData, AccountState
-
-HALF = 5_000
-WHOLE_CLOSE_HEALTH = 95 * WAD // 100
-WHOLE_CLOSE_BASE = 2_000 * 10**8
-MIN_LEFTOVER_BASE = WHOLE_CLOSE_BASE // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +106,16 @@ def pairs(account: AccountState, market: AccruedMarket) -> Iterator[Pair]:
 
 
 def _with_close_factor(pair: Pair, data: AccountData, market: AccruedMarket) -> Pair:
-    limit = pair.owed
-    if market.rules.close_factor is CloseFactor.BY_RESERVE:
-        if data.health > WHOLE_CLOSE_HEALTH:
-            limit = percent_mul_half_up(pair.owed, HALF)
-    elif data.health > WHOLE_CLOSE_HEALTH:
-        debt_base = mul_div_ceil(pair.owed, pair.debt_price, pair.debt.unit)
-        collateral_base = pair.supplied * pair.collateral_price // pair.collateral.unit
-        half = percent_mul_half_up(data.debt, HALF)
-        if min(debt_base, collateral_base) >= WHOLE_CLOSE_BASE and debt_base > half:
-            limit = half * pair.debt.unit // pair.debt_price
+    rules = market.rules
+    limit = max_liquidatable(
+        owed=pair.owed,
+        owed_base=rules.debt_value(pair.owed, pair.debt_price, pair.debt.unit),
+        supplied_base=pair.supplied * pair.collateral_price // pair.collateral.unit,
+        data=data,
+        price=pair.debt_price,
+        unit=pair.debt.unit,
+        rules=rules,
+    )
     return replace(pair, max_debt=limit)
 
 
@@ -129,17 +123,18 @@ def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
     """What `liquidationCall(…, debt_to_cover)` does with this pair, to the unit."""
     repaid = min(debt_to_cover, pair.max_debt)
     base = (pair.debt_price * repaid * pair.collateral.unit) // (pair.collateral_price * pair.debt.unit)
-    seized = percent_mul_half_up(base, pair.bonus)
+    rules = market.rules
+    seized = rules.seized(base, pair.bonus)
     if seized > pair.supplied:
         seized = pair.supplied
         worth = (pair.collateral_price * seized * pair.debt.unit) // (pair.debt_price * pair.collateral.unit)
-        repaid = market.rules.seized_debt_needed(worth, pair.bonus)
+        repaid = rules.seized_debt_needed(worth, pair.bonus)
     fee = 0
     fee_rate = pair.collateral.reserve.protocol_fee
     if fee_rate:
-        fee = percent_mul_half_up(seized - percent_div_half_up(seized, pair.bonus), fee_rate)
+        fee = rules.fee(seized - rules.seized_base(seized, pair.bonus), fee_rate)
     received = seized - fee
-    dust = _leaves_dust(pair, repaid, seized, market)
+    dust = _leaves_dust(pair, repaid, seized, fee, market)
     return Outcome(repaid, received, _fee_left(pair, received, fee, market), seized == pair.supplied, dust)
 
 
@@ -150,14 +145,15 @@ def _fee_left(pair: Pair, received: int, fee: int, market: AccruedMarket) -> int
     return fee if shares(fee, income) <= left else market.rules.supplied(left, income)
 
 
-def _leaves_dust(pair: Pair, repaid: int, seized: int, market: AccruedMarket) -> bool:
+def _leaves_dust(pair: Pair, repaid: int, seized: int, fee: int, market: AccruedMarket) -> bool:
     """3.3 and later revert when both sides remain and one of them is worth less than 1000."""
     if market.rules.close_factor is CloseFactor.BY_RESERVE:
         return False
     if repaid >= pair.owed or seized >= pair.supplied:
         return False
-    debt_left = mul_div_ceil(pair.owed - repaid, pair.debt_price, pair.debt.unit)
-    collateral_left = (pair.supplied - seized) * pair.collateral_price // pair.collateral.unit
+    debt_left = market.rules.debt_value(pair.owed - repaid, pair.debt_price, pair.debt.unit)
+    left = pair.supplied - (seized if market.rules.dust_counts_fee else seized - fee)
+    collateral_left = left * pair.collateral_price // pair.collateral.unit
     return min(debt_left, collateral_left) < MIN_LEFTOVER_BASE
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from keeper.margin.lending.aave import fixed, interest
@@ -22,8 +22,10 @@ class Rules:
 
     `supply_shares`/`repay_shares` turn an amount into scaled units minted or burnt, `seized_shares` an
     amount of collateral into scaled units that a liquidation takes from the account.
-    `averages_threshold`: health goes through the truncated average threshold (3.0), which makes it
+    `averages_threshold`: health goes through the truncated average threshold (to 3.4), which makes it
     non-monotone in price. `threshold_zero_counts`: a collateral with threshold 0 still adds value.
+    `seized`, `seized_base` and `fee` round a liquidation's collateral, its part without bonus, and the
+    protocol's share. `dust_counts_fee`: the fee counts as taken when leftover collateral is judged.
     """
 
     version: str
@@ -39,6 +41,10 @@ class Rules:
     emode_by_bitmap: bool
     close_factor: CloseFactor
     seized_debt_needed: Callable[[int, int], int]
+    seized: Callable[[int, int], int] = fixed.percent_mul_half_up
+    seized_base: Callable[[int, int], int] = fixed.percent_div_half_up
+    fee: Callable[[int, int], int] = fixed.percent_mul_half_up
+    dust_counts_fee: bool = True
 
 
 V302 = Rules(
@@ -73,5 +79,32 @@ V36 = Rules(
     seized_debt_needed=fixed.percent_div_ceil,
 )
 
-# POOL_REVISION → arithmetic to try. core-v3 says 1 (older tags 2), Origin 3.6 says 10.
-BY_REVISION: dict[int, Rules] = {1: V302, 2: V302, 10: V36}
+# 3.1 adds virtual accounting, 3.2 e-modes by bitmap: neither changes what an account is worth.
+V31 = replace(V302, version="3.1")
+V32 = replace(V302, version="3.2", emode_by_bitmap=True)
+V33 = replace(V32, version="3.3", close_factor=CloseFactor.BY_TOTAL, dust_counts_fee=False)
+V34 = replace(
+    V33, version="3.4", compounded_interest=interest.compounded_interest_taylor, dust_counts_fee=True
+)
+V35 = replace(V36, version="3.5", threshold_zero_counts=False)
+V37 = replace(
+    V36,
+    version="3.7",
+    seized=fixed.percent_mul_floor,
+    seized_base=fixed.percent_div_floor,
+    fee=fixed.percent_mul_ceil,
+)
+
+# POOL_REVISION → arithmetic to try. core-v3 says 1 (older tags 2); Origin counts on from 4, 3.2.1 being 6.
+BY_REVISION: dict[int, Rules] = {
+    1: V302,
+    2: V302,
+    4: V31,
+    5: V32,
+    6: V32,
+    7: V33,
+    8: V34,
+    9: V35,
+    10: V36,
+    11: V37,
+}

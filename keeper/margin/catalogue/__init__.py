@@ -1,0 +1,34 @@
+"""Every margin model by name: from a portfolio written as JSON to a requirement and its explanation."""
+
+from __future__ import annotations
+
+from keeper.errors import MarginError
+from keeper.margin.catalogue import lending, options, perps, risk, schedules
+from keeper.margin.catalogue.entry import Answer, Entry
+from keeper.margin.catalogue.reading import Fields
+
+ENTRIES: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        *lending.ENTRIES,
+        *schedules.ENTRIES,
+        *perps.ENTRIES,
+        *risk.ENTRIES,
+        *options.ENTRIES,
+    )
+}
+
+
+def answer(model: str, document: object) -> Answer:
+    """Compute `document` (a parsed JSON object) under a model; MarginError names what it cannot value."""
+    if model not in ENTRIES:
+        raise MarginError(
+            f"no model {model!r}", field="model", remedy=f"Known: {', '.join(sorted(ENTRIES))}."
+        )
+    fields = Fields(document)
+    result = ENTRIES[model].answer(fields)
+    fields.finish()
+    return result
+
+
+__all__ = ["ENTRIES", "Answer", "Entry", "answer"]

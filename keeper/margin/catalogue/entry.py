@@ -1,0 +1,36 @@
+"""What the catalogue holds for a model, and what a model answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from keeper.margin.catalogue.reading import Fields
+from keeper.margin.interface import Provenance, Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A requirement in `unit`, the parameters' provenance, and lines that say what drives the numbers."""
+
+    requirement: Requirement
+    unit: str
+    provenance: Provenance
+    explanation: tuple[str, ...] = ()
+
+    @property
+    def breached(self) -> bool:
+        """Whether equity is below maintenance, of any account; compared exactly where the model is exact."""
+        equity, maintenance = self.requirement.equity, self.requirement.maintenance
+        return bool(np.any(equity < maintenance))  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model by `name`: one line of what it is, and the function from a JSON object to its answer."""
+
+    name: str
+    summary: str
+    answer: Callable[[Fields], Answer]

@@ -1,0 +1,20 @@
+"""Whether a liquidation leaves a collateral empty, which turns the debt left over into a deficit (3.3 on)."""
+
+from __future__ import annotations
+
+from keeper.margin.lending.aave.fixed import ray_div_ceil
+from keeper.margin.lending.aave.liquidation import Outcome
+
+
+def emptied_by_value(seized_base: int, collateral_base: int) -> bool:
+    """3.3 to 3.6: all collateral's value (base currency, all reserves) equals the value seized."""
+    return seized_base == collateral_base
+
+
+def emptied_by_shares(outcome: Outcome, scaled_collateral: int, income: int) -> bool:
+    """3.7: what liquidator and treasury take, each rounded up to scaled units, uses the balance up.
+
+    Of the reserve being seized; the contract asks besides that no other collateral is left.
+    """
+    taken = ray_div_ceil(outcome.received, income) + ray_div_ceil(outcome.fee, income)
+    return taken >= scaled_collateral

@@ -1,0 +1,1 @@
+"""Morpho Blue and its satellites (pre-liquidation, adaptive-curve rate, Midnight): exact integers."""

@@ -1,0 +1,1 @@
+"""Option prices, Greeks, implied volatilities, and the option margins of venues and protocols."""

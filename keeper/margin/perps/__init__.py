@@ -1,0 +1,1 @@
+"""Perpetual exchanges: margins, fills, funding, marks and liquidation, exact where the protocol is."""

@@ -1,0 +1,1 @@
+"""dYdX v4: risk of a subaccount and its liquidation prices, integers and exact rationals."""

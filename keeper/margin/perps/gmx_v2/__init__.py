@@ -1,0 +1,1 @@
+"""GMX v2: price impact by binary fixed-point powers, and when a position is liquidatable."""

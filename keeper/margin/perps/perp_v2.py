@@ -1,0 +1,126 @@
+"""Perpetual Protocol v2 (Curie): account value, margin requirements, partial liquidation. 18 decimals.
+
+Ratios in 1e6. Every product truncates towards zero. Source: perpetual-protocol/perp-curie-contract 2.4,
+contracts/AccountBalance.sol, Vault.sol, ClearingHouse.sol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from keeper.errors import MarginError
+from keeper.margin.checks import integer, natural
+from keeper.margin.interface import Provenance, Requirement
+from keeper.margin.rounding import div_trunc, wad_mul_trunc
+
+RATIO = 10**6
+CURIE = Provenance("2.4", date(2022, 12, 1), "perpetual-protocol/perp-curie-contract")
+
+
+@dataclass(frozen=True, slots=True)
+class CurieTerms:
+    """Initial, maintenance and penalty ratios (1e6); positions up to `min_partial` are liquidated whole."""
+
+    im_ratio: int = 100_000
+    mm_ratio: int = 62_500
+    penalty_ratio: int = 25_000
+    min_partial: int = 100 * 10**18
+    provenance: Provenance = CURIE
+
+    def __post_init__(self) -> None:
+        if not 0 < natural(self.mm_ratio, "mm_ratio") <= self.im_ratio <= RATIO:
+            raise MarginError("must be above zero and at most im_ratio, that at most 1e6", field="mm_ratio")
+        natural(self.penalty_ratio, "penalty_ratio")
+        natural(self.min_partial, "min_partial")
+
+
+V2 = CurieTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One market: signed base `size` (pool liquidity included), signed quote balance, both 18 decimals.
+
+    `mark` values positions; `index` values base debt for the initial requirement.
+    """
+
+    size: int
+    quote: int
+    mark: int
+    index: int
+    base_debt: int | None = None
+
+    def __post_init__(self) -> None:
+        integer(self.size, "size")
+        integer(self.quote, "quote")
+        natural(self.mark, "mark")
+        natural(self.index, "index")
+
+    @property
+    def value(self) -> int:
+        return wad_mul_trunc(self.size, self.mark)
+
+    @property
+    def debt_value(self) -> int:
+        """Base owed at the index price: what the position is short, unless told otherwise."""
+        owed = max(0, -self.size) if self.base_debt is None else natural(self.base_debt, "base_debt")
+        return wad_mul_trunc(owed, self.index)
+
+
+def unrealized_pnl(positions: Sequence[Position]) -> int:
+    return sum(each.value + each.quote for each in positions)
+
+
+def total_abs_value(positions: Sequence[Position]) -> int:
+    return sum(abs(each.value) for each in positions)
+
+
+def total_debt_value(positions: Sequence[Position]) -> int:
+    """Base debt in each market, and quote debt netted over all."""
+    quote = sum(each.quote for each in positions)
+    return sum(each.debt_value for each in positions) + max(0, -quote)
+
+
+def free_collateral(positions: Sequence[Position], collateral: int, ratio: int) -> int:
+    """min(collateral, account value) − debt·ratio; negative: may not open. `collateral` after settled PnL."""
+    required = total_debt_value(positions) * ratio // RATIO
+    return min(collateral, collateral + unrealized_pnl(positions)) - required
+
+
+def requirement(positions: Sequence[Position], collateral: int, terms: CurieTerms = V2) -> Requirement:
+    """Quote, 18 decimals: liquidatable iff equity < maintenance.
+
+    `initial` includes unrealised profit, which does not count for opening: equity ≥ initial iff the
+    protocol's free collateral is not negative.
+    """
+    pnl = unrealized_pnl(positions)
+    debt = total_debt_value(positions)
+    return Requirement(
+        initial=debt * terms.im_ratio // RATIO + max(0, pnl),
+        maintenance=total_abs_value(positions) * terms.mm_ratio // RATIO,
+        equity=collateral + pnl,
+        parts={"collateral": collateral, "unrealized_pnl": pnl, "debt_value": debt},
+    )
+
+
+def liquidatable_size(
+    position: Position, positions: Sequence[Position], account_value: int, terms: CurieTerms = V2
+) -> int:
+    """Signed base size a liquidator may take now: all, or half the account's value while above mm/2."""
+    maintenance = total_abs_value(positions) * terms.mm_ratio // RATIO
+    if account_value >= maintenance or position.size == 0:
+        return 0
+    value = abs(position.value)
+    if value <= terms.min_partial:
+        return position.size
+    ratio = RATIO
+    if account_value >= maintenance // 2:
+        ratio = min(RATIO, total_abs_value(positions) * RATIO // (2 * value))
+    return div_trunc(position.size * ratio, RATIO)
+
+
+def liquidation_penalty(notional: int, terms: CurieTerms = V2) -> int:
+    """What the account pays on the notional exchanged; half of it rewards the liquidator."""
+    return natural(notional, "notional") * terms.penalty_ratio // RATIO

@@ -1,0 +1,1 @@
+"""Value at Risk, Expected Shortfall, volatility, backtests and margins that follow volatility."""

@@ -1,0 +1,134 @@
+"""Every model of the catalogue answers its example portfolio, and names what is wrong with a bad one."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keeper.errors import MarginError
+from keeper.margin.catalogue import ENTRIES, answer
+
+pytestmark = pytest.mark.unit
+
+PORTFOLIOS = Path(__file__).parent / "portfolios"
+EXAMPLES: dict[str, Any] = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(PORTFOLIOS.glob("*.json"))
+}
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """(path as messages have it, keys to get there) of every scalar outside arrays of numbers."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            for found, keys in leaves(item, f"{path}.{key}" if path else key):
+                yield found, [key, *keys]
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for place, item in enumerate(value):
+            for found, keys in leaves(item, f"{path}[{place}]"):
+                yield found, [place, *keys]
+    else:
+        yield path, []
+
+
+def changed(document: Any, keys: list[Any], value: Any) -> Any:
+    copied = copy.deepcopy(document)
+    target = copied
+    for key in keys[:-1]:
+        target = target[key]
+    target[keys[-1]] = value
+    return copied
+
+
+def test_every_model_has_an_example_portfolio() -> None:
+    assert set(EXAMPLES) == set(ENTRIES)
+
+
+@pytest.mark.parametrize("model", EXAMPLES)
+def test_examples_are_answered_and_explained(model: str) -> None:
+    found = answer(model, EXAMPLES[model])
+    needed = found.requirement
+    assert needed.initial >= needed.maintenance > 0  # type: ignore[operator]
+    assert np.isfinite(needed.health)
+    assert found.breached is bool(needed.equity < needed.maintenance)  # type: ignore[operator]
+    assert found.explanation
+    assert found.unit
+    assert found.provenance.source
+
+
+BAD_LEAVES = [(model, path, keys) for model, document in EXAMPLES.items() for path, keys in leaves(document)]
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "keys"), BAD_LEAVES, ids=[f"{model}:{path}" for model, path, _ in BAD_LEAVES]
+)
+@pytest.mark.parametrize("bad", [float("nan"), None, {}, "one"])
+def test_an_unreadable_value_names_its_path(model: str, path: str, keys: list[Any], bad: Any) -> None:
+    with pytest.raises(MarginError) as refused:
+        answer(model, changed(EXAMPLES[model], keys, bad))
+    assert refused.value.field == path
+
+
+@pytest.mark.parametrize("model", EXAMPLES)
+def test_a_misspelt_field_is_not_ignored(model: str) -> None:
+    with pytest.raises(MarginError, match="not a field of this model") as refused:
+        answer(model, {**EXAMPLES[model], "eqiuty": 1})
+    assert refused.value.field == "eqiuty"
+
+
+@pytest.mark.parametrize(
+    ("model", "document", "field"),
+    [
+        ("no-such-model", {}, "model"),
+        ("tiers", [], "the file"),
+        ("tiers", {"size": 1, "price": 1, "equity": 1}, "table"),
+        ("tiers", {"table": "none", "size": 1, "price": 1, "equity": 1}, "table"),
+        ("aave-v3", {"version": "2.0", "positions": []}, "version"),
+        ("expected-shortfall", {"method": "guess", "exposures": [1], "equity": 1}, "method"),
+        (
+            "expected-shortfall",
+            {"exposures": [1, 2], "equity": 1, "returns": [[0.1], [0.2]] * 40},
+            "exposures",
+        ),
+        ("dynamic", {**EXAMPLES["dynamic"], "maintenance_share": 0}, "maintenance_share"),
+        ("tiers", {**EXAMPLES["tiers"], "price": -1}, "mark"),
+    ],
+)
+def test_a_portfolio_that_cannot_be_valued_names_the_field(model: str, document: Any, field: str) -> None:
+    with pytest.raises(MarginError) as refused:
+        answer(model, document)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "method", ["historical", "filtered-historical", "delta-normal", "cornish-fisher", "monte-carlo"]
+)
+def test_methods_agree_on_a_normal_portfolio(method: str) -> None:
+    generator = np.random.default_rng(4)
+    returns = generator.multivariate_normal([0, 0], [[4e-4, 2e-4], [2e-4, 9e-4]], 4_000)
+    document = {
+        "method": method,
+        "exposures": [1_000.0, 500.0],
+        "equity": 100,
+        "days": 1,
+        "returns": returns.tolist(),
+    }
+    if method == "cornish-fisher":
+        document["gamma"] = [[0, 0], [0, 0]]
+    if method in {"delta-normal", "cornish-fisher", "monte-carlo"}:
+        document["decay"] = 0.999
+    found = answer("expected-shortfall", document)
+    assert found.requirement.initial == pytest.approx(2.665 * 29.1, rel=0.2)
+
+
+def test_text_keeps_integers_exact_and_numbers_keep_their_decimal_form() -> None:
+    exact = answer("morpho-blue", EXAMPLES["morpho-blue"]).requirement
+    assert exact.equity == 172
+    assert exact.maintenance == 50
+    tiers = answer("tiers", {**EXAMPLES["tiers"], "equity": 0.1}).requirement
+    assert str(tiers.equity) == "1/10"
