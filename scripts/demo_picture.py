@@ -7,16 +7,17 @@ from pathlib import Path
 from rich.console import Console
 
 from keeper.cli import output, telling
-from keeper.demo.director import play
+from keeper.demo.director import Moment, play
 from keeper.demo.outcome import outcome
 from keeper.demo.stage import stage
 
 SEED = 1
 
 canvas = Console(record=True, width=150, file=io.StringIO())
-output.console = telling.console = canvas
+output.console = canvas
+telling.__dict__["console"] = canvas
 with tempfile.TemporaryDirectory() as folder, stage(SEED, Path(folder)) as scene:
-    moments = []
+    moments: list[Moment] = []
     result = outcome(scene, play(scene, SEED, moments.append))
 canvas.print("$ make demo   …\n")
 for moment in moments[-9:]:

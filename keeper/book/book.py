@@ -172,7 +172,7 @@ class Book(Generic[S, A, V]):
     ) -> tuple[S, dict[str, A], dict[str, V]]:
         """Market state, these accounts' raw state and the sample's views, in as few calls as fit."""
         if self._all_next:
-            touched, self._all_next = touched | frozenset(self.accounts), False
+            touched |= frozenset(self.accounts)
         order = sorted(touched)
         calls = [
             self.source.market_call(self.accounts.values()),
@@ -193,6 +193,7 @@ class Book(Generic[S, A, V]):
         self._save(head.number, head.hash, wanted, fresh.keys() - self.accounts.keys())
         self.accounts.update(fresh)
         self._state, self._filter, self.head = state, wanted, head
+        self._all_next = False
         self._recent.append((head.number, head.hash))
 
     def _save(self, block: int, block_hash: str, wanted: LogFilter, new: AbstractSet[str]) -> None:

@@ -13,6 +13,9 @@ from web3.types import RPCEndpoint
 
 from keeper.errors import KeeperError, UnreachableError
 
+# Client errors that no smaller request would cure: credentials, a wrong path, too many requests.
+_NOT_ABOUT_SIZE = frozenset({401, 403, 404, 429})
+
 
 class NodeError(UnreachableError):
     """The node did not give an answer: try another. `refused`: it answered, but not to this request."""
@@ -53,7 +56,7 @@ class Node:
         except requests.HTTPError as error:
             status = error.response.status_code if error.response is not None else 0
             raise NodeError(
-                f"answered {method} with HTTP {status}", where=self.label, refused=400 <= status < 500
+                f"answered {method} with HTTP {status}", where=self.label, refused=_about_size(status)
             ) from None
         except requests.Timeout:
             raise NodeError(f"did not answer {method} in time", where=self.label, refused=True) from None
@@ -70,3 +73,8 @@ class Node:
             code, message = int(refusal.get("code", 0)), str(refusal.get("message", ""))
             raise RpcError(method, code, message, refusal.get("data"), where=self.label)
         return answer["result"]
+
+
+def _about_size(status: int) -> bool:
+    """Whether a smaller request may be answered where this one was not; 504 is a gateway's timeout."""
+    return (400 <= status < 500 and status not in _NOT_ABOUT_SIZE) or status == 504

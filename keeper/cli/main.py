@@ -156,6 +156,22 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 
 
 @app.command()
+def margin(
+    model: Annotated[str | None, typer.Argument(help="A margin model's name.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A portfolio as JSON.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Show all models.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Compute a portfolio's margin requirement under a model, and explain it."""
+    from keeper.cli import margin as work
+
+    if listed or model is None:
+        work.models(as_json=json)
+    else:
+        work.margin(model, file, as_json=json)
+
+
+@app.command()
 def demo(
     json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another market day.")] = 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import structlog
@@ -24,7 +24,7 @@ from keeper.protocols.base import Impossible
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
 from keeper.service.record import Recorder
-from keeper.service.valuing import Valued, value
+from keeper.service.valuing import Valued, confirm, value
 from keeper.store.database import Store
 from keeper.store.tables import ChainStatus, Episode, MarketStatus
 from keeper.store.types import now
@@ -73,7 +73,9 @@ class Deciding:
             except Exception as error:  # noqa: BLE001  (one market's fault is that market's alert)
                 self._market_failed(run, head, error)
         wanted = [each for run, at in valued for each in self._judge(run, at)]
-        decisions = self._planner(head).decide([w for w in wanted if self._due(w, head)])
+        due = [w for w in wanted if self._due(w, head)]
+        valued, due = self._confirm(head, valued, due)
+        decisions = self._planner(head).decide(due)
         self._write(head, valued, decisions)
         if self.recorder is not None:
             for run, at in valued:
@@ -154,6 +156,20 @@ class Deciding:
                     episode = open_now[(valuation.account, threshold)]
                     wanted.append(Wanted(run, valuation, levels, episode))
         return wanted
+
+    def _confirm(
+        self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]
+    ) -> tuple[list[tuple[MarketRun, Valued]], list[Wanted]]:
+        """Nobody is acted on by our numbers alone: the contract's own view of each must be equal."""
+        confirmed = []
+        for run, at in valued:
+            accounts = [w.valuation.account for w in due if w.run is run]
+            difference = confirm(run, head, accounts) if accounts else ""
+            if difference:
+                at = replace(at, acting=False, newly_stopped=difference)
+                due = [w for w in due if w.run is not run]
+            confirmed.append((run, at))
+        return confirmed, due
 
     def _due(self, wanted: Wanted, head: Head) -> bool:
         """Whether an attempt may be made now: none open, the last one's outcome read, failures waited out."""

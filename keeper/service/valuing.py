@@ -57,6 +57,20 @@ def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
     return Valued(head, own, not run.stopped, run.stopped if run.stopped != before else "")
 
 
+def confirm(run: MarketRun, head: Head, accounts: Sequence[str]) -> str:
+    """Compare the accounts that are about to be acted on with the contract's own view, all of them.
+
+    A difference stops acting in the market, as it does in `value`; the reason, empty when all agree.
+    """
+    chosen = set(accounts)
+    own = [v for v in run.valuations if v.account in chosen]
+    difference = compare(own, run.book.views(head, accounts))
+    if difference:
+        run.stopped = difference
+        log.error("watch only", market=run.name, block=head.number, why=difference)
+    return difference
+
+
 def compare(own: Sequence[Valuation], views: Mapping[str, Valuation]) -> str:
     """The first difference between our numbers and the contract's, with both; empty when all agree."""
     ours = {valuation.account: valuation for valuation in own}

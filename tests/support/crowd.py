@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from keeper.protocols.base import Valuation
 from tests.support import random_market as rnd
 
 GENESIS = 1_750_000_000
-COUNT = 5_000 if os.environ.get("KEEPER_SOAK") else 500
+COUNT = 500
 RULES: Mapping[str, Rules] = {"3.0.2": V302, "3.6": V36}
 _DEPLOY = {"3.0.2": aave_v302.deploy, "3.6": aave_v36.deploy}
 # One block holds the whole crowd's transactions, so that they share a timestamp.

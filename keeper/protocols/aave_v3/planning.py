@@ -196,6 +196,8 @@ def _needed(
             return Impossible(f"supply {name}: the account does not use it as collateral"), 0
         amount = topup.minimal_supply(raw, now, reserve_id, target)
         return amount if amount is not None else Impossible(f"supply {name}: would not help"), 0
+    if accrued.reserve.paused or not accrued.reserve.active:
+        return Impossible(f"repay {name}: the reserve is paused"), 0
     position = raw.position(reserve_id)
     stable = bool(position.stable_principal) and not position.scaled_debt
     mode = calls.STABLE if stable else calls.VARIABLE

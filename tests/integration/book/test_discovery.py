@@ -82,7 +82,7 @@ def field(aave_market: LocalMarket, tmp_path: Path) -> Iterator[Field]:
     store.close()
 
 
-@pytest.mark.parametrize("refusal", ["query returned more than 10000 results", 413, 400])
+@pytest.mark.parametrize("refusal", ["query returned more than 10000 results", 413, 400, 504])
 def test_ranges_shrink_until_the_node_answers_and_cover_every_block(field: Field, refusal: int | str) -> None:
     found = {rnd.LENDER}
     for number in range(1, 6):
@@ -115,6 +115,15 @@ def test_a_refusal_of_a_single_block_is_an_error_and_leaves_the_book_as_it_was(
     field.proxy.rules.clear()
     field.refresh(book)
     assert rnd.LENDER in book.accounts
+
+
+@pytest.mark.parametrize("refusal", [401, 429, 503])
+def test_a_refusal_that_is_not_about_size_does_not_multiply_requests(field: Field, refusal: int) -> None:
+    """Smaller ranges would only be more requests to a node that says it has too many."""
+    field.proxy.rules.append(longest_range(0, refusal))
+    with pytest.raises(NodeError, match=str(refusal)):
+        field.refresh(field.book())
+    assert len(field.proxy.refused) == 1
 
 
 def test_reads_shrink_until_the_node_answers(field: Field) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from keeper.chain.calls import run
 from keeper.localchain.aave_actions import STABLE_RATE, VARIABLE_RATE
+from keeper.localchain.calldata import calldata
+from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave import topup
 from keeper.margin.lending.aave.fixed import WAD
@@ -172,6 +174,32 @@ def test_a_first_supply_counts_exactly_where_the_pool_switches_it_on(scene: Scen
         )
         assert counted == expected, (account, symbol)
     assert {True, False} == set(planned.values())
+
+
+@pytest.mark.parametrize("action", ["supply", "repay"])
+def test_a_paused_reserve_is_passed_over(scene: Scene, action: str) -> None:
+    """The next step is taken instead of a call that the pool would refuse."""
+    crowd, market = scene.crowd, scene.crowd.market
+    planned = [each for account in scene.debtors() if (each := _random_plan(scene, account, action))]
+    symbol = Counter(each.symbol for each in planned).most_common(1)[0][0]
+    data = calldata("setReservePause(address,bool)", market.reserves[symbol].asset, True)
+    pause: Tx = {"from": market.acl_admin, "to": market.configurator, "data": data}
+    paused_at = crowd.later(12)
+    crowd.together([pause], paused_at)
+    crowd.look()
+    now = replace(scene, timestamp=paused_at + 12, market=crowd.at(paused_at + 12))
+    mine = [each for each in planned if each.symbol == symbol]
+    assert mine
+    for each in mine:
+        step = Step("supply" if action == "supply" else "repay", symbol)
+        assert isinstance(now.plan(each.account, step, each.target), Impossible)
+        with pytest.raises(RpcRefusedError):
+            _call(crowd, each.tx(crowd, each.plan.spend.amount))
+
+
+def _call(crowd: Crowd, tx: Tx) -> None:
+    call: Json = {"from": tx["from"], "to": tx["to"], "data": tx["data"]}
+    crowd.anvil.rpc.call("eth_call", call, "latest")
 
 
 def _random_plan(scene: Scene, account: str, action: str) -> TopUp | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,10 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
+from keeper.protocols.base import Valuation
 from keeper.service.daemon import ChainLoops, Daemon
 from keeper.service.deciding import Deciding
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Adapter, MarketRun
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Intent, IntentState, MarketStatus
 from tests.conftest import LocalMarket
@@ -248,3 +249,40 @@ def _numbers_are_the_contracts(deciding: Deciding) -> None:
 def _implementation_slot() -> str:
     """Where EIP-1967 keeps a proxy's implementation: keccak("eip1967.proxy.implementation") - 1."""
     return hex(int.from_bytes(keccak(text="eip1967.proxy.implementation"), "big") - 1)
+
+
+def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our numbers are wrong for an account that no sample has looked at: nothing is planned."""
+    deciding = watch.start()
+    deciding.tick()
+    [run] = deciding.runs
+    monkeypatch.setattr(run.__class__, "sample", lambda *_: [])
+    victim = next(v for v in run.valuations if v.health is not None)
+    exact = run.adapter.value
+
+    def wrong(*arguments: object) -> list[Valuation]:
+        return [
+            replace(v, health=v.health - 1) if v.account == victim.account and v.health else v
+            for v in exact(*arguments)  # type: ignore[arg-type]
+        ]
+
+    monkeypatch.setattr(run, "adapter", Wrapped(run.adapter, wrong))
+    watch.price(1000)
+    deciding.tick()
+    assert watch.intents() == []
+    assert not watch.status().acting
+    assert "differ from the contract's" in watch.status().reason
+    assert len(watch.alerts("watch_only")) == 1
+
+
+class Wrapped:
+    """An adapter whose valuing is replaced."""
+
+    def __init__(self, adapter: Adapter, value: Callable[..., list[Valuation]]) -> None:
+        self._adapter = adapter
+        self.value = value
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._adapter, name)

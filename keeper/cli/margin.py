@@ -1,0 +1,110 @@
+"""`keeper margin MODEL FILE`: one portfolio under one margin model."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from keeper.cli.output import console, print_json, print_table
+from keeper.errors import ConfigError
+from keeper.margin.catalogue import ENTRIES, Answer, answer
+from keeper.margin.interface import Amount
+
+
+def margin(model: str, file: Path | None, *, as_json: bool) -> None:
+    """Print the requirement and what drives it; exit 1 when an account's equity is below maintenance."""
+    if file is None:
+        raise ConfigError(
+            "names no portfolio file",
+            where="keeper margin",
+            remedy="keeper margin MODEL FILE; `keeper margin --list` shows the models",
+        )
+    result = answer(model, _document(file))
+    if as_json:
+        print_json(as_object(model, result))
+    else:
+        _print(model, result)
+    if result.breached:
+        raise typer.Exit(1)
+
+
+def models(*, as_json: bool) -> None:
+    if as_json:
+        print_json([{"model": e.name, "summary": e.summary} for e in ENTRIES.values()])
+        return
+    print_table("margin models", ["model", "what it is"], [[e.name, e.summary] for e in ENTRIES.values()])
+
+
+def _document(file: Path) -> object:
+    try:
+        document: object = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise ConfigError("there is no such portfolio file", where=str(file)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(file)) from None
+    except ValueError as error:
+        raise ConfigError(f"is not valid JSON: {error}", where=str(file)) from None
+    return document
+
+
+def as_object(model: str, result: Answer) -> dict[str, Any]:
+    """Exact integers and fractions as text, floats as numbers, arrays as lists."""
+    requirement = result.requirement
+    return {
+        "model": model,
+        "unit": result.unit,
+        "provenance": {k: str(v) for k, v in _fields(result.provenance).items()},
+        "initial": _plain(requirement.initial),
+        "maintenance": _plain(requirement.maintenance),
+        "equity": _plain(requirement.equity),
+        "health": _plain(requirement.health),
+        "breached": result.breached,
+        "parts": {name: _plain(value) for name, value in requirement.parts.items()},
+        "explanation": list(result.explanation),
+    }
+
+
+def _fields(value: object) -> dict[str, object]:
+    names = getattr(value, "__dataclass_fields__", {})
+    return {name: getattr(value, name) for name in names}
+
+
+def _plain(value: Amount) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        listed = value.tolist()
+        return [_plain(each) for each in listed] if isinstance(listed, list) else _plain(listed)
+    if isinstance(value, int | Fraction) and not isinstance(value, bool):
+        return str(value)
+    return value if np.isfinite(value) else None
+
+
+def _print(model: str, result: Answer) -> None:
+    requirement = result.requirement
+    rows = [
+        ["initial margin", _show(requirement.initial)],
+        ["maintenance margin", _show(requirement.maintenance)],
+        ["equity", _show(requirement.equity)],
+        ["health", _show(requirement.health)],
+        *([f"  {name}", _show(value)] for name, value in requirement.parts.items()),
+    ]
+    print_table(f"{model}, in {result.unit}", ["", "amount"], rows)
+    for line in result.explanation:
+        console.print(line, markup=False)
+    source = ", ".join(str(v) for v in _fields(result.provenance).values())
+    console.print(f"parameters: {source}", style="dim", markup=False)
+
+
+def _show(value: Amount) -> str:
+    if isinstance(value, np.ndarray | np.generic):
+        listed = value.tolist()
+        return ", ".join(map(_show, listed)) if isinstance(listed, list) else _show(listed)
+    if isinstance(value, Fraction) and value.denominator != 1:
+        return f"{float(value):,.6f}"
+    if isinstance(value, float):
+        return f"{value:,.6f}" if np.isfinite(value) else "no requirement"
+    return f"{int(value):,}"
