@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from keeper.cli.output import setup_logging
 from keeper.errors import KeeperError
@@ -172,6 +173,35 @@ def margin(
 
 
 @app.command()
+def fork(
+    config: ConfigOption = DEFAULT_CONFIG,
+    chain: Annotated[str | None, typer.Option("--chain", help="Which chain, if there are several.")] = None,
+    block: Annotated[int | None, typer.Option("--block", min=0, help="Fork at this block.")] = None,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option("--shock", help="FEED=-30%: move a feed, named by asset, description or address."),
+    ] = None,
+    longest: Annotated[int, typer.Option("--blocks", min=1, help="Stop after so many blocks at most.")] = 25,
+    funds: Annotated[
+        str, typer.Option("--funds", help="What the throw-away signer gets of each asset, base units.")
+    ] = "1000000",
+    json: JsonOption = False,
+) -> None:
+    """Run the same daemon live on a local fork of the configured chain; nothing real is touched."""
+    from keeper.cli.fork import fork as work
+
+    work(
+        config,
+        chain=chain,
+        block=block,
+        shocks=shock or [],
+        longest=longest,
+        funds=funds,
+        as_json=json,
+    )
+
+
+@app.command()
 def demo(
     json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another market day.")] = 1,
@@ -234,6 +264,14 @@ def main() -> None:
     except KeeperError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        typer.echo(f"error: store: {cause}. `keeper doctor` looks at it", err=True)
+        sys.exit(3)
+    except BrokenPipeError:
+        # Whoever read our output has enough of it (`keeper scan | head`).
+        sys.stderr.close()
+        sys.exit(0)
 
 
 if __name__ == "__main__":

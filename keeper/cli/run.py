@@ -30,7 +30,7 @@ def run(config: Path, *, live: bool, for_blocks: int | None, as_json: bool) -> N
         signer = keys.load(settings.signer)
     payer = signer.address if signer else public_address(settings)
     store = open_store(settings.store.url)
-    daemon = Daemon(settings, store, payer, signer)
+    daemon = Daemon(settings, store, payer, signer, config)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: daemon.stop())
     try:

@@ -16,8 +16,8 @@ from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.protocols.aave_v3.market import AaveV3Market
+from keeper.protocols.identity import Identity, first_block, identify
 from keeper.setup.feeds import Source, look_at
-from keeper.setup.identity import Identity, first_block, identify
 
 _SOURCE_OF = function_signature_to_4byte_selector("getSourceOfAsset(address)")
 
