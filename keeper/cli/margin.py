@@ -74,10 +74,11 @@ def _fields(value: object) -> dict[str, object]:
     return {name: getattr(value, name) for name in names}
 
 
-def _plain(value: Amount) -> Any:
+def _plain(value: Amount | list[Any]) -> Any:
     if isinstance(value, np.ndarray | np.generic):
-        listed = value.tolist()
-        return [_plain(each) for each in listed] if isinstance(listed, list) else _plain(listed)
+        return _plain(value.tolist())
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     if isinstance(value, int | Fraction) and not isinstance(value, bool):
         return str(value)
     return value if np.isfinite(value) else None
@@ -99,12 +100,17 @@ def _print(model: str, result: Answer) -> None:
     console.print(f"parameters: {source}", style="dim", markup=False)
 
 
-def _show(value: Amount) -> str:
+def _show(value: Amount | list[Any]) -> str:
     if isinstance(value, np.ndarray | np.generic):
-        listed = value.tolist()
-        return ", ".join(map(_show, listed)) if isinstance(listed, list) else _show(listed)
+        return _show(value.tolist())
+    if isinstance(value, list):
+        return "; ".join(map(_show, value)) if any(isinstance(v, list) for v in value) else _row(value)
     if isinstance(value, Fraction) and value.denominator != 1:
         return f"{float(value):,.6f}"
     if isinstance(value, float):
         return f"{value:,.6f}" if np.isfinite(value) else "no requirement"
     return f"{int(value):,}"
+
+
+def _row(values: list[Any]) -> str:
+    return ", ".join(map(_show, values))

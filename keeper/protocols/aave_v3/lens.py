@@ -96,7 +96,10 @@ def _emode(row: tuple[Any, ...]) -> EMode:
 def read_accounts(accounts: Sequence[str], answer: Answer) -> dict[str, AccountState]:
     """Unpack the raw state of `accounts`; the layout is the lens's, in its own comment."""
     if not answer.ok:
-        raise KeeperError("the lens could not read these accounts", where=f"{accounts[0]} and others")
+        raise KeeperError(
+            f"the lens could not read these accounts (revert data 0x{answer.data.hex()})",
+            where=f"{accounts[0]} and others",
+        )
     length = int.from_bytes(answer.data[32:64], "big")
     data = answer.data[64 : 64 + length]
     states: dict[str, AccountState] = {}

@@ -215,7 +215,8 @@ def liquity_trigger(vector: Vector) -> Outputs:
     """In a system far above its critical ratio, so in normal mode."""
     inputs = vector.inputs
     trove = liquity.Trove(_wad(inputs["coll"]), _wad(inputs["debt"]))
-    terms = liquity.LiquityTerms(mcr=_wad(inputs["mcr"]))
+    mcr = _wad(inputs["mcr"])
+    terms = liquity.LiquityTerms(mcr=mcr, ccr=max(mcr, liquity.V1.ccr))
     system = liquity.Trove(trove.coll * 10**6, trove.debt)
 
     def liquidatable(price: Any) -> bool:
