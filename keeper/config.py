@@ -33,6 +33,9 @@ from pydantic_settings import (
 from keeper.errors import ConfigError
 
 WAD = 10**18
+HEAD_AGE_LIMIT = 300
+# Development chains, whose time is made up: Hardhat's and Anvil's, Ganache's.
+LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 
 
 def _address(value: str) -> str:
@@ -64,6 +67,17 @@ class Chain(Section):
     timeout: Annotated[Decimal, Field(gt=0)] = Decimal(20)
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
+
+    max_head_age: int | None = Field(default=None, ge=0)
+    """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
+    Absent: 300, and any on the chain ids of local chains."""
+
+    @property
+    def head_age_limit(self) -> int | None:
+        """Seconds; None when block time and clock are not compared."""
+        if self.max_head_age is None:
+            return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
+        return self.max_head_age or None
 
     @field_validator("rpc")
     @classmethod

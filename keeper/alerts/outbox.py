@@ -8,6 +8,7 @@ from typing import Literal
 from sqlmodel import Session, select
 
 from keeper.store.tables import Alert, Episode, Intent, IntentState, Transaction
+from keeper.store.types import now
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -206,4 +207,30 @@ def low_balance(session: Session, chain: str, payer: str, day: str, detail: str)
         account=payer,
         title=f"{payer}: {detail}",
         fields={"chain": chain},
+    )
+
+
+def clock_off(session: Session, chain: str, block: int, why: str) -> None:
+    """Told once a stretch in which block time and clock differ."""
+    tell(
+        session,
+        once=f"chain:{chain}:clock:{block}",
+        kind="clock_off",
+        severity="critical",
+        market="",
+        title=f"chain {chain} is held: {why}",
+        fields={"chain": chain, "why": why, "block": str(block)},
+    )
+
+
+def config_changed(session: Session, file: str, digest: str, what: str) -> None:
+    """Told once a content of the file and day."""
+    tell(
+        session,
+        once=f"config:{digest}:{now().date().isoformat()}",
+        kind="config_changed",
+        severity="warning",
+        market="",
+        title=f"{file} {what}",
+        fields={"file": file, "what": what},
     )

@@ -66,7 +66,7 @@ def status(config: Path, *, as_json: bool) -> None:
                 c.mode,
                 str(c.block),
                 str(c.acted_block),
-                "answers" if c.reachable else f"UNREACHABLE: {c.reason}",
+                _node(c),
                 str(c.requests),
                 _ago(c.updated_at),
             ]
@@ -126,6 +126,12 @@ def _price(row: PriceStatus) -> list[str]:
 
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
+
+
+def _node(chain: ChainStatus) -> str:
+    if not chain.reachable:
+        return f"UNREACHABLE: {chain.reason}"
+    return f"HELD: {chain.reason}" if chain.reason else "answers"
 
 
 def _ago(moment: datetime) -> str:

@@ -12,7 +12,8 @@ from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.transactions import send_batch
-from keeper.service.examination import Finding, examine
+from keeper.service.examination.examine import examine
+from keeper.service.examination.finding import Finding
 from tests.conftest import LocalMarket
 from tests.support.world import config_text, write_keystore
 
