@@ -33,6 +33,9 @@ from pydantic_settings import (
 from keeper.errors import ConfigError
 
 WAD = 10**18
+HEAD_AGE_LIMIT = 300
+# Development chains, whose time is made up: Hardhat's and Anvil's, Ganache's.
+LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 
 
 def _address(value: str) -> str:
@@ -65,6 +68,17 @@ class Chain(Section):
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
 
+    max_head_age: int | None = Field(default=None, ge=0)
+    """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
+    Absent: 300, and any on the chain ids of local chains."""
+
+    @property
+    def head_age_limit(self) -> int | None:
+        """Seconds; None when block time and clock are not compared."""
+        if self.max_head_age is None:
+            return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
+        return self.max_head_age or None
+
     @field_validator("rpc")
     @classmethod
     def _urls(cls, urls: list[str]) -> list[str]:
@@ -72,6 +86,59 @@ class Chain(Section):
             if not url.startswith(("http://", "https://")):
                 raise ValueError("an rpc entry must start with http:// or https://")
         return urls
+
+
+class ChainlinkSource(Section):
+    """A second source that answers as a Chainlink feed does, in the market's base currency."""
+
+    kind: Literal["chainlink"]
+    address: Address
+    heartbeat: int | None = Field(default=None, gt=0)
+    """Seconds after which its answer no longer counts."""
+
+
+class UniswapV3Source(Section):
+    """A second source: the mean of a Uniswap v3 pool over a window.
+
+    The other token of the pool is priced by the market itself, or, when the market does not list it, by
+    `quote_price` (whole units of the base currency)."""
+
+    kind: Literal["uniswap-v3"]
+    address: Address
+    window: int = Field(default=1800, gt=0)
+    """Seconds the price is averaged over."""
+    quote_price: Annotated[Decimal, Field(gt=0)] | None = None
+
+
+class PythSource(Section):
+    """A second source: a Pyth contract and the feed in it."""
+
+    kind: Literal["pyth"]
+    address: Address
+    price_id: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
+    heartbeat: int | None = Field(default=None, gt=0)
+
+
+SecondSource = Annotated[ChainlinkSource | UniswapV3Source | PythSource, Field(discriminator="kind")]
+
+
+class Oracle(Section):
+    """What is known of an asset's price that no chain tells. Absent values are not judged."""
+
+    heartbeat: int | None = Field(default=None, gt=0)
+    """Seconds within which each feed behind the price gives a new round."""
+    min_price: Annotated[Decimal, Field(gt=0)] | None = None
+    """Whole units of the base currency; a price outside the bounds counts only if the second agrees."""
+    max_price: Annotated[Decimal, Field(gt=0)] | None = None
+    deviation: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.05")
+    """How far two sources may lie apart and still agree; how far a price may move without a new round."""
+    second: SecondSource | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Oracle:
+        if self.min_price is not None and self.max_price is not None and self.min_price >= self.max_price:
+            raise ValueError("min_price must lie below max_price")
+        return self
 
 
 class Market(Section):
@@ -83,6 +150,10 @@ class Market(Section):
     """Accounts compared with the contract's own view at every block, in turn."""
     owner_top_up: Address | None = None
     """Our OwnerTopUp contract for this pool, where owners pay; `keeper contracts deploy` makes one."""
+    unresolved: Literal["watch", "act"] = "watch"
+    """What to do for accounts with an asset whose price source is of no known kind."""
+    oracles: dict[str, Oracle] = {}
+    """By symbol or address of the asset."""
 
 
 class Store(Section):

@@ -89,7 +89,11 @@ class Actor:
         if head.number - intent.planned_block > self.limits.plan_blocks and not carried:
             self._end(intent, IntentState.EXPIRED, head, "was not sent in time")
             return ()
-        rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
+        try:
+            rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
+        except RpcError as error:
+            log.warning("cannot rehearse", chain=self.pool.name, intent=intent.id, error=str(error))
+            return ()
         if not rehearsal.ok:
             self._end(intent, IntentState.REFUSED, head, rehearsal.problem)
             return ()

@@ -21,9 +21,10 @@ from keeper.policy import episodes
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.protocols.base import Impossible
-from keeper.service import redeeming
+from keeper.service import clock, price_status, redeeming
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
+from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
 from keeper.service.valuing import Valued, confirm, value
 from keeper.store.database import Store
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 # Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
 LONGEST_WAIT = 256
+UNDER_WAY = "an attempt is under way, or its last failure is waited out"
 
 
 @dataclass(slots=True)
@@ -52,6 +54,13 @@ class Deciding:
     blocks_seen: int = 0
     seconds_a_block: Decimal | None = None
     failures: dict[str, str] = field(default_factory=dict)
+    held: str = ""
+    """Why nothing is planned or sent on this chain now: block time and clock differ."""
+
+    def __post_init__(self) -> None:
+        for run in self.runs:
+            run.prices = Pricing(run.name, run.settings, self.pool)
+            price_status.restore(self.store, run.prices)
 
     def new_head(self) -> Head | None:
         """The newest block, or None when this loop has been there."""
@@ -76,14 +85,26 @@ class Deciding:
         wanted = [each for run, at in valued for each in self._judge(run, at)]
         due = [w for w in wanted if self._due(w, head)]
         valued, due = self._confirm(head, valued, due)
+        self._hold(head)
+        if self.held:
+            wanted, due = [], []
         decisions = self._planner(head).decide(due)
         self._write(head, valued, decisions)
-        if self.mode == "live" and self.payer is not None:
+        if self.mode == "live" and self.payer is not None and not self.held:
             acting = [run for run, at in valued if at.acting]
             redeeming.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
         if self.recorder is not None:
+            planned = {id(w) for w, _ in decisions}
             for run, at in valued:
-                self.recorder.write(run, at, self.policies)
+                held = {
+                    w.valuation.account: UNDER_WAY for w in wanted if w.run is run and id(w) not in planned
+                }
+                held |= {
+                    w.valuation.account: d.outcome.reason
+                    for w, d in decisions
+                    if w.run is run and isinstance(d.outcome, Impossible)
+                }
+                self.recorder.write(run, at, self.policies, held)
         self.head = head
         self.blocks_seen += 1
         log.info(
@@ -96,6 +117,15 @@ class Deciding:
             ms=round((time.monotonic() - started) * 1000, 1),
         )
         return head
+
+    def _hold(self, head: Head) -> None:
+        """Hold still while block time and clock differ; told when it begins."""
+        before = self.held
+        self.held = clock.complaint(self.settings.chains[self.pool.name], head, time.time())
+        if self.held and not before:
+            log.error("held", chain=self.pool.name, why=self.held)
+            with self.store.session() as session:
+                outbox.clock_off(session, self.pool.name, head.number, self.held)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
@@ -212,6 +242,7 @@ class Deciding:
                 self._journal(session, head, wanted, decision)
             for run, at in valued:
                 self._status(session, run, at)
+                price_status.write(session, run, at, self.policies.protected(run.name))
             self._chain_status(session, head)
 
     def _journal(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> None:
@@ -270,6 +301,7 @@ class Deciding:
                 reason=run.stopped,
                 accounts=len(at.valuations),
                 breaches=len(breaches),
+                unvaluable=len(at.unvaluable),
                 updated_at=now(),
             )
         )
@@ -277,7 +309,7 @@ class Deciding:
     def _chain_status(self, session: Session, head: Head) -> None:
         row = session.get(ChainStatus, self.pool.name) or ChainStatus(chain=self.pool.name, mode=self.mode)
         row.mode, row.block, row.block_timestamp = self.mode, head.number, head.timestamp
-        row.reachable, row.reason = True, ""
+        row.reachable, row.reason = True, self.held
         row.requests, row.updated_at = self.pool.requests, now()
         session.add(row)
 

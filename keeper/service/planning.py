@@ -16,6 +16,7 @@ from keeper.execution import journal
 from keeper.execution.journal import Mode
 from keeper.plan import Kind, Plan
 from keeper.policy.choose import NATIVE, Costs, Decision, Request, choose
+from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import WAD, Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service.gas import kept_native
@@ -170,19 +171,34 @@ class Planner:
         raw = run.book.accounts[account]
         budget = self._budget(wanted)
         protection = wanted.levels.protection
+        verdicts = run.prices.judgements if run.prices is not None else {}
+        assets = run.adapter.priced_by(run.book.state, raw)
         if protection is not None and not wanted.known:
             sized = self._by_contract(wanted, facts, funds, owner)
-            return Request(run.name, account, "top_up", wanted.valuation.health or 0, budget, sized)
+
+            def by_contract(left: Mapping[str, int]) -> list[Plan] | Impossible:
+                return _confirmed(sized(left), verdicts, facts)
+
+            return Request(run.name, account, "top_up", wanted.valuation.health or 0, budget, by_contract)
         if protection is None:
+            shut = closed(assets, verdicts, facts.symbols)
             plan = partial(
                 run.adapter.plan_liquidation, run.book.state, account, raw, self.next_timestamp, facts
             )
-            if not self.settings.policy.receive_a_tokens:
-                plan = partial(_paid_out, plan)
-            return Request(run.name, account, "liquidate", wanted.valuation.health or 0, budget, plan)
+
+            def liquidate(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+                if shut:
+                    return Impossible(shut)
+                found = at_market(plan(funds), verdicts, facts.symbols)
+                return found if self.settings.policy.receive_a_tokens else _paid_out(found)
+
+            return Request(run.name, account, "liquidate", wanted.valuation.health or 0, budget, liquidate)
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Impossible:
             assert budget is not None and protection is not None
+            why = may_top_up(assets, verdicts, facts.symbols)
+            if why:
+                return Impossible(why)
             found = run.adapter.plan_top_up(
                 run.book.state,
                 account,
@@ -195,7 +211,7 @@ class Planner:
                 budget,
                 owner,
             )
-            return found if isinstance(found, Impossible) else [found]
+            return _confirmed(found if isinstance(found, Impossible) else [found], verdicts, facts)
 
         return Request(run.name, account, "top_up", wanted.valuation.health or 0, budget, top_up)
 
@@ -215,11 +231,16 @@ class Planner:
         return max(min(caps) - spent, 0)
 
 
-def _paid_out(
-    plan: Callable[[Mapping[str, int]], list[Plan] | Impossible], funds: Mapping[str, int]
-) -> list[Plan] | Impossible:
+def _confirmed(found: list[Plan] | Impossible, verdicts: Verdicts, facts: Facts) -> list[Plan] | Impossible:
+    """Top-ups wait while nothing confirms the price of what they spend."""
+    if isinstance(found, Impossible):
+        return found
+    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, facts.symbols)
+    return Impossible(why) if why else found
+
+
+def _paid_out(found: list[Plan] | Impossible) -> list[Plan] | Impossible:
     """Without the liquidations that would bring claims only."""
-    found = plan(funds)
     if isinstance(found, Impossible):
         return found
     paid = [each for each in found if not each.redeem]
@@ -230,10 +251,11 @@ def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int) -
     """What gas costs where `run` is, in its base currency; wei a unit of gas for `gas_price`."""
     policy, state = settings.policy, run.book.state
     decimals = run.adapter.base_decimals(state)
+    market = run.prices.market_price(policy.native_asset) if run.prices is not None else None
     native = (
         _base(policy.native_price, decimals)
         if policy.native_price is not None
-        else run.adapter.gas_price_asset(state, facts, policy.native_asset)
+        else market or run.adapter.gas_price_asset(state, facts, policy.native_asset)
     )
     kept = kept_native(settings, run.settings.chain, gas_price)
     return Costs(gas_price, native, _base(policy.min_profit, decimals), kept)

@@ -64,6 +64,11 @@ def scaled_balance_of(token: str, owner: str) -> Call:
     return Call(token, encoded("scaledBalanceOf(address)", owner))
 
 
+def source_of(oracle: str, asset: str) -> Call:
+    """The address of an asset's price source."""
+    return Call(oracle, encoded("getSourceOfAsset(address)", asset))
+
+
 def symbol(token: str) -> Call:
     return Call(token, encoded("symbol()"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -46,7 +46,9 @@ class Sentinel:
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """A pool's market-wide state at one block. `unpriced` names reserves whose price cannot be read."""
+    """A pool's market-wide state at one block. `unpriced` names reserves whose price cannot be read;
+    `emode_sources` has the categories with a price of their own (up to 3.1) and what the oracle knows it by,
+    `unpriced_emodes` those of them whose price cannot be read."""
 
     revision: int
     oracle: str
@@ -54,6 +56,8 @@ class PoolState:
     market: MarketState
     unpriced: tuple[str, ...] = ()
     sentinel: Sentinel | None = None
+    emode_sources: dict[int, str] = field(default_factory=dict)
+    unpriced_emodes: frozenset[int] = frozenset()
 
 
 def lens() -> Lens:
@@ -83,6 +87,8 @@ def read_market(answer: Answer) -> PoolState:
         ),
         unpriced=tuple(row[0] for row in reserves if not row[3]),
         sentinel=_sentinel(sentinel),
+        emode_sources={row[0]: row[5] for row in emodes if int(row[5], 16)},
+        unpriced_emodes=frozenset(row[0] for row in emodes if int(row[5], 16) and not row[7]),
     )
 
 

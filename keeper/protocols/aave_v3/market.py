@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from keeper.book.source import Touched
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
-from keeper.errors import ConfigError, KeeperError
+from keeper.errors import ConfigError
 from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
@@ -20,6 +20,7 @@ from keeper.protocols.aave_v3 import (
     liquidating,
     owner_money,
     planning,
+    prices,
     redeeming,
     unsized,
 )
@@ -30,6 +31,7 @@ from keeper.protocols.base import (
     Impossible,
     OwnerFunds,
     OwnerMoney,
+    PricedAsset,
     Step,
     Unsized,
     Valuation,
@@ -92,14 +94,8 @@ class AaveV3Market:
     def view_call(self, account: str) -> Call:
         return calls.account_data(self.contract, account)
 
-    def read_view(self, account: str, answer: Answer) -> Valuation:
-        if not answer.ok:
-            raise KeeperError(
-                f"getUserAccountData({account}) reverted",
-                where=f"market {self.name}",
-                remedy="An asset's price source fails; see the pool's oracle",
-            )
-        return calls.read_account_data(account, answer)
+    def read_view(self, account: str, answer: Answer) -> Valuation | None:
+        return calls.read_account_data(account, answer) if answer.ok else None
 
     # Valuing.
 
@@ -118,6 +114,12 @@ class AaveV3Market:
     ) -> list[Valuation]:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
+
+    def priced_assets(self, state: PoolState) -> list[PricedAsset]:
+        return prices.priced_assets(state)
+
+    def priced_by(self, state: PoolState, raw: AccountState) -> frozenset[str]:
+        return prices.priced_by(state, raw)
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
         market = health.accrue(state.market, timestamp, self._rules(state))
