@@ -90,6 +90,59 @@ class Chain(Section):
         return urls
 
 
+class ChainlinkSource(Section):
+    """A second source that answers as a Chainlink feed does, in the market's base currency."""
+
+    kind: Literal["chainlink"]
+    address: Address
+    heartbeat: int | None = Field(default=None, gt=0)
+    """Seconds after which its answer no longer counts."""
+
+
+class UniswapV3Source(Section):
+    """A second source: the mean of a Uniswap v3 pool over a window.
+
+    The other token of the pool is priced by the market itself, or, when the market does not list it, by
+    `quote_price` (whole units of the base currency)."""
+
+    kind: Literal["uniswap-v3"]
+    address: Address
+    window: int = Field(default=1800, gt=0)
+    """Seconds the price is averaged over."""
+    quote_price: Annotated[Decimal, Field(gt=0)] | None = None
+
+
+class PythSource(Section):
+    """A second source: a Pyth contract and the feed in it."""
+
+    kind: Literal["pyth"]
+    address: Address
+    price_id: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
+    heartbeat: int | None = Field(default=None, gt=0)
+
+
+SecondSource = Annotated[ChainlinkSource | UniswapV3Source | PythSource, Field(discriminator="kind")]
+
+
+class Oracle(Section):
+    """What is known of an asset's price that no chain tells. Absent values are not judged."""
+
+    heartbeat: int | None = Field(default=None, gt=0)
+    """Seconds within which each feed behind the price gives a new round."""
+    min_price: Annotated[Decimal, Field(gt=0)] | None = None
+    """Whole units of the base currency; a price outside the bounds counts only if the second agrees."""
+    max_price: Annotated[Decimal, Field(gt=0)] | None = None
+    deviation: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.05")
+    """How far two sources may lie apart and still agree; how far a price may move without a new round."""
+    second: SecondSource | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Oracle:
+        if self.min_price is not None and self.max_price is not None and self.min_price >= self.max_price:
+            raise ValueError("min_price must lie below max_price")
+        return self
+
+
 class Market(Section):
     protocol: Literal["aave-v3"]
     chain: str
@@ -97,6 +150,10 @@ class Market(Section):
     from_block: int = Field(default=0, ge=0)
     audit_sample: int = Field(default=8, ge=1)
     """Accounts compared with the contract's own view at every block, in turn."""
+    unresolved: Literal["watch", "act"] = "watch"
+    """What to do for accounts with an asset whose price source is of no known kind."""
+    oracles: dict[str, Oracle] = {}
+    """By symbol or address of the asset."""
 
 
 class Store(Section):

@@ -29,6 +29,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """What a liquidation gives and gets: tokens (lower case), valued at its prices (base units)."""
+
+    pays: str
+    pays_base: int
+    gets: str
+    gets_base: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do about a breach, complete: execution needs no protocol to carry it out.
 
@@ -49,6 +59,7 @@ class Plan:
     summary: dict[str, str]
     postcondition: Check | None = None
     errors: str = ""
+    trade: Trade | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -57,4 +68,10 @@ class Plan:
     def from_json(text: str) -> Plan:
         raw = json.loads(text)
         check = raw.pop("postcondition")
-        return Plan(spend=Spend(**raw.pop("spend")), postcondition=Check(**check) if check else None, **raw)
+        trade = raw.pop("trade", None)
+        return Plan(
+            spend=Spend(**raw.pop("spend")),
+            postcondition=Check(**check) if check else None,
+            trade=Trade(**trade) if trade else None,
+            **raw,
+        )

@@ -125,6 +125,7 @@ def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> N
     verb = {"liquidate": "liquidated", "top_up": "topped up"}.get(intent.kind, intent.kind)
     if intent.mode == "dry":
         verb = f"would have been {verb} (dry run)"
+    episode = session.get(Episode, intent.episode_id)
     summary: dict[str, str] = json.loads(intent.summary)
     what = ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
     tell(
@@ -137,6 +138,7 @@ def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> N
         title=f"{intent.account}: {verb}" if done else f"{intent.account}: {intent.kind} {intent.state}",
         fields={
             "health": ratio(intent.health),
+            "threshold": episode.threshold if episode else "",
             "action": what,
             "why": intent.reason,
             "transaction": act.hash if act else "",

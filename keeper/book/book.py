@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Generic
 
 import structlog
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from keeper.book.reading import read_chunks
-from keeper.book.source import A, BookSource, S, V
+from keeper.book.source import A, BookSource, Riders, S, V
 from keeper.chain import blocks, logs
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Call, run
-from keeper.chain.logs import LogFilter
+from keeper.chain.calls import Answer, Call, run
+from keeper.chain.logs import Log, LogFilter
+from keeper.chain.node import WrongStateError
 from keeper.chain.pool import NodePool
 from keeper.store import accounts as known
 from keeper.store.database import Store
@@ -29,13 +31,19 @@ VIEWS_A_CALL = 500
 
 @dataclass(frozen=True, slots=True)
 class Refresh(Generic[V]):
-    """What a refresh found: accounts read again, upgrades seen, and the protocol's own views asked for."""
+    """What a refresh found: accounts read again, upgrades seen, and the protocol's own views asked for.
+
+    `reverted` are those of the asked accounts that the protocol itself cannot value; `answers` and `heard`
+    are what the riders asked for, `heard` empty at a first read."""
 
     head: Head
     touched: frozenset[str]
     upgraded: bool
     views: dict[str, V]
     reorganised: bool = False
+    reverted: frozenset[str] = frozenset()
+    answers: tuple[Answer, ...] = ()
+    heard: tuple[Log, ...] = ()
 
 
 class Book(Generic[S, A, V]):
@@ -56,6 +64,7 @@ class Book(Generic[S, A, V]):
         self.log_range = log_range
         self.read_only = read_only
         self.head: Head | None = None
+        self.riders = Riders()
         self._all_next = False
         self.accounts: dict[str, A] = {}
         self._state: S | None = None
@@ -81,31 +90,49 @@ class Book(Generic[S, A, V]):
         if head.hash == self.head.hash:
             return self._read(head, frozenset(), chosen, upgraded=False)
         assert self._filter is not None
+        wanted = self.riders.joined(self._filter)
         if head.parent == self.head.hash:
-            found = self.source.touched(logs.of_block(self.pool, head.hash, self._filter))
-            return self._read(head, found.accounts, chosen, upgraded=found.upgraded)
+            block = logs.of_block(self.pool, head.hash, wanted)
+            found = self.source.touched(block)
+            return self._read(head, found.accounts, chosen, upgraded=found.upgraded, heard=self._heard(block))
         ancestor = self._ancestor(head)
-        found = self.source.touched(self._range(ancestor + 1, head.number, self._filter, progress))
+        gone = self._range(ancestor + 1, head.number, wanted, progress)
+        found = self.source.touched(gone)
         reorganised = ancestor < self.head.number
         again = found.accounts | frozenset(self.accounts) if reorganised else found.accounts
         if reorganised:
             log.warning("reorg", market=self.source.name, ancestor=ancestor, head=head.number)
-        return self._read(head, again, chosen, upgraded=found.upgraded or reorganised, reorg=reorganised)
+        return self._read(
+            head,
+            again,
+            chosen,
+            upgraded=found.upgraded or reorganised,
+            reorg=reorganised,
+            heard=self._heard(gone),
+        )
+
+    def _heard(self, found: Iterable[Log]) -> tuple[Log, ...]:
+        """The riders' events among those of a stretch of blocks."""
+        emitters, topics = set(self.riders.emitters), set(self.riders.topics)
+        return tuple(each for each in found if each.address in emitters and each.topics[0] in topics)
 
     def read_all_next(self) -> None:
         """At the next refresh read every account again, whatever the events say."""
         self._all_next = True
 
     def views(self, head: Head, accounts: Sequence[str]) -> dict[str, V]:
-        """The protocol's own view of these accounts at `head`, in as few calls as fit."""
+        """The protocol's own view of these accounts at `head`, in as few calls as fit; accounts that it
+        cannot value itself are left out."""
         found: dict[str, V] = {}
         for at in range(0, len(accounts), VIEWS_A_CALL):
             chunk = accounts[at : at + VIEWS_A_CALL]
             answers = run(self.pool, head, [self.source.view_call(account) for account in chunk])
-            found.update(
-                {a: self.source.read_view(a, answer) for a, answer in zip(chunk, answers, strict=True)}
-            )
+            found.update(self._views(chunk, answers))
         return found
+
+    def _views(self, accounts: Sequence[str], answers: Sequence[Answer]) -> dict[str, V]:
+        views = {a: self.source.read_view(a, each) for a, each in zip(accounts, answers, strict=True)}
+        return {account: view for account, view in views.items() if view is not None}
 
     def _first(
         self,
@@ -152,8 +179,9 @@ class Book(Generic[S, A, V]):
         *,
         upgraded: bool,
         reorg: bool = False,
+        heard: tuple[Log, ...] = (),
     ) -> Refresh[V]:
-        state, fresh, views = self._at(head, touched, sample)
+        state, fresh, views, answers = self._at(head, touched, sample)
         wanted = self.source.log_filter(state)
         assert self._filter is not None
         added = tuple(a for a in wanted.addresses if a not in self._filter.addresses)
@@ -162,28 +190,37 @@ class Book(Generic[S, A, V]):
             search = LogFilter(added, self.source.discovery_filter(state).topics)
             scan = self._range(self.source.from_block, head.number, search)
             late = self.source.touched(scan).accounts - touched
-            state, more, _ = self._at(head, late, ())
+            state, more, _, answers = self._at(head, late, ())
             fresh, touched = {**fresh, **more}, touched | late
         self._commit(head, state, wanted, fresh)
-        return Refresh(head, touched, upgraded, views, reorg)
+        reverted = frozenset(sample) - views.keys()
+        return Refresh(head, touched, upgraded, views, reorg, reverted, answers, heard)
 
+    @retry(
+        retry=retry_if_exception_type(WrongStateError),
+        stop=stop_after_attempt(3),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
     def _at(
         self, head: Head, touched: frozenset[str], sample: Sequence[str]
-    ) -> tuple[S, dict[str, A], dict[str, V]]:
-        """Market state, these accounts' raw state and the sample's views, in as few calls as fit."""
+    ) -> tuple[S, dict[str, A], dict[str, V], tuple[Answer, ...]]:
+        """Market state, these accounts' raw state, the sample's views and the riders' answers, in as few
+        calls as fit."""
         if self._all_next:
             touched |= frozenset(self.accounts)
         order = sorted(touched)
         calls = [
             self.source.market_call(self.accounts.values()),
             *(self.source.view_call(account) for account in sample),
+            *self.riders.calls,
         ]
         answers, fresh = read_chunks(self.pool, head, self.source, calls, order)
         state = self.source.read_market(answers[0])
-        views = {a: self.source.read_view(a, answer) for a, answer in zip(sample, answers[1:], strict=True)}
+        views = self._views(sample, answers[1 : 1 + len(sample)])
         if not self.source.covers(state, fresh.values()):
             state = self._market(head, [*self.accounts.values(), *fresh.values()])
-        return state, fresh, views
+        return state, fresh, views, tuple(answers[1 + len(sample) :])
 
     def _market(self, head: Head, accounts: Iterable[A]) -> S:
         call: Call = self.source.market_call(accounts)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from keeper.book.source import A, BookSource, S, V
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call, run
-from keeper.chain.node import NodeError, RpcError
+from keeper.chain.node import NodeError, RpcError, WrongStateError
 from keeper.chain.pool import NodePool
 
 # Addresses asked for in one call at first; halved when the call exceeds a node's gas, time or size.
@@ -41,6 +41,11 @@ def read_chunks(
             if not got[-1].ok and len(chunk) > 1:
                 width = len(chunk) // 2
                 continue
+            if not got[-1].ok and not got[-1].data:
+                # The contracts are not there: this node has no state of the block (seen just after reorgs).
+                raise WrongStateError(
+                    f"has no state of block {head.number}, or not yet", where=f"chain {pool.name}"
+                )
             fresh.update(source.read_accounts(chunk, got[-1]))
         if pending:
             answers, pending = got[: len(pending)], []

@@ -24,6 +24,21 @@ class Touched:
     upgraded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Riders:
+    """What others want read and heard at each block, in the book's own requests."""
+
+    calls: tuple[Call, ...] = ()
+    emitters: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+
+    def joined(self, wanted: LogFilter) -> LogFilter:
+        """The filter that hears the riders' events too."""
+        if not self.emitters:
+            return wanted
+        return LogFilter((*wanted.addresses, *self.emitters), (*wanted.topics, *self.topics))
+
+
 class BookSource(Protocol[S, A, V_co]):
     """One market seen as something to copy. Pure: builds calls, decodes answers, reads events."""
 
@@ -59,4 +74,5 @@ class BookSource(Protocol[S, A, V_co]):
     def view_call(self, account: str) -> Call:
         """The protocol's own view of an account."""
 
-    def read_view(self, account: str, answer: Answer) -> V_co: ...
+    def read_view(self, account: str, answer: Answer) -> V_co | None:
+        """None when the protocol cannot value the account: its view reverts."""

@@ -13,7 +13,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.blocks import Head
-from keeper.chain.node import NodeError
+from keeper.chain.node import WrongStateError
 from keeper.chain.pool import NodePool
 from keeper.contracts import runtime_code
 
@@ -48,7 +48,7 @@ class Lens:
 
 
 def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()) -> list[Answer]:
-    """All `calls` in one request, pinned to the head's hash; NodeError if another block answered."""
+    """All `calls` in one request, pinned to the head's hash; WrongStateError if another block answered."""
     if not calls:
         return []
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
@@ -64,7 +64,7 @@ def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens
         ["uint256", "uint256", "(bool,bytes)[]"], bytes.fromhex(result.removeprefix("0x"))
     )
     if (number, timestamp) != (head.number, head.timestamp):
-        raise NodeError(
+        raise WrongStateError(
             f"answered a read of block {head.number} with the state of block {number}",
             where=f"chain {pool.name}",
         )

@@ -25,6 +25,10 @@ class NodeError(UnreachableError):
         self.refused = refused
 
 
+class WrongStateError(NodeError):
+    """The node answered a pinned read with another block's state, or with none: ask again, or another."""
+
+
 class RpcError(KeeperError):
     """The node answered with an error; `data` holds a revert's return data when there is any."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,14 @@ from keeper.errors import KeeperError
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file (TOML).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 DEFAULT_CONFIG = Path("keeper.toml")
+
+
+class DemoPrices(StrEnum):
+    """Which day the demo plays."""
+
+    FALLING = "falling"
+    HOSTILE = "hostile"
+
 
 app = typer.Typer(
     help="Watches lending and derivatives positions, values them exactly, liquidates or tops up.",
@@ -205,11 +214,14 @@ def fork(
 def demo(
     json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another market day.")] = 1,
+    prices: Annotated[
+        DemoPrices, typer.Option("--prices", help="`hostile`: the oracles lie; nothing wrong is done.")
+    ] = DemoPrices.FALLING,
 ) -> None:
     """Tell the whole story on a local chain with the real Aave v3: a crash, and what the keeper does."""
     from keeper.cli.demo import demo as work
 
-    work(as_json=json, seed=seed)
+    work(as_json=json, seed=seed, hostile=prices is DemoPrices.HOSTILE)
 
 
 @alerts_app.command("test")

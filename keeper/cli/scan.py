@@ -43,6 +43,12 @@ def scan(config: Path, *, as_json: bool) -> None:
             ["account", "collateral", "debt", "health", "breach"],
             rows,
         )
+        if at.unvaluable:
+            print_table(
+                f"{run.name}: accounts the contract itself cannot value",
+                ["account", "why"],
+                [[account, why] for account, why in sorted(at.unvaluable.items())],
+            )
 
 
 def scan_markets(settings: Settings) -> list[tuple[MarketRun, Valued]]:
@@ -76,6 +82,7 @@ def as_object(valued: list[tuple[MarketRun, Valued]], policies: Policies) -> dic
                     valuation_json(v, policies.crossed(run.name, v))
                     for v in sorted(at.valuations, key=lambda v: v.account)
                 ],
+                "unvaluable": [{"account": a, "why": why} for a, why in sorted(at.unvaluable.items())],
             }
             for run, at in valued
         ],

@@ -11,7 +11,15 @@ from keeper.alerts.outbox import ratio
 from keeper.cli.output import print_json, print_table
 from keeper.config import load
 from keeper.store.database import open_store
-from keeper.store.tables import OPEN_INTENTS, ChainStatus, Episode, Intent, MarketStatus
+from keeper.store.tables import (
+    OPEN_INTENTS,
+    ChainStatus,
+    Episode,
+    Intent,
+    MarketStatus,
+    PriceFault,
+    PriceStatus,
+)
 
 
 def status(config: Path, *, as_json: bool) -> None:
@@ -20,6 +28,8 @@ def status(config: Path, *, as_json: bool) -> None:
         chains = session.exec(select(ChainStatus)).all()
         markets = session.exec(select(MarketStatus)).all()
         episodes = session.exec(select(Episode).where(col(Episode.closed_block).is_(None))).all()
+        prices = session.exec(select(PriceStatus).order_by(PriceStatus.market, PriceStatus.symbol)).all()
+        faults = session.exec(select(PriceFault).where(col(PriceFault.closed_block).is_(None))).all()
         intents = session.exec(select(Intent).where(col(Intent.state).in_(OPEN_INTENTS))).all()
     if as_json:
         print_json(
@@ -29,6 +39,19 @@ def status(config: Path, *, as_json: bool) -> None:
                 "episodes": [
                     {**row.model_dump(mode="json"), "lowest_health": str(row.lowest_health)}
                     for row in episodes
+                ],
+                "prices": [
+                    {
+                        **row.model_dump(mode="json", exclude={"memory"}),
+                        "price": _text(row.price),
+                        "second": _text(row.second),
+                        "faults": [
+                            {"kind": fault.kind, "detail": fault.detail, "since_block": fault.opened_block}
+                            for fault in faults
+                            if (fault.market, fault.asset) == (row.market, row.asset)
+                        ],
+                    }
+                    for row in prices
                 ],
                 "intents": [row.model_dump(mode="json", exclude={"plan"}) for row in intents],
             }
@@ -52,7 +75,7 @@ def status(config: Path, *, as_json: bool) -> None:
     )
     print_table(
         "markets",
-        ["market", "block", "version", "state", "accounts", "below a threshold"],
+        ["market", "block", "version", "state", "accounts", "below a threshold", "without a price"],
         [
             [
                 m.market,
@@ -61,10 +84,17 @@ def status(config: Path, *, as_json: bool) -> None:
                 "acting" if m.acting else f"WATCHED ONLY: {m.reason}",
                 str(m.accounts),
                 str(m.breaches),
+                str(m.unvaluable),
             ]
             for m in markets
         ],
     )
+    if prices:
+        print_table(
+            "prices",
+            ["market", "asset", "price", "source", "oldest feed", "second source", "state"],
+            [_price(p) for p in prices],
+        )
     if episodes:
         print_table(
             "open episodes",
@@ -86,6 +116,22 @@ def _node(chain: ChainStatus) -> str:
     if not chain.reachable:
         return f"UNREACHABLE: {chain.reason}"
     return f"HELD: {chain.reason}" if chain.reason else "answers"
+
+
+def _price(row: PriceStatus) -> list[str]:
+    return [
+        row.market,
+        row.symbol,
+        _text(row.price) or "NONE",
+        row.kind,
+        "" if row.age is None else f"{row.age} s",
+        _text(row.second) or "",
+        row.state or "well",
+    ]
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def _ago(moment: datetime) -> str:

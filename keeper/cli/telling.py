@@ -31,13 +31,33 @@ def tell_block(moment: Moment) -> None:
         f"[green]{healthy:>2} healthy[/green]  [yellow]{warned:>2} warned[/yellow]  "
         f"[red]{states['liquidate']:>2} liquidatable[/red]"
     )
+    if moment.title:
+        console.print(f"            [magenta]{escape(moment.title)}[/magenta]")
+    for reasons in (moment.held, moment.unvaluable):
+        for why in dict.fromkeys(reasons.values()):
+            those = [_short(account) for account, told in reasons.items() if told == why]
+            console.print(f"            [dim]held still for {', '.join(those)}: {escape(why)}[/dim]")
     for intent in moment.ended:
         verb = {"liquidate": "liquidated", "top_up": "topped up"}[intent.kind]
-        what = f"{verb} {intent.account[:8]}…{intent.account[-4:]}"
+        what = f"{verb} {_short(intent.account)}"
         if intent.state == "settled":
             console.print(f"            [cyan]{what}[/cyan] (health was {ratio(intent.health)})")
         else:
             console.print(f"            [dim]{intent.kind} {intent.state}: {escape(intent.reason)}[/dim]")
+
+
+def _short(account: str) -> str:
+    return f"{account[:8]}…{account[-4:]}"
+
+
+def held_object(moment: Moment) -> dict[str, Any]:
+    """For whom nothing was done at a block, and why."""
+    return {
+        "block": moment.block,
+        "title": moment.title,
+        "held": dict(moment.held),
+        "unvaluable": dict(moment.unvaluable),
+    }
 
 
 def tell_outcome(result: Outcome) -> None:

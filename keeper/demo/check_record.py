@@ -5,7 +5,8 @@ Run as a program of its own; it imports nothing from keeper, so that it cannot s
     python check_record.py RPC RECORD FIRST_BLOCK LAST_BLOCK ACCOUNT...
 
 Compared are each account's collateral, debt, threshold and health, and each reserve's indices in ray.
-Every block from first to last must be recorded, and every named account in each. Prints one JSON object:
+Every block from first to last must be recorded, and every named account in each; of those that the keeper
+calls unvaluable, the contract's own view must revert. Prints one JSON object:
 what differed, and what the contract said of each account's health (scaled 1e18, null without debt) at
 first, at its lowest and at last. Exits 1 when anything differs or is missing.
 """
@@ -15,6 +16,7 @@ import sys
 from typing import Any
 
 from web3 import HTTPProvider, Web3
+from web3.exceptions import ContractLogicError
 
 INDICES = {"income": "getReserveNormalizedIncome", "debt": "getReserveNormalizedVariableDebt"}
 ABI = [
@@ -43,7 +45,8 @@ def main(rpc: str, path: str, first: int, last: int, named: list[str]) -> int:
                 continue
             seen.add(block["number"])
             pool = chain.eth.contract(address=Web3.to_checksum_address(entry["address"]), abi=ABI)
-            missing = {name.lower() for name in named} - {a["account"].lower() for a in entry["accounts"]}
+            told_of = {a["account"].lower() for a in entry["accounts"]} | set(entry["unvaluable"])
+            missing = {name.lower() for name in named} - told_of
             problems += [f"block {block['number']}: {name} is not recorded" for name in sorted(missing)]
             for asset, indices in entry["indices"].items():
                 for name, ours in indices.items():
@@ -54,6 +57,15 @@ def main(rpc: str, path: str, first: int, last: int, named: list[str]) -> int:
                         problems.append(
                             f"block {block['number']} {name} of {asset}: keeper {ours}, contract {theirs}"
                         )
+            for account in entry["unvaluable"]:
+                compared += 1
+                try:
+                    pool.functions.getUserAccountData(Web3.to_checksum_address(account)).call(
+                        block_identifier=block["hash"]
+                    )
+                except ContractLogicError:
+                    continue
+                problems.append(f"block {block['number']} {account}: the contract can value it")
             for account in entry["accounts"]:
                 data = pool.functions.getUserAccountData(account["account"]).call(
                     block_identifier=block["hash"]

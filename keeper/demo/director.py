@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from sqlmodel import col, select
 
 from keeper.chain.signer import PASSWORD_VARIABLE
 from keeper.demo.day import prices
-from keeper.demo.stage import PASSWORD, Stage
+from keeper.demo.hostile import Feeds, beats, rest, transactions
+from keeper.demo.stage import BLOCK_SECONDS, PASSWORD, Stage
 from keeper.errors import KeeperError
 from keeper.localchain import aave_actions as act
+from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import queue
 from keeper.store.database import Store, open_store
 from keeper.store.tables import OPEN_INTENTS, ChainStatus, Intent, Transaction, TransactionState
@@ -39,6 +41,11 @@ class Moment:
     prices: Mapping[str, int]
     accounts: list[dict[str, Any]]
     ended: list[Intent]
+    held: Mapping[str, str]
+    """Accounts below a threshold at which nothing was done, and why."""
+    unvaluable: Mapping[str, str]
+    title: str = ""
+    truth: Mapping[str, int] = field(default_factory=dict)
 
 
 def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
@@ -50,6 +57,8 @@ def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
         store = _store_of(stage, process)
         try:
             tell(_moment(stage, store, process, last, now, told))
+            if stage.feeds is not None:
+                return _hostile(stage, stage.feeds, seed, store, process, tell, told)
             for step in prices(seed, stage.specs):
                 now = {**now, **step}
                 last = _block(stage, step)
@@ -61,6 +70,32 @@ def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
                 tell(_moment(stage, store, process, last, now, told))
         finally:
             store.close()
+    return last
+
+
+def _hostile(
+    stage: Stage,
+    feeds: Feeds,
+    seed: int,
+    store: Store,
+    process: subprocess.Popen[bytes],
+    tell: Callable[[Moment], None],
+    told: set[int],
+) -> int:
+    """The day on which the feeds lie; the late blocks say the truth."""
+    last = stage.first_block
+    script = beats(seed, stage.specs)
+    late = [rest(script[-1])] * LATE_BLOCKS
+    for beat in [*script[1:], *late]:
+        if beat in late and not _unfinished(store, stage):
+            break
+        block = as_dict(stage.anvil.rpc.call("eth_getBlockByNumber", hex(last), False))
+        timestamp = as_int(block["timestamp"]) + BLOCK_SECONDS
+        for tx in transactions(feeds, beat, timestamp):
+            queue(stage.anvil, tx)
+        last = stage.anvil.mine()
+        moment = _moment(stage, store, process, last, beat.truth, told)
+        tell(replace(moment, title=beat.title, truth=beat.truth))
     return last
 
 
@@ -124,7 +159,8 @@ def _moment(
     told.update(row.id for row in ended if row.id is not None)
     with stage.record.open("rb") as record:
         *_, newest = record
-    return Moment(block, dict(now), json.loads(newest)["accounts"], ended)
+    seen = json.loads(newest)
+    return Moment(block, dict(now), seen["accounts"], ended, seen["held"], seen["unvaluable"])
 
 
 def _unfinished(store: Store, stage: Stage) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from eth_utils.abi import event_signature_to_log_topic
 from sqlmodel import select
 
+from keeper.demo import wrongs
 from keeper.demo.stage import Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
@@ -22,6 +25,7 @@ _LIQUIDATION = "LiquidationCall(address,address,address,uint256,uint256,address,
 _TOPIC = "0x" + event_signature_to_log_topic(_LIQUIDATION).hex()
 _CHECKER = Path(__file__).with_name("check_record.py")
 WAD = 10**18
+NO_TRUTH: Mapping[int, Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass
@@ -68,13 +72,15 @@ class Outcome:
         return self.earned - self.gas_cost
 
 
-def outcome(stage: Stage, last: int) -> Outcome:
-    """Read the chain and the check; `faults` names everything that should not have happened."""
+def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> Outcome:
+    """Read the chain and the check; `faults` names everything that should not have happened. With the true
+    prices by block (a hostile day) so does every action that only a lie could justify."""
     check, faults = _check(stage, last)
     labels = {m.address.lower(): m.label for m in stage.people.members}
     labels[stage.people.lender.lower()] = "lender"
     lines = {a: _line(a, labels.get(a, "treasury"), data) for a, data in check["accounts"].items()}
     liquidations, earned = _liquidations(stage, last, lines, faults)
+    faults += wrongs.wrong_actions(stage, last, truth) if truth else []
     top_ups, gas_cost = _journal(stage, lines)
     for line in lines.values():
         if line.was_liquidatable and not line.cured:

@@ -12,11 +12,12 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from keeper.demo.cast import Cast, cast, opening
+from keeper.demo.hostile import Feeds, beats, install, settings, transactions
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, ReserveSpec, demo_market
 from keeper.localchain.aave_v302 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.transactions import send_batch
+from keeper.localchain.transactions import queue, send_batch
 
 GENESIS = 1_760_000_000
 BLOCK_SECONDS = 12
@@ -39,14 +40,17 @@ class Stage:
     record: Path
     alerts: Path
     first_block: int
+    feeds: Feeds | None = None
+    """On a hostile day: whose word the director may bend."""
 
 
 @contextmanager
-def stage(seed: int, folder: Path) -> Iterator[Stage]:
+def stage(seed: int, folder: Path, *, hostile: bool = False) -> Iterator[Stage]:
     """A running local chain with the market open; it ends with the block."""
     specs, emodes = demo_market()
     with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
         market = deploy(anvil.rpc, specs, emodes)
+        feeds = install(anvil, market, specs) if hostile else None
         people = cast(seed, specs)
         key = Account.from_key(keccak(text=f"keeper demo {seed}"))
         txs = opening(market, people, specs)
@@ -61,14 +65,19 @@ def stage(seed: int, folder: Path) -> Iterator[Stage]:
         anvil.set_next_timestamp(GENESIS + SEASON)
         anvil.mine()
         anvil.set_timestamp_interval(BLOCK_SECONDS)
+        if feeds is not None:
+            opening_beat = beats(seed, specs)[0]
+            for tx in transactions(feeds, opening_beat, GENESIS + SEASON + BLOCK_SECONDS):
+                queue(anvil, tx)
         first = anvil.mine()
         keystore = folder / "keystore.json"
         keystore.write_text(json.dumps(key.encrypt(PASSWORD, kdf="pbkdf2", iterations=1000)))
         keystore.chmod(0o600)
         config = folder / "keeper.toml"
         record, alerts = folder / "record.jsonl", folder / "alerts.jsonl"
-        config.write_text(_config(anvil, market, people, keystore, record, alerts))
-        yield Stage(anvil, market, people, specs, key.address, folder, config, record, alerts, first)
+        known = settings(feeds) if feeds else ""
+        config.write_text(_config(anvil, market, people, keystore, record, alerts) + known)
+        yield Stage(anvil, market, people, specs, key.address, folder, config, record, alerts, first, feeds)
 
 
 def _config(

@@ -83,6 +83,17 @@ class Explanation:
     formula: str
 
 
+@dataclass(frozen=True, slots=True)
+class PricedAsset:
+    """Something the market has a price for. `price` in base units a whole asset, None when its oracle
+    reverts; `source_call` answers the address of its price source, `symbol_call` its symbol."""
+
+    asset: str
+    price: int | None
+    source_call: Call
+    symbol_call: Call
+
+
 class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     """One market of one protocol. Pure: all input is passed in, nothing is fetched."""
 
@@ -102,6 +113,11 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         """Every account at `timestamp`, exactly. Only when `version` is known."""
+
+    def priced_assets(self, state: S) -> list[PricedAsset]: ...
+
+    def priced_by(self, state: S, raw: A) -> frozenset[str]:
+        """The assets whose prices the protocol reads to value this account."""
 
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""

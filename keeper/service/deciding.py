@@ -21,9 +21,10 @@ from keeper.policy import episodes
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.protocols.base import Impossible
-from keeper.service import clock
+from keeper.service import clock, price_status
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
+from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
 from keeper.service.valuing import Valued, confirm, value
 from keeper.store.database import Store
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 # Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
 LONGEST_WAIT = 256
+UNDER_WAY = "an attempt is under way, or its last failure is waited out"
 
 
 @dataclass(slots=True)
@@ -54,6 +56,11 @@ class Deciding:
     failures: dict[str, str] = field(default_factory=dict)
     held: str = ""
     """Why nothing is planned or sent on this chain now: block time and clock differ."""
+
+    def __post_init__(self) -> None:
+        for run in self.runs:
+            run.prices = Pricing(run.name, run.settings, self.pool)
+            price_status.restore(self.store, run.prices)
 
     def new_head(self) -> Head | None:
         """The newest block, or None when this loop has been there."""
@@ -82,8 +89,17 @@ class Deciding:
         decisions = self._planner(head).decide(due)
         self._write(head, valued, decisions)
         if self.recorder is not None:
+            planned = {id(w) for w, _ in decisions}
             for run, at in valued:
-                self.recorder.write(run, at, self.policies)
+                held = {
+                    w.valuation.account: UNDER_WAY for w in wanted if w.run is run and id(w) not in planned
+                }
+                held |= {
+                    w.valuation.account: d.outcome.reason
+                    for w, d in decisions
+                    if w.run is run and isinstance(d.outcome, Impossible)
+                }
+                self.recorder.write(run, at, self.policies, held)
         self.head = head
         self.blocks_seen += 1
         log.info(
@@ -216,6 +232,7 @@ class Deciding:
                 self._journal(session, head, wanted, decision)
             for run, at in valued:
                 self._status(session, run, at)
+                price_status.write(session, run, at, self.policies.protected(run.name))
             self._chain_status(session, head)
 
     def _journal(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> None:
@@ -268,6 +285,7 @@ class Deciding:
                 reason=run.stopped,
                 accounts=len(at.valuations),
                 breaches=len(breaches),
+                unvaluable=len(at.unvaluable),
                 updated_at=now(),
             )
         )

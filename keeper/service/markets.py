@@ -11,6 +11,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter, Valuation
+from keeper.service.pricing import Pricing
 from keeper.store.database import Store
 
 # Accounts compared with the contract's own view before a market may be acted in.
@@ -31,6 +32,8 @@ class MarketRun:
     stopped: str = ""
     valuations: list[Valuation] = field(default_factory=list)
     turn: int = 0
+    prices: Pricing | None = None
+    """Set where prices are judged; reading a market alone needs none."""
 
     def sample(self, protected: Sequence[str]) -> list[str]:
         """Accounts to audit at this block: the protected, the nearest to 1, the next in turn."""

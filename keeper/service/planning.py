@@ -16,6 +16,7 @@ from keeper.execution import journal
 from keeper.execution.journal import Mode
 from keeper.plan import Kind, Plan
 from keeper.policy.choose import NATIVE, Costs, Decision, Request, choose
+from keeper.policy.guarding import at_market, closed, may_top_up
 from keeper.policy.levels import WAD, Levels
 from keeper.protocols.base import Facts, Impossible, Valuation
 from keeper.service.markets import MarketRun
@@ -109,10 +110,11 @@ class Planner:
         policy = self.settings.policy
         run = wanted[0].run
         decimals = run.adapter.base_decimals(run.book.state)
+        market = run.prices.market_price(policy.native_asset) if run.prices is not None else None
         native = (
             _base(policy.native_price, decimals)
             if policy.native_price is not None
-            else run.adapter.gas_price_asset(run.book.state, facts[run.name], policy.native_asset)
+            else market or run.adapter.gas_price_asset(run.book.state, facts[run.name], policy.native_asset)
         )
         return Costs(self.head.base_fee, native, _base(policy.min_profit, decimals))
 
@@ -121,14 +123,24 @@ class Planner:
         raw = run.book.accounts[account]
         budget = self._budget(wanted)
         protection = wanted.levels.protection
+        verdicts = run.prices.judgements if run.prices is not None else {}
+        assets = run.adapter.priced_by(run.book.state, raw)
         if protection is None:
+            shut = closed(assets, verdicts, facts.symbols)
             plan = partial(
                 run.adapter.plan_liquidation, run.book.state, account, raw, self.next_timestamp, facts
             )
-            return Request(run.name, account, "liquidate", wanted.valuation.health or 0, budget, plan)
+
+            def liquidate(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+                return Impossible(shut) if shut else at_market(plan(funds), verdicts, facts.symbols)
+
+            return Request(run.name, account, "liquidate", wanted.valuation.health or 0, budget, liquidate)
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Impossible:
             assert budget is not None and protection is not None
+            why = may_top_up(assets, verdicts, facts.symbols)
+            if why:
+                return Impossible(why)
             found = run.adapter.plan_top_up(
                 run.book.state,
                 account,
@@ -140,7 +152,10 @@ class Planner:
                 protection.target,
                 budget,
             )
-            return found if isinstance(found, Impossible) else [found]
+            if isinstance(found, Impossible):
+                return found
+            why = may_top_up([found.spend.token.lower()], verdicts, facts.symbols)
+            return Impossible(why) if why else [found]
 
         return Request(run.name, account, "top_up", wanted.valuation.health or 0, budget, top_up)
 

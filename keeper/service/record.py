@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from eth_utils.address import to_checksum_address
@@ -13,6 +15,8 @@ from keeper.policy.levels import Policies
 from keeper.protocols.base import Valuation
 from keeper.service.markets import MarketRun
 from keeper.service.valuing import Valued
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def block_json(head: Head) -> dict[str, Any]:
@@ -36,7 +40,10 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write(self, run: MarketRun, at: Valued, policies: Policies) -> None:
+    def write(
+        self, run: MarketRun, at: Valued, policies: Policies, held: Mapping[str, str] = NOTHING
+    ) -> None:
+        """`held` says of each account below a threshold at which nothing was done, why."""
         line = {
             "block": block_json(at.head),
             "market": run.name,
@@ -48,6 +55,8 @@ class Recorder:
                 {**valuation_json(v, policies.crossed(run.name, v)), "threshold": str(v.threshold)}
                 for v in at.valuations
             ],
+            "unvaluable": at.unvaluable,
+            "held": dict(held),
         }
         with self.path.open("a") as out:
             out.write(json.dumps(line) + "\n")

@@ -73,6 +73,8 @@ class MarketStatus(SQLModel, table=True):
     reason: str = ""
     accounts: int
     breaches: int
+    unvaluable: int = 0
+    """Accounts that the contract itself cannot value: a price they need is missing."""
     updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -90,6 +92,53 @@ class ChainStatus(SQLModel, table=True):
     reason: str = ""
     requests: int = 0
     updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class PriceStatus(SQLModel, table=True):
+    """What the daemon last knew of an asset's price, in base units; `memory` carries the guards over a
+    restart."""
+
+    __tablename__ = "price_status"
+
+    market: str = Field(primary_key=True)
+    asset: str = Field(primary_key=True)
+    symbol: str
+    source: str
+    kind: str
+    block: int
+    price: int | None = Field(default=None, sa_type=BigInt)
+    second: int | None = Field(default=None, sa_type=BigInt)
+    age: int | None = Field(default=None, sa_type=BigInteger)
+    """Seconds since the oldest of its feeds gave an answer, at `block`."""
+    state: str = Field(default="", sa_column=Column(Text, nullable=False))
+    """Its faults, and what they hold up; empty when there are none."""
+    memory: str = Field(default="", sa_column=Column(Text, nullable=False))
+
+
+class PriceFault(SQLModel, table=True):
+    """One stay of a price in one fault: an episode, told once."""
+
+    __tablename__ = "price_fault"
+    __table_args__ = (
+        Index(
+            "one_open_price_fault",
+            "market",
+            "asset",
+            "kind",
+            unique=True,
+            sqlite_where=text("closed_block IS NULL"),
+            postgresql_where=text("closed_block IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    market: str
+    asset: str
+    symbol: str
+    kind: str
+    detail: str = Field(sa_column=Column(Text, nullable=False))
+    opened_block: int
+    closed_block: int | None = None
 
 
 class Episode(SQLModel, table=True):

@@ -10,6 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
+
+from keeper.demo.director import Moment, play
+from keeper.demo.outcome import outcome
+from keeper.demo.stage import stage
+from keeper.demo.wrongs import wrong_actions
+from keeper.store.database import open_store
+from keeper.store.tables import Intent
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,3 +73,51 @@ def test_one_wrong_rounding_makes_the_demo_fail(tmp_path: Path, file: str, right
     done = run_demo(tmp_path)
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
     assert not json.loads(done.stdout)["ok"]
+
+
+def test_a_hostile_day_ends_with_no_wrong_action_and_says_why_it_held_still() -> None:
+    done = run_demo(ROOT, "--prices", "hostile")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    assert told["ok"] and not told["faults"]
+    assert told["totals"]["liquidations"] > 0, "the guards do not disable the keeper"
+    assert told["totals"]["top_ups"] >= 2, "the true fall at the end of the day is answered"
+    reasons = {
+        beat["title"]: " ".join([*beat["held"].values(), *beat["unvaluable"].values()])
+        for beat in told["held"]
+    }
+    expected = {
+        "WETH's feed says 0": "says 0",
+        "WETH's feed says less than nothing": "says -",
+        "WETH's feed reverts": "reverts",
+        "WBTC's and DAI's feeds revert": "reverts",
+        "a spike: WETH loses 45 %": "waiting for it to agree or for another round",
+        "a spike: DAI costs 1.30": "waiting for it to agree or for another round",
+        "a stale answer: WETH at 70 %, two hours old": "7200 s old",
+        "WBTC's feed is still frozen": "is in round 20000",
+    }
+    for title, reason in expected.items():
+        assert reason in reasons[title], title
+
+
+def test_every_account_that_could_be_acted_on_is_acted_on_or_told_about(tmp_path: Path) -> None:
+    """From the daemon's own record: nobody below the threshold that asks for an action goes unmentioned."""
+    with stage(1, tmp_path, hostile=True) as scene:
+        moments: list[Moment] = []
+        last = play(scene, 1, moments.append)
+        truth = {moment.block: moment.truth for moment in moments if moment.truth}
+        assert outcome(scene, last, truth).faults == []
+        # Were WETH's spike the truth, the same actions would be right; were it calm all day, they are not.
+        calm = {block: truth[min(truth)] for block in truth}
+        assert wrong_actions(scene, last, calm) != [], "the judge of wrong actions can say no"
+        owners = {each.lower() for each in scene.people.protected}
+    store = open_store(f"sqlite:///{tmp_path / 'keeper.db'}")
+    with store.session() as session:
+        planned = {(i.account, i.planned_block) for i in session.exec(select(Intent)).all()}
+    store.close()
+    for moment in moments:
+        for each in moment.accounts:
+            account = each["account"].lower()
+            asks = ("top_up", "liquidate") if account in owners else ("liquidate",)
+            if each["breach"] in asks:
+                assert account in moment.held or (account, moment.block) in planned, (moment.block, account)

@@ -94,3 +94,35 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, right: str, wrong: st
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such configuration file"):
         load(tmp_path / "nothing.toml")
+
+
+ORACLES = """
+[markets.aave.oracles.WETH]
+heartbeat = 3600
+min_price = "100"
+max_price = 100000
+deviation = 0.02
+second = { kind = "uniswap-v3", address = "0x5FbDB2315678afecb367f032d93F642f64180aa3", window = 900 }
+"""
+
+
+def test_what_is_known_of_a_price_is_read_exactly(tmp_path: Path) -> None:
+    market = load(write(tmp_path, GOOD + ORACLES)).markets["aave"]
+    assert market.unresolved == "watch"
+    oracle = market.oracles["WETH"]
+    assert (oracle.heartbeat, oracle.min_price, oracle.deviation) == (3600, Decimal(100), Decimal("0.02"))
+    assert oracle.second is not None and oracle.second.kind == "uniswap-v3" and oracle.second.window == 900
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('min_price = "100"', 'min_price = "200000"', "min_price must lie below max_price"),
+        ("deviation = 0.02", "deviation = 2", "deviation"),
+        ('kind = "uniswap-v3"', 'kind = "uniswap"', "chainlink"),
+        ("heartbeat = 3600", "heartbeats = 3600", "did you mean 'heartbeat'"),
+    ],
+)
+def test_wrong_words_about_a_price_are_named(tmp_path: Path, right: str, wrong: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load(write(tmp_path, GOOD + ORACLES.replace(right, wrong)))

@@ -55,6 +55,11 @@ def scaled_balance_of(token: str, owner: str) -> Call:
     return Call(token, _encode("scaledBalanceOf(address)", owner))
 
 
+def source_of(oracle: str, asset: str) -> Call:
+    """The address of an asset's price source."""
+    return Call(oracle, _encode("getSourceOfAsset(address)", asset))
+
+
 def symbol(token: str) -> Call:
     return Call(token, _encode("symbol()"))
 

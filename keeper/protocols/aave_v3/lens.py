@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -31,13 +31,17 @@ _STABLE = 4
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """A pool's market-wide state at one block. `unpriced` names reserves whose price cannot be read."""
+    """A pool's market-wide state at one block. `unpriced` names reserves whose price cannot be read;
+    `emode_sources` has the categories with a price of their own (up to 3.1) and what the oracle knows it by,
+    `unpriced_emodes` those of them whose price cannot be read."""
 
     revision: int
     oracle: str
     addresses_provider: str
     market: MarketState
     unpriced: tuple[str, ...] = ()
+    emode_sources: dict[int, str] = field(default_factory=dict)
+    unpriced_emodes: frozenset[int] = frozenset()
 
 
 def lens() -> Lens:
@@ -66,6 +70,8 @@ def read_market(answer: Answer) -> PoolState:
             base_unit=base_unit,
         ),
         unpriced=tuple(row[0] for row in reserves if not row[3]),
+        emode_sources={row[0]: row[5] for row in emodes if int(row[5], 16)},
+        unpriced_emodes=frozenset(row[0] for row in emodes if int(row[5], 16) and not row[7]),
     )
 
 

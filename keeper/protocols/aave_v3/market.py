@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from keeper.book.source import Touched
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
-from keeper.errors import ConfigError, KeeperError
+from keeper.errors import ConfigError
 from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState
 from keeper.plan import Plan
-from keeper.protocols.aave_v3 import calls, events, explain, lens, planning
+from keeper.protocols.aave_v3 import calls, events, explain, lens, planning, prices
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.base import Explanation, Facts, Impossible, Step, Valuation
+from keeper.protocols.base import Explanation, Facts, Impossible, PricedAsset, Step, Valuation
 
 
 class AaveV3Market:
@@ -73,14 +73,8 @@ class AaveV3Market:
     def view_call(self, account: str) -> Call:
         return calls.account_data(self.contract, account)
 
-    def read_view(self, account: str, answer: Answer) -> Valuation:
-        if not answer.ok:
-            raise KeeperError(
-                f"getUserAccountData({account}) reverted",
-                where=f"market {self.name}",
-                remedy="An asset's price source fails; see the pool's oracle",
-            )
-        return calls.read_account_data(account, answer)
+    def read_view(self, account: str, answer: Answer) -> Valuation | None:
+        return calls.read_account_data(account, answer) if answer.ok else None
 
     # Valuing.
 
@@ -99,6 +93,12 @@ class AaveV3Market:
     ) -> list[Valuation]:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
+
+    def priced_assets(self, state: PoolState) -> list[PricedAsset]:
+        return prices.priced_assets(state)
+
+    def priced_by(self, state: PoolState, raw: AccountState) -> frozenset[str]:
+        return prices.priced_by(state, raw)
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
         market = health.accrue(state.market, timestamp, self._rules(state))

@@ -10,7 +10,7 @@ from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.plan import Check, Plan, Spend
+from keeper.plan import Check, Plan, Spend, Trade
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.base import Facts, Impossible, Step
 
@@ -86,6 +86,18 @@ def _liquidation(
             "receive": f"{_units(result.received, collateral.decimals)} {facts.symbol(collateral.asset)}",
         },
         errors=ERRORS,
+        trade=_trade(pair, result),
+    )
+
+
+def _trade(pair: liquidation.Pair, result: liquidation.Outcome) -> Trade:
+    """The same two values whose difference `liquidation.gain` is."""
+    collateral, debt = pair.collateral, pair.debt
+    return Trade(
+        pays=debt.reserve.asset.lower(),
+        pays_base=mul_div_ceil(result.repaid, debt.price, debt.unit),
+        gets=collateral.reserve.asset.lower(),
+        gets_base=result.received * collateral.price // collateral.unit,
     )
 
 

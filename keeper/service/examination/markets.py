@@ -15,6 +15,8 @@ from keeper.config import Settings
 from keeper.protocols.identity import identify
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
+from keeper.service.price_examination import price_lines
+from keeper.service.pricing import Pricing
 from keeper.service.valuing import value
 
 _SENTINEL = function_signature_to_4byte_selector("getPriceOracleSentinel()")
@@ -41,6 +43,7 @@ def contract(run: MarketRun) -> Iterator[Finding]:
 def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
     """Revision, parity, sentinel, protected accounts and how gas is priced."""
     head = blocks.latest(run.book.pool)
+    run.prices = Pricing(run.name, run.settings, run.book.pool)
     at = value(run, head)
     version = run.adapter.version(run.book.state)
     revision = run.adapter.revision(run.book.state)
@@ -55,6 +58,7 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
         detail = f"{run.adapter.protocol} {version or '?'} (revision {revision})"
         yield Finding(f"market {run.name}", "ok", f"{detail}, {len(at.valuations)} accounts")
         yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
+    yield from (Finding(*line) for line in price_lines(run.prices))
     yield from _sentinel(run, head)
     known = run.book.accounts
     for i, protect in enumerate(settings.protect):

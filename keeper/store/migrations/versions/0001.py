@@ -106,8 +106,37 @@ def upgrade() -> None:
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('accounts', sa.Integer(), nullable=False),
     sa.Column('breaches', sa.Integer(), nullable=False),
+    sa.Column('unvaluable', sa.Integer(), nullable=False),
     sa.Column('updated_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('market')
+    )
+    op.create_table('price_fault',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('asset', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('symbol', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.Column('opened_block', sa.Integer(), nullable=False),
+    sa.Column('closed_block', sa.Integer(), nullable=True),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('price_fault', schema=None) as batch_op:
+        batch_op.create_index('one_open_price_fault', ['market', 'asset', 'kind'], unique=True, sqlite_where=sa.text('closed_block IS NULL'), postgresql_where=sa.text('closed_block IS NULL'))
+
+    op.create_table('price_status',
+    sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('asset', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('symbol', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('source', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('block', sa.Integer(), nullable=False),
+    sa.Column('price', keeper.store.types.BigInt(length=80), nullable=True),
+    sa.Column('second', keeper.store.types.BigInt(length=80), nullable=True),
+    sa.Column('age', sa.BigInteger(), nullable=True),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('memory', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('market', 'asset')
     )
     op.create_table('intent',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -182,6 +211,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_intent_episode_id'))
 
     op.drop_table('intent')
+    op.drop_table('price_status')
+    with op.batch_alter_table('price_fault', schema=None) as batch_op:
+        batch_op.drop_index('one_open_price_fault', sqlite_where=sa.text('closed_block IS NULL'), postgresql_where=sa.text('closed_block IS NULL'))
+
+    op.drop_table('price_fault')
     op.drop_table('market_status')
     op.drop_table('known_account')
     with op.batch_alter_table('episode', schema=None) as batch_op:

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.27;
+
+// Stand-ins for price sources that no npm package ships deployable. Each answers the published interface of the
+// real thing and computes as its documentation says; none is the real thing.
+
+interface IFeed {
+    function decimals() external view returns (uint8);
+    function latestAnswer() external view returns (int256);
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80);
+}
+
+/// @notice Stands in for a Chainlink aggregator (AggregatorV3Interface) whose every word a test may set.
+contract FeedStandIn {
+    uint8 public immutable decimals;
+    string public description;
+    /// "DualAggregator …" makes it an SVR aggregator.
+    string public typeAndVersion;
+    int256 private _answer;
+    uint80 private _round;
+    uint256 private _updatedAt;
+    bool private _reverting;
+
+    event AnswerUpdated(int256 indexed current, uint256 indexed roundId, uint256 updatedAt);
+
+    error Reverting();
+
+    constructor(uint8 decimals_, int256 answer, string memory description_, string memory typeAndVersion_) {
+        decimals = decimals_;
+        description = description_;
+        typeAndVersion = typeAndVersion_;
+        updateAnswer(answer);
+    }
+
+    /// @notice A new round with this answer, now.
+    function updateAnswer(int256 answer) public {
+        setRound(_round + 1, answer, block.timestamp);
+    }
+
+    function setRound(uint80 round, int256 answer, uint256 updatedAt) public {
+        (_round, _answer, _updatedAt) = (round, answer, updatedAt);
+        emit AnswerUpdated(answer, round, updatedAt);
+    }
+
+    function setReverting(bool reverting) external {
+        _reverting = reverting;
+    }
+
+    function latestAnswer() external view returns (int256) {
+        if (_reverting) revert Reverting();
+        return _answer;
+    }
+
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+        if (_reverting) revert Reverting();
+        return (_round, _answer, _updatedAt, _updatedAt, _round);
+    }
+}
+
+/// @notice Stands in for Chainlink's EACAggregatorProxy.
+contract ProxyStandIn {
+    address public aggregator;
+
+    constructor(address aggregator_) {
+        aggregator = aggregator_;
+    }
+
+    function setAggregator(address aggregator_) external {
+        aggregator = aggregator_;
+    }
+
+    function decimals() external view returns (uint8) {
+        return IFeed(aggregator).decimals();
+    }
+
+    function latestAnswer() external view returns (int256) {
+        return IFeed(aggregator).latestAnswer();
+    }
+
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+        return IFeed(aggregator).latestRoundData();
+    }
+}
+
+/// @notice Stands in for PriceCapAdapterStable: the feed's answer, at most the cap.
+contract StableCapStandIn {
+    address public immutable ASSET_TO_USD_AGGREGATOR;
+    int256 public getPriceCap;
+    uint8 public constant decimals = 8;
+
+    constructor(address feed, int256 cap) {
+        ASSET_TO_USD_AGGREGATOR = feed;
+        getPriceCap = cap;
+    }
+
+    function latestAnswer() external view returns (int256) {
+        int256 answer = IFeed(ASSET_TO_USD_AGGREGATOR).latestAnswer();
+        return answer > getPriceCap ? getPriceCap : answer;
+    }
+}
+
+/// @notice Stands in for a staked token's contract that tells its exchange ratio.
+contract RatioStandIn {
+    int256 public ratio;
+
+    constructor(int256 ratio_) {
+        ratio = ratio_;
+    }
+
+    function setRatio(int256 ratio_) external {
+        ratio = ratio_;
+    }
+}
+
+/// @notice Stands in for PriceCapAdapterBase: base price times a ratio that may not pass its cap.
+contract RatioCapStandIn {
+    address public immutable BASE_TO_USD_AGGREGATOR;
+    address public immutable RATIO_PROVIDER;
+    uint8 public constant decimals = 8;
+    uint8 public constant RATIO_DECIMALS = 18;
+    int256 private immutable _maxRatio;
+
+    constructor(address feed, address provider, int256 maxRatio) {
+        BASE_TO_USD_AGGREGATOR = feed;
+        RATIO_PROVIDER = provider;
+        _maxRatio = maxRatio;
+    }
+
+    function getRatio() public view returns (int256) {
+        return RatioStandIn(RATIO_PROVIDER).ratio();
+    }
+
+    function isCapped() external view returns (bool) {
+        return getRatio() > _maxRatio;
+    }
+
+    function latestAnswer() external view returns (int256) {
+        int256 ratio = getRatio() > _maxRatio ? _maxRatio : getRatio();
+        return IFeed(BASE_TO_USD_AGGREGATOR).latestAnswer() * ratio / 1e18;
+    }
+}
+
+/// @notice Stands in for CLSynchronicityPriceAdapterPegToBase: asset in peg times peg in base, 8 decimals.
+contract SynchronicityStandIn {
+    address public immutable ASSET_TO_PEG;
+    address public immutable PEG_TO_BASE;
+    uint8 public constant decimals = 8;
+
+    constructor(address assetToPeg, address pegToBase) {
+        ASSET_TO_PEG = assetToPeg;
+        PEG_TO_BASE = pegToBase;
+    }
+
+    function latestAnswer() external view returns (int256) {
+        int256 unit = int256(10 ** (uint256(IFeed(ASSET_TO_PEG).decimals()) + IFeed(PEG_TO_BASE).decimals() - 8));
+        return IFeed(ASSET_TO_PEG).latestAnswer() * IFeed(PEG_TO_BASE).latestAnswer() / unit;
+    }
+}
+
+/// @notice Stands in for a fixed price adapter.
+contract FixedPriceStandIn {
+    int256 public immutable price;
+    uint8 public constant decimals = 8;
+
+    constructor(int256 price_) {
+        price = price_;
+    }
+
+    function latestAnswer() external view returns (int256) {
+        return price;
+    }
+}
+
+/// @notice Of no published kind: an answer and nothing else.
+contract UnknownSourceStandIn {
+    function latestAnswer() external pure returns (int256) {
+        return 1e8;
+    }
+}
+
+/// @notice Stands in for a Uniswap v3 pool: the same mean tick over whatever window is asked for.
+contract PoolStandIn {
+    address public immutable token0;
+    address public immutable token1;
+    int24 private _tick;
+
+    constructor(address first, address second, int24 tick) {
+        (token0, token1, _tick) = (first, second, tick);
+    }
+
+    function setTick(int24 tick) external {
+        _tick = tick;
+    }
+
+    function observe(uint32[] calldata secondsAgos)
+        external
+        view
+        returns (int56[] memory tickCumulatives, uint160[] memory secondsPerLiquidity)
+    {
+        tickCumulatives = new int56[](secondsAgos.length);
+        secondsPerLiquidity = new uint160[](secondsAgos.length);
+        for (uint256 i; i < secondsAgos.length; ++i) {
+            tickCumulatives[i] = int56(_tick) * (int56(uint56(block.timestamp)) - int56(uint56(secondsAgos[i])));
+        }
+    }
+}
+
+/// @notice Stands in for Pyth's contract, with one price under any id.
+contract PythStandIn {
+    struct Price {
+        int64 price;
+        uint64 conf;
+        int32 expo;
+        uint256 publishTime;
+    }
+
+    Price private _price;
+
+    event PriceFeedUpdate(bytes32 indexed id, uint64 publishTime, int64 price, uint64 conf);
+
+    constructor(int64 price, int32 expo) {
+        setPrice(price, expo);
+    }
+
+    function setPrice(int64 price, int32 expo) public {
+        _price = Price(price, 0, expo, block.timestamp);
+        emit PriceFeedUpdate(0, uint64(block.timestamp), price, 0);
+    }
+
+    function getPriceUnsafe(bytes32) external view returns (Price memory) {
+        return _price;
+    }
+}
+
+/// @notice Stands in for PythAggregatorV3: Pyth behind Chainlink's interface, the publish time for a round.
+contract PythPortStandIn {
+    PythStandIn public immutable pyth;
+    bytes32 public constant priceId = keccak256("stand-in");
+
+    constructor(PythStandIn pyth_) {
+        pyth = pyth_;
+    }
+
+    function decimals() external view returns (uint8) {
+        return uint8(uint32(-pyth.getPriceUnsafe(priceId).expo));
+    }
+
+    function latestAnswer() public view returns (int256) {
+        return pyth.getPriceUnsafe(priceId).price;
+    }
+
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+        uint256 time = pyth.getPriceUnsafe(priceId).publishTime;
+        return (uint80(time), latestAnswer(), time, time, uint80(time));
+    }
+}

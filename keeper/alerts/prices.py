@@ -1,0 +1,56 @@
+"""What is told of prices: once an episode of a fault, and once when it ends."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from keeper.alerts.outbox import Severity, tell
+from keeper.oracles.guards import FaultKind
+from keeper.store.tables import PriceFault
+
+_CRITICAL: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting", "out_of_bounds", "unresolved"})
+
+
+def fault_opened(session: Session, fault: PriceFault, *, hold: str, unvaluable: int) -> None:
+    severity: Severity = "critical" if fault.kind in _CRITICAL else "warning"
+    tell(
+        session,
+        once=f"price:{fault.id}",
+        kind=f"price_{fault.kind}",
+        severity=severity,
+        market=fault.market,
+        title=f"{fault.symbol}: {fault.detail}",
+        fields={
+            "asset": fault.asset,
+            "why": fault.detail,
+            "held up": hold,
+            "cannot be valued": f"{unvaluable} accounts" if unvaluable else "",
+            "block": str(fault.opened_block),
+        },
+    )
+
+
+def fault_closed(session: Session, fault: PriceFault) -> None:
+    tell(
+        session,
+        once=f"price:{fault.id}:closed",
+        kind="price_well",
+        severity="info",
+        market=fault.market,
+        title=f"{fault.symbol}: no longer {fault.kind.replace('_', ' ')}",
+        fields={"asset": fault.asset, "was": fault.detail, "block": str(fault.closed_block)},
+    )
+
+
+def owner_unvaluable(session: Session, market: str, account: str, why: str, faults: list[int]) -> None:
+    """A protected account that nobody can value; told once an episode of the faults behind it."""
+    tell(
+        session,
+        once=f"unvaluable:{market}:{account}:{','.join(map(str, faults))}",
+        kind="unvaluable",
+        severity="critical",
+        market=market,
+        account=account,
+        title=f"{account}: cannot be valued, by the contract neither",
+        fields={"why": why},
+    )

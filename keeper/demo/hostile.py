@@ -1,0 +1,171 @@
+"""A hostile day of the oracles: every way in which a feed lies, one after another, over a market that is calm
+and then really falls. A second source says the truth all day."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from keeper.localchain import aave_actions as act
+from keeper.localchain import price_standins as make
+from keeper.localchain.aave_market import AaveDeployment, ReserveSpec
+from keeper.localchain.anvil import ACCOUNTS, Anvil
+from keeper.localchain.calldata import calldata
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.transactions import Tx, send_batch
+
+BLOCKS = 22
+HEARTBEAT = 36
+_FALL_FROM, _BOTTOM = 17, 0.74
+_OLD = 7200
+WAD = 10**18
+STAKED = "wstETH"
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """A settable feed and an honest second one for each asset; the staked token hangs on WETH's feed."""
+
+    first: Mapping[str, str]
+    second: Mapping[str, str]
+    ratio: int
+
+    def tell(self, address: str, signature: str, *arguments: object) -> Tx:
+        return {"from": ACCOUNTS[0], "to": address, "data": calldata(signature, *arguments)}
+
+
+Lie = Callable[[Feeds, str, int, int], list[Tx]]
+"""(feeds, symbol, true price, the block's timestamp) → what is said instead of the truth."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One block: in words, the true prices (8 decimals), and who lies (by symbol), the second feeds too."""
+
+    title: str
+    truth: Mapping[str, int]
+    lies: Mapping[str, Lie]
+    second_lies: Mapping[str, Lie]
+
+
+def install(anvil: Anvil, market: AaveDeployment, specs: list[ReserveSpec]) -> Feeds:
+    """Put stand-in sources in the place of all feeds."""
+    deployer = Deployer(anvil.rpc, ACCOUNTS[0])
+    prices = {spec.symbol: spec.price for spec in specs}
+    ratio = prices[STAKED] * WAD // prices["WETH"]
+    first = {s: make.create_feed(deployer, p) for s, p in prices.items() if s != STAKED}
+    second = {s: make.create_feed(deployer, p) for s, p in prices.items()}
+    sources = {s: make.create_proxy(deployer, feed) for s, feed in first.items()}
+    sources[STAKED] = make.create_ratio_cap(
+        deployer, sources["WETH"], make.create_ratio(deployer, ratio), 2 * ratio
+    )
+    deployer.flush()
+    changes = [act.set_oracle_source(market, market.reserves[s], source) for s, source in sources.items()]
+    send_batch(anvil.rpc, changes, market.errors)
+    return Feeds(first, second, ratio)
+
+
+def settings(feeds: Feeds) -> str:
+    """What an operator would write of these prices."""
+    return "".join(
+        f"""
+[markets.aave.oracles.{symbol}]
+heartbeat = {HEARTBEAT}
+deviation = 0.03
+second = {{ kind = "chainlink", address = "{address}", heartbeat = {HEARTBEAT} }}
+"""
+        for symbol, address in feeds.second.items()
+    )
+
+
+def beats(seed: int, specs: list[ReserveSpec]) -> list[Beat]:
+    """The whole day."""
+    dice = random.Random(seed + 13)  # noqa: S311  (a market day, not a secret)
+    start = {spec.symbol: spec.price for spec in specs}
+    found = []
+    for block in range(1, BLOCKS + 1):
+        gone = max(0, block - _FALL_FROM) / (BLOCKS - _FALL_FROM)
+        level = (1 - (1 - _BOTTOM) * gone) * dice.uniform(0.998, 1.002)
+        truth = {s: int(p * level) if s in ("WETH", "WBTC") else p for s, p in start.items()}
+        truth[STAKED] = truth["WETH"] * start[STAKED] // start["WETH"]
+        calm = "the market falls" if gone else "calm"
+        title, lies, second_lies = _SCRIPT.get(block, (calm, {}, {}))
+        found.append(Beat(title, truth, lies, second_lies))
+    return found
+
+
+def transactions(feeds: Feeds, beat: Beat, timestamp: int) -> list[Tx]:
+    """What a block brings: of every feed the truth or the script's lie."""
+    txs: list[Tx] = []
+    for symbol in feeds.second:
+        honest = feeds.tell(feeds.second[symbol], "updateAnswer(int256)", beat.truth[symbol])
+        lie = beat.second_lies.get(symbol)
+        txs += lie(feeds, symbol, beat.truth[symbol], timestamp) if lie else [honest]
+    for symbol in feeds.first:
+        lie = beat.lies.get(symbol, _truth)
+        txs += lie(feeds, symbol, beat.truth[symbol], timestamp)
+    return txs
+
+
+def rest(beat: Beat) -> Beat:
+    """The same prices without lies."""
+    return Beat("calm", beat.truth, {}, {})
+
+
+def _truth(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
+    feed = feeds.first[symbol]
+    return [feeds.tell(feed, "setReverting(bool)", False), feeds.tell(feed, "updateAnswer(int256)", truth)]
+
+
+def _says(percent: int) -> Lie:
+    """An answer in a round of its own, so many percent of the truth."""
+
+    def lie(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
+        return [feeds.tell(feeds.first[symbol], "updateAnswer(int256)", truth * percent // 100)]
+
+    return lie
+
+
+def _negative(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
+    return [feeds.tell(feeds.first[symbol], "updateAnswer(int256)", -truth)]
+
+
+def _reverts(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
+    return [feeds.tell(feeds.first[symbol], "setReverting(bool)", True)]
+
+
+def _in_round(number: int, percent: int, age: int) -> Lie:
+    """Always this round, given so many seconds ago."""
+
+    def lie(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
+        answer = truth * percent // 100
+        return [feeds.tell(feeds.first[symbol], _SET, number, answer, timestamp - age)]
+
+    return lie
+
+
+def _second_says(percent: int) -> Lie:
+    def lie(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
+        return [feeds.tell(feeds.second[symbol], "updateAnswer(int256)", truth * percent // 100)]
+
+    return lie
+
+
+_SET = "setRound(uint80,int256,uint256)"
+_FROZEN = _in_round(20_000, 65, 0)
+_SCRIPT: Mapping[int, tuple[str, Mapping[str, Lie], Mapping[str, Lie]]] = {
+    2: ("WETH's feed says 0", {"WETH": _says(0)}, {}),
+    3: ("WETH's feed says less than nothing", {"WETH": _negative}, {}),
+    5: ("WETH's feed reverts", {"WETH": _reverts}, {}),
+    6: ("WBTC's and DAI's feeds revert", {"WBTC": _reverts, "DAI": _reverts}, {}),
+    8: ("a spike: WETH loses 45 %", {"WETH": _says(55)}, {}),
+    9: ("the spike is withdrawn", {}, {}),
+    10: ("a spike: DAI costs 1.30", {"DAI": _says(130)}, {}),
+    11: ("a stale answer: WETH at 70 %, two hours old", {"WETH": _in_round(10_000, 70, _OLD)}, {}),
+    12: ("WBTC's feed freezes at 65 %", {"WBTC": _FROZEN}, {}),
+    13: ("WBTC frozen; WETH's two sources disagree", {"WBTC": _FROZEN}, {"WETH": _second_says(60)}),
+    14: ("WBTC's feed is still frozen", {"WBTC": _FROZEN}, {}),
+    15: ("WBTC's feed is still frozen", {"WBTC": _FROZEN}, {}),
+    16: ("WBTC's feed is still frozen", {"WBTC": _FROZEN}, {}),
+}

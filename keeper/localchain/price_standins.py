@@ -1,0 +1,65 @@
+"""Our stand-ins for price sources (`contracts/test/PriceStandIns.sol`), for tests and the demo."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.solc import Compilation, compiled
+
+SVR = "DualAggregator 1.0.0"
+_FEED = ("uint8", "int256", "string", "string")
+
+
+@lru_cache(maxsize=1)
+def _all() -> dict[str, Artifact]:
+    found = compiled(Compilation(("test/PriceStandIns.sol",)))
+    return {name: each.artifact() for name, each in found.items() if each.code}
+
+
+def create_feed(deployer: Deployer, answer: int, *, decimals: int = 8, version: str = "") -> str:
+    """Queues a feed of which every word can be set; `version` SVR makes it an SVR aggregator."""
+    return deployer.create(_all()["FeedStandIn"], _FEED, decimals, answer, "stand-in feed", version)
+
+
+def create_proxy(deployer: Deployer, aggregator: str) -> str:
+    return deployer.create(_all()["ProxyStandIn"], ("address",), aggregator)
+
+
+def create_stable_cap(deployer: Deployer, feed: str, cap: int) -> str:
+    return deployer.create(_all()["StableCapStandIn"], ("address", "int256"), feed, cap)
+
+
+def create_ratio(deployer: Deployer, ratio: int) -> str:
+    """Queues what tells a staked token's ratio (18 decimals)."""
+    return deployer.create(_all()["RatioStandIn"], ("int256",), ratio)
+
+
+def create_ratio_cap(deployer: Deployer, feed: str, provider: str, cap: int) -> str:
+    types = ("address", "address", "int256")
+    return deployer.create(_all()["RatioCapStandIn"], types, feed, provider, cap)
+
+
+def create_synchronicity(deployer: Deployer, asset_to_peg: str, peg_to_base: str) -> str:
+    types = ("address", "address")
+    return deployer.create(_all()["SynchronicityStandIn"], types, asset_to_peg, peg_to_base)
+
+
+def create_fixed(deployer: Deployer, price: int) -> str:
+    return deployer.create(_all()["FixedPriceStandIn"], ("int256",), price)
+
+
+def create_unknown(deployer: Deployer) -> str:
+    """Queues a source of no published kind."""
+    return deployer.create(_all()["UnknownSourceStandIn"])
+
+
+def create_pool(deployer: Deployer, first: str, second: str, tick: int) -> str:
+    return deployer.create(_all()["PoolStandIn"], ("address", "address", "int24"), first, second, tick)
+
+
+def create_pyth(deployer: Deployer, price: int, exponent: int) -> tuple[str, str]:
+    """Queues a Pyth contract and Chainlink's interface before it; returns the port, then the contract."""
+    pyth = deployer.create(_all()["PythStandIn"], ("int64", "int32"), price, exponent)
+    return deployer.create(_all()["PythPortStandIn"], ("address",), pyth), pyth

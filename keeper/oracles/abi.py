@@ -1,0 +1,56 @@
+"""The few contract functions that price sources publish, as calls, and their answers as words."""
+
+from __future__ import annotations
+
+from eth_abi.abi import encode
+from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
+
+from keeper.chain.calls import Answer, Call
+
+WORD = 32
+NOWHERE = "0x" + "0" * 40
+
+
+def call(target: str, signature: str, *arguments: object) -> Call:
+    """A read of `target` by the function's signature."""
+    inner = signature[signature.index("(") + 1 : -1]
+    types = _split(inner)
+    return Call(target, function_signature_to_4byte_selector(signature) + encode(types, arguments))
+
+
+def topic(signature: str) -> str:
+    return "0x" + event_signature_to_log_topic(signature).hex()
+
+
+def word(answer: Answer, index: int = 0) -> int | None:
+    """The unsigned word at `index`; None when the call failed or answered less."""
+    data = answer.data[index * WORD : (index + 1) * WORD]
+    return int.from_bytes(data, "big") if answer.ok and len(data) == WORD else None
+
+
+def signed(answer: Answer, index: int = 0) -> int | None:
+    """The signed word at `index`; None when the call failed or answered less."""
+    unsigned = word(answer, index)
+    return None if unsigned is None else unsigned - (unsigned >> 255 << 256)
+
+
+def address(answer: Answer) -> str | None:
+    """An address in lower case; None when the call failed, and for anything that is no address or zero."""
+    value = word(answer)
+    if not value or value >> 160 or len(answer.data) != WORD:
+        return None
+    return f"0x{value:040x}"
+
+
+def text(answer: Answer) -> str:
+    """A string (or bytes32, as with the oldest tokens); empty when the call failed."""
+    if not answer.ok or len(answer.data) < WORD:
+        return ""
+    if len(answer.data) == WORD:
+        return answer.data.rstrip(b"\0").decode("utf-8", "replace")
+    length = word(answer, 1) or 0
+    return answer.data[2 * WORD : 2 * WORD + length].decode("utf-8", "replace")
+
+
+def _split(inner: str) -> list[str]:
+    return inner.split(",") if inner else []

@@ -1,0 +1,232 @@
+"""Judging a price: what is wrong with it, what the market would pay, and whether it may move an owner's
+money. Pure: the same observations give the same verdicts.
+
+Each action has its own guard. A liquidation is paid at the protocol's price, so all it needs is a price to
+count its profit with. A top-up spends an owner's money, so it needs a second source that agrees, or a new
+round of the first. Neither is ever held because a price fell far: only because nothing confirms it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from keeper.oracles.reading import Round
+from keeper.oracles.seconds import Quote
+
+WAD = 10**18
+
+FaultKind = Literal[
+    "zero",
+    "negative",
+    "reverting",
+    "stale",
+    "frozen",
+    "out_of_bounds",
+    "disagreeing",
+    "no_round",
+    "second_silent",
+    "unresolved",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the operator says of one asset. Prices in base units, `deviation` scaled 1e18."""
+
+    deviation: int
+    heartbeat: int | None = None
+    min_price: int | None = None
+    max_price: int | None = None
+    act_unresolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One asset's price at a block. `price` is what the protocol's oracle says, in base units, None when
+    it reverts; `rounds` what each feed behind it says, by address, None where reading it reverts."""
+
+    price: int | None
+    timestamp: int
+    rounds: tuple[tuple[str, Round | None], ...]
+    resolved: bool = True
+    second: Quote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What later blocks need of earlier ones.
+
+    `seen` has each feed's round id and the block time at which it was first seen; `price` is the
+    protocol's when the newest of these rounds came. `disputed` are the rounds with which the second source
+    began to disagree, and the price it then disagreed with.
+    """
+
+    seen: tuple[tuple[int, int], ...]
+    price: int | None
+    disputed: tuple[int, ...] | None = None
+    disputed_price: int = 0
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        return tuple(each for each, _ in self.seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with a price, and in which words it is told."""
+
+    kind: FaultKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What may be done on this price. `market_price` is what a liquidation's profit is counted with, None
+    where nothing is known; `hold` says why a top-up must wait, empty when it may go."""
+
+    faults: tuple[Fault, ...]
+    market_price: int | None
+    hold: str
+    price: int | None = None
+    closed: str = ""
+    """Why nothing at all may be done for accounts with this asset."""
+
+
+def remember(seen_now: Observation, before: Memory | None, terms: Terms) -> Memory:
+    """The memory after this block. A feed that reverts is remembered with its last round."""
+    ids: list[tuple[int, int]] = []
+    known = before.seen if before is not None and len(before.seen) == len(seen_now.rounds) else ()
+    for index, (_, newest) in enumerate(seen_now.rounds):
+        last = known[index] if known else None
+        if last is not None and (newest is None or newest.id == last[0]):
+            ids.append(last)
+        else:
+            ids.append((newest.id if newest else -1, seen_now.timestamp))
+    rounds = tuple(each for each, _ in ids)
+    anew = before is None or rounds != before.rounds or before.price is None
+    memory = Memory(tuple(ids), seen_now.price if anew or before is None else before.price)
+    if not _disagrees(seen_now, terms):
+        return memory
+    price = seen_now.price or 0
+    if (
+        before is not None
+        and before.disputed is not None
+        and _near(price, before.disputed_price, terms.deviation)
+    ):
+        return replace(memory, disputed=before.disputed, disputed_price=before.disputed_price)
+    return replace(memory, disputed=memory.rounds, disputed_price=price)
+
+
+def judge(now: Observation, memory: Memory, terms: Terms) -> Judgement:
+    """The verdict on a price, with the memory that already counts this block."""
+    unresolved = [] if now.resolved else [Fault("unresolved", "its price source is of no known kind")]
+    closed = unresolved[0].detail if unresolved and not terms.act_unresolved else ""
+    second = now.second.price if now.second is not None else None
+    if not now.price:
+        gone = _unpriced(now)
+        return Judgement((gone, *unresolved), second, gone.detail, now.price, closed or gone.detail)
+    price = now.price
+    old = _old(now, memory, terms)
+    beyond = _beyond(price, terms)
+    jump = _jump(price, now, memory, terms)
+    disagree = _disagreement(price, now, terms)
+    silent = Fault("second_silent", now.second.why) if now.second is not None and second is None else None
+    faults = (*old, *(each for each in (beyond, jump, disagree, silent) if each), *unresolved)
+    market = second
+    if second is None and beyond is None and not (silent and old):
+        market = price
+    agreed = second is not None and disagree is None
+    hold = closed or ("" if agreed else _hold(price, old, beyond, jump, disagree, memory, terms))
+    return Judgement(faults, market, hold, price, closed)
+
+
+def _hold(
+    price: int,
+    old: tuple[Fault, ...],
+    beyond: Fault | None,
+    jump: Fault | None,
+    disagree: Fault | None,
+    memory: Memory,
+    terms: Terms,
+) -> str:
+    """Why a price that no second source confirms is not enough for a top-up."""
+    alone = " and no second source confirms it"
+    for fault in (beyond, *old, jump):
+        if fault is not None:
+            return fault.detail + alone
+    if disagree is None:
+        return ""
+    confirmed = (
+        memory.disputed is not None
+        and memory.rounds != memory.disputed
+        and _near(price, memory.disputed_price, terms.deviation)
+    )
+    return "" if confirmed else f"{disagree.detail}; waiting for it to agree or for another round"
+
+
+def _unpriced(now: Observation) -> Fault:
+    """Why the protocol has no price, as far as the feeds tell."""
+    for address, newest in now.rounds:
+        if newest is None:
+            return Fault("reverting", f"feed {address} reverts")
+        if newest.answer < 0:
+            return Fault("negative", f"feed {address} says {newest.answer}")
+        if newest.answer == 0:
+            return Fault("zero", f"feed {address} says 0")
+    if now.price == 0:
+        return Fault("zero", "the protocol's oracle says 0")
+    return Fault("reverting", "the protocol's oracle reverts")
+
+
+def _old(now: Observation, memory: Memory, terms: Terms) -> tuple[Fault, ...]:
+    """Feeds without a new round for longer than the heartbeat: by their own time, or by ours."""
+    if terms.heartbeat is None:
+        return ()
+    faults: list[Fault] = []
+    for (address, newest), (_, since) in zip(now.rounds, memory.seen, strict=True):
+        if newest is None:
+            continue
+        age, unchanged = now.timestamp - newest.updated_at, now.timestamp - since
+        if age > terms.heartbeat:
+            faults.append(Fault("stale", f"feed {address} is {age} s old, its heartbeat {terms.heartbeat} s"))
+        elif unchanged > terms.heartbeat:
+            faults.append(
+                Fault(
+                    "frozen",
+                    f"feed {address} is in round {newest.id} for {unchanged} s, "
+                    f"its heartbeat {terms.heartbeat} s",
+                )
+            )
+    return tuple(faults)
+
+
+def _beyond(price: int, terms: Terms) -> Fault | None:
+    if terms.min_price is not None and price < terms.min_price:
+        return Fault("out_of_bounds", f"the price {price} is below min_price {terms.min_price}")
+    if terms.max_price is not None and price > terms.max_price:
+        return Fault("out_of_bounds", f"the price {price} is above max_price {terms.max_price}")
+    return None
+
+
+def _jump(price: int, now: Observation, memory: Memory, terms: Terms) -> Fault | None:
+    """A price that moved although no feed gave a new round: an adapter's ratio or cap did it."""
+    if not now.rounds or not memory.price or _near(price, memory.price, terms.deviation):
+        return None
+    return Fault("no_round", f"the price moved from {memory.price} to {price} without a new round")
+
+
+def _disagreement(price: int, now: Observation, terms: Terms) -> Fault | None:
+    if not _disagrees(now, terms):
+        return None
+    assert now.second is not None
+    return Fault("disagreeing", f"the second source says {now.second.price}, the protocol {price}")
+
+
+def _disagrees(now: Observation, terms: Terms) -> bool:
+    second = now.second.price if now.second is not None else None
+    return bool(now.price) and second is not None and not _near(now.price or 0, second, terms.deviation)
+
+
+def _near(price: int, reference: int, deviation: int) -> bool:
+    return abs(price - reference) * WAD <= deviation * reference

@@ -1,0 +1,105 @@
+"""What kind of price source an address is, told by the published functions it answers.
+
+Interfaces: Chainlink's AggregatorV3Interface, its proxies and SVR's DualAggregator; BGD Labs' price caps
+(aave-capo, aave-price-feeds) and synchronicity adapters; Pyth's aggregator port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keeper.chain.calls import Answer, Call
+from keeper.oracles import abi
+from keeper.oracles.sources import Kind
+
+LATEST = "latestRoundData()"
+ROUND_WORDS = 5
+_DUAL = "DualAggregator"
+
+_PROBES = (
+    "decimals()",
+    "description()",
+    "latestAnswer()",
+    LATEST,
+    "aggregator()",
+    "ASSET_TO_USD_AGGREGATOR()",
+    "getPriceCap()",
+    "BASE_TO_USD_AGGREGATOR()",
+    "RATIO_PROVIDER()",
+    "getRatio()",
+    "ASSET_TO_PEG()",
+    "PEG_TO_BASE()",
+    "BASE_TO_PEG()",
+    "source()",
+    "price()",
+    "pyth()",
+    "priceId()",
+    "typeAndVersion()",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one address turned out to be. `inputs` must be feeds or adapters themselves; `maybe` is taken as
+    one only if it is (a ratio's provider may be a feed or a token)."""
+
+    kind: Kind
+    decimals: int | None
+    description: str
+    inputs: tuple[str, ...] = ()
+    maybe: str = ""
+    emitter: str = ""
+    note: str = ""
+
+
+def calls(address: str) -> list[Call]:
+    """Every probe of one address; `identify` takes the answers."""
+    return [abi.call(address, signature) for signature in _PROBES]
+
+
+def identify(address: str, answers: list[Answer]) -> Found:
+    """The kind of a source from what it answered; unresolved when it fits no known one."""
+    said = dict(zip(_PROBES, answers, strict=True))
+    decimals = abi.word(said["decimals()"])
+    description = abi.text(said["description()"])
+
+    def found(kind: Kind, *inputs: str, note: str = "", emitter: str = "", maybe: str = "") -> Found:
+        return Found(kind, decimals, description, inputs, maybe, emitter, note)
+
+    asset, base = _at(said, "ASSET_TO_USD_AGGREGATOR()"), _at(said, "BASE_TO_USD_AGGREGATOR()")
+    ratio = _at(said, "RATIO_PROVIDER()")
+    to_peg = _at(said, "ASSET_TO_PEG()")
+    peg = _at(said, "PEG_TO_BASE()") or _at(said, "BASE_TO_PEG()")
+    if asset:
+        cap = abi.signed(said["getPriceCap()"])
+        return found("stable-cap", asset, *([base] if base else []), note="" if cap is None else f"cap {cap}")
+    if base and ratio:
+        return found("ratio-cap", base, note=f"ratio from {ratio}", maybe=ratio)
+    if to_peg and peg:
+        return found("synchronicity", to_peg, peg)
+    pyth = _at(said, "pyth()")
+    if pyth and said["priceId()"].ok:
+        return found("pyth", emitter=pyth, note=f"price id 0x{said['priceId()'].data[:32].hex()}")
+    aggregator = _at(said, "aggregator()")
+    if aggregator:
+        return found("chainlink", emitter=aggregator)
+    wrapped = _at(said, "source()")
+    if wrapped:
+        return found("scaled", wrapped)
+    if is_round(said[LATEST]):
+        dual = abi.text(said["typeAndVersion()"]).startswith(_DUAL)
+        return found("svr" if dual else "aggregator", emitter=address)
+    fixed, answer = abi.signed(said["price()"]), abi.signed(said["latestAnswer()"])
+    if fixed is not None and fixed == answer:
+        return found("fixed", note=f"always {fixed}")
+    return found("unresolved")
+
+
+def is_round(answer: Answer) -> bool:
+    """Whether this is the answer of `latestRoundData`."""
+    return answer.ok and len(answer.data) >= ROUND_WORDS * abi.WORD
+
+
+def _at(said: Mapping[str, Answer], signature: str) -> str | None:
+    return abi.address(said[signature])

@@ -1,0 +1,64 @@
+"""Reading feeds: which calls ride in a block's request, and the rounds in their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from keeper.chain.calls import Answer, Call
+from keeper.oracles import abi, probing
+from keeper.oracles.sources import PROXIES, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A feed's newest answer, in the feed's own decimals, and when it was given (Unix seconds)."""
+
+    id: int
+    answer: int
+    updated_at: int
+
+
+def calls(feeds: Iterable[Source]) -> list[Call]:
+    """What `read` takes the answers of: each feed's newest round, and each proxy's aggregator."""
+    wanted: list[Call] = []
+    for feed in feeds:
+        wanted.append(abi.call(feed.address, probing.LATEST))
+        if feed.kind in PROXIES:
+            wanted.append(abi.call(feed.address, "aggregator()"))
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A feed at a block: its round (None when reading it reverts) and the contract that logs its answers."""
+
+    round: Round | None
+    emitter: str
+
+
+def read(feeds: Iterable[Source], answers: Iterator[Answer]) -> dict[str, Read]:
+    """What each feed said, by address."""
+    found: dict[str, Read] = {}
+    for feed in feeds:
+        newest = _round(next(answers))
+        emitter = feed.emitter
+        if feed.kind in PROXIES:
+            emitter = abi.address(next(answers)) or emitter
+        found[feed.address] = Read(newest, emitter)
+    return found
+
+
+def followed(source: Source, reads: dict[str, Read]) -> Source:
+    """The same source with the aggregators that its proxies now have behind them."""
+    inputs = tuple(followed(each, reads) for each in source.inputs)
+    mine = reads.get(source.address)
+    return replace(source, inputs=inputs, emitter=mine.emitter if mine else source.emitter)
+
+
+def _round(answer: Answer) -> Round | None:
+    if not probing.is_round(answer):
+        return None
+    number, price, updated = abi.word(answer, 0), abi.signed(answer, 1), abi.word(answer, 3)
+    assert number is not None and price is not None and updated is not None
+    return Round(number, price, updated)

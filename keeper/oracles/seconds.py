@@ -1,0 +1,190 @@
+"""Second sources: prices from elsewhere that a market's own price is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call, run
+from keeper.chain.pool import NodePool
+from keeper.config import ChainlinkSource, PythSource, UniswapV3Source
+from keeper.errors import ConfigError
+from keeper.oracles import abi, probing
+
+# Digits of the mean price: far more than any price has.
+PRECISION = 60
+TICK = Decimal("1.0001")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A second price in base currency units a whole asset, or why there is none (`price` None)."""
+
+    price: int | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A Uniswap v3 pool seen from the asset: the other token, and how the ticks are to be read."""
+
+    quote: str
+    asset_is_first: bool
+    asset_decimals: int
+    quote_decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A configured second source with the facts that never change."""
+
+    settings: ChainlinkSource | UniswapV3Source | PythSource
+    pair: Pair | None = None
+
+
+def prepare(
+    pool: NodePool,
+    head: Head,
+    asset: str,
+    settings: ChainlinkSource | UniswapV3Source | PythSource,
+    where: str,
+) -> Second:
+    """Look at a second source once. ConfigError when it is not what the configuration says."""
+    if isinstance(settings, UniswapV3Source):
+        return Second(settings, _pair(pool, head, asset, settings, where))
+    [answer] = run(pool, head, [_checks(settings)])
+    if not answer.ok:
+        raise ConfigError(
+            f"does not answer as a {settings.kind} source",
+            where=f"{where}.second.address {settings.address}",
+            remedy="Check the address, or take the second source out",
+        )
+    return Second(settings)
+
+
+def _checks(settings: ChainlinkSource | PythSource) -> Call:
+    if isinstance(settings, PythSource):
+        return abi.call(settings.address, "getPriceUnsafe(bytes32)", bytes.fromhex(settings.price_id[2:]))
+    return abi.call(settings.address, "decimals()")
+
+
+def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, where: str) -> Pair:
+    answers = run(pool, head, [abi.call(settings.address, each) for each in ("token0()", "token1()")])
+    tokens = [abi.address(each) for each in answers]
+    first, second = tokens
+    if first is None or second is None or asset not in tokens:
+        raise ConfigError(
+            f"is no Uniswap v3 pool of {asset}",
+            where=f"{where}.second.address {settings.address}",
+            remedy="Name a pool with this asset as one of its tokens",
+        )
+    quote = second if asset == first else first
+    decimals = [
+        abi.word(each) for each in run(pool, head, [abi.call(t, "decimals()") for t in (asset, quote)])
+    ]
+    own, other = decimals
+    if own is None or other is None:
+        raise ConfigError("has a token without decimals", where=f"{where}.second.address {settings.address}")
+    return Pair(quote, asset == first, own, other)
+
+
+def calls(second: Second) -> list[Call]:
+    """What `read` takes the answers of."""
+    settings = second.settings
+    if isinstance(settings, UniswapV3Source):
+        return [abi.call(settings.address, "observe(uint32[])", [settings.window, 0])]
+    if isinstance(settings, PythSource):
+        return [_checks(settings)]
+    return [
+        abi.call(settings.address, "decimals()"),
+        abi.call(settings.address, probing.LATEST),
+        abi.call(settings.address, "latestAnswer()"),
+    ]
+
+
+def read(
+    second: Second,
+    answers: Iterator[Answer],
+    base_decimals: int,
+    timestamp: int,
+    market_price: Callable[[str], int | None],
+) -> Quote:
+    """The second price at a block. `market_price` tells what the market says of a pool's other token."""
+    settings = second.settings
+    if isinstance(settings, UniswapV3Source):
+        assert second.pair is not None
+        return _mean(settings, second.pair, next(answers), base_decimals, market_price)
+    if isinstance(settings, PythSource):
+        return _pyth(settings, next(answers), base_decimals, timestamp)
+    return _chainlink(settings, next(answers), next(answers), next(answers), base_decimals, timestamp)
+
+
+def _chainlink(
+    settings: ChainlinkSource,
+    decimals: Answer,
+    newest: Answer,
+    latest: Answer,
+    base_decimals: int,
+    timestamp: int,
+) -> Quote:
+    scale = abi.word(decimals)
+    if probing.is_round(newest):
+        answer, updated = abi.signed(newest, 1), abi.word(newest, 3)
+    else:
+        # An adapter tells its answer alone, without a time.
+        answer, updated = abi.signed(latest), None
+    if scale is None or answer is None:
+        return Quote(None, "the second source does not answer")
+    return _scaled(answer, -scale, base_decimals, updated, settings.heartbeat, timestamp)
+
+
+def _pyth(settings: PythSource, answer: Answer, base_decimals: int, timestamp: int) -> Quote:
+    price, exponent, published = abi.signed(answer), abi.signed(answer, 2), abi.word(answer, 3)
+    if price is None or exponent is None:
+        return Quote(None, "the second source does not answer")
+    return _scaled(price, exponent, base_decimals, published, settings.heartbeat, timestamp)
+
+
+def _scaled(
+    answer: int,
+    exponent: int,
+    base_decimals: int,
+    updated: int | None,
+    heartbeat: int | None,
+    timestamp: int,
+) -> Quote:
+    if answer <= 0:
+        return Quote(None, f"the second source says {answer}")
+    if heartbeat is not None and updated is not None and timestamp - updated > heartbeat:
+        return Quote(None, f"the second source is {timestamp - updated} s old, its heartbeat {heartbeat}")
+    shift = exponent + base_decimals
+    return Quote(answer * 10**shift if shift >= 0 else answer // 10**-shift)
+
+
+def _mean(
+    settings: UniswapV3Source,
+    pair: Pair,
+    answer: Answer,
+    base_decimals: int,
+    market_price: Callable[[str], int | None],
+) -> Quote:
+    """The geometric mean over the window: 1.0001 to the mean tick, ticks rounded down as Uniswap does."""
+    before, now = abi.signed(answer, 3), abi.signed(answer, 4)
+    if before is None or now is None:
+        return Quote(None, f"the second source has no {settings.window} s of history")
+    quote_price = (
+        market_price(pair.quote)
+        if settings.quote_price is None
+        else int(settings.quote_price * 10**base_decimals)
+    )
+    if not quote_price:
+        return Quote(None, "the second source's other token has no price")
+    with localcontext() as context:
+        context.prec = PRECISION
+        ratio = TICK ** ((now - before) // settings.window)
+        if not pair.asset_is_first:
+            ratio = 1 / ratio
+        price = ratio * Decimal(10) ** (pair.asset_decimals - pair.quote_decimals) * quote_price
+        return Quote(int(price))

@@ -1,0 +1,71 @@
+"""What a price source is: a feed that gives rounds, or an adapter over other sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from keeper.oracles import abi
+
+Kind = Literal[
+    "chainlink",
+    "svr",
+    "aggregator",
+    "pyth",
+    "stable-cap",
+    "ratio-cap",
+    "synchronicity",
+    "scaled",
+    "fixed",
+    "unresolved",
+]
+FEEDS: frozenset[Kind] = frozenset({"chainlink", "svr", "aggregator", "pyth"})
+PROXIES: frozenset[Kind] = frozenset({"chainlink", "svr"})
+
+ANSWER_UPDATED = abi.topic("AnswerUpdated(int256,uint256,uint256)")
+# What an SVR aggregator says when the protocol's price changes without a new answer being written.
+SECONDARY_ROUND = abi.topic("SecondaryRoundIdUpdated(uint32)")
+PRIMARY_UNLOCKED = abi.topic("PrimaryFeedUnlocked(uint32)")
+PYTH_UPDATE = abi.topic("PriceFeedUpdate(bytes32,uint64,int64,uint64)")
+UPDATE_TOPICS = (ANSWER_UPDATED, SECONDARY_ROUND, PRIMARY_UNLOCKED, PYTH_UPDATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One contract that gives a price.
+
+    `kind` by the published interface it answers. `inputs` are the sources an adapter computes from, `emitter`
+    the contract that logs a feed's new answers (a proxy's present aggregator). `note` is for people: the cap,
+    the ratio's provider, the price id. Addresses in lower case.
+    """
+
+    address: str
+    kind: Kind
+    decimals: int | None = None
+    description: str = ""
+    inputs: tuple[Source, ...] = ()
+    emitter: str = ""
+    note: str = ""
+
+    def feeds(self) -> Iterator[Source]:
+        """The leaves that give rounds, in the order in which they are found."""
+        if self.kind in FEEDS:
+            yield self
+        for each in self.inputs:
+            yield from each.feeds()
+
+    def unresolved(self) -> Iterator[Source]:
+        """What of it is of no known kind."""
+        if self.kind == "unresolved":
+            yield self
+        for each in self.inputs:
+            yield from each.unresolved()
+
+
+def tree(source: Source, indent: int = 0) -> str:
+    """The source and what it rests on, a line each, for people."""
+    name = f" {source.description!r}" if source.description else ""
+    note = f" ({source.note})" if source.note else ""
+    line = f"{'  ' * indent}{source.kind} {source.address}{name}{note}"
+    return "\n".join([line, *(tree(each, indent + 1) for each in source.inputs)])

@@ -1,0 +1,42 @@
+"""What an Aave pool has prices for, and whose valuation depends on which."""
+
+from __future__ import annotations
+
+from keeper.margin.lending.aave.rules import BY_REVISION
+from keeper.margin.lending.aave.state import AccountState
+from keeper.protocols.aave_v3 import calls
+from keeper.protocols.aave_v3.lens import PoolState
+from keeper.protocols.base import PricedAsset
+
+
+def priced_assets(state: PoolState) -> list[PricedAsset]:
+    """Every reserve, and whatever e-mode categories (up to 3.1) take a price of their own from."""
+    unpriced = {asset.lower() for asset in state.unpriced}
+    found = {
+        reserve.asset.lower(): None if reserve.asset.lower() in unpriced else reserve.price
+        for reserve in state.market.reserves.values()
+    }
+    for category, source in state.emode_sources.items():
+        price = None if category in state.unpriced_emodes else state.market.emodes[category].price
+        found.setdefault(source.lower(), price)
+    return [
+        PricedAsset(asset, price, calls.source_of(state.oracle, asset), calls.symbol(asset))
+        for asset, price in found.items()
+    ]
+
+
+def priced_by(state: PoolState, raw: AccountState) -> frozenset[str]:
+    """The pool reads the price of every reserve that the account's bitmap marks, of any amount; a category's
+    own price replaces its members' and is read for whoever is in the category."""
+    if not raw.positions:
+        return frozenset()
+    own = state.emode_sources.get(raw.emode) if raw.emode else None
+    read = {own.lower()} if own else set()
+    rules = BY_REVISION.get(state.revision)
+    by_bitmap = rules is not None and rules.emode_by_bitmap
+    for position in raw.positions:
+        reserve = state.market.reserves[position.reserve_id]
+        if own and not by_bitmap and reserve.emode_category == raw.emode:
+            continue
+        read.add(reserve.asset.lower())
+    return frozenset(read)

@@ -1,0 +1,56 @@
+"""What `keeper doctor` says of a market's prices: unknown sources, missing words, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from keeper.oracles.sources import Source
+from keeper.service.pricing import Pricing, Watched
+
+Line = tuple[str, Literal["ok", "warning", "fault"], str, str]
+"""Subject, verdict, detail, remedy: a finding's fields in their order."""
+
+
+def price_lines(prices: Pricing) -> Iterator[Line]:
+    """A line for each asset, and one for each name in the configuration that is none. The prices must have
+    been observed at a block."""
+    for asset, watched in prices.watched.items():
+        faults = prices.judgements[asset].faults
+        subject = f"market {prices.market}, price of {watched.symbol}"
+        unknown = list(watched.source.unresolved())
+        if unknown:
+            yield _unresolved(prices, subject, watched, unknown)
+        for fault in faults:
+            if fault.kind != "unresolved":
+                remedy = "Compare with other sources; until it is well the guards hold what depends on it"
+                yield subject, "warning", fault.detail, remedy
+        key = f"markets.{prices.market}.oracles.{watched.symbol}"
+        feeds = list(watched.source.feeds())
+        if feeds and watched.settings.heartbeat is None:
+            remedy = f"Set {key}.heartbeat in seconds; it is published with the feed, not on chain"
+            yield subject, "warning", f"{_kinds(watched.source)}; no heartbeat: its age is not judged", remedy
+        elif not faults and not unknown:
+            second = f", second source {watched.second.settings.kind}" if watched.second else ""
+            yield subject, "ok", f"{_kinds(watched.source)}{second}", ""
+    for name in prices.unmatched():
+        yield (
+            f"markets.{prices.market}.oracles.{name}",
+            "fault",
+            "is no asset of this market",
+            f"Name one of {', '.join(sorted(prices.symbols.values()))}, or an asset's address",
+        )
+
+
+def _unresolved(prices: Pricing, subject: str, watched: Watched, unknown: list[Source]) -> Line:
+    act = prices.settings.unresolved == "act"
+    done = "acted on all the same" if act else "watched only"
+    places = ", ".join(f"{each.address}{f' ({each.note})' if each.note else ''}" for each in unknown)
+    remedy = "" if act else f'Check the source; markets.{prices.market}.unresolved = "act" trusts it'
+    return subject, "warning", f"source of no known kind: {places}; its accounts are {done}", remedy
+
+
+def _kinds(source: Source) -> str:
+    """What a source is and rests on, in a line: ratio-cap over chainlink."""
+    below = ", ".join(_kinds(each) for each in source.inputs)
+    return f"{source.kind} over {below}" if below else source.kind

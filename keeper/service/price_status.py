@@ -1,0 +1,104 @@
+"""Prices in the store: their visible state, the episodes of their faults, and what guards must not forget."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from sqlmodel import Session, col, select
+
+from keeper.alerts import prices as alerts
+from keeper.oracles.guards import FaultKind, Judgement, Memory
+from keeper.service.markets import MarketRun
+from keeper.service.pricing import Pricing
+from keeper.service.valuing import Valued
+from keeper.store.database import Store
+from keeper.store.tables import PriceFault, PriceStatus
+
+PRICELESS: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting"})
+"""The faults that leave the protocol itself without a price."""
+
+
+def restore(store: Store, prices: Pricing) -> None:
+    """Give the guards back what they remembered before a restart."""
+    with store.session() as session:
+        rows = session.exec(select(PriceStatus).where(PriceStatus.market == prices.market)).all()
+        prices.memories = {row.asset: _memory(row.memory) for row in rows if row.memory}
+
+
+def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) -> None:
+    """The prices of this block, and an alert for each fault that began or ended."""
+    prices = run.prices
+    if prices is None:
+        return
+    for asset in prices.watched:
+        session.merge(_row(prices, asset, at.head.number))
+    rows = session.exec(
+        select(PriceFault).where(PriceFault.market == run.name, col(PriceFault.closed_block).is_(None))
+    ).all()
+    left = {(row.asset, row.kind): row for row in rows}
+    open_ids: list[int] = []
+    for asset, judgement in prices.judgements.items():
+        for fault in judgement.faults:
+            row = left.pop((asset, fault.kind), None)
+            if row is None:
+                row = PriceFault(
+                    market=run.name,
+                    asset=asset,
+                    symbol=prices.watched[asset].symbol,
+                    kind=fault.kind,
+                    detail=fault.detail,
+                    opened_block=at.head.number,
+                )
+                session.add(row)
+                session.flush()
+                alerts.fault_opened(session, row, hold=_held(judgement), unvaluable=len(at.unvaluable))
+            elif row.detail != fault.detail:
+                row.detail = fault.detail
+            if row.id is not None and fault.kind in PRICELESS:
+                open_ids.append(row.id)
+    for row in left.values():
+        row.closed_block = at.head.number
+        alerts.fault_closed(session, row)
+    for account in protected:
+        if account in at.unvaluable:
+            alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
+
+
+def _row(prices: Pricing, asset: str, block: int) -> PriceStatus:
+    watched, judgement, seen = prices.watched[asset], prices.judgements[asset], prices.observed[asset]
+    ages = [seen.timestamp - newest.updated_at for _, newest in seen.rounds if newest is not None]
+    faults = "; ".join(f"{fault.kind.replace('_', ' ')}: {fault.detail}" for fault in judgement.faults)
+    return PriceStatus(
+        market=prices.market,
+        asset=asset,
+        symbol=watched.symbol,
+        source=watched.source.address,
+        kind=watched.source.kind,
+        block=block,
+        price=seen.price,
+        second=seen.second.price if seen.second else None,
+        age=max(ages, default=None),
+        state=f"{faults} ({_held(judgement)})" if faults else "",
+        memory=json.dumps(asdict(prices.memories[asset])),
+    )
+
+
+def _held(judgement: Judgement) -> str:
+    """What a price's faults hold up, in words."""
+    if judgement.closed:
+        return "nothing is done for accounts with it"
+    actions = ["top-ups wait"] if judgement.hold else []
+    if judgement.market_price is None:
+        actions.append("liquidations wait")
+    return " and ".join(actions) or "nothing is held up"
+
+
+def _memory(text: str) -> Memory:
+    raw = json.loads(text)
+    return Memory(
+        seen=tuple((number, since) for number, since in raw["seen"]),
+        price=raw["price"],
+        disputed=None if raw["disputed"] is None else tuple(raw["disputed"]),
+        disputed_price=raw["disputed_price"],
+    )

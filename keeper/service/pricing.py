@@ -1,0 +1,179 @@
+"""One market's prices while the keeper runs: where they come from, what they say, what they may move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import structlog
+
+from keeper.book.book import Refresh
+from keeper.book.source import Riders
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, run
+from keeper.chain.pool import NodePool
+from keeper.config import Market, Oracle
+from keeper.oracles import abi, guards, reading, resolving, seconds
+from keeper.oracles.guards import Judgement, Memory, Observation, Terms
+from keeper.oracles.seconds import Second
+from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
+from keeper.policy.levels import WAD
+from keeper.protocols.base import PricedAsset, Valuation
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One asset: its source as resolved, and the operator's terms for it."""
+
+    asset: str
+    symbol: str
+    source: Source
+    terms: Terms
+    settings: Oracle
+    second: Second | None = None
+
+
+class Pricing:
+    """Resolves once, then reads with the book: `riders` go into a refresh, `observe` takes what came back."""
+
+    def __init__(self, market: str, settings: Market, pool: NodePool) -> None:
+        self.market = market
+        self.settings = settings
+        self.pool = pool
+        self.watched: dict[str, Watched] = {}
+        self.memories: dict[str, Memory] = {}
+        self.observed: dict[str, Observation] = {}
+        self.judgements: dict[str, Judgement] = {}
+        self._assets: list[PricedAsset] = []
+        self._unpriced: frozenset[str] = frozenset()
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        return {asset: each.symbol for asset, each in self.watched.items()}
+
+    @property
+    def feeds(self) -> list[Source]:
+        """Every leaf feed of the market once, in a fixed order."""
+        found = {feed.address: feed for each in self.watched.values() for feed in each.source.feeds()}
+        return [found[address] for address in sorted(found)]
+
+    def unmatched(self) -> list[str]:
+        """Names in the configuration that are no asset of this market."""
+        known = {name.lower() for each in self.watched.values() for name in (each.asset, each.symbol)}
+        return [name for name in self.settings.oracles if name.lower() not in known]
+
+    def market_price(self, symbol: str) -> int | None:
+        """What the market pays for the asset with this symbol, base units; None when unknown."""
+        for asset, each in self.watched.items():
+            if each.symbol == symbol and asset in self.judgements:
+                return self.judgements[asset].market_price
+        return None
+
+    def riders(self) -> Riders:
+        """Every source, feed and second source, and the events of all feeds."""
+        calls = [each.source_call for each in self._assets]
+        calls += reading.calls(self.feeds)
+        calls += [c for each in self.watched.values() if each.second for c in seconds.calls(each.second)]
+        emitters = tuple(sorted({feed.emitter for feed in self.feeds if feed.emitter}))
+        return Riders(tuple(calls), emitters, UPDATE_TOPICS)
+
+    def observe(
+        self, head: Head, refresh: Refresh[Valuation], assets: list[PricedAsset], base_decimals: int
+    ) -> None:
+        """Judge every price at `head`. What has changed its source is resolved anew; only then are there
+        requests of its own."""
+        for event in refresh.heard:
+            log.info("feed update", market=self.market, block=event.block, emitter=event.address)
+        answers = list(refresh.answers)
+        if self._changed(assets, answers):
+            self._resolve(head, assets, base_decimals)
+            answers = run(self.pool, head, self.riders().calls)
+        self._unpriced = frozenset(each.asset for each in assets if each.price is None)
+        self._read(head, assets, answers, base_decimals)
+
+    def _changed(self, assets: list[PricedAsset], answers: list[Answer]) -> bool:
+        """Whether assets or sources are others than those resolved, or an unknown one began or ceased to
+        answer: what it is can only be told while it answers."""
+        if [each.asset for each in assets] != [each.asset for each in self._assets]:
+            return True
+        for each, answer in zip(assets, answers, strict=False):
+            watched = self.watched[each.asset]
+            if (abi.address(answer) or abi.NOWHERE) != watched.source.address:
+                return True
+            silent = each.price is None
+            if silent != (each.asset in self._unpriced) and any(watched.source.unresolved()):
+                return True
+        return False
+
+    def _resolve(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> None:
+        calls = [call for each in assets for call in (each.source_call, each.symbol_call)]
+        answers = iter(run(self.pool, head, calls))
+        found = {
+            each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
+            for each in assets
+        }
+        sources = resolving.resolve(self.pool, head, [at for at, _ in found.values() if at != abi.NOWHERE])
+        before = self.watched
+        self._assets, self.watched = assets, {}
+        for asset, (at, symbol) in found.items():
+            source = sources.get(at, Source(abi.NOWHERE, "unresolved", note="the oracle names no source"))
+            watched = self._watch(head, asset, symbol or asset, source, base_decimals)
+            self.watched[asset] = watched
+            if asset not in before or before[asset].source != source:
+                log.info("price source", market=self.market, asset=watched.symbol, source=tree(source))
+                if asset in before:
+                    self.memories.pop(asset, None)
+
+    def _watch(self, head: Head, asset: str, symbol: str, source: Source, base_decimals: int) -> Watched:
+        names = {name.lower(): name for name in self.settings.oracles}
+        name = names.get(asset) or names.get(symbol.lower())
+        settings = self.settings.oracles[name] if name else Oracle()
+        second = None
+        if settings.second is not None:
+            where = f"markets.{self.market}.oracles.{name}"
+            second = seconds.prepare(self.pool, head, asset, settings.second, where)
+        act = self.settings.unresolved == "act"
+        return Watched(asset, symbol, source, terms(settings, base_decimals, act), settings, second)
+
+    def _read(self, head: Head, assets: list[PricedAsset], answers: list[Answer], base_decimals: int) -> None:
+        prices = {each.asset: each.price for each in assets}
+        left = iter(answers[len(assets) :])
+        reads = reading.read(self.feeds, left)
+        for asset, watched in self.watched.items():
+            quote = (
+                seconds.read(watched.second, left, base_decimals, head.timestamp, prices.get)
+                if watched.second
+                else None
+            )
+            source = reading.followed(watched.source, reads)
+            if source != watched.source:
+                log.info("aggregator changed", market=self.market, asset=watched.symbol, source=tree(source))
+                self.watched[asset] = replace(watched, source=source)
+            observation = Observation(
+                price=prices[asset],
+                timestamp=head.timestamp,
+                rounds=tuple((feed.address, reads[feed.address].round) for feed in source.feeds()),
+                resolved=not any(source.unresolved()),
+                second=quote,
+            )
+            memory = guards.remember(observation, self.memories.get(asset), watched.terms)
+            self.memories[asset], self.observed[asset] = memory, observation
+            self.judgements[asset] = guards.judge(observation, memory, watched.terms)
+
+
+def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> Terms:
+    """The operator's words in base units."""
+    unit = 10**base_decimals
+
+    def base(price: Decimal | None) -> int | None:
+        return None if price is None else int(price * unit)
+
+    return Terms(
+        deviation=int(settings.deviation * WAD),
+        heartbeat=settings.heartbeat,
+        min_price=base(settings.min_price),
+        max_price=base(settings.max_price),
+        act_unresolved=act_unresolved,
+    )

@@ -1,0 +1,58 @@
+"""A node that answers a pinned read without the block's state is asked again, then told of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from keeper.book.book import Book
+from keeper.chain import blocks
+from keeper.chain.node import WrongStateError
+from keeper.chain.pool import NodePool
+from keeper.config import Chain
+from keeper.localchain import aave_actions as act
+from keeper.localchain.transactions import send_batch
+from keeper.protocols.aave_v3.market import AaveV3Market
+from tests.conftest import LocalMarket
+
+pytestmark = pytest.mark.integration
+
+
+class Forgetful(NodePool):
+    """Answers the first `times` reads with the state of the chain's first block, where nothing is."""
+
+    times = 0
+
+    def call(self, method: str, *params: Any) -> Any:
+        if method == "eth_call" and self.times:
+            self.times -= 1
+            first = super().call("eth_getBlockByNumber", "0x0", False)
+            number, timestamp = self.pretended
+            block = {"number": hex(number), "time": hex(timestamp)}
+            return super().call(method, params[0], {"blockHash": first["hash"]}, params[2], block)
+        return super().call(method, *params)
+
+    pretended = (0, 0)
+
+
+@pytest.mark.parametrize(("times", "fails"), [(1, False), (2, False), (5, True)])
+def test_a_read_without_state_is_repeated(aave_v302: LocalMarket, times: int, fails: bool) -> None:
+    local = aave_v302
+    who = "0x" + "ab" * 20
+    reserve = local.market.reserves["WETH"]
+    send_batch(local.rpc, act.mint_and_supply(local.market, reserve, who, 10**18))
+    pool = Forgetful("local", Chain(chain_id=31337, rpc=[local.anvil.url]))
+    book = Book(AaveV3Market("aave", local.market.pool, 0), pool, None, 50_000)
+    head = blocks.latest(pool)
+    book.refresh(head)
+    local.anvil.mine()
+    book.read_all_next()
+    head = blocks.latest(pool)
+    pool.times, pool.pretended = times, (head.number, head.timestamp)
+    if fails:
+        with pytest.raises(WrongStateError, match="no state"):
+            book.refresh(head)
+    else:
+        book.refresh(head)
+        assert who in book.accounts and book.head == head

@@ -1,0 +1,150 @@
+"""Price sources on a chain: every known kind is told by its interface, down to its feeds."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from keeper.chain import blocks
+from keeper.chain.calls import run
+from keeper.chain.pool import NodePool
+from keeper.config import Chain, ChainlinkSource, PythSource, UniswapV3Source
+from keeper.errors import ConfigError
+from keeper.localchain import price_standins as make
+from keeper.localchain.anvil import ACCOUNTS, Anvil
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.tokens import create_feed, create_zero_first
+from keeper.oracles import resolving, seconds
+from keeper.oracles.sources import Source, tree
+
+pytestmark = pytest.mark.integration
+
+DOLLAR = 10**8
+
+
+class Sources:
+    """A chain to deploy sources to, resolved as the keeper would."""
+
+    def __init__(self, anvil: Anvil) -> None:
+        self.deployer = Deployer(anvil.rpc, ACCOUNTS[0])
+        self.pool = NodePool("local", Chain(chain_id=31337, rpc=[anvil.url]))
+
+    def resolve(self, address: str) -> Source:
+        self.deployer.flush()
+        head = blocks.latest(self.pool)
+        return resolving.resolve(self.pool, head, [address.lower()])[address.lower()]
+
+    def quote(
+        self,
+        asset: str,
+        settings: ChainlinkSource | UniswapV3Source | PythSource,
+        market: dict[str, int] | None = None,
+        later: int = 0,
+    ) -> seconds.Quote:
+        self.deployer.flush()
+        head = blocks.latest(self.pool)
+        second = seconds.prepare(self.pool, head, asset.lower(), settings, "markets.m.oracles.A")
+        answers = run(self.pool, head, seconds.calls(second))
+        prices = market or {}
+        return seconds.read(second, iter(answers), 8, head.timestamp + later, prices.get)
+
+
+@pytest.fixture
+def sources(anvil: Anvil) -> Sources:
+    return Sources(anvil)
+
+
+def kinds(source: Source) -> list[str]:
+    return [line.split()[0] for line in tree(source).splitlines()]
+
+
+def test_chainlinks_own_test_aggregator_is_a_feed(sources: Sources) -> None:
+    found = sources.resolve(create_feed(sources.deployer, 5 * DOLLAR))
+    assert (found.kind, found.decimals, found.emitter) == ("aggregator", 8, found.address)
+
+
+def test_a_proxy_names_the_aggregator_that_logs_its_answers(sources: Sources) -> None:
+    aggregator = make.create_feed(sources.deployer, 5 * DOLLAR)
+    found = sources.resolve(make.create_proxy(sources.deployer, aggregator))
+    assert (found.kind, found.emitter) == ("chainlink", aggregator.lower())
+
+
+def test_a_proxy_over_a_dual_aggregator_is_svr(sources: Sources) -> None:
+    aggregator = make.create_feed(sources.deployer, 5 * DOLLAR, version=make.SVR)
+    found = sources.resolve(make.create_proxy(sources.deployer, aggregator))
+    assert (found.kind, found.emitter) == ("svr", aggregator.lower())
+
+
+def test_a_proxy_whose_aggregator_reverts_is_still_a_feed(sources: Sources) -> None:
+    aggregator = make.create_feed(sources.deployer, 5 * DOLLAR)
+    sources.deployer.call(aggregator, "setReverting(bool)", True)
+    assert sources.resolve(make.create_proxy(sources.deployer, aggregator)).kind == "chainlink"
+
+
+def test_adapters_rest_on_their_feeds(sources: Sources) -> None:
+    to = sources.deployer
+    feed = make.create_proxy(to, make.create_feed(to, DOLLAR))
+    cap = sources.resolve(make.create_stable_cap(to, feed, 104 * DOLLAR // 100))
+    assert kinds(cap) == ["stable-cap", "chainlink"] and cap.note == "cap 104000000"
+    provider = make.create_ratio(to, 12 * 10**17)
+    over = sources.resolve(make.create_ratio_cap(to, cap.address, provider, 13 * 10**17))
+    assert kinds(over) == ["ratio-cap", "stable-cap", "chainlink"] and provider.lower() in over.note
+    assert [each.address for each in over.feeds()] == [feed.lower()]
+    both = sources.resolve(make.create_synchronicity(to, create_feed(to, DOLLAR), feed))
+    assert kinds(both) == ["synchronicity", "aggregator", "chainlink"]
+    assert len(list(both.feeds())) == 2
+
+
+def test_a_ratio_that_is_itself_a_feed_is_a_feed_of_the_price(sources: Sources) -> None:
+    to = sources.deployer
+    base, ratio = create_feed(to, DOLLAR), create_feed(to, DOLLAR)
+    found = sources.resolve(make.create_ratio_cap(to, base, ratio, 2 * 10**18))
+    assert [each.address for each in found.feeds()] == [base.lower(), ratio.lower()]
+
+
+def test_pyth_and_fixed_prices_are_known_and_anything_else_is_not(sources: Sources) -> None:
+    port, pyth = make.create_pyth(sources.deployer, 5 * DOLLAR, -8)
+    found = sources.resolve(port)
+    assert (found.kind, found.emitter) == ("pyth", pyth.lower())
+    fixed = sources.resolve(make.create_fixed(sources.deployer, DOLLAR))
+    assert (fixed.kind, list(fixed.feeds())) == ("fixed", [])
+    unknown = make.create_unknown(sources.deployer)
+    assert sources.resolve(unknown).kind == "unresolved"
+    over = sources.resolve(make.create_stable_cap(sources.deployer, unknown, DOLLAR))
+    assert kinds(over) == ["stable-cap", "unresolved"] and any(over.unresolved())
+    assert sources.resolve("0x" + "12" * 20).kind == "unresolved"
+
+
+def test_second_sources_speak_the_markets_units(sources: Sources) -> None:
+    to = sources.deployer
+    ether = create_zero_first(to, "ether", "ETH", 18)
+    dollar = create_zero_first(to, "dollar", "USD", 6)
+    feed = make.create_feed(to, 2500 * 10**18, decimals=18)
+    chainlink = ChainlinkSource(kind="chainlink", address=feed, heartbeat=60)
+    assert sources.quote(ether, chainlink).price == 2500 * DOLLAR
+    assert "old" in sources.quote(ether, chainlink, later=61).why
+    to.call(feed, "setReverting(bool)", True)
+    assert "does not answer" in sources.quote(ether, chainlink).why
+    _, pyth = make.create_pyth(to, 2500 * 10**5, -5)
+    identity = "0x" + "ab" * 32
+    quoted = sources.quote(ether, PythSource(kind="pyth", address=pyth, price_id=identity))
+    assert quoted.price == 2500 * DOLLAR
+    # 1.0001^-198079 raw units of a 6-decimal token for one of an 18-decimal token: 2500.0 of it for one.
+    pool = make.create_pool(to, ether, dollar, -198079)
+    twap = UniswapV3Source(kind="uniswap-v3", address=pool, window=900)
+    price = sources.quote(ether, twap, {dollar.lower(): DOLLAR}).price
+    assert price is not None and abs(price - 2500 * DOLLAR) < DOLLAR // 2
+    assert "no price" in sources.quote(ether, twap).why
+    other_way = make.create_pool(to, dollar, ether, 198079)
+    inverse = UniswapV3Source(kind="uniswap-v3", address=other_way, quote_price=Decimal(1))
+    turned = sources.quote(ether, inverse).price
+    assert turned is not None and abs(turned - price) <= 1
+
+
+def test_a_second_source_that_is_none_is_named(sources: Sources) -> None:
+    nowhere = "0x" + "12" * 20
+    with pytest.raises(ConfigError, match="does not answer as a chainlink source"):
+        sources.quote(nowhere, ChainlinkSource(kind="chainlink", address=nowhere))
+    with pytest.raises(ConfigError, match="is no Uniswap v3 pool"):
+        sources.quote(nowhere, UniswapV3Source(kind="uniswap-v3", address=nowhere))
