@@ -112,6 +112,12 @@ def status(config: Path, *, as_json: bool) -> None:
         )
 
 
+def _node(chain: ChainStatus) -> str:
+    if not chain.reachable:
+        return f"UNREACHABLE: {chain.reason}"
+    return f"HELD: {chain.reason}" if chain.reason else "answers"
+
+
 def _price(row: PriceStatus) -> list[str]:
     return [
         row.market,
@@ -126,12 +132,6 @@ def _price(row: PriceStatus) -> list[str]:
 
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
-
-
-def _node(chain: ChainStatus) -> str:
-    if not chain.reachable:
-        return f"UNREACHABLE: {chain.reason}"
-    return f"HELD: {chain.reason}" if chain.reason else "answers"
 
 
 def _ago(moment: datetime) -> str:
