@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import is_address, is_hex_address, to_checksum_address
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -39,8 +39,10 @@ LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 
 
 def _address(value: str) -> str:
+    if not is_hex_address(value):
+        raise ValueError("is no address: write 0x and 40 hexadecimal digits")
     if not is_address(value):
-        raise ValueError(f"{value!r} is not an address (0x and 40 hexadecimal digits)")
+        raise ValueError("has a wrong checksum: a digit is mistyped; copy the address again")
     return str(to_checksum_address(value))
 
 

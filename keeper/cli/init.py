@@ -14,6 +14,7 @@ from eth_utils.address import is_address, to_checksum_address
 
 from keeper.cli.output import console, print_json, print_table
 from keeper.errors import ConfigError
+from keeper.oracles.sources import tree
 from keeper.setup.survey import Survey, connect, explore
 from keeper.setup.text import configuration
 from keeper.setup.wishes import Wishes, chain_name
@@ -148,9 +149,9 @@ def _show(found: Survey) -> None:
         [
             asset.symbol,
             f"{Decimal(asset.price).scaleb(-found.base_decimals):,.4f}",
-            (asset.source.description or asset.source.address) if asset.source else "none",
-            str(asset.source.heartbeat or "") if asset.source else "",
-            asset.source.because if asset.source else "",
+            tree(asset.source) if asset.source else "none",
+            str(asset.heartbeat or ""),
+            asset.because,
         ]
         for asset in found.assets
     ]
@@ -175,9 +176,9 @@ def _as_object(config: Path, found: Survey) -> dict[str, object]:
                 "address": asset.address,
                 "price": str(asset.price),
                 "source": asset.source.address if asset.source else None,
-                "description": asset.source.description if asset.source else None,
-                "aggregator": asset.source.aggregator if asset.source else None,
-                "heartbeat": asset.source.heartbeat if asset.source else None,
+                "kind": asset.source.kind if asset.source else None,
+                "feeds": [feed.address for feed in asset.source.feeds()] if asset.source else [],
+                "heartbeat": asset.heartbeat,
             }
             for asset in found.assets
         ],

@@ -134,6 +134,12 @@ def _gas(chain: ChainStatus) -> str:
     return coins if chain.gas_hours is None else f"{coins}, {chain.gas_hours} h"
 
 
+def _node(chain: ChainStatus) -> str:
+    if not chain.reachable:
+        return f"UNREACHABLE: {chain.reason}"
+    return f"HELD: {chain.reason}" if chain.reason else "answers"
+
+
 def _price(row: PriceStatus) -> list[str]:
     return [
         row.market,
@@ -148,12 +154,6 @@ def _price(row: PriceStatus) -> list[str]:
 
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
-
-
-def _node(chain: ChainStatus) -> str:
-    if not chain.reachable:
-        return f"UNREACHABLE: {chain.reason}"
-    return f"HELD: {chain.reason}" if chain.reason else "answers"
 
 
 def _ago(moment: datetime) -> str:

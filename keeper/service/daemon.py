@@ -180,7 +180,7 @@ class Daemon:
             head = loops.deciding.head
             if head is None or head.number == loops.acted:
                 return
-            if loops.actor is not None:
+            if loops.actor is not None and not loops.deciding.held:
                 loops.actor.carry(head, loops.deciding.next_timestamp(head))
             self._acted(name, loops, head)
         if self._for_blocks is not None and all(self._done(each) for each in self.chains.values()):

@@ -83,11 +83,9 @@ class Deciding:
             except Exception as error:  # noqa: BLE001  (one market's fault is that market's alert)
                 self._market_failed(run, head, error)
         wanted = [each for run, at in valued for each in self._judge(run, at)]
-        due = [w for w in wanted if self._due(w, head)]
-        valued, due = self._confirm(head, valued, due)
         self._hold(head)
-        if self.held:
-            wanted, due = [], []
+        due = [w for w in wanted if not self.held and self._due(w, head)]
+        valued, due = self._confirm(head, valued, due)
         decisions = self._planner(head).decide(due)
         self._write(head, valued, decisions)
         if self.mode == "live" and self.payer is not None and not self.held:

@@ -1,9 +1,8 @@
-"""What a price source says of itself, and how long it has been silent between its last rounds."""
+"""How long a feed has been silent between its last rounds, and the heartbeat that this suggests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from eth_abi.abi import decode, encode
@@ -24,29 +23,14 @@ _FEW = 3
 _ROUND = ["uint80", "int256", "uint256", "uint256", "uint80"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A price source as it describes itself. `heartbeat` in seconds is a proposal and `because` its reason;
-    None where the source has no rounds of its own: an adapter whose price comes from other feeds."""
-
-    address: str
-    description: str
-    decimals: int | None
-    aggregator: str | None
-    heartbeat: int | None
-    because: str
-
-
-def look_at(pool: NodePool, head: Head, sources: Sequence[str]) -> dict[str, Source]:
-    """Every source by its address, in two requests whatever their number."""
-    wanted = list(dict.fromkeys(sources))
-    questions = ("description()", "decimals()", "aggregator()", "latestRoundData()")
-    calls = [Call(s, function_signature_to_4byte_selector(q)) for s in wanted for q in questions]
-    answers = run(pool, head, calls)
-    said = {s: answers[i * 4 : i * 4 + 4] for i, s in enumerate(wanted)}
-    newest = {s: _round(answer[3]) for s, answer in said.items()}
-    past = _past(pool, head, {s: found[0] for s, found in newest.items() if found})
-    return {s: _source(s, said[s], newest[s], past.get(s, [])) for s in wanted}
+def rhythms(pool: NodePool, head: Head, feeds: Sequence[str]) -> dict[str, list[int]]:
+    """Times of the last rounds of every feed, rising; empty for one without rounds. Two requests in all."""
+    wanted = list(dict.fromkeys(feeds))
+    selector = function_signature_to_4byte_selector("latestRoundData()")
+    answers = run(pool, head, [Call(feed, selector) for feed in wanted])
+    newest = {feed: _round(answer) for feed, answer in zip(wanted, answers, strict=True)}
+    past = _past(pool, head, {feed: found[0] for feed, found in newest.items() if found})
+    return {feed: sorted([found[1], *past.get(feed, [])]) if found else [] for feed, found in newest.items()}
 
 
 def _past(pool: NodePool, head: Head, rounds: dict[str, int]) -> dict[str, list[int]]:
@@ -67,19 +51,6 @@ def _past(pool: NodePool, head: Head, rounds: dict[str, int]) -> dict[str, list[
     return times
 
 
-def _source(address: str, said: list[Answer], newest: tuple[int, int] | None, past: list[int]) -> Source:
-    described, decimals, aggregator, _ = said
-    heartbeat, because = (None, "") if newest is None else propose(sorted([newest[1], *past]))
-    return Source(
-        address=address,
-        description=_text(described),
-        decimals=int.from_bytes(decimals.data[:32], "big") if decimals.ok and decimals.data else None,
-        aggregator="0x" + aggregator.data[12:32].hex() if aggregator.ok and aggregator.data else None,
-        heartbeat=heartbeat,
-        because=because,
-    )
-
-
 def propose(times: Sequence[int]) -> tuple[int, str]:
     """A heartbeat for a feed whose rounds came at these times (rising), and why: the shortest usual one
     that the longest silence stayed within, a day where too little is known."""
@@ -98,11 +69,3 @@ def _round(answer: Answer) -> tuple[int, int] | None:
     except DecodingError:
         return None
     return (number, updated) if answer.ok else None
-
-
-def _text(answer: Answer) -> str:
-    try:
-        text = str(decode(["string"], answer.data)[0]) if answer.ok else ""
-    except (DecodingError, UnicodeDecodeError):
-        return ""
-    return "".join(c for c in text if c.isprintable())[:80]

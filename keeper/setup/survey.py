@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eth_abi.abi import encode
@@ -15,21 +16,28 @@ from keeper.chain.calls import Call, run
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
+from keeper.oracles.resolving import resolve
+from keeper.oracles.sources import Source
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.identity import Identity, first_block, identify
-from keeper.setup.feeds import Source, look_at
+from keeper.setup.feeds import propose, rhythms
 
 _SOURCE_OF = function_signature_to_4byte_selector("getSourceOfAsset(address)")
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One reserve. `price` in base currency units; zero when the oracle gives none, as `source` None."""
+    """One reserve. `price` in base currency units; zero when the oracle gives none, as `source` None.
+
+    `heartbeat` in seconds is a proposal and `because` its reason; None where no feed is found behind it.
+    """
 
     symbol: str
     address: str
     price: int
     source: Source | None
+    heartbeat: int | None
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +76,12 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     reserves = list(state.market.reserves.values())
     asked = [Call(state.oracle, _SOURCE_OF + encode(["address"], [r.asset])) for r in reserves]
     found = {
-        reserve.asset: str(to_checksum_address(answer.data[12:32]))
+        reserve.asset: "0x" + answer.data[12:32].hex()
         for reserve, answer in zip(reserves, run(pool, head, asked), strict=True)
         if answer.ok and any(answer.data)
     }
-    sources = look_at(pool, head, list(found.values()))
+    sources = resolve(pool, head, found.values())
+    times = rhythms(pool, head, [feed.address for each in sources.values() for feed in each.feeds()])
     return Survey(
         chain_id=pool.chain_id,
         rpc=rpc,
@@ -85,12 +94,22 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
         head=head,
         clock_difference=int(time.time()) - head.timestamp,
         assets=tuple(
-            Asset(
+            _asset(
                 facts.symbol(reserve.asset),
                 str(to_checksum_address(reserve.asset)),
                 reserve.price,
                 sources.get(found.get(reserve.asset, "")),
+                times,
             )
             for reserve in reserves
         ),
     )
+
+
+def _asset(
+    symbol: str, address: str, price: int, source: Source | None, times: Mapping[str, Sequence[int]]
+) -> Asset:
+    """With the heartbeat of the slowest feed behind it."""
+    proposals = [propose(times[feed.address]) for feed in source.feeds()] if source else []
+    heartbeat, because = max(proposals, default=(None, ""), key=lambda each: each[0] or 0)
+    return Asset(symbol, address, price, source, heartbeat, because)

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from keeper.oracles.sources import tree
 from keeper.setup.survey import Asset, Survey
 from keeper.setup.wishes import Wishes
 
@@ -59,6 +60,8 @@ chain = {_text(wishes.chain)}
 address = {_text(found.identity.address)}
 # {why}
 from_block = {start}
+# Accounts with an asset whose price source is of no known kind: "watch" only, or "act" on its price.
+unresolved = "watch"
 """
 
 
@@ -72,7 +75,10 @@ def _from_block(found: Survey, wishes: Wishes) -> tuple[int, str]:
 
 def _oracles(found: Survey, wishes: Wishes) -> list[str]:
     """A section an asset. Heartbeats are not on chain: those proposed were measured."""
-    intro = "# Price sources. Heartbeats are not on chain; each proposal says where it comes from.\n"
+    intro = (
+        "# Price sources and the feeds they rest on. Heartbeats (seconds) are not on chain: those below\n"
+        "# were measured. min_price, max_price, deviation and a second source can be added to each.\n"
+    )
     return [intro, *(_oracle(asset, found, wishes) for asset in found.assets)]
 
 
@@ -83,17 +89,15 @@ def _oracle(asset: Asset, found: Survey, wishes: Wishes) -> str:
     source = asset.source
     if source is None:
         return "\n".join([*lines, "# The oracle has no price source for it.", ""])
-    described = f" {source.description!r}" if source.description else ""
-    behind = f", aggregator {source.aggregator}" if source.aggregator else ""
-    lines.append(f"# source {source.address}{described}{behind}")
-    if source.heartbeat is None:
-        lines.append("# It has no rounds of its own: an adapter over other feeds.")
-        lines.append(f"# [{name}]")
-        lines.append("# heartbeat = 86400")
-    else:
-        lines.append(f"# {source.because}")
-        lines.append(f"# [{name}]")
-        lines.append(f"# heartbeat = {source.heartbeat}")
+    lines += [f"# {line}" for line in tree(source).splitlines()]
+    unknown = [each.address for each in source.unresolved()]
+    if unknown:
+        lines.append(
+            f"# Of no known kind: {', '.join(unknown)}; see markets.{_key(wishes.market)}.unresolved."
+        )
+    if asset.heartbeat is None:
+        return "\n".join([*lines, "# No feed gives rounds behind it: there is no age to judge.", ""])
+    lines += [f"# {asset.because}", f"[{name}]", f"heartbeat = {asset.heartbeat}"]
     return "\n".join([*lines, ""])
 
 

@@ -56,6 +56,9 @@ def open_store(url: str) -> Store:
             remedy="Use sqlite:///keeper.db or postgresql://user@host/name",
         ) from None
     if parsed.get_backend_name() == "sqlite":
+        # A `timeout` of the URL's own (seconds) stays; how long is waited comes before what may wait.
+        if "timeout" not in parsed.query:
+            event.listen(engine, "connect", _sqlite_patience)
         event.listen(engine, "connect", _sqlite_pragmas)
     try:
         _migrate(engine)
@@ -105,10 +108,15 @@ def with_driver(url: str) -> str:
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _sqlite_patience(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.close()
 
 

@@ -72,6 +72,10 @@ def test_every_part_has_its_line_and_health_is_exit_0(patient: Patient) -> None:
     assert code == 0, found
     node = f"chain local, node {patient.proxy.url.removeprefix('http://')}"
     verdicts = {subject: finding["verdict"] for subject, finding in found.items()}
+    prices = [subject for subject in verdicts if "price of" in subject]
+    assert len(prices) == len(patient.at.market.reserves)
+    for subject in prices:
+        assert verdicts.pop(subject) == "warning" and "heartbeat in seconds" in found[subject]["remedy"]
     # The test chain's blocks are of another year.
     assert verdicts.pop("chain local, clock") == "warning"
     assert verdicts == dict.fromkeys(

@@ -47,6 +47,9 @@ def test_from_an_address_to_a_file_that_the_doctor_accepts(aave_market: LocalMar
     path = tmp_path / "keeper.toml"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     settings = load(path)
+    assert {name: each.heartbeat for name, each in settings.markets["aave"].oracles.items()} == {
+        a["symbol"]: a["heartbeat"] for a in found["assets"]
+    }
     assert settings.markets["aave"].address.lower() == at.market.pool.lower()
     created = settings.markets["aave"].from_block
     code = [at.rpc.text("eth_getCode", at.market.pool, hex(block)) for block in (created - 1, created)]
