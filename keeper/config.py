@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from eth_utils.address import is_address, is_hex_address, to_checksum_address
+from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -38,15 +38,17 @@ HEAD_AGE_LIMIT = 300
 LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 
 
-def _address(value: str) -> str:
+def checked_address(value: str) -> str:
+    """An address in its checksummed form; ValueError for what is none, or mistyped by its own checksum."""
     if not is_hex_address(value):
         raise ValueError("is no address: write 0x and 40 hexadecimal digits")
-    if not is_address(value):
+    mixed = value[2:] not in (value[2:].lower(), value[2:].upper())
+    if mixed and not is_checksum_address(value):
         raise ValueError("has a wrong checksum: a digit is mistyped; copy the address again")
     return str(to_checksum_address(value))
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(checked_address)]
 Ratio = Annotated[Decimal, Field(gt=0, lt=1000)]
 Money = Annotated[Decimal, Field(ge=0)]
 

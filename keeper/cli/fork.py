@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from keeper.alerts.outbox import ratio
+from keeper.cli.numbers import decimal
 from keeper.cli.output import console, money, print_json, print_table
 from keeper.config import load
 from keeper.fork.outcome import Outcome
@@ -34,7 +34,7 @@ def fork(
         block=block,
         shocks=tuple(parse_shock(text) for text in shocks),
         longest=longest,
-        funds=Decimal(funds),
+        funds=decimal(funds, "--funds"),
     )
     folder = Path(tempfile.mkdtemp(prefix="keeper-fork-"))
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
 import typer
-from eth_utils.address import is_address, to_checksum_address
 
+from keeper.cli.numbers import decimal
 from keeper.cli.output import console, print_json, print_table
+from keeper.config import checked_address
 from keeper.errors import ConfigError
 from keeper.oracles.sources import tree
 from keeper.setup.survey import Survey, connect, explore
@@ -68,7 +69,7 @@ def _wishes(flags: Flags, found: Survey, asking: bool) -> Wishes:
     def ratio(given: str | None, name: str, default: Decimal, question: str) -> Decimal:
         if given is None and asking:
             given = str(typer.prompt(question, default=str(default)))
-        return default if given is None else _decimal(given, name)
+        return default if given is None else decimal(given, name)
 
     warn = ratio(flags.warn, "--warn", usual.warn, "Tell me when health falls below")
     top_up = ratio(flags.top_up, "--top-up", usual.top_up, "Top up protected accounts below")
@@ -121,21 +122,10 @@ def _url(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    if not is_address(text):
-        raise ConfigError(
-            f"{text[:80]!r} is not an address", where="init", remedy="Give 0x and 40 hexadecimal digits"
-        )
-    return str(to_checksum_address(text))
-
-
-def _decimal(text: str, flag: str) -> Decimal:
     try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise ConfigError(f"{text[:40]!r} is not a number", where=flag, remedy="Write it like 1.05")
-    return value
+        return checked_address(text)
+    except ValueError as error:
+        raise ConfigError(f"{text[:80]!r} {error}", where="init") from None
 
 
 def _show(found: Survey) -> None:

@@ -227,7 +227,15 @@ USAGE = [
     Case("explaining a word", nothing, 2, ("me", "address"), command=("explain", "me")),
     Case("an intent that never was", nothing, 2, ("there is no intent 7",), command=("history", "7")),
     Case("a shock without size", nothing, 2, ("WETH=-30%",), command=("fork", "--shock", "WETH")),
+    Case(
+        "funds that are a word",
+        nothing,
+        2,
+        ("--funds", "is not a number"),
+        command=("fork", "--funds", "all"),
+    ),
     Case("init without a node", nothing, 2, ("--rpc: is missing",), command=init(EOA)),
+    Case("init with a word", nothing, 2, ("--rpc",), command=init("pool", "--rpc", "pool")),
 ]
 KEYS = [
     key("no keystore", no_keystore, "keystore.json", "no such keystore", "keeper key new"),

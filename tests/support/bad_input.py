@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -167,8 +168,18 @@ def _wait(process: BaseProcess, log: Path, says: tuple[str, ...]) -> None:
 
 
 def lock(bench: Bench) -> None:
-    """Another process holds the store's write lock (here: another connection)."""
-    other = sqlite3.connect(bench.database)
-    bench.open.callback(other.close)
+    """Another process holds the store's write lock until the test ends."""
+    ours, theirs = _FORKS.Pipe()
+    process = _FORKS.Process(target=_locking, args=(bench.database, theirs))
+    process.start()
+    bench.open.callback(process.join)
+    bench.open.callback(process.kill)
+    assert ours.recv() == "locked"
+
+
+def _locking(database: Path, told: Connection) -> None:
+    other = sqlite3.connect(database)
     other.execute("PRAGMA journal_mode=DELETE")
     other.execute("BEGIN EXCLUSIVE")
+    told.send("locked")
+    time.sleep(2 * PATIENCE)
