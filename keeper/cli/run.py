@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 
 import structlog
-from eth_utils.address import to_checksum_address
 
+from keeper.chain import keystore
 from keeper.chain import signer as keys
 from keeper.config import Settings, load
 from keeper.errors import ConfigError
@@ -31,7 +30,7 @@ def run(config: Path, *, live: bool, for_blocks: int | None, as_json: bool) -> N
         signer = keys.load(settings.signer)
     payer = signer.address if signer else public_address(settings)
     store = open_store(settings.store.url)
-    daemon = Daemon(settings, store, payer, signer)
+    daemon = Daemon(settings, store, payer, signer, config)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: daemon.stop())
     try:
@@ -46,8 +45,7 @@ def public_address(settings: Settings) -> str | None:
         return None
     path = settings.signer.keystore
     try:
-        address = json.loads(path.read_text())["address"]
-    except (OSError, ValueError, KeyError, TypeError):
-        log.warning("keystore cannot be read: watching without planning", keystore=str(path))
+        return keystore.public_address(path)
+    except ConfigError as error:
+        log.warning("keystore cannot be read: watching without planning", error=str(error))
         return None
-    return str(to_checksum_address("0x" + str(address).removeprefix("0x")))

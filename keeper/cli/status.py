@@ -66,7 +66,7 @@ def status(config: Path, *, as_json: bool) -> None:
                 c.mode,
                 str(c.block),
                 str(c.acted_block),
-                "answers" if c.reachable else f"UNREACHABLE: {c.reason}",
+                _node(c),
                 str(c.requests),
                 _ago(c.updated_at),
             ]
@@ -110,6 +110,12 @@ def status(config: Path, *, as_json: bool) -> None:
             ["id", "market", "account", "kind", "mode", "attempt", "state"],
             [[str(i.id), i.market, i.account, i.kind, i.mode, str(i.attempt), i.state] for i in intents],
         )
+
+
+def _node(chain: ChainStatus) -> str:
+    if not chain.reachable:
+        return f"UNREACHABLE: {chain.reason}"
+    return f"HELD: {chain.reason}" if chain.reason else "answers"
 
 
 def _price(row: PriceStatus) -> list[str]:

@@ -89,7 +89,11 @@ class Actor:
             self._end(intent, IntentState.EXPIRED, head, "was not sent in time")
             return ()
         plan = Plan.from_json(intent.plan)
-        rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
+        try:
+            rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
+        except RpcError as error:
+            log.warning("cannot rehearse", chain=self.pool.name, intent=intent.id, error=str(error))
+            return ()
         if not rehearsal.ok:
             self._end(intent, IntentState.REFUSED, head, rehearsal.problem)
             return ()

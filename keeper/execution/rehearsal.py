@@ -127,9 +127,18 @@ def _with_margin(gas: int) -> int:
 
 
 def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> list[dict[str, Any]]:
-    """The calls one after another on top of the latest block, as if in a block at `timestamp`."""
-    block = {"blockOverrides": {"time": hex(timestamp)}, "calls": calls}
-    answer = pool.call("eth_simulateV1", {"blockStateCalls": [block], "validation": False}, "latest")
+    """The calls one after another on top of the latest block, as if in a block at `timestamp`.
+
+    Where the chain is already past that time the node chooses the next block's own.
+    """
+    block: dict[str, Any] = {"blockOverrides": {"time": hex(timestamp)}, "calls": calls}
+    try:
+        answer = pool.call("eth_simulateV1", {"blockStateCalls": [block], "validation": False}, "latest")
+    except RpcError as error:
+        if error.code == METHOD_NOT_FOUND:
+            raise
+        block.pop("blockOverrides")
+        answer = pool.call("eth_simulateV1", {"blockStateCalls": [block], "validation": False}, "latest")
     results: list[dict[str, Any]] = answer[0]["calls"]
     return results
 

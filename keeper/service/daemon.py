@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 
 import structlog
@@ -25,6 +26,7 @@ from keeper.errors import ConfigError, UnreachableError
 from keeper.execution.actor import Actor, Limits
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
+from keeper.service.config_watch import ConfigWatch
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
 from keeper.service.record import Recorder
@@ -35,6 +37,7 @@ from keeper.store.types import now
 log = structlog.get_logger()
 
 GWEI = 10**9
+CONFIG_SECONDS = 2.0
 # Fewer whole native coins than this are told once a day.
 LOW_NATIVE_WEI = 5 * 10**16
 
@@ -52,8 +55,16 @@ class ChainLoops:
 class Daemon:
     """Runs until stopped, or until every chain has worked through `for_blocks` blocks."""
 
-    def __init__(self, settings: Settings, store: Store, payer: str | None, signer: Signer | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        payer: str | None,
+        signer: Signer | None,
+        config: Path | None = None,
+    ) -> None:
         self.settings = settings
+        self.config = ConfigWatch.of(config) if config else None
         self.store = store
         self.mode: Mode = "live" if signer else "dry"
         # Reentrant, unlike an Event: a signal handler may put while this very thread waits.
@@ -109,6 +120,7 @@ class Daemon:
             self._every(60.0, f"balances:{name}", partial(self._balances, name))
             self._every(600.0, f"discovery:{name}", partial(self._discover, name))
         self._every(1.0, "alerts", self.deliverer.run)
+        self._every(CONFIG_SECONDS, "config", self._config)
         self._every(3600.0, "housekeeping", self.store.compact)
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
@@ -170,7 +182,7 @@ class Daemon:
             head = loops.deciding.head
             if head is None or head.number == loops.acted:
                 return
-            if loops.actor is not None:
+            if loops.actor is not None and not loops.deciding.held:
                 loops.actor.carry(head, loops.deciding.next_timestamp(head))
             self._acted(name, loops, head)
         if self._for_blocks is not None and all(self._done(each) for each in self.chains.values()):
@@ -190,6 +202,16 @@ class Daemon:
         if self._for_blocks is None or deciding.head is None:
             return False
         return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head.number
+
+    def _config(self) -> None:
+        """Tell of a configuration that is no longer what this daemon runs with."""
+        found = self.config.look() if self.config else None
+        if self.config is None or found is None:
+            return
+        digest, words = found
+        log.warning("configuration", file=self.config.path.name, what=words)
+        with self.store.session() as session:
+            outbox.config_changed(session, self.config.path.name, digest, words)
 
     def _balances(self, name: str) -> None:
         """Tell, once a day, when gas money runs low."""

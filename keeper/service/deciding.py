@@ -21,7 +21,7 @@ from keeper.policy import episodes
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.protocols.base import Impossible
-from keeper.service import price_status
+from keeper.service import clock, price_status
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
@@ -54,6 +54,8 @@ class Deciding:
     blocks_seen: int = 0
     seconds_a_block: Decimal | None = None
     failures: dict[str, str] = field(default_factory=dict)
+    held: str = ""
+    """Why nothing is planned or sent on this chain now: block time and clock differ."""
 
     def __post_init__(self) -> None:
         for run in self.runs:
@@ -81,7 +83,8 @@ class Deciding:
             except Exception as error:  # noqa: BLE001  (one market's fault is that market's alert)
                 self._market_failed(run, head, error)
         wanted = [each for run, at in valued for each in self._judge(run, at)]
-        due = [w for w in wanted if self._due(w, head)]
+        self._hold(head)
+        due = [w for w in wanted if not self.held and self._due(w, head)]
         valued, due = self._confirm(head, valued, due)
         decisions = self._planner(head).decide(due)
         self._write(head, valued, decisions)
@@ -109,6 +112,15 @@ class Deciding:
             ms=round((time.monotonic() - started) * 1000, 1),
         )
         return head
+
+    def _hold(self, head: Head) -> None:
+        """Hold still while block time and clock differ; told when it begins."""
+        before = self.held
+        self.held = clock.complaint(self.settings.chains[self.pool.name], head, time.time())
+        if self.held and not before:
+            log.error("held", chain=self.pool.name, why=self.held)
+            with self.store.session() as session:
+                outbox.clock_off(session, self.pool.name, head.number, self.held)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
@@ -281,7 +293,7 @@ class Deciding:
     def _chain_status(self, session: Session, head: Head) -> None:
         row = session.get(ChainStatus, self.pool.name) or ChainStatus(chain=self.pool.name, mode=self.mode)
         row.mode, row.block, row.block_timestamp = self.mode, head.number, head.timestamp
-        row.reachable, row.reason = True, ""
+        row.reachable, row.reason = True, self.held
         row.requests, row.updated_at = self.pool.requests, now()
         session.add(row)
 

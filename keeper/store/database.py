@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import URL, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlmodel import Session
@@ -48,7 +48,7 @@ def open_store(url: str) -> Store:
     """Open the store and bring it to the newest version; ConfigError or UnreachableError with a remedy."""
     try:
         parsed = make_url(url)
-        engine = create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
+        engine = create_engine(with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(
             f"is not a database URL: {error}",
@@ -56,27 +56,50 @@ def open_store(url: str) -> Store:
             remedy="Use sqlite:///keeper.db or postgresql://user@host/name",
         ) from None
     if parsed.get_backend_name() == "sqlite":
+        # A `timeout` of the URL's own (seconds) stays; how long is waited comes before what may wait.
+        if "timeout" not in parsed.query:
+            event.listen(engine, "connect", _sqlite_patience)
         event.listen(engine, "connect", _sqlite_pragmas)
-    place = parsed.render_as_string(hide_password=True)
     try:
         _migrate(engine)
     except CommandError as error:
         raise ConfigError(
             f"was written by a newer keeper ({error})",
-            where=f"store {place}",
+            where=f"store {parsed.render_as_string(hide_password=True)}",
             remedy="Install that version again, or name another store",
         ) from None
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", error)).splitlines()[0]
-        raise UnreachableError(
-            f"cannot be opened: {cause}",
-            where=f"store {place}",
-            remedy="Check that the folder or server exists and may be written",
-        ) from None
+        raise failure(error, parsed) from None
     return Store(engine)
 
 
-def _with_driver(url: str) -> str:
+def failure(error: SQLAlchemyError, url: URL) -> UnreachableError:
+    """A database's refusal in words, with what to do about it."""
+    cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+    remedy = next(
+        (advice for sign, advice in _ADVICE if sign in cause.lower()),
+        "Check that the folder or server exists and may be written",
+    )
+    where = f"store {url.render_as_string(hide_password=True)}"
+    return UnreachableError(f"cannot be used: {cause}", where=where, remedy=remedy)
+
+
+# What SQLite says (part of it), and what helps.
+_ADVICE = (
+    (
+        "malformed",
+        "It is damaged: restore a copy, or move it aside. Accounts are found again, the journal is not",
+    ),
+    ("not a database", "It is another kind of file: name another store, or move it aside"),
+    ("locked", "Another process is writing for too long: end it (another keeper?), or name another store"),
+    ("is full", "Free some space; nothing was lost, what is under way carries on at the next start"),
+    ("i/o error", "The disk is full or failing: free some space, or check it"),
+    ("readonly", "It may not be written: check the owner of the file and its folder"),
+)
+
+
+def with_driver(url: str) -> str:
+    """A URL that names the driver the keeper brings for PostgreSQL."""
     for prefix in ("postgresql://", "postgres://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
@@ -85,10 +108,15 @@ def _with_driver(url: str) -> str:
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _sqlite_patience(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.close()
 
 

@@ -73,7 +73,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ("target = 1.25", "target = 1.01", "target must not be below top_up"),
         ('chain = "local"', 'chain = "lokal"', "markets.aave.chain: 'lokal' is not defined; there is local"),
         ("chain_id = 31337", 'chain_id = "main"', "chains.local.chain_id"),
-        ('account = "0x5F', 'account = "0x', "is not an address"),
+        ('account = "0x5F', 'account = "0x', "is no address"),
         ('market = "aave"', 'market = "ave"', "protect[0].market: 'ave' is not defined"),
         ('protocol = "aave-v3"', 'protocol = "aave-v9"', "markets.aave.protocol"),
         ('rpc = ["http://127.0.0.1:8545"]', "rpc = []", "chains.local.rpc"),

@@ -12,7 +12,8 @@ from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.transactions import send_batch
-from keeper.service.examination import Finding, examine
+from keeper.service.examination.examine import examine
+from keeper.service.examination.finding import Finding
 from tests.conftest import LocalMarket
 from tests.support.world import config_text, write_keystore
 
@@ -32,7 +33,7 @@ def lines(local: LocalMarket, folder: Path) -> list[Finding]:
     write_keystore(folder)
     config = folder / "keeper.toml"
     config.write_text(config_text(local.anvil, local.market, KNOWN))
-    return [f for f in examine(load(config)) if "price of" in f.subject or "oracles" in f.subject]
+    return [f for f in examine(load(config), config) if "price of" in f.subject or "oracles" in f.subject]
 
 
 def test_the_doctor_names_what_it_does_not_know_of_prices(aave_market: LocalMarket, tmp_path: Path) -> None:

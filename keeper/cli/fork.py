@@ -1,0 +1,126 @@
+"""`keeper fork`: try the configuration on a copy of the chain, crash included."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from keeper.alerts.outbox import ratio
+from keeper.cli.output import console, money, print_json, print_table
+from keeper.config import load
+from keeper.fork.outcome import Outcome
+from keeper.fork.session import Wish, rehearse
+from keeper.fork.shocks import parse_shock
+
+
+def fork(
+    config: Path,
+    *,
+    chain: str | None,
+    block: int | None,
+    shocks: list[str],
+    longest: int,
+    funds: str,
+    as_json: bool,
+) -> None:
+    """Rehearse and tell. What the fork left (store, alerts, log) is removed."""
+    settings = load(config)
+    wish = Wish(
+        chain=chain,
+        block=block,
+        shocks=tuple(parse_shock(text) for text in shocks),
+        longest=longest,
+        funds=Decimal(funds),
+    )
+    folder = Path(tempfile.mkdtemp(prefix="keeper-fork-"))
+
+    def tell(line: str) -> None:
+        if not as_json:
+            console.print(line, highlight=False)
+
+    try:
+        result = rehearse(settings, wish, folder, tell)
+    finally:
+        shutil.rmtree(folder)
+    if as_json:
+        print_json(as_object(result))
+    else:
+        show(result)
+
+
+def show(result: Outcome) -> None:
+    """Tables for people."""
+    decimals = result.base_decimals
+    moved = [p for p in result.prices if p.before != p.after]
+    if moved:
+        print_table(
+            "prices",
+            ["asset", "before", "after"],
+            [[p.symbol, money(p.before, decimals), money(p.after, decimals)] for p in moved],
+        )
+    print_table(
+        "what the keeper did on the fork",
+        ["account", "kind", "health", "state", "what", "gain", "spent", "why"],
+        [
+            [
+                deed.account,
+                deed.kind,
+                ratio(deed.health),
+                deed.state,
+                deed.what,
+                money(deed.gain, decimals) if deed.kind == "liquidate" else "",
+                money(deed.spent, decimals) if deed.kind == "top_up" else "",
+                deed.why,
+            ]
+            for deed in result.deeds
+        ],
+    )
+    if result.left:
+        print_table(
+            "left as they were",
+            ["account", "below", "lowest health", "why"],
+            [[each.account, each.threshold, ratio(each.lowest), each.why] for each in result.left],
+        )
+    console.print(
+        f"{result.blocks} blocks after {result.forked_at}: "
+        f"would have earned {money(result.earned, decimals)} by liquidations, "
+        f"spent {money(result.spent, decimals)} on top-ups and "
+        f"{result.gas / 10**18:.6f} native coins on gas; inventory {money(result.inventory, decimals)}. "
+        f"{result.alerts} alerts, all local only: nothing reached your node, store or channels.",
+        highlight=False,
+    )
+
+
+def as_object(result: Outcome) -> dict[str, Any]:
+    """The same for programs; amounts as decimal strings."""
+    return {
+        "chain": result.chain,
+        "forked_at": result.forked_at,
+        "blocks": result.blocks,
+        "prices": [
+            {"symbol": p.symbol, "before": str(p.before), "after": str(p.after)} for p in result.prices
+        ],
+        "deeds": [
+            {
+                **asdict(deed),
+                "health": str(deed.health),
+                "gain": str(deed.gain),
+                "spent": str(deed.spent),
+                "gas": str(deed.gas),
+            }
+            for deed in result.deeds
+        ],
+        "left": [{**asdict(each), "lowest": str(each.lowest)} for each in result.left],
+        "totals": {
+            "earned": str(result.earned),
+            "spent": str(result.spent),
+            "gas": str(result.gas),
+            "inventory": str(result.inventory),
+        },
+        "alerts": result.alerts,
+        "local_only": True,
+    }

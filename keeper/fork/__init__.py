@@ -1,0 +1,1 @@
+"""A rehearsal on a fork: the same daemon, live, against a copy of the configured chain."""

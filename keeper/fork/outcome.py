@@ -1,0 +1,153 @@
+"""What a rehearsal came to: prices before and after, what was done for whom, what it would have cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session, col, select
+
+from keeper.execution import journal
+from keeper.fork import funds
+from keeper.store.tables import Alert, Episode, Intent, IntentState, Transaction
+
+if TYPE_CHECKING:
+    from keeper.fork.session import Fork
+
+WAD = 10**18
+_WHY = ("cannot_act", "action_refused", "action_failed", "action_expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An asset's price before the shock and at the end, in base units."""
+
+    symbol: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One attempt. `gain` and `spent` in base units as planned, `gas` in wei as paid; health scaled 1e18."""
+
+    market: str
+    account: str
+    kind: str
+    state: str
+    health: int
+    what: str
+    why: str
+    gain: int
+    spent: int
+    gas: int
+    transactions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An account that is still below a threshold that asks for an action, and why."""
+
+    market: str
+    account: str
+    threshold: str
+    lowest: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The whole rehearsal. Amounts in base units (`base_decimals`), gas in wei.
+
+    `inventory` is what the signer's tokens gained or lost in units, at the prices of the end: measured,
+    where `earned` and `spent` are as planned. `blocks` are the fork's first and last.
+    """
+
+    chain: str
+    forked_at: int
+    blocks: int
+    base_decimals: int
+    prices: tuple[Price, ...]
+    deeds: tuple[Deed, ...]
+    left: tuple[Left, ...]
+    earned: int
+    spent: int
+    gas: int
+    inventory: int
+    alerts: int
+
+
+def outcome(fork: Fork, before: Mapping[str, int], after: Mapping[str, int]) -> Outcome:
+    """Read the fork's own journal and the signer's balances."""
+    with fork.store.session() as session:
+        intents = session.exec(select(Intent).order_by(col(Intent.id))).all()
+        deeds = [_deed(row, journal.transactions_of(session, row.id or 0)) for row in intents]
+        paid = session.exec(select(Transaction).where(col(Transaction.block).is_not(None))).all()
+        left = _left(session, fork)
+        alerts = len(session.exec(select(Alert.id)).all())
+    done = [deed for deed in deeds if deed.state == IntentState.SETTLED]
+    assets = {each.asset: each for each in fork.assets}
+    return Outcome(
+        chain=fork.chain,
+        forked_at=fork.forked_at,
+        blocks=fork.anvil.block_number() - fork.forked_at,
+        base_decimals=fork.assets[0].base_decimals,
+        prices=tuple(Price(assets[a].symbol, before[a], after[a]) for a in assets),
+        deeds=tuple(deeds),
+        left=tuple(left),
+        earned=sum(deed.gain for deed in done if deed.kind == "liquidate"),
+        spent=sum(deed.spent for deed in done if deed.kind == "top_up"),
+        gas=sum(_gas(each) for each in paid),
+        inventory=_inventory(fork, after),
+        alerts=alerts,
+    )
+
+
+def _deed(row: Intent, sent: Sequence[Transaction]) -> Deed:
+    summary: dict[str, str] = json.loads(row.summary)
+    return Deed(
+        market=row.market,
+        account=row.account,
+        kind=row.kind,
+        state=row.state,
+        health=row.health,
+        what=", ".join(f"{name} {value}" for name, value in summary.items() if " " in value),
+        why=row.reason,
+        gain=row.gain_base,
+        spent=row.spend_base,
+        gas=sum(_gas(each) for each in sent),
+        transactions=tuple(each.hash for each in sent),
+    )
+
+
+def _gas(sent: Transaction) -> int:
+    return (sent.gas_used or 0) * (sent.gas_price or 0)
+
+
+def _left(session: Session, fork: Fork) -> list[Left]:
+    protected = {(each.market, each.account.lower()) for each in fork.settings.protect}
+    left = []
+    for row in session.exec(select(Episode).where(col(Episode.closed_block).is_(None))).all():
+        asks = "top_up" if (row.market, row.account) in protected else "liquidate"
+        if row.threshold != asks:
+            continue
+        told = session.exec(
+            select(Alert)
+            .where(Alert.account == row.account, Alert.market == row.market, col(Alert.kind).in_(_WHY))
+            .order_by(col(Alert.id).desc())
+        ).first()
+        why = json.loads(told.fields).get("why", "") if told else ""
+        left.append(Left(row.market, row.account, row.threshold, row.lowest_health, why))
+    return left
+
+
+def _inventory(fork: Fork, prices: Mapping[str, int]) -> int:
+    change = 0
+    for each in fork.assets:
+        had = fork.given.get(each.asset)
+        if had is not None:
+            has = funds.balance(fork.anvil, each.asset, fork.signer.address)
+            change += (has - had) * prices[each.asset] // 10**each.decimals
+    return change

@@ -1,0 +1,207 @@
+"""The rehearsal itself: fork, fund, move the feeds, and let the same daemon work at every block."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from eth_account import Account
+from sqlmodel import col, select
+
+from keeper.alerts.deliver import Deliverer
+from keeper.chain import blocks
+from keeper.chain.pool import NodePool
+from keeper.chain.signer import Signer
+from keeper.config import Settings
+from keeper.errors import KeeperError
+from keeper.fork import funds, ground, shocks
+from keeper.fork.ground import Ground
+from keeper.fork.known import copy_known
+from keeper.fork.outcome import Outcome, outcome
+from keeper.fork.settings import answering_node, choose_chain, local_only
+from keeper.fork.shocks import Move, Shock
+from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.service.daemon import Daemon
+from keeper.service.markets import build, pools
+from keeper.store.database import Store, open_store
+from keeper.store.tables import OPEN_INTENTS, Intent, Transaction, TransactionState
+
+NATIVE_WEI = 1000 * 10**18
+# Blocks in which nothing is under way and nothing new began, after which a rehearsal ends.
+QUIET_BLOCKS = 3
+# The first block may need a discovery of the whole market.
+PATIENCE_FIRST, PATIENCE = 3600.0, 300.0
+_MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to rehearse. `funds` in whole base units an asset; `block` None forks at the newest."""
+
+    chain: str | None = None
+    block: int | None = None
+    shocks: tuple[Shock, ...] = ()
+    longest: int = 25
+    funds: Decimal = Decimal(1_000_000)
+
+
+@dataclass(slots=True)
+class Fork:
+    """A running fork with everything on it."""
+
+    anvil: Anvil
+    chain: str
+    settings: Settings
+    store: Store
+    signer: Signer
+    assets: list[Ground]
+    moves: list[Move]
+    forked_at: int
+    given: dict[str, int] = field(default_factory=dict)
+
+
+def rehearse(settings: Settings, wish: Wish, folder: Path, tell: Callable[[str], None]) -> Outcome:
+    """Fork the configured chain, run the daemon on it, shock it; what the keeper did.
+
+    Only reads reach the configured node, and nothing reaches the configured store, key or channels.
+    """
+    with _fork(settings, wish, folder) as fork:
+        tell(f"forked {fork.chain} at block {fork.forked_at}; signer {fork.signer.address} (throw-away)")
+        before = _prices(fork)
+        with _daemon(fork) as (daemon, thread):
+            fork.anvil.mine()
+            _worked(fork, daemon, thread, PATIENCE_FIRST)
+            if fork.moves:
+                shocks.announce(fork.anvil, fork.moves)
+            quiet = 0
+            for _ in range(wish.longest):
+                seen = _newest_intent(fork.store)
+                block = fork.anvil.mine()
+                _worked(fork, daemon, thread, PATIENCE)
+                tell(f"block {block}: {_newest_intent(fork.store) - seen} intents planned")
+                idle = not _under_way(fork.store) and _newest_intent(fork.store) == seen
+                quiet = quiet + 1 if idle else 0
+                if quiet == QUIET_BLOCKS:
+                    break
+        return outcome(fork, before, _prices(fork))
+
+
+@contextmanager
+def _fork(settings: Settings, wish: Wish, folder: Path) -> Iterator[Fork]:
+    chain = choose_chain(settings, wish.chain)
+    url = answering_node(settings, chain)
+    options = AnvilOptions(
+        chain_id=settings.chains[chain].chain_id,
+        fork_url=url,
+        fork_block=wish.block,
+        log=folder / "anvil.log",
+    )
+    with Anvil(options) as anvil:
+        pool = pools(local_only(settings, chain, anvil.url, folder, 1))[chain]
+        head = blocks.latest(pool)
+        own = local_only(settings, chain, anvil.url, folder, _block_time(settings, chain, pool, head))
+        store = open_store(own.store.url)
+        try:
+            copy_known(settings.store.url, store, list(own.markets), head.number)
+            nodes = pools(own)
+            assets = ground.survey(nodes[chain], build(own, nodes, None, read_only=True))
+            moves = _moves(anvil, assets, wish.shocks)
+            shocks.put_in_place(anvil, moves)
+            fork = Fork(
+                anvil, chain, own, store, Signer(Account.create()), assets, moves, forked_at=head.number
+            )
+            anvil.set_timestamp_interval(int(own.chains[chain].block_time or 1))
+            _fund(fork, wish.funds)
+            anvil.set_automine(False)
+            yield fork
+        finally:
+            store.close()
+
+
+def _moves(anvil: Anvil, assets: list[Ground], wanted: Sequence[Shock]) -> list[Move]:
+    if not wanted:
+        return []
+    symbols = {each.asset: each.symbol for each in assets}
+    return shocks.resolve(anvil, wanted, symbols, ground.feeds(anvil.rpc, assets))
+
+
+def _block_time(settings: Settings, chain: str, pool: NodePool, head: blocks.Head) -> int:
+    """Seconds between blocks, at least one: configured, or between the newest two."""
+    fixed = settings.chains[chain].block_time
+    if fixed is not None:
+        return max(int(fixed), 1)
+    before = blocks.by_number(pool, head.number - 1) if head.number else None
+    return max(head.timestamp - before.timestamp, 1) if before else 1
+
+
+def _fund(fork: Fork, amount: Decimal) -> None:
+    """Gas money, and every asset that has a price, to the throw-away signer."""
+    who = fork.signer.address
+    fork.anvil.set_balance(who, NATIVE_WEI)
+    for each in fork.assets:
+        if each.price and each.asset not in fork.given:
+            units = int(amount * 10 ** (each.base_decimals + each.decimals) / each.price)
+            fork.given[each.asset] = funds.give(fork.anvil, each.asset, who, units, each.holder)
+
+
+@contextmanager
+def _daemon(fork: Fork) -> Iterator[tuple[Daemon, threading.Thread]]:
+    """The daemon of `keeper run --live`, with the throw-away signer, until the block ends."""
+    daemon = Daemon(fork.settings, fork.store, fork.signer.address, fork.signer)
+    daemon.deliverer = Deliverer(fork.store, [], fork.settings.service.alerts_file, local_only=True)
+    failures: list[KeeperError] = []
+
+    def work() -> None:
+        try:
+            daemon.run()
+        except KeeperError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work, name="fork-daemon", daemon=True)
+    thread.start()
+    try:
+        yield daemon, thread
+    finally:
+        daemon.stop()
+        thread.join()
+        if failures:
+            raise failures[0]
+
+
+def _worked(fork: Fork, daemon: Daemon, thread: threading.Thread, patience: float) -> None:
+    """Wait until both loops have worked at the newest block."""
+    block = fork.anvil.block_number()
+    limit = time.monotonic() + patience
+    while daemon.chains[fork.chain].acted != block:
+        if not thread.is_alive():
+            return  # it ended with an error of its own, which is raised when the daemon is left
+        if time.monotonic() > limit:
+            raise KeeperError(
+                f"the daemon did not get past block {block} in {patience:.0f} s",
+                where=f"fork of {fork.chain}",
+                remedy="See the lines above; a slow or refusing node is the usual cause",
+            )
+        time.sleep(0.02)
+
+
+def _prices(fork: Fork) -> dict[str, int]:
+    nodes = pools(fork.settings)
+    runs = build(fork.settings, nodes, None, read_only=True)
+    return {each.asset: each.price for each in ground.survey(nodes[fork.chain], runs)}
+
+
+def _newest_intent(store: Store) -> int:
+    with store.session() as session:
+        return session.exec(select(Intent.id).order_by(col(Intent.id).desc())).first() or 0
+
+
+def _under_way(store: Store) -> bool:
+    with store.session() as session:
+        planned = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
+        moving = session.exec(select(Transaction.id).where(col(Transaction.state).in_(_MOVING))).first()
+    return planned is not None or moving is not None

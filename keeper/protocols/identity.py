@@ -1,0 +1,100 @@
+"""What stands at an address: a market the keeper knows, a contract that leads to one, or something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.address import to_checksum_address
+
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call, run
+from keeper.chain.node import NodeError, RpcError
+from keeper.chain.pool import NodePool
+from keeper.errors import ConfigError
+
+# Functions that only contracts of this kind answer; the first that does names it.
+_OTHERS = (
+    ("LENDINGPOOL_REVISION()", "an Aave v2 pool"),
+    ("baseTokenPriceFeed()", "Compound III (Comet)"),
+    ("closeFactorMantissa()", "Compound v2 or a fork of it (Comptroller)"),
+    ("MORPHO()", "a contract of Morpho's, not its singleton"),
+    ("extSloads(bytes32[])", "Morpho Blue"),
+    ("latestRoundData()", "a price feed"),
+    ("decimals()", "a token"),
+)
+# Contracts of an Aave v3 market that name its Pool.
+_LEADS = ("getPool()", "POOL()")
+_MARKS = ("ADDRESSES_PROVIDER()", "FLASHLOAN_PREMIUM_TOTAL()", "getReservesList()")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A market of a protocol the keeper knows. `led_from` is the address that led to it, when another."""
+
+    protocol: str
+    address: str
+    led_from: str | None = None
+
+
+def identify(pool: NodePool, head: Head, address: str) -> Identity:
+    """The market at `address`, or the one it belongs to; ConfigError says what stands there instead."""
+    where = f"{address} on chain id {pool.chain_id}"
+    if pool.call("eth_getCode", address, hex(head.number)) == "0x":
+        raise ConfigError(
+            "has no code: no contract stands there",
+            where=where,
+            remedy="Check the address, and that the node serves the chain it belongs to",
+        )
+    if _is_aave_v3(pool, head, address):
+        return Identity("aave-v3", address)
+    for answer in _ask(pool, head, address, _LEADS):
+        target = _as_address(answer)
+        if target is not None and _is_aave_v3(pool, head, target):
+            return Identity("aave-v3", target, led_from=address)
+    answers = _ask(pool, head, address, [signature for signature, _ in _OTHERS])
+    kinds = (name for (_, name), answer in zip(_OTHERS, answers, strict=True) if _answered(answer))
+    kind = next(kinds, "a contract of no known protocol")
+    raise ConfigError(
+        f"is {kind}, not an Aave v3 market",
+        where=where,
+        remedy="Name the market's Pool, its PoolAddressesProvider or one of its aTokens",
+    )
+
+
+def first_block(pool: NodePool, address: str, newest: int) -> int | None:
+    """The block that created the contract, by bisection; None when the node keeps no old states."""
+    low, high = 0, newest
+    try:
+        while low < high:
+            middle = (low + high) // 2
+            if pool.call("eth_getCode", address, hex(middle)) == "0x":
+                low = middle + 1
+            else:
+                high = middle
+    except (NodeError, RpcError):
+        return None
+    return low
+
+
+def _is_aave_v3(pool: NodePool, head: Head, address: str) -> bool:
+    return all(_answered(answer) for answer in _ask(pool, head, address, _MARKS))
+
+
+def _ask(pool: NodePool, head: Head, address: str, signatures: tuple[str, ...] | list[str]) -> list[Answer]:
+    calls = [Call(address, function_signature_to_4byte_selector(each) + _ARGUMENTS) for each in signatures]
+    return run(pool, head, calls)
+
+
+# An empty array, for the one function that takes one; the others ignore it.
+_ARGUMENTS = (32).to_bytes(32, "big") + bytes(32)
+
+
+def _answered(answer: Answer) -> bool:
+    return answer.ok and len(answer.data) >= 32
+
+
+def _as_address(answer: Answer) -> str | None:
+    if not answer.ok or len(answer.data) != 32 or any(answer.data[:12]) or not any(answer.data):
+        return None
+    return str(to_checksum_address(answer.data[12:]))

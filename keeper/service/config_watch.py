@@ -1,0 +1,54 @@
+"""A configuration file that changes while the daemon runs: it keeps what it started with, and says so.
+
+Thresholds and limits that change under a running keeper without a restart would surprise; so would one that
+ends because a file was half saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from keeper.config import load
+from keeper.errors import ConfigError
+
+
+@dataclass(slots=True)
+class ConfigWatch:
+    """The file as it was when the daemon started, and as it was last told about."""
+
+    path: Path
+    digest: str
+    told: str
+
+    @classmethod
+    def of(cls, path: Path) -> ConfigWatch:
+        """Watch `path` from now on."""
+        now = _digest(path)
+        return cls(path, now, now)
+
+    def look(self) -> tuple[str, str] | None:
+        """(digest, words) when the file became another since last told; None when there is nothing new."""
+        now = _digest(self.path)
+        if now == self.told:
+            return None
+        self.told = now
+        if now == self.digest:
+            return now, "is again what this daemon runs with"
+        try:
+            load(self.path)
+        except ConfigError as error:
+            return now, (
+                f"changed and is not usable: {error.what}. The daemon goes on with what it started with; "
+                "correct the file before a restart"
+            )
+        return now, "changed. The daemon goes on with what it started with; restart it to apply the change"
+
+
+def _digest(path: Path) -> str:
+    """A name of the content; one of its own for a file that cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        return f"unreadable: {error.strerror}"

@@ -1,0 +1,48 @@
+"""Every part the daemon needs, looked at once, in the order in which they depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from keeper.config import Settings
+from keeper.service.examination.channels import channels
+from keeper.service.examination.files import files
+from keeper.service.examination.finding import Finding, attempt
+from keeper.service.examination.funds import funds
+from keeper.service.examination.keys import address_of, signer
+from keeper.service.examination.markets import contract, market
+from keeper.service.examination.nodes import nodes
+from keeper.service.examination.store import store
+from keeper.service.markets import build, pools
+
+
+def examine(settings: Settings, config: Path) -> Iterator[Finding]:
+    """All findings."""
+    yield from files(settings, config)
+    connections = pools(settings)
+    reachable = set()
+    for name, pool in connections.items():
+        for finding in nodes(settings, pool):
+            if finding.verdict == "ok" and finding.subject == f"chain {name}":
+                reachable.add(name)
+            yield finding
+    yield from attempt("store", lambda: store(settings))
+    runs = build(settings, connections, None)
+    for run in runs:
+        subject = f"market {run.name}"
+        if run.settings.chain not in reachable:
+            yield Finding(subject, "fault", "its chain cannot be reached", "See the chain's own line above")
+            continue
+        found = list(attempt(f"{subject}, contract", partial(contract, run)))
+        yield from found
+        if all(finding.verdict != "fault" for finding in found):
+            yield from attempt(subject, partial(market, settings, run))
+    yield from signer(settings)
+    payer = address_of(settings)
+    if payer is not None:
+        for name in sorted(reachable):
+            known = [run for run in runs if run.settings.chain == name and run.book.head is not None]
+            yield from attempt(f"funds on {name}", partial(funds, connections[name], known, payer))
+    yield from channels(settings)

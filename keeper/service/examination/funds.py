@@ -1,0 +1,71 @@
+"""What the signer has: gas money, tokens to act with, and allowances that were left standing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eth_abi.abi import encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.chain import blocks
+from keeper.chain.calls import Call
+from keeper.chain.calls import run as read
+from keeper.chain.pool import NodePool
+from keeper.service.examination.finding import Finding
+from keeper.service.markets import MarketRun
+
+_ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
+_DECIMALS = function_signature_to_4byte_selector("decimals()")
+
+
+def funds(pool: NodePool, runs: list[MarketRun], payer: str) -> Iterator[Finding]:
+    """Native coins and, for each market that was read, tokens and allowances of `payer`."""
+    balance = int(pool.call("eth_getBalance", payer, "latest"), 16)
+    whole, rest = divmod(balance, 10**18)
+    yield Finding(
+        "signer, gas",
+        "ok" if balance else "fault",
+        f"{whole}.{rest // 10**14:04d} native coins on {pool.name}",
+        "" if balance else f"Send native currency to {payer} for gas",
+    )
+    for run in runs:
+        yield from _market(pool, run, payer)
+
+
+def _market(pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
+    head = blocks.latest(pool)
+    state, contract = run.book.state, run.adapter.contract
+    facts = run.adapter.read_planning(
+        state, [], read(pool, head, run.adapter.planning_calls(state, [], payer))
+    )
+    tokens = list(facts.funds)
+    asked = [Call(t, _ALLOWANCE + encode(["address", "address"], [payer, contract])) for t in tokens]
+    answers = read(pool, head, [*asked, *(Call(token, _DECIMALS) for token in tokens)])
+    words = [int.from_bytes(answer.data[:32]) if answer.ok else 0 for answer in answers]
+    decimals = dict(zip(tokens, words[len(tokens) :], strict=True))
+    held = [
+        f"{_amount(units, decimals[token])} {facts.symbol(token)}"
+        for token, units in facts.funds.items()
+        if units
+    ]
+    yield Finding(
+        f"funds for {run.name}",
+        "ok" if held else "warning",
+        ", ".join(held) or "none: liquidations and top-ups have nothing to pay with",
+        "" if held else f"Send tokens of the market to {payer}",
+    )
+    for token, units in zip(tokens, words[: len(tokens)], strict=True):
+        if units:
+            symbol = facts.symbol(token)
+            yield Finding(
+                f"allowance for {run.name}",
+                "warning",
+                f"{_amount(units, decimals[token])} {symbol} were left standing to {contract}",
+                f"Revoke it: approve({contract}, 0) on {symbol} {token}, unless a transaction is under way",
+            )
+
+
+def _amount(units: int, decimals: int) -> str:
+    whole, rest = divmod(units, 10**decimals)
+    fraction = str(rest).rjust(decimals, "0")[:4].rstrip("0") if decimals else ""
+    return f"{whole:,}.{fraction}" if fraction else f"{whole:,}"

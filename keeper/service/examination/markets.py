@@ -1,0 +1,108 @@
+"""A market: the contract that stands there, whether our numbers are its own, and what may stop actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.address import to_checksum_address
+
+from keeper.chain import blocks
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Call
+from keeper.chain.calls import run as read
+from keeper.config import Settings
+from keeper.protocols.identity import identify
+from keeper.service.examination.finding import Finding
+from keeper.service.markets import MarketRun
+from keeper.service.price_examination import price_lines
+from keeper.service.pricing import Pricing
+from keeper.service.valuing import value
+
+_SENTINEL = function_signature_to_4byte_selector("getPriceOracleSentinel()")
+_LIQUIDATION_ALLOWED = function_signature_to_4byte_selector("isLiquidationAllowed()")
+_PROVIDER = function_signature_to_4byte_selector("ADDRESSES_PROVIDER()")
+
+
+def contract(run: MarketRun) -> Iterator[Finding]:
+    """What stands at the configured address; ConfigError when it is no market."""
+    pool = run.book.pool
+    found = identify(pool, blocks.latest(pool), run.adapter.contract)
+    subject = f"market {run.name}, contract"
+    if found.led_from is not None:
+        yield Finding(
+            subject,
+            "fault",
+            f"{found.led_from} is not the pool but leads to it",
+            f'Set markets.{run.name}.address = "{found.address}"',
+        )
+        return
+    yield Finding(subject, "ok", f"{found.address} is an Aave v3 pool")
+
+
+def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
+    """Revision, parity, sentinel, protected accounts and how gas is priced."""
+    head = blocks.latest(run.book.pool)
+    run.prices = Pricing(run.name, run.settings, run.book.pool)
+    at = value(run, head)
+    version = run.adapter.version(run.book.state)
+    revision = run.adapter.revision(run.book.state)
+    if run.stopped:
+        yield Finding(
+            f"market {run.name}",
+            "fault",
+            f"watched only: {run.stopped}",
+            "Wait for a keeper that knows this version; nothing is sent meanwhile",
+        )
+    else:
+        detail = f"{run.adapter.protocol} {version or '?'} (revision {revision})"
+        yield Finding(f"market {run.name}", "ok", f"{detail}, {len(at.valuations)} accounts")
+        yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
+    yield from (Finding(*line) for line in price_lines(run.prices))
+    yield from _sentinel(run, head)
+    known = run.book.accounts
+    for i, protect in enumerate(settings.protect):
+        if protect.market == run.name and protect.account.lower() not in known:
+            yield Finding(
+                f"protect[{i}]",
+                "warning",
+                f"{protect.account} has no position in {run.name}",
+                "Check the address, or the market's from_block",
+            )
+    yield from _gas(settings, run, head)
+
+
+def _sentinel(run: MarketRun, head: Head) -> Iterator[Finding]:
+    """Whether a sentinel can forbid liquidations here, and whether it does now."""
+    subject = f"market {run.name}, sentinel"
+    provider = read(run.book.pool, head, [Call(run.adapter.contract, _PROVIDER)])[0].data[12:32]
+    answer = read(run.book.pool, head, [Call("0x" + provider.hex(), _SENTINEL)])[0]
+    if not answer.ok or not any(answer.data):
+        yield Finding(subject, "ok", "none: no sequencer is watched here")
+        return
+    address = str(to_checksum_address(answer.data[12:32]))
+    allowed = read(run.book.pool, head, [Call(address, _LIQUIDATION_ALLOWED)])[0]
+    if allowed.ok and any(allowed.data):
+        yield Finding(subject, "ok", f"{address} allows liquidations")
+        return
+    said = "does not answer" if not allowed.ok else "forbids liquidations now"
+    yield Finding(
+        subject,
+        "warning",
+        f"{address} {said}",
+        "The chain's sequencer was down a short while ago: liquidations open again after its grace period",
+    )
+
+
+def _gas(settings: Settings, run: MarketRun, head: Head) -> Iterator[Finding]:
+    state, policy = run.book.state, settings.policy
+    facts = run.adapter.read_planning(
+        state, [], read(run.book.pool, head, run.adapter.planning_calls(state, [], run.adapter.contract))
+    )
+    if policy.native_price is None and run.adapter.gas_price_asset(state, facts, policy.native_asset) is None:
+        yield Finding(
+            f"market {run.name}, gas",
+            "warning",
+            f"{policy.native_asset} is not listed here, so gas is not counted as a cost",
+            "Set policy.native_price, or policy.native_asset to a listed symbol",
+        )

@@ -1,0 +1,167 @@
+"""The commented configuration file that fits what was found and what is wished."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from keeper.oracles.sources import tree
+from keeper.setup.survey import Asset, Survey
+from keeper.setup.wishes import Wishes
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def configuration(found: Survey, wishes: Wishes) -> str:
+    """The whole file, as TOML."""
+    parts = [
+        _head(found),
+        _chain(found, wishes),
+        _market(found, wishes),
+        *_oracles(found, wishes),
+        _rest(wishes),
+        *(_protect(account, wishes) for account in wishes.protect),
+        *([_NO_PROTECT.format(market=_text(wishes.market))] if not wishes.protect else []),
+        *(f"[[alerts]]\nurl = {_text(url)}\n" for url in wishes.alerts),
+        *([_NO_ALERTS] if not wishes.alerts else []),
+    ]
+    return "\n".join(parts)
+
+
+def _head(found: Survey) -> str:
+    day = datetime.fromtimestamp(found.head.timestamp, UTC).date()
+    led = found.identity.led_from
+    return f"""\
+# keeper's configuration, written by `keeper init` from block {found.head.number} ({day}).
+# Next: `keeper doctor` checks it, `keeper scan` shows the accounts, `keeper run` watches without sending,
+# `keeper fork --shock` tries a crash on a fork, `keeper run --live` signs and sends.
+{f"# The market was found through {led}." + chr(10) if led else ""}"""
+
+
+def _chain(found: Survey, wishes: Wishes) -> str:
+    return f"""\
+[chains.{_key(wishes.chain)}]
+chain_id = {found.chain_id}
+# Tried in this order; list a second node. A URL may hold an access key, so this file is for you alone.
+rpc = [{_text(found.rpc)}]
+"""
+
+
+def _market(found: Survey, wishes: Wishes) -> str:
+    version = found.version or "of no known arithmetic: it can only be watched"
+    start, why = _from_block(found, wishes)
+    return f"""\
+# Aave v3, revision {found.revision}, version {version}; price oracle {found.oracle}.
+[markets.{_key(wishes.market)}]
+protocol = {_text(found.identity.protocol)}
+chain = {_text(wishes.chain)}
+address = {_text(found.identity.address)}
+# {why}
+from_block = {start}
+# Accounts with an asset whose price source is of no known kind: "watch" only, or "act" on its price.
+unresolved = "watch"
+"""
+
+
+def _from_block(found: Survey, wishes: Wishes) -> tuple[int, str]:
+    if wishes.from_block is not None:
+        return wishes.from_block, "Accounts are looked for from here on."
+    if found.from_block is not None:
+        return found.from_block, "The block that created the market: no account is older."
+    return 0, "The node keeps no old states, so the market's first block is unknown: name it to scan faster."
+
+
+def _oracles(found: Survey, wishes: Wishes) -> list[str]:
+    """A section an asset. Heartbeats are not on chain: those proposed were measured."""
+    intro = (
+        "# Price sources and the feeds they rest on. Heartbeats (seconds) are not on chain: those below\n"
+        "# were measured. min_price, max_price, deviation and a second source can be added to each.\n"
+    )
+    return [intro, *(_oracle(asset, found, wishes) for asset in found.assets)]
+
+
+def _oracle(asset: Asset, found: Survey, wishes: Wishes) -> str:
+    name = f"markets.{_key(wishes.market)}.oracles.{_key(asset.symbol)}"
+    price = Decimal(asset.price).scaleb(-found.base_decimals)
+    lines = [f"# {asset.symbol} {asset.address}, price {price.normalize():f}"]
+    source = asset.source
+    if source is None:
+        return "\n".join([*lines, "# The oracle has no price source for it.", ""])
+    lines += [f"# {line}" for line in tree(source).splitlines()]
+    unknown = [each.address for each in source.unresolved()]
+    if unknown:
+        lines.append(
+            f"# Of no known kind: {', '.join(unknown)}; see markets.{_key(wishes.market)}.unresolved."
+        )
+    if asset.heartbeat is None:
+        return "\n".join([*lines, "# No feed gives rounds behind it: there is no age to judge.", ""])
+    lines += [f"# {asset.because}", f"[{name}]", f"heartbeat = {asset.heartbeat}"]
+    return "\n".join([*lines, ""])
+
+
+def _rest(wishes: Wishes) -> str:
+    if wishes.keystore is None:
+        signer = (
+            "# Without a key the keeper only watches. `keeper key new` makes one.\n"
+            '# [signer]\n# keystore = "keystore.json"\n'
+        )
+    else:
+        password = (
+            f"password_file = {_text(wishes.password_file)}"
+            if wishes.password_file
+            else "# The password: KEEPER_KEYSTORE_PASSWORD, or asked for, or\n"
+            '# password_file = "keystore.password"'
+        )
+        signer = f"[signer]\nkeystore = {_text(wishes.keystore)}\n{password}\n"
+    return f"""\
+[store]
+# What was seen, planned and sent. PostgreSQL: postgresql://user@host/name
+url = {_text(wishes.store)}
+
+{signer}
+[policy]
+# Health below which something happens: collateral weighed by its thresholds, over debt.
+warn = {wishes.warn}        # you are told
+top_up = {wishes.top_up}      # protected accounts are topped up
+liquidate = {wishes.liquidate}    # others are liquidated; no protocol allows it above 1
+target = {wishes.target}      # where a top-up brings an account
+# Least gain of a liquidation after gas, in whole units of the base currency.
+min_profit = 0
+"""
+
+
+def _protect(account: str, wishes: Wishes) -> str:
+    return f"""\
+[[protect]]
+market = {_text(wishes.market)}
+account = {_text(account)}
+# Most that top-ups may spend in 24 hours, in whole units of the base currency.
+max_per_day = {_text(f"{wishes.max_per_day:f}")}
+# Tried in order; without them each debt is repaid, then each collateral supplied.
+# steps = [{{ action = "repay", asset = "USDC" }}, {{ action = "supply", asset = "WETH" }}]
+"""
+
+
+_NO_PROTECT = """\
+# Accounts to keep healthy with your own money:
+# [[protect]]
+# market = {market}
+# account = "0x…"
+# max_per_day = "1000"
+"""
+_NO_ALERTS = """\
+# Whom to tell, by any of Apprise's URLs; `keeper alerts test` tries them.
+# [[alerts]]
+# url = "json://host:port/path"
+"""
+
+
+def _text(value: str) -> str:
+    """A TOML basic string; JSON's escapes are all TOML's too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _text(name)

@@ -1,0 +1,45 @@
+"""What only the operator knows: names, thresholds, whose account, which key, whom to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+CHAIN_NAMES = {
+    1: "ethereum",
+    10: "optimism",
+    56: "bnb",
+    100: "gnosis",
+    137: "polygon",
+    8453: "base",
+    31337: "local",
+    42161: "arbitrum",
+    43114: "avalanche",
+    59144: "linea",
+    534352: "scroll",
+    11155111: "sepolia",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """An operator's answers. Ratios are health; `max_per_day` is in whole units of the base currency."""
+
+    chain: str
+    market: str = "aave"
+    warn: Decimal = Decimal("1.10")
+    top_up: Decimal = Decimal("1.05")
+    liquidate: Decimal = Decimal("1.0")
+    target: Decimal = Decimal("1.25")
+    protect: tuple[str, ...] = ()
+    max_per_day: Decimal = Decimal(1000)
+    keystore: str | None = None
+    password_file: str | None = None
+    store: str = "sqlite:///keeper.db"
+    alerts: tuple[str, ...] = ()
+    from_block: int | None = None
+
+
+def chain_name(chain_id: int) -> str:
+    """What people call the chain with this id."""
+    return CHAIN_NAMES.get(chain_id, f"chain{chain_id}")
