@@ -51,23 +51,12 @@ def prepare(
     settings: ChainlinkSource | UniswapV3Source | PythSource,
     where: str,
 ) -> Second:
-    """Look at a second source once. ConfigError when it is not what the configuration says."""
+    """Look once at what never changes. ConfigError when a pool is none of this asset. A feed that does not
+    answer is no such error: it may be down on the very day the keeper is started again, and is told as
+    silent."""
     if isinstance(settings, UniswapV3Source):
         return Second(settings, _pair(pool, head, asset, settings, where))
-    [answer] = run(pool, head, [_checks(settings)])
-    if not answer.ok:
-        raise ConfigError(
-            f"does not answer as a {settings.kind} source",
-            where=f"{where}.second.address {settings.address}",
-            remedy="Check the address, or take the second source out",
-        )
     return Second(settings)
-
-
-def _checks(settings: ChainlinkSource | PythSource) -> Call:
-    if isinstance(settings, PythSource):
-        return abi.call(settings.address, "getPriceUnsafe(bytes32)", bytes.fromhex(settings.price_id[2:]))
-    return abi.call(settings.address, "decimals()")
 
 
 def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, where: str) -> Pair:
@@ -96,7 +85,8 @@ def calls(second: Second) -> list[Call]:
     if isinstance(settings, UniswapV3Source):
         return [abi.call(settings.address, "observe(uint32[])", [settings.window, 0])]
     if isinstance(settings, PythSource):
-        return [_checks(settings)]
+        price_id = bytes.fromhex(settings.price_id[2:])
+        return [abi.call(settings.address, "getPriceUnsafe(bytes32)", price_id)]
     return [
         abi.call(settings.address, "decimals()"),
         abi.call(settings.address, probing.LATEST),
