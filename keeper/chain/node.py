@@ -11,6 +11,7 @@ from eth_typing import URI
 from web3.providers.rpc import HTTPProvider
 from web3.types import RPCEndpoint
 
+from keeper.chain.websocket import offers_heads
 from keeper.errors import KeeperError, UnreachableError
 
 # Client errors that no smaller request would cure: credentials, a wrong path, too many requests.
@@ -48,9 +49,14 @@ class Node:
         parts = urlsplit(url)
         self.label = f"node {parts.hostname}" + (f":{parts.port}" if parts.port else "")
         self.requests = 0
+        self._url = url
         self._provider = HTTPProvider(
             URI(url), request_kwargs={"timeout": float(timeout)}, exception_retry_configuration=None
         )
+
+    def offers_websocket(self) -> bool:
+        """Whether new heads can be subscribed to at this address."""
+        return offers_heads(self._url)
 
     def call(self, method: str, params: list[Any]) -> Any:
         """The result of one request. NodeError when there is no answer, RpcError for an error answer."""

@@ -83,6 +83,7 @@ def test_every_part_has_its_line_and_health_is_exit_0(patient: Patient) -> None:
             "file",
             f"{node}, gas cap",
             f"{node}, archive",
+            f"{node}, websocket",
             "chain local",
             "chain local, logs",
             "store",

@@ -105,6 +105,8 @@ def _node(chain: str, seen: Seen, newest: int) -> Iterator[Finding]:
         f"a read may use {cap:,} gas",
         "Reads are cut into many requests; raise the node's cap (geth: --rpc.gascap)" if small else "",
     )
+    heads = "offers new heads" if seen.node.offers_websocket() else "none at this address"
+    yield Finding(f"{subject}, websocket", "ok", f"{heads}; blocks are polled")
     old = max(seen.number - RECENT_BLOCKS, 0)
     try:
         seen.node.call("eth_getBalance", [_PROBE, hex(old)])
