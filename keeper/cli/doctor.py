@@ -6,12 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import typer
+from rich.text import Text
 
 from keeper.cli.output import print_json, print_table
 from keeper.config import load
 from keeper.service.examination.examine import examine
 
-_MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warning[/yellow]", "fault": "[red]FAULT[/red]"}
+_MARKS = {
+    "ok": Text("ok", "green"),
+    "warning": Text("warning", "yellow"),
+    "fault": Text("FAULT", "red"),
+}
 
 
 def doctor(config: Path, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 # Piped output is wide enough for whole addresses and hashes.
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -20,12 +21,13 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """Plain text is shown as it stands, brackets and all; style comes only with rich's Text."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("account", "health"))
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
 
 

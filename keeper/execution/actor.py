@@ -119,7 +119,7 @@ class Actor:
         pending = int(self.pool.call("eth_getTransactionCount", self.payer, "pending"), 16)
         signed = []
         with self.store.session() as session:
-            row = session.merge(intent)
+            row = session.get_one(Intent, intent.id)
             assert row.id is not None
             first = len(journal.transactions_of(session, row.id))
             for step, (action, gas) in enumerate(zip(rehearsal.actions, rehearsal.gas, strict=True)):
@@ -191,7 +191,7 @@ class Actor:
             return
         pending = int(self.pool.call("eth_getTransactionCount", self.payer, "pending"), 16)
         with self.store.session() as session:
-            row = session.merge(intent)
+            row = session.get_one(Intent, intent.id)
             nonce = journal.next_nonce(session, self.pool.name, self.payer, pending)
             transaction = self._transaction(action, gas, nonce, price, head)
             journal.record_signed(session, row, transaction, step)
@@ -201,10 +201,9 @@ class Actor:
         self, intent: Intent, state: IntentState, head: Head, why: str, act: Transaction | None = None
     ) -> None:
         with self.store.session() as session:
-            row = session.merge(intent)
+            row = session.get_one(Intent, intent.id)
             journal.move_intent(session, row, state, head.number, why)
             self._ended(session, row, act)
-        intent.state = state
         log.info("intent ended", id=intent.id, account=intent.account, kind=intent.kind, state=state, why=why)
 
 

@@ -10,7 +10,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.execution import journal
 from keeper.execution.erc20 import allowance, approve
-from keeper.execution.rehearsal import MARGIN_PERCENT, Action
+from keeper.execution.rehearsal import Action, with_margin
 from keeper.execution.sending import send
 from keeper.store.database import Store
 from keeper.store.tables import Transaction, TransactionState
@@ -28,7 +28,7 @@ def transactions(pool: NodePool, store: Store, head: Head, confirmations: int) -
             _included(store, transaction, receipt, head, confirmations)
         elif _taken(pool, transaction):
             with store.session() as session:
-                row = session.merge(transaction)
+                row = session.get_one(Transaction, transaction.id)
                 reason = "nonce used by another transaction"
                 journal.move_transaction(session, row, TransactionState.DROPPED, head.number, reason)
         elif pool.call("eth_getTransactionByHash", transaction.hash) is None:
@@ -41,7 +41,7 @@ def _included(
 ) -> None:
     block = int(receipt["blockNumber"], 16)
     with store.session() as session:
-        row = session.merge(transaction)
+        row = session.get_one(Transaction, transaction.id)
         row.block = block
         row.block_hash = receipt["blockHash"]
         row.succeeded = int(receipt["status"], 16) == 1
@@ -69,4 +69,4 @@ def clearing(pool: NodePool, owner: str, token: str, spender: str) -> tuple[Acti
     """The action that takes an allowance back, and its gas limit."""
     action = Action("clear", token, approve(spender, 0))
     gas = pool.call("eth_estimateGas", {"from": owner, "to": token, "data": action.data})
-    return action, int(gas, 16) * MARGIN_PERCENT // 100
+    return action, with_margin(int(gas, 16))

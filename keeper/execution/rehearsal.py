@@ -21,6 +21,9 @@ _ERROR_STRING = "0x08c379a0"
 _PANIC = "0x4e487b71"
 # Room above the gas a rehearsal used: refunds hide part of it, and state moves until inclusion.
 MARGIN_PERCENT = 150
+# And at least this much: what comes before it in the block may turn a cheap write into a dear one (an
+# allowance that the rehearsal overwrote and the block has cleared).
+MARGIN_GAS = 60_000
 METHOD_NOT_FOUND = -32601
 
 
@@ -105,7 +108,7 @@ def _sequence(
             return Rehearsal((), (), f"{action.purpose} reverts: {reason(result, plan.errors)}")
         if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
             return Rehearsal((), (), "approve returned false")
-        gas.append(_with_margin(int(result["gasUsed"], 16)))
+        gas.append(with_margin(int(result["gasUsed"], 16)))
     if check is not None:
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
@@ -143,11 +146,12 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
 
 def _estimate(pool: NodePool, sender: str, action: Action) -> int:
     call = {"from": sender, "to": action.target, "data": action.data}
-    return _with_margin(int(pool.call("eth_estimateGas", call), 16))
+    return with_margin(int(pool.call("eth_estimateGas", call), 16))
 
 
-def _with_margin(gas: int) -> int:
-    return gas * MARGIN_PERCENT // 100
+def with_margin(gas: int) -> int:
+    """The gas limit for a transaction that a rehearsal took this much for; what is not used costs nothing."""
+    return gas + max(gas * (MARGIN_PERCENT - 100) // 100, MARGIN_GAS)
 
 
 def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> list[dict[str, Any]]:

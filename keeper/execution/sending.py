@@ -29,6 +29,6 @@ def send(pool: NodePool, store: Store, transaction: Transaction, head: Head) -> 
             return False
         why = error.message
     with store.session() as session:
-        row = session.merge(transaction)
+        row = session.get_one(Transaction, transaction.id)
         journal.move_transaction(session, row, TransactionState.SENT, head.number, why)
     return True

@@ -13,7 +13,7 @@ from keeper.chain.pool import NodePool
 from keeper.chain.signer import Signer
 from keeper.contracts import artifact
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution.rehearsal import MARGIN_PERCENT
+from keeper.execution.rehearsal import with_margin
 
 WAIT_SECONDS = 300.0
 LOOK_SECONDS = 0.2
@@ -52,7 +52,7 @@ def deploy_owner_top_up(
             "nonce": int(pool.call("eth_getTransactionCount", signer.address, "pending"), 16),
             "value": 0,
             "data": data,
-            "gas": gas * MARGIN_PERCENT // 100,
+            "gas": with_margin(gas),
             "maxFeePerGas": price.max_fee,
             "maxPriorityFeePerGas": price.tip,
         }
