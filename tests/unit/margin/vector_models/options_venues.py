@@ -57,10 +57,8 @@ def _opyn_naked(vector: Vector) -> Figures:
         ),
         ONE,
     )
-    return {
-        "required_margin": required,
-        "excess": Fraction(str(i.get("collateral", 0))) - required,
-    }
+    excess = Fraction(str(i.get("collateral", 0))) - required
+    return {"required_margin": required, "excess": excess, "is_excess": excess >= 0}
 
 
 def _signed(position: str) -> float:
