@@ -7,9 +7,10 @@ from datetime import date
 from keeper.errors import MarginError
 from keeper.margin.catalogue.entry import Answer, Entry
 from keeper.margin.catalogue.reading import Fields
-from keeper.margin.checks import natural
+from keeper.margin.checks import within
 from keeper.margin.interface import Provenance
 from keeper.margin.lending.aave import rules as aave
+from keeper.margin.lending.aave.fixed import PERCENT
 from keeper.margin.lending.aave.health import summarise
 from keeper.margin.lending.comet import account as comet
 from keeper.margin.lending.comet import rates
@@ -27,6 +28,8 @@ from keeper.margin.lending.morpho import position as morpho_position
 from keeper.margin.rounding import WAD
 
 AAVE_VERSIONS = {each.version: each for each in aave.BY_REVISION.values()}
+# Ten to this still fits 256 bits.
+MOST_DECIMALS = 77
 AAVE_ORIGIN = date(2024, 6, 1)
 
 
@@ -43,10 +46,11 @@ def aave_v3(fields: Fields) -> Answer:
     collateral = weighted = debt = 0
     lines = []
     for place, each in enumerate(fields.children("positions")):
-        unit, price = 10 ** natural(each.integer("decimals"), "decimals"), each.integer("price")
-        threshold = each.integer("threshold", 0)
-        value = each.integer("supplied", 0) * price // unit
-        owed = rules.debt_value(each.integer("owed", 0), price, unit)
+        unit = 10 ** within(each.integer("decimals"), 0, MOST_DECIMALS, each.name_of("decimals"))
+        price, threshold = each.natural("price"), each.natural("threshold", 0)
+        within(threshold, 0, PERCENT, each.name_of("threshold"))
+        value = each.natural("supplied", 0) * price // unit
+        owed = rules.debt_value(each.natural("owed", 0), price, unit)
         each.finish()
         if threshold or rules.threshold_zero_counts:
             collateral += value

@@ -13,6 +13,7 @@ import pytest
 
 from keeper.errors import MarginError
 from keeper.margin.catalogue import ENTRIES, answer
+from keeper.margin.interface import Requirement
 
 pytestmark = pytest.mark.unit
 
@@ -97,12 +98,47 @@ def test_a_misspelt_field_is_not_ignored(model: str) -> None:
         ),
         ("dynamic", {**EXAMPLES["dynamic"], "maintenance_share": 0}, "maintenance_share"),
         ("tiers", {**EXAMPLES["tiers"], "price": -1}, "mark"),
+        ("tiers", {**EXAMPLES["tiers"], "size": "1e999999999"}, "size"),
+        ("tiers", {**EXAMPLES["tiers"], "size": 1e300}, "size"),
+        ("liquity-v1", {**EXAMPLES["liquity-v1"], "pool": -1}, "pool"),
+        ("expected-shortfall", {**EXAMPLES["expected-shortfall"], "days": 10**9}, "days"),
+        ("expected-shortfall", {**EXAMPLES["expected-shortfall"], "paths": 10**12}, "paths"),
+        ("dynamic", {**EXAMPLES["dynamic"], "floor_days": 10**30}, "floor_days"),
     ],
 )
 def test_a_portfolio_that_cannot_be_valued_names_the_field(model: str, document: Any, field: str) -> None:
     with pytest.raises(MarginError) as refused:
         answer(model, document)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "bad", "field"),
+    [
+        ("aave-v3", ["positions", 0, "supplied"], -1, "positions[0].supplied"),
+        ("aave-v3", ["positions", 0, "price"], -1, "positions[0].price"),
+        ("aave-v3", ["positions", 0, "threshold"], 10_001, "positions[0].threshold"),
+        ("aave-v3", ["positions", 1, "owed"], "-5", "positions[1].owed"),
+        ("aave-v3", ["positions", 1, "decimals"], 1e300, "positions[1].decimals"),
+        ("aave-v3", ["positions", 1, "decimals"], 78, "positions[1].decimals"),
+        ("dydx-v4", ["positions", 0, "exponent"], 10**6, "exponent"),
+        ("dydx-v4", ["positions", 0, "price"], -1, "price"),
+        ("deribit-standard", ["positions", "mark"], [0.1, 0.1, 0.1], "mark"),
+        ("deribit-standard", ["positions", "amount"], [], "amount"),
+        ("dprm", ["parameters", "price_steps"], 10**9, "price_steps"),
+        ("dprm", ["market", "BTC"], 1e300, "initial"),
+        ("derive-srm", ["parameters", "base_factor"], 1.1, "srm.base_factor"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(model: str, keys: list[Any], bad: Any, field: str) -> None:
+    with pytest.raises(MarginError) as refused:
+        answer(model, changed(EXAMPLES[model], keys, bad))
+    assert refused.value.field == field
+
+
+def test_an_exact_health_does_not_overflow() -> None:
+    assert Requirement(0, 10**400, 2 * 10**400).health == 2.0
+    assert Requirement(0, 0, 10**400).health == float("inf")
 
 
 @pytest.mark.parametrize(
