@@ -81,6 +81,8 @@ def morpho_blue(fields: Fields) -> Answer:
     )
     for each in (raw, held):
         each.finish()
+    if position.borrow_shares > market.total_borrow_shares:
+        raise MarginError("is more than the whole market's", field="position.borrow_shares")
     needed = morpho_position.requirement(position, market, price, terms)
     at = morpho_position.liquidation_price_up(position, market, terms)
     least = morpho_position.required_collateral_up(position, market, price, terms)
@@ -135,6 +137,9 @@ def liquity_v1(fields: Fields) -> Answer:
         return trove
 
     trove, system, price = read("trove"), read("system"), fields.integer("price")
+    for name in ("coll", "debt"):
+        if getattr(system, name) < getattr(trove, name):
+            raise MarginError("is less than the trove's own", field=f"system.{name}")
     needed = liquity.requirement(trove, system, price)
     outcome = liquity.liquidation(trove, system, price, fields.integer("pool", 0))
     recovery = liquity.in_recovery_mode(system, price)

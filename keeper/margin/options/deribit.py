@@ -69,6 +69,9 @@ class OptionPositions:
     mark: ArrayLike
 
     def __post_init__(self) -> None:
+        calls = finite_array(self.is_call, "is_call")
+        if ((calls != 0) & (calls != 1)).any():
+            raise MarginError("is neither true nor false", field="is_call", remedy="Give true for a call")
         shape = np.shape(self.strike)
         for name in ("is_call", "amount", "mark"):
             found = np.shape(getattr(self, name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.errors import MarginError
-from keeper.margin.checks import natural
+from keeper.margin.checks import natural, positive
 from keeper.margin.interface import Provenance, Requirement
 from keeper.margin.options.checks import traceable
 from keeper.margin.options.fixed_point import ONE, div, mul
@@ -106,7 +106,7 @@ class NakedMarket:
 
     def __post_init__(self) -> None:
         natural(self.underlying, "market.underlying")
-        natural(self.seconds, "market.seconds")
+        positive(natural(self.seconds, "market.seconds"), "market.seconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,14 @@ def test_a_portfolio_that_cannot_be_valued_names_the_field(model: str, document:
         ("dprm", ["parameters", "price_steps"], 10**9, "price_steps"),
         ("dprm", ["market", "BTC"], 1e300, "initial"),
         ("derive-srm", ["parameters", "base_factor"], 1.1, "srm.base_factor"),
+        ("deribit-standard", ["positions", "is_call"], [0.5, 7], "is_call"),
+        ("opyn-naked", ["market", "seconds"], 0, "market.seconds"),
+        ("dprm", ["accounts"], [], "accounts"),
+        ("dprm", ["accounts", 0, "options", 0, "years"], 0, "options.years[0]"),
+        ("dprm", ["accounts", 0, "options", 0, "volatility"], -0.1, "options.volatility[0]"),
+        ("dprm", ["accounts", 0, "perps", 0, "underlying"], "SOL", "accounts[0].perps[0].underlying"),
+        ("liquity-v1", ["system", "debt"], 1, "system.debt"),
+        ("morpho-blue", ["position", "borrow_shares"], "9e30", "position.borrow_shares"),
     ],
 )
 def test_a_value_out_of_range_is_refused(model: str, keys: list[Any], bad: Any, field: str) -> None:

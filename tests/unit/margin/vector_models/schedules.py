@@ -161,7 +161,8 @@ def isolated_liquidation(vector: Vector) -> Outputs:
     inputs = vector.inputs
     equity, size, price, rate = (exact(inputs[key]) for key in ("equity", "size", "price", "mmf"))
     found = prices.flat_rate_liquidation_price(equity, size, price, rate)
-    assert found is not None
+    if found is None:
+        return {"liq_price": None}
     return {"liq_price": found, "equity_at_liq": equity + size * (found - price)}
 
 
