@@ -68,6 +68,11 @@ def naked_required(
 
     Amount, strike and price with 8 decimals, `upper_bound` and `spot_shock` with 27.
     """
+    for name, given in (
+        ("short_amount", short_amount), ("strike", strike), ("price", price),
+        ("upper_bound", upper_bound), ("spot_shock", spot_shock),
+    ):  # fmt: skip
+        natural(given, name)
     amount, k, s = from_price(short_amount), from_price(strike), from_price(price)
     if is_put:
         shocked = mul(spot_shock, s)
