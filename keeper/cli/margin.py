@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -93,7 +94,9 @@ def as_object(model: str, result: Answer) -> dict[str, Any]:
 
 def _fields(value: object) -> dict[str, object]:
     names = getattr(value, "__dataclass_fields__", {})
-    return {name: getattr(value, name) for name in names}
+    found = {name: getattr(value, name) for name in names}
+    # parameters that the file itself gives are of no day
+    return {name: each for name, each in found.items() if each != date.min}
 
 
 def _plain(value: Amount | list[Any]) -> Any:

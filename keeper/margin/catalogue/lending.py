@@ -25,6 +25,7 @@ from keeper.margin.lending.liquity import trove as liquity
 from keeper.margin.lending.models import aave_requirement
 from keeper.margin.lending.morpho import market as morpho
 from keeper.margin.lending.morpho import position as morpho_position
+from keeper.margin.lending.morpho import pre_liquidation
 from keeper.margin.rounding import WAD
 
 AAVE_VERSIONS = {each.version: each for each in aave.BY_REVISION.values()}
@@ -66,7 +67,11 @@ def aave_v3(fields: Fields) -> Answer:
 
 
 def morpho_blue(fields: Fields) -> Answer:
-    """`market` totals, `position`, `price` (scaled by 1e36·10^(loan − collateral decimals)) and `lltv`."""
+    """`market` totals, `position`, `price` (scaled by 1e36·10^(loan − collateral decimals)) and `lltv`.
+
+    `pre_liquidation` where the borrower has authorised it: `table` "sdk" for the published terms, or
+    `pre_lltv`, `pre_lcf_1`, `pre_lcf_2`, `pre_lif_1`, `pre_lif_2`.
+    """
     raw, held = fields.child("market"), fields.child("position")
     terms = morpho.MarketTerms(fields.integer("lltv"))
     price = fields.integer("price")
@@ -92,7 +97,32 @@ def morpho_blue(fields: Fields) -> Answer:
         f"collateral needed now {least} of {position.collateral}",
         f"a liquidator gets {terms.incentive_factor / WAD:.4f} of collateral for 1 of debt",
     ]
+    if fields.has("pre_liquidation"):
+        pre = _pre_liquidation(fields.child("pre_liquidation"), terms)
+        seizable = pre_liquidation.pre_seizable(position, market, price, terms, pre)
+        lines.append(
+            f"pre-liquidation above a loan to value of {pre.pre_lltv / WAD:.4f}: "
+            + (f"up to {seizable} of collateral now" if seizable else "not now")
+        )
     return Answer(needed, "loan token units", terms.provenance, tuple(lines))
+
+
+def _pre_liquidation(fields: Fields, terms: morpho.MarketTerms) -> pre_liquidation.PreLiquidationTerms:
+    if fields.has("table"):
+        if fields.text("table") != "sdk":
+            raise MarginError("no such table", field=fields.name_of("table"), remedy="Known: sdk.")
+        found = pre_liquidation.default_terms(terms.lltv)
+    else:
+        found = pre_liquidation.PreLiquidationTerms(
+            fields.integer("pre_lltv"),
+            fields.integer("pre_lcf_1"),
+            fields.integer("pre_lcf_2"),
+            fields.integer("pre_lif_1"),
+            fields.integer("pre_lif_2"),
+            Provenance("given", date.min, "the portfolio file"),
+        )
+    fields.finish()
+    return found
 
 
 def compound_v3(fields: Fields) -> Answer:

@@ -176,3 +176,34 @@ def test_text_keeps_integers_exact_and_numbers_keep_their_decimal_form() -> None
     assert exact.maintenance == 50
     tiers = answer("tiers", {**EXAMPLES["tiers"], "equity": 0.1}).requirement
     assert str(tiers.equity) == "1/10"
+
+
+PRE = {
+    "pre_lltv": "8e17",
+    "pre_lcf_1": "2e17",
+    "pre_lcf_2": "8e17",
+    "pre_lif_1": "101e16",
+    "pre_lif_2": "101e16",
+}
+
+
+def test_pre_liquidation_is_told_where_it_is_authorised() -> None:
+    """morpho-org/sdks, PreLiquidationPosition.test.ts, "expose exact limits"."""
+    document = {
+        "lltv": "86e16",
+        "price": "1e36",
+        "market": {"total_borrow_assets": "1e12", "total_borrow_shares": "1e18"},
+        "position": {"collateral": "2e11", "borrow_shares": "17e16"},
+        "pre_liquidation": PRE,
+    }
+    assert "120189999998" in answer("morpho-blue", document).explanation[-1]
+    published = {**document, "pre_liquidation": {"table": "sdk"}}
+    assert (
+        answer("morpho-blue", published).explanation[-1].startswith("pre-liquidation above a loan to value")
+    )
+    with pytest.raises(MarginError) as refused:
+        answer("morpho-blue", {**document, "pre_liquidation": {**PRE, "pre_lif_1": "5e17"}})
+    assert refused.value.field == "pre_lif_1"
+    with pytest.raises(MarginError) as refused:
+        answer("morpho-blue", {**document, "pre_liquidation": {"table": "other"}})
+    assert refused.value.field == "pre_liquidation.table"
