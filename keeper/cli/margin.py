@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import date
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from keeper.cli.output import console, print_json, print_table
 from keeper.errors import ConfigError
 from keeper.margin.catalogue import ENTRIES, Answer, answer
 from keeper.margin.interface import Amount
+
+DEEPEST = 100
 
 
 def margin(model: str, file: Path | None, *, as_json: bool) -> None:
@@ -42,7 +47,10 @@ def models(*, as_json: bool) -> None:
 
 def _document(file: Path) -> object:
     try:
-        document: object = json.loads(file.read_text())
+        text = file.read_text("utf-8-sig")
+        if _depth(text) > DEEPEST:
+            raise ConfigError("is nested too deeply to be a portfolio", where=str(file))
+        document: object = json.loads(text, object_pairs_hook=_once)
     except FileNotFoundError:
         raise ConfigError("there is no such portfolio file", where=str(file)) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -50,6 +58,21 @@ def _document(file: Path) -> object:
     except ValueError as error:
         raise ConfigError(f"is not valid JSON: {error}", where=str(file)) from None
     return document
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest. The parser itself recurses, and may take the process down with it."""
+    steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
+    return max(accumulate(steps), default=0)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object's fields; ValueError where one is given twice, of which JSON would keep the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the field {next(n for n in names if names.count(n) > 1)!r} is given twice")
+    return found
 
 
 def as_object(model: str, result: Answer) -> dict[str, Any]:
@@ -71,7 +94,9 @@ def as_object(model: str, result: Answer) -> dict[str, Any]:
 
 def _fields(value: object) -> dict[str, object]:
     names = getattr(value, "__dataclass_fields__", {})
-    return {name: getattr(value, name) for name in names}
+    found = {name: getattr(value, name) for name in names}
+    # parameters that the file itself gives are of no day
+    return {name: each for name, each in found.items() if each != date.min}
 
 
 def _plain(value: Amount | list[Any]) -> Any:

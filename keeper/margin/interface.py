@@ -46,7 +46,9 @@ class Requirement:
 
     @property
     def health(self) -> float | Array:
-        """Equity over maintenance as float64; +inf where nothing is required."""
+        """Equity over maintenance as float64; +inf where nothing is required. Exact models divide exactly."""
+        if isinstance(self.equity, int | Fraction) and isinstance(self.maintenance, int | Fraction):
+            return float(Fraction(self.equity) / self.maintenance) if self.maintenance > 0 else float("inf")
         equity = np.asarray(self.equity, dtype=np.float64)
         maintenance = np.asarray(self.maintenance, dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):

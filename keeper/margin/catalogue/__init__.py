@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
+
 from keeper.errors import MarginError
 from keeper.margin.catalogue import lending, options, perps, risk, schedules
 from keeper.margin.catalogue.entry import Answer, Entry
@@ -26,8 +30,20 @@ def answer(model: str, document: object) -> Answer:
             f"no model {model!r}", field="model", remedy=f"Known: {', '.join(sorted(ENTRIES))}."
         )
     fields = Fields(document)
-    result = ENTRIES[model].answer(fields)
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            result = ENTRIES[model].answer(fields)
+    except OverflowError as error:
+        raise MarginError(
+            f"its numbers are too large to compute with ({error})", field="the file", remedy="Correct them."
+        ) from error
     fields.finish()
+    for name in ("initial", "maintenance", "equity"):
+        amount = getattr(result.requirement, name)
+        if not isinstance(amount, int | Fraction) and not np.isfinite(amount).all():
+            raise MarginError(
+                "is no finite number: the inputs are too large", field=name, remedy="Correct the file."
+            )
     return result
 
 

@@ -7,9 +7,10 @@ from datetime import date
 from keeper.errors import MarginError
 from keeper.margin.catalogue.entry import Answer, Entry
 from keeper.margin.catalogue.reading import Fields
-from keeper.margin.checks import natural
+from keeper.margin.checks import within
 from keeper.margin.interface import Provenance
 from keeper.margin.lending.aave import rules as aave
+from keeper.margin.lending.aave.fixed import PERCENT
 from keeper.margin.lending.aave.health import summarise
 from keeper.margin.lending.comet import account as comet
 from keeper.margin.lending.comet import rates
@@ -24,9 +25,12 @@ from keeper.margin.lending.liquity import trove as liquity
 from keeper.margin.lending.models import aave_requirement
 from keeper.margin.lending.morpho import market as morpho
 from keeper.margin.lending.morpho import position as morpho_position
+from keeper.margin.lending.morpho import pre_liquidation
 from keeper.margin.rounding import WAD
 
 AAVE_VERSIONS = {each.version: each for each in aave.BY_REVISION.values()}
+# Ten to this still fits 256 bits.
+MOST_DECIMALS = 77
 AAVE_ORIGIN = date(2024, 6, 1)
 
 
@@ -43,10 +47,11 @@ def aave_v3(fields: Fields) -> Answer:
     collateral = weighted = debt = 0
     lines = []
     for place, each in enumerate(fields.children("positions")):
-        unit, price = 10 ** natural(each.integer("decimals"), "decimals"), each.integer("price")
-        threshold = each.integer("threshold", 0)
-        value = each.integer("supplied", 0) * price // unit
-        owed = rules.debt_value(each.integer("owed", 0), price, unit)
+        unit = 10 ** within(each.integer("decimals"), 0, MOST_DECIMALS, each.name_of("decimals"))
+        price, threshold = each.natural("price"), each.natural("threshold", 0)
+        within(threshold, 0, PERCENT, each.name_of("threshold"))
+        value = each.natural("supplied", 0) * price // unit
+        owed = rules.debt_value(each.natural("owed", 0), price, unit)
         each.finish()
         if threshold or rules.threshold_zero_counts:
             collateral += value
@@ -62,7 +67,11 @@ def aave_v3(fields: Fields) -> Answer:
 
 
 def morpho_blue(fields: Fields) -> Answer:
-    """`market` totals, `position`, `price` (scaled by 1e36·10^(loan − collateral decimals)) and `lltv`."""
+    """`market` totals, `position`, `price` (scaled by 1e36·10^(loan − collateral decimals)) and `lltv`.
+
+    `pre_liquidation` where the borrower has authorised it: `table` "sdk" for the published terms, or
+    `pre_lltv`, `pre_lcf_1`, `pre_lcf_2`, `pre_lif_1`, `pre_lif_2`.
+    """
     raw, held = fields.child("market"), fields.child("position")
     terms = morpho.MarketTerms(fields.integer("lltv"))
     price = fields.integer("price")
@@ -77,6 +86,8 @@ def morpho_blue(fields: Fields) -> Answer:
     )
     for each in (raw, held):
         each.finish()
+    if position.borrow_shares > market.total_borrow_shares:
+        raise MarginError("is more than the whole market's", field="position.borrow_shares")
     needed = morpho_position.requirement(position, market, price, terms)
     at = morpho_position.liquidation_price_up(position, market, terms)
     least = morpho_position.required_collateral_up(position, market, price, terms)
@@ -86,7 +97,32 @@ def morpho_blue(fields: Fields) -> Answer:
         f"collateral needed now {least} of {position.collateral}",
         f"a liquidator gets {terms.incentive_factor / WAD:.4f} of collateral for 1 of debt",
     ]
+    if fields.has("pre_liquidation"):
+        pre = _pre_liquidation(fields.child("pre_liquidation"), terms)
+        seizable = pre_liquidation.pre_seizable(position, market, price, terms, pre)
+        lines.append(
+            f"pre-liquidation above a loan to value of {pre.pre_lltv / WAD:.4f}: "
+            + (f"up to {seizable} of collateral now" if seizable else "not now")
+        )
     return Answer(needed, "loan token units", terms.provenance, tuple(lines))
+
+
+def _pre_liquidation(fields: Fields, terms: morpho.MarketTerms) -> pre_liquidation.PreLiquidationTerms:
+    if fields.has("table"):
+        if fields.text("table") != "sdk":
+            raise MarginError("no such table", field=fields.name_of("table"), remedy="Known: sdk.")
+        found = pre_liquidation.default_terms(terms.lltv)
+    else:
+        found = pre_liquidation.PreLiquidationTerms(
+            fields.integer("pre_lltv"),
+            fields.integer("pre_lcf_1"),
+            fields.integer("pre_lcf_2"),
+            fields.integer("pre_lif_1"),
+            fields.integer("pre_lif_2"),
+            Provenance("given", date.min, "the portfolio file"),
+        )
+    fields.finish()
+    return found
 
 
 def compound_v3(fields: Fields) -> Answer:
@@ -131,6 +167,9 @@ def liquity_v1(fields: Fields) -> Answer:
         return trove
 
     trove, system, price = read("trove"), read("system"), fields.integer("price")
+    for name in ("coll", "debt"):
+        if getattr(system, name) < getattr(trove, name):
+            raise MarginError("is less than the trove's own", field=f"system.{name}")
     needed = liquity.requirement(trove, system, price)
     outcome = liquity.liquidation(trove, system, price, fields.integer("pool", 0))
     recovery = liquity.in_recovery_mode(system, price)

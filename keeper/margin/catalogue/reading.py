@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import isfinite
@@ -9,7 +10,12 @@ from math import isfinite
 import numpy as np
 
 from keeper.errors import MarginError
+from keeper.margin.checks import natural
 from keeper.margin.interface import Array
+
+# Of a number's text: an exponent beyond three digits would be spelt out before it could be refused.
+_LONGEST = 200
+_EXPONENT = re.compile(r"[eE][+-]?0*(\d+)$")
 
 
 class Fields:
@@ -58,6 +64,10 @@ class Fields:
         if value.denominator != 1:
             raise MarginError(f"{value} is not a whole number", field=self.name_of(name))
         return value.numerator
+
+    def natural(self, name: str, default: int | None = None) -> int:
+        """A whole number of zero or above."""
+        return natural(self.integer(name, default), self.name_of(name))
 
     def number(self, name: str, default: float | None = None) -> float:
         """A finite float."""
@@ -118,7 +128,19 @@ def _fraction(value: object, field: str) -> Fraction:
         raise MarginError(f"{value!r} is not a number", field=field)
     if isinstance(value, float) and not isfinite(value):
         raise MarginError(f"is {value}", field=field)
+    text = str(value).strip()
+    exponent = _EXPONENT.search(text)
+    if len(text) > _LONGEST or (exponent and len(exponent[1]) > 3):
+        raise _too_large(text, field)
     try:
-        return Fraction(str(value).strip())
+        number = Fraction(text)
     except (ValueError, ZeroDivisionError) as error:
         raise MarginError(f"{value!r} is not a number", field=field) from error
+    if abs(number) >= 2**256:
+        raise _too_large(text, field)
+    return number
+
+
+def _too_large(text: str, field: str) -> MarginError:
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    return MarginError(f"{shown} is beyond 256 bits", field=field, remedy="No chain and no venue has it.")

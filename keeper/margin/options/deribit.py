@@ -61,12 +61,26 @@ def standard_parameters(version: str) -> StandardParameters:
 
 @dataclass(frozen=True, slots=True)
 class OptionPositions:
-    """Option positions as arrays of one shape: `mark` in coin per contract, `amount` < 0 short."""
+    """Option positions as arrays that broadcast: `mark` in coin per contract, `amount` < 0 short."""
 
     strike: ArrayLike
     is_call: ArrayLike
     amount: ArrayLike
     mark: ArrayLike
+
+    def __post_init__(self) -> None:
+        calls = finite_array(self.is_call, "is_call")
+        if ((calls != 0) & (calls != 1)).any():
+            raise MarginError("is neither true nor false", field="is_call", remedy="Give true for a call")
+        shape = np.shape(self.strike)
+        for name in ("is_call", "amount", "mark"):
+            found = np.shape(getattr(self, name))
+            try:
+                shape = np.broadcast_shapes(shape, found)
+            except ValueError:
+                raise MarginError(
+                    f"has shape {found} beside {shape}", field=name, remedy="Give one entry a position"
+                ) from None
 
 
 @dataclass(frozen=True, slots=True)

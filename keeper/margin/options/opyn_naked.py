@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.errors import MarginError
-from keeper.margin.checks import natural
+from keeper.margin.checks import natural, positive
 from keeper.margin.interface import Provenance, Requirement
 from keeper.margin.options.checks import traceable
 from keeper.margin.options.fixed_point import ONE, div, mul
@@ -68,6 +68,11 @@ def naked_required(
 
     Amount, strike and price with 8 decimals, `upper_bound` and `spot_shock` with 27.
     """
+    for name, given in (
+        ("short_amount", short_amount), ("strike", strike), ("price", price),
+        ("upper_bound", upper_bound), ("spot_shock", spot_shock),
+    ):  # fmt: skip
+        natural(given, name)
     amount, k, s = from_price(short_amount), from_price(strike), from_price(price)
     if is_put:
         shocked = mul(spot_shock, s)
@@ -106,7 +111,7 @@ class NakedMarket:
 
     def __post_init__(self) -> None:
         natural(self.underlying, "market.underlying")
-        natural(self.seconds, "market.seconds")
+        positive(natural(self.seconds, "market.seconds"), "market.seconds")
 
 
 @dataclass(frozen=True, slots=True)

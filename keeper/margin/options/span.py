@@ -111,6 +111,8 @@ def futures_gains(
     `extreme_move` replaces the weighted extreme move where the clearing house states it directly.
     """
     number(quantity, "quantity")
+    not_negative(price_range, "price_range")
+    not_negative(extreme_move or 0.0, "extreme_move")
     moves = [
         s.price * s.weight * price_range
         if extreme_move is None or abs(s.price) <= 1

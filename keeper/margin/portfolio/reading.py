@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -69,6 +69,13 @@ class NamedAccount:
     collateral: tuple[NamedHolding, ...] = ()
 
 
+def _some(raw: object) -> Sequence[object]:
+    accounts = items(raw, "accounts")
+    if not accounts:
+        raise MarginError("holds no account", field="accounts", remedy="Give at least one")
+    return accounts
+
+
 def read(raw: object) -> tuple[Accounts, Market, DprmParameters]:
     """Accounts, market and parameters of a file's JSON object; `MarginError` names what is wrong in it."""
     given = mapping(raw, "file")
@@ -82,8 +89,7 @@ def read(raw: object) -> tuple[Accounts, Market, DprmParameters]:
     market = _market(given["market"])
     parameters = _parameters(given["parameters"], market)
     accounts = [
-        build(NamedAccount, entry, f"accounts[{i}]")
-        for i, entry in enumerate(items(given["accounts"], "accounts"))
+        build(NamedAccount, entry, f"accounts[{i}]") for i, entry in enumerate(_some(given["accounts"]))
     ]
     book = Accounts.of(
         np.array([account.cash for account in accounts], dtype=np.float64),

@@ -107,13 +107,19 @@ class Joint:
         )
 
 
+# Finer than any price source; more would only exhaust memory.
+MOST_STEPS = 1000
+
+
 def standard_grid(price_steps: int = 5, tails: Mapping[float, float] | None = None) -> Grid:
     """(2·steps + 1) prices from −1 to +1 range, each with volatility up, same and down (33 for 5 steps).
 
     `tails` adds far moves in ranges, with volatility up, at their weight.
     """
-    if price_steps < 1:
-        raise MarginError("a grid needs a step", field="price_steps", remedy="Use 1 or more")
+    if not 1 <= price_steps <= MOST_STEPS:
+        raise MarginError(
+            f"is {price_steps}", field="price_steps", remedy=f"Use 1 to {MOST_STEPS} steps a side"
+        )
     steps = np.arange(-price_steps, price_steps + 1) / price_steps
     price, volatility = np.repeat(steps, 3), np.tile([1.0, 0.0, -1.0], len(steps))
     far = tails or {}

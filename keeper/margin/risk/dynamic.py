@@ -21,6 +21,10 @@ from keeper.margin.risk.volatility import RISKMETRICS_LAMBDA, ewma_variances, lo
 EMIR_28 = Provenance("153/2013", date(2013, 2, 23), "Commission Delegated Regulation (EU) 153/2013, art. 28")
 
 
+# A century of days: longer than any price series.
+LONGEST_FLOOR = 36_500
+
+
 @dataclass(frozen=True, slots=True)
 class DynamicTerms:
     """`factor` times σ·√days is the base rate; measures are off where their number is zero.
@@ -52,8 +56,7 @@ class DynamicTerms:
             raise MarginError("must be given where stress_weight is", field="stress_sigma")
         if not 0 < self.maintenance_share <= 1:
             raise MarginError("must be above 0 and at most 1", field="maintenance_share")
-        if self.floor_days < 0:
-            raise MarginError("must not be negative", field="floor_days")
+        within(self.floor_days, 0, LONGEST_FLOOR, "floor_days")
 
 
 def base_rates(sigmas: ArrayLike, terms: DynamicTerms) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from keeper.errors import MarginError
-from keeper.margin.checks import finite, positive
+from keeper.margin.checks import finite, number, positive
 from keeper.margin.interface import Array
 from keeper.margin.risk.tail import check_level
 
@@ -53,12 +53,20 @@ def correlated(sigmas: ArrayLike, correlation: ArrayLike) -> Array:
     spread = finite(sigmas, "sigmas")
     if (spread < 0).any():
         raise MarginError("must not be negative", field="sigmas")
-    return np.asarray(np.outer(spread, spread) * finite(correlation, "correlation"), dtype=np.float64)
+    matrix = finite(correlation, "correlation")
+    if matrix.shape != (spread.size, spread.size) or not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0.0):
+        raise MarginError("is not symmetric, one row a σ", field="correlation")
+    if (np.abs(matrix) > 1).any() or not np.allclose(np.diag(matrix), 1.0, rtol=1e-9, atol=0.0):
+        raise MarginError("must lie between -1 and 1, with ones on its diagonal", field="correlation")
+    return np.asarray(np.outer(spread, spread) * matrix, dtype=np.float64)
 
 
 def scaled_var(sigma: ArrayLike, z: float, days: float) -> Array:
     """z·σ·√days."""
-    return np.asarray(finite(sigma, "sigma") * z * np.sqrt(positive(days, "days")), dtype=np.float64)
+    spread = finite(sigma, "sigma")
+    if (spread < 0).any():
+        raise MarginError("must not be negative", field="sigma")
+    return np.asarray(spread * number(z, "z") * np.sqrt(positive(days, "days")), dtype=np.float64)
 
 
 def delta_normal_var(exposures: ArrayLike, covariance: ArrayLike, level: float, days: float = 1.0) -> Array:

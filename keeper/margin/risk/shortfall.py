@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keeper.errors import MarginError
-from keeper.margin.checks import finite, natural, positive
+from keeper.margin.checks import finite, natural, within
 from keeper.margin.interface import Array, Provenance, Requirement
 from keeper.margin.risk import delta_gamma, normal, simulation
 from keeper.margin.risk.tail import check_level
@@ -31,6 +31,11 @@ class Method(Enum):
     DELTA_NORMAL = "delta-normal"
     CORNISH_FISHER = "cornish-fisher"
     MONTE_CARLO = "monte-carlo"
+
+
+# Ten years of days, and what a machine's memory still holds.
+LONGEST_DAYS = 3650
+MOST_PATHS = 10**7
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,8 @@ class ShortfallTerms:
         check_level(self.level)
         if check_level(self.maintenance_level, "maintenance_level") > self.level:
             raise MarginError("exceeds level", field="maintenance_level")
-        positive(natural(self.days, "days"), "days")
-        natural(self.paths, "paths")
+        within(natural(self.days, "days"), 1, LONGEST_DAYS, "days")
+        within(natural(self.paths, "paths"), 0, MOST_PATHS, "paths")
         natural(self.seed, "seed")
         if not 0 < self.decay < 1:
             raise MarginError(f"is {self.decay}, must lie between 0 and 1", field="decay")

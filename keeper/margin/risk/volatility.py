@@ -20,15 +20,27 @@ def _checked(returns: ArrayLike, decay: float) -> Array:
     values = finite(returns, "returns")
     if values.ndim == 0 or values.shape[0] < 2:
         raise MarginError("needs at least two days", field="returns")
+    _decay(decay)
+    return values
+
+
+def _decay(decay: float) -> float:
     if not 0 < decay < 1:
         raise MarginError(f"is {decay}, must lie between 0 and 1", field="decay")
+    return decay
+
+
+def _variance(variance: ArrayLike, field: str) -> Array:
+    values = finite(variance, field)
+    if (values < 0).any():
+        raise MarginError("must not be negative", field=field)
     return values
 
 
 def ewma_update(variance: ArrayLike, last_return: ArrayLike, decay: float = RISKMETRICS_LAMBDA) -> Array:
     """Tomorrow's variance from today's estimate and today's return."""
-    moved = finite(last_return, "last_return")
-    return np.asarray(decay * finite(variance, "variance") + (1 - decay) * moved**2, dtype=np.float64)
+    moved, before = finite(last_return, "last_return"), _variance(variance, "variance")
+    return np.asarray(_decay(decay) * before + (1 - decay) * moved**2, dtype=np.float64)
 
 
 def ewma_variances(
@@ -42,7 +54,7 @@ def ewma_variances(
     values = _checked(returns, decay)
     squares = values**2
     variances = np.empty((values.shape[0] + 1, *values.shape[1:]))
-    variances[0] = squares[:30].mean(axis=0) if initial is None else finite(initial, "initial")
+    variances[0] = squares[:30].mean(axis=0) if initial is None else _variance(initial, "initial")
     added = (1 - decay) * squares
     for day in range(values.shape[0]):
         variances[day + 1] = decay * variances[day] + added[day]

@@ -48,6 +48,12 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     assert isinstance(error("dprm", str(broken)), ConfigError)
     assert isinstance(error("dprm", str(tmp_path / "none.json")), ConfigError)
     assert isinstance(error("dprm"), ConfigError)
+    for text in ("", "[" * 100_000, '{"size": 1, "size": 2}'):
+        broken.write_text(text)
+        assert isinstance(error("tiers", str(broken)), ConfigError)
+    broken.write_bytes(b"\xff\xfe{")
+    assert isinstance(error("tiers", str(broken)), ConfigError)
+    assert isinstance(error("tiers", str(tmp_path)), ConfigError)
     broken.write_text("{}")
     missing = error("dprm", str(broken))
     assert isinstance(missing, MarginError) and missing.field

@@ -13,6 +13,7 @@ import pytest
 
 from keeper.errors import MarginError
 from keeper.margin.catalogue import ENTRIES, answer
+from keeper.margin.interface import Requirement
 
 pytestmark = pytest.mark.unit
 
@@ -97,12 +98,55 @@ def test_a_misspelt_field_is_not_ignored(model: str) -> None:
         ),
         ("dynamic", {**EXAMPLES["dynamic"], "maintenance_share": 0}, "maintenance_share"),
         ("tiers", {**EXAMPLES["tiers"], "price": -1}, "mark"),
+        ("tiers", {**EXAMPLES["tiers"], "size": "1e999999999"}, "size"),
+        ("tiers", {**EXAMPLES["tiers"], "size": 1e300}, "size"),
+        ("liquity-v1", {**EXAMPLES["liquity-v1"], "pool": -1}, "pool"),
+        ("expected-shortfall", {**EXAMPLES["expected-shortfall"], "days": 10**9}, "days"),
+        ("expected-shortfall", {**EXAMPLES["expected-shortfall"], "paths": 10**12}, "paths"),
+        ("dynamic", {**EXAMPLES["dynamic"], "floor_days": 10**30}, "floor_days"),
     ],
 )
 def test_a_portfolio_that_cannot_be_valued_names_the_field(model: str, document: Any, field: str) -> None:
     with pytest.raises(MarginError) as refused:
         answer(model, document)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "bad", "field"),
+    [
+        ("aave-v3", ["positions", 0, "supplied"], -1, "positions[0].supplied"),
+        ("aave-v3", ["positions", 0, "price"], -1, "positions[0].price"),
+        ("aave-v3", ["positions", 0, "threshold"], 10_001, "positions[0].threshold"),
+        ("aave-v3", ["positions", 1, "owed"], "-5", "positions[1].owed"),
+        ("aave-v3", ["positions", 1, "decimals"], 1e300, "positions[1].decimals"),
+        ("aave-v3", ["positions", 1, "decimals"], 78, "positions[1].decimals"),
+        ("dydx-v4", ["positions", 0, "exponent"], 10**6, "exponent"),
+        ("dydx-v4", ["positions", 0, "price"], -1, "price"),
+        ("deribit-standard", ["positions", "mark"], [0.1, 0.1, 0.1], "mark"),
+        ("deribit-standard", ["positions", "amount"], [], "amount"),
+        ("dprm", ["parameters", "price_steps"], 10**9, "price_steps"),
+        ("dprm", ["market", "BTC"], 1e300, "initial"),
+        ("derive-srm", ["parameters", "base_factor"], 1.1, "srm.base_factor"),
+        ("deribit-standard", ["positions", "is_call"], [0.5, 7], "is_call"),
+        ("opyn-naked", ["market", "seconds"], 0, "market.seconds"),
+        ("dprm", ["accounts"], [], "accounts"),
+        ("dprm", ["accounts", 0, "options", 0, "years"], 0, "options.years[0]"),
+        ("dprm", ["accounts", 0, "options", 0, "volatility"], -0.1, "options.volatility[0]"),
+        ("dprm", ["accounts", 0, "perps", 0, "underlying"], "SOL", "accounts[0].perps[0].underlying"),
+        ("liquity-v1", ["system", "debt"], 1, "system.debt"),
+        ("morpho-blue", ["position", "borrow_shares"], "9e30", "position.borrow_shares"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(model: str, keys: list[Any], bad: Any, field: str) -> None:
+    with pytest.raises(MarginError) as refused:
+        answer(model, changed(EXAMPLES[model], keys, bad))
+    assert refused.value.field == field
+
+
+def test_an_exact_health_does_not_overflow() -> None:
+    assert Requirement(0, 10**400, 2 * 10**400).health == 2.0
+    assert Requirement(0, 0, 10**400).health == float("inf")
 
 
 @pytest.mark.parametrize(
@@ -132,3 +176,34 @@ def test_text_keeps_integers_exact_and_numbers_keep_their_decimal_form() -> None
     assert exact.maintenance == 50
     tiers = answer("tiers", {**EXAMPLES["tiers"], "equity": 0.1}).requirement
     assert str(tiers.equity) == "1/10"
+
+
+PRE = {
+    "pre_lltv": "8e17",
+    "pre_lcf_1": "2e17",
+    "pre_lcf_2": "8e17",
+    "pre_lif_1": "101e16",
+    "pre_lif_2": "101e16",
+}
+
+
+def test_pre_liquidation_is_told_where_it_is_authorised() -> None:
+    """morpho-org/sdks, PreLiquidationPosition.test.ts, "expose exact limits"."""
+    document = {
+        "lltv": "86e16",
+        "price": "1e36",
+        "market": {"total_borrow_assets": "1e12", "total_borrow_shares": "1e18"},
+        "position": {"collateral": "2e11", "borrow_shares": "17e16"},
+        "pre_liquidation": PRE,
+    }
+    assert "120189999998" in answer("morpho-blue", document).explanation[-1]
+    published = {**document, "pre_liquidation": {"table": "sdk"}}
+    assert (
+        answer("morpho-blue", published).explanation[-1].startswith("pre-liquidation above a loan to value")
+    )
+    with pytest.raises(MarginError) as refused:
+        answer("morpho-blue", {**document, "pre_liquidation": {**PRE, "pre_lif_1": "5e17"}})
+    assert refused.value.field == "pre_lif_1"
+    with pytest.raises(MarginError) as refused:
+        answer("morpho-blue", {**document, "pre_liquidation": {"table": "other"}})
+    assert refused.value.field == "pre_liquidation.table"

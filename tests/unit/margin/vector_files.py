@@ -36,9 +36,16 @@ class Vector:
 
 def read_vectors(directory: Path) -> list[Vector]:
     """Every vector of every JSON file in `directory`, in the files' order."""
-    fields = Vector.__dataclass_fields__
     return [
-        Vector(**{key: raw.get(key, "") for key in fields})
+        Vector(
+            raw["id"],
+            raw.get("source", ""),
+            raw["model"],
+            raw["inputs"],
+            raw["expected"],
+            raw.get("tolerance") or {},
+            raw.get("note") or "",
+        )
         for path in sorted(directory.glob("*.json"))
         for raw in json.loads(path.read_text(encoding="utf-8"))
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from keeper.errors import MarginError
 from keeper.margin.checks import integer, natural
 from keeper.margin.interface import Requirement
 from keeper.margin.lending.comet.rates import Totals, present_value, present_value_borrow, principal_value
@@ -52,7 +53,7 @@ class Account:
 
 def base_value(balance: int, price: int, terms: CometTerms) -> int:
     """Value of a signed base balance in 1e8, truncated towards zero."""
-    return div_trunc(balance * price, terms.base_scale)
+    return div_trunc(balance * natural(price, "base_price"), terms.base_scale)
 
 
 def _weighted(account: Account, factor: Callable[[CollateralTerms], int]) -> int:
@@ -106,6 +107,8 @@ def absorb(account: Account, totals: Totals, terms: CometTerms, base_price: int 
     """Seize all collateral at the liquidation factors and clear the debt; what is missing, reserves pay."""
     old_balance = present_value(account.principal, totals)
     gained = _weighted(account, lambda each: each.liquidation_factor)
+    if natural(base_price, "base_price") == 0:
+        raise MarginError("is zero: collateral has no worth in it", field="base_price")
     new_balance = max(0, old_balance + gained * terms.base_scale // base_price)
     new_principal = principal_value(new_balance, totals)
     after = replace(
@@ -130,10 +133,11 @@ def quote_collateral_down(
 ) -> int:
     """Collateral that `base_amount` buys from the protocol, at price·(1 − SFPF·(1 − liquidation factor))."""
     discount = mul_factor_down(terms.store_front_price_factor, FACTOR_SCALE - collateral.liquidation_factor)
-    discounted = mul_factor_down(price, FACTOR_SCALE - discount)
-    return (
-        base_price * natural(base_amount, "base_amount") * collateral.scale // discounted // terms.base_scale
-    )
+    discounted = mul_factor_down(natural(price, "price"), FACTOR_SCALE - discount)
+    if discounted == 0:
+        raise MarginError("is zero after the discount: nothing can be quoted", field="price")
+    paid = natural(base_price, "base_price") * natural(base_amount, "base_amount")
+    return paid * collateral.scale // discounted // terms.base_scale
 
 
 def for_sale(cash: int, totals: Totals, terms: CometTerms) -> bool:

@@ -100,12 +100,13 @@ def liquidation(trove: Trove, system: Trove, price: int, pool: int, terms: Liqui
 
     `pool` is the stability pool's LUSD. The last trove in the system is never liquidated: the caller's check.
     """
+    natural(pool, "pool")
     icr, tcr = collateral_ratio_down(trove, price), collateral_ratio_down(system, price)
     recovery = tcr < terms.ccr
     if recovery and icr <= WAD:
         return _shared(trove, 0, terms)
     if icr < terms.mcr:
-        return _shared(trove, natural(pool, "pool"), terms)
+        return _shared(trove, pool, terms)
     if recovery and icr < tcr and 0 < trove.debt <= pool:
         return _capped(trove, price, terms)
     return Liquidation(Mode.NONE)

@@ -50,6 +50,7 @@ class SrmParameters:
         for name in self.__dataclass_fields__:
             if name not in {"provenance"}:
                 not_negative(getattr(self, name), f"srm.{name}")
+        within(self.base_factor, 0.0, 1.0, "srm.base_factor")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from keeper.margin.checks import integer, natural
+from keeper.margin.checks import integer, natural, within
 from keeper.margin.interface import Requirement
 from keeper.margin.rounding import div_trunc
 from keeper.margin.schedules.dydx_v4 import LiquidityTier
 
 QUOTE_ATOMIC_RESOLUTION = -6
+# The chain's field is 32 bits wide, but no price or coin comes near this power of ten.
+LARGEST_EXPONENT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class Perpetual:
 
     def __post_init__(self) -> None:
         natural(self.price, "price")
-        integer(self.exponent, "exponent")
-        integer(self.atomic_resolution, "atomic_resolution")
+        for name in ("exponent", "atomic_resolution"):
+            within(integer(getattr(self, name), name), -LARGEST_EXPONENT, LARGEST_EXPONENT, name)
         natural(self.open_interest, "open_interest")
 
     def quote_quantums_trunc(self, quantums: int) -> int:

@@ -146,10 +146,12 @@ def small_position(vector: Vector) -> Outputs:
 
 
 def whole_position(vector: Vector) -> Outputs:
-    """Health between 0.95 and 1, one collateral; the largest single debt."""
+    """One collateral; the largest single debt. `hf_band` bounds the health, "0.95<HF<1" or "HF<0.95"."""
     debts = [_usd(each) for each in vector.inputs["debts_usd"]]
     supplied, owed = _usd(vector.inputs["collateral_usd"]), max(debts)
-    health = 97 * fixed.WAD // 100
+    bounds = [Fraction(each) for each in re.findall(r"\d+(?:\.\d+)?", vector.inputs["hf_band"])]
+    low, high = bounds if len(bounds) == 2 else (Fraction(0), bounds[0])
+    health = int((low + high) / 2 * fixed.WAD)
 
     def limit(version: rules.Rules) -> Fraction:
         found = _limit(owed, supplied, sum(debts), health, version, close_factor.WHOLE_CLOSE_BASE)

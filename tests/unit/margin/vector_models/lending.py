@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from keeper.margin import rounding
+from keeper.margin.lending.aave import fixed
 from keeper.margin.lending.comet import account as comet
 from keeper.margin.lending.comet import rates as comet_rates
 from keeper.margin.lending.comet.terms import (
@@ -136,16 +138,24 @@ MORPHO_MATH: dict[str, Callable[..., int]] = {
     "wDivDown": rounding.wad_div_down,
     "wDivUp": rounding.wad_div_up,
     "wTaylorCompounded": morpho.taylor_compounded_down,
-    "min": min,
-    "max": max,
+    "wToRay": fixed.wad_to_ray,
+    "min": lambda *each: min(each),
+    "max": lambda *each: max(each),
+    "abs": abs,
     "zeroFloorSub": lambda x, y: max(0, x - y),
 }
 
 
 def morpho_math(vector: Vector) -> Outputs:
-    """The function is `fn` where given, else the id's last part without its trailing number."""
-    name = vector.inputs.get("fn", vector.name.rstrip("0123456789_"))
-    return {"value": MORPHO_MATH[name](*(whole(each) for each in vector.inputs["args"]))}
+    """The function is `fn` where given, else the id's last part up to its underscore or number.
+
+    Three of the library's functions take the rounding as a word: it completes their name.
+    """
+    inputs = vector.inputs
+    name = inputs.get("fn", re.split(r"[_\d]", vector.name)[0])
+    if name not in MORPHO_MATH:
+        name += inputs["rounding"]
+    return {"value": MORPHO_MATH[name](*(whole(each) for each in inputs["args"]))}
 
 
 SHARES_MATH = {
@@ -252,21 +262,33 @@ def _seized_holding(held: Mapping[str, Any], factor: int) -> comet.Holding:
     return comet.Holding(int(Decimal(quantity) * scale), price, CollateralTerms(scale, 0, 0, factor))
 
 
+def _seized(inputs: Mapping[str, Any], accounts: int) -> list[list[comet.Holding]]:
+    """Each account's collateral: one list for all of them, or a list of lists."""
+    factor = int(Fraction(str(inputs.get("liquidation_factor", 1))) * FACTOR_SCALE)
+    held = inputs.get("collateral", [])
+    each = held if held and isinstance(held[0], list) else [held] * accounts
+    return [[_seized_holding(one, factor) for one in mine] for mine in each]
+
+
 def comet_absorb(vector: Vector) -> Outputs:
     """Accounts absorbed one after the other from a market that holds no cash."""
     inputs = vector.inputs
-    principals = [whole(each) for each in inputs.get("principals", [inputs.get("principal")])]
+    several = "principals" in inputs
+    principals = [whole(each) for each in (inputs["principals"] if several else [inputs["principal"]])]
     index = whole(inputs.get("index", BASE_INDEX_SCALE))
-    factor = int(Fraction(str(inputs.get("liquidation_factor", 1))) * FACTOR_SCALE)
-    holdings = [_seized_holding(each, factor) for each in inputs.get("collateral", [])]
     borrowed = whole(inputs.get("total_borrow_base", -sum(principals)))
-    before = totals = comet_rates.Totals(index, index, 0, borrowed)
-    for principal in principals:
-        outcome = comet.absorb(comet.Account(principal, holdings), totals, USDC)
-        totals = outcome.totals
+    before = totals = comet_rates.Totals(index, index, whole(inputs.get("total_supply_base", 0)), borrowed)
+    outcomes = []
+    for principal, holdings in zip(principals, _seized(inputs, len(principals)), strict=True):
+        outcomes.append(comet.absorb(comet.Account(principal, holdings), totals, USDC))
+        totals = outcomes[-1].totals
+    balances = [each.new_balance for each in outcomes]
+    paid = [each.base_paid_out for each in outcomes]
+    alone = len(outcomes) == 1
     return {
-        "new_base_balance": outcome.new_balance,
-        "base_paid_out": outcome.base_paid_out,
+        "new_base_balance": balances[0] if alone else balances,
+        "base_paid_out": paid[0] if alone else paid,
+        "total_supply_after": comet_rates.present_value(totals.supply_base, totals),
         "total_borrow_after": comet_rates.present_value_borrow(totals),
         "reserves_before": comet.reserves(0, before),
         "reserves_after": comet.reserves(0, totals),

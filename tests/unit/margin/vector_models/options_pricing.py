@@ -14,7 +14,7 @@ Figures = Mapping[str, Any]
 
 def _merton_greeks(vector: Vector) -> Figures:
     i = vector.inputs
-    got = greeks.black_scholes(i["S"], i["K"], i["t"], i["vol"], i["type"] == "call", i["r"], i["q"])
+    got = greeks.black_scholes(i["S"], i["K"], i["t"], i["vol"], i["type"] == "call", i["r"], i.get("q", 0.0))
     return {
         "price": float(got.price),
         "delta": float(got.delta),

@@ -57,10 +57,8 @@ def _opyn_naked(vector: Vector) -> Figures:
         ),
         ONE,
     )
-    return {
-        "required_margin": required,
-        "excess": Fraction(str(i.get("collateral", 0))) - required,
-    }
+    excess = Fraction(str(i.get("collateral", 0))) - required
+    return {"required_margin": required, "excess": excess, "is_excess": excess >= 0}
 
 
 def _signed(position: str) -> float:
@@ -126,7 +124,7 @@ def _premium(vector: Vector) -> Figures:
 
 def _distance(vector: Vector) -> Figures:
     i = vector.inputs
-    otm = venue_rules.out_of_the_money(i["underlying"], i["strike"], i["type"] == "call")
+    otm = venue_rules.out_of_the_money(i["underlying"], i["strike"], i["type"].lower() == "call")
     return {"otm": float(otm)}
 
 
@@ -134,7 +132,8 @@ def _bybit(vector: Vector) -> Figures:
     i = vector.inputs
     rules = venue_rules.BybitRules(maintenance_rate=i["mm_factor"], liquidation_fee=i["liq_fee"])
     required = float(venue_rules.bybit_maintenance(i["index"], i["mark"], i["size"], rules))
-    return {"mm": required, "mm_rate": required / i["balance"]}
+    rate = {"mm_rate": required / i["balance"]} if "balance" in i else {}
+    return {"mm": required, **rate}
 
 
 def _reg_t(vector: Vector) -> Figures:

@@ -28,10 +28,14 @@ def exact(figure: Any) -> Fraction:
 # Exchanges' tiers
 
 
-def binance_recursion(vector: Vector) -> Outputs:
+def _brackets(vector: Vector) -> Schedule:
     rows = vector.inputs["brackets"]
     tiers = tuple(Tier(exact(row["floor"]), exact(row["mmr"]), Fraction(1)) for row in rows)
-    return {"cum": Schedule(tiers, FROM_VECTOR).deductions}
+    return Schedule(tiers, FROM_VECTOR)
+
+
+def binance_recursion(vector: Vector) -> Outputs:
+    return {"cum": _brackets(vector).deductions}
 
 
 def binance_lookup(vector: Vector) -> Outputs:
@@ -66,14 +70,21 @@ def hyperliquid_tiers(vector: Vector) -> Outputs:
     }
 
 
-def continuous_at_boundaries(vector: Vector) -> None:
-    """At each boundary both tiers give the same margin, exactly, and the recursion's rates are the rule's."""
+def hyperliquid_continuous(vector: Vector) -> None:
+    """At each boundary both tiers give the same margin, and the rates are the venue's rule."""
     schedule = _hyperliquid(vector)
-    for index, tier in enumerate(schedule.tiers):
-        assert tier.maintenance_rate == 1 / (2 * tier.max_leverage)
-        if index == 0:
-            assert schedule.deductions[0] == 0
-            continue
+    assert all(tier.maintenance_rate == 1 / (2 * tier.max_leverage) for tier in schedule.tiers)
+    continuous_at_boundaries(schedule)
+
+
+def binance_continuous(vector: Vector) -> None:
+    continuous_at_boundaries(_brackets(vector))
+
+
+def continuous_at_boundaries(schedule: Schedule) -> None:
+    """At each boundary both tiers give the same margin, exactly, and above it the new tier's rate rules."""
+    assert schedule.deductions[0] == 0
+    for index, tier in enumerate(schedule.tiers[1:], start=1):
         below = schedule.tiers[index - 1].maintenance_rate * tier.lower - schedule.deductions[index - 1]
         above = tier.maintenance_rate * tier.lower - schedule.deductions[index]
         assert below == above == schedule.maintenance(tier.lower)
@@ -161,7 +172,8 @@ def isolated_liquidation(vector: Vector) -> Outputs:
     inputs = vector.inputs
     equity, size, price, rate = (exact(inputs[key]) for key in ("equity", "size", "price", "mmf"))
     found = prices.flat_rate_liquidation_price(equity, size, price, rate)
-    assert found is not None
+    if found is None:
+        return {"liq_price": None}
     return {"liq_price": found, "equity_at_liq": equity + size * (found - price)}
 
 
@@ -266,4 +278,7 @@ MODELS: dict[str, Callable[[Vector], Outputs]] = {
     "Liquity stability pool pro-rata": liquity_pool,
 }
 
-PROPERTIES: dict[str, Callable[[Vector], None]] = {"Hyperliquid margin tiers": continuous_at_boundaries}
+PROPERTIES: dict[str, Callable[[Vector], None]] = {
+    "Hyperliquid margin tiers": hyperliquid_continuous,
+    "Binance maintenance-amount recursion": binance_continuous,
+}
