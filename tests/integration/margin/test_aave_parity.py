@@ -23,7 +23,7 @@ WAITS = (1, 2, 60, 3_600, 86_400, 30 * 86_400, YEAR, 3 * YEAR)
 # Rules that no valuation goes through; what they do is compared where liquidations and top-ups are.
 _UNSEEN = (
     *("version", "close_factor", "seized_debt_needed", "supply_shares", "repay_shares", "seized_shares"),
-    *("seized", "seized_base", "fee", "dust_counts_fee"),
+    *("seized", "seized_base", "fee", "dust_counts_fee", "debt_growth", "cap_on_shares"),
 )
 MOMENTS = 100
 
