@@ -108,16 +108,15 @@ def _undone(anvil: Anvil) -> Iterator[Anvil]:
 
 
 @retry(retry=retry_if_exception_type(subprocess.SubprocessError), stop=stop_after_attempt(6), reraise=True)
-def _started(server: PostgresServer) -> PostgresServer:
-    """Its package gives a start ten seconds; a busy machine may need more."""
-    server.start()
-    return server
+def _started(folders: pytest.TempPathFactory) -> PostgresServer:
+    """A server in a folder of its own. Its package gives a start ten seconds; a busy machine may need more."""
+    return get_server(folders.mktemp("pg"), cleanup_mode="stop")
 
 
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL, from its PyPI package, for the whole session."""
-    server = _started(get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop", start=False))
+    server = _started(tmp_path_factory)
     yield server.get_uri()
     server.cleanup()
 
