@@ -6,12 +6,11 @@ Environment variables `KEEPER_SECTION__KEY` override single values (KEEPER_STORE
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
 from pydantic import (
@@ -30,6 +29,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from keeper.config_mistakes import explain
 from keeper.errors import ConfigError
 
 WAD = 10**18
@@ -346,7 +346,7 @@ def load(path: Path) -> Settings:
     try:
         settings = Settings(**data)
     except ValidationError as error:
-        raise ConfigError(_explain(error), where=str(path)) from None
+        raise ConfigError(explain(error, Settings), where=str(path)) from None
     return _anchored(settings, path.resolve().parent)
 
 
@@ -375,47 +375,3 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         }
     )
     return settings.model_copy(update=changes)
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = f"unknown key{_nearest(problem['loc'])}"
-        elif problem["type"] == "missing":
-            message = "is required"
-        else:
-            shown = problem.get("input")
-            if isinstance(shown, str | int | bool | Decimal) and "url" not in place:
-                message = f"{message} (got {str(shown)[:80]!r})"
-        lines.append(f"{place}: {message}" if place else message)
-    return "; ".join(lines)
-
-
-def _nearest(location: tuple[int | str, ...]) -> str:
-    model: Any = Settings
-    for part in location[:-1]:
-        model = _step(model, part)
-        if model is None:
-            return ""
-    names = list(getattr(model, "model_fields", {}))
-    close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(names))}"
-
-
-def _step(model: Any, part: int | str) -> Any:
-    """The model that a key of `model` holds, or `model` itself below a table or list."""
-    fields = getattr(model, "model_fields", None)
-    if fields is None or part not in fields:
-        return model
-    for candidate in _leaves(fields[part].annotation):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
-
-
-def _leaves(annotation: Any) -> list[Any]:
-    arguments = getattr(annotation, "__args__", ())
-    return [annotation] if not arguments else [leaf for a in arguments for leaf in _leaves(a)]

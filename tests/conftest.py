@@ -109,7 +109,7 @@ def _undone(anvil: Anvil) -> Iterator[Anvil]:
 
 @retry(retry=retry_if_exception_type(subprocess.SubprocessError), stop=stop_after_attempt(6), reraise=True)
 def _started(folders: pytest.TempPathFactory) -> PostgresServer:
-    """A server in a folder of its own. Its package gives a start ten seconds; a busy machine may need more."""
+    """A server in a folder of its own. Its package gives a start only ten seconds."""
     return get_server(folders.mktemp("pg"), cleanup_mode="stop")
 
 
