@@ -65,6 +65,7 @@ class Anvil:
         self.options = options or AnvilOptions()
         self._process: subprocess.Popen[bytes] | None = None
         self._rpc: LocalRpc | None = None
+        self._states: Path | None = None
 
     @property
     def rpc(self) -> LocalRpc:
@@ -77,7 +78,11 @@ class Anvil:
         return self.rpc.url
 
     def __enter__(self) -> Self:
-        command = [str(find_anvil()), "--port", "0", *_arguments(self.options)]
+        binary = str(find_anvil())
+        # Anvil keeps past states on disk, gigabytes of them, and leaves them there: this folder goes with it.
+        self._states = Path(tempfile.mkdtemp(prefix="keeper-anvil-"))
+        command = [binary, "--port", "0", "--cache-path", str(self._states)]
+        command += _arguments(self.options)
         with tempfile.TemporaryDirectory() as scratch:
             path = self.options.log or Path(scratch) / "anvil.log"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,14 +113,16 @@ class Anvil:
         """Ends the node; harmless when it has ended already."""
         atexit.unregister(self.stop)
         process, self._process, self._rpc = self._process, None, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        states, self._states = self._states, None
+        if states is not None:
+            shutil.rmtree(states, ignore_errors=True)
 
     def mine(self, blocks: int = 1) -> int:
         """Mines blocks and returns the number of the last."""
@@ -195,6 +202,8 @@ def _arguments(options: AnvilOptions) -> list[str]:
     ):
         if value is not None:
             arguments += [flag, str(value)]
+    if options.fork_url is not None:
+        arguments.append("--no-storage-caching")
     for flag, wanted in (
         ("--no-mining", options.no_mining),
         ("--enable-tx-gas-limit", options.tx_gas_limit),

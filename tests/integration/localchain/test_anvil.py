@@ -36,6 +36,22 @@ def test_two_chains_run_side_by_side_and_stop() -> None:
         first.url  # noqa: B018
 
 
+def test_leaves_no_states_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past states go to a folder of the node's own, which ends with it; the user's home stays as it is."""
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    with Anvil() as anvil:
+        for number in range(600):
+            anvil.set_balance(SOME_ACCOUNT, number)
+            anvil.mine()
+        assert any(path.is_file() for path in scratch.rglob("*"))
+    assert list(scratch.iterdir()) == []
+    assert not [path for path in home.rglob("*") if path.is_file()]
+
+
 def test_stops_when_its_block_raises() -> None:
     rpc: LocalRpc | None = None
     try:
