@@ -13,6 +13,7 @@ import pytest
 
 from keeper.config import load
 from keeper.localchain import aave_actions as act
+from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import send_batch
 from keeper.setup.feeds import propose
 from tests.conftest import LocalMarket
@@ -120,8 +121,11 @@ def test_wrong_wishes_leave_no_file(aave_v302: LocalMarket, tmp_path: Path) -> N
 
 def test_a_feeds_heartbeat_is_measured(aave_v302: LocalMarket, tmp_path: Path) -> None:
     anvil, market = aave_v302.anvil, aave_v302.market
+    block = anvil.rpc.call("eth_getBlockByNumber", "latest", False)
+    now = as_int(as_dict(block)["timestamp"])
     for minutes in (10, 50, 20, 59, 5):
-        anvil.increase_time(minutes * 60)
+        now += minutes * 60
+        anvil.set_next_timestamp(now)
         send_batch(anvil.rpc, [act.set_price(market, market.reserves["WETH"], 2400 * 10**8)])
     done = keeper("init", market.pool, "--rpc", anvil.url, "--json", folder=tmp_path)
     heartbeats = {a["symbol"]: a["heartbeat"] for a in json.loads(done.stdout)["assets"]}

@@ -11,7 +11,7 @@ import pytest
 
 from keeper.book.book import REMEMBERED_BLOCKS, Book, Refresh
 from keeper.chain import blocks
-from keeper.chain.node import NodeError, RpcError
+from keeper.chain.node import NodeError, RpcError, WrongStateError
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.localchain import aave_actions as act
@@ -47,7 +47,13 @@ class Field:
         return Book(source, pool, store, log_range)
 
     def refresh(self, book: AaveBook) -> Refresh[Valuation]:
-        return book.refresh(blocks.latest(book.pool))
+        """To the newest block. Just after a reorg Anvil may have lost the state of a block whose like was
+        reverted before; the next block has it."""
+        try:
+            return book.refresh(blocks.latest(book.pool))
+        except WrongStateError:
+            self.local.anvil.mine()
+            return book.refresh(blocks.latest(book.pool))
 
     def send(self, *txs: Tx) -> None:
         send_batch(self.local.rpc, list(txs), self.local.market.errors)

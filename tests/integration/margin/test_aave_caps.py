@@ -15,6 +15,9 @@ from tests.support.crowd import Crowd
 
 pytestmark = pytest.mark.integration
 
+# Whole tokens: what the pool's 36 bits hold.
+LARGEST_CAP = 2**36 - 1
+
 
 def accepted(crowd: Crowd, symbol: str, amount: int, timestamp: int) -> bool:
     """Whether the pool would take this supply in a block at `timestamp`."""
@@ -41,7 +44,8 @@ def test_exactly_the_room_is_accepted_and_one_unit_more_is_not(crowd: Crowd) -> 
             symbol = next(s for s, r in crowd.market.reserves.items() if r.asset.lower() == reserve.asset)
             supplied = crowd.rules.supplied(reserve.scaled_supply, reserve.liquidity_index)
             whole = supplied * 5 // 4 // reserve.unit + crowd.dice.randint(1, 1000)
-            txs.append(set_supply_cap(crowd.market, crowd.market.reserves[symbol], whole))
+            if whole <= LARGEST_CAP:
+                txs.append(set_supply_cap(crowd.market, crowd.market.reserves[symbol], whole))
         send_batch(crowd.anvil.rpc, txs, crowd.market.errors)
         head = crowd.look()
         timestamp = head.timestamp + crowd.dice.randint(1, 30 * 86_400)
@@ -50,7 +54,9 @@ def test_exactly_the_room_is_accepted_and_one_unit_more_is_not(crowd: Crowd) -> 
         for accrued in market.reserves.values():
             room = supply_room(accrued, market)
             symbol = by_asset[accrued.reserve.asset]
-            assert room is not None
+            if room is None:
+                assert not accrued.reserve.supply_cap
+                continue
             assert room > 0, (round_, symbol)
             assert accepted(crowd, symbol, room, timestamp), (round_, symbol, room)
             assert not accepted(crowd, symbol, room + 1, timestamp), (round_, symbol, room)
