@@ -121,6 +121,8 @@ class PythSource(Section):
     address: Address
     price_id: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
     heartbeat: int | None = Field(default=None, gt=0)
+    max_uncertainty: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.02")
+    """Pyth's confidence interval over its price, above which it is no second opinion."""
 
 
 SecondSource = Annotated[ChainlinkSource | UniswapV3Source | PythSource, Field(discriminator="kind")]

@@ -19,6 +19,7 @@ from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
+from keeper.localchain.price_sources import change_aggregator, create_proxy
 from keeper.localchain.transactions import Tx, queue
 from keeper.service.pricing import Pricing
 from keeper.store.tables import MarketStatus
@@ -60,7 +61,7 @@ def market(request: pytest.FixtureRequest) -> Iterator[tuple[AaveDeployment, Fee
         deployer = Deployer(anvil.rpc, ACCOUNTS[0])
         first = make.create_feed(deployer, 2500 * DOLLAR)
         second = make.create_feed(deployer, 2500 * DOLLAR)
-        feeds = Feeds(anvil, make.create_proxy(deployer, first), first, second)
+        feeds = Feeds(anvil, create_proxy(deployer, first), first, second)
         deployer.flush()
         open_market(anvil, deployed)
         yield deployed, feeds
@@ -332,7 +333,8 @@ def test_a_new_aggregator_behind_a_proxy_is_followed_without_requests_of_its_own
     other = make.create_feed(deployer, 2400 * DOLLAR)
     deployer.flush()
     w.anvil.set_automine(False)
-    feeds.queue(feeds.proxy, "setAggregator(address)", other)
+    for step in change_aggregator(ACCOUNTS[0], feeds.proxy, other):
+        queue(w.anvil, step)
     w.step()
     assert other.lower() in prices(w).riders().emitters
     assert feeds.first.lower() not in prices(w).riders().emitters
