@@ -20,6 +20,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.price_sources import change_aggregator, create_proxy
+from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import Tx, queue
 from keeper.service.pricing import Pricing
 from keeper.store.tables import MarketStatus
@@ -110,6 +111,11 @@ def _position(market: AaveDeployment, who: str, dollars: int) -> list[Tx]:
 def acted(w: World) -> set[tuple[str, str]]:
     names = {OWNER.lower(): "owner", OTHER.lower(): "other", BITCOIN.lower(): "bitcoin"}
     return {(names[i.account], i.kind) for i in w.intents()}
+
+
+def now(w: World) -> int:
+    assert w.deciding.head is not None
+    return w.deciding.head.timestamp
 
 
 def prices(w: World) -> Pricing:
@@ -364,3 +370,34 @@ def test_a_new_source_of_an_asset_is_resolved_in_the_block_that_brings_it(
     feeds.answer(2490)
     w.step()
     assert ("owner", "top_up") in acted(w), "the leaf's new round confirms the derived price"
+
+
+@pytest.mark.parametrize("market", ["3.6"], indirect=True)
+def test_while_the_sequencer_is_down_nothing_is_sent_and_after_it_only_a_new_round_counts(
+    market: tuple[AaveDeployment, Feeds], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds = market[1]
+    deployer = Deployer(feeds.anvil.rpc, ACCOUNTS[0])
+    uptime = create_feed(deployer, 0)
+    deployer.flush()
+    monkeypatch.setenv("KEEPER_CHAINS__LOCAL__SEQUENCER_FEED", uptime)
+    w = start(market, tmp_path)
+    assert w.deciding.held == ""
+    down_since = now(w)
+    feeds.queue(uptime, "updateRoundData(uint80,int256,uint256,uint256)", 2, 1, down_since, down_since)
+    feeds.answer(1500)
+    w.step()
+    assert "down" in w.deciding.held and acted(w) == set()
+    assert len(w.alerts("sequencer_down")) == 1
+    up_since = now(w)
+    feeds.queue(uptime, "updateRoundData(uint80,int256,uint256,uint256)", 3, 0, up_since, up_since)
+    w.step()
+    assert w.deciding.held == "" and "price_stale" in faults(w)
+    assert acted(w) == {("other", "liquidate")}, "the owner's money waits for a round after the outage"
+    feeds.answer(1499)
+    w.step()
+    assert ("owner", "top_up") not in acted(w), "the other feed is from before the outage"
+    w.anvil.set_next_timestamp(up_since + 900)
+    w.anvil.mine()
+    w.work()
+    assert ("owner", "top_up") in acted(w)
