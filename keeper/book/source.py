@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from keeper.book.entries import Entries
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
+from keeper.margin.lending.weights import Weights
 
 # S: market-wide state; A: one account's raw state; V: the protocol's own valuation of an account.
 S = TypeVar("S")
+A_co = TypeVar("A_co", covariant=True)
 A = TypeVar("A")
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
@@ -34,13 +37,16 @@ class Riders:
 
     def joined(self, wanted: LogFilter) -> LogFilter:
         """The filter that hears the riders' events too."""
-        if not self.emitters:
-            return wanted
-        return LogFilter((*wanted.addresses, *self.emitters), (*wanted.topics, *self.topics))
+        return wanted.joined(LogFilter(self.emitters, self.topics)) if self.emitters else wanted
 
 
-class BookSource(Protocol[S, A, V_co]):
-    """One market seen as something to copy. Pure: builds calls, decodes answers, reads events."""
+class BookSource(Protocol[S, A_co, V_co]):
+    """One market seen as something to copy. Pure: builds calls, decodes answers, reads events.
+
+    An account's raw state is kept as a *record*: the bytes its lens packed, which nothing but the source
+    understands. A record may refer to a part of the market-wide state that is read only where somebody
+    refers to it (Aave: its e-mode category), named by a small positive number.
+    """
 
     @property
     def name(self) -> str: ...
@@ -59,17 +65,37 @@ class BookSource(Protocol[S, A, V_co]):
 
     def touched(self, logs: Iterable[Log]) -> Touched: ...
 
-    def market_call(self, accounts: Iterable[A]) -> Call:
-        """Reads all market-wide state, including what these accounts refer to."""
+    def market_call(self, references: Iterable[int]) -> Call:
+        """Reads all market-wide state, including what these references name."""
 
     def read_market(self, answer: Answer) -> S: ...
 
-    def covers(self, state: S, accounts: Iterable[A]) -> bool:
-        """Whether `state` holds everything these accounts refer to."""
+    def covers(self, state: S, references: Iterable[int]) -> bool:
+        """Whether `state` holds everything these references name."""
 
     def accounts_call(self, accounts: Sequence[str]) -> Call: ...
 
-    def read_accounts(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, A]: ...
+    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
+        """Each account's record. KeeperError when the answer is not whole."""
+
+    def decode(self, record: bytes) -> A_co:
+        """One account's raw state."""
+
+    def reference(self, record: bytes) -> int:
+        """What the record refers to; 0: nothing."""
+
+    def entries(self, records: Sequence[bytes]) -> Entries:
+        """Many records as sparse arrays."""
+
+    def weights(self, state: S, timestamp: int, legs: Sequence[int]) -> Weights | None:
+        """What a unit of each of these legs weighs at `timestamp`; None where no arithmetic is known."""
+
+    def sums(self, records: Sequence[bytes]) -> Mapping[str, int]:
+        """What these records add to the protocol's own totals, by names of the source's."""
+
+    def unbalanced(self, state: S, sums: Mapping[str, int]) -> str:
+        """The first of the protocol's totals that the sum of all records contradicts, in words, with both
+        numbers; empty when all agree within the protocol's rounding."""
 
     def view_call(self, account: str) -> Call:
         """The protocol's own view of an account."""

@@ -1,13 +1,22 @@
-"""Event logs in block ranges that shrink when a node refuses and grow again when it does not."""
+"""Event logs: of one block, checked against its bloom; of ranges that shrink when a node refuses them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
+from keeper.chain.blocks import Head
+from keeper.chain.bloom import may_hold
 from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +39,114 @@ class LogFilter:
     def params(self) -> dict[str, Any]:
         return {"address": list(self.addresses), "topics": [list(self.topics)]}
 
+    def joined(self, other: LogFilter) -> LogFilter:
+        """Hears what either hears, and perhaps more: any of the topics from any of the contracts."""
+        return LogFilter(
+            tuple(dict.fromkeys((*self.addresses, *other.addresses))),
+            tuple(dict.fromkeys((*self.topics, *other.topics))),
+        )
+
+    def of(self, logs: Iterable[Log]) -> list[Log]:
+        """Those of the logs that this filter hears."""
+        addresses, topics = set(self.addresses), set(self.topics)
+        return [each for each in logs if each.address in addresses and each.topics[0] in topics]
+
 
 def parse(raw: Sequence[dict[str, Any]]) -> list[Log]:
-    return [
-        Log(entry["address"].lower(), tuple(entry["topics"]), entry["data"], int(entry["blockNumber"], 16))
-        for entry in raw
-    ]
+    """Logs as a node gives them; NodeError for an answer that is no list of logs."""
+    try:
+        return [
+            Log(
+                entry["address"].lower(), tuple(entry["topics"]), entry["data"], int(entry["blockNumber"], 16)
+            )
+            for entry in raw
+            if entry["topics"]
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise NodeError("gave no logs where they were asked for", where="a node") from None
 
 
-def of_block(pool: NodePool, block_hash: str, wanted: LogFilter) -> list[Log]:
-    """The logs of exactly this block, whatever the chain's head has become."""
-    return parse(pool.call("eth_getLogs", {**wanted.params(), "blockHash": block_hash}))
+def of_block(pool: NodePool, head: Head, wanted: LogFilter) -> list[Log]:
+    """The logs of exactly this block, whatever the chain's head has become.
+
+    None at all, though the block's bloom has room for some, is asked once more, of another node where there
+    is one: a bloom may say too much, but a node may say too little.
+    """
+    query = {**wanted.params(), "blockHash": head.hash}
+    found = parse(pool.call("eth_getLogs", query))
+    if found or head.bloom is None or not may_hold(head.bloom, wanted.addresses, wanted.topics):
+        return found
+    again = parse(pool.call_another("eth_getLogs", query))
+    if again:
+        log.warning("logs withheld", chain=pool.name, block=head.number, logs=len(again))
+    return again
+
+
+class Width:
+    """How many blocks one request may span, learnt from refusals and shared by those who ask at once."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._now = most
+        self._lock = threading.Lock()
+
+    @property
+    def now(self) -> int:
+        return self._now
+
+    def refused(self, asked: int) -> None:
+        with self._lock:
+            self._now = min(self._now, max(asked // 2, 1))
+
+    def answered(self, asked: int) -> None:
+        with self._lock:
+            self._now = min(max(self._now, asked * 2), self.most)
 
 
 def of_range(
-    pool: NodePool, first: int, last: int, wanted: LogFilter, size: int
+    pool: NodePool, first: int, last: int, wanted: LogFilter, size: int | Width
 ) -> Iterator[tuple[int, list[Log]]]:
     """Logs of blocks first…last in order, as (last block covered, logs). Starts with `size` blocks a
     request, halves when the node refuses, doubles after each answer up to `size`; a refusal of a single
     block is raised."""
-    width = size
+    width = size if isinstance(size, Width) else Width(size)
     while first <= last:
-        until = min(first + width - 1, last)
+        until = min(first + width.now - 1, last)
         query = {**wanted.params(), "fromBlock": hex(first), "toBlock": hex(until)}
         try:
             raw = pool.call("eth_getLogs", query)
         except (RpcError, NodeError) as error:
             if until == first or (isinstance(error, NodeError) and not error.refused):
                 raise
-            width = max((until - first + 1) // 2, 1)
+            width.refused(until - first + 1)
             continue
         yield until, parse(raw)
+        width.answered(until - first + 1)
         first = until + 1
-        width = min(width * 2, size)
+
+
+def of_range_at_once(
+    pool: NodePool, first: int, last: int, wanted: LogFilter, size: int, workers: int
+) -> Iterator[tuple[int, list[Log]]]:
+    """As `of_range`, with up to `workers` requests under way; still in order, so that what was yielded is
+    all there is up to the block named."""
+    width = Width(size)
+    if workers <= 1 or last - first < size:
+        yield from of_range(pool, first, last, wanted, width)
+        return
+
+    def span(start: int, end: int) -> list[tuple[int, list[Log]]]:
+        return list(of_range(pool, start, end, wanted, width))
+
+    with ThreadPoolExecutor(workers) as threads:
+        waiting: deque[Future[list[tuple[int, list[Log]]]]] = deque()
+        try:
+            while first <= last or waiting:
+                while first <= last and len(waiting) < 2 * workers:
+                    end = min(first + size - 1, last)
+                    waiting.append(threads.submit(span, first, end))
+                    first = end + 1
+                yield from waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()

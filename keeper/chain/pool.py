@@ -47,6 +47,17 @@ class NodePool:
         assert failure is not None
         raise failure
 
+    def call_another(self, method: str, *params: Any) -> Any:
+        """One request, at another node than the current one where another answers."""
+        for offset in range(1, len(self.nodes)):
+            index = (self._current + offset) % len(self.nodes)
+            try:
+                self._check_chain(index)
+                return self.nodes[index].call(method, list(params))
+            except NodeError:
+                continue
+        return self.call(method, *params)
+
     def call_each(self, method: str, *params: Any) -> list[Any]:
         """The same request at every node; what they answer, errors included, in order."""
         answers: list[Any] = []

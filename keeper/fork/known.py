@@ -30,7 +30,7 @@ def copy_known(real: str, own: Store, markets: list[str], newest: int) -> int:
             saved = accounts.load(Store(engine), market)
             if saved is not None and saved.block <= newest:
                 accounts.save(own, market, saved)
-                copied += len(saved.accounts)
+                copied += len(saved.records)
     except SQLAlchemyError as error:
         log.warning("store not used", error=str(getattr(error, "orig", error)))
     finally:

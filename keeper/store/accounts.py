@@ -1,30 +1,45 @@
-"""Discovery's memory: the accounts events ever named, and how far the events were read."""
+"""A book's memory: every account with its raw state at a checkpoint, and what the last blocks touched."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import col, select
+from sqlalchemy import Insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, select
 
 from keeper.store.database import Store
 from keeper.store.tables import Checkpoint, KnownAccount
 
 # Databases limit the parameters of one query.
-_ASKED_AT_ONCE = 500
+_ROWS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block that a book was at: its number and hash, and the accounts (lower case) read again there."""
+
+    number: int
+    hash: str
+    touched: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A checkpoint with its accounts (lower case); on saving, only the new ones.
+    """A checkpoint: records of accounts (lower case) as of `block`; on saving, only those that changed.
 
-    `block_hash` is empty while the first scan is still under way.
+    `addresses` are the contracts whose events were followed, `recent` the blocks before, the oldest first.
+    `block_hash` is empty while the first scan is still under way; an empty record was not read yet.
     """
 
     block: int
     block_hash: str
-    filter_digest: str
-    accounts: set[str]
+    addresses: tuple[str, ...]
+    records: Mapping[str, bytes]
+    recent: tuple[Block, ...] = field(default=())
 
 
 def load(store: Store, market: str) -> Saved | None:
@@ -32,27 +47,51 @@ def load(store: Store, market: str) -> Saved | None:
         checkpoint = session.get(Checkpoint, market)
         if checkpoint is None:
             return None
-        rows = session.exec(select(KnownAccount.account).where(KnownAccount.market == market))
-        return Saved(checkpoint.block, checkpoint.block_hash, checkpoint.filter_digest, set(rows))
+        # Plain rows: a million objects of the mapper would take most of a minute.
+        found = session.exec(
+            select(KnownAccount.account, KnownAccount.record).where(KnownAccount.market == market)
+        )
+        records = {row[0]: row[1] for row in found}
+    return Saved(
+        checkpoint.block,
+        checkpoint.block_hash,
+        tuple(json.loads(checkpoint.addresses)),
+        records,
+        tuple(Block(n, h, frozenset(touched)) for n, h, touched in json.loads(checkpoint.recent)),
+    )
 
 
 def save(store: Store, market: str, saved: Saved) -> None:
-    """Accounts and checkpoint in one transaction: a checkpoint never claims what is not kept."""
+    """Records and checkpoint in one transaction: a checkpoint never claims what is not kept."""
+    rows = [
+        {"market": market, "account": account, "record": record}
+        for account, record in sorted(saved.records.items())
+    ]
     with store.session() as session:
-        new = sorted(saved.accounts)
-        present = set[str]()
-        for at in range(0, len(new), _ASKED_AT_ONCE):
-            asked = col(KnownAccount.account).in_(new[at : at + _ASKED_AT_ONCE])
-            query = select(KnownAccount.account).where(KnownAccount.market == market, asked)
-            present.update(session.exec(query))
-        rows = [{"market": market, "account": a} for a in new if a not in present]
-        if rows:
-            session.execute(insert(KnownAccount), rows)
+        for at in range(0, len(rows), _ROWS_AT_ONCE):
+            _upsert(session, rows[at : at + _ROWS_AT_ONCE])
         session.merge(
             Checkpoint(
                 market=market,
                 block=saved.block,
                 block_hash=saved.block_hash,
-                filter_digest=saved.filter_digest,
+                addresses=json.dumps(saved.addresses),
+                recent=json.dumps([[b.number, b.hash, sorted(b.touched)] for b in saved.recent]),
             )
         )
+
+
+def _upsert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert, or replace the record of those that are there."""
+    insert: Insert
+    if session.get_bind().dialect.name == "postgresql":
+        wanted = postgresql.insert(KnownAccount)
+        insert = wanted.on_conflict_do_update(
+            index_elements=["market", "account"], set_={"record": wanted.excluded.record}
+        )
+    else:
+        other = sqlite.insert(KnownAccount)
+        insert = other.on_conflict_do_update(
+            index_elements=["market", "account"], set_={"record": other.excluded.record}
+        )
+    session.connection().execute(insert, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from keeper.store.types import BigInt, UtcTime, now
@@ -40,21 +40,26 @@ class TransactionState(StrEnum):
 
 
 class Checkpoint(SQLModel, table=True):
-    """How far a market's events were read, and for which contracts (a digest of their addresses)."""
+    """How far a market's book was brought, for which contracts (JSON), and the blocks before with the
+    accounts that each touched (JSON): what a reorg makes the book read again."""
 
     market: str = Field(primary_key=True)
     block: int
     block_hash: str
-    filter_digest: str
+    addresses: str = Field(sa_column=Column(Text, nullable=False))
+    recent: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class KnownAccount(SQLModel, table=True):
-    """Every account that events ever named in a market."""
+    """Every account that events ever named in a market, and its raw state as the lens packed it (empty: not
+    read yet). Only the protocol's adapter understands the bytes."""
 
     __tablename__ = "known_account"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     market: str = Field(primary_key=True)
     account: str = Field(primary_key=True)
+    record: bytes = Field(default=b"", sa_column=Column(LargeBinary, nullable=False))
 
 
 class MarketStatus(SQLModel, table=True):

@@ -11,8 +11,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.contracts import runtime_code
-from keeper.errors import KeeperError
-from keeper.margin.lending.aave.state import AccountState, EMode, MarketState, Position, Reserve
+from keeper.margin.lending.aave.state import EMode, MarketState, Reserve
 
 ADDRESS = "0x00000000000000000000000000000000ba7c00a3"
 
@@ -26,8 +25,6 @@ _MARKET = f"(uint256,address,address,uint256,uint256,{_SENTINEL},{_RESERVE}[],{_
 
 _MARKET_SELECTOR = function_signature_to_4byte_selector("market(address,uint8[])")
 _ACCOUNTS_SELECTOR = function_signature_to_4byte_selector("accounts(address,bytes)")
-
-_STABLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,37 +125,3 @@ def _reserve(row: tuple[Any, ...]) -> Reserve:
 def _emode(row: tuple[Any, ...]) -> EMode:
     identity, _, ltv, threshold, bonus, _, price, price_ok, collateral, borrowable, ltv_zero, _ = row
     return EMode(identity, ltv, threshold, bonus, price if price_ok else 0, collateral, borrowable, ltv_zero)
-
-
-def read_accounts(accounts: Sequence[str], answer: Answer) -> dict[str, AccountState]:
-    """Unpack the raw state of `accounts`; the layout is the lens's, in its own comment."""
-    if not answer.ok:
-        raise KeeperError(
-            f"the lens could not read these accounts (revert data 0x{answer.data.hex()})",
-            where=f"{accounts[0]} and others",
-        )
-    length = int.from_bytes(answer.data[32:64], "big")
-    data = answer.data[64 : 64 + length]
-    states: dict[str, AccountState] = {}
-    at = 0
-    number = int.from_bytes
-    for account in accounts:
-        emode, count = data[at], data[at + 1]
-        configuration = number(data[at + 2 : at + 34], "big")
-        at += 34
-        positions = []
-        for _ in range(count):
-            reserve_id, flags = data[at], data[at + 1]
-            collateral = number(data[at + 2 : at + 18], "big")
-            debt = number(data[at + 18 : at + 34], "big")
-            at += 34
-            if flags & _STABLE:
-                principal = number(data[at : at + 16], "big")
-                rate = number(data[at + 16 : at + 32], "big")
-                since = number(data[at + 32 : at + 37], "big")
-                at += 37
-                positions.append(Position(reserve_id, collateral, debt, principal, rate, since))
-            else:
-                positions.append(Position(reserve_id, collateral, debt))
-        states[account] = AccountState(emode, configuration, tuple(positions))
-    return states

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from keeper.book.entries import Entries
 from keeper.book.source import Touched
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
 from keeper.errors import ConfigError
-from keeper.margin.lending.aave import health
+from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
+from keeper.margin.lending.weights import Weights
 from keeper.plan import Plan
 from keeper.protocols.aave_v3 import (
     calls,
@@ -21,7 +23,9 @@ from keeper.protocols.aave_v3 import (
     owner_money,
     planning,
     prices,
+    records,
     redeeming,
+    totals,
     unsized,
 )
 from keeper.protocols.aave_v3.lens import PoolState
@@ -70,8 +74,9 @@ class AaveV3Market:
     def touched(self, logs: Iterable[Log]) -> Touched:
         return events.touched(logs)
 
-    def market_call(self, accounts: Iterable[AccountState]) -> Call:
-        return lens.market_call(self.contract, {raw.emode for raw in accounts if raw.emode})
+    def market_call(self, references: Iterable[int]) -> Call:
+        # What a record refers to is its e-mode category.
+        return lens.market_call(self.contract, references)
 
     def read_market(self, answer: Answer) -> PoolState:
         if not answer.ok:
@@ -82,14 +87,33 @@ class AaveV3Market:
             )
         return lens.read_market(answer)
 
-    def covers(self, state: PoolState, accounts: Iterable[AccountState]) -> bool:
-        return all(not raw.emode or raw.emode in state.market.emodes for raw in accounts)
+    def covers(self, state: PoolState, references: Iterable[int]) -> bool:
+        return all(category in state.market.emodes for category in references)
 
     def accounts_call(self, accounts: Sequence[str]) -> Call:
         return lens.accounts_call(self.contract, accounts)
 
-    def read_accounts(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, AccountState]:
-        return lens.read_accounts(accounts, answer)
+    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
+        return records.split(accounts, answer)
+
+    def decode(self, record: bytes) -> AccountState:
+        return records.decode(record)
+
+    def reference(self, record: bytes) -> int:
+        return record[0]
+
+    def entries(self, many: Sequence[bytes]) -> Entries:
+        return records.entries(many)
+
+    def weights(self, state: PoolState, timestamp: int, legs: Sequence[int]) -> Weights | None:
+        rules = BY_REVISION.get(state.revision)
+        return bounds.weights(health.accrue(state.market, timestamp, rules), legs) if rules else None
+
+    def sums(self, many: Sequence[bytes]) -> Mapping[str, int]:
+        return records.sums(many)
+
+    def unbalanced(self, state: PoolState, sums: Mapping[str, int]) -> str:
+        return totals.unbalanced(state, sums)
 
     def view_call(self, account: str) -> Call:
         return calls.account_data(self.contract, account)

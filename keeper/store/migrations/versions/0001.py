@@ -73,7 +73,8 @@ def upgrade() -> None:
     sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('block', sa.Integer(), nullable=False),
     sa.Column('block_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('filter_digest', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('addresses', sa.Text(), nullable=False),
+    sa.Column('recent', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('market')
     )
     op.create_table('episode',
@@ -97,7 +98,9 @@ def upgrade() -> None:
     op.create_table('known_account',
     sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('account', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.PrimaryKeyConstraint('market', 'account')
+    sa.Column('record', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('market', 'account'),
+    sqlite_with_rowid=False
     )
     op.create_table('market_status',
     sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),

@@ -1,0 +1,168 @@
+"""All accounts' stakes as sparse matrices, kept beside the records: rows are accounts, columns are legs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from keeper.book.entries import Entries, Ints, Sparse
+
+BLOCK_ROWS = 1 << 16
+"""Rows of one block: what is computed on the way fits the processor's cache."""
+_TAIL_ROWS = 1 << 12
+_MOST_SMALL = 32
+_NOWHERE = -1
+
+
+@dataclass(slots=True)
+class Block:
+    """Some rows: which accounts they are, and their power and need entries. `rows` has -1 for a row that
+    moved to another block; it has no entries that count."""
+
+    rows: Ints
+    power: csr_array
+    need: csr_array
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Columns:
+    """Follows a list of records. A row that outgrows its place moves to a block at the end; now and then all
+    is laid out anew."""
+
+    def __init__(self, entries: Callable[[Sequence[bytes]], Entries]) -> None:
+        self._entries = entries
+        self.blocks: list[Block] = []
+        self.opaque: set[int] = set()
+        self.legs: set[int] = set()
+        self.depth = 0
+        """The most entries that one row has, or had since all was laid out."""
+        self._block = np.zeros(0, np.int32)
+        self._place = np.zeros(0, np.int32)
+
+    def __len__(self) -> int:
+        return sum(len(block) for block in self.blocks)
+
+    def update(self, changed: Iterable[int], records: Sequence[bytes]) -> None:
+        """Take over the changed rows; rows beyond those known are new."""
+        rows = sorted(changed)
+        if len(rows) * 4 > len(self._block) or len(self.blocks) > len(records) // BLOCK_ROWS + _MOST_SMALL:
+            self._lay_out(records)
+            return
+        self._reserve(len(records))
+        found = self._entries([records[row] for row in rows])
+        self._note(found, rows)
+        moving = [number for number, row in enumerate(rows) if not self._replace(row, found, number)]
+        if moving:
+            self._append([rows[number] for number in moving], _pick(found, moving))
+
+    def rows_with(self, legs: Iterable[int]) -> set[int]:
+        """The rows that have any of these legs."""
+        wanted = np.fromiter(legs, np.int32)
+        found: set[int] = set()
+        if not len(wanted):
+            return found
+        for block in self.blocks:
+            for matrix in (block.power, block.need):
+                hit = np.isin(matrix.indices, wanted) & (matrix.data > 0)
+                owners = np.searchsorted(matrix.indptr, np.flatnonzero(hit), side="right") - 1
+                found.update(block.rows[owners].tolist())
+        found.discard(_NOWHERE)
+        return found
+
+    def of(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], csr_array, csr_array]]:
+        """Power and need of these rows, as (their places in `rows`, power, need) by block."""
+        block, place = self._block[rows], self._place[rows]
+        for number in np.unique(block):
+            mine = np.flatnonzero(block == number)
+            there = self.blocks[number]
+            yield mine, there.power[place[mine]], there.need[place[mine]]
+
+    def _lay_out(self, records: Sequence[bytes]) -> None:
+        self.blocks, self.opaque, self.legs, self.depth = [], set(), set(), 0
+        self._block = np.full(len(records), _NOWHERE, np.int32)
+        self._place = np.zeros(len(records), np.int32)
+        for first in range(0, len(records), BLOCK_ROWS):
+            found = self._entries(records[first : first + BLOCK_ROWS])
+            rows = range(first, first + found.power.rows)
+            self._note(found, rows)
+            self._append(rows, found)
+
+    def _reserve(self, rows: int) -> None:
+        """Room for row numbers up to `rows`."""
+        more = rows - len(self._block)
+        if more > 0:
+            self._block = np.concatenate([self._block, np.full(more, _NOWHERE, np.int32)])
+            self._place = np.concatenate([self._place, np.zeros(more, np.int32)])
+
+    def _note(self, found: Entries, rows: Sequence[int]) -> None:
+        for side in (found.power, found.need):
+            self.legs.update(np.unique(side.legs).tolist())
+            if side.rows:
+                self.depth = max(self.depth, int(np.diff(side.starts).max()))
+        self.opaque.difference_update(rows)
+        self.opaque.update(rows[number] for number in np.flatnonzero(found.opaque).tolist())
+
+    def _replace(self, row: int, found: Entries, number: int) -> bool:
+        """Write a row where it stands; where it does not fit it is emptied there, and False."""
+        if self._block[row] == _NOWHERE:
+            return False
+        block, place = self.blocks[self._block[row]], int(self._place[row])
+        sides = ((block.power, found.power), (block.need, found.need))
+        fits = all(
+            side.starts[number + 1] - side.starts[number] <= matrix.indptr[place + 1] - matrix.indptr[place]
+            for matrix, side in sides
+        )
+        for matrix, side in sides:
+            start, end = int(matrix.indptr[place]), int(matrix.indptr[place + 1])
+            matrix.data[start:end] = 0.0
+            if fits:
+                first, last = int(side.starts[number]), int(side.starts[number + 1])
+                matrix.data[start : start + last - first] = side.amounts[first:last]
+                matrix.indices[start : start + last - first] = side.legs[first:last]
+        if not fits:
+            block.rows[place] = _NOWHERE
+        return fits
+
+    def _append(self, rows: Sequence[int], found: Entries) -> None:
+        numbers = np.fromiter(rows, np.int32, len(rows))
+        fresh = Block(numbers, _matrix(found.power, found.leg_count), _matrix(found.need, found.leg_count))
+        last = self.blocks[-1] if self.blocks else None
+        if last is not None and len(last) + len(fresh) <= _TAIL_ROWS:
+            start = len(last)
+            last.rows = np.concatenate([last.rows, numbers])
+            last.power, last.need = _stacked(last.power, fresh.power), _stacked(last.need, fresh.need)
+        else:
+            start = 0
+            self.blocks.append(fresh)
+        self._block[numbers] = len(self.blocks) - 1
+        self._place[numbers] = np.arange(start, start + len(numbers), dtype=np.int32)
+
+
+def _matrix(side: Sparse, legs: int) -> csr_array:
+    return csr_array((side.amounts, side.legs, side.starts), shape=(side.rows, legs))
+
+
+def _stacked(upper: csr_array, lower: csr_array) -> csr_array:
+    starts = np.concatenate([upper.indptr, lower.indptr[1:] + upper.indptr[-1]]).astype(np.int32)
+    data, legs = np.concatenate([upper.data, lower.data]), np.concatenate([upper.indices, lower.indices])
+    return csr_array((data, legs, starts), shape=(len(starts) - 1, upper.shape[1]))
+
+
+def _pick(found: Entries, numbers: Sequence[int]) -> Entries:
+    """The entries of some rows only."""
+    wanted = np.fromiter(numbers, np.int64, len(numbers))
+
+    def side(whole: Sparse) -> Sparse:
+        counts = np.diff(whole.starts)[wanted]
+        starts = np.zeros(len(wanted) + 1, np.int32)
+        np.cumsum(counts, out=starts[1:])
+        at = np.repeat(whole.starts[wanted] - starts[:-1], counts) + np.arange(starts[-1])
+        return Sparse(starts, whole.legs[at], whole.amounts[at])
+
+    return Entries(found.leg_count, side(found.power), side(found.need), found.opaque[wanted])

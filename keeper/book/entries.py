@@ -1,0 +1,42 @@
+"""What accounts hold as sparse arrays, and what a unit of it weighs: the protocol-neutral half of screening.
+
+A *leg* is something all accounts hold by the same measure: a collateral under one threshold, a debt at one
+price. It has a number that the protocol's adapter gives it. An account's power (what its collateral can
+carry) and need (what it owes) are sums over its legs of amount times weight, but for rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """Entries of many rows one after the other: row i has those from `starts[i]` to `starts[i + 1]`.
+
+    `amounts` are the chain's integers as nearest floats, off by at most two parts in 2^53.
+    """
+
+    starts: Ints
+    legs: Ints
+    amounts: Floats
+
+    @property
+    def rows(self) -> int:
+        return len(self.starts) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Accounts in columns. `opaque` marks rows that no sum of weights bounds: those are valued exactly."""
+
+    leg_count: int
+    power: Sparse
+    need: Sparse
+    opaque: NDArray[np.bool_]

@@ -1,0 +1,168 @@
+"""Which blocks a book has missed, which of its blocks are orphaned, and who ever had a stake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from keeper.book.book import REMEMBERED_BLOCKS, Book
+from keeper.chain import blocks, logs
+from keeper.chain.blocks import Head
+from keeper.chain.calls import run
+from keeper.chain.logs import LogFilter
+from keeper.chain.node import WrongStateError
+from keeper.chain.pool import NodePool
+
+log = structlog.get_logger()
+
+AnyBook = Book[Any, Any, Any]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The blocks first…last whose events a book has not heard (none: first > last), by which filter, and the
+    accounts to read again whatever those say.
+
+    `ancestor` is the newest block of the book's that is on the chain; None when it remembers none.
+    `rebuilt`: its chain was left deeper than it remembers."""
+
+    first: int
+    last: int
+    followed: LogFilter
+    ancestor: int | None
+    again: frozenset[str] = frozenset()
+    reorganised: bool = False
+    initial: bool = False
+    rebuilt: bool = False
+
+
+class Ancestors:
+    """Hashes of the chain's blocks by number, each asked for once for all books."""
+
+    def __init__(self, pool: NodePool) -> None:
+        self.pool = pool
+        self._hashes: dict[int, str | None] = {}
+
+    def newest(self, book: AnyBook, head: Head) -> int | None:
+        """The newest block the book remembers that is on the chain of `head`."""
+        for block in reversed(book.recent):
+            if block.number <= head.number and self._hash(block.number, head) == block.hash:
+                return block.number
+        return None
+
+    def _hash(self, number: int, head: Head) -> str | None:
+        if number == head.number:
+            return head.hash
+        if number == head.number - 1:
+            return head.parent
+        if number not in self._hashes:
+            block = blocks.by_number(self.pool, number)
+            self._hashes[number] = block.hash if block else None
+        return self._hashes[number]
+
+
+def stretch(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> Stretch:
+    """What `book` has missed up to `head`. A first time, and where it remembers no block of the chain, every
+    account is found from the beginning; that reads logs, and may be long."""
+    if book.head is None:
+        return _initial(book, head, ancestors, progress)
+    assert book.followed is not None
+    if head.hash == book.head.hash:
+        return Stretch(head.number + 1, head.number, book.followed, head.number)
+    if head.parent == book.head.hash:
+        return Stretch(head.number, head.number, book.followed, book.head.number)
+    ancestor = ancestors.newest(book, head)
+    if ancestor is None:
+        log.error("rebuild", market=book.source.name, reason="reorg deeper than remembered", head=head.number)
+        return _from_nothing(book, head, progress, rebuilt=True)
+    orphaned = [block for block in book.recent if block.number > ancestor]
+    if orphaned:
+        log.warning("reorg", market=book.source.name, ancestor=ancestor, head=head.number)
+    again = frozenset[str]().union(*(block.touched for block in orphaned))
+    return Stretch(ancestor + 1, head.number, book.followed, ancestor, again, reorganised=bool(orphaned))
+
+
+def _initial(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> Stretch:
+    """From the store where it has a whole checkpoint, else by discovery."""
+    saved = book.restore() if not len(book.rows) else None
+    if not book.recent:
+        return _from_nothing(book, head, progress, saved=saved)
+    ancestor = ancestors.newest(book, head)
+    if ancestor is None:
+        log.error("rebuild", market=book.source.name, reason="the store knows another chain's blocks")
+        return _from_nothing(book, head, progress, rebuilt=True)
+    assert saved is not None
+    topics = book.source.log_filter(_state(book, head)).topics
+    again = frozenset[str]().union(*(block.touched for block in book.recent if block.number > ancestor))
+    followed = LogFilter(saved.addresses, topics)
+    return Stretch(ancestor + 1, head.number, followed, ancestor, again, initial=True)
+
+
+def _from_nothing(
+    book: AnyBook,
+    head: Head,
+    progress: Progress | None,
+    *,
+    saved: Any = None,
+    rebuilt: bool = False,
+) -> Stretch:
+    """Discovery over the whole history, or from where one was cut off."""
+    state = _state(book, head)
+    followed = book.source.log_filter(state)
+    start, accounts = book.source.from_block, set(book.accounts)
+    if saved is not None and set(saved.addresses) == set(followed.addresses):
+        accounts |= set(saved.records)
+        start = max(start, saved.block + 1 - REMEMBERED_BLOCKS)
+    accounts |= scan(book, book.source.discovery_filter(state), head, progress, start, accounts, followed)
+    return Stretch(
+        first=head.number + 1,
+        last=head.number,
+        followed=followed,
+        ancestor=None,
+        again=frozenset(accounts),
+        reorganised=rebuilt and book.head is not None,
+        initial=True,
+        rebuilt=rebuilt,
+    )
+
+
+def scan(
+    book: AnyBook,
+    search: LogFilter,
+    head: Head,
+    progress: Progress | None,
+    start: int | None = None,
+    known: set[str] | None = None,
+    followed: LogFilter | None = None,
+) -> set[str]:
+    """Everyone whom the searched events ever named, from `start` (else the first block) to `head`. With
+    `followed` what was found is kept in the store as it goes, but for whom was `known`."""
+    found: set[str] = set()
+    first = book.source.from_block if start is None else start
+    for until, some in logs.of_range_at_once(
+        book.pool, first, head.number, search, book.log_range, book.workers
+    ):
+        new = set(book.source.touched(some).accounts) - found - (known or set())
+        found |= new
+        if followed is not None:
+            book.note_progress(until, followed.addresses, new)
+        if progress:
+            progress(until)
+    on_chain(book.pool, head)
+    return found
+
+
+def on_chain(pool: NodePool, head: Head) -> None:
+    """WrongStateError unless the node that answers now has `head` as its block of that number."""
+    block = blocks.by_number(pool, head.number)
+    if block is None or block.hash != head.hash:
+        raise WrongStateError(f"is no longer on the chain of block {head.number}", where=f"chain {pool.name}")
+
+
+def _state(book: AnyBook, head: Head) -> Any:
+    call = book.source.market_call(())
+    return book.source.read_market(run(book.pool, head, [call], book.source.lenses())[0])

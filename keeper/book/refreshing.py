@@ -1,0 +1,200 @@
+"""Bringing all books of a chain to a block with as few requests as for one: logs once, one lens call.
+
+Refreshed, not replayed: events say which accounts changed, and their raw state is read again at the block's
+hash. A reorg is no special case: what orphaned blocks touched is touched again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from keeper.book import finding
+from keeper.book.book import Book, Change, Refresh, Sample
+from keeper.book.finding import Stretch
+from keeper.book.reading import Portion, Read, Reader
+from keeper.chain import logs
+from keeper.chain.blocks import Head
+from keeper.chain.logs import Log, LogFilter
+from keeper.chain.node import WrongStateError
+from keeper.errors import ConfigError, UnreachableError
+
+log = structlog.get_logger()
+
+AnyBook = Book[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A book to bring along. `sample` names accounts whose own view is read in the same call (or chooses
+    them from all accounts); `progress` hears the last block covered by long scans."""
+
+    book: AnyBook
+    sample: Sample = ()
+    progress: Callable[[int], None] | None = None
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One book on the way: what is known so far of what changed in it."""
+
+    ask: Ask
+    stretch: Stretch
+    touched: frozenset[str] = frozenset()
+    upgraded: bool = False
+    heard: tuple[Log, ...] = ()
+    sample: Sequence[str] = ()
+    read: Read = field(default_factory=lambda: Read((), {}))
+
+    @property
+    def book(self) -> AnyBook:
+        return self.ask.book
+
+    @property
+    def followed(self) -> LogFilter:
+        return self.book.riders.joined(self.stretch.followed)
+
+
+def refresh_together(reader: Reader, head: Head, asks: Sequence[Ask]) -> list[Refresh[Any] | Exception]:
+    """Each book's refresh in order, or what went wrong with that market alone; its book is then as before.
+
+    UnreachableError and ConfigError are no single market's and are raised: no book has changed then."""
+    outcomes: dict[int, Refresh[Any] | Exception] = {}
+    visits: dict[int, _Visit] = {}
+    ancestors = finding.Ancestors(reader.pool)
+    for number, ask in enumerate(asks):
+        try:
+            visits[number] = _Visit(ask, finding.stretch(ask.book, head, ancestors, ask.progress))
+        except (UnreachableError, ConfigError):
+            raise
+        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
+            outcomes[number] = error
+    _hear(reader, head, list(visits.values()))
+    _read(reader, head, list(visits.values()))
+    for number, visit in visits.items():
+        try:
+            outcomes[number] = _settle(reader, head, visit)
+        except (UnreachableError, ConfigError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            outcomes[number] = error
+    return [outcomes[number] for number in range(len(asks))]
+
+
+def _hear(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
+    """Whom events touched: one request for all books that missed the same blocks."""
+    together: dict[tuple[int, int], list[_Visit]] = {}
+    for visit in visits:
+        together.setdefault((visit.stretch.first, visit.stretch.last), []).append(visit)
+    for (first, last), group in together.items():
+        if first > last:
+            found: list[Log] = []
+        else:
+            wanted = group[0].followed
+            for visit in group[1:]:
+                wanted = wanted.joined(visit.followed)
+            found = _logs(reader, head, first, last, wanted, group)
+        for visit in group:
+            touch = visit.book.source.touched(visit.stretch.followed.of(found))
+            stretch, riders = visit.stretch, visit.book.riders
+            visit.touched = touch.accounts | stretch.again
+            visit.upgraded = touch.upgraded or stretch.reorganised or stretch.initial
+            if not stretch.initial:
+                visit.heard = tuple(LogFilter(riders.emitters, riders.topics).of(found))
+            if visit.book.all_next:
+                visit.touched |= frozenset(visit.book.accounts)
+            everyone = {*visit.book.accounts, *visit.touched} if callable(visit.ask.sample) else ()
+            visit.sample = visit.ask.sample(everyone) if callable(visit.ask.sample) else visit.ask.sample
+
+
+def _logs(
+    reader: Reader, head: Head, first: int, last: int, wanted: LogFilter, group: Sequence[_Visit]
+) -> list[Log]:
+    if first == last == head.number:
+        return logs.of_block(reader.pool, head, wanted)
+    found: list[Log] = []
+    size = min(visit.book.log_range for visit in group)
+    for until, some in logs.of_range_at_once(reader.pool, first, last, wanted, size, reader.workers):
+        found.extend(some)
+        for visit in group:
+            if visit.ask.progress:
+                visit.ask.progress(until)
+    # Ranges go by number: whoever answered must have been on this head's chain, or its logs are another's.
+    finding.on_chain(reader.pool, head)
+    return found
+
+
+@retry(
+    retry=retry_if_exception_type(WrongStateError),
+    stop=stop_after_attempt(3),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
+def _read(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
+    """Market state, touched and sampled accounts, the sample's own views and the riders' calls."""
+    portions = []
+    for visit in visits:
+        source = visit.book.source
+        calls = [
+            source.market_call(visit.book.references),
+            *(source.view_call(account) for account in visit.sample),
+            *visit.book.riders.calls,
+        ]
+        accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
+        portions.append(Portion(source, calls, list(accounts)))
+    for visit, read in zip(visits, reader.read(head, portions), strict=True):
+        visit.read = read
+
+
+def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
+    """What was read becomes the book's; contracts that are new in the market are scanned back first."""
+    book, source, read = visit.book, visit.book.source, visit.read
+    if read.fault is not None:
+        raise read.fault
+    sample, touched = visit.sample, visit.touched
+    records, answers = dict(read.records), read.answers
+    state = source.read_market(answers[0])
+    followed = source.log_filter(state)
+    added = tuple(a for a in followed.addresses if a not in set(visit.stretch.followed.addresses))
+    if added:
+        log.info("new contracts", market=source.name, addresses=added)
+        search = LogFilter(added, source.discovery_filter(state).topics)
+        late = finding.scan(book, search, head, visit.ask.progress) - touched
+        [more] = reader.read(head, [Portion(source, (), sorted(late))])
+        if more.fault is not None:
+            raise more.fault
+        records.update(more.records)
+        touched |= late
+    references = {*book.references, *filter(None, map(source.reference, records.values()))}
+    if not source.covers(state, references):
+        [wider] = reader.read(head, [Portion(source, [source.market_call(references)], ())])
+        state = source.read_market(wider.answers[0])
+    known = {a: book.rows.row(a) for a in sample}
+    silent = frozenset(
+        a
+        for a in sample
+        if a not in touched and (row := known[a]) is not None and book.rows.records[row] != records[a]
+    )
+    if silent and not visit.upgraded:
+        log.warning("silent change", market=source.name, block=head.number, accounts=sorted(silent))
+    views = book.read_views(sample, answers[1 : 1 + len(sample)])
+    unbalanced = book.commit(Change(head, state, followed, records, touched | silent, visit.stretch.ancestor))
+    if silent or unbalanced:
+        book.read_all_next()
+    return Refresh(
+        head=head,
+        touched=touched | silent,
+        upgraded=visit.upgraded,
+        views=views,
+        reorganised=visit.stretch.reorganised,
+        reverted=frozenset(sample) - views.keys(),
+        answers=tuple(answers[1 + len(sample) :]),
+        heard=visit.heard,
+        silent=silent,
+        unbalanced=unbalanced,
+        rebuilt=visit.stretch.rebuilt,
+    )

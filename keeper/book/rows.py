@@ -1,0 +1,63 @@
+"""Accounts by row, with the records their lens packed; and the view that decodes them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic
+
+from keeper.book.source import A
+
+
+class Rows:
+    """Row numbers are given once and never change; an account that left keeps its row, without a stake."""
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self._addresses: list[bytes] = []
+        self._row: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def row(self, account: str) -> int | None:
+        """The row of an account (0x hex, any case)."""
+        return self._row.get(bytes.fromhex(account[2:]))
+
+    def account(self, row: int) -> str:
+        """The account of a row, lower case."""
+        return "0x" + self._addresses[row].hex()
+
+    def put(self, account: str, record: bytes) -> tuple[int, bytes]:
+        """Keep a record; its row, and the record it replaces (empty for a new account)."""
+        address = bytes.fromhex(account[2:])
+        row = self._row.get(address)
+        if row is None:
+            row = self._row[address] = len(self.records)
+            self._addresses.append(address)
+            self.records.append(record)
+            return row, b""
+        before, self.records[row] = self.records[row], record
+        return row, before
+
+
+class Accounts(Mapping[str, A], Generic[A]):
+    """Every account of the rows (lower case), each decoded when it is asked for."""
+
+    def __init__(self, rows: Rows, decode: Callable[[bytes], A]) -> None:
+        self._rows = rows
+        self._decode = decode
+
+    def __getitem__(self, account: str) -> A:
+        row = self._rows.row(account)
+        if row is None:
+            raise KeyError(account)
+        return self._decode(self._rows.records[row])
+
+    def __contains__(self, account: object) -> bool:
+        return isinstance(account, str) and self._rows.row(account) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._rows.account(row) for row in range(len(self._rows)))
+
+    def __len__(self) -> int:
+        return len(self._rows)

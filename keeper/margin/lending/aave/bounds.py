@@ -1,0 +1,70 @@
+"""Aave's valuation as sums of weights, with certified bounds of what its rounding may add or take.
+
+The derivation is in docs/SCREENING.md. A leg is a reserve as accounts in one e-mode category hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from keeper.margin.lending.aave.fixed import PERCENT, RAY
+from keeper.margin.lending.aave.health import AccruedMarket, in_emode, price_for
+from keeper.margin.lending.weights import Weights
+
+RESERVES = 128
+CATEGORIES = 256
+LEGS = RESERVES * CATEGORIES
+# One token unit worth more than this part of a unit of base currency: the leg is valued exactly instead.
+COARSEST = 100
+# The average threshold of 3.0.2 is truncated to basis points; a leg whose threshold is lower than this many
+# would widen everybody's interval by more than a percent.
+LEAST_THRESHOLD = 100
+
+
+def leg(reserve_id: int, category: int) -> int:
+    return reserve_id + RESERVES * category
+
+
+def weights(market: AccruedMarket, legs: Iterable[int]) -> Weights:
+    """What a scaled unit of each leg weighs at the market's timestamp."""
+    rules = market.rules
+    power, need = np.zeros(LEGS), np.zeros(LEGS)
+    power_dust = need_dust = spread = 0.0
+    opaque: set[int] = set()
+    for each in legs:
+        category, reserve_id = divmod(each, RESERVES)
+        accrued = market.reserves.get(reserve_id)
+        if accrued is None or (category and category not in market.emodes):
+            opaque.add(each)
+            continue
+        emode = market.emode(category)
+        price = price_for(accrued, category, emode, rules)
+        if price * COARSEST > market.base_unit * accrued.unit:
+            opaque.add(each)
+            continue
+        counts = rules.threshold_zero_counts or accrued.threshold != 0
+        inside = in_emode(accrued, category, emode, rules)
+        threshold = (emode.threshold if inside else accrued.threshold) if counts else 0
+        if rules.averages_threshold and counts:
+            if threshold < LEAST_THRESHOLD:
+                opaque.add(each)
+                continue
+            spread = max(spread, 1 / threshold)
+        unit_price = price / accrued.unit
+        power[each] = accrued.income * price * threshold / (RAY * accrued.unit * PERCENT)
+        need[each] = accrued.debt_index * price / (RAY * accrued.unit)
+        power_dust = max(power_dust, (unit_price + 1) * threshold / PERCENT)
+        need_dust = max(need_dust, unit_price + 1)
+    # Directed: dust and spread are sums of a few roundings themselves.
+    widen = 1 + 2**-50
+    return Weights(
+        power=power,
+        need=need,
+        spread=spread * widen,
+        power_dust=power_dust * widen,
+        need_dust=need_dust * widen,
+        flat=1.0 if rules.averages_threshold else 0.0,
+        opaque=frozenset(opaque),
+    )
