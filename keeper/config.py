@@ -71,6 +71,8 @@ class Chain(Section):
     timeout: Annotated[Decimal, Field(gt=0)] = Decimal(20)
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
+    parallel_requests: int = Field(default=4, ge=1, le=64)
+    """Requests under way at once while a long history or a large book is read."""
     sequencer_feed: Address | None = None
     """A rollup's uptime feed (Chainlink): nothing is sent while the sequencer is down."""
     sequencer_grace: int = Field(default=900, ge=0)

@@ -9,6 +9,7 @@ from typing import Generic
 
 import structlog
 
+from keeper.book.columns import Columns
 from keeper.book.reading import Reader
 from keeper.book.rows import Accounts, Rows
 from keeper.book.source import A, BookSource, Riders, S, V
@@ -36,7 +37,8 @@ class Refresh(Generic[V]):
 
     `reverted` are those of the asked accounts that the protocol itself cannot value; `answers` and `heard`
     are what the riders asked for, `heard` empty at a first read. `silent` are accounts whose state changed
-    without an event; `unbalanced` says which of the protocol's totals our accounts do not add up to;
+    without an event; `unbalanced` says which of the protocol's totals our accounts
+    ceased to add up to at this block;
     `rebuilt` that a reorg went deeper than was remembered."""
 
     head: Head
@@ -92,9 +94,11 @@ class Book(Generic[S, A, V]):
         self.recent: deque[Block] = deque(maxlen=REMEMBERED_BLOCKS)
         self.followed: LogFilter | None = None
         self.all_next = False
-        self.changed: set[int] = set()
-        """Rows whose record changed since whoever keeps columns of them last looked."""
+        self.unbalanced = ""
+        """Which of the protocol's totals our accounts did not add up to at the last refresh."""
+        self._changed: set[int] = set()
         self._state: S | None = None
+        self._columns = Columns(source.entries)
         self._sums: dict[str, int] = {}
         self._unsaved: dict[str, bytes] = {}
         self._saved_block: int | None = None
@@ -103,6 +107,14 @@ class Book(Generic[S, A, V]):
     def state(self) -> S:
         assert self._state is not None, "a book is refreshed before it is used"
         return self._state
+
+    @property
+    def columns(self) -> Columns:
+        """All accounts' stakes as sparse arrays, brought up to the records."""
+        if self._changed:
+            changed, self._changed = self._changed, set()
+            self._columns.update(changed, self.rows.records)
+        return self._columns
 
     @property
     def sums(self) -> Mapping[str, int]:
@@ -192,7 +204,7 @@ class Book(Generic[S, A, V]):
         for account, record in records.items():
             row, before = self.rows.put(account, record)
             if before != record:
-                self.changed.add(row)
+                self._changed.add(row)
                 new.append(record)
                 if before:
                     old.append(before)

@@ -183,7 +183,9 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         log.warning("silent change", market=source.name, block=head.number, accounts=sorted(silent))
     views = book.read_views(sample, answers[1 : 1 + len(sample)])
     unbalanced = book.commit(Change(head, state, followed, records, touched | silent, visit.stretch.ancestor))
-    if silent or unbalanced:
+    newly_unbalanced = unbalanced if unbalanced and not book.unbalanced else ""
+    book.unbalanced = unbalanced
+    if silent or newly_unbalanced:
         book.read_all_next()
     return Refresh(
         head=head,
@@ -195,6 +197,6 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         answers=tuple(answers[1 + len(sample) :]),
         heard=visit.heard,
         silent=silent,
-        unbalanced=unbalanced,
+        unbalanced=newly_unbalanced,
         rebuilt=visit.stretch.rebuilt,
     )

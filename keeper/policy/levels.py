@@ -77,6 +77,15 @@ class Policies:
                 base.ignored,
             )
 
+    @property
+    def general(self) -> Levels:
+        """The levels of every account that has none of its own."""
+        return self._general
+
+    def special(self, market: str) -> frozenset[str]:
+        """Accounts of a market with levels of their own, or under protection; lower case."""
+        return frozenset(account for name, account in self._special if name == market)
+
     def levels(self, market: str, account: str) -> Levels:
         return self._special.get((market, account), self._general)
 

@@ -7,28 +7,27 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import structlog
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from keeper.alerts import outbox
+from keeper.alerts import books, outbox
+from keeper.book.reading import Reader
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
-from keeper.errors import ConfigError, UnreachableError
 from keeper.execution import journal
 from keeper.execution.journal import Mode
-from keeper.policy import episodes
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.protocols.base import Impossible
-from keeper.service import clock, price_status, redeeming
+from keeper.service import clock, judging, price_status, redeeming
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
-from keeper.service.valuing import Valued, confirm, value
+from keeper.service.valuing import Valued, confirm, value_together
 from keeper.store.database import Store
-from keeper.store.tables import ChainStatus, Episode, MarketStatus
+from keeper.store.tables import ChainStatus, MarketStatus
 from keeper.store.types import now
 
 log = structlog.get_logger()
@@ -38,7 +37,7 @@ LONGEST_WAIT = 256
 UNDER_WAY = "an attempt is under way, or its last failure is waited out"
 
 
-@dataclass(slots=True)
+@dataclass
 class Deciding:
     """State of one chain's deciding loop: its markets, the last head, what the block time seems to be."""
 
@@ -58,6 +57,8 @@ class Deciding:
     """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
 
     def __post_init__(self) -> None:
+        self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
+        self._open: dict[str, judging.Open] = {}
         for run in self.runs:
             run.prices = Pricing(run.name, run.settings, self.settings.chains[self.pool.name], self.pool)
             price_status.restore(self.store, run.prices)
@@ -74,14 +75,7 @@ class Deciding:
             return None
         started = time.monotonic()
         self._learn_block_time(head)
-        valued: list[tuple[MarketRun, Valued]] = []
-        for run in self.runs:
-            try:
-                valued.append((run, value(run, head, self.policies.protected(run.name))))
-            except (UnreachableError, ConfigError):
-                raise
-            except Exception as error:  # noqa: BLE001  (one market's fault is that market's alert)
-                self._market_failed(run, head, error)
+        valued = self._value(head)
         wanted = [each for run, at in valued for each in self._judge(run, at)]
         self._hold(head)
         due = [w for w in wanted if not self.held and self._due(w, head)]
@@ -109,12 +103,46 @@ class Deciding:
             "block",
             chain=self.pool.name,
             number=head.number,
-            accounts=sum(len(at.valuations) for _, at in valued),
+            accounts=sum(at.accounts for _, at in valued),
+            exact=sum(len(at.valuations) for _, at in valued),
             below=len(wanted),
             planned=sum(not isinstance(d.outcome, Impossible) for _, d in decisions),
             ms=round((time.monotonic() - started) * 1000, 1),
         )
         return head
+
+    def _value(self, head: Head) -> list[tuple[MarketRun, Valued]]:
+        """All markets of the chain, read together; one that fails is told of and left out."""
+        self._open = judging.open_episodes(self.store, [run.name for run in self.runs])
+        watches = {
+            run.name: judging.watch(
+                run.name, self.policies, self._open[run.name], everything=self.recorder is not None
+            )
+            for run in self.runs
+        }
+        protected = {run.name: self.policies.protected(run.name) for run in self.runs}
+        found = value_together(self.reader, self.runs, head, protected, watches, self.next_timestamp(head))
+        valued: list[tuple[MarketRun, Valued]] = []
+        for run, at in zip(self.runs, found, strict=True):
+            if isinstance(at, Exception):
+                self._market_failed(run, head, at)
+            else:
+                self._noticed(run, at)
+                valued.append((run, at))
+        return valued
+
+    def _noticed(self, run: MarketRun, at: Valued) -> None:
+        """Tell what the book noticed of chain and nodes at this block."""
+        refresh = at.refresh
+        if refresh is None or not (refresh.rebuilt or refresh.silent or refresh.unbalanced):
+            return
+        with self.store.session() as session:
+            if refresh.rebuilt:
+                books.rebuilt(session, run.name, at.head.number)
+            if refresh.silent:
+                books.silent_change(session, run.name, at.head.number, sorted(refresh.silent))
+            if refresh.unbalanced:
+                books.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
 
     def _hold(self, head: Head) -> None:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
@@ -146,56 +174,8 @@ class Deciding:
 
     def _judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
-        wanted: list[Wanted] = []
         with self.store.session() as session:
-            rows = session.exec(
-                select(Episode).where(
-                    Episode.market == run.name,
-                    col(Episode.closed_block).is_(None),
-                    Episode.threshold != redeeming.THRESHOLD,
-                )
-            ).all()
-            open_now = {(row.account, row.threshold): row for row in rows}
-            lowest = {key: row.lowest_health for key, row in open_now.items()}
-            found = episodes.changes(run.name, at.valuations, lowest, self.policies)
-            for below in found.opened:
-                episode = Episode(
-                    market=run.name,
-                    account=below.account,
-                    threshold=below.threshold,
-                    opened_block=at.head.number,
-                    opened_health=below.health,
-                    lowest_health=below.health,
-                )
-                session.add(episode)
-                session.flush()
-                open_now[(below.account, below.threshold)] = episode
-                levels = self.policies.levels(run.name, below.account)
-                outbox.episode_opened(
-                    session,
-                    episode,
-                    levels.of(below.threshold),
-                    protected=levels.protection is not None,
-                )
-            for below in found.lowered:
-                open_now[(below.account, below.threshold)].lowest_health = below.health
-            for account, threshold, health in found.closed:
-                row = open_now.pop((account, threshold))
-                row.closed_block, row.closed_health = at.head.number, health
-                levels = self.policies.levels(run.name, account)
-                outbox.episode_closed(session, row, protected=levels.protection is not None)
-        for valuation in at.valuations:
-            levels = self.policies.levels(run.name, valuation.account)
-            health, protection = valuation.health, levels.protection
-            if health is None or levels.ignored:
-                continue
-            if not at.acting and not (protection is not None and protection.on_unknown):
-                continue
-            threshold = "top_up" if protection else "liquidate"
-            if health < levels.of(threshold):
-                episode = open_now[(valuation.account, threshold)]
-                wanted.append(Wanted(run, valuation, levels, episode, at.acting))
-        return wanted
+            return judging.judge(session, run, at, self.policies, self._open[run.name])
 
     def _confirm(
         self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]
@@ -286,7 +266,7 @@ class Deciding:
 
     def _status(self, session: Session, run: MarketRun, at: Valued) -> None:
         state = run.book.state
-        breaches = [v for v in at.valuations if self.policies.crossed(run.name, v)]
+        breaches = sum(bool(self.policies.crossed(run.name, v)) for v in at.valuations) + at.others_below
         if at.newly_stopped:
             outbox.market_stopped(session, run.name, at.head.number, at.newly_stopped)
         session.merge(
@@ -300,8 +280,8 @@ class Deciding:
                 version=run.adapter.version(state) or "",
                 acting=at.acting,
                 reason=run.stopped,
-                accounts=len(at.valuations),
-                breaches=len(breaches),
+                accounts=at.accounts,
+                breaches=breaches,
                 unvaluable=len(at.unvaluable),
                 updated_at=now(),
             )

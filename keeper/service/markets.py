@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from keeper.book.book import Book
+from keeper.book.screening import Screen
 from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
@@ -32,18 +33,28 @@ class MarketRun:
     stopped: str = ""
     valuations: list[Valuation] = field(default_factory=list)
     turn: int = 0
+    nearest: list[str] = field(default_factory=list)
+    """Accounts with the lowest healths at the last block, the lowest first."""
+    progress: Callable[[int], None] | None = None
+    """Hears the last block covered while a long scan is under way."""
     prices: Pricing | None = None
     """Set where prices are judged; reading a market alone needs none."""
+    _screen: Screen | None = None
+
+    @property
+    def screen(self) -> Screen:
+        if self._screen is None:
+            self._screen = Screen(self.book.columns)
+        return self._screen
 
     def sample(self, protected: Sequence[str]) -> list[str]:
         """Accounts to audit at this block: the protected, the nearest to 1, the next in turn."""
         size = self.settings.audit_sample
-        with_debt = [v for v in self.valuations if v.health is not None]
-        near = sorted(with_debt, key=lambda v: v.health or 0)[: size // 2]
-        chosen = dict.fromkeys([a for a in protected if a in self.book.accounts] + [v.account for v in near])
-        accounts = list(self.book.accounts)
-        for step in range(min(size - size // 2, len(accounts))):
-            chosen[accounts[(self.turn + step) % len(accounts)]] = None
+        chosen = dict.fromkeys(a for a in protected if a in self.book.accounts)
+        chosen.update(dict.fromkeys(self.nearest[: size // 2]))
+        everyone = len(self.book.rows)
+        for step in range(min(size - size // 2, everyone)):
+            chosen[self.book.rows.account((self.turn + step) % everyone)] = None
         self.turn += size - size // 2
         return list(chosen)
 

@@ -1,15 +1,22 @@
-"""Refresh, value, audit: one market brought to a block, with numbers that may be acted on or not."""
+"""Refresh, value, audit: a chain's markets brought to a block, with numbers that may be acted on or not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import structlog
 
+from keeper.book.book import Refresh
+from keeper.book.reading import Reader
+from keeper.book.refreshing import Ask, refresh_together
 from keeper.chain.blocks import Head
+from keeper.errors import ConfigError, UnreachableError
 from keeper.protocols.base import PricedAsset, Valuation
+from keeper.service import selecting
 from keeper.service.markets import MarketRun, first_sample
+from keeper.service.selecting import EVERYTHING, Watch
 
 log = structlog.get_logger()
 
@@ -18,28 +25,82 @@ log = structlog.get_logger()
 class Valued:
     """A market at a block. `acting` False: the numbers are the contract's own and nothing is sent.
 
+    `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
+    many the market has, `others_below` how many more are certainly below a threshold, which no one asks
+    after. `coming` are healths at the next block's time of accounts that interest alone takes below one.
     `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
-    no valuation, and the others go on."""
+    no valuation, and the others go on. `refresh` says what else was noticed."""
 
     head: Head
     valuations: list[Valuation]
     acting: bool
     newly_stopped: str = ""
     unvaluable: dict[str, str] = field(default_factory=dict)
+    accounts: int = 0
+    others_below: int = 0
+    touching: int = 0
+    coming: dict[str, int] = field(default_factory=dict)
+    refresh: Refresh[Valuation] | None = None
 
 
 def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
-    """Bring the book to `head`, value every account exactly, and compare a sample with the contract.
+    """One market alone, every account exactly: see `value_together`."""
+    reader = Reader(run.book.pool, run.book.workers)
+    [at] = value_together(reader, [run], head, {run.name: protected}, {})
+    if isinstance(at, Exception):
+        raise at
+    return at
 
-    A revision without known arithmetic or a single difference stops acting in the market: it is then
-    watched through the contract's own view until an upgrade or a restart passes the comparison again. The
-    reason stays the one it was stopped for, so that it is told once.
+
+def value_together(
+    reader: Reader,
+    runs: Sequence[MarketRun],
+    head: Head,
+    protected: Mapping[str, Sequence[str]],
+    watches: Mapping[str, Watch],
+    next_timestamp: int | None = None,
+) -> list[Valued | Exception]:
+    """Bring the markets' books to `head` together, value what matters exactly, and compare a sample with the
+    contract. In order; an exception is that market's alone.
+
+    A revision without known arithmetic or a single difference stops acting in a market: it is then watched
+    through the contract's own view until an upgrade or a restart passes the comparison again. The reason
+    stays the one it was stopped for, so that it is told once.
     """
+    asks = []
+    for run in runs:
+        if run.prices is not None:
+            run.book.riders = run.prices.riders()
+        first = run.book.head is None
+        sample = first_sample if first else run.sample(protected.get(run.name, ()))
+        asks.append(Ask(run.book, sample, run.progress))
+    starting = [run.book.head is None for run in runs]
+    outcomes: list[Valued | Exception] = []
+    found = refresh_together(reader, head, asks)
+    for run, refresh, first in zip(runs, found, starting, strict=True):
+        if isinstance(refresh, Exception):
+            outcomes.append(refresh)
+            continue
+        try:
+            watch = watches.get(run.name, EVERYTHING)
+            outcomes.append(_value(run, head, refresh, watch, next_timestamp, first=first))
+        except (UnreachableError, ConfigError):
+            raise
+        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
+            outcomes.append(error)
+    return outcomes
+
+
+def _value(
+    run: MarketRun,
+    head: Head,
+    refresh: Refresh[Valuation],
+    watch: Watch,
+    next_timestamp: int | None,
+    *,
+    first: bool,
+) -> Valued:
     before = run.stopped
-    first = run.book.head is None
-    if run.prices is not None:
-        run.book.riders = run.prices.riders()
-    refresh = run.book.refresh(head, first_sample if first else run.sample(protected))
     views = refresh.views
     if refresh.upgraded and not first:
         # On top of the block's own sample, which has the protected and those nearest to 1.
@@ -49,29 +110,93 @@ def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
     if run.prices is not None:
         run.prices.observe(head, refresh, assets, run.adapter.base_decimals(state))
     unvaluable = _unvaluable(run, assets)
+    at = Valued(head, [], acting=False, unvaluable=unvaluable, accounts=len(run.book.rows), refresh=refresh)
     if run.adapter.version(state) is None:
         run.stopped = (
             f"revision {run.adapter.revision(state)} of {run.adapter.protocol} has no known arithmetic"
         )
-        own: list[Valuation] = []
     else:
-        accounts = {a: raw for a, raw in run.book.accounts.items() if a not in unvaluable}
-        own = run.adapter.value(state, accounts, head.timestamp)
-        difference = compare(own, views, refresh.reverted - unvaluable.keys())
+        at = _own(run, at, watch, next_timestamp, views)
+        difference = compare(at.valuations, views, refresh.reverted - unvaluable.keys())
         if not run.stopped or (refresh.upgraded and not refresh.reorganised):
             run.stopped = difference
     if run.stopped and run.stopped != before:
         log.error("watch only", market=run.name, block=head.number, why=run.stopped)
     if run.stopped:
-        own = list(run.book.views(head, list(run.book.accounts)).values())
-        answered = {v.account for v in own}
-        unvaluable = {
-            a: unvaluable.get(a, "the contract's own view reverts")
-            for a in run.book.accounts
-            if a not in answered
-        }
-    run.valuations = own
-    return Valued(head, own, not run.stopped, run.stopped if run.stopped != before else "", unvaluable)
+        at = _by_views(run, at)
+    run.valuations = at.valuations
+    return replace(at, acting=not run.stopped, newly_stopped=run.stopped if run.stopped != before else "")
+
+
+def _own(
+    run: MarketRun, at: Valued, watch: Watch, next_timestamp: int | None, views: Iterable[str]
+) -> Valued:
+    """Our own numbers: of all accounts, or of those that screening and the sample choose."""
+    state, book, head = run.book.state, run.book, at.head
+    if watch.everything:
+        chosen: Mapping[str, object] = {a: raw for a, raw in book.accounts.items() if a not in at.unvaluable}
+        own = run.adapter.value(state, chosen, head.timestamp)
+        run.nearest = [v.account for v in sorted(own, key=_nearness)[: selecting.FOLLOWED]]
+        return replace(at, valuations=own, coming=_coming(run, chosen, own, watch, 2.0, next_timestamp))
+    legs = sorted(book.columns.legs)
+    now = run.adapter.weights(state, head.timestamp, legs)
+    assert now is not None, "a version that is known has weights"
+    then = run.adapter.weights(state, next_timestamp or head.timestamp, legs)
+    growth = selecting.growth(now, then) if then is not None else 1.0
+    selected = selecting.select(book, run.screen, now, growth, watch)
+    accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
+    chosen = {a: book.accounts[a] for a in accounts if a not in at.unvaluable and a in book.accounts}
+    own = run.adapter.value(state, chosen, head.timestamp)
+    run.nearest = _accounts(run, selected.nearest)
+    return replace(
+        at,
+        valuations=own,
+        others_below=selected.others_below,
+        touching=selected.touching,
+        coming=_coming(run, chosen, own, watch, growth, next_timestamp),
+    )
+
+
+def _coming(
+    run: MarketRun,
+    chosen: Mapping[str, object],
+    own: Sequence[Valuation],
+    watch: Watch,
+    growth: float,
+    next_timestamp: int | None,
+) -> dict[str, int]:
+    """Healths at the next block's time of those whom interest alone may take below a threshold until then."""
+    if next_timestamp is None:
+        return {}
+    spans = [(level, int(level * growth) + 1) for level in watch.levels.values()]
+    raws = {
+        v.account: chosen[v.account]
+        for v in own
+        if v.health is not None
+        and (v.account in watch.special or any(low <= v.health <= high for low, high in spans))
+    }
+    later = run.adapter.value(run.book.state, raws, next_timestamp)
+    return {v.account: v.health for v in later if v.health is not None}
+
+
+def _accounts(run: MarketRun, rows: Iterable[np.int64]) -> list[str]:
+    return [run.book.rows.account(int(row)) for row in rows]
+
+
+def _nearness(valuation: Valuation) -> tuple[bool, int]:
+    return valuation.health is None, valuation.health or 0
+
+
+def _by_views(run: MarketRun, at: Valued) -> Valued:
+    """The contract's own numbers instead of ours."""
+    own = list(run.book.views(at.head, list(run.book.accounts)).values())
+    answered = {v.account for v in own}
+    unvaluable = {
+        a: at.unvaluable.get(a, "the contract's own view reverts")
+        for a in run.book.accounts
+        if a not in answered
+    }
+    return replace(at, valuations=own, unvaluable=unvaluable, others_below=0, coming={})
 
 
 def _unvaluable(run: MarketRun, assets: Sequence[PricedAsset]) -> dict[str, str]:

@@ -1,0 +1,134 @@
+"""Judging a market's valuations: episodes begin, deepen and end, and some of them ask for an action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from keeper.alerts import outbox
+from keeper.policy import episodes
+from keeper.policy.levels import THRESHOLDS, Policies
+from keeper.protocols.base import Valuation
+from keeper.service import redeeming
+from keeper.service.markets import MarketRun
+from keeper.service.planning import Wanted
+from keeper.service.selecting import Watch
+from keeper.service.valuing import Valued
+from keeper.store.database import Store
+from keeper.store.tables import Episode
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEpisode:
+    """As much of an open episode as judging needs of all of them."""
+
+    id: int
+    lowest: int
+
+
+Open = Mapping[tuple[str, str], OpenEpisode]
+"""By account and threshold."""
+
+
+def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:
+    """The open episodes of accounts, by market."""
+    found: dict[str, dict[tuple[str, str], OpenEpisode]] = {market: {} for market in markets}
+    with store.session() as session:
+        # Plain rows: an object of the mapper for each would take most of a tick where there are thousands.
+        rows = session.connection().execute(
+            select(*map(col, (Episode.market, Episode.account, Episode.threshold)))
+            .add_columns(col(Episode.id), col(Episode.lowest_health))
+            .where(col(Episode.closed_block).is_(None))
+            .where(col(Episode.threshold) != redeeming.THRESHOLD)
+            .where(col(Episode.market).in_(markets))
+        )
+    for market, account, threshold, number, lowest in rows:
+        found[market][account, threshold] = OpenEpisode(number, lowest)
+    return dict(found)
+
+
+def watch(market: str, policies: Policies, open_now: Open, *, everything: bool) -> Watch:
+    """What screening must leave to exact numbers in this market."""
+    return Watch(
+        levels={threshold: policies.general.of(threshold) for threshold in THRESHOLDS},
+        hysteresis=policies.hysteresis,
+        special=policies.special(market),
+        open={t: frozenset(a for a, of in open_now if of == t) for t in THRESHOLDS},
+        everything=everything,
+    )
+
+
+def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open_now: Open) -> list[Wanted]:
+    """What this block's valuations ask for. Whoever is to fall below a threshold by the next block's time
+    through interest alone counts as below it now."""
+    valuations = [_foreseen(v, at.coming.get(v.account), run.name, policies) for v in at.valuations]
+    known = {key: each.id for key, each in open_now.items()}
+    lowest = {key: each.lowest for key, each in open_now.items()}
+    found = episodes.changes(run.name, valuations, lowest, policies)
+    for below in found.opened:
+        episode = Episode(
+            market=run.name,
+            account=below.account,
+            threshold=below.threshold,
+            opened_block=at.head.number,
+            opened_health=below.health,
+            lowest_health=below.health,
+        )
+        session.add(episode)
+        session.flush()
+        assert episode.id is not None
+        known[below.account, below.threshold] = episode.id
+        levels = policies.levels(run.name, below.account)
+        outbox.episode_opened(
+            session, episode, levels.of(below.threshold), protected=levels.protection is not None
+        )
+    for below in found.lowered:
+        _episode(session, known[below.account, below.threshold]).lowest_health = below.health
+    for account, threshold, health in found.closed:
+        row = _episode(session, known[account, threshold])
+        row.closed_block, row.closed_health = at.head.number, health
+        protected = policies.levels(run.name, account).protection is not None
+        outbox.episode_closed(session, row, protected=protected)
+    return _wanted(session, run, at, valuations, policies, known)
+
+
+def _wanted(
+    session: Session,
+    run: MarketRun,
+    at: Valued,
+    valuations: Sequence[Valuation],
+    policies: Policies,
+    known: Mapping[tuple[str, str], int],
+) -> list[Wanted]:
+    wanted: list[Wanted] = []
+    for valuation in valuations:
+        levels = policies.levels(run.name, valuation.account)
+        health, protection = valuation.health, levels.protection
+        if health is None or levels.ignored:
+            continue
+        if not at.acting and not (protection is not None and protection.on_unknown):
+            continue
+        threshold = "top_up" if protection else "liquidate"
+        if health < (levels.top_up if protection else levels.liquidate):
+            episode = _episode(session, known[valuation.account, threshold])
+            wanted.append(Wanted(run, valuation, levels, episode, at.acting))
+    return wanted
+
+
+def _foreseen(valuation: Valuation, coming: int | None, market: str, policies: Policies) -> Valuation:
+    """The valuation with its coming health, where that lies below a threshold and the present does not."""
+    health = valuation.health
+    if coming is None or health is None or coming >= health:
+        return valuation
+    levels = policies.levels(market, valuation.account)
+    crossed = levels.crossed(coming)
+    return valuation if crossed == levels.crossed(health) else replace(valuation, health=coming)
+
+
+def _episode(session: Session, number: int) -> Episode:
+    row = session.get(Episode, number)
+    assert row is not None, "episodes are never deleted"
+    return row
