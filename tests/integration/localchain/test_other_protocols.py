@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keeper.localchain import morpho_blue, troves
+from keeper.localchain import comet_standin, morpho_blue, troves
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata, view, view_int
 from keeper.localchain.transactions import Tx, send_batch
@@ -74,3 +74,45 @@ def test_a_trove_is_opened_and_liquidated_through_the_stability_pool(anvil: Anvi
     send_batch(anvil.rpc, [troves.set_price(at, 54_000 * 10**8), troves.liquidate(at, KEEPER, [BORROWER])])
     assert view_int(anvil.rpc, at.trove_manager, "getTroveStatus(address)", BORROWER) == 3
     assert view_int(anvil.rpc, at.musd, "balanceOf(address)", KEEPER) == 200 * WAD
+
+
+def test_the_stand_in_for_comet_absorbs_and_sells(anvil: Anvil) -> None:
+    weth = comet_standin.CollateralSpec(
+        "WETH", 18, 2500 * 10**8, 83 * WAD // 100, 90 * WAD // 100, 95 * WAD // 100
+    )
+    at = comet_standin.deploy(
+        anvil.rpc, comet_standin.CometSpec("USDC", 6, 10**8, [weth], target_reserves=10**12)
+    )
+    send_batch(
+        anvil.rpc,
+        [
+            *comet_standin.mint_and_supply(at, LENDER, "USDC", 10**11),
+            *comet_standin.mint_and_supply(at, BORROWER, "WETH", 10 * WAD),
+            comet_standin.withdraw(at, BORROWER, "USDC", 20_000 * 10**6),
+            comet_standin.set_price(at, "WETH", 2200 * 10**8),
+        ],
+    )
+    assert view_int(anvil.rpc, at.comet, "isLiquidatable(address)", BORROWER) == 1
+    weth_token, usdc = at.tokens["WETH"], at.tokens["USDC"]
+    send_batch(
+        anvil.rpc,
+        [
+            {
+                "from": KEEPER,
+                "to": at.comet,
+                "data": calldata("absorb(address,address[])", KEEPER, [BORROWER]),
+            },
+            mint(usdc, KEEPER, 10**10),
+            {"from": KEEPER, "to": usdc, "data": calldata("approve(address,uint256)", at.comet, 10**10)},
+            {
+                "from": KEEPER,
+                "to": at.comet,
+                "data": calldata(
+                    "buyCollateral(address,uint256,uint256,address)", weth_token, 1, 2134 * 10**6, KEEPER
+                ),
+            },
+        ],
+    )
+    # 2200 less 3 % (0.6 of the 5 % that liquidation takes) is 2134 a piece.
+    assert view_int(anvil.rpc, weth_token, "balanceOf(address)", KEEPER) == WAD
+    assert view_int(anvil.rpc, at.comet, "balanceOf(address)", BORROWER) > 800 * 10**6
