@@ -51,7 +51,7 @@ class Loan:
 class Leg:
     """One account's part of what our contract does in one transaction; several accounts' legs can share one.
 
-    Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls`, and an allowance of `allowance`
+    Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls` and an allowance of `allowance`
     units of `pays`, which `loan` lends; they bring at least `min_got` units of `gets`. `route` exchanges
     `gets` for `pays`, `sale` for the profit token; each is empty where the tokens are the same. `min_profit`
     is in units of the profit token, `gas` what the calls take, without loan and exchanges.
