@@ -6,6 +6,7 @@ Pure: plans, call data and logs go in, values come out.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,13 +94,13 @@ def combine(plans: Sequence[Plan]) -> Batched:
     tokens = _tokens(legs)
     loans = _loans(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    swaps = _shared_swaps(legs, places)
+    shared, swaps = _shared(legs), _shared_swaps(legs, places)
     expected = _gas(legs)
     reserve = BASE_GAS + LOAN_GAS * len(loans) + SWAP_GAS * len(swaps) + TOKEN_GAS * len(tokens)
     batch = (
         tokens,
-        [(_LENDERS[loan.kind], loan.lender, places[token], units) for token, (loan, units) in loans.items()],
-        [_encoded(identity(plan), leg, places) for plan, leg in zip(plans, legs, strict=True)],
+        [(_LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
+        [_encoded(identity(plan), leg, shared, places) for plan, leg in zip(plans, legs, strict=True)],
         swaps,
         0,
         reserve,
@@ -168,32 +169,44 @@ def _tokens(legs: Sequence[Leg]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _loans(legs: Sequence[Leg]) -> dict[str, tuple[Loan, int]]:
-    """One loan a token, of all that its legs may take, from the lender its first leg names."""
-    loans: dict[str, tuple[Loan, int]] = {}
+def _loans(legs: Sequence[Leg]) -> dict[tuple[str, Loan], int]:
+    """One loan a token and lender, of all that the legs may take."""
+    loans: dict[tuple[str, Loan], int] = {}
     for leg in legs:
-        if leg.loan is None or not leg.allowance:
-            continue
-        loan, units = loans.get(leg.pays, (leg.loan, 0))
-        loans[leg.pays] = (loan, units + leg.allowance)
+        if leg.loan is not None and leg.allowance:
+            loans[leg.pays, leg.loan] = loans.get((leg.pays, leg.loan), 0) + leg.allowance
     return loans
 
 
+def _shared(legs: Sequence[Leg]) -> dict[str, str]:
+    """For each seized token the route over which most of its legs sell it: that sale is made once for all."""
+    routes = {leg.gets: Counter(each.sale for each in legs if each.gets == leg.gets) for leg in legs}
+    return {token: found.most_common(1)[0][0] for token, found in routes.items()}
+
+
 def _shared_swaps(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Exchange]:
-    """All that is left of each seized token becomes the profit token, once for all legs."""
-    sales = {leg.gets: leg.sale for leg in reversed(legs) if leg.sale}
     return [
-        (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:])) for token, route in sales.items()
+        (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:]))
+        for token, route in _shared(legs).items()
+        if route
     ]
 
 
-def _encoded(name: int, leg: Leg, places: Mapping[str, int]) -> tuple[object, ...]:
+def _own_swaps(leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
+    """What a leg exchanges by itself: it buys back a debt that is not the profit token, so that none pays for
+    another, and sells over a route that the others do not take."""
     swaps: list[_Exchange] = []
     if leg.pays != leg.profit_token and leg.route:
-        # Another debt than the profit token: each leg buys back its own, so that none pays for another.
         fee = -(-leg.allowance * leg.loan.fee // 10**6) if leg.loan else 0
         route = bytes.fromhex(leg.route[2:])
         swaps.append((places[leg.gets], places[leg.pays], True, fee, _NO_VENUE, route))
+    if leg.sale and leg.sale != shared[leg.gets]:
+        swaps.append((places[leg.gets], 0, False, 0, _NO_VENUE, bytes.fromhex(leg.sale[2:])))
+    return swaps
+
+
+def _encoded(name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -> tuple[object, ...]:
+    swaps = _own_swaps(leg, shared, places)
     return (
         name,
         leg.target,
@@ -210,12 +223,13 @@ def _encoded(name: int, leg: Leg, places: Mapping[str, int]) -> tuple[object, ..
 
 
 def _gas(legs: Sequence[Leg]) -> int:
-    exchanged = {leg.gets for leg in legs if leg.sale}
-    own = sum(bool(leg.pays != leg.profit_token and leg.route) for leg in legs)
+    tokens, shared = _tokens(legs), _shared(legs)
+    places = {token: place for place, token in enumerate(tokens)}
+    own = sum(len(_own_swaps(leg, shared, places)) for leg in legs)
     return (
         BASE_GAS
         + sum(leg.gas for leg in legs)
         + LOAN_GAS * len(_loans(legs))
-        + SWAP_GAS * (len(exchanged) + own)
-        + TOKEN_GAS * len(_tokens(legs))
+        + SWAP_GAS * (sum(map(bool, shared.values())) + own)
+        + TOKEN_GAS * len(tokens)
     )

@@ -1,4 +1,4 @@
-"""Real Uniswap v3 on a local chain, from its npm artifacts: pools around given prices, and their arbitrage."""
+"""Real Uniswap v3 on a local chain, from its npm artifacts: pools around given prices, moved with them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ MAX_TICK = 887272
 Q96 = 2**96
 _CORE = "@uniswap/v3-core/artifacts/contracts"
 _PERIPHERY = "@uniswap/v3-periphery/artifacts/contracts"
-_MINT = (
-    "mint((address,address,uint24,int24,int24,uint256,uint256,uint256,uint256,address,uint256))"
-)
+_MINT = "mint((address,address,uint24,int24,int24,uint256,uint256,uint256,uint256,address,uint256))"
 _EXACT_IN = "exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))"
 _FOREVER = 2**64
 
@@ -82,7 +80,9 @@ def deploy(
     queue.flush()
     txs: list[Tx] = []
     for token in tokens.values():
-        txs.append(_tx(ACCOUNTS[0], token.address, "mint(address,uint256)", trader, 10**12 * 10**token.decimals))
+        txs.append(
+            _tx(ACCOUNTS[0], token.address, "mint(address,uint256)", trader, 10**12 * 10**token.decimals)
+        )
         for spender in (positions, router):
             txs.append(_tx(trader, token.address, "approve(address,uint256)", spender, 2**255))
     send_batch(rpc, txs)
@@ -102,9 +102,7 @@ def deploy(
     return UniswapDeployment(factory, quoter, router, positions, MappingProxyType(found), trader)
 
 
-def move(
-    rpc: LocalRpc, deployed: UniswapDeployment, spec: PoolSpec, tokens: Mapping[str, Token]
-) -> list[Tx]:
+def move(rpc: LocalRpc, deployed: UniswapDeployment, spec: PoolSpec, tokens: Mapping[str, Token]) -> list[Tx]:
     """The arbitrageur's trade that brings a pool to the tokens' prices; nothing where it is there."""
     low, high = _sorted(tokens[spec.one], tokens[spec.other])
     pool = deployed.pools[(spec.one, spec.other, spec.fee)]
@@ -113,9 +111,8 @@ def move(
     if present == wanted:
         return []
     given, taken = (low, high) if wanted < present else (high, low)
-    order = (
-        given.address, taken.address, spec.fee, deployed.trader, _FOREVER, 10**10 * 10**given.decimals, 0, wanted
-    )  # fmt: skip
+    most = 10**10 * 10**given.decimals
+    order = (given.address, taken.address, spec.fee, deployed.trader, _FOREVER, most, 0, wanted)
     return [_tx(deployed.trader, deployed.router, _EXACT_IN, order)]
 
 
@@ -126,9 +123,7 @@ def sqrt_price(low: Token, high: Token) -> int:
     return isqrt(numerator * 2**192 // denominator)
 
 
-def _open(
-    positions: str, trader: str, spec: PoolSpec, tokens: Mapping[str, Token]
-) -> list[Tx]:
+def _open(positions: str, trader: str, spec: PoolSpec, tokens: Mapping[str, Token]) -> list[Tx]:
     low, high = _sorted(tokens[spec.one], tokens[spec.other])
     root = sqrt_price(low, high)
     spacing = SPACING[spec.fee]

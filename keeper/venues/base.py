@@ -31,8 +31,11 @@ class Exchange(Protocol):
         """Who of the venue lends so much for a transaction, the cheapest first. What lends cannot be on a
         route of the same transaction: `lend` says who does."""
 
-    def lend(self, loan: Loan) -> None:
-        """From now on no route leads over this lender."""
+    def lend(self, loan: Loan, token: str, amount: int) -> None:
+        """From now on no route leads over this lender, and it has so much less to lend."""
+
+    def lent(self, loan: Loan, token: str) -> int:
+        """Units of the token that `lend` has counted for this lender, be it one of the venue's or not."""
 
     def copy(self) -> Exchange:
         """The same exchange, to try things on."""

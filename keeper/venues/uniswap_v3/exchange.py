@@ -1,4 +1,4 @@
-"""Routes over Uniswap v3 pools and their quotes, computed here: the pools are read once, then nothing is asked."""
+"""Routes over Uniswap v3 pools and their quotes: the pools are read once, then nothing more is asked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class UniswapV3Exchange:
     def __init__(self, pools: Iterable[Pool], hops: Sequence[str]) -> None:
         self.pools = {pool.address: pool for pool in pools}
         self.hops = tuple(hops)
-        self._lending: set[str] = set()
+        self._lending: dict[tuple[str, str], int] = {}
         self._traded: set[str] = set()
         self._between: dict[frozenset[str], list[str]] = {}
         for pool in sorted(self.pools.values(), key=lambda each: -each.liquidity):
@@ -84,28 +84,34 @@ class UniswapV3Exchange:
             self._traded.update(found[1])
 
     def loans(self, token: str, amount: int) -> list[Loan]:
-        able = [
-            pool
-            for pool in self.pools.values()
-            if pool.address not in self._traded
-            and pool.liquidity
-            and amount <= {pool.token0: pool.balance0, pool.token1: pool.balance1}.get(token, 0)
-        ]
-        return [Loan("uniswap-v3", p.address, p.fee) for p in sorted(able, key=lambda each: each.fee)]
+        able = []
+        for pool in self.pools.values():
+            held = {pool.token0: pool.balance0, pool.token1: pool.balance1}.get(token, 0)
+            loan = Loan("uniswap-v3", pool.address, pool.fee)
+            if (
+                pool.liquidity
+                and pool.address not in self._traded
+                and amount <= held - self.lent(loan, token)
+            ):
+                able.append(loan)
+        return sorted(able, key=lambda each: each.fee)
 
-    def lend(self, loan: Loan) -> None:
-        if loan.kind == "uniswap-v3":
-            self._lending.add(loan.lender)
+    def lend(self, loan: Loan, token: str, amount: int) -> None:
+        self._lending[loan.lender, token] = self.lent(loan, token) + amount
+
+    def lent(self, loan: Loan, token: str) -> int:
+        return self._lending.get((loan.lender, token), 0)
 
     def copy(self) -> UniswapV3Exchange:
         other = UniswapV3Exchange((), self.hops)
         other.pools, other._between = dict(self.pools), self._between
-        other._lending, other._traded = set(self._lending), set(self._traded)
+        other._lending, other._traded = dict(self._lending), set(self._traded)
         return other
 
     def _open(self, one: str, other: str) -> list[str]:
         beside = self._between.get(frozenset((one, other)), [])
-        return [pool for pool in beside if pool not in self._lending]
+        lending = {lender for lender, _ in self._lending}
+        return [pool for pool in beside if pool not in lending]
 
     def _sold(self, route: str, amount: int) -> tuple[int, dict[str, Pool]] | None:
         after: dict[str, Pool] = {}

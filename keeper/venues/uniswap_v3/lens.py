@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_utils.abi import function_signature_to_4byte_selector
@@ -16,7 +17,8 @@ ADDRESS = "0x00000000000000000000000000000000ba7c0034"
 REACH = 5_000
 
 _POOL = (
-    "(address,address,address,uint24,int24,uint160,int24,uint128,uint256,uint256,int16,int16,(int24,int128)[])"
+    "(address,address,address,uint24,int24,uint160,int24,"
+    "uint128,uint256,uint256,int16,int16,(int24,int128)[])"
 )
 _READ = function_signature_to_4byte_selector("read(address,address[],uint24[],int24)")
 
@@ -39,8 +41,10 @@ def read_pools(answer: Answer) -> list[Pool]:
     return [_pool(raw) for raw in decode([f"{_POOL}[]"], answer.data)[0]]
 
 
-def _pool(raw: tuple[str, str, str, int, int, int, int, int, int, int, int, int, Sequence[tuple[int, int]]]) -> Pool:
-    address, token0, token1, fee, spacing, price, tick, liquidity, balance0, balance1, first, last, ticks = raw
+def _pool(raw: tuple[Any, ...]) -> Pool:
+    address, token0, token1, fee, spacing, price, tick, liquidity, balance0, balance1, first, last, ticks = (
+        raw
+    )
     return Pool(
         address=address.lower(),
         token0=token0.lower(),

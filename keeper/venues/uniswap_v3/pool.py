@@ -20,8 +20,8 @@ WORD = 256
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One pool. Addresses lower case, `fee` in millionths; `ticks` are the initialized ones in order, `nets` the
-    liquidity that each adds upwards. They are complete between the words `first_word` and `last_word`."""
+    """One pool. Addresses lower case, `fee` in millionths; `ticks` are the initialized ones in order, `nets`
+    the liquidity each adds upwards. They are complete from the word `first_word` to `last_word`."""
 
     address: str
     token0: str
