@@ -53,9 +53,9 @@ class Leg:
 
     Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls` and an allowance of `allowance`
     units of `pays`, which `loan` lends; they are expected to bring `expected` units of `gets`, and fail below
-    `min_got`. `route` exchanges
-    `gets` for `pays`, `sale` for the profit token; each is empty where the tokens are the same. `min_profit`
-    is in units of the profit token, `gas` what the calls take, without loan and exchanges.
+    `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
+    tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
+    `gas` is what the calls take, without loan and exchanges.
     """
 
     contract: str
@@ -70,6 +70,7 @@ class Leg:
     route: str
     sale: str
     profit_token: str
+    profit: int
     min_profit: int
     gas: int
 

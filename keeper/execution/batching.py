@@ -23,10 +23,13 @@ ERRORS = "liquidator_errors"
 
 # What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): transaction and bookkeeping; then each
 # loan, each exchange and each token.
-BASE_GAS = 60_000
-LOAN_GAS = 110_000
-SWAP_GAS = 130_000
-TOKEN_GAS = 45_000
+BASE_GAS = 50_000
+LOAN_GAS = 125_000
+SWAP_GAS = 90_000
+TOKEN_GAS = 10_000
+# What comes after the legs, and so must be left for: sending the profit, and paying back each loan.
+END_GAS = 50_000
+PAYBACK_GAS = 45_000
 # A leg may burn this much more than expected before it is cut off; the sum of all stays within the limit.
 CAP_PERCENT = 160
 # Of a transaction's limit, what the expected gas may fill: the rest is the room that its estimate needs.
@@ -96,7 +99,7 @@ def combine(plans: Sequence[Plan]) -> Batched:
     places = {token: place for place, token in enumerate(tokens)}
     shared, swaps = _shared(legs), _shared_swaps(legs, places)
     expected = _gas(legs)
-    reserve = BASE_GAS + LOAN_GAS * len(loans) + SWAP_GAS * len(swaps) + TOKEN_GAS * len(tokens)
+    reserve = END_GAS + PAYBACK_GAS * len(loans) + SWAP_GAS * len(swaps)
     batch = (
         tokens,
         [(_LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],

@@ -8,7 +8,7 @@ units.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.plan import Leg, Loan, Plan, Spend, Trade
 from keeper.protocols.base import Asset, Deal, Impossible, Lender, Offer
@@ -68,12 +68,10 @@ def no_way(offers: list[Offer]) -> Impossible:
     return Impossible(f"no lender and route for {pairs}")
 
 
-def plan(market: str, account: str, sized: Sized, terms: Terms, floor_base: int) -> Plan:
-    """The plan of one size. `floor_base` is what it must earn on chain at least; `data` and `gas` are for
-    whoever knows the contract to fill in."""
+def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
+    """The plan of one size. `data` and `gas` are for whoever knows the contract to fill in, what it must earn
+    on chain for whoever knows its share of the costs (`demanding`)."""
     offer, deal = sized.offer, sized.deal
-    floor = -(-max(floor_base, 0) * sized.earns.unit // sized.earns.price)
-    kept = max(sized.profit, 0) * KEPT_PERCENT // 100
     leg = Leg(
         contract=terms.contract,
         target=offer.target,
@@ -87,7 +85,8 @@ def plan(market: str, account: str, sized: Sized, terms: Terms, floor_base: int)
         route=sized.route,
         sale=sized.sale,
         profit_token=sized.earns.token,
-        min_profit=min(max(floor, kept), max(sized.profit, 0)),
+        profit=max(sized.profit, 0),
+        min_profit=0,
         gas=offer.gas,
     )
     paid = offer.pays.worth(deal.repaid)
@@ -111,6 +110,16 @@ def plan(market: str, account: str, sized: Sized, terms: Terms, floor_base: int)
         trade=Trade(sized.earns.token, paid, sized.earns.token, paid + sized.worth),
         leg=leg,
     )
+
+
+def demanding(chosen: Plan, costs_base: int) -> Plan:
+    """The plan that fails on chain when it would not earn its costs, nor half of what was expected."""
+    leg = chosen.leg
+    if leg is None:
+        return chosen
+    floor = -(-max(costs_base, 0) * leg.profit // chosen.gain_base) if chosen.gain_base > 0 else 0
+    kept = leg.profit * KEPT_PERCENT // 100
+    return replace(chosen, leg=replace(leg, min_profit=min(max(floor, kept), leg.profit)))
 
 
 def count(taken: Plan, exchange: Exchange) -> None:

@@ -19,7 +19,7 @@ from keeper.protocols.base import Asset, Deal, Facts, Impossible, Lender, Offer
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
 GRACE = 120
 # Measured on 3.0.2 and 3.6, with room: the call, and what each further position of the account adds to it.
-CALL_GAS = 260_000
+CALL_GAS = 300_000
 POSITION_GAS = 25_000
 ERRORS = "aave_v3_errors+liquidator_errors"
 
