@@ -21,19 +21,21 @@ MOST_TRANSACTION_GAS = 2**24
 """EIP-7825: no transaction may have a higher limit."""
 ERRORS = "liquidator_errors"
 
-# What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): transaction and bookkeeping; then each
-# loan, each exchange and each token.
-BASE_GAS = 50_000
+# What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): the transaction, bookkeeping, and what
+# the first leg touches for all others; then each loan, each exchange and each token.
+BASE_GAS = 195_000
 LOAN_GAS = 125_000
 SWAP_GAS = 90_000
 TOKEN_GAS = 10_000
 # What comes after the legs, and so must be left for: sending the profit, and paying back each loan.
 END_GAS = 50_000
 PAYBACK_GAS = 45_000
-# A leg may burn this much more than expected before it is cut off; the sum of all stays within the limit.
-CAP_PERCENT = 160
-# Of a transaction's limit, what the expected gas may fill: the rest is the room that its estimate needs.
-FILL_PERCENT = 94
+# A leg may burn this much more than expected, and what the first one touches, before it is cut off.
+CAP_PERCENT = 130
+COLD_GAS = 250_000
+# Refunds give back up to a fifth, but only at the end: the limit must cover what is given back.
+LIMIT_PERCENT = 127
+SLACK_GAS = 60_000
 MOST_LEGS = 200
 
 _LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
@@ -72,23 +74,32 @@ def key(plan: Plan) -> tuple[str, str] | None:
 
 
 def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
-    """The plans in groups that each fit one transaction, in their order; those without a leg stay alone.
+    """The plans in groups that each fit one transaction, in order among those of one key; those without a leg
+    stay alone.
 
-    A group's expected gas stays below a transaction's limit and the block's.
+    Sized so that they fill a block one after another: each transaction's limit must fit into what those
+    before it have really left, and a limit must cover what refunds give back in the end.
     """
-    most = min(MOST_TRANSACTION_GAS, block_gas_limit) * FILL_PERCENT // 100
     groups: list[list[Plan]] = []
-    open_groups: dict[tuple[str, str], list[Plan]] = {}
-    for plan in plans:
-        shared = key(plan)
-        group = open_groups.get(shared) if shared else None
-        if group is not None and len(group) < MOST_LEGS and gas_of([*group, plan]) <= most:
-            group.append(plan)
-            continue
-        groups.append([plan])
-        if shared:
-            open_groups[shared] = groups[-1]
+    room = block_gas_limit
+    for shared in _by_key(plans):
+        waiting = shared
+        while waiting:
+            most = min(MOST_TRANSACTION_GAS, room)
+            count = _fitting(waiting, most)
+            if not count and room < block_gas_limit:
+                room = block_gas_limit
+                continue
+            group, waiting = waiting[: max(count, 1)], waiting[max(count, 1) :]
+            groups.append(group)
+            room -= min(gas_of(group) if group[0].leg else group[0].gas, room)
     return groups
+
+
+def limit(used: int) -> int:
+    """The gas limit for a batch that takes `used` after refunds; `split` keeps it below what a transaction
+    may have."""
+    return used * LIMIT_PERCENT // 100 + SLACK_GAS
 
 
 def combine(plans: Sequence[Plan]) -> Batched:
@@ -116,11 +127,9 @@ def gas_of(plans: Sequence[Plan]) -> int:
     return _gas(_legs(plans))
 
 
-def limit(used: int, plans: Sequence[Plan]) -> int:
-    """The gas limit for a batch whose rehearsal took `used`: room for one leg to reach its cap, and for what
-    a rehearsal does not see (refunds, state that moves); never more than a transaction may have."""
-    largest = max(leg.gas * CAP_PERCENT // 100 for leg in _legs(plans))
-    return min(used + used // 20 + largest + BASE_GAS, MOST_TRANSACTION_GAS)
+def fits(plans: Sequence[Plan], block_gas_limit: int) -> bool:
+    """Whether one transaction can carry them."""
+    return limit(gas_of(plans)) <= min(MOST_TRANSACTION_GAS, block_gas_limit) and len(plans) <= MOST_LEGS
 
 
 def identity(plan: Plan) -> int:
@@ -155,6 +164,28 @@ def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> Outcome:
     if not why:
         return Outcome(False, "ran out of gas, or gave no reason")
     return Outcome(False, reason({"error": {"data": "0x" + why.hex()}}, plan.errors))
+
+
+def _by_key(plans: Sequence[Plan]) -> list[list[Plan]]:
+    """Plans that can share a transaction together, otherwise each alone; in the order of each first."""
+    found: dict[object, list[Plan]] = {}
+    for place, plan in enumerate(plans):
+        found.setdefault(key(plan) or place, []).append(plan)
+    return list(found.values())
+
+
+def _fitting(plans: Sequence[Plan], most: int) -> int:
+    """How many of the plans, from the first, one transaction with a limit of `most` holds."""
+    if plans[0].leg is None:
+        return 1
+    low, high = 0, min(len(plans), MOST_LEGS)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(plans[:middle], most):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _legs(plans: Sequence[Plan]) -> list[Leg]:
@@ -219,10 +250,14 @@ def _encoded(name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str
         places[leg.gets],
         leg.min_got,
         leg.min_profit,
-        (leg.gas + (SWAP_GAS + TOKEN_GAS * len(places)) * len(swaps)) * CAP_PERCENT // 100,
+        _cap(leg.gas + (SWAP_GAS + TOKEN_GAS * len(places)) * len(swaps)),
         swaps,
         False,
     )
+
+
+def _cap(gas: int) -> int:
+    return gas * CAP_PERCENT // 100 + COLD_GAS
 
 
 def _gas(legs: Sequence[Leg]) -> int:

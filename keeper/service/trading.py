@@ -38,7 +38,7 @@ class Batches:
         return batching.gas_of(plans)
 
     def fits(self, plans: Sequence[Plan]) -> bool:
-        return len(batching.split(plans, self.block_gas_limit)) == 1
+        return batching.fits(plans, self.block_gas_limit)
 
 
 class Trading:

@@ -8,7 +8,7 @@ from functools import partial
 from keeper.margin.lending.aave import health, liquidation
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
-from keeper.margin.lending.aave.rules import Rules
+from keeper.margin.lending.aave.rules import CloseFactor, Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
 from keeper.plan import Loan
 from keeper.protocols.aave_v3 import calls
@@ -18,9 +18,11 @@ from keeper.protocols.base import Asset, Deal, Facts, Impossible, Lender, Offer
 
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
 GRACE = 120
-# Measured on 3.0.2 and 3.6, with room: the call, and what each further position of the account adds to it.
-CALL_GAS = 300_000
-POSITION_GAS = 25_000
+# Measured among others in one transaction (docs/LIQUIDATOR.md), with room: the call, and each position of the
+# account. Up to 3.2 the call takes more.
+CALL_GAS = 138_000
+OLD_CALL_GAS = 158_000
+POSITION_GAS = 9_000
 ERRORS = "aave_v3_errors+liquidator_errors"
 
 
@@ -49,7 +51,8 @@ def offers(
     if not found:
         return in_grace(possible, timestamp)
     later = health.accrue(state, timestamp + GRACE, rules)
-    gas = CALL_GAS + POSITION_GAS * len(raw.positions)
+    old = rules.close_factor is CloseFactor.BY_RESERVE
+    gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
     offered = [_offer(pool, account, raw, each.pair, now, later, facts, gas) for each in found]
     paid_out = [each for each in offered if each.tops]
     return paid_out or Impossible("the pool has none of the collateral to pay out")
