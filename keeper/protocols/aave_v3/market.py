@@ -20,6 +20,7 @@ from keeper.protocols.aave_v3 import (
     explain,
     lens,
     liquidating,
+    offering,
     owner_money,
     planning,
     prices,
@@ -30,9 +31,12 @@ from keeper.protocols.aave_v3 import (
 )
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.base import (
+    Asset,
     Explanation,
     Facts,
     Impossible,
+    Lender,
+    Offer,
     OwnerFunds,
     OwnerMoney,
     PricedAsset,
@@ -213,6 +217,19 @@ class AaveV3Market:
             funds,
             state.sentinel,
         )
+
+    def offers(
+        self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Facts
+    ) -> list[Offer] | Impossible:
+        return offering.offers(
+            self.contract, state.market, self._rules(state), account, raw, timestamp, facts, state.sentinel
+        )
+
+    def lenders(self, state: PoolState) -> Mapping[str, Lender]:
+        return offering.lenders(self.contract, state)
+
+    def assets(self, state: PoolState, facts: Facts) -> Mapping[str, Asset]:
+        return {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
 
     def holding_calls(self, state: PoolState, asset: str, owner: str) -> list[Call]:
         reserve = _by_asset(state, asset)
