@@ -85,6 +85,10 @@ class Chain(Section):
     timeout: Annotated[Decimal, Field(gt=0)] = Decimal(20)
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
+    ws: list[str] = []
+    """Websocket addresses at which nodes of this chain tell of new heads; without, heads are polled for."""
+    requests_per_second: Annotated[Decimal, Field(gt=0)] | None = None
+    """Budget of all requests to this chain's nodes together; absent: as many as are needed."""
     parallel_requests: int = Field(default=4, ge=1, le=64)
     """Requests under way at once while a long history or a large book is read."""
     sequencer_feed: Address | None = None
@@ -116,6 +120,14 @@ class Chain(Section):
         if self.max_head_age is None:
             return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
         return self.max_head_age or None
+
+    @field_validator("ws")
+    @classmethod
+    def _websockets(cls, urls: list[str]) -> list[str]:
+        for url in urls:
+            if not url.startswith(("ws://", "wss://")):
+                raise ValueError("a ws entry must start with ws:// or wss://")
+        return urls
 
     @field_validator("rpc")
     @classmethod

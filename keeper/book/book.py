@@ -97,6 +97,7 @@ class Book(Generic[S, A, V]):
         self.unbalanced = ""
         """Which of the protocol's totals our accounts did not add up to at the last refresh."""
         self._changed: set[int] = set()
+        self._moved: set[int] = set()
         self._state: S | None = None
         self._columns = Columns(source.entries)
         self._sums: dict[str, int] = {}
@@ -114,7 +115,13 @@ class Book(Generic[S, A, V]):
         if self._changed:
             changed, self._changed = self._changed, set()
             self._columns.update(changed, self.rows.records)
+            self._moved |= changed
         return self._columns
+
+    def take_changed(self) -> set[int]:
+        """The rows whose stake changed in the columns since this was last asked."""
+        moved, self._moved = self._moved, set()
+        return moved
 
     @property
     def sums(self) -> Mapping[str, int]:

@@ -48,6 +48,11 @@ class Columns:
     def __len__(self) -> int:
         return sum(len(block) for block in self.blocks)
 
+    @property
+    def row_count(self) -> int:
+        """How many rows there are, whatever places they take."""
+        return len(self._block)
+
     def update(self, changed: Iterable[int], records: Sequence[bytes]) -> None:
         """Take over the changed rows; rows beyond those known are new."""
         rows = sorted(changed)

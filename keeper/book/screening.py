@@ -38,6 +38,16 @@ class Widening:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Some rows with the bounds of their health, and their need in base currency."""
+
+    rows: NDArray[np.int64]
+    low: Floats
+    high: Floats
+    need: Floats
+
+
 class Screen:
     """Bounds of health by row, in arrays that are filled again at every pass.
 
@@ -68,35 +78,64 @@ class Screen:
 
     def _block(self, block: Block, weights: Weights, by: Widening, at: slice) -> None:
         size = len(block)
-        low, high, need = self.low[at], self.high[at], self.need[at]
-        one, two, none = self._one[:size], self._two[:size], self._none[:size]
-        power = block.power @ weights.power
+        need = self.need[at]
         need[:] = block.need @ weights.need
-        np.multiply(power, by.power_low, out=one)
-        np.subtract(one, by.power_flat, out=one)
-        np.maximum(one, 0.0, out=one)
-        np.multiply(need, 1 + by.relative, out=two)
-        np.add(two, by.need_flat, out=two)
-        np.divide(one, two, out=low)
-        np.multiply(low, 1 - by.relative, out=low)
-        np.multiply(power, 1 + by.relative, out=one)
-        np.add(one, by.power_flat, out=one)
-        np.multiply(need, 1 - by.relative, out=two)
-        np.subtract(two, by.need_flat, out=two)
-        np.maximum(two, 0.0, out=two)
-        np.divide(one, two, out=high)
-        np.multiply(high, 1 + by.relative, out=high)
-        # Nothing owed is no debt; 0/0 where an account has nothing at all.
-        np.equal(need, 0.0, out=none)
-        np.copyto(low, np.inf, where=none)
-        np.copyto(high, np.inf, where=none)
+        power = block.power @ weights.power
+        scratch = self._one[:size], self._two[:size], self._none[:size]
+        _bounds(power, need, by, self.low[at], self.high[at], scratch)
 
-    def below(self, threshold: float) -> NDArray[np.int64]:
-        """Places of all that may lie below the threshold."""
-        return np.flatnonzero(self.low < threshold)
+    def below(self, threshold: float) -> Near:
+        """All that may lie below the threshold at the last pass."""
+        places = np.flatnonzero(self.low < threshold)
+        places = places[self.rows[places] >= 0]
+        return Near(
+            self.rows[places].astype(np.int64), self.low[places], self.high[places], self.need[places]
+        )
+
+    def of(self, rows: NDArray[np.int64], weights: Weights) -> Near:
+        """Bounds of these rows alone."""
+        power, need = np.zeros(len(rows)), np.zeros(len(rows))
+        for at, some_power, some_need in self.columns.of(rows):
+            power[at], need[at] = some_power @ weights.power, some_need @ weights.need
+        low, high = np.empty(len(rows)), np.empty(len(rows))
+        one, two = np.empty(len(rows)), np.empty(len(rows))
+        none = np.empty(len(rows), np.bool_)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            _bounds(power, need, Widening.of(weights, self.columns.depth), low, high, (one, two, none))
+        return Near(rows, low, high, need)
 
     def _fit(self) -> None:
         size = len(self.columns)
         if size != len(self.low):
             self.low, self.high, self.need = np.empty(size), np.empty(size), np.empty(size)
             self.rows = np.empty(size, np.int32)
+
+
+def _bounds(
+    power: Floats,
+    need: Floats,
+    by: Widening,
+    low: Floats,
+    high: Floats,
+    scratch: tuple[Floats, Floats, NDArray[np.bool_]],
+) -> None:
+    """Fill `low` and `high`; arrays of one length, nothing is allocated."""
+    one, two, none = scratch
+    np.multiply(power, by.power_low, out=one)
+    np.subtract(one, by.power_flat, out=one)
+    np.maximum(one, 0.0, out=one)
+    np.multiply(need, 1 + by.relative, out=two)
+    np.add(two, by.need_flat, out=two)
+    np.divide(one, two, out=low)
+    np.multiply(low, 1 - by.relative, out=low)
+    np.multiply(power, 1 + by.relative, out=one)
+    np.add(one, by.power_flat, out=one)
+    np.multiply(need, 1 - by.relative, out=two)
+    np.subtract(two, by.need_flat, out=two)
+    np.maximum(two, 0.0, out=two)
+    np.divide(one, two, out=high)
+    np.multiply(high, 1 + by.relative, out=high)
+    # Nothing owed is no debt; 0/0 where an account has nothing at all.
+    np.equal(need, 0.0, out=none)
+    np.copyto(low, np.inf, where=none)
+    np.copyto(high, np.inf, where=none)

@@ -1,26 +1,36 @@
 """Many contract reads in one `eth_call` at one block, through contracts that are never deployed.
 
-The dispatcher (`contracts/src/Batch.sol`) and any lens are put into the call by state override. The
-answer names the block it was computed in, so that a node that answers for another block is noticed.
+The dispatcher (`contracts/src/Batch.sol`) and any lens are put into the call by state override; at a node
+that takes none, they go as initcode (`contracts/src/BatchOnce.sol`). The answer names the block it was
+computed in, so that a node that answers for another block is noticed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.blocks import Head
-from keeper.chain.node import WrongStateError
+from keeper.chain.node import Node, NodeError, RpcError, WrongStateError
 from keeper.chain.pool import NodePool
-from keeper.contracts import runtime_code
+from keeper.contracts import artifact, runtime_code
+
+log = structlog.get_logger()
 
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
 _RUN = function_signature_to_4byte_selector("run((address,bytes)[])")
+_ANSWER = ["uint256", "uint256", "(bool,bytes)[]"]
 # More than any node grants: each caps it at its own limit.
 GAS = 2_000_000_000
+_INVALID_PARAMS = -32602
+# EIP-3860: larger initcode is not run.
+_MOST_INITCODE = 49_152
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +61,83 @@ def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens
     """All `calls` in one request, pinned to the head's hash; WrongStateError if another block answered."""
     if not calls:
         return []
-    overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
-    overrides.update({lens.address: {"code": lens.code} for lens in lenses})
-    data = _RUN + encode(["(address,bytes)[]"], [[(c.target, c.data) for c in calls]])
-    result = pool.call(
-        "eth_call",
-        {"to": BATCH_ADDRESS, "data": "0x" + data.hex(), "gas": hex(GAS)},
-        {"blockHash": head.hash},
-        overrides,
-    )
-    number, timestamp, answers = decode(
-        ["uint256", "uint256", "(bool,bytes)[]"], bytes.fromhex(result.removeprefix("0x"))
-    )
+    placed = tuple(lenses)
+    number, timestamp, answers = pool.call_by(lambda node: _ask(node, head, calls, placed))
     if (number, timestamp) != (head.number, head.timestamp):
         raise WrongStateError(
             f"answered a read of block {head.number} with the state of block {number}",
             where=f"chain {pool.name}",
         )
     return [Answer(ok, data) for ok, data in answers]
+
+
+def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> tuple[Any, ...]:
+    """By override where the node takes them; else as initcode, and from then on so."""
+    if node.overrides:
+        try:
+            answer = _by_override(node, head, calls, lenses)
+        except RpcError as error:
+            if not _about_overrides(error):
+                raise
+        else:
+            if answer:
+                return _decoded(answer, node)
+        # Empty: the override was ignored, and there is no code at that address.
+        found = _by_initcode(node, head, calls, lenses)
+        node.overrides = False
+        log.warning("no state overrides", node=node.label, instead="initcode")
+        return found
+    return _by_initcode(node, head, calls, lenses)
+
+
+def _about_overrides(error: RpcError) -> bool:
+    said = error.message.lower()
+    return error.code == _INVALID_PARAMS or "override" in said or "too many arguments" in said
+
+
+def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> bytes:
+    overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
+    overrides.update({lens.address: {"code": lens.code} for lens in lenses})
+    data = _RUN + encode(["(address,bytes)[]"], [[(c.target, c.data) for c in calls]])
+    result = node.call(
+        "eth_call",
+        [
+            {"to": BATCH_ADDRESS, "data": "0x" + data.hex(), "gas": hex(GAS)},
+            {"blockHash": head.hash},
+            overrides,
+        ],
+    )
+    return bytes.fromhex(str(result).removeprefix("0x"))
+
+
+def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> tuple[Any, ...]:
+    used = [lens for lens in lenses if any(call.target == lens.address for call in calls)]
+    arguments = encode(
+        ["address[]", "bytes[]", "(address,bytes)[]"],
+        [
+            [lens.address for lens in used],
+            [bytes.fromhex(lens.code.removeprefix("0x")) for lens in used],
+            [(c.target, c.data) for c in calls],
+        ],
+    )
+    code = str(artifact("BatchOnce")["bytecode"]) + arguments.hex()
+    if len(code) // 2 > _MOST_INITCODE:
+        raise NodeError(
+            "takes no state overrides, and initcode only to 48 KiB", where=node.label, refused=True
+        )
+    try:
+        node.call("eth_call", [{"data": code, "gas": hex(GAS)}, {"blockHash": head.hash}])
+    except RpcError as error:
+        if error.data is None or len(error.data) <= 2 + 64 * 3:
+            raise
+        return _decoded(bytes.fromhex(error.data.removeprefix("0x")), node)
+    raise WrongStateError("ran initcode that always reverts as if it did not", where=node.label)
+
+
+def _decoded(answer: bytes, node: Node) -> tuple[Any, ...]:
+    try:
+        return decode(_ANSWER, answer)
+    except (DecodingError, ValueError, OverflowError):
+        raise NodeError(
+            f"answered a read with {len(answer)} bytes that are not whole", where=node.label, refused=True
+        ) from None

@@ -18,6 +18,21 @@ from keeper.errors import KeeperError, UnreachableError
 _NOT_ABOUT_SIZE = frozenset({401, 403, 404, 429})
 
 
+# What nodes say of a block they do not know, or whose state they pruned: another may have it.
+_NO_STATE = (
+    "missing trie node",
+    "header not found",
+    "block not found",
+    "unknown block",
+    "blockoutofrange",
+    "state is not available",
+    "state not available",
+    "pruned",
+    "historical state",
+    "distance to target block exceeds",
+)
+
+
 class NodeError(UnreachableError):
     """The node did not give an answer: try another. `refused`: it answered, but not to this request."""
 
@@ -49,6 +64,8 @@ class Node:
         parts = urlsplit(url)
         self.label = f"node {parts.hostname}" + (f":{parts.port}" if parts.port else "")
         self.requests = 0
+        self.overrides = True
+        """Whether it is thought to take state overrides in `eth_call`."""
         self._url = url
         self._provider = HTTPProvider(
             URI(url), request_kwargs={"timeout": float(timeout)}, exception_retry_configuration=None
@@ -81,6 +98,8 @@ class Node:
             if not isinstance(refusal, dict):
                 refusal = {"message": str(refusal)}
             code, message = int(refusal.get("code", 0)), str(refusal.get("message", ""))
+            if any(sign in message.lower() for sign in _NO_STATE):
+                raise NodeError(f"has not the state asked for ({message[:120]})", where=self.label)
             raise RpcError(method, code, message, refusal.get("data"), where=self.label)
         return answer["result"]
 

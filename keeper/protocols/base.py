@@ -208,6 +208,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def priced_assets(self, state: S) -> list[PricedAsset]: ...
 
+    def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:
+        """The priced asset by which each leg is weighed."""
+
     def priced_by(self, state: S, raw: A) -> frozenset[str]:
         """The assets whose prices the protocol reads to value this account."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from keeper.alerts import books, outbox
 from keeper.book.reading import Reader
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
+from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.execution import journal
@@ -53,20 +55,23 @@ class Deciding:
     blocks_seen: int = 0
     seconds_a_block: Decimal | None = None
     failures: dict[str, str] = field(default_factory=dict)
+    on_head: Callable[[], None] | None = None
+    """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
     held: str = ""
     """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
 
     def __post_init__(self) -> None:
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
+        self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
         self._open: dict[str, judging.Open] = {}
         for run in self.runs:
             run.prices = Pricing(run.name, run.settings, self.settings.chains[self.pool.name], self.pool)
             price_status.restore(self.store, run.prices)
 
     def new_head(self) -> Head | None:
-        """The newest block, or None when this loop has been there."""
-        head = blocks.latest(self.pool)
-        return None if self.head is not None and head.hash == self.head.hash else head
+        """The newest block, or None when it has been given before or none is due."""
+        seconds = self.seconds_a_block
+        return self.heads.newest(float(seconds) if seconds is not None else None)
 
     def tick(self, head: Head | None = None) -> Head | None:
         """One round at `head` (else at the newest block); None when there is no new one."""

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from keeper.book.book import Book
-from keeper.book.screening import Screen
+from keeper.book.entries import Ints
+from keeper.book.standing import Standing
 from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
@@ -39,13 +42,25 @@ class MarketRun:
     """Hears the last block covered while a long scan is under way."""
     prices: Pricing | None = None
     """Set where prices are judged; reading a market alone needs none."""
-    _screen: Screen | None = None
+    _standing: Standing | None = None
 
     @property
-    def screen(self) -> Screen:
-        if self._screen is None:
-            self._screen = Screen(self.book.columns)
-        return self._screen
+    def standing(self) -> Standing:
+        """Screen and price index of the book's columns."""
+        if self._standing is None:
+            self._standing = Standing(self.book.columns)
+        return self._standing
+
+    def groups(self, legs: Sequence[int], leg_count: int) -> Ints:
+        """Legs grouped by the leaf feed behind their price; each asset by itself where none is known."""
+        watched = self.prices.watched if self.prices is not None else {}
+        groups = np.zeros(leg_count, np.int32)
+        numbers: dict[str, int] = {}
+        for leg, asset in zip(legs, self.adapter.leg_assets(self.book.state, legs), strict=True):
+            feeds = watched[asset].source.feeds() if asset in watched else ()
+            leaf = next((feed.address for feed in feeds), asset)
+            groups[leg] = numbers.setdefault(leaf, len(numbers))
+        return groups
 
     def sample(self, protected: Sequence[str]) -> list[str]:
         """Accounts to audit at this block: the protected, the nearest to 1, the next in turn."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keeper.book.book import Book
-from keeper.book.screening import Screen
+from keeper.book.screening import Near
 from keeper.margin.lending.weights import Weights
 from keeper.policy.levels import WAD, Threshold
 from keeper.protocols.base import Valuation
@@ -22,7 +23,11 @@ FOLLOWED = 64
 # Two units in the last place of a health scaled 1e18: what bounds in real numbers leave out.
 _ROUNDING = 4e-18
 
+# So much debts may grow from one block to the next without all accounts being looked at, as a ratio.
+FORESEEN = 1 + 1e-5
+
 Rows = NDArray[np.int64]
+AnyBook = Book[Any, Any, Valuation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,59 +66,49 @@ class Selected:
     touching: int = 0
 
 
-def select(
-    book: Book[object, object, Valuation], screen: Screen, now: Weights, growth: float, watch: Watch
-) -> Selected:
-    """Screen all accounts and choose. `growth` is how much debts may grow until the next block, as a ratio:
-    whoever may cross a threshold by interest alone is among the chosen."""
-    columns = book.columns
-    screen.run(now)
-    always = columns.opaque | columns.rows_with(now.opaque)
-    always.update(row for a in watch.special if (row := book.rows.row(a)) is not None)
-    highest = max((watch.ends(t) for t in watch.levels), default=WAD)
-    pool = screen.below(_over(highest) * growth)
-    low, high, rows = screen.low[pool], screen.high[pool], screen.rows[pool].astype(np.int64)
-    # What a row has left behind when it moved has no debt, and is never among them.
-    chosen = np.zeros(len(pool), np.bool_)
-    below_any = np.zeros(len(pool), np.bool_)
+def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, watch: Watch) -> Selected:
+    """Choose from the accounts that may be below a threshold. `growth` is how much debts may grow until the
+    next block, as a ratio: whoever may cross a threshold by interest alone is among the chosen. `unbounded`
+    rows have no bounds that count, and are always chosen."""
+    low, high, rows = near.low, near.high, near.rows
+    undecided, chosen = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+    below_any = np.zeros(len(rows), np.bool_)
     for threshold, level in watch.levels.items():
         for each in {level, watch.ends(threshold)}:
-            chosen |= (low < _over(each) * growth) & ~(high < _under(each))
+            undecided |= (low < _over(each) * growth) & ~(high < _under(each))
         certain = high < _under(level)
         below_any |= certain
-        # Who is certainly below and has no episode yet, or has one that is certainly over.
+        # Who is certainly below and has no episode yet.
         chosen |= certain & ~np.isin(rows, _rows(book, watch.open.get(threshold, ())))
-    touching = int(chosen.sum())
     if "liquidate" in watch.levels:
         breaching = np.flatnonzero(high < _under(watch.levels["liquidate"]))
-        largest = np.argsort(-screen.need[pool[breaching]], kind="stable")[:MOST_BREACHES]
+        largest = np.argsort(-near.need[breaching], kind="stable")[:MOST_BREACHES]
         chosen[breaching[largest]] = True
     order = np.argsort(low, kind="stable")[:FOLLOWED]
     chosen[order] = True
-    over = [
-        row
-        for threshold, accounts in watch.open.items()
-        for row in _over_again(book, screen, accounts, watch.ends(threshold))
-    ]
-    exact = np.unique(
-        np.concatenate([rows[chosen], np.fromiter(always, np.int64), np.fromiter(over, np.int64)])
-    )
+    chosen |= undecided
+    always = {*unbounded, *(row for a in watch.special if (row := book.rows.row(a)) is not None)}
+    over = [_over_again(book, near, watch, threshold) for threshold in watch.levels]
+    exact = np.unique(np.concatenate([rows[chosen], np.fromiter(always, np.int64), *over]))
     others = int(np.count_nonzero(below_any & ~np.isin(rows, exact)))
-    return Selected(exact, rows[order], others, touching)
+    return Selected(exact, rows[order], others, int(undecided.sum()))
 
 
-def _over_again(
-    book: Book[object, object, Valuation], screen: Screen, accounts: Iterable[str], level: int
-) -> list[int]:
-    """Rows with an open episode that may have ended."""
-    rows = _rows(book, accounts)
-    if not len(rows):
-        return []
-    over = ~(screen.high[book.columns.places(rows)] < _under(level))
-    return [int(row) for row in rows[over]]
+def thresholds(watch: Watch) -> list[float]:
+    """The healths that screening must tell apart, and a little above each: until the next block interest may
+    take an account from there to below."""
+    levels = [each for t, level in watch.levels.items() for each in (level, watch.ends(t))]
+    return sorted({value for level in levels for value in (_under(level), _over(level) * FORESEEN)})
 
 
-def _rows(book: Book[object, object, Valuation], accounts: Iterable[str]) -> Rows:
+def _over_again(book: AnyBook, near: Near, watch: Watch, threshold: Threshold) -> Rows:
+    """Rows with an open episode that are not certainly below where it ends."""
+    open_rows = _rows(book, watch.open.get(threshold, ()))
+    still = near.rows[near.high < _under(watch.ends(threshold))]
+    return open_rows[~np.isin(open_rows, still)]
+
+
+def _rows(book: AnyBook, accounts: Iterable[str]) -> Rows:
     return np.array([row for a in accounts if (row := book.rows.row(a)) is not None], np.int64)
 
 

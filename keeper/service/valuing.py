@@ -143,7 +143,14 @@ def _own(
     assert now is not None, "a version that is known has weights"
     then = run.adapter.weights(state, next_timestamp or head.timestamp, legs)
     growth = selecting.growth(now, then) if then is not None else 1.0
-    selected = selecting.select(book, run.screen, now, growth, watch)
+    near = run.standing.near(
+        now,
+        book.take_changed(),
+        selecting.thresholds(watch),
+        run.groups(legs, len(now.power)) if growth <= selecting.FORESEEN else None,
+    )
+    unbounded = book.columns.opaque | book.columns.rows_with(now.opaque)
+    selected = selecting.select(book, near, unbounded, growth, watch)
     accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
     chosen = {a: book.accounts[a] for a in accounts if a not in at.unvaluable and a in book.accounts}
     own = run.adapter.value(state, chosen, head.timestamp)

@@ -146,6 +146,9 @@ class AaveV3Market:
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
         return prices.priced_assets(state)
 
+    def leg_assets(self, state: PoolState, legs: Sequence[int]) -> list[str]:
+        return prices.leg_assets(state, legs)
+
     def priced_by(self, state: PoolState, raw: AccountState) -> frozenset[str]:
         return prices.priced_by(state, raw)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from keeper.margin.lending.aave import bounds
 from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import AccountState
 from keeper.protocols.aave_v3 import calls
@@ -40,3 +43,19 @@ def priced_by(state: PoolState, raw: AccountState) -> frozenset[str]:
             continue
         read.add(reserve.asset.lower())
     return frozenset(read)
+
+
+def leg_assets(state: PoolState, legs: Sequence[int]) -> list[str]:
+    """The asset, or a category's own price source, behind each leg; empty for a reserve that is gone."""
+    rules = BY_REVISION.get(state.revision)
+    by_bitmap = rules is not None and rules.emode_by_bitmap
+    found = []
+    for leg in legs:
+        category, reserve_id = divmod(leg, bounds.RESERVES)
+        reserve = state.market.reserves.get(reserve_id)
+        own = state.emode_sources.get(category) if category else None
+        if own and not by_bitmap and reserve is not None and reserve.emode_category == category:
+            found.append(own.lower())
+        else:
+            found.append(reserve.asset.lower() if reserve is not None else "")
+    return found

@@ -1,0 +1,139 @@
+"""The newest block of a chain: by subscription where there is one, else by polling no more than is needed."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from keeper.chain import blocks
+from keeper.chain.blocks import Head
+from keeper.chain.node import NodeError
+from keeper.chain.pool import NodePool
+from keeper.chain.websocket import Subscription
+from keeper.config import LOCAL_CHAIN_IDS, Chain
+
+log = structlog.get_logger()
+
+# Without a head for so many block times a node is silent.
+SILENT_BLOCKS = 2
+_REMEMBERED = 256
+# All nodes are asked for their head so often, in seconds: so that a better one is known when it is needed.
+SURVEY_SECONDS = 60.0
+
+
+class Heads:
+    """`newest` answers with a block that was not answered before, or None. It leaves a node that is silent."""
+
+    def __init__(self, pool: NodePool, chain: Chain, on_head: Callable[[], None] | None = None) -> None:
+        self.pool = pool
+        self.poll = float(chain.poll)
+        self.paced = chain.chain_id not in LOCAL_CHAIN_IDS
+        self.subscription: Subscription | None = None
+        if chain.ws and on_head is not None:
+            self.subscription = Subscription(pool.name, chain.chain_id, chain.ws, on_head)
+        self._given: Head | None = None
+        self._seen: deque[str] = deque(maxlen=_REMEMBERED)
+        self._given_at = self._searched_at = self._surveyed_at = time.monotonic()
+        self._polls = 0
+        self._next_poll = 0.0
+
+    def start(self) -> None:
+        """Begin to listen, where there is something to listen to."""
+        if self.subscription is not None:
+            self.subscription.start()
+
+    def stop(self) -> None:
+        if self.subscription is not None:
+            self.subscription.stop()
+
+    def newest(self, block_seconds: float | None) -> Head | None:
+        """The newest block, if it is another than before; NodeError when no node answers."""
+        seconds = block_seconds or 12.0
+        self._survey()
+        told = self._told(seconds)
+        if told is not None:
+            return self._give(told)
+        if self.subscription is not None and self.subscription.heard_within(SILENT_BLOCKS * seconds):
+            return None
+        if time.monotonic() < self._next_poll:
+            return None
+        head = blocks.latest(self.pool)
+        self.pool.saw_head(None, head.number)
+        self._pace(seconds)
+        if self._is_new(head):
+            return self._give(head)
+        return self._search(seconds)
+
+    def _told(self, seconds: float) -> Head | None:
+        """What the subscription has told since."""
+        if self.subscription is None or not self.subscription.heard_within(SILENT_BLOCKS * seconds):
+            return None
+        head = self.subscription.newest
+        return head if head is not None and self._is_new(head) else None
+
+    def _is_new(self, head: Head) -> bool:
+        """Not given before, and not an older block of the same chain from a node that is behind."""
+        return head.hash not in self._seen
+
+    def _give(self, head: Head) -> Head:
+        self._given, self._given_at = head, time.monotonic()
+        self._seen.append(head.hash)
+        self._polls, self._next_poll = 0, 0.0
+        return head
+
+    def _pace(self, seconds: float) -> None:
+        """When to poll next: not while no block is due; then at the configured pace, and ever less often."""
+        now = time.monotonic()
+        if not self.paced:
+            return
+        due = self._given_at + seconds - self.poll
+        if now < due:
+            self._next_poll = due
+            return
+        self._polls += 1
+        self._next_poll = now + min(self.poll * 2 ** max(self._polls - 2, 0), max(seconds / 4, self.poll))
+
+    def _search(self, seconds: float) -> Head | None:
+        """After two block times without a block: ask all nodes, and go to one that has a newer."""
+        now = time.monotonic()
+        if self._given is None or now - self._given_at < SILENT_BLOCKS * seconds:
+            return None
+        if now - self._searched_at < seconds or len(self.pool.nodes) < 2:
+            return None
+        self._searched_at = now
+        best: tuple[int, Head] | None = None
+        for index, head in enumerate(self._all()):
+            newer = head is not None and head.number > self._given.number and self._is_new(head)
+            if newer and head is not None and (best is None or head.number > best[1].number):
+                best = index, head
+        if best is None:
+            return None
+        log.warning("silent node", chain=self.pool.name, node=self.pool.current.label, at=self._given.number)
+        self.pool.leave(best[0], "silent")
+        if self.subscription is not None:
+            self.subscription.leave()
+        return self._give(best[1])
+
+    def _survey(self) -> None:
+        """Now and then learn every node's head and speed, and go to one that is clearly better."""
+        now = time.monotonic()
+        if len(self.pool.nodes) < 2 or now - self._surveyed_at < SURVEY_SECONDS:
+            return
+        self._surveyed_at = now
+        self._all()
+        self.pool.reconsider()
+
+    def _all(self) -> list[Head | None]:
+        heads: list[Head | None] = []
+        for index, answer in enumerate(self.pool.call_each("eth_getBlockByNumber", "latest", False)):
+            try:
+                head = None if isinstance(answer, Exception) else blocks.parse(answer)
+            except NodeError:
+                head = None
+            if head is not None:
+                self.pool.saw_head(index, head.number)
+            heads.append(head)
+        return heads
