@@ -10,11 +10,16 @@ from keeper.localchain.rpc import Json
 from keeper.localchain.solc import Compilation, compiled, compiler_version, standard_json
 
 ABIS = REPOSITORY / "abis"
-<<<<<<< HEAD
-CONTRACTS = ("Batch", "AaveV3Lens", "OwnerTopUp", "ShockedFeed", "Liquidator", "UniswapV3Lens", "MorphoBlueLens")
-=======
-CONTRACTS = ("Batch", "BatchOnce", "AaveV3Lens", "OwnerTopUp", "ShockedFeed")
->>>>>>> book
+CONTRACTS = (
+    "Batch",
+    "BatchOnce",
+    "AaveV3Lens",
+    "MorphoBlueLens",
+    "OwnerTopUp",
+    "ShockedFeed",
+    "Liquidator",
+    "UniswapV3Lens",
+)
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""
 
 

@@ -203,6 +203,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def base_decimals(self, state: S) -> int: ...
 
+    def decimals(self, state: S, account: str) -> int:
+        """Of the account's own values, where they are not in base currency."""
+
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         """Every account at `timestamp`, exactly. Only when `version` is known."""
 

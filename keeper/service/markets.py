@@ -15,6 +15,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter, Valuation
+from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.service.pricing import Pricing
 from keeper.store.database import Store
 
@@ -103,8 +104,12 @@ def build(
 
 
 def _adapter(name: str, market: Market) -> Adapter:
-    adapter: Adapter = {"aave-v3": AaveV3Market}[market.protocol](name, market.address, market.from_block)
-    return adapter
+    """The market's protocol, by name: the one place where they are listed."""
+    adapters: dict[str, Callable[[str, Market], Adapter]] = {
+        "aave-v3": lambda name, market: AaveV3Market(name, market.address, market.from_block),
+        "morpho-blue": MorphoBlueMarket,
+    }
+    return adapters[market.protocol](name, market)
 
 
 def pools(settings: Settings) -> dict[str, NodePool]:

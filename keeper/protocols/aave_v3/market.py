@@ -137,6 +137,9 @@ class AaveV3Market:
     def base_decimals(self, state: PoolState) -> int:
         return len(str(state.market.base_unit)) - 1
 
+    def decimals(self, state: PoolState, account: str) -> int:
+        return self.base_decimals(state)
+
     def value(
         self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
     ) -> list[Valuation]:
