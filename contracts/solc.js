@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // Reads standard-JSON from stdin, compiles it with npm's `solc`, and writes the output to stdout.
 // Every source is in the input: the script resolves no imports. With --version it prints the compiler's, in
-// the words that forge expects of a compiler (`forge --use`).
+// the words that forge expects of a compiler (`forge --use`). `--package NAME` takes another compiler than the
+// project's own: a protocol is compiled by the version it is published for.
 'use strict';
 
-const solc = require('solc');
+const at = process.argv.indexOf('--package');
+const solc = require(at < 0 ? 'solc' : process.argv[at + 1]);
 
 if (process.argv.includes('--version')) {
   process.stdout.write(`solc, the solidity compiler\nVersion: ${solc.version()}\n`);

@@ -89,6 +89,10 @@ class Chain(Section):
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
     relay: Relay | None = None
 
+    sequencer_feed: Address | None = None
+    """A rollup's uptime feed (Chainlink): nothing is sent while the sequencer is down."""
+    sequencer_grace: int = Field(default=900, ge=0)
+    """Seconds after an outage in which a feed without a new round counts as stale."""
     max_head_age: int | None = Field(default=None, ge=0)
     """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
     Absent: 300, and any on the chain ids of local chains."""
@@ -138,6 +142,8 @@ class PythSource(Section):
     address: Address
     price_id: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
     heartbeat: int | None = Field(default=None, gt=0)
+    max_uncertainty: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.02")
+    """Pyth's confidence interval over its price, above which it is no second opinion."""
 
 
 SecondSource = Annotated[ChainlinkSource | UniswapV3Source | PythSource, Field(discriminator="kind")]

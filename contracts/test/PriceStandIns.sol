@@ -57,31 +57,6 @@ contract FeedStandIn {
     }
 }
 
-/// @notice Stands in for Chainlink's EACAggregatorProxy.
-contract ProxyStandIn {
-    address public aggregator;
-
-    constructor(address aggregator_) {
-        aggregator = aggregator_;
-    }
-
-    function setAggregator(address aggregator_) external {
-        aggregator = aggregator_;
-    }
-
-    function decimals() external view returns (uint8) {
-        return IFeed(aggregator).decimals();
-    }
-
-    function latestAnswer() external view returns (int256) {
-        return IFeed(aggregator).latestAnswer();
-    }
-
-    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
-        return IFeed(aggregator).latestRoundData();
-    }
-}
-
 /// @notice Stands in for PriceCapAdapterStable: the feed's answer, at most the cap.
 contract StableCapStandIn {
     address public immutable ASSET_TO_USD_AGGREGATOR;
@@ -175,82 +150,5 @@ contract FixedPriceStandIn {
 contract UnknownSourceStandIn {
     function latestAnswer() external pure returns (int256) {
         return 1e8;
-    }
-}
-
-/// @notice Stands in for a Uniswap v3 pool: the same mean tick over whatever window is asked for.
-contract PoolStandIn {
-    address public immutable token0;
-    address public immutable token1;
-    int24 private _tick;
-
-    constructor(address first, address second, int24 tick) {
-        (token0, token1, _tick) = (first, second, tick);
-    }
-
-    function setTick(int24 tick) external {
-        _tick = tick;
-    }
-
-    function observe(uint32[] calldata secondsAgos)
-        external
-        view
-        returns (int56[] memory tickCumulatives, uint160[] memory secondsPerLiquidity)
-    {
-        tickCumulatives = new int56[](secondsAgos.length);
-        secondsPerLiquidity = new uint160[](secondsAgos.length);
-        for (uint256 i; i < secondsAgos.length; ++i) {
-            tickCumulatives[i] = int56(_tick) * (int56(uint56(block.timestamp)) - int56(uint56(secondsAgos[i])));
-        }
-    }
-}
-
-/// @notice Stands in for Pyth's contract, with one price under any id.
-contract PythStandIn {
-    struct Price {
-        int64 price;
-        uint64 conf;
-        int32 expo;
-        uint256 publishTime;
-    }
-
-    Price private _price;
-
-    event PriceFeedUpdate(bytes32 indexed id, uint64 publishTime, int64 price, uint64 conf);
-
-    constructor(int64 price, int32 expo) {
-        setPrice(price, expo);
-    }
-
-    function setPrice(int64 price, int32 expo) public {
-        _price = Price(price, 0, expo, block.timestamp);
-        emit PriceFeedUpdate(0, uint64(block.timestamp), price, 0);
-    }
-
-    function getPriceUnsafe(bytes32) external view returns (Price memory) {
-        return _price;
-    }
-}
-
-/// @notice Stands in for PythAggregatorV3: Pyth behind Chainlink's interface, the publish time for a round.
-contract PythPortStandIn {
-    PythStandIn public immutable pyth;
-    bytes32 public constant priceId = keccak256("stand-in");
-
-    constructor(PythStandIn pyth_) {
-        pyth = pyth_;
-    }
-
-    function decimals() external view returns (uint8) {
-        return uint8(uint32(-pyth.getPriceUnsafe(priceId).expo));
-    }
-
-    function latestAnswer() public view returns (int256) {
-        return pyth.getPriceUnsafe(priceId).price;
-    }
-
-    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
-        uint256 time = pyth.getPriceUnsafe(priceId).publishTime;
-        return (uint80(time), latestAnswer(), time, time, uint80(time));
     }
 }

@@ -273,12 +273,12 @@ def low_balance(session: Session, chain: str, payer: str, day: str, detail: str)
     )
 
 
-def clock_off(session: Session, chain: str, block: int, why: str) -> None:
-    """Told once a stretch in which block time and clock differ."""
+def held(session: Session, chain: str, block: int, kind: str, why: str) -> None:
+    """Told once a stretch in which nothing is sent on a chain."""
     tell(
         session,
-        once=f"chain:{chain}:clock:{block}",
-        kind="clock_off",
+        once=f"chain:{chain}:held:{block}",
+        kind=kind,
         severity="critical",
         market="",
         title=f"chain {chain} is held: {why}",

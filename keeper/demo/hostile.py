@@ -13,6 +13,7 @@ from keeper.localchain.aave_market import AaveDeployment, ReserveSpec
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
+from keeper.localchain.price_sources import create_proxy
 from keeper.localchain.transactions import Tx, send_batch
 
 BLOCKS = 22
@@ -56,7 +57,7 @@ def install(anvil: Anvil, market: AaveDeployment, specs: list[ReserveSpec]) -> F
     ratio = prices[STAKED] * WAD // prices["WETH"]
     first = {s: make.create_feed(deployer, p) for s, p in prices.items() if s != STAKED}
     second = {s: make.create_feed(deployer, p) for s, p in prices.items()}
-    sources = {s: make.create_proxy(deployer, feed) for s, feed in first.items()}
+    sources = {s: create_proxy(deployer, feed) for s, feed in first.items()}
     sources[STAKED] = make.create_ratio_cap(
         deployer, sources["WETH"], make.create_ratio(deployer, ratio), 2 * ratio
     )

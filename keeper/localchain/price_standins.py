@@ -23,10 +23,6 @@ def create_feed(deployer: Deployer, answer: int, *, decimals: int = 8, version: 
     return deployer.create(_all()["FeedStandIn"], _FEED, decimals, answer, "stand-in feed", version)
 
 
-def create_proxy(deployer: Deployer, aggregator: str) -> str:
-    return deployer.create(_all()["ProxyStandIn"], ("address",), aggregator)
-
-
 def create_stable_cap(deployer: Deployer, feed: str, cap: int) -> str:
     return deployer.create(_all()["StableCapStandIn"], ("address", "int256"), feed, cap)
 
@@ -53,13 +49,3 @@ def create_fixed(deployer: Deployer, price: int) -> str:
 def create_unknown(deployer: Deployer) -> str:
     """Queues a source of no published kind."""
     return deployer.create(_all()["UnknownSourceStandIn"])
-
-
-def create_pool(deployer: Deployer, first: str, second: str, tick: int) -> str:
-    return deployer.create(_all()["PoolStandIn"], ("address", "address", "int24"), first, second, tick)
-
-
-def create_pyth(deployer: Deployer, price: int, exponent: int) -> tuple[str, str]:
-    """Queues a Pyth contract and Chainlink's interface before it; returns the port, then the contract."""
-    pyth = deployer.create(_all()["PythStandIn"], ("int64", "int32"), price, exponent)
-    return deployer.create(_all()["PythPortStandIn"], ("address",), pyth), pyth

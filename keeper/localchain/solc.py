@@ -47,6 +47,8 @@ class Compilation:
     replace: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     pragma: str | None = None
     """Version pragma put in place of each source's own; None keeps them."""
+    compiler: str = "solc"
+    """The npm package that compiles: "solc", or the name under which an older one is installed beside it."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,12 @@ def compiled(compilation: Compilation) -> dict[str, Compiled]:
     Raises KeeperError with the compiler's own message, UnreachableError when node or solc is missing.
     """
     request = json.dumps(standard_json(compilation), sort_keys=True)
-    key = hashlib.sha256((compiler_version() + request).encode()).hexdigest()
+    key = hashlib.sha256((compiler_version(compilation.compiler) + request).encode()).hexdigest()
     cached = CACHE / f"{key}.json"
     if cached.exists():
         output = cached.read_text()
     else:
-        output = _run_compiler(request)
+        output = _run_compiler(request, compilation.compiler)
         _raise_errors(output, compilation)
         CACHE.mkdir(parents=True, exist_ok=True)
         # Another process may compile the same at once: whoever is last replaces equal by equal.
@@ -107,10 +109,10 @@ def standard_json(compilation: Compilation) -> dict[str, Json]:
     return {"language": "Solidity", "sources": sources, "settings": settings}
 
 
-@lru_cache(maxsize=1)
-def compiler_version() -> str:
+@lru_cache(maxsize=8)
+def compiler_version(package: str = "solc") -> str:
     """The compiler's version as `contracts/package-lock.json` pins it and npm installed it."""
-    return str(json.loads(package_path("solc/package.json").read_text())["version"])
+    return str(json.loads(package_path(f"{package}/package.json").read_text())["version"])
 
 
 def _sources(compilation: Compilation) -> dict[str, str]:
@@ -152,8 +154,8 @@ def _resolve(imported: str, importer: str, remappings: tuple[tuple[str, str], ..
     return imported, package_path(imported)
 
 
-def _run_compiler(request: str) -> str:
-    package_path("solc/package.json")
+def _run_compiler(request: str, package: str) -> str:
+    package_path(f"{package}/package.json")
     node = shutil.which("node")
     if node is None:
         raise UnreachableError(
@@ -162,7 +164,12 @@ def _run_compiler(request: str) -> str:
             remedy="Install Node 20 (Debian: apt-get install nodejs npm), then run `make setup`",
         )
     done = subprocess.run(  # noqa: S603 - our own script, no shell
-        [node, str(_SCRIPT)], input=request, capture_output=True, text=True, check=False, cwd=CONTRACTS
+        [node, str(_SCRIPT), "--package", package],
+        input=request,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CONTRACTS,
     )
     if done.returncode != 0:
         raise KeeperError(f"the compiler ended with {done.returncode}: {done.stderr[-600:]}", where="solc")

@@ -51,6 +51,8 @@ class Observation:
     rounds: tuple[tuple[str, Round | None], ...]
     resolved: bool = True
     second: Quote | None = None
+    up_since: int = 0
+    """Unix time at which the chain's sequencer came up, if that was lately; else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +182,16 @@ def _unpriced(now: Observation) -> Fault:
 
 
 def _old(now: Observation, memory: Memory, terms: Terms) -> tuple[Fault, ...]:
-    """Feeds without a new round for longer than the heartbeat: by their own time, or by ours."""
-    if terms.heartbeat is None:
-        return ()
+    """Feeds without a new round since the sequencer came up, or for longer than the heartbeat: by their own
+    time, or by ours."""
     faults: list[Fault] = []
     for (address, newest), (_, since) in zip(now.rounds, memory.seen, strict=True):
         if newest is None:
+            continue
+        if newest.updated_at < now.up_since:
+            faults.append(Fault("stale", f"feed {address} has no round since the sequencer came up"))
+            continue
+        if terms.heartbeat is None:
             continue
         age, unchanged = now.timestamp - newest.updated_at, now.timestamp - since
         if age > terms.heartbeat:

@@ -132,8 +132,11 @@ def _chainlink(
 
 def _pyth(settings: PythSource, answer: Answer, base_decimals: int, timestamp: int) -> Quote:
     price, exponent, published = abi.signed(answer), abi.signed(answer, 2), abi.word(answer, 3)
-    if price is None or exponent is None:
+    interval = abi.word(answer, 1)
+    if price is None or exponent is None or interval is None:
         return Quote(None, "the second source does not answer")
+    if price > 0 and interval > settings.max_uncertainty * price:
+        return Quote(None, f"the second source is unsure: {price} ± {interval}")
     return _scaled(price, exponent, base_decimals, published, settings.heartbeat, timestamp)
 
 

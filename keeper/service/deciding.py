@@ -55,11 +55,11 @@ class Deciding:
     seconds_a_block: Decimal | None = None
     failures: dict[str, str] = field(default_factory=dict)
     held: str = ""
-    """Why nothing is planned or sent on this chain now: block time and clock differ."""
+    """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
 
     def __post_init__(self) -> None:
         for run in self.runs:
-            run.prices = Pricing(run.name, run.settings, self.pool)
+            run.prices = Pricing(run.name, run.settings, self.settings.chains[self.pool.name], self.pool)
             price_status.restore(self.store, run.prices)
 
     def new_head(self) -> Head | None:
@@ -117,13 +117,16 @@ class Deciding:
         return head
 
     def _hold(self, head: Head) -> None:
-        """Hold still while block time and clock differ; told when it begins."""
+        """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
         before = self.held
-        self.held = clock.complaint(self.settings.chains[self.pool.name], head, time.time())
+        outages = (run.prices.sequencer.complaint for run in self.runs if run.prices is not None)
+        off = clock.complaint(self.settings.chains[self.pool.name], head, time.time())
+        self.held = off or next(filter(None, outages), "")
         if self.held and not before:
             log.error("held", chain=self.pool.name, why=self.held)
             with self.store.session() as session:
-                outbox.clock_off(session, self.pool.name, head.number, self.held)
+                kind = "clock_off" if off else "sequencer_down"
+                outbox.held(session, self.pool.name, head.number, kind, self.held)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""

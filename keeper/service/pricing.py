@@ -12,10 +12,11 @@ from keeper.book.source import Riders
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, run
 from keeper.chain.pool import NodePool
-from keeper.config import Market, Oracle
-from keeper.oracles import abi, guards, reading, resolving, seconds
+from keeper.config import Chain, Market, Oracle
+from keeper.oracles import abi, guards, reading, resolving, seconds, sequencer
 from keeper.oracles.guards import Judgement, Memory, Observation, Terms
 from keeper.oracles.seconds import Second
+from keeper.oracles.sequencer import Sequencer
 from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
 from keeper.policy.levels import WAD
 from keeper.protocols.base import PricedAsset, Valuation
@@ -38,10 +39,12 @@ class Watched:
 class Pricing:
     """Resolves once, then reads with the book: `riders` go into a refresh, `observe` takes what came back."""
 
-    def __init__(self, market: str, settings: Market, pool: NodePool) -> None:
+    def __init__(self, market: str, settings: Market, chain: Chain, pool: NodePool) -> None:
         self.market = market
         self.settings = settings
+        self.chain = chain
         self.pool = pool
+        self.sequencer = Sequencer()
         self.watched: dict[str, Watched] = {}
         self.memories: dict[str, Memory] = {}
         self.observed: dict[str, Observation] = {}
@@ -72,10 +75,11 @@ class Pricing:
         return None
 
     def riders(self) -> Riders:
-        """Every source, feed and second source, and the events of all feeds."""
+        """Every source, feed, second source and the sequencer's state, and the events of all feeds."""
         calls = [each.source_call for each in self._assets]
         calls += reading.calls(self.feeds)
         calls += [c for each in self.watched.values() if each.second for c in seconds.calls(each.second)]
+        calls += sequencer.calls(self.chain.sequencer_feed)
         emitters = tuple(sorted({feed.emitter for feed in self.feeds if feed.emitter}))
         return Riders(tuple(calls), emitters, UPDATE_TOPICS)
 
@@ -141,12 +145,16 @@ class Pricing:
         prices = {each.asset: each.price for each in assets}
         left = iter(answers[len(assets) :])
         reads = reading.read(self.feeds, left)
+        quotes = {
+            asset: seconds.read(watched.second, left, base_decimals, head.timestamp, prices.get)
+            for asset, watched in self.watched.items()
+            if watched.second
+        }
+        if self.chain.sequencer_feed is not None:
+            self.sequencer = sequencer.read(self.chain.sequencer_feed, next(left))
+        up = self.sequencer.up_since
+        lately_up = up if head.timestamp < up + self.chain.sequencer_grace else 0
         for asset, watched in self.watched.items():
-            quote = (
-                seconds.read(watched.second, left, base_decimals, head.timestamp, prices.get)
-                if watched.second
-                else None
-            )
             source = reading.followed(watched.source, reads)
             if source != watched.source:
                 log.info("aggregator changed", market=self.market, asset=watched.symbol, source=tree(source))
@@ -156,7 +164,8 @@ class Pricing:
                 timestamp=head.timestamp,
                 rounds=tuple((feed.address, reads[feed.address].round) for feed in source.feeds()),
                 resolved=not any(source.unresolved()),
-                second=quote,
+                second=quotes.get(asset),
+                up_since=lately_up,
             )
             memory = guards.remember(observation, self.memories.get(asset), watched.terms)
             self.memories[asset], self.observed[asset] = memory, observation

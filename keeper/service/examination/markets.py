@@ -12,6 +12,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings
+from keeper.oracles.sequencer import Sequencer
 from keeper.protocols.identity import identify
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
@@ -43,7 +44,7 @@ def contract(run: MarketRun) -> Iterator[Finding]:
 def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
     """Revision, parity, sentinel, protected accounts and how gas is priced."""
     head = blocks.latest(run.book.pool)
-    run.prices = Pricing(run.name, run.settings, run.book.pool)
+    run.prices = Pricing(run.name, run.settings, settings.chains[run.settings.chain], run.book.pool)
     at = value(run, head)
     version = run.adapter.version(run.book.state)
     revision = run.adapter.revision(run.book.state)
@@ -59,6 +60,8 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
         yield Finding(f"market {run.name}", "ok", f"{detail}, {len(at.valuations)} accounts")
         yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
     yield from (Finding(*line) for line in price_lines(run.prices))
+    if run.prices.chain.sequencer_feed is not None:
+        yield _sequencer(run.name, run.prices.chain.sequencer_feed, run.prices.sequencer)
     yield from _sentinel(run, head)
     known = run.book.accounts
     for i, protect in enumerate(settings.protect):
@@ -72,13 +75,22 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
     yield from _gas(settings, run, head)
 
 
+def _sequencer(market: str, feed: str, said: Sequencer) -> Finding:
+    subject = f"market {market}, sequencer"
+    if said.complaint:
+        remedy = "Nothing is sent until it is up; if it is, correct sequencer_feed"
+        return Finding(subject, "fault", said.complaint, remedy)
+    return Finding(subject, "ok", f"up since {said.up_since} by {feed}")
+
+
 def _sentinel(run: MarketRun, head: Head) -> Iterator[Finding]:
     """Whether a sentinel can forbid liquidations here, and whether it does now."""
     subject = f"market {run.name}, sentinel"
     provider = read(run.book.pool, head, [Call(run.adapter.contract, _PROVIDER)])[0].data[12:32]
     answer = read(run.book.pool, head, [Call("0x" + provider.hex(), _SENTINEL)])[0]
     if not answer.ok or not any(answer.data):
-        yield Finding(subject, "ok", "none: no sequencer is watched here")
+        watched = run.prices is not None and run.prices.chain.sequencer_feed is not None
+        yield Finding(subject, "ok", "none" if watched else "none: no sequencer is watched here")
         return
     address = str(to_checksum_address(answer.data[12:32]))
     allowed = read(run.book.pool, head, [Call(address, _LIQUIDATION_ALLOWED)])[0]

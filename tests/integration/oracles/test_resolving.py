@@ -14,9 +14,11 @@ from keeper.errors import ConfigError
 from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.deployer import Deployer
+from keeper.localchain.price_sources import PRICE_ID, create_proxy, create_pyth, pyth_feed
 from keeper.localchain.tokens import create_feed, create_zero_first
 from keeper.oracles import resolving, seconds
 from keeper.oracles.sources import Source, tree
+from tests.support.uniswap_pool import create_factory, open_pool
 
 pytestmark = pytest.mark.integration
 
@@ -49,6 +51,18 @@ class Sources:
         prices = market or {}
         return seconds.read(second, iter(answers), 8, head.timestamp + later, prices.get)
 
+    def publish(self, pyth: str, price: int, exponent: int, confidence: int = 0) -> None:
+        """A new price in Pyth's contract, of the newest block's time."""
+        self.deployer.flush()
+        published = blocks.latest(self.pool).timestamp
+        feed = pyth_feed(price, exponent, published, confidence)
+        self.deployer.call(pyth, "updatePriceFeeds(bytes[])", [feed])
+
+    def pass_time(self, seconds: int) -> None:
+        self.deployer.flush()
+        self.deployer.rpc.call("evm_increaseTime", seconds)
+        self.deployer.rpc.call("evm_mine")
+
 
 @pytest.fixture
 def sources(anvil: Anvil) -> Sources:
@@ -66,25 +80,25 @@ def test_chainlinks_own_test_aggregator_is_a_feed(sources: Sources) -> None:
 
 def test_a_proxy_names_the_aggregator_that_logs_its_answers(sources: Sources) -> None:
     aggregator = make.create_feed(sources.deployer, 5 * DOLLAR)
-    found = sources.resolve(make.create_proxy(sources.deployer, aggregator))
+    found = sources.resolve(create_proxy(sources.deployer, aggregator))
     assert (found.kind, found.emitter) == ("chainlink", aggregator.lower())
 
 
 def test_a_proxy_over_a_dual_aggregator_is_svr(sources: Sources) -> None:
     aggregator = make.create_feed(sources.deployer, 5 * DOLLAR, version=make.SVR)
-    found = sources.resolve(make.create_proxy(sources.deployer, aggregator))
+    found = sources.resolve(create_proxy(sources.deployer, aggregator))
     assert (found.kind, found.emitter) == ("svr", aggregator.lower())
 
 
 def test_a_proxy_whose_aggregator_reverts_is_still_a_feed(sources: Sources) -> None:
     aggregator = make.create_feed(sources.deployer, 5 * DOLLAR)
     sources.deployer.call(aggregator, "setReverting(bool)", True)
-    assert sources.resolve(make.create_proxy(sources.deployer, aggregator)).kind == "chainlink"
+    assert sources.resolve(create_proxy(sources.deployer, aggregator)).kind == "chainlink"
 
 
 def test_adapters_rest_on_their_feeds(sources: Sources) -> None:
     to = sources.deployer
-    feed = make.create_proxy(to, make.create_feed(to, DOLLAR))
+    feed = create_proxy(to, make.create_feed(to, DOLLAR))
     cap = sources.resolve(make.create_stable_cap(to, feed, 104 * DOLLAR // 100))
     assert kinds(cap) == ["stable-cap", "chainlink"] and cap.note == "cap 104000000"
     provider = make.create_ratio(to, 12 * 10**17)
@@ -104,9 +118,10 @@ def test_a_ratio_that_is_itself_a_feed_is_a_feed_of_the_price(sources: Sources) 
 
 
 def test_pyth_and_fixed_prices_are_known_and_anything_else_is_not(sources: Sources) -> None:
-    port, pyth = make.create_pyth(sources.deployer, 5 * DOLLAR, -8)
+    port, pyth = create_pyth(sources.deployer)
+    sources.publish(pyth, 5 * DOLLAR, -8)
     found = sources.resolve(port)
-    assert (found.kind, found.emitter) == ("pyth", pyth.lower())
+    assert (found.kind, found.decimals, found.emitter) == ("pyth", 8, pyth.lower())
     fixed = sources.resolve(make.create_fixed(sources.deployer, DOLLAR))
     assert (fixed.kind, list(fixed.feeds())) == ("fixed", [])
     unknown = make.create_unknown(sources.deployer)
@@ -119,27 +134,48 @@ def test_pyth_and_fixed_prices_are_known_and_anything_else_is_not(sources: Sourc
 def test_second_sources_speak_the_markets_units(sources: Sources) -> None:
     to = sources.deployer
     ether = create_zero_first(to, "ether", "ETH", 18)
-    dollar = create_zero_first(to, "dollar", "USD", 6)
     feed = make.create_feed(to, 2500 * 10**18, decimals=18)
     chainlink = ChainlinkSource(kind="chainlink", address=feed, heartbeat=60)
     assert sources.quote(ether, chainlink).price == 2500 * DOLLAR
     assert "old" in sources.quote(ether, chainlink, later=61).why
     to.call(feed, "setReverting(bool)", True)
     assert "does not answer" in sources.quote(ether, chainlink).why
-    _, pyth = make.create_pyth(to, 2500 * 10**5, -5)
-    identity = "0x" + "ab" * 32
-    quoted = sources.quote(ether, PythSource(kind="pyth", address=pyth, price_id=identity))
-    assert quoted.price == 2500 * DOLLAR
+
+
+def test_pyth_as_a_second_source_is_judged_by_its_own_uncertainty_and_age(sources: Sources) -> None:
+    to = sources.deployer
+    ether = create_zero_first(to, "ether", "ETH", 18)
+    _, pyth = create_pyth(to)
+    second = PythSource(kind="pyth", address=pyth, price_id="0x" + PRICE_ID.hex(), heartbeat=60)
+    assert "does not answer" in sources.quote(ether, second).why
+    sources.publish(pyth, 2500 * 10**5, -5, confidence=50 * 10**5)
+    assert sources.quote(ether, second).price == 2500 * DOLLAR
+    assert "old" in sources.quote(ether, second, later=70).why
+    sources.pass_time(5)
+    sources.publish(pyth, 2500 * 10**5, -5, confidence=50 * 10**5 + 1)
+    assert "unsure" in sources.quote(ether, second).why
+
+
+def test_a_real_uniswap_pools_mean_speaks_the_markets_units(sources: Sources) -> None:
+    to = sources.deployer
+    factory = create_factory(to)
+    ether = create_zero_first(to, "ether", "ETH", 18)
+    dollar = create_zero_first(to, "dollar", "USD", 6)
     # 1.0001^-198079 raw units of a 6-decimal token for one of an 18-decimal token: 2500.0 of it for one.
-    pool = make.create_pool(to, ether, dollar, -198079)
+    tick = -198079 if int(ether, 16) < int(dollar, 16) else 198078
+    pool = open_pool(to, factory, ether, dollar, tick)
     twap = UniswapV3Source(kind="uniswap-v3", address=pool, window=900)
-    price = sources.quote(ether, twap, {dollar.lower(): DOLLAR}).price
+    prices = {dollar.lower(): DOLLAR}
+    assert "no 900 s of history" in sources.quote(ether, twap, prices).why
+    sources.pass_time(901)
+    price = sources.quote(ether, twap, prices).price
     assert price is not None and abs(price - 2500 * DOLLAR) < DOLLAR // 2
     assert "no price" in sources.quote(ether, twap).why
-    other_way = make.create_pool(to, dollar, ether, 198079)
-    inverse = UniswapV3Source(kind="uniswap-v3", address=other_way, quote_price=Decimal(1))
-    turned = sources.quote(ether, inverse).price
-    assert turned is not None and abs(turned - price) <= 1
+    fixed = UniswapV3Source(kind="uniswap-v3", address=pool, window=900, quote_price=Decimal(1))
+    assert sources.quote(ether, fixed).price == price
+    of_ether = {ether.lower(): 2500 * DOLLAR}
+    turned = sources.quote(dollar, twap, of_ether).price
+    assert turned is not None and abs(turned - DOLLAR) < DOLLAR // 5000
 
 
 def test_a_second_source_that_is_none_is_silent_or_named(sources: Sources) -> None:

@@ -19,6 +19,8 @@ from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
+from keeper.localchain.price_sources import change_aggregator, create_proxy
+from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import Tx, queue
 from keeper.service.pricing import Pricing
 from keeper.store.tables import MarketStatus
@@ -60,7 +62,7 @@ def market(request: pytest.FixtureRequest) -> Iterator[tuple[AaveDeployment, Fee
         deployer = Deployer(anvil.rpc, ACCOUNTS[0])
         first = make.create_feed(deployer, 2500 * DOLLAR)
         second = make.create_feed(deployer, 2500 * DOLLAR)
-        feeds = Feeds(anvil, make.create_proxy(deployer, first), first, second)
+        feeds = Feeds(anvil, create_proxy(deployer, first), first, second)
         deployer.flush()
         open_market(anvil, deployed)
         yield deployed, feeds
@@ -109,6 +111,11 @@ def _position(market: AaveDeployment, who: str, dollars: int) -> list[Tx]:
 def acted(w: World) -> set[tuple[str, str]]:
     names = {OWNER.lower(): "owner", OTHER.lower(): "other", BITCOIN.lower(): "bitcoin"}
     return {(names[i.account], i.kind) for i in w.intents()}
+
+
+def now(w: World) -> int:
+    assert w.deciding.head is not None
+    return w.deciding.head.timestamp
 
 
 def prices(w: World) -> Pricing:
@@ -332,7 +339,8 @@ def test_a_new_aggregator_behind_a_proxy_is_followed_without_requests_of_its_own
     other = make.create_feed(deployer, 2400 * DOLLAR)
     deployer.flush()
     w.anvil.set_automine(False)
-    feeds.queue(feeds.proxy, "setAggregator(address)", other)
+    for step in change_aggregator(ACCOUNTS[0], feeds.proxy, other):
+        queue(w.anvil, step)
     w.step()
     assert other.lower() in prices(w).riders().emitters
     assert feeds.first.lower() not in prices(w).riders().emitters
@@ -362,3 +370,34 @@ def test_a_new_source_of_an_asset_is_resolved_in_the_block_that_brings_it(
     feeds.answer(2490)
     w.step()
     assert ("owner", "top_up") in acted(w), "the leaf's new round confirms the derived price"
+
+
+@pytest.mark.parametrize("market", ["3.6"], indirect=True)
+def test_while_the_sequencer_is_down_nothing_is_sent_and_after_it_only_a_new_round_counts(
+    market: tuple[AaveDeployment, Feeds], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds = market[1]
+    deployer = Deployer(feeds.anvil.rpc, ACCOUNTS[0])
+    uptime = create_feed(deployer, 0)
+    deployer.flush()
+    monkeypatch.setenv("KEEPER_CHAINS__LOCAL__SEQUENCER_FEED", uptime)
+    w = start(market, tmp_path)
+    assert w.deciding.held == ""
+    down_since = now(w)
+    feeds.queue(uptime, "updateRoundData(uint80,int256,uint256,uint256)", 2, 1, down_since, down_since)
+    feeds.answer(1500)
+    w.step()
+    assert "down" in w.deciding.held and acted(w) == set()
+    assert len(w.alerts("sequencer_down")) == 1
+    up_since = now(w)
+    feeds.queue(uptime, "updateRoundData(uint80,int256,uint256,uint256)", 3, 0, up_since, up_since)
+    w.step()
+    assert w.deciding.held == "" and "price_stale" in faults(w)
+    assert acted(w) == {("other", "liquidate")}, "the owner's money waits for a round after the outage"
+    feeds.answer(1499)
+    w.step()
+    assert ("owner", "top_up") not in acted(w), "the other feed is from before the outage"
+    w.anvil.set_next_timestamp(up_since + 900)
+    w.anvil.mine()
+    w.work()
+    assert ("owner", "top_up") in acted(w)

@@ -152,3 +152,11 @@ def test_a_feed_that_reverts_for_a_block_has_given_no_new_round() -> None:
         seen(1500, 2, 36, second=2500),
     ]
     assert verdict(*blocks).hold
+
+
+def test_a_round_from_before_an_outage_of_the_sequencer_is_old() -> None:
+    before = replace(seen(2500, 7, at=1000), up_since=1001)
+    found = verdict(before, terms=replace(TERMS, heartbeat=None))
+    assert kinds(found) == ["stale"] and "sequencer" in found.hold
+    after = replace(seen(2500, 8, at=1001), up_since=1001)
+    assert verdict(before, after).faults == ()
