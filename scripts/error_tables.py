@@ -1,5 +1,6 @@
 """Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages; and
-abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called.
+abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called; and
+abis/liquidator_errors.json: those of our Liquidator alone (tables are joined by `+`).
 
 core-v3 reverts with numbers as strings, Origin with custom errors (selector → name).
 """
@@ -26,3 +27,11 @@ for entry in json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]:
         selector = function_signature_to_4byte_selector(f"{entry['name']}({types})")
         table["0x" + selector.hex()] = entry["name"]
 Path("abis/owner_top_up_errors.json").write_text(json.dumps(table, indent=1) + "\n")
+
+own = {}
+for entry in json.loads(Path("abis/Liquidator.json").read_text())["abi"]:
+    if entry["type"] == "error":
+        types = ",".join(part["type"] for part in entry["inputs"])
+        selector = function_signature_to_4byte_selector(f"{entry['name']}({types})")
+        own["0x" + selector.hex()] = entry["name"]
+Path("abis/liquidator_errors.json").write_text(json.dumps(own, indent=1) + "\n")

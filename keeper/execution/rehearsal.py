@@ -193,5 +193,8 @@ def reason(result: dict[str, Any], table: str) -> str:
 
 @cache
 def _names(table: str) -> dict[str, str]:
-    names: dict[str, str] = json.loads((ABIS / f"{table}.json").read_text())
+    """The names of a table, or of several joined by `+`."""
+    names: dict[str, str] = {}
+    for each in table.split("+"):
+        names |= json.loads((ABIS / f"{each}.json").read_text())
     return names
