@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -14,9 +15,10 @@ from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import allowances, follow, journal, limits, nonces, settling, transactions
+from keeper.execution.combining import Combined, Planned, groups, rehearse_together
 from keeper.execution.journal import Mode
 from keeper.execution.lane import Lane, Telling
-from keeper.execution.lease import Lease
+from keeper.execution.lease import Lease, LostLeaseError
 from keeper.execution.limits import Limits
 from keeper.execution.obsolete import is_obsolete
 from keeper.execution.pausing import paused
@@ -83,12 +85,11 @@ class Actor:
         tending.all(self._counted)
         allowances.take_back(self.lane, head)
         with self.store.session() as session:
-            waiting = list(journal.open_intents(session, self.pool.name, self.mode))
             flying = len(transactions.unmined(session, self.pool.name, self.payer))
-        for intent in waiting:
+        for group in groups(self._waiting(head), head.gas_limit):
             if flying >= self.limits.max_in_flight:
                 break
-            sent = self._carry(self.lane, intent, head, next_timestamp, tending.ahead)
+            sent = self._carry_all(self.lane, group, head, next_timestamp, tending.ahead)
             tending.ahead.extend(sent)
             flying += len(sent)
 
@@ -109,43 +110,50 @@ class Actor:
             self.stands_back = paused(session, lane.pause_file)
         return bool(self.stands_back)
 
-    def _carry(
-        self, lane: Lane, intent: Intent, head: Head, next_timestamp: int, ahead: list[Action]
-    ) -> tuple[Action, ...]:
-        """Bring one planned intent as far as this round can; the actions that were sent for it."""
-        assert intent.id is not None
+    def _waiting(self, head: Head) -> list[Planned]:
+        """The intents whose turn it is; those whose time is over are ended."""
         with self.store.session() as session:
-            carried = journal.transactions_of(session, intent.id)
-            market = session.get(MarketStatus, intent.market)
-        if intent.state != IntentState.PLANNED or any(follow.waiting(t) for t in carried):
-            return ()
-        plan = Plan.from_json(intent.plan)
-        if market is not None and not market.acting and not plan.sized_by_contract:
-            # Planned before the numbers were found to differ: what it rests on is not known to hold.
-            self._end(intent, IntentState.REFUSED, head, "the market is watched only")
-            return ()
-        if head.number - intent.planned_block > self.limits.plan_blocks and not carried:
-            self._end(intent, IntentState.EXPIRED, head, "was not sent in time")
-            return ()
-        rehearsal = self._rehearsed(intent, plan, head, next_timestamp, ahead)
-        if rehearsal is None:
-            return ()
-        try:
-            price = fees.suggest(self.pool, self.limits.max_gas_price)
-        except UnreachableError:
-            raise
-        except KeeperError as error:
-            log.warning("gas too expensive", chain=self.pool.name, intent=intent.id, error=str(error))
-            return ()
-        try:
-            signed = self._sign(lane, intent, rehearsal, price, head)
-        except NotSignedError as error:
-            self._end(intent, IntentState.REFUSED, head, error.what)
-            return ()
-        for transaction in signed:
-            if not send(lane, transaction, head):
-                break
-        return rehearsal.actions
+            found = list(journal.open_intents(session, self.pool.name, self.mode))
+        waiting = []
+        for intent in found:
+            assert intent.id is not None
+            with self.store.session() as session:
+                carried = journal.transactions_of(session, intent.id)
+                market = session.get(MarketStatus, intent.market)
+            if intent.state != IntentState.PLANNED or any(follow.waiting(t) for t in carried):
+                continue
+            plan = Plan.from_json(intent.plan)
+            if market is not None and not market.acting and not plan.sized_by_contract:
+                # Planned before the numbers were found to differ: what it rests on is not known to hold.
+                self._end(intent, IntentState.REFUSED, head, "the market is watched only")
+            elif head.number - intent.planned_block > self.limits.plan_blocks and not carried:
+                self._end(intent, IntentState.EXPIRED, head, "was not sent in time")
+            else:
+                waiting.append(Planned(intent, plan))
+        return waiting
+
+    def _carry_all(
+        self, lane: Lane, group: list[Planned], head: Head, next_timestamp: int, ahead: list[Action]
+    ) -> list[Action]:
+        """Send a group in one transaction, or each of it alone; the actions that were sent."""
+        if len(group) > 1:
+            try:
+                found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
+            except RpcError as error:
+                log.info("no batch", chain=self.pool.name, why=error.message)
+                found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
+            for each, problem in found.failed:
+                self._turned_down(each.intent, problem, head)
+            if found.carried and self._send(lane, found.carried, found.rehearsal, head):
+                return list(found.rehearsal.actions)
+            ended = {each.intent.id for each, _ in found.failed}
+            group = [each for each in group if each.intent.id not in ended]
+        sent: list[Action] = []
+        for each in group:
+            rehearsal = self._rehearsed(each.intent, each.plan, head, next_timestamp, [*ahead, *sent])
+            if rehearsal is not None and self._send(lane, (each,), rehearsal, head):
+                sent += rehearsal.actions
+        return sent
 
     def _rehearsed(
         self, intent: Intent, plan: Plan, head: Head, next_timestamp: int, ahead: list[Action]
@@ -158,30 +166,61 @@ class Actor:
             return None
         if rehearsal.ok:
             return rehearsal
-        late = is_obsolete(rehearsal.problem)
-        self._end(intent, IntentState.EXPIRED if late else IntentState.REFUSED, head, rehearsal.problem)
+        self._turned_down(intent, rehearsal.problem, head)
         return None
 
+    def _turned_down(self, intent: Intent, problem: str, head: Head) -> None:
+        """A plan that the rehearsal refused; needless is not wrong."""
+        late = is_obsolete(problem)
+        self._end(intent, IntentState.EXPIRED if late else IntentState.REFUSED, head, problem)
+
+    def _send(self, lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> bool:
+        """Sign, commit and hand over; False when nothing was signed."""
+        try:
+            price = fees.suggest(self.pool, self.limits.max_gas_price)
+            signed = self._sign(lane, carried, rehearsal, price, head)
+        except (UnreachableError, LostLeaseError):
+            raise
+        except NotSignedError as error:
+            if len(carried) > 1:
+                # Together it may be too much where each alone is not.
+                return False
+            self._end(carried[0].intent, IntentState.REFUSED, head, error.what)
+            return False
+        except KeeperError as error:
+            log.warning("gas too expensive", chain=self.pool.name, error=str(error))
+            return False
+        for transaction in signed:
+            if not send(lane, transaction, head):
+                break
+        return bool(signed)
+
     def _sign(
-        self, lane: Lane, intent: Intent, rehearsal: Rehearsal, price: fees.Fees, head: Head
+        self,
+        lane: Lane,
+        carried: Sequence[Planned],
+        rehearsal: Rehearsal,
+        price: fees.Fees,
+        head: Head,
     ) -> list[Transaction]:
-        """Sign every action and commit them with the intent's new state before any is sent."""
+        """Sign every action and commit them with the intents' new states before any is sent."""
         pending = int(self.pool.call("eth_getTransactionCount", self.payer, "pending"), 16)
         signed = []
         with self.store.session() as session:
             begin(lane, session)
-            row = session.get_one(Intent, intent.id)
-            if row.state != IntentState.PLANNED:
+            rows = [session.get_one(Intent, each.intent.id) for each in carried]
+            if any(row.state != IntentState.PLANNED for row in rows):
                 return []
-            assert row.id is not None
-            problem = limits.overspent(session, self.limits, [row])
+            problem = limits.overspent(session, self.limits, rows)
             if problem:
                 raise NotSignedError(problem)
+            numbers = [row.id for row in rows if row.id is not None]
             for action, gas in zip(rehearsal.actions, rehearsal.gas, strict=True):
                 nonce = nonces.following(session, self.pool.name, self.payer, pending)
-                signed.append(sign(lane, session, head, action, gas, price, nonce, [row.id]))
+                signed.append(sign(lane, session, head, action, gas, price, nonce, numbers))
             if rehearsal.complete:
-                journal.move_intent(session, row, IntentState.REHEARSED, head.number)
+                for row in rows:
+                    journal.move_intent(session, row, IntentState.REHEARSED, head.number)
         return signed
 
     def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:

@@ -96,7 +96,11 @@ class Lease:
         renewed = session.connection().execute(
             update(Row)
             .where(col(Row.name) == self.name, col(Row.token) == self.token)
-            .values(renewed_at=now(), expires_at=now() + timedelta(seconds=self.seconds))
+            .values(
+                holder=self.holder,
+                renewed_at=now(),
+                expires_at=now() + timedelta(seconds=self.seconds),
+            )
         )
         return renewed.rowcount == 1
 

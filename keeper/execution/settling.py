@@ -8,9 +8,11 @@ import structlog
 from sqlmodel import Session
 
 from keeper.chain.blocks import Head
-from keeper.execution import journal, transactions
+from keeper.execution import batching, journal, transactions
 from keeper.execution.follow import in_block, waiting
 from keeper.execution.lane import Lane
+from keeper.execution.obsolete import is_obsolete
+from keeper.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 
 log = structlog.get_logger()
@@ -27,9 +29,8 @@ def settle(lane: Lane, head: Head) -> None:
         assert intent.id is not None
         with lane.store.session() as session:
             row = session.get_one(Intent, intent.id)
-            outcome = _outcome(
-                row, journal.transactions_of(session, intent.id), head, lane.limits.settle_blocks
-            )
+            carried = journal.transactions_of(session, intent.id)
+            outcome = _outcome(lane, row, carried, head, lane.limits.settle_blocks)
             if outcome is not None and row.state == IntentState.REHEARSED:
                 end(lane, session, row, head, *outcome)
 
@@ -49,7 +50,9 @@ def end(
     log.info("intent ended", id=row.id, account=row.account, kind=row.kind, state=state, why=why)
 
 
-def _outcome(intent: Intent, carried: Sequence[Transaction], head: Head, deep: int) -> Outcome | None:
+def _outcome(
+    lane: Lane, intent: Intent, carried: Sequence[Transaction], head: Head, deep: int
+) -> Outcome | None:
     """What the chain decided about an intent; None while it has not."""
     decisive = [t for t in carried if t.purpose in ("act", "cancel")]
     for transaction in decisive:
@@ -62,12 +65,28 @@ def _outcome(intent: Intent, carried: Sequence[Transaction], head: Head, deep: i
                 return IntentState.EXPIRED, intent.reason or "cancelled", transaction
             continue
         if transaction.succeeded:
-            return IntentState.SETTLED, "", transaction
+            return _done(lane, intent, transaction)
         return IntentState.FAILED, "reverted on chain", transaction
     acts = [t for t in decisive if t.purpose == "act"]
     if acts and all(t.state == TransactionState.DROPPED for t in decisive):
         return IntentState.FAILED, "its nonce went to another transaction", acts[-1]
     return None
+
+
+def _done(lane: Lane, intent: Intent, act: Transaction) -> Outcome | None:
+    """What a transaction that did not revert did for one intent: where our contract carried it out among
+    others, its logs say."""
+    plan = Plan.from_json(intent.plan)
+    if plan.leg is None:
+        return IntentState.SETTLED, "", act
+    receipt = lane.pool.call("eth_getTransactionReceipt", act.hash)
+    if receipt is None:
+        return None
+    [outcome] = batching.outcomes([plan], receipt["logs"])
+    if outcome.done:
+        return IntentState.SETTLED, "", act
+    state = IntentState.EXPIRED if is_obsolete(outcome.problem) else IntentState.FAILED
+    return state, outcome.problem, act
 
 
 def _cancels_an_act(cancel: Transaction, carried: Sequence[Transaction]) -> bool:
@@ -93,7 +112,7 @@ def _set_right(lane: Lane, session: Session, row: Intent, head: Head) -> None:
     carried = journal.transactions_of(session, row.id or 0)
     if row.state == IntentState.REFUSED:
         return
-    outcome = _outcome(row, carried, head, 1)
+    outcome = _outcome(lane, row, carried, head, 1)
     if outcome is not None:
         state, why, act = outcome
         if state != row.state and not (row.state == IntentState.EXPIRED and act and act.purpose == "cancel"):
