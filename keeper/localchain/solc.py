@@ -49,6 +49,8 @@ class Compilation:
     """Version pragma put in place of each source's own; None keeps them."""
     compiler: str = "solc"
     """The npm package that compiles: "solc", or the name under which an older one is installed beside it."""
+    within: str | None = None
+    """A standard-JSON input inside `contracts/node_modules` that has all sources, named as in `roots`."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def compiler_version(package: str = "solc") -> str:
 
 
 def _sources(compilation: Compilation) -> dict[str, str]:
+    if compilation.within is not None:
+        return _packed(compilation.within, compilation.roots)
     found: dict[str, str] = {}
     waiting = [(root, CONTRACTS / root) for root in compilation.roots]
     while waiting:
@@ -127,6 +131,26 @@ def _sources(compilation: Compilation) -> dict[str, str]:
         for imported in _IMPORT.findall(_COMMENT.sub("", text)):
             waiting.append(_resolve(imported, name, compilation.remappings))
     return dict(sorted(found.items()))
+
+
+def _packed(package: str, roots: Sequence[str]) -> dict[str, str]:
+    """The roots and what they import, out of a published compiler input."""
+    all_sources = json.loads(package_path(package).read_text())["sources"]
+    found: dict[str, str] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = text = str(all_sources[name]["content"])
+            waiting += [_within(each, name) for each in _IMPORT.findall(_COMMENT.sub("", text))]
+    return dict(sorted(found.items()))
+
+
+def _within(imported: str, importer: str) -> str:
+    """The source unit that an import names."""
+    if not imported.startswith("."):
+        return imported
+    return posixpath.normpath(posixpath.join(posixpath.dirname(importer), imported))
 
 
 def _text(name: str, path: Path, compilation: Compilation) -> str:
@@ -143,9 +167,7 @@ def _text(name: str, path: Path, compilation: Compilation) -> str:
 
 
 def _resolve(imported: str, importer: str, remappings: tuple[tuple[str, str], ...]) -> tuple[str, Path]:
-    if imported.startswith("."):
-        name = posixpath.normpath(posixpath.join(posixpath.dirname(importer), imported))
-        imported = name
+    imported = _within(imported, importer)
     for prefix, folder in sorted(remappings, key=lambda pair: -len(pair[0])):
         if imported.startswith(prefix):
             return imported, CONTRACTS / folder / imported.removeprefix(prefix)

@@ -12,8 +12,11 @@ from keeper.errors import KeeperError
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.rpc import Json, LocalRpc, Request, as_dict, as_int, as_str
 
-Tx = TypedDict("Tx", {"from": str, "to": NotRequired[str], "data": str, "gas": NotRequired[int]})
-"""A transaction: sender, target (absent: contract creation), 0x-prefixed data, and a gas limit if not GAS."""
+Tx = TypedDict(
+    "Tx",
+    {"from": str, "to": NotRequired[str], "data": str, "gas": NotRequired[int], "value": NotRequired[int]},
+)
+"""A transaction: sender, target (absent: contract creation), 0x-prefixed data, gas limit if not GAS, wei."""
 
 GAS = 2_000_000
 """Gas limit of a transaction that names none: enough for any Aave action with a few reserves."""
@@ -66,7 +69,12 @@ def send_batch(
 def queue(anvil: Anvil, tx: Tx) -> None:
     """Leaves one transaction for the next block, whoever mines it; its sender is impersonated."""
     anvil.impersonate(tx["from"])
-    call: dict[str, Json] = {"from": tx["from"], "data": tx["data"], "gas": hex(tx.get("gas", GAS))}
+    call: dict[str, Json] = {
+        "from": tx["from"],
+        "data": tx["data"],
+        "gas": hex(tx.get("gas", GAS)),
+        "value": hex(tx.get("value", 0)),
+    }
     if "to" in tx:
         call["to"] = tx["to"]
     anvil.rpc.call("eth_sendTransaction", call)
@@ -117,6 +125,7 @@ def _request(tx: Tx, nonce: int, fee: int) -> Request:
         "from": tx["from"],
         "data": tx["data"],
         "gas": hex(tx.get("gas", GAS)),
+        "value": hex(tx.get("value", 0)),
         "nonce": hex(nonce),
         "maxFeePerGas": hex(fee),
         "maxPriorityFeePerGas": hex(0),

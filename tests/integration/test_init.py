@@ -17,6 +17,7 @@ from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import send_batch
 from keeper.setup.feeds import propose
 from tests.conftest import LocalMarket
+from tests.support.terminal import at_terminal
 
 pytestmark = pytest.mark.integration
 
@@ -88,6 +89,32 @@ def test_everything_can_come_from_flags(aave_v36: LocalMarket, tmp_path: Path) -
     assert settings.signer is not None and settings.signer.keystore == tmp_path / "k.json"
     assert settings.alerts[0].url == "json://127.0.0.1:9/x"
     assert settings.markets["main pool"].from_block == 3
+
+
+def test_at_a_terminal_what_no_flag_says_is_asked_for(aave_v36: LocalMarket, tmp_path: Path) -> None:
+    answers = {
+        "(http:// or https://): ": aave_v36.anvil.url,
+        "The market's address: ": aave_v36.market.pool,
+        "falls below [1.10]: ": "1.4",
+        "accounts below [1.05]: ": "",
+        "bring them to [1.25]: ": "1.6",
+        "(at most 1) [1.0]: ": "",
+        "protect (empty: no more): ": OWNER,
+        "(empty: only watch): ": "k.json",
+        "alerts (empty: no more): ": "json://127.0.0.1:9/x",
+        "may spend a day [1000]: ": "77",
+    }
+    code, screen = at_terminal(tmp_path, ["init"], answers)
+    assert code == 0, screen
+    settings = load(tmp_path / "keeper.toml")
+    assert [str(x) for x in (settings.policy.warn, settings.policy.top_up, settings.policy.target)] == [
+        "1.4",
+        "1.05",
+        "1.6",
+    ]
+    assert [(p.account, int(p.max_per_day)) for p in settings.protect] == [(OWNER, 77)]
+    assert settings.signer is not None and settings.signer.keystore == tmp_path / "k.json"
+    assert [a.url for a in settings.alerts] == ["json://127.0.0.1:9/x"]
 
 
 @pytest.mark.parametrize("lead", ["addresses_provider", "a_token"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import stat
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from keeper.chain import signer
 from keeper.config import Signer as SignerSettings
+from tests.support.terminal import at_terminal
 
 pytestmark = pytest.mark.integration
 
@@ -89,21 +89,8 @@ def test_an_empty_or_missing_password_makes_no_keystore(tmp_path: Path) -> None:
 
 def test_at_a_terminal_key_and_password_are_asked_for_and_not_echoed(tmp_path: Path) -> None:
     path = tmp_path / "k.json"
-    pid, terminal = pty.fork()
-    if pid == 0:
-        command = [sys.executable, "-m", "keeper.cli.main", "key", "import", "--keystore", str(path)]
-        os.execv(sys.executable, command)
-    seen = b""
-    answers = {b"not shown): ": KEY, b"k.json: ": PASSWORD, b"again: ": PASSWORD}
-    try:
-        while chunk := os.read(terminal, 4096):
-            seen += chunk
-            for question in [q for q in answers if seen.endswith(q)]:
-                os.write(terminal, answers.pop(question).encode() + b"\n")
-    except OSError:
-        pass  # the terminal closes when the command ends
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 0, seen
-    assert ADDRESS.encode() in seen
-    assert KEY.encode() not in seen and PASSWORD.encode() not in seen
+    answers = {"not shown): ": KEY, "k.json: ": PASSWORD, "again: ": PASSWORD}
+    code, seen = at_terminal(tmp_path, ["key", "import", "--keystore", str(path)], answers)
+    assert code == 0, seen
+    assert ADDRESS in seen
+    assert KEY not in seen and PASSWORD not in seen

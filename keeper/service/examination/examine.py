@@ -14,6 +14,7 @@ from keeper.service.examination.funds import funds
 from keeper.service.examination.keys import address_of, signer
 from keeper.service.examination.markets import contract, market
 from keeper.service.examination.nodes import nodes
+from keeper.service.examination.owners import owners
 from keeper.service.examination.store import store
 from keeper.service.markets import build, pools
 
@@ -45,4 +46,6 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         for name in sorted(reachable):
             known = [run for run in runs if run.settings.chain == name and run.book.head is not None]
             yield from attempt(f"funds on {name}", partial(funds, connections[name], known, payer))
+            for run in known:
+                yield from attempt(f"owners in {run.name}", partial(owners, settings, run, payer))
     yield from channels(settings)

@@ -8,7 +8,8 @@ from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain import blocks
-from keeper.chain.calls import Call
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call
 from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
 from keeper.service.examination.finding import Finding
@@ -40,11 +41,10 @@ def _market(pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
     )
     tokens = list(facts.funds)
     asked = [Call(t, _ALLOWANCE + encode(["address", "address"], [payer, contract])) for t in tokens]
-    answers = read(pool, head, [*asked, *(Call(token, _DECIMALS) for token in tokens)])
-    words = [int.from_bytes(answer.data[:32]) if answer.ok else 0 for answer in answers]
-    decimals = dict(zip(tokens, words[len(tokens) :], strict=True))
+    allowances = [_word(answer) for answer in read(pool, head, asked)]
+    decimals = decimals_of(pool, head, tokens)
     held = [
-        f"{_amount(units, decimals[token])} {facts.symbol(token)}"
+        f"{amount(units, decimals[token])} {facts.symbol(token)}"
         for token, units in facts.funds.items()
         if units
     ]
@@ -54,18 +54,28 @@ def _market(pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
         ", ".join(held) or "none: liquidations and top-ups have nothing to pay with",
         "" if held else f"Send tokens of the market to {payer}",
     )
-    for token, units in zip(tokens, words[: len(tokens)], strict=True):
+    for token, units in zip(tokens, allowances, strict=True):
         if units:
             symbol = facts.symbol(token)
             yield Finding(
                 f"allowance for {run.name}",
                 "warning",
-                f"{_amount(units, decimals[token])} {symbol} were left standing to {contract}",
+                f"{amount(units, decimals[token])} {symbol} were left standing to {contract}",
                 f"Revoke it: approve({contract}, 0) on {symbol} {token}, unless a transaction is under way",
             )
 
 
-def _amount(units: int, decimals: int) -> str:
+def decimals_of(pool: NodePool, head: Head, tokens: list[str]) -> dict[str, int]:
+    answers = read(pool, head, [Call(token, _DECIMALS) for token in tokens])
+    return {token: _word(answer) for token, answer in zip(tokens, answers, strict=True)}
+
+
+def _word(answer: Answer) -> int:
+    return int.from_bytes(answer.data[:32]) if answer.ok else 0
+
+
+def amount(units: int, decimals: int) -> str:
+    """Token units as people write them, four decimals at most."""
     whole, rest = divmod(units, 10**decimals)
     fraction = str(rest).rjust(decimals, "0")[:4].rstrip("0") if decimals else ""
     return f"{whole:,}.{fraction}" if fraction else f"{whole:,}"

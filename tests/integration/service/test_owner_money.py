@@ -20,6 +20,8 @@ from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx
 from keeper.service.deploying import deploy_owner_top_up
+from keeper.service.examination.finding import Finding
+from keeper.service.examination.owners import owners
 from tests.integration.service.conftest import Fresh
 from tests.support.positions import ether_for_dollars, protect
 from tests.support.world import KEY, PASSWORD, World, world, write_keystore
@@ -88,6 +90,32 @@ def test_the_owners_money_repays_within_the_plan_and_nothing_stays_behind(
     assert w.token("USDC", "balanceOf(address)", contract) == 0
     assert w.token("USDC", "allowance(address,address)", contract, w.market.pool) == 0
     assert w.balance("USDC") == 0
+
+
+def test_the_doctor_says_what_may_be_spent_of_an_owners_money_and_what_is_missing(
+    fresh_market: Fresh, tmp_path: Path
+) -> None:
+    w, contract = owner_market(fresh_market, tmp_path)
+    w.work()
+
+    def doctor() -> Finding:
+        [run] = w.deciding.runs
+        [found] = owners(w.settings, run, w.payer)
+        return found
+
+    assert doctor().verdict == "warning" and "has not named the keeper" in doctor().detail
+    assert f"setOperator({w.payer}, true)" in doctor().remedy
+    let(w, contract, "USDC", 10_000 * 10**6)
+    assert doctor().verdict == "ok" and "may spend 10,000 USDC" in doctor().detail
+    other = world(
+        *fresh_market,
+        tmp_path / "first",
+        protect(OWNER, REPAY, 'money = "owner"'),
+        market_more=f'owner_top_up = "{w.market.pool}"',
+    )
+    other.work()
+    [wrong] = owners(other.settings, other.deciding.runs[0], w.payer)
+    assert wrong.verdict == "fault" and "no OwnerTopUp contract" in wrong.detail
 
 
 def test_the_owners_daily_limit_holds_in_planning_and_the_next_day_goes_on(

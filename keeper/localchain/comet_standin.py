@@ -1,0 +1,130 @@
+"""Deploys our stand-in for Comet (`contracts/test/CometStandIn.sol`): no package ships Compound v3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from keeper.localchain.anvil import ACCOUNTS
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.calldata import calldata
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.rpc import LocalRpc
+from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.tokens import create_feed, create_zero_first
+from keeper.localchain.transactions import Tx
+
+WAD = 10**18
+YEAR = 365 * 24 * 3600
+MAX = 2**256 - 1
+_CURVE = "(uint64,uint64,uint64,uint64)"
+_ASSET = "(address,address,uint64,uint64,uint64,uint128)"
+_ARGUMENTS = ("address", "address", "uint256", "uint256", "uint256", _CURVE, _CURVE, f"{_ASSET}[]")
+
+
+@dataclass(frozen=True)
+class CollateralSpec:
+    """A collateral: price with 8 decimals, factors scaled 1e18, cap in whole tokens."""
+
+    symbol: str
+    decimals: int
+    price: int
+    borrow: int
+    liquidate: int
+    liquidation: int
+    cap: int = 10**9
+
+
+@dataclass(frozen=True)
+class CometSpec:
+    """A market: base token, its collaterals, store front and reserves (base units)."""
+
+    symbol: str
+    decimals: int
+    price: int
+    collaterals: Sequence[CollateralSpec]
+    store_front: int = 6 * 10**17
+    borrow_min: int = 0
+    target_reserves: int = 0
+
+
+@dataclass(frozen=True)
+class CometStandIn:
+    """Addresses of one market; tokens and feeds by symbol, the base token's among them."""
+
+    comet: str
+    base: str
+    governor: str
+    tokens: Mapping[str, str]
+    feeds: Mapping[str, str]
+
+
+@lru_cache(maxsize=1)
+def _artifact() -> Artifact:
+    return compiled(Compilation(("test/CometStandIn.sol",)))["CometStandIn"].artifact()
+
+
+def _curve(kink: int, low: int, high: int, base: int) -> tuple[int, int, int, int]:
+    """A kinked curve from annual rates scaled 1e18."""
+    return kink, low // YEAR, high // YEAR, base // YEAR
+
+
+def deploy(rpc: LocalRpc, spec: CometSpec, deployer: str = ACCOUNTS[0]) -> CometStandIn:
+    """The market with mintable tokens and Chainlink mock feeds."""
+    queue = Deployer(rpc, deployer)
+    both = [
+        (spec.symbol, spec.decimals, spec.price),
+        *((c.symbol, c.decimals, c.price) for c in spec.collaterals),
+    ]
+    tokens = {symbol: create_zero_first(queue, symbol, symbol, decimals) for symbol, decimals, _ in both}
+    feeds = {symbol: create_feed(queue, price) for symbol, _, price in both}
+    assets = [
+        (tokens[c.symbol], feeds[c.symbol], c.borrow, c.liquidate, c.liquidation, c.cap * int(10**c.decimals))
+        for c in spec.collaterals
+    ]
+    comet = queue.create(
+        _artifact(),
+        _ARGUMENTS,
+        tokens[spec.symbol],
+        feeds[spec.symbol],
+        spec.store_front,
+        spec.borrow_min,
+        spec.target_reserves,
+        _curve(85 * WAD // 100, 48 * WAD // 1000, 16 * WAD // 10, 0),
+        _curve(85 * WAD // 100, 53 * WAD // 1000, 18 * WAD // 10, 15 * WAD // 1000),
+        assets,
+    )
+    queue.flush()
+    return CometStandIn(comet, spec.symbol, deployer, tokens, feeds)
+
+
+def mint_and_supply(market: CometStandIn, who: str, symbol: str, amount: int) -> list[Tx]:
+    token = market.tokens[symbol]
+    return [
+        {"from": who, "to": token, "data": calldata("mint(address,uint256)", who, amount)},
+        {"from": who, "to": token, "data": calldata("approve(address,uint256)", market.comet, amount)},
+        {"from": who, "to": market.comet, "data": calldata("supply(address,uint256)", token, amount)},
+    ]
+
+
+def withdraw(market: CometStandIn, who: str, symbol: str, amount: int) -> Tx:
+    """Base beyond what was supplied is borrowed."""
+    data = calldata("withdraw(address,uint256)", market.tokens[symbol], amount)
+    return {"from": who, "to": market.comet, "data": data}
+
+
+def transfer(market: CometStandIn, who: str, to: str, symbol: str, amount: int) -> Tx:
+    data = calldata("transferAsset(address,address,uint256)", to, market.tokens[symbol], amount)
+    return {"from": who, "to": market.comet, "data": data}
+
+
+def set_price(market: CometStandIn, symbol: str, price: int) -> Tx:
+    """A new answer of the symbol's feed, 8 decimals."""
+    data = calldata("updateAnswer(int256)", price)
+    return {"from": market.governor, "to": market.feeds[symbol], "data": data}
+
+
+def pause(market: CometStandIn, *, supply: bool = False, absorb: bool = False, buy: bool = False) -> Tx:
+    data = calldata("pause(bool,bool,bool,bool,bool)", supply, False, False, absorb, buy)
+    return {"from": market.governor, "to": market.comet, "data": data}

@@ -1,0 +1,203 @@
+"""Deploys Mezo's trove system (Liquity v1 family) from the sources its npm package publishes.
+
+Collateral is the chain's native coin, the debt token is MUSD. Everything sits behind a proxy, as it does in
+production; the price feed is Chainlink's mock behind the system's own PriceFeed, stale after 60 seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from keeper.localchain.anvil import ACCOUNTS
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.calldata import calldata
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.rpc import LocalRpc
+from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.tokens import FEED_DECIMALS, create_feed
+from keeper.localchain.transactions import Tx
+
+_NAMES = (
+    "ActivePool",
+    "BorrowerOperations",
+    "BorrowerOperationsSignatures",
+    "CollSurplusPool",
+    "DefaultPool",
+    "GasPool",
+    "GovernableVariables",
+    "HintHelpers",
+    "InterestRateManager",
+    "PCV",
+    "PriceFeed",
+    "SortedTroves",
+    "StabilityPool",
+    "TroveManager",
+)
+_PROXY = "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol"
+_INPUT = "@mezo-org/musd-contracts/deployments/sepolia/solcInputs/ce3c09909ef41433bcd31b065c09b77f.json"
+SOURCES = Compilation(
+    (*(f"contracts/{name}.sol" for name in _NAMES), "contracts/token/MUSD.sol", _PROXY),
+    runs=100,
+    evm_version="london",
+    compiler="solc-0.8.24",
+    within=_INPUT,
+)
+_TIMED = frozenset({"GovernableVariables", "PCV"})
+"""Those whose `initialize` takes governance's delay in seconds."""
+_LIST_SIZE = 10_000
+_GAS = 3_000_000
+NOBODY = "0x" + "00" * 20
+
+
+@dataclass(frozen=True)
+class TroveDeployment:
+    """Addresses of one system by the contract's name; `feed` has 8 decimals."""
+
+    contracts: Mapping[str, str]
+    musd: str
+    feed: str
+    owner: str
+
+    @property
+    def trove_manager(self) -> str:
+        return self.contracts["TroveManager"]
+
+
+@lru_cache(maxsize=1)
+def _artifacts() -> dict[str, Artifact]:
+    return {name: each.artifact() for name, each in compiled(SOURCES).items() if each.code}
+
+
+def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeployment:
+    """The whole system at a price (8 decimals); governance is `deployer`, without delay."""
+    queue = Deployer(rpc, deployer)
+    at = {name: _behind_proxy(queue, name) for name in _NAMES}
+    musd = queue.create(_artifacts()["MUSD"])
+    system = (at["TroveManager"], at["StabilityPool"], at["BorrowerOperations"], at["InterestRateManager"])
+    queue.call(musd, "initialize(address,address,address,address)", *system)
+    feed = create_feed(queue, price)
+    queue.call(at["PriceFeed"], "setOracle(address)", feed)
+    _connect(queue, at, musd)
+    queue.flush()
+    return TroveDeployment(at, musd, feed, deployer)
+
+
+def _behind_proxy(queue: Deployer, name: str) -> str:
+    code = queue.create(_artifacts()[name])
+    setup = calldata("initialize(uint256)", 0) if name in _TIMED else calldata("initialize()")
+    return queue.create(_artifacts()["ERC1967Proxy"], ("address", "bytes"), code, bytes.fromhex(setup[2:]))
+
+
+def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:
+    """Every contract is told the others, in the order in which its `setAddresses` names them."""
+    known = {**at, "MUSD": musd}
+    wanted = {
+        "ActivePool": (
+            "BorrowerOperations",
+            "CollSurplusPool",
+            "DefaultPool",
+            "InterestRateManager",
+            "StabilityPool",
+            "TroveManager",
+        ),
+        "BorrowerOperationsSignatures": ("BorrowerOperations", "InterestRateManager"),
+        "CollSurplusPool": ("ActivePool", "BorrowerOperations", "TroveManager"),
+        "DefaultPool": ("ActivePool", "TroveManager"),
+        "GasPool": ("MUSD", "TroveManager"),
+        "HintHelpers": ("BorrowerOperations", "SortedTroves", "TroveManager"),
+        "InterestRateManager": ("ActivePool", "BorrowerOperations", "MUSD", "PCV", "TroveManager"),
+        "PCV": ("BorrowerOperations", "MUSD"),
+        "StabilityPool": (
+            "ActivePool",
+            "BorrowerOperations",
+            "MUSD",
+            "PriceFeed",
+            "SortedTroves",
+            "TroveManager",
+        ),
+        "TroveManager": (
+            "ActivePool",
+            "BorrowerOperations",
+            "CollSurplusPool",
+            "DefaultPool",
+            "GasPool",
+            "InterestRateManager",
+            "MUSD",
+            "PCV",
+            "PriceFeed",
+            "SortedTroves",
+            "StabilityPool",
+        ),
+    }
+    for name, others in wanted.items():
+        signature = f"setAddresses({','.join(['address'] * len(others))})"
+        queue.call(at[name], signature, *(known[other] for other in others))
+    operations = (
+        "ActivePool",
+        "BorrowerOperationsSignatures",
+        "CollSurplusPool",
+        "DefaultPool",
+        "GasPool",
+        "GovernableVariables",
+        "InterestRateManager",
+        "MUSD",
+        "PCV",
+        "PriceFeed",
+        "SortedTroves",
+        "StabilityPool",
+        "TroveManager",
+    )
+    queue.call(at["BorrowerOperations"], "setAddresses(address[13])", [known[name] for name in operations])
+    parameters = (_LIST_SIZE, at["BorrowerOperations"], at["TroveManager"])
+    queue.call(at["SortedTroves"], "setParams(uint256,address,address)", *parameters)
+
+
+def open_trove(
+    system: TroveDeployment, who: str, collateral: int, debt: int, hints: tuple[str, str] = (NOBODY, NOBODY)
+) -> Tx:
+    """Wei of collateral in, MUSD (18 decimals) out; fees and the gas compensation come on top of the debt."""
+    data = calldata("openTrove(uint256,address,address)", debt, *hints)
+    return _operation(system, who, data, collateral)
+
+
+def add_collateral(
+    system: TroveDeployment, who: str, collateral: int, hints: tuple[str, str] = (NOBODY, NOBODY)
+) -> Tx:
+    return _operation(system, who, calldata("addColl(address,address)", *hints), collateral)
+
+
+def repay(system: TroveDeployment, who: str, amount: int, hints: tuple[str, str] = (NOBODY, NOBODY)) -> Tx:
+    return _operation(system, who, calldata("repayMUSD(uint256,address,address)", amount, *hints))
+
+
+def close(system: TroveDeployment, who: str) -> Tx:
+    return _operation(system, who, calldata("closeTrove()"))
+
+
+def provide(system: TroveDeployment, who: str, amount: int) -> list[Tx]:
+    """MUSD into the stability pool, allowed first."""
+    pool = system.contracts["StabilityPool"]
+    allow = calldata("approve(address,uint256)", pool, amount)
+    give = calldata("provideToSP(uint256)", amount)
+    return [
+        {"from": who, "to": to, "data": data, "gas": _GAS}
+        for to, data in ((system.musd, allow), (pool, give))
+    ]
+
+
+def liquidate(system: TroveDeployment, who: str, troves: list[str]) -> Tx:
+    data = calldata("batchLiquidateTroves(address[])", troves)
+    return {"from": who, "to": system.trove_manager, "data": data, "gas": 10 * _GAS}
+
+
+def set_price(system: TroveDeployment, price: int) -> Tx:
+    """A new round of the feed (8 decimals), which is also what keeps it from being stale."""
+    assert FEED_DECIMALS == 8
+    return {"from": system.owner, "to": system.feed, "data": calldata("updateAnswer(int256)", price)}
+
+
+def _operation(system: TroveDeployment, who: str, data: str, value: int = 0) -> Tx:
+    target = system.contracts["BorrowerOperations"]
+    return {"from": who, "to": target, "data": data, "value": value, "gas": _GAS}
