@@ -53,6 +53,13 @@ def history(config: Path, intent: int | None, *, as_json: bool) -> None:
     )
 
 
+def _block(change: Transition) -> str:
+    """Its number, and for an inclusion enough of its hash to tell it from another."""
+    if change.block is None:
+        return ""
+    return str(change.block) + (f" {change.block_hash[:10]}…" if change.block_hash else "")
+
+
 def _what(row: Intent) -> str:
     summary: dict[str, str] = json.loads(row.summary)
     return ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
@@ -75,6 +82,8 @@ def _as_object(row: Intent, sent: Sequence[Transaction]) -> dict[str, object]:
                 "succeeded": t.succeeded,
                 "gas_used": t.gas_used,
                 "gas_price": None if t.gas_price is None else str(t.gas_price),
+                "channel": t.channel,
+                "replaces": next((o.hash for o in sent if o.id == t.replaces_id), None),
             }
             for t in sent
         ],
@@ -100,21 +109,25 @@ def _timeline(session: Session, intent: int, *, as_json: bool) -> None:
         .order_by(col(Transition.id))
     ).all()
     if as_json:
-        timeline = [change.model_dump(mode="json") for change in changes]
+        timeline = [
+            {**change.model_dump(mode="json"), "fee": None if change.fee is None else str(change.fee)}
+            for change in changes
+        ]
         print_json({**_as_object(row, list(sent)), "timeline": timeline})
         return
     print_table(
         f"intent {intent}: {row.kind} {row.account} in {row.market}, {row.state}",
-        ["at", "block", "what", "from", "to", "why"],
+        ["at", "block", "what", "from", "to", "fee (wei)", "why"],
         [
             [
                 change.at.isoformat(timespec="seconds"),
-                "" if change.block is None else str(change.block),
+                _block(change),
                 "intent"
                 if change.transaction_id is None
                 else f"{hashes[change.transaction_id].purpose} {hashes[change.transaction_id].hash}",
                 change.before,
                 change.after,
+                "" if change.fee is None else str(change.fee),
                 change.reason,
             ]
             for change in changes

@@ -161,6 +161,26 @@ def history(
 
 
 @app.command()
+def pause(
+    why: Annotated[str, typer.Option("--why", help="The reason; shown in status.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Stop all sending at once, until `keeper resume`; watching and alerts go on."""
+    from keeper.cli.pause import pause as work
+
+    work(config, why, as_json=json)
+
+
+@app.command()
+def resume(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """End a pause."""
+    from keeper.cli.pause import resume as work
+
+    work(config, as_json=json)
+
+
+@app.command()
 def doctor(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Check configuration, nodes, markets, keys, store and channels; say what to do about each fault."""
     from keeper.cli.doctor import doctor as work

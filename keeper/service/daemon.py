@@ -18,14 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from keeper.alerts import outbox
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.blocks import Head
-from keeper.chain.pool import NodePool
-from keeper.chain.signer import Signer
+from keeper.chain.signer import Signing
 from keeper.config import Settings
 from keeper.errors import ConfigError, UnreachableError
-from keeper.execution.actor import Actor, Limits
+from keeper.execution.actor import Actor
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service import gas
+from keeper.service.acting import actor_of
 from keeper.service.config_watch import ConfigWatch
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
@@ -36,7 +36,6 @@ from keeper.store.types import now
 
 log = structlog.get_logger()
 
-GWEI = 10**9
 CONFIG_SECONDS = 2.0
 
 
@@ -58,7 +57,7 @@ class Daemon:
         settings: Settings,
         store: Store,
         payer: str | None,
-        signer: Signer | None,
+        signer: Signing | None,
         config: Path | None = None,
     ) -> None:
         self.settings = settings
@@ -85,7 +84,7 @@ class Daemon:
                     payer=payer,
                     recorder=recorder,
                 ),
-                self._actor(pool, payer, signer),
+                actor_of(settings, pool, store, payer, signer) if payer else None,
             )
             for name, pool in nodes.items()
         }
@@ -96,17 +95,6 @@ class Daemon:
             executors={"default": ThreadPoolExecutor(2 * len(nodes) + 3)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-
-    def _actor(self, pool: NodePool, payer: str | None, signer: Signer | None) -> Actor | None:
-        if payer is None:
-            return None
-        execution = self.settings.execution
-        limits = Limits(
-            max_gas_price=int(execution.max_gas_price_gwei * GWEI),
-            confirmations=execution.confirmations,
-            plan_blocks=execution.plan_blocks,
-        )
-        return Actor(pool, self.store, limits, payer, signer, outbox.intent_ended)
 
     def run(self, for_blocks: int | None = None) -> None:
         """Start all jobs and wait; on return every job has ended and nothing is half done."""
@@ -127,6 +115,9 @@ class Daemon:
         finally:
             self.scheduler.shutdown(wait=True)
             self.deliverer.run()
+            for loops in self.chains.values():
+                if loops.actor is not None:
+                    loops.actor.release()
             log.info("stopped")
         if self._fatal is not None:
             raise self._fatal
@@ -191,7 +182,10 @@ class Daemon:
             row = session.get(ChainStatus, name)
             if row is not None:
                 row.acted_block, row.updated_at = head.number, now()
+                row.stands_back = loops.actor.stands_back if loops.actor else ""
                 session.add(row)
+            if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
+                outbox.stands_back(session, name, loops.actor.stands_back)
         loops.acted = head.number
 
     def _done(self, loops: ChainLoops) -> bool:

@@ -266,6 +266,7 @@ class Deciding:
                 gain_base=outcome.gain_base,
                 block=head.number,
                 timestamp=head.timestamp,
+                base_decimals=wanted.run.adapter.base_decimals(wanted.run.book.state),
             ),
         )
 

@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 from keeper.chain import fees
 from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
-from keeper.chain.signer import Signer
+from keeper.chain.signer import Signing
 from keeper.contracts import artifact
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution.rehearsal import with_margin
@@ -28,7 +28,7 @@ class Deployed:
 
 
 def deploy_owner_top_up(
-    pool: NodePool, signer: Signer, market_pool: str, ceiling: int, wait: float = WAIT_SECONDS
+    pool: NodePool, signer: Signing, market_pool: str, ceiling: int, wait: float = WAIT_SECONDS
 ) -> Deployed:
     """Deploy OwnerTopUp for one pool, paying at most `ceiling` wei a unit of gas.
 
@@ -47,14 +47,12 @@ def deploy_owner_top_up(
     price = fees.suggest(pool, ceiling)
     raw, digest = signer.sign(
         {
-            "type": 2,
             "chainId": pool.chain_id,
             "nonce": int(pool.call("eth_getTransactionCount", signer.address, "pending"), 16),
             "value": 0,
             "data": data,
             "gas": with_margin(gas),
-            "maxFeePerGas": price.max_fee,
-            "maxPriorityFeePerGas": price.tip,
+            **price.fields(),
         }
     )
     pool.call("eth_sendRawTransaction", raw)
