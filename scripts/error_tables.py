@@ -29,6 +29,10 @@ for entry in json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]:
         table["0x" + selector.hex()] = entry["name"]
 Path("abis/owner_top_up_errors.json").write_text(json.dumps(table, indent=1) + "\n")
 
+morpho = (MODULES / "@morpho-org/morpho-blue/src/libraries/ErrorsLib.sol").read_text()
+texts = re.findall(r'string internal constant (\w+) = "([^"]+)"', morpho)
+Path("abis/morpho_blue_errors.json").write_text(json.dumps({t: n for n, t in texts}, indent=1) + "\n")
+
 own = {}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):
     types = ",".join(part.split()[0] for part in arguments.split(",") if part.strip())

@@ -149,7 +149,7 @@ class Book(Generic[S, A, V]):
         found: dict[str, V] = {}
         for at in range(0, len(accounts), VIEWS_A_CALL):
             chunk = accounts[at : at + VIEWS_A_CALL]
-            answers = run(self.pool, head, [self.source.view_call(account) for account in chunk])
+            answers = run(self.pool, head, [self.source.view_call(a) for a in chunk], self.source.lenses())
             found.update(self.read_views(chunk, answers))
         return found
 

@@ -63,10 +63,15 @@ class MarketRun:
             groups[leg] = numbers.setdefault(leaf, len(numbers))
         return groups
 
+    def of(self, owners: Iterable[str]) -> list[str]:
+        """All accounts of these owners that the book knows."""
+        rows = self.book.rows
+        return [rows.account(row) for owner in owners for row in rows.of(owner)]
+
     def sample(self, protected: Sequence[str]) -> list[str]:
         """Accounts to audit at this block: the protected, the nearest to 1, the next in turn."""
         size = self.settings.audit_sample
-        chosen = dict.fromkeys(a for a in protected if a in self.book.accounts)
+        chosen = dict.fromkeys(self.of(protected))
         chosen.update(dict.fromkeys(self.nearest[: size // 2]))
         everyone = len(self.book.rows)
         for step in range(min(size - size // 2, everyone)):

@@ -12,10 +12,10 @@ from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.plan import Plan, Spend, Trade
 from keeper.protocols.aave_v3 import calls
-from keeper.protocols.amounts import units
 from keeper.protocols.aave_v3.lens import Sentinel
 from keeper.protocols.aave_v3.offering import GRACE, grown
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
+from keeper.protocols.amounts import units
 from keeper.protocols.base import Facts, Impossible
 
 LIQUIDATION_GAS = 500_000

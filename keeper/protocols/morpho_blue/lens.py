@@ -26,8 +26,9 @@ _NOBODY = "0x" + "00" * 20
 class Pair:
     """One market: what it fixes, its totals as of the last update, and price and rate at the block.
 
-    `price` is None where the oracle reverts; `rate` the average borrow rate (wad a second) from the last update
-    to the block, None where the rate model reverts; `rate_at_target` the adaptive curve's, None for others.
+    `price` is None where the oracle reverts; `rate` the average borrow rate (wad a second) from the last
+    update to the block, None where the rate model reverts; `rate_at_target` the adaptive curve's, None for
+    others.
     """
 
     id: str
@@ -102,7 +103,7 @@ def _pair(row: Any) -> Pair:
         oracle=params[2],
         irm=params[3],
         terms=MarketTerms(params[4]),
-        totals=MarketState(*totals[:4], last_update=totals[4], fee=totals[5]),
+        totals=MarketState(*totals),
         price=price if priced else None,
         rate=rate if rated else 0 if without_interest else None,
         rate_at_target=target if adaptive else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from keeper.margin.lending.morpho.position import (
     health_factor_down,
     liquidation_price_up,
 )
+from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
 from keeper.plan import Plan
@@ -43,7 +45,6 @@ from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 from keeper.protocols.without import Without
 
 BASE_DECIMALS = 8
-_CREATED_UNKNOWN = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,7 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Singleton:
-    """All followed markets at one block, by id; `block_time` is unknown to them: prices and rates are the
-    block's."""
+    """All followed markets at one block, by id."""
 
     pairs: Mapping[str, Pair]
 
@@ -143,13 +143,16 @@ class MorphoBlueMarket(Without):
         power, need = np.zeros(positions.LEGS), np.zeros(positions.LEGS)
         opaque = set()
         for leg in legs:
-            pair = state.pairs.get(self._numbers.ids[leg])
+            pair = state.pairs.get(self._numbers.ids[leg // 2])
             if pair is None or not pair.usable or not pair.price:
                 opaque.add(leg)
-                continue
-            totals = pair.at(timestamp)
-            power[leg] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
-            need[leg] = (totals.total_borrow_assets + 1) / (totals.total_borrow_shares + 10**6)
+            elif leg % 2:
+                totals = pair.at(timestamp)
+                need[leg] = (totals.total_borrow_assets + VIRTUAL_ASSETS) / (
+                    totals.total_borrow_shares + VIRTUAL_SHARES
+                )
+            else:
+                power[leg] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
         # Collateral's value and its weighing are rounded down once each; a debt is rounded up once.
         return Weights(power=power, need=need, power_dust=2.0, need_dust=1.0, opaque=frozenset(opaque))
 
@@ -223,6 +226,11 @@ class MorphoBlueMarket(Without):
             )
             for pair in state.pairs.values()
         ]
+
+    def leg_assets(self, state: Singleton, legs: Sequence[int]) -> list[str]:
+        ids = self._numbers.ids
+        # A debt is counted in the loan token itself: no price moves it.
+        return [f"{ids[leg // 2]}:loan" if leg % 2 else ids[leg // 2] for leg in legs]
 
     def priced_by(self, state: Singleton, raw: Stake) -> frozenset[str]:
         return frozenset({raw.id}) if raw.position.borrow_shares else frozenset()
@@ -300,10 +308,11 @@ class MorphoBlueMarket(Without):
         return found
 
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
-        """A token of a market at the market's own price; its loan token at what the operator says it is worth."""
+        """A token of a market at the market's own price; the loan token at what the operator says."""
         loan = pair.loan.lower()
-        named = self._loan_prices.get(loan) or self._loan_prices.get(symbols.get(loan, loan).lower(), 1)
-        worth = int(named * 10**BASE_DECIMALS)
+        names = (loan, symbols.get(loan, loan).lower())
+        said = next((self._loan_prices[name] for name in names if name in self._loan_prices), Decimal(1))
+        worth = int(said * 10**BASE_DECIMALS)
         if token == pair.loan:
             return Asset(loan, symbols.get(loan, loan), worth, 10**pair.loan_decimals)
         unit = 10**pair.collateral_decimals

@@ -124,7 +124,7 @@ def top_up(
             reasons.append(f"{step.asset} is not what this market's {step.action} takes")
             continue
         most = borrowed_up(position, now) if step.action == "repay" else _MOST
-        needed = least(lambda x, s=step: _after(s, position, now, pair, x)[0] >= target, most) or most
+        needed = least(partial(_reaches, target, step, position, now, pair), most) or most
         affordable = budget_base * asset.unit // asset.price if asset.price else 0
         amount = min(needed, funds.get(asset.token, 0), affordable)
         if amount <= 0:
@@ -146,9 +146,11 @@ def _health(position: Position, now: MarketState, pair: Pair) -> int:
     return health_factor_down(position, now, pair.price or 0, pair.terms)
 
 
-def _after(
-    step: Step, position: Position, now: MarketState, pair: Pair, amount: int
-) -> tuple[int, Position]:
+def _reaches(target: int, step: Step, position: Position, now: MarketState, pair: Pair, amount: int) -> bool:
+    return _after(step, position, now, pair, amount)[0] >= target
+
+
+def _after(step: Step, position: Position, now: MarketState, pair: Pair, amount: int) -> tuple[int, Position]:
     """Health and position after the step; repaying the whole debt is by shares."""
     if step.action == "supply":
         after = replace(position, collateral=position.collateral + amount)

@@ -10,15 +10,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from keeper.book.entries import Entries, Sparse
+from keeper.book.entries import Entries, Floats, Ints, Sparse
 from keeper.chain.calls import Answer
 from keeper.errors import KeeperError
 from keeper.margin.lending.morpho.position import Position
 
 ADDRESS_DIGITS = 42
 _ID, _WORD, _RECORD = 32, 16, 64
-LEGS = 1 << 14
-"""Most markets of one singleton that are followed: Ethereum's has some two thousand."""
+LEGS = 1 << 15
+"""Two for each market, collateral and debt: their prices move apart. Ethereum's singleton has some two
+thousand markets; more than half of LEGS is not followed."""
 
 
 def key(borrower: str, market_id: str) -> str:
@@ -43,6 +44,8 @@ class Numbers:
     def of(self, market_id: str) -> int:
         number = self._number.get(market_id)
         if number is None:
+            if 2 * len(self.ids) >= LEGS:
+                raise KeeperError(f"more than {LEGS // 2} markets", where=market_id, remedy="Name market_ids")
             number = self._number[market_id] = len(self.ids)
             self.ids.append(market_id)
         return number
@@ -78,17 +81,17 @@ def decode(record: bytes) -> Position:
 
 
 def entries(records: Sequence[bytes], numbers: Numbers) -> Entries:
-    """One leg a position: its market's number."""
+    """A position's collateral is in leg 2n of its market's number n, its debt in leg 2n + 1."""
     size = len(records)
     data = np.frombuffer(b"".join(records), np.uint8).reshape(size, _RECORD)
-    legs = np.fromiter((numbers.of(market_id(r)) for r in records), np.int32, size)
+    legs = 2 * np.fromiter((numbers.of(market_id(r)) for r in records), np.int32, size)
     words = np.ascontiguousarray(data[:, _ID:]).view(">u8").reshape(size, 4).astype(np.float64)
     shares = words[:, 0] * 2.0**64 + words[:, 1]
     collateral = words[:, 2] * 2.0**64 + words[:, 3]
-    return Entries(LEGS, _sparse(legs, collateral), _sparse(legs, shares), np.zeros(size, np.bool_))
+    return Entries(LEGS, _sparse(legs, collateral), _sparse(legs + 1, shares), np.zeros(size, np.bool_))
 
 
-def _sparse(legs: np.ndarray[tuple[int], np.dtype[np.int32]], amounts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Sparse:
+def _sparse(legs: Ints, amounts: Floats) -> Sparse:
     there = amounts > 0
     starts = np.zeros(len(legs) + 1, np.int32)
     np.cumsum(there, out=starts[1:])
