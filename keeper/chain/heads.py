@@ -12,7 +12,7 @@ from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
 from keeper.chain.pool import NodePool
-from keeper.chain.websocket import Subscription
+from keeper.chain.subscription import Subscription
 from keeper.config import LOCAL_CHAIN_IDS, Chain
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ SURVEY_SECONDS = 60.0
 
 
 class Heads:
-    """`newest` answers with a block that was not answered before, or None. It leaves a node that is silent."""
+    """`newest` answers with the newest block until it is `done`, then with None. A silent node is left."""
 
     def __init__(self, pool: NodePool, chain: Chain, on_head: Callable[[], None] | None = None) -> None:
         self.pool = pool
@@ -34,9 +34,9 @@ class Heads:
         self.subscription: Subscription | None = None
         if chain.ws and on_head is not None:
             self.subscription = Subscription(pool.name, chain.chain_id, chain.ws, on_head)
-        self._given: Head | None = None
+        self._done: Head | None = None
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
-        self._given_at = self._searched_at = self._surveyed_at = time.monotonic()
+        self._done_at = self._searched_at = self._surveyed_at = time.monotonic()
         self._polls = 0
         self._next_poll = 0.0
 
@@ -50,12 +50,12 @@ class Heads:
             self.subscription.stop()
 
     def newest(self, block_seconds: float | None) -> Head | None:
-        """The newest block, if it is another than before; NodeError when no node answers."""
+        """The newest block, if it is not done; NodeError when no node answers."""
         seconds = block_seconds or 12.0
         self._survey()
         told = self._told(seconds)
         if told is not None:
-            return self._give(told)
+            return told
         if self.subscription is not None and self.subscription.heard_within(SILENT_BLOCKS * seconds):
             return None
         if time.monotonic() < self._next_poll:
@@ -64,7 +64,7 @@ class Heads:
         self.pool.saw_head(None, head.number)
         self._pace(seconds)
         if self._is_new(head):
-            return self._give(head)
+            return head
         return self._search(seconds)
 
     def _told(self, seconds: float) -> Head | None:
@@ -75,21 +75,21 @@ class Heads:
         return head if head is not None and self._is_new(head) else None
 
     def _is_new(self, head: Head) -> bool:
-        """Not given before, and not an older block of the same chain from a node that is behind."""
+        """Not done before, and not an older block of the same chain from a node that is behind."""
         return head.hash not in self._seen
 
-    def _give(self, head: Head) -> Head:
-        self._given, self._given_at = head, time.monotonic()
+    def done(self, head: Head) -> None:
+        """Not to be answered again."""
+        self._done, self._done_at = head, time.monotonic()
         self._seen.append(head.hash)
         self._polls, self._next_poll = 0, 0.0
-        return head
 
     def _pace(self, seconds: float) -> None:
         """When to poll next: not while no block is due; then at the configured pace, and ever less often."""
         now = time.monotonic()
         if not self.paced:
             return
-        due = self._given_at + seconds - self.poll
+        due = self._done_at + seconds - self.poll
         if now < due:
             self._next_poll = due
             return
@@ -99,23 +99,23 @@ class Heads:
     def _search(self, seconds: float) -> Head | None:
         """After two block times without a block: ask all nodes, and go to one that has a newer."""
         now = time.monotonic()
-        if self._given is None or now - self._given_at < SILENT_BLOCKS * seconds:
+        if self._done is None or now - self._done_at < SILENT_BLOCKS * seconds:
             return None
         if now - self._searched_at < seconds or len(self.pool.nodes) < 2:
             return None
         self._searched_at = now
         best: tuple[int, Head] | None = None
         for index, head in enumerate(self._all()):
-            newer = head is not None and head.number > self._given.number and self._is_new(head)
+            newer = head is not None and head.number > self._done.number and self._is_new(head)
             if newer and head is not None and (best is None or head.number > best[1].number):
                 best = index, head
         if best is None:
             return None
-        log.warning("silent node", chain=self.pool.name, node=self.pool.current.label, at=self._given.number)
+        log.warning("silent node", chain=self.pool.name, node=self.pool.current.label, at=self._done.number)
         self.pool.leave(best[0], "silent")
         if self.subscription is not None:
             self.subscription.leave()
-        return self._give(best[1])
+        return best[1]
 
     def _survey(self) -> None:
         """Now and then learn every node's head and speed, and go to one that is clearly better."""

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -83,6 +84,7 @@ class Daemon:
                     mode=self.mode,
                     payer=payer,
                     recorder=recorder,
+                    on_head=partial(self._wake, name),
                 ),
                 actor_of(settings, pool, store, payer, signer) if payer else None,
             )
@@ -104,16 +106,21 @@ class Daemon:
             self._every(poll, f"decide:{name}", partial(self._decide, name))
             self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
             self._every(60.0, f"balances:{name}", partial(self._balances, name))
-            self._every(600.0, f"discovery:{name}", partial(self._discover, name))
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
         self._every(3600.0, "housekeeping", self.store.compact)
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
+        for loops in self.chains.values():
+            loops.deciding.heads.start()
         try:
             self._wish.get()
         finally:
+            for loops in self.chains.values():
+                loops.deciding.heads.stop()
             self.scheduler.shutdown(wait=True)
+            for loops in self.chains.values():
+                loops.deciding.save_books()
             self.deliverer.run()
             for loops in self.chains.values():
                 if loops.actor is not None:
@@ -125,6 +132,13 @@ class Daemon:
     def stop(self) -> None:
         """Ask the daemon to end; safe from any thread and from a signal handler."""
         self._wish.put(None)
+
+    def _wake(self, name: str) -> None:
+        """A subscription told of a block: decide at once."""
+        try:
+            self.scheduler.modify_job(f"decide:{name}", next_run_time=datetime.now())
+        except JobLookupError:
+            return
 
     def _every(self, seconds: float, name: str, work: Callable[[], object]) -> None:
         def guarded() -> None:
@@ -218,8 +232,3 @@ class Daemon:
             low = gas.runs_low(found, self.settings)
             if low:
                 outbox.low_balance(session, name, self.payer, now().date().isoformat(), low)
-
-    def _discover(self, name: str) -> None:
-        """Now and then every account is read again, whatever the events said."""
-        for run in self.chains[name].deciding.runs:
-            run.book.read_all_next()

@@ -70,7 +70,7 @@ class Deciding:
             price_status.restore(self.store, run.prices)
 
     def new_head(self) -> Head | None:
-        """The newest block, or None when it has been given before or none is due."""
+        """The newest block, or None when this loop has been there or none is due."""
         seconds = self.seconds_a_block
         return self.heads.newest(float(seconds) if seconds is not None else None)
 
@@ -104,6 +104,7 @@ class Deciding:
                 }
                 self.recorder.write(run, at, self.policies, held)
         self.head = head
+        self.heads.done(head)
         self.blocks_seen += 1
         log.info(
             "block",
@@ -116,6 +117,11 @@ class Deciding:
             ms=round((time.monotonic() - started) * 1000, 1),
         )
         return head
+
+    def save_books(self) -> None:
+        """Write down what a restart continues from."""
+        for run in self.runs:
+            run.book.save()
 
     def _value(self, head: Head) -> list[tuple[MarketRun, Valued]]:
         """All markets of the chain, read together; one that fails is told of and left out."""

@@ -102,6 +102,7 @@ def build(
                 store,
                 settings.chains[market.chain].log_range,
                 read_only=read_only,
+                workers=settings.chains[market.chain].parallel_requests,
             ),
         )
         for name, market in settings.markets.items()
