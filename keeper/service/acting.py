@@ -14,6 +14,7 @@ from keeper.config import LOCAL_CHAIN_IDS, Settings
 from keeper.execution.actor import Actor
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Allow, Limits
+from keeper.service.markets import PROTOCOLS
 from keeper.store.database import Store
 
 GWEI = 10**9
@@ -21,12 +22,6 @@ COIN = 10**18
 # Local chains finalize late and never reorganise by themselves.
 LOCAL_CONFIRMATIONS = 1
 
-_POOL = (
-    "liquidationCall(address,address,address,uint256,bool)",
-    "supply(address,uint256,address,uint16)",
-    "repay(address,uint256,uint256,address)",
-    "withdraw(address,uint256,address)",
-)
 _OWNER_TOP_UP = (
     "supply(address,address,uint256)",
     "repay(address,address,uint256,uint256)",
@@ -80,7 +75,7 @@ def allowed(settings: Settings, chain: str) -> Allow:
     for market in settings.markets.values():
         if market.chain != chain:
             continue
-        found[market.address.lower()] = _selectors(_POOL)
+        found[market.address.lower()] = _selectors(PROTOCOLS[market.protocol].called)
         if market.owner_top_up is not None:
             found[market.owner_top_up.lower()] = _selectors(_OWNER_TOP_UP)
     return found

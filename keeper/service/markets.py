@@ -22,6 +22,12 @@ from keeper.store.database import Store
 # Accounts compared with the contract's own view before a market may be acted in.
 START_SAMPLE = 64
 
+PROTOCOLS: dict[str, type[AaveV3Market] | type[MorphoBlueMarket]] = {
+    "aave-v3": AaveV3Market,
+    "morpho-blue": MorphoBlueMarket,
+}
+"""The one place where protocols are listed."""
+
 # Each protocol's state and account types are its own; past this table they are opaque.
 Adapter = MarketAdapter[Any, Any]
 
@@ -110,12 +116,8 @@ def build(
 
 
 def _adapter(name: str, market: Market) -> Adapter:
-    """The market's protocol, by name: the one place where they are listed."""
-    adapters: dict[str, Callable[[str, Market], Adapter]] = {
-        "aave-v3": lambda name, market: AaveV3Market(name, market.address, market.from_block),
-        "morpho-blue": MorphoBlueMarket,
-    }
-    return adapters[market.protocol](name, market)
+    adapter: Adapter = PROTOCOLS[market.protocol].of(name, market)
+    return adapter
 
 
 def pools(settings: Settings) -> dict[str, NodePool]:

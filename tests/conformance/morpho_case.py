@@ -128,6 +128,7 @@ class MorphoCase:
 market = "{MARKET}"
 account = "{owner}"
 target = 1.25
+top_up = 1.01
 max_per_day = "1000000"
 steps = [{{ action = "repay", asset = "USDC" }}]
 """

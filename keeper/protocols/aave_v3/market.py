@@ -8,6 +8,7 @@ from keeper.book.entries import Entries
 from keeper.book.source import Touched
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
+from keeper.config import Market
 from keeper.errors import ConfigError
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
@@ -50,11 +51,22 @@ class AaveV3Market:
     """Implements MarketAdapter for one pool. Addresses inside are lower case."""
 
     protocol = "aave-v3"
+    called = (
+        "liquidationCall(address,address,address,uint256,bool)",
+        "supply(address,uint256,address,uint16)",
+        "repay(address,uint256,uint256,address)",
+        "withdraw(address,uint256,address)",
+    )
+    """What the keeper itself calls on the market's contract."""
 
     def __init__(self, name: str, address: str, from_block: int) -> None:
         self.name = name
         self.contract = address
         self.from_block = from_block
+
+    @classmethod
+    def of(cls, name: str, settings: Market) -> AaveV3Market:
+        return cls(name, settings.address, settings.from_block)
 
     # Copying: see BookSource.
 

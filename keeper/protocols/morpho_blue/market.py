@@ -70,6 +70,11 @@ class MorphoBlueMarket(Without):
     """
 
     protocol = "morpho-blue"
+    called = (
+        f"liquidate({lens.PARAMS},address,uint256,uint256,bytes)",
+        f"supplyCollateral({lens.PARAMS},uint256,address,bytes)",
+        f"repay({lens.PARAMS},uint256,uint256,address,bytes)",
+    )
 
     def __init__(self, name: str, settings: Market) -> None:
         self.name = name
@@ -79,6 +84,10 @@ class MorphoBlueMarket(Without):
         self._loan_prices = {name.lower(): price for name, price in settings.loan_prices.items()}
         self._numbers = positions.Numbers()
         self._numbers.note(sorted(self._wanted))
+
+    @classmethod
+    def of(cls, name: str, settings: Market) -> MorphoBlueMarket:
+        return cls(name, settings)
 
     # Copying: see BookSource.
 
