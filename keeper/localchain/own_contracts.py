@@ -14,6 +14,7 @@ CONTRACTS = (
     "Batch",
     "BatchOnce",
     "AaveV3Lens",
+    "CometLens",
     "MorphoBlueLens",
     "OwnerTopUp",
     "ShockedFeed",

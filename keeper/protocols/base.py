@@ -45,6 +45,8 @@ class Facts:
     funds: Mapping[str, int]
     symbols: Mapping[str, str]
     held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    recipient: str = ""
+    """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
 
     def symbol(self, token: str) -> str:
         return self.symbols.get(token.lower(), token)

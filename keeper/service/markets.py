@@ -15,6 +15,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter, Valuation
+from keeper.protocols.compound_v3.market import CometMarket
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.service.pricing import Pricing
 from keeper.store.database import Store
@@ -22,8 +23,9 @@ from keeper.store.database import Store
 # Accounts compared with the contract's own view before a market may be acted in.
 START_SAMPLE = 64
 
-PROTOCOLS: dict[str, type[AaveV3Market] | type[MorphoBlueMarket]] = {
+PROTOCOLS: dict[str, type[AaveV3Market] | type[MorphoBlueMarket] | type[CometMarket]] = {
     "aave-v3": AaveV3Market,
+    "compound-v3": CometMarket,
     "morpho-blue": MorphoBlueMarket,
 }
 """The one place where protocols are listed."""

@@ -73,7 +73,8 @@ class Trading:
         terms = self._terms(run.adapter.assets(state, facts))
         if isinstance(terms, Impossible):
             return terms
-        offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, facts)
+        by_contract = replace(facts, recipient=terms.contract)
+        offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
         if isinstance(offers, Impossible):
             return offers
         sizes = profit.best(offers, terms)

@@ -12,6 +12,7 @@ import pytest
 from keeper.chain import blocks
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from tests.conformance.case import Case
+from tests.conformance.comet_case import CometCase
 from tests.conformance.keeping import keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS
@@ -25,7 +26,7 @@ SOAK = os.environ.get("KEEPER_SOAK") == "1"
 ACCOUNTS_OPENED = 40 if SOAK else 20
 STIRS = 60 if SOAK else 16
 
-CASES: dict[str, Callable[[Anvil], Case]] = {"morpho-blue": MorphoCase}
+CASES: dict[str, Callable[[Anvil], Case]] = {"morpho-blue": MorphoCase, "compound-v3": CometCase}
 
 
 @pytest.fixture(params=CASES)
