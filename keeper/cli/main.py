@@ -152,12 +152,18 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 def history(
     config: ConfigOption = DEFAULT_CONFIG,
     intent: Annotated[int | None, typer.Argument(help="Show one intent's timeline.")] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv", help="Write what every transaction brought and cost to this file; - prints it."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show what was planned and done, newest last."""
     from keeper.cli.history import history as work
 
-    work(config, intent, as_json=json)
+    work(config, intent, as_json=json, csv=csv)
 
 
 @app.command()
