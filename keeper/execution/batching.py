@@ -44,7 +44,8 @@ _SWAP = "(uint8,uint8,bool,uint256,address,bytes)"
 _LOAN = "(uint8,address,uint8,uint256)"
 _LEG = f"(uint64,address,bytes[],uint8,uint256,uint8,uint256,uint256,uint256,{_SWAP}[],bool)"
 BATCH = f"(address[],{_LOAN}[],{_LEG}[],{_SWAP}[],uint256,uint256)"
-_LIQUIDATE = function_signature_to_4byte_selector(f"liquidate({BATCH})")
+SIGNATURE = f"liquidate({BATCH})"
+_LIQUIDATE = function_signature_to_4byte_selector(SIGNATURE)
 _DONE = "0x" + event_signature_to_log_topic("LegDone(uint64,uint256)").hex()
 _FAILED = "0x" + event_signature_to_log_topic("LegFailed(uint64,bytes)").hex()
 

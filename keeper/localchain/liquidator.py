@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keeper.contracts import artifact
 from keeper.localchain.aave_market import AaveDeployment
@@ -22,7 +22,7 @@ def deploy_liquidator(rpc: LocalRpc, owner: str, operator: str) -> str:
     return address
 
 
-def tokens_of(market: AaveDeployment, prices: dict[str, int]) -> dict[str, Token]:
+def tokens_of(market: AaveDeployment, prices: Mapping[str, int]) -> dict[str, Token]:
     """A market's assets as exchanges know them, at these prices (8 decimals, by symbol)."""
     return {
         symbol: Token(reserve.asset.lower(), reserve.decimals, prices[symbol])
@@ -33,11 +33,11 @@ def tokens_of(market: AaveDeployment, prices: dict[str, int]) -> dict[str, Token
 def demo_pools(dollars: int = 4_000_000) -> Sequence[PoolSpec]:
     """Pools like mainnet's for the assets of `demo_market`: deep where they are, none where there is none."""
     return (
-        PoolSpec("WETH", "USDC", 500, dollars, 6_000),
+        PoolSpec("WETH", "USDC", 500, dollars, 9_000),
         PoolSpec("WETH", "USDC", 3000, dollars // 2),
         PoolSpec("WETH", "DAI", 3000, dollars // 4),
         PoolSpec("WBTC", "WETH", 3000, dollars, 9_000),
         PoolSpec("WBTC", "USDC", 3000, dollars // 4),
         PoolSpec("USDC", "DAI", 100, dollars, 50),
-        PoolSpec("wstETH", "WETH", 100, dollars, 300),
+        PoolSpec("wstETH", "WETH", 100, dollars, 1_500),
     )

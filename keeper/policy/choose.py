@@ -177,6 +177,10 @@ def _best(
         return plan.gain_base - costs.base(sharing.gas(plan))
 
     best, least = max(within, key=profit), costs.least(request)
+    # What is sold at once at a known price is preferred to what is only valued.
+    sold = [p for p in within if p.leg is not None and profit(p) >= least]
+    if best.leg is None and sold:
+        best = max(sold, key=profit)
     # What can be had at once is preferred to claims that must wait, if it earns enough.
     paid_out = [p for p in within if not p.redeem and profit(p) >= least]
     if best.redeem and paid_out:

@@ -11,6 +11,7 @@ from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.liquidator import demo_pools, deploy_liquidator, tokens_of
+from keeper.localchain.transactions import send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, UniswapDeployment
 from tests.support.world import KEY
 
@@ -32,7 +33,7 @@ class Selling:
     def follow(self, prices: dict[str, int]) -> None:
         tokens = tokens_of(self.market, {**PRICES, **prices})
         txs = [tx for spec in self.pools for tx in uniswap.move(self.anvil.rpc, self.uniswap, spec, tokens)]
-        uniswap.send_batch(self.anvil.rpc, txs)
+        send_batch(self.anvil.rpc, txs)
         self.anvil.set_automine(False)
 
     def settings(self, more: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from keeper.book.entries import Entries
 from keeper.book.source import Touched
@@ -247,7 +248,13 @@ class AaveV3Market:
         return offering.lenders(self.contract, state)
 
     def assets(self, state: PoolState, facts: Facts) -> Mapping[str, Asset]:
-        return {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
+        listed = {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
+        # A claim is worth what it is a claim on.
+        claims = {
+            r.a_token.lower(): replace(listed[r.asset.lower()], token=r.a_token.lower())
+            for r in state.market.reserves.values()
+        }
+        return listed | claims
 
     def holding_calls(self, state: PoolState, asset: str, owner: str) -> list[Call]:
         reserve = _by_asset(state, asset)
