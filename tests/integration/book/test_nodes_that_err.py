@@ -181,7 +181,7 @@ def test_answers_that_are_cut_are_noticed_and_asked_for_in_pieces(field: Field) 
         # The market's own state does not fit what this node lets through.
         field.refresh(book)
     field.proxy.answers.clear()
-    field.proxy.answers.append(lambda r, x: x[:60_000] if r["method"] == "eth_call" else x)
+    field.proxy.answers.append(lambda r, x: x[:30_000] if r["method"] == "eth_call" else x)
     field.proxy.forget()
     field.refresh(book)
     assert field.proxy.counts()["eth_call"] > 1
