@@ -94,6 +94,9 @@ class Book(Generic[S, A, V]):
         self.recent: deque[Block] = deque(maxlen=REMEMBERED_BLOCKS)
         self.followed: LogFilter | None = None
         self.all_next = False
+        self.discovered: set[str] = set()
+        self.discovered_until = -1
+        """What a discovery found so far and up to which block: it may outlast the state of its head."""
         self.unbalanced = ""
         """Which of the protocol's totals our accounts did not add up to at the last refresh."""
         self._changed: set[int] = set()

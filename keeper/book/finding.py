@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from keeper.chain.node import WrongStateError
 from keeper.chain.pool import NodePool
 
 log = structlog.get_logger()
+
+# Seconds between two words about a long discovery.
+TOLD_EVERY = 5.0
 
 AnyBook = Book[Any, Any, Any]
 Progress = Callable[[int], None]
@@ -117,6 +121,9 @@ def _from_nothing(
     if saved is not None and set(saved.addresses) == set(followed.addresses):
         accounts |= set(saved.records)
         start = max(start, saved.block + 1 - REMEMBERED_BLOCKS)
+    if not rebuilt:
+        accounts |= book.discovered
+        start = max(start, book.discovered_until + 1 - REMEMBERED_BLOCKS)
     accounts |= scan(book, book.source.discovery_filter(state), head, progress, start, accounts, followed)
     return Stretch(
         first=head.number + 1,
@@ -142,6 +149,7 @@ def scan(
     """Everyone whom the searched events ever named, from `start` (else the first block) to `head`. With
     `followed` what was found is kept in the store as it goes, but for whom was `known`."""
     found: set[str] = set()
+    started = told = time.monotonic()
     first = book.source.from_block if start is None else start
     for until, some in logs.of_range_at_once(
         book.pool, first, head.number, search, book.log_range, book.workers
@@ -150,10 +158,23 @@ def scan(
         found |= new
         if followed is not None:
             book.note_progress(until, followed.addresses, new)
+            book.discovered |= new
+            book.discovered_until = until
+            told = _told(book, first, until, head.number, started, told)
         if progress:
             progress(until)
     on_chain(book.pool, head)
     return found
+
+
+def _told(book: AnyBook, first: int, until: int, last: int, started: float, told: float) -> float:
+    """Say every few seconds how far a discovery is, and how long it will take; when that was last said."""
+    now = time.monotonic()
+    if now - told < TOLD_EVERY or until >= last:
+        return told
+    left = (now - started) / (until - first + 1) * (last - until)
+    log.info("reading events", market=book.source.name, block=until, of=last, seconds_left=round(left))
+    return now
 
 
 def on_chain(pool: NodePool, head: Head) -> None:

@@ -114,6 +114,14 @@ def scan(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> Non
 
 
 @app.command()
+def audit(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Compare every account with the contract's own view, and all with its totals; exit 1 on a difference."""
+    from keeper.cli.audit import compare as work
+
+    raise typer.Exit(work(config, as_json=json))
+
+
+@app.command()
 def explain(
     account: Annotated[str, typer.Argument(help="The account's address.")],
     config: ConfigOption = DEFAULT_CONFIG,

@@ -9,7 +9,10 @@ from sqlalchemy.engine import make_url
 
 from keeper.alerts.outbox import ratio
 from keeper.chain import blocks
+from keeper.chain.blocks import Head
+from keeper.chain.node import NodeError
 from keeper.cli.output import money, name, print_json, print_table
+from keeper.cli.progress import scanning
 from keeper.config import Settings, load
 from keeper.policy.levels import Policies
 from keeper.service.markets import MarketRun, build, pools
@@ -54,12 +57,27 @@ def scan(config: Path, *, as_json: bool) -> None:
 def scan_markets(settings: Settings) -> list[tuple[MarketRun, Valued]]:
     """Every market at its chain's newest block; uses what a store already knows and changes nothing."""
     nodes = pools(settings)
-    runs = build(settings, nodes, _existing_store(settings.store.url), read_only=True)
+    runs = build(settings, nodes, existing_store(settings.store.url), read_only=True)
     heads = {name: blocks.latest(pool) for name, pool in nodes.items()}
-    return [(run, value(run, heads[run.settings.chain])) for run in runs]
+    found = []
+    for run in runs:
+        head = heads[run.settings.chain]
+        with scanning(run, head):
+            found.append((run, _valued(run, head)))
+    return found
 
 
-def _existing_store(url: str) -> Store | None:
+def _valued(run: MarketRun, head: Head) -> Valued:
+    """A first discovery may outlast the state of its head: what it found then serves for a newer one."""
+    try:
+        return value(run, head)
+    except NodeError:
+        if not run.book.discovered:
+            raise
+        return value(run, blocks.latest(run.book.pool))
+
+
+def existing_store(url: str) -> Store | None:
     """The store if there is one: a scan does not make a new one."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():

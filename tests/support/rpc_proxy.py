@@ -17,6 +17,10 @@ Request = dict[str, Any]
 Refusal = int | str | None
 """An HTTP status, the message of a JSON-RPC error, or None to let the request through."""
 Rule = Callable[[Request], Refusal]
+Change = Callable[[Request], None]
+"""What becomes of a request before the node sees it; changed in place."""
+Lie = Callable[[Request, Any], Any]
+"""What becomes of a result before whoever asked sees it."""
 
 
 @dataclass
@@ -28,6 +32,8 @@ class RpcProxy:
     rules: list[Rule] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
     refused: list[Request] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    answers: list[Lie] = field(default_factory=list)
 
     def forget(self) -> None:
         """Start counting anew."""
@@ -113,8 +119,17 @@ def _handler(proxy: RpcProxy) -> type[BaseHTTPRequestHandler]:
                     proxy.refused.append(request)
                     self._refuse(refusal, request)
                     return
-            proxy.seen.extend(requests)
-            status, answer = _forward(proxy.target, body)
+            proxy.seen.extend(json.loads(body) if isinstance(parsed, list) else [json.loads(body)])
+            for request in requests:
+                for change in proxy.changes:
+                    change(request)
+            status, answer = _forward(proxy.target, json.dumps(parsed).encode())
+            if proxy.answers and not isinstance(parsed, list):
+                told = json.loads(answer)
+                for lie in proxy.answers:
+                    if "result" in told:
+                        told["result"] = lie(parsed, told["result"])
+                answer = json.dumps(told).encode()
             self._answer(status, answer)
 
         def _refuse(self, refusal: int | str, request: Request) -> None:

@@ -1,0 +1,84 @@
+"""`keeper audit`: every account of every market against the contract's own view, and all together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from keeper.alerts.outbox import ratio
+from keeper.chain import blocks
+from keeper.cli.output import print_json, print_table
+from keeper.cli.progress import scanning
+from keeper.cli.scan import existing_store
+from keeper.config import load
+from keeper.protocols.base import Valuation
+from keeper.service.auditing import Audit, Difference, audit
+from keeper.service.markets import build, pools
+
+
+def compare(config: Path, *, as_json: bool) -> int:
+    """Print what was compared; 1 when anything differs, else 0."""
+    settings = load(config)
+    nodes = pools(settings)
+    runs = build(settings, nodes, existing_store(settings.store.url), read_only=True)
+    heads = {name: blocks.latest(pool) for name, pool in nodes.items()}
+    found = []
+    for run in runs:
+        head = heads[run.settings.chain]
+        with scanning(run, head):
+            found.append(audit(run, head))
+    if as_json:
+        print_json({"markets": [_object(each) for each in found]})
+    else:
+        for each in found:
+            _print(each)
+    return 0 if all(each.agrees for each in found) else 1
+
+
+def _print(found: Audit) -> None:
+    title = f"{found.run.name} at block {found.head.number}: {found.accounts} accounts compared"
+    totals = found.unbalanced or "the sums of all positions agree with the protocol's totals"
+    if found.unknown:
+        totals = f"{found.unknown}; {totals}"
+    print_table(
+        f"{title}, {len(found.differences)} differ; {totals}",
+        ["account", "", "collateral", "debt", "threshold", "health"],
+        [row for each in found.differences for row in _rows(each)],
+    )
+
+
+def _rows(each: Difference) -> list[list[str]]:
+    return [[each.account, "ours", *_cells(each.ours)], ["", "the contract's", *_cells(each.theirs)]]
+
+
+def _cells(valuation: Valuation | None) -> list[str]:
+    if valuation is None:
+        return ["none", "", "", ""]
+    numbers = (valuation.collateral, valuation.debt, valuation.threshold)
+    return [*map(str, numbers), f"{ratio(valuation.health)} ({valuation.health})"]
+
+
+def _object(found: Audit) -> dict[str, Any]:
+    return {
+        "market": found.run.name,
+        "block": found.head.number,
+        "accounts": found.accounts,
+        "agrees": found.agrees,
+        "unbalanced": found.unbalanced,
+        "unknown": found.unknown,
+        "differences": [
+            {"account": d.account, "ours": _numbers(d.ours), "theirs": _numbers(d.theirs)}
+            for d in found.differences
+        ],
+    }
+
+
+def _numbers(valuation: Valuation | None) -> dict[str, str | None] | None:
+    if valuation is None:
+        return None
+    return {
+        "collateral": str(valuation.collateral),
+        "debt": str(valuation.debt),
+        "threshold": str(valuation.threshold),
+        "health": None if valuation.health is None else str(valuation.health),
+    }

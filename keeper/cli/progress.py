@@ -1,0 +1,40 @@
+"""A bar with an estimate while a long history is read; on standard error, and only where somebody looks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from keeper.chain.blocks import Head
+from keeper.service.markets import MarketRun
+
+
+@contextmanager
+def scanning(run: MarketRun, head: Head) -> Iterator[None]:
+    """While inside, the market's scans show how far they are and how long they will take."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("block {task.completed:.0f} of {task.total:.0f}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        first = run.settings.from_block
+        task = bar.add_task(f"{run.name}: reading events", total=head.number, completed=first)
+
+        def covered(until: int) -> None:
+            bar.update(task, completed=until)
+
+        run.progress = covered
+        try:
+            yield
+        finally:
+            run.progress = None

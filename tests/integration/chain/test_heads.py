@@ -1,0 +1,199 @@
+"""New blocks: by subscription without a request, by polling without haste, and never from a silent node."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+
+from keeper.chain import blocks
+from keeper.chain.heads import Heads
+from keeper.chain.node import NodeError
+from keeper.chain.pool import LEFT_FOR_BLOCKS, NodePool
+from keeper.config import Chain
+from keeper.errors import ConfigError
+from keeper.localchain.anvil import Anvil
+from tests.support.rpc_proxy import Request, RpcProxy, proxy_to
+
+pytestmark = pytest.mark.integration
+
+BLOCK_SECONDS = 0.4
+
+
+def _chain(*urls: str, **more: Any) -> Chain:
+    return Chain.model_validate({"chain_id": 31337, "rpc": list(urls), **more})
+
+
+@contextmanager
+def _two(anvil: Anvil) -> Iterator[tuple[RpcProxy, RpcProxy, NodePool]]:
+    with proxy_to(anvil.url) as first, proxy_to(anvil.url) as second:
+        yield first, second, NodePool("local", _chain(first.url, second.url))
+
+
+def _until(found: Callable[[], object], seconds: float = 10.0) -> None:
+    limit = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < limit, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def _passed(moment: float) -> bool:
+    return time.monotonic() > moment
+
+
+def test_a_subscription_gives_every_newest_head_without_a_request(anvil: Anvil) -> None:
+    chain = _chain(anvil.url, ws=["ws" + anvil.url.removeprefix("http")])
+    pool, told = NodePool("local", chain), threading.Event()
+    heads = Heads(pool, chain, told.set)
+    heads.start()
+    try:
+        # The connection takes a moment; until then heads are polled for.
+        _until(lambda: anvil.mine() and told.wait(0.2))
+        before = pool.requests
+        for _ in range(3):
+            told.clear()
+            number = anvil.mine()
+            assert told.wait(5)
+            head = heads.newest(12.0)
+            assert head is not None and head.number == number
+            heads.done(head)
+            assert heads.newest(12.0) is None
+        assert pool.requests == before
+        assert head is not None and head.bloom is not None
+        assert head == blocks.by_number(pool, number)
+    finally:
+        heads.stop()
+
+
+def test_polling_takes_over_when_the_subscription_is_silent(anvil: Anvil) -> None:
+    """A websocket that never says anything costs no block."""
+    chain = _chain(anvil.url, ws=["ws://127.0.0.1:9"])
+    pool = NodePool("local", chain)
+    heads = Heads(pool, chain, lambda: None)
+    heads.start()
+    try:
+        number = anvil.mine()
+        head = heads.newest(BLOCK_SECONDS)
+        assert head is not None and head.number == number
+    finally:
+        heads.stop()
+
+
+def test_a_silent_node_is_left_within_two_block_times(anvil: Anvil) -> None:
+    with _two(anvil) as (first, second, pool):
+        heads = Heads(pool, _chain(first.url, second.url))
+        head = heads.newest(BLOCK_SECONDS)
+        assert head is not None
+        heads.done(head)
+        frozen = anvil.rpc.call("eth_getBlockByNumber", "latest", False)
+        first.answers.append(lambda r, x: frozen if r["method"] == "eth_getBlockByNumber" else x)
+        number = anvil.mine(2)
+        started = time.monotonic()
+        found: list[blocks.Head] = []
+
+        def look() -> bool:
+            newest = heads.newest(BLOCK_SECONDS)
+            if newest is not None:
+                found.append(newest)
+            return bool(found)
+
+        _until(look)
+        assert found[0].number == number
+        assert time.monotonic() - started < 3 * BLOCK_SECONDS
+        assert pool.current is pool.nodes[1]
+
+
+def test_a_node_that_is_behind_starts_no_reorg(anvil: Anvil) -> None:
+    """Its newest block is one that was worked through before: there is nothing new."""
+    with proxy_to(anvil.url) as proxy:
+        chain = _chain(proxy.url)
+        heads = Heads(NodePool("local", chain), chain)
+        old = heads.newest(1.0)
+        assert old is not None
+        heads.done(old)
+        behind = anvil.rpc.call("eth_getBlockByNumber", "latest", False)
+        anvil.mine()
+        newer = heads.newest(1.0)
+        assert newer is not None
+        heads.done(newer)
+        proxy.answers.append(lambda *_: behind)
+        assert heads.newest(1.0) is None
+
+
+def test_no_poll_is_wasted_while_no_block_is_due(anvil: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a chain with a block time a block costs two polls at most."""
+    chain = _chain(anvil.url, poll=Decimal("0.05"))
+    pool = NodePool("local", chain)
+    heads = Heads(pool, chain)
+    heads.paced = True
+    for _ in range(3):
+        anvil.mine()
+        head = heads.newest(1.0)
+        assert head is not None
+        heads.done(head)
+        before, quiet = pool.requests, time.monotonic() + 0.8
+        while time.monotonic() < quiet:
+            assert heads.newest(1.0) is None
+        assert pool.requests - before <= 1
+        assert head is not None
+        due = quiet + 0.2
+        _until(partial(_passed, due))
+
+
+def test_a_node_of_another_chain_is_left_out_and_said(anvil: Anvil) -> None:
+    def other(request: Request, result: Any) -> Any:
+        return "0x1" if request["method"] == "eth_chainId" else result
+
+    with _two(anvil) as (first, _, pool):
+        first.answers.append(other)
+        assert blocks.latest(pool).number == anvil.block_number()
+        assert pool.current is pool.nodes[1]
+        assert "serves chain 1" in pool.standings[0].excluded
+        first.forget()
+        blocks.latest(pool)
+        assert not first.seen
+        alone = NodePool("local", _chain(first.url))
+        with pytest.raises(ConfigError, match="serves chain 1"):
+            blocks.latest(alone)
+
+
+def test_a_better_node_is_gone_to(anvil: Anvil) -> None:
+    with _two(anvil) as (first, _, pool):
+        blocks.latest(pool)
+        pool.reconsider()
+        assert pool.current is pool.nodes[0]
+        pool.saw_head(0, 100)
+        pool.saw_head(1, 100 + LEFT_FOR_BLOCKS)
+        pool.reconsider()
+        assert pool.current is pool.nodes[1]
+        # Faults weigh too: each failover remembers them.
+        pool.saw_head(0, 100 + LEFT_FOR_BLOCKS)
+        pool.standings[1].failed(3)
+        pool.reconsider()
+        assert pool.current is pool.nodes[0]
+        first.rules.append(lambda _: 503)
+        blocks.latest(pool)
+        assert pool.current is pool.nodes[1]
+        assert pool.standings[0].faults > 0.5
+
+
+def test_requests_keep_to_their_budget(anvil: Anvil) -> None:
+    pool = NodePool("local", _chain(anvil.url, requests_per_second=Decimal(20)))
+    started = time.monotonic()
+    for _ in range(40):
+        blocks.latest(pool)
+    # Twenty may go at once after a quiet second; the other twenty and the chain id take another.
+    assert time.monotonic() - started > 0.9
+
+
+def test_what_is_no_block_is_no_answer(anvil: Anvil) -> None:
+    with _two(anvil) as (first, _, pool):
+        first.answers.append(lambda r, x: {"number": None} if r["method"] == "eth_getBlockByNumber" else x)
+        with pytest.raises(NodeError, match="no block"):
+            blocks.latest(pool)
