@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -29,8 +30,9 @@ pytestmark = pytest.mark.integration
 SOAK = bool(os.environ.get("KEEPER_SOAK"))
 WAD = 10**18
 # planned; two signed, rehearsed; two sent; two included and final; settled; and the same of what clears.
-CHANGES = range(1, 17) if SOAK else (2, 5, 8)
-MOMENTS = 100 if SOAK else 4
+SURELY = (2, 5, 8)
+CHANGES = range(1, 17) if SOAK else SURELY
+MOMENTS = 100 if SOAK else 3
 SEED = int(os.environ.get("KEEPER_SEED", "20261122"))
 SHORT = "[execution]\ncancel_blocks = 12\n"
 
@@ -138,6 +140,8 @@ def test_killed_at_a_change_of_state(
         # Fewer changes than that: then it did its work undisturbed.
         process.terminate()
     process.wait(30)
+    if change <= max(SURELY):
+        assert process.returncode == -signal.SIGKILL
     carry_to_its_end(w, log, OTHER)
     agree(w, OTHER)
 
