@@ -21,7 +21,7 @@ from keeper.localchain.rpc import as_dict, as_list
 from keeper.service.daemon import Daemon
 from keeper.store.tables import ChainStatus
 from tests.integration.execution.conftest import CRASH, WELL, Fresh
-from tests.support.faulty_node import FaultyNode, faulty, random_faults
+from tests.support.faulty_node import FAULTS, FaultyNode, faulty, random_faults
 from tests.support.liquidations import liquidations
 from tests.support.positions import ether_for_dollars, fund, protect
 from tests.support.world import World, account, world
@@ -119,7 +119,7 @@ def test_a_storm_of_faults(fresh: Fresh, tmp_path: Path) -> None:
     caught_up(w)
     nothing_lost(w, storm.accounts)
     nothing_twice(w)
-    assert {"429", "500", "drop", "truncate"} <= set(met)
+    assert len(set(FAULTS) & set(met)) >= 4
     assert not w.alerts("foreign_nonce")
 
 
