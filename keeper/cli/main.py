@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -304,7 +305,9 @@ def key_show(
 
 def main() -> None:
     """Entry point: one line for an error the keeper knows, and its exit code."""
-    setup_logging(as_json="--json" in sys.argv)
+    # A report says it all itself; a daemon's events are what its operator reads.
+    level = logging.WARNING if "doctor" in sys.argv[1:2] else logging.INFO
+    setup_logging(as_json="--json" in sys.argv, level=level)
     try:
         app()
     except KeeperError as error:

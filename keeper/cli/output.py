@@ -39,7 +39,7 @@ def money(amount: int, decimals: int) -> str:
     return f"{sign}{whole:,}.{cents:02d}"
 
 
-def setup_logging(*, as_json: bool) -> None:
+def setup_logging(*, as_json: bool, level: int = logging.INFO) -> None:
     """Structured events on standard error, so that standard output stays what was asked for."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     for noisy in ("apscheduler", "urllib3", "apprise", "alembic"):
@@ -56,6 +56,7 @@ def setup_logging(*, as_json: bool) -> None:
             *([structlog.processors.format_exc_info] if as_json else []),
             renderer,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
