@@ -62,6 +62,20 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class UniswapV3Venue(Section):
+    """Where seizures are exchanged. Routes are direct or lead over one of the `hops` (tokens)."""
+
+    factory: Address
+    fees: list[Annotated[int, Field(gt=0, lt=1_000_000)]] = Field(
+        default=[100, 500, 3000, 10000], min_length=1, max_length=8
+    )
+    hops: list[Address] = []
+
+
+class Venues(Section):
+    uniswap_v3: UniswapV3Venue | None = None
+
+
 class Relay(Section):
     """A private relay, which transactions go to first."""
 
@@ -96,6 +110,21 @@ class Chain(Section):
     max_head_age: int | None = Field(default=None, ge=0)
     """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
     Absent: 300, and any on the chain ids of local chains."""
+
+    liquidator: Address | None = None
+    """Our Liquidator contract on this chain, which works with borrowed money; `keeper contracts deploy` makes
+    one. Absent: liquidations spend the signer's own tokens."""
+    profit_token: Address | None = None
+    """What the contract's liquidations earn; absent: each earns in the token that it repays."""
+    venues: Venues = Venues()
+    data_fee: Literal["none", "op-stack"] = "none"
+    """Whether the chain charges for a transaction's data besides gas, and whom to ask how much."""
+
+    @model_validator(mode="after")
+    def _sells_somewhere(self) -> Chain:
+        if self.liquidator is not None and self.venues.uniswap_v3 is None:
+            raise ValueError("liquidator: needs a venue to sell at: add venues.uniswap_v3 with its factory")
+        return self
 
     @property
     def head_age_limit(self) -> int | None:
@@ -232,6 +261,10 @@ class Policy(Section):
     """How far above a warn or top-up threshold an account must rise before its episode ends."""
     min_profit: Decimal = Decimal(0)
     """Least gain of a liquidation after gas, in whole units of the base currency."""
+    realize_bad_debt: bool = False
+    """Whether accounts that owe more than they have are liquidated even at a loss."""
+    max_bad_debt_loss: Money = Decimal(0)
+    """Most that one such liquidation may lose, gas included, in whole units of the base currency."""
     min_native: Money = Decimal(0)
     """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
     gas_hours: Money = Decimal(24)

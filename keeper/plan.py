@@ -51,10 +51,11 @@ class Loan:
 class Leg:
     """One account's part of what our contract does in one transaction; several accounts' legs can share one.
 
-    Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls`, and an allowance of `allowance`
-    units of `pays`, which `loan` lends; they bring at least `min_got` units of `gets`. `route` exchanges
-    `gets` for `pays`, `sale` for the profit token; each is empty where the tokens are the same. `min_profit`
-    is in units of the profit token, `gas` what the calls take, without loan and exchanges.
+    Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls` and an allowance of `allowance`
+    units of `pays`, which `loan` lends; they are expected to bring `expected` units of `gets`, and fail below
+    `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
+    tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
+    `gas` is what the calls take, without loan and exchanges.
     """
 
     contract: str
@@ -63,11 +64,13 @@ class Leg:
     pays: str
     allowance: int
     gets: str
+    expected: int
     min_got: int
     loan: Loan | None
     route: str
     sale: str
     profit_token: str
+    profit: int
     min_profit: int
     gas: int
 

@@ -14,6 +14,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 MODULES = Path("contracts/node_modules")
 NUMBERED = MODULES / "@aave/core-v3/contracts/protocol/libraries/helpers/Errors.sol"
 NAMED = MODULES / "@aave-dao/aave-v3-origin/src/contracts/protocol/libraries/helpers/Errors.sol"
+OURS = Path("contracts/src/liquidator/ILiquidator.sol")
 
 table = {number: name for name, number in re.findall(r"constant (\w+) = '(\d+)'", NUMBERED.read_text())}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", NAMED.read_text()):
@@ -29,9 +30,7 @@ for entry in json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]:
 Path("abis/owner_top_up_errors.json").write_text(json.dumps(table, indent=1) + "\n")
 
 own = {}
-for entry in json.loads(Path("abis/Liquidator.json").read_text())["abi"]:
-    if entry["type"] == "error":
-        types = ",".join(part["type"] for part in entry["inputs"])
-        selector = function_signature_to_4byte_selector(f"{entry['name']}({types})")
-        own["0x" + selector.hex()] = entry["name"]
+for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):
+    types = ",".join(part.split()[0] for part in arguments.split(",") if part.strip())
+    own["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name
 Path("abis/liquidator_errors.json").write_text(json.dumps(own, indent=1) + "\n")

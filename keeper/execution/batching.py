@@ -6,6 +6,7 @@ Pure: plans, call data and logs go in, values come out.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,16 +21,21 @@ MOST_TRANSACTION_GAS = 2**24
 """EIP-7825: no transaction may have a higher limit."""
 ERRORS = "liquidator_errors"
 
-# What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): transaction and bookkeeping; then each
-# loan, each exchange and each token.
-BASE_GAS = 60_000
-LOAN_GAS = 110_000
-SWAP_GAS = 130_000
-TOKEN_GAS = 45_000
-# A leg may burn this much more than expected before it is cut off; the sum of all stays within the limit.
-CAP_PERCENT = 160
-# Of a transaction's limit, what the expected gas may fill: the rest is the room that its estimate needs.
-FILL_PERCENT = 94
+# What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): the transaction, bookkeeping, and what
+# the first leg touches for all others; then each loan, each exchange and each token.
+BASE_GAS = 195_000
+LOAN_GAS = 125_000
+SWAP_GAS = 90_000
+TOKEN_GAS = 10_000
+# What comes after the legs, and so must be left for: sending the profit, and paying back each loan.
+END_GAS = 50_000
+PAYBACK_GAS = 45_000
+# A leg may burn this much more than expected, and what the first one touches, before it is cut off.
+CAP_PERCENT = 130
+COLD_GAS = 250_000
+# Refunds give back up to a fifth, but only at the end: the limit must cover what is given back.
+LIMIT_PERCENT = 127
+SLACK_GAS = 60_000
 MOST_LEGS = 200
 
 _LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
@@ -38,7 +44,8 @@ _SWAP = "(uint8,uint8,bool,uint256,address,bytes)"
 _LOAN = "(uint8,address,uint8,uint256)"
 _LEG = f"(uint64,address,bytes[],uint8,uint256,uint8,uint256,uint256,uint256,{_SWAP}[],bool)"
 BATCH = f"(address[],{_LOAN}[],{_LEG}[],{_SWAP}[],uint256,uint256)"
-_LIQUIDATE = function_signature_to_4byte_selector(f"liquidate({BATCH})")
+SIGNATURE = f"liquidate({BATCH})"
+_LIQUIDATE = function_signature_to_4byte_selector(SIGNATURE)
 _DONE = "0x" + event_signature_to_log_topic("LegDone(uint64,uint256)").hex()
 _FAILED = "0x" + event_signature_to_log_topic("LegFailed(uint64,bytes)").hex()
 
@@ -68,23 +75,32 @@ def key(plan: Plan) -> tuple[str, str] | None:
 
 
 def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
-    """The plans in groups that each fit one transaction, in their order; those without a leg stay alone.
+    """The plans in groups that each fit one transaction, in order among those of one key; those without a leg
+    stay alone.
 
-    A group's expected gas stays below a transaction's limit and the block's.
+    Sized so that they fill a block one after another: each transaction's limit must fit into what those
+    before it have really left, and a limit must cover what refunds give back in the end.
     """
-    most = min(MOST_TRANSACTION_GAS, block_gas_limit) * FILL_PERCENT // 100
     groups: list[list[Plan]] = []
-    open_groups: dict[tuple[str, str], list[Plan]] = {}
-    for plan in plans:
-        shared = key(plan)
-        group = open_groups.get(shared) if shared else None
-        if group is not None and len(group) < MOST_LEGS and gas_of([*group, plan]) <= most:
-            group.append(plan)
-            continue
-        groups.append([plan])
-        if shared:
-            open_groups[shared] = groups[-1]
+    room = block_gas_limit
+    for shared in _by_key(plans):
+        waiting = shared
+        while waiting:
+            most = min(MOST_TRANSACTION_GAS, room)
+            count = _fitting(waiting, most)
+            if not count and room < block_gas_limit:
+                room = block_gas_limit
+                continue
+            group, waiting = waiting[: max(count, 1)], waiting[max(count, 1) :]
+            groups.append(group)
+            room -= min(gas_of(group) if group[0].leg else group[0].gas, room)
     return groups
+
+
+def limit(used: int) -> int:
+    """The gas limit for a batch that takes `used` after refunds; `split` keeps it below what a transaction
+    may have."""
+    return used * LIMIT_PERCENT // 100 + SLACK_GAS
 
 
 def combine(plans: Sequence[Plan]) -> Batched:
@@ -93,13 +109,13 @@ def combine(plans: Sequence[Plan]) -> Batched:
     tokens = _tokens(legs)
     loans = _loans(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    swaps = _shared_swaps(legs, places)
+    shared, swaps = _shared(legs), _shared_swaps(legs, places)
     expected = _gas(legs)
-    reserve = BASE_GAS + LOAN_GAS * len(loans) + SWAP_GAS * len(swaps) + TOKEN_GAS * len(tokens)
+    reserve = END_GAS + PAYBACK_GAS * len(loans) + SWAP_GAS * len(swaps)
     batch = (
         tokens,
-        [(_LENDERS[loan.kind], loan.lender, places[token], units) for token, (loan, units) in loans.items()],
-        [_encoded(identity(plan), leg, places) for plan, leg in zip(plans, legs, strict=True)],
+        [(_LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
+        [_encoded(identity(plan), leg, shared, places) for plan, leg in zip(plans, legs, strict=True)],
         swaps,
         0,
         reserve,
@@ -112,11 +128,9 @@ def gas_of(plans: Sequence[Plan]) -> int:
     return _gas(_legs(plans))
 
 
-def limit(used: int, plans: Sequence[Plan]) -> int:
-    """The gas limit for a batch whose rehearsal took `used`: room for one leg to reach its cap, and for what
-    a rehearsal does not see (refunds, state that moves); never more than a transaction may have."""
-    largest = max(leg.gas * CAP_PERCENT // 100 for leg in _legs(plans))
-    return min(used + used // 20 + largest + BASE_GAS, MOST_TRANSACTION_GAS)
+def fits(plans: Sequence[Plan], block_gas_limit: int) -> bool:
+    """Whether one transaction can carry them."""
+    return limit(gas_of(plans)) <= min(MOST_TRANSACTION_GAS, block_gas_limit) and len(plans) <= MOST_LEGS
 
 
 def identity(plan: Plan) -> int:
@@ -153,6 +167,28 @@ def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> Outcome:
     return Outcome(False, reason({"error": {"data": "0x" + why.hex()}}, plan.errors))
 
 
+def _by_key(plans: Sequence[Plan]) -> list[list[Plan]]:
+    """Plans that can share a transaction together, otherwise each alone; in the order of each first."""
+    found: dict[object, list[Plan]] = {}
+    for place, plan in enumerate(plans):
+        found.setdefault(key(plan) or place, []).append(plan)
+    return list(found.values())
+
+
+def _fitting(plans: Sequence[Plan], most: int) -> int:
+    """How many of the plans, from the first, one transaction with a limit of `most` holds."""
+    if plans[0].leg is None:
+        return 1
+    low, high = 0, min(len(plans), MOST_LEGS)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(plans[:middle], most):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def _legs(plans: Sequence[Plan]) -> list[Leg]:
     legs = [plan.leg for plan in plans if plan.leg is not None]
     if not legs or len(legs) != len(plans) or len({key(plan) for plan in plans}) != 1:
@@ -168,32 +204,44 @@ def _tokens(legs: Sequence[Leg]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _loans(legs: Sequence[Leg]) -> dict[str, tuple[Loan, int]]:
-    """One loan a token, of all that its legs may take, from the lender its first leg names."""
-    loans: dict[str, tuple[Loan, int]] = {}
+def _loans(legs: Sequence[Leg]) -> dict[tuple[str, Loan], int]:
+    """One loan a token and lender, of all that the legs may take."""
+    loans: dict[tuple[str, Loan], int] = {}
     for leg in legs:
-        if leg.loan is None or not leg.allowance:
-            continue
-        loan, units = loans.get(leg.pays, (leg.loan, 0))
-        loans[leg.pays] = (loan, units + leg.allowance)
+        if leg.loan is not None and leg.allowance:
+            loans[leg.pays, leg.loan] = loans.get((leg.pays, leg.loan), 0) + leg.allowance
     return loans
 
 
+def _shared(legs: Sequence[Leg]) -> dict[str, str]:
+    """For each seized token the route over which most of its legs sell it: that sale is made once for all."""
+    routes = {leg.gets: Counter(each.sale for each in legs if each.gets == leg.gets) for leg in legs}
+    return {token: found.most_common(1)[0][0] for token, found in routes.items()}
+
+
 def _shared_swaps(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Exchange]:
-    """All that is left of each seized token becomes the profit token, once for all legs."""
-    sales = {leg.gets: leg.sale for leg in reversed(legs) if leg.sale}
     return [
-        (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:])) for token, route in sales.items()
+        (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:]))
+        for token, route in _shared(legs).items()
+        if route
     ]
 
 
-def _encoded(name: int, leg: Leg, places: Mapping[str, int]) -> tuple[object, ...]:
+def _own_swaps(leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
+    """What a leg exchanges by itself: it buys back a debt that is not the profit token, so that none pays for
+    another, and sells over a route that the others do not take."""
     swaps: list[_Exchange] = []
     if leg.pays != leg.profit_token and leg.route:
-        # Another debt than the profit token: each leg buys back its own, so that none pays for another.
         fee = -(-leg.allowance * leg.loan.fee // 10**6) if leg.loan else 0
         route = bytes.fromhex(leg.route[2:])
         swaps.append((places[leg.gets], places[leg.pays], True, fee, _NO_VENUE, route))
+    if leg.sale and leg.sale != shared[leg.gets]:
+        swaps.append((places[leg.gets], 0, False, 0, _NO_VENUE, bytes.fromhex(leg.sale[2:])))
+    return swaps
+
+
+def _encoded(name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -> tuple[object, ...]:
+    swaps = _own_swaps(leg, shared, places)
     return (
         name,
         leg.target,
@@ -203,19 +251,24 @@ def _encoded(name: int, leg: Leg, places: Mapping[str, int]) -> tuple[object, ..
         places[leg.gets],
         leg.min_got,
         leg.min_profit,
-        (leg.gas + (SWAP_GAS + TOKEN_GAS * len(places)) * len(swaps)) * CAP_PERCENT // 100,
+        _cap(leg.gas + (SWAP_GAS + TOKEN_GAS * len(places)) * len(swaps)),
         swaps,
         False,
     )
 
 
+def _cap(gas: int) -> int:
+    return gas * CAP_PERCENT // 100 + COLD_GAS
+
+
 def _gas(legs: Sequence[Leg]) -> int:
-    exchanged = {leg.gets for leg in legs if leg.sale}
-    own = sum(bool(leg.pays != leg.profit_token and leg.route) for leg in legs)
+    tokens, shared = _tokens(legs), _shared(legs)
+    places = {token: place for place, token in enumerate(tokens)}
+    own = sum(len(_own_swaps(leg, shared, places)) for leg in legs)
     return (
         BASE_GAS
         + sum(leg.gas for leg in legs)
         + LOAN_GAS * len(_loans(legs))
-        + SWAP_GAS * (len(exchanged) + own)
-        + TOKEN_GAS * len(_tokens(legs))
+        + SWAP_GAS * (sum(map(bool, shared.values())) + own)
+        + TOKEN_GAS * len(tokens)
     )

@@ -58,7 +58,7 @@ def rehearse_together(
         outcomes = batching.outcomes(plans, result.get("logs") or [])
         bad = [(each, o.problem) for each, o in zip(left, outcomes, strict=True) if not o.done]
         if not bad:
-            gas = batching.limit(int(result["gasUsed"], 16), plans)
+            gas = min(batching.limit(int(result["gasUsed"], 16)), batching.MOST_TRANSACTION_GAS)
             return Combined(tuple(left), Rehearsal((action,), (gas,)), tuple(failed))
         failed += bad
         gone = {id(each) for each, _ in bad}

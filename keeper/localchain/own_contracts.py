@@ -10,7 +10,7 @@ from keeper.localchain.rpc import Json
 from keeper.localchain.solc import Compilation, compiled, compiler_version, standard_json
 
 ABIS = REPOSITORY / "abis"
-CONTRACTS = ("Batch", "AaveV3Lens", "OwnerTopUp", "ShockedFeed", "Liquidator")
+CONTRACTS = ("Batch", "AaveV3Lens", "OwnerTopUp", "ShockedFeed", "Liquidator", "UniswapV3Lens")
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""
 
 

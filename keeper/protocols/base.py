@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from keeper.book.source import A, BookSource, S
 from keeper.chain.calls import Answer, Call
-from keeper.plan import Plan
+from keeper.plan import Loan, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,56 @@ class PricedAsset:
     symbol_call: Call
 
 
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A token the market lists: lower case, base units a whole one costs, token units of a whole one."""
+
+    token: str
+    symbol: str
+    price: int
+    unit: int
+
+    def worth(self, amount: int) -> int:
+        """Base units, rounded down (towards minus infinity for a loss)."""
+        return amount * self.price // self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """One size of an offer: what the calls take and bring (token units). `allowance` is what they may take at
+    most, where a debt grows until they are included."""
+
+    repaid: int
+    allowance: int
+    received: int
+    calls: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A liquidation open to anyone, of any size within the protocol's rules, by calls on `target`.
+
+    `deal` sizes it by the units of `pays` to spend; None where the protocol would revert (dust, no effect).
+    Sizes from 1 to any of `tops` make one range each; within a range a greater size never brings less.
+    """
+
+    pays: Asset
+    gets: Asset
+    target: str
+    tops: tuple[int, ...]
+    deal: Callable[[int], Deal | None]
+    gas: int
+    errors: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """Who lends a token for a transaction within the market itself, and how much at most."""
+
+    loan: Loan
+    most: int
+
+
 class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     """One market of one protocol. Pure: all input is passed in, nothing is fetched."""
 
@@ -180,6 +230,17 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         self, state: S, account: str, raw: A, timestamp: int, facts: Facts, funds: Mapping[str, int]
     ) -> list[Plan] | Impossible:
         """Liquidations open to a liquidator who may spend `funds`, the best first."""
+
+    def offers(
+        self, state: S, account: str, raw: A, timestamp: int, facts: Facts
+    ) -> list[Offer] | Impossible:
+        """Liquidations for whoever brings the money in the same transaction and exchanges what is seized."""
+
+    def lenders(self, state: S) -> Mapping[str, Lender]:
+        """By token."""
+
+    def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
+        """By token."""
 
     def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
         """What `plan_redemption` decides from."""

@@ -11,6 +11,7 @@ from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.config import LOCAL_CHAIN_IDS, Settings
+from keeper.execution import batching
 from keeper.execution.actor import Actor
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Allow, Limits
@@ -83,6 +84,9 @@ def allowed(settings: Settings, chain: str) -> Allow:
         found[market.address.lower()] = _selectors(_POOL)
         if market.owner_top_up is not None:
             found[market.owner_top_up.lower()] = _selectors(_OWNER_TOP_UP)
+    liquidator = settings.chains[chain].liquidator
+    if liquidator is not None:
+        found[liquidator.lower()] = _selectors((batching.SIGNATURE,))
     return found
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from keeper.alerts import outbox
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.blocks import Head
+from keeper.chain.node import RpcError
 from keeper.chain.signer import Signing
 from keeper.config import Settings
 from keeper.errors import ConfigError, UnreachableError
@@ -26,6 +27,7 @@ from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service import gas
 from keeper.service.acting import actor_of
+from keeper.service.booking import Ledger
 from keeper.service.config_watch import ConfigWatch
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
@@ -92,7 +94,7 @@ class Daemon:
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self.scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2 * len(nodes) + 3)},
+            executors={"default": ThreadPoolExecutor(3 * len(nodes) + 3)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -104,6 +106,7 @@ class Daemon:
             self._every(poll, f"decide:{name}", partial(self._decide, name))
             self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
             self._every(60.0, f"balances:{name}", partial(self._balances, name))
+            self._every(max(poll, 1.0), f"books:{name}", self._ledger(name).book)
             self._every(600.0, f"discovery:{name}", partial(self._discover, name))
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
@@ -114,6 +117,7 @@ class Daemon:
             self._wish.get()
         finally:
             self.scheduler.shutdown(wait=True)
+            self._close_books()
             self.deliverer.run()
             for loops in self.chains.values():
                 if loops.actor is not None:
@@ -121,6 +125,18 @@ class Daemon:
             log.info("stopped")
         if self._fatal is not None:
             raise self._fatal
+
+    def _ledger(self, name: str) -> Ledger:
+        deciding = self.chains[name].deciding
+        return Ledger(deciding.pool, self.store, self.settings, deciding.runs)
+
+    def _close_books(self) -> None:
+        """Book what the last blocks brought; what cannot be read now is booked at the next start."""
+        for name in self.chains:
+            try:
+                self._ledger(name).book()
+            except (UnreachableError, RpcError, SQLAlchemyError) as error:
+                log.warning("books are not complete", chain=name, error=str(error))
 
     def stop(self) -> None:
         """Ask the daemon to end; safe from any thread and from a signal handler."""

@@ -275,6 +275,30 @@ class Transaction(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
+class Booking(SQLModel, table=True):
+    """What a transaction of ours brought and cost, by its receipt, at the prices of its block.
+
+    It counts while the transaction is in the block `block_hash`. `moved` is JSON: token, symbol, units
+    (signed) and decimals of everything that came to us or left. Values in base units of `market`; tokens
+    without a price there count nothing, and `unpriced` names them."""
+
+    transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)
+    block_hash: str
+    timestamp: int = Field(sa_type=BigInteger)
+    market: str
+    base_decimals: int
+    moved: str = Field(sa_column=Column(Text, nullable=False))
+    unpriced: str = Field(default="", sa_column=Column(Text, nullable=False))
+    value_base: int = Field(sa_type=BigInt)
+    gas_wei: int = Field(sa_type=BigInt)
+    gas_base: int = Field(sa_type=BigInt)
+
+    @property
+    def net_base(self) -> int:
+        """What was earned, or lost, in base units."""
+        return self.value_base - self.gas_base
+
+
 class Carriage(SQLModel, table=True):
     """Which transaction carries which intent, in which order."""
 

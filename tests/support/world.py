@@ -118,6 +118,7 @@ def config_text(
     store: str = "",
     market_more: str = "",
     rpc: str = "",
+    chain_more: str = "",
 ) -> str:
     return f"""\
 [chains.local]
@@ -125,6 +126,7 @@ chain_id = 31337
 rpc = ["{rpc or anvil.url}"]
 block_time = {BLOCK_SECONDS}
 poll = 0.05
+{chain_more}
 [markets.aave]
 protocol = "aave-v3"
 chain = "local"
@@ -168,11 +170,12 @@ def world(
     store: str = "",
     market_more: str = "",
     rpc: str = "",
+    chain_more: str = "",
 ) -> World:
     """A keeper for this market; a second one in the same folder shares store and key."""
     config = folder / "keeper.toml"
     key = write_keystore(folder)
-    config.write_text(config_text(anvil, market, more, store, market_more, rpc))
+    config.write_text(config_text(anvil, market, more, store, market_more, rpc, chain_more))
     settings = load(config)
     kept = open_store(settings.store.url)
     nodes = pools(settings)

@@ -58,6 +58,8 @@ class PoolState:
     sentinel: Sentinel | None = None
     emode_sources: dict[int, str] = field(default_factory=dict)
     unpriced_emodes: frozenset[int] = frozenset()
+    flash_loan_premium: int = 0
+    """Basis points, the whole of it."""
 
 
 def lens() -> Lens:
@@ -74,7 +76,9 @@ def accounts_call(pool: str, accounts: Sequence[str]) -> Call:
 
 
 def read_market(answer: Answer) -> PoolState:
-    revision, provider, oracle, base_unit, _, sentinel, reserves, emodes = decode([_MARKET], answer.data)[0]
+    revision, provider, oracle, base_unit, premium, sentinel, reserves, emodes = decode(
+        [_MARKET], answer.data
+    )[0]
     listed = [_reserve(row) for row in reserves]
     return PoolState(
         revision=revision,
@@ -89,6 +93,7 @@ def read_market(answer: Answer) -> PoolState:
         sentinel=_sentinel(sentinel),
         emode_sources={row[0]: row[5] for row in emodes if int(row[5], 16)},
         unpriced_emodes=frozenset(row[0] for row in emodes if int(row[5], 16) and not row[7]),
+        flash_loan_premium=premium,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from keeper.book.source import Touched
 from keeper.chain.calls import Answer, Call, Lens
@@ -18,6 +19,7 @@ from keeper.protocols.aave_v3 import (
     explain,
     lens,
     liquidating,
+    offering,
     owner_money,
     planning,
     prices,
@@ -26,9 +28,12 @@ from keeper.protocols.aave_v3 import (
 )
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.base import (
+    Asset,
     Explanation,
     Facts,
     Impossible,
+    Lender,
+    Offer,
     OwnerFunds,
     OwnerMoney,
     PricedAsset,
@@ -189,6 +194,25 @@ class AaveV3Market:
             funds,
             state.sentinel,
         )
+
+    def offers(
+        self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Facts
+    ) -> list[Offer] | Impossible:
+        return offering.offers(
+            self.contract, state.market, self._rules(state), account, raw, timestamp, facts, state.sentinel
+        )
+
+    def lenders(self, state: PoolState) -> Mapping[str, Lender]:
+        return offering.lenders(self.contract, state)
+
+    def assets(self, state: PoolState, facts: Facts) -> Mapping[str, Asset]:
+        listed = {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
+        # A claim is worth what it is a claim on.
+        claims = {
+            r.a_token.lower(): replace(listed[r.asset.lower()], token=r.a_token.lower())
+            for r in state.market.reserves.values()
+        }
+        return listed | claims
 
     def holding_calls(self, state: PoolState, asset: str, owner: str) -> list[Call]:
         reserve = _by_asset(state, asset)

@@ -187,6 +187,20 @@ def upgrade() -> None:
     sa.Column('since_block', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('chain', 'owner', 'token', 'spender')
     )
+    op.create_table('booking',
+    sa.Column('transaction_id', sa.Integer(), nullable=False),
+    sa.Column('block_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('timestamp', sa.BigInteger(), nullable=False),
+    sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('base_decimals', sa.Integer(), nullable=False),
+    sa.Column('moved', sa.Text(), nullable=False),
+    sa.Column('unpriced', sa.Text(), nullable=False),
+    sa.Column('value_base', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.Column('gas_wei', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.Column('gas_base', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.ForeignKeyConstraint(['transaction_id'], ['chain_transaction.id'], ),
+    sa.PrimaryKeyConstraint('transaction_id')
+    )
     op.create_table('intent',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('chain', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -263,6 +277,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_intent_episode_id'))
 
     op.drop_table('intent')
+    op.drop_table('booking')
     op.drop_table('standing_allowance')
     op.drop_table('signer_nonce')
     op.drop_table('price_status')
