@@ -62,6 +62,7 @@ class Actor:
         self.stands_back = ""
         self.leading = True
         self._counted = 0
+        self._idle = False
         self._looked: Head | None = None
 
     def settle(self, head: Head) -> None:
@@ -70,9 +71,19 @@ class Actor:
             return
         before = self._looked
         continuous = before is not None and before.hash in (head.parent, head.hash)
-        self._counted = follow.look(self.lane, head, continuous=continuous)
+        with self.store.session() as session:
+            flying = transactions.undecided(session, self.pool.name, self.payer)
+            open_now = any(journal.open_intents(session, self.pool.name, self.mode))
+        # With nothing under way there is nothing to settle: the look at the key's nonce can wait until after
+        # what this block asks for was sent.
+        self._idle = not flying and not open_now
+        if not self._idle:
+            self._look(self.lane, head, continuous=continuous)
+            settling.settle(self.lane, head)
+
+    def _look(self, lane: Lane, head: Head, *, continuous: bool) -> None:
+        self._counted = follow.look(lane, head, continuous=continuous)
         self._looked = head
-        settling.settle(self.lane, head)
 
     def carry(self, head: Head, next_timestamp: int) -> None:
         """Care for what is in flight; rehearse, sign and send what is planned."""
@@ -82,16 +93,20 @@ class Actor:
         if not self._leads(self.lane) or self._paused(self.lane):
             return
         tending = Tending(self.lane, head, next_timestamp)
-        tending.all(self._counted)
-        allowances.take_back(self.lane, head)
-        with self.store.session() as session:
-            flying = len(transactions.unmined(session, self.pool.name, self.payer))
+        flying = 0
+        if not self._idle:
+            tending.all(self._counted)
+            with self.store.session() as session:
+                flying = len(transactions.unmined(session, self.pool.name, self.payer))
         for group in groups(self._waiting(head), head.gas_limit):
             if flying >= self.limits.max_in_flight:
                 break
             sent = self._carry_all(self.lane, group, head, next_timestamp, tending.ahead)
             tending.ahead.extend(sent)
             flying += len(sent)
+        allowances.take_back(self.lane, head)
+        if self._idle and self._looked != head:
+            self._look(self.lane, head, continuous=False)
 
     def release(self) -> None:
         """Let a standby take over at once."""
@@ -99,7 +114,7 @@ class Actor:
             self.lane.lease.release()
 
     def _leads(self, lane: Lane) -> bool:
-        other = lane.lease.take()
+        other = lane.lease.holds()
         if other and other != self.stands_back:
             log.warning("stands back", chain=lane.chain, why=other)
         self.stands_back, self.leading = other, not other
@@ -190,9 +205,7 @@ class Actor:
         except KeeperError as error:
             log.warning("gas too expensive", chain=self.pool.name, error=str(error))
             return False
-        for transaction in signed:
-            if not send(lane, transaction, head):
-                break
+        send(lane, signed, head)
         return bool(signed)
 
     def _sign(

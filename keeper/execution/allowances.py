@@ -79,5 +79,5 @@ def _clear(lane: Lane, standing: StandingAllowance, head: Head) -> Transaction |
     except (KeeperError, RpcError) as error:
         log.warning("allowance left", token=standing.token, error=str(error))
         return None
-    send(lane, transaction, head)
+    send(lane, [transaction], head)
     return transaction

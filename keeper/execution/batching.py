@@ -33,9 +33,10 @@ PAYBACK_GAS = 45_000
 # A leg may burn this much more than expected, and what the first one touches, before it is cut off.
 CAP_PERCENT = 130
 COLD_GAS = 250_000
-# Refunds give back up to a fifth, but only at the end: the limit must cover what is given back.
+# Refunds give back up to a fifth, but only at the end: the limit must cover what is given back. And what the
+# last leg may not touch: the reserve for what comes after it, and a 64th kept back at each call into a call.
 LIMIT_PERCENT = 127
-SLACK_GAS = 60_000
+SLACK_GAS = 220_000
 MOST_LEGS = 200
 
 _LENDERS = {"aave-v3": 0, "uniswap-v3": 1}

@@ -29,10 +29,12 @@ def look(lane: Lane, head: Head, *, continuous: bool) -> int:
         flying = transactions.undecided(session, lane.chain, lane.sender)
     counted = int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
     final = final_block(lane, head) if flying else head.number
+    taken = set[int]()
     for transaction in flying:
-        _follow(lane, transaction, head, final, counted, continuous=continuous)
+        if _follow(lane, transaction, head, final, counted, continuous=continuous):
+            taken.add(transaction.nonce)
     with lane.store.session() as session:
-        foreign = nonces.count(session, lane.chain, lane.sender, counted, head.number)
+        foreign = nonces.count(session, lane.chain, lane.sender, counted, head.number, taken)
         if foreign:
             log.error("foreign nonce", chain=lane.chain, sender=lane.sender, nonces=foreign)
             lane.tell.foreign_nonce(session, lane.chain, lane.sender, foreign, head.number)
@@ -74,49 +76,70 @@ def anywhere(pool: NodePool, method: str, digest: str) -> dict[str, Any] | None:
 
 def _follow(
     lane: Lane, transaction: Transaction, head: Head, final: int, counted: int, *, continuous: bool
-) -> None:
+) -> bool:
+    """Look after one; whether something else is known to have used its nonce."""
     state = TransactionState(transaction.state)
     if state == TransactionState.INCLUDED:
         assert transaction.block is not None
-        if continuous and transaction.block > final:
-            return
-        _reexamine(lane, transaction, head, final)
-        return
+        if not continuous or transaction.block <= final:
+            _reexamine(lane, transaction, head, final)
+        return False
     if transaction.nonce >= counted and state == TransactionState.REPLACED:
-        return
+        return False
     receipt = lane.pool.call("eth_getTransactionReceipt", transaction.hash)
+    by_another = False
     if receipt is None and transaction.nonce < counted:
         # The nonce is used: by this one, where another node may know, or by another.
-        receipt = anywhere(lane.pool, "eth_getTransactionReceipt", transaction.hash)
+        receipt, by_another = _whose(lane.pool, transaction)
     if receipt is not None:
         with lane.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
             transactions.include(session, row, receipt, head.number)
             if (row.block or 0) <= final:
                 transactions.move(session, row, TransactionState.FINAL, head.number)
-    elif transaction.nonce < counted and _finally_used(lane, transaction, head, final):
+        return False
+    if by_another and _finally_used(lane, transaction, head, final):
         with lane.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
             reason = "its nonce was used by another transaction"
             transactions.move(session, row, TransactionState.DROPPED, head.number, reason)
+    return by_another
+
+
+def _whose(pool: NodePool, transaction: Transaction) -> tuple[dict[str, Any] | None, bool]:
+    """Its receipt at any node; else whether a node that has counted its nonce does not know it.
+
+    A node that is behind, or gives no answer, proves nothing. The count is asked for first: a node that
+    includes the transaction by then shows its receipt.
+    """
+    counts = pool.call_each("eth_getTransactionCount", transaction.sender, "latest")
+    receipts = pool.call_each("eth_getTransactionReceipt", transaction.hash)
+    found = next((each for each in receipts if isinstance(each, dict)), None)
+    if found is not None:
+        return found, False
+    proofs = [
+        receipt is None and isinstance(count, str) and int(count, 16) > transaction.nonce
+        for count, receipt in zip(counts, receipts, strict=True)
+    ]
+    return None, any(proofs)
 
 
 def _reexamine(lane: Lane, transaction: Transaction, head: Head, final: int) -> None:
-    """Whether its block is still part of the chain, and final."""
-    receipt = lane.pool.call("eth_getTransactionReceipt", transaction.hash)
-    if receipt is None and anywhere(lane.pool, "eth_getTransactionReceipt", transaction.hash) is not None:
-        # This node is behind: it does not know the block that the others have.
+    """Whether its block is still part of the chain, and final. A node that is behind says nothing."""
+    assert transaction.block is not None
+    block = lane.pool.call("eth_getBlockByNumber", hex(transaction.block), False)
+    if block is None:
         return
+    stays = block["hash"] == transaction.block_hash
+    receipt = None if stays else lane.pool.call("eth_getTransactionReceipt", transaction.hash)
     with lane.store.session() as session:
         row = session.get_one(Transaction, transaction.id)
-        if receipt is None:
+        if not stays:
             log.warning("orphaned", hash=row.hash, block=row.block)
             transactions.orphan(session, row, head.number)
-            return
-        if receipt["blockHash"] != row.block_hash:
-            transactions.orphan(session, row, head.number)
-            transactions.include(session, row, receipt, head.number)
-        if (row.block or 0) <= final:
+            if receipt is not None:
+                transactions.include(session, row, receipt, head.number)
+        if row.block is not None and row.block <= final:
             transactions.move(session, row, TransactionState.FINAL, head.number)
 
 

@@ -70,7 +70,7 @@ class Tending:
         once_more = hidden and self.lane.relay is not None and self.lane.relay.kind == "bundle" and waited
         if not known or once_more or (not hidden and transaction.channel != "public"):
             log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
-            send(self.lane, transaction, self.head)
+            send(self.lane, [transaction], self.head)
 
     def _problem(self, transaction: Transaction) -> str:
         """Why none of the intents that it carries would work now; empty while one would."""
@@ -131,7 +131,7 @@ class Tending:
                 row,
                 why,
             )
-        send(lane, successor, self.head)
+        send(lane, [successor], self.head)
         return True
 
     def _price(self, old: Transaction, waited: int) -> Fees | None:
@@ -166,4 +166,4 @@ class Tending:
             ]
         for transaction in filled:
             log.warning("gap filled", nonce=transaction.nonce, hash=transaction.hash)
-            send(lane, transaction, self.head)
+        send(lane, filled, self.head)

@@ -117,7 +117,7 @@ def deploy(lane: Lane, contract: Contract, wait: float = WAIT_SECONDS) -> Deploy
     try:
         head = blocks.latest(lane.pool)
         transaction = _under_way(lane, contract) or _signed(lane, contract, head)
-        send(lane, transaction, head)
+        send(lane, [transaction], head)
         return _included(lane, contract, transaction, wait)
     finally:
         lane.lease.release()

@@ -201,7 +201,7 @@ def test_a_keeper_that_stands_back_says_so_in_status_and_alerts_once(
     w = ready()
     assert w.actor.lane is not None
     w.actor.lane.lease.holder = "machine-b process 1 x"
-    w.step()
+    assert w.actor.lane.lease.take() == ""
     daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
     for _ in range(2):
         daemon._decide("local")

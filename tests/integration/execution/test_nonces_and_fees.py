@@ -213,7 +213,7 @@ def test_a_gap_below_ours_is_filled(fresh: Fresh, ready: Ready) -> None:
     gap = int(w.deciding.pool.call("eth_getTransactionCount", w.payer, "latest"), 16)
     with w.store.session() as session:
         transactions.record(session, signed_by_hand(w, gap + 1, "0x" + "77" * 32), [])
-    w.work()
+    w.step()
     fills = [t for t in w.transactions() if t.purpose == "fill"]
     assert [f.nonce for f in fills] == [gap]
     w.step()

@@ -272,7 +272,7 @@ def test_a_restart_between_signing_and_sending_sends_the_same_transaction_once(
     assert again.health(OWNER) >= 125 * WAD // 100 - WAD // 1000
 
 
-def _dies(*_: object) -> bool:
+def _dies(*_: object) -> None:
     raise KeyboardInterrupt
 
 
