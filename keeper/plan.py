@@ -40,9 +40,10 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Who lends for the length of a transaction, and what of each million it keeps."""
+    """Who lends for the length of a transaction, and what of each million it keeps. `callback`: the target of
+    the leg itself, which asks for its money after it has given what was seized."""
 
-    kind: Literal["aave-v3", "uniswap-v3"]
+    kind: Literal["aave-v3", "uniswap-v3", "callback"]
     lender: str
     fee: int
 

@@ -209,15 +209,40 @@ def _loans(legs: Sequence[Leg]) -> dict[tuple[str, Loan], int]:
     """One loan a token and lender, of all that the legs may take."""
     loans: dict[tuple[str, Loan], int] = {}
     for leg in legs:
-        if leg.loan is not None and leg.allowance:
+        if leg.loan is not None and leg.loan.kind != "callback" and leg.allowance:
             loans[leg.pays, leg.loan] = loans.get((leg.pays, leg.loan), 0) + leg.allowance
     return loans
 
 
 def _shared(legs: Sequence[Leg]) -> dict[str, str]:
     """For each seized token the route over which most of its legs sell it: that sale is made once for all."""
-    routes = {leg.gets: Counter(each.sale for each in legs if each.gets == leg.gets) for leg in legs}
+    selling = [leg for leg in legs if not (_calls_back(leg) and leg.pays == leg.profit_token)]
+    routes = {leg.gets: Counter(each.sale for each in selling if each.gets == leg.gets) for leg in selling}
     return {token: found.most_common(1)[0][0] for token, found in routes.items()}
+
+
+def _calls_back(leg: Leg) -> bool:
+    return leg.loan is not None and leg.loan.kind == "callback"
+
+
+def _back_swaps(leg: Leg, places: Mapping[str, int]) -> list[_Exchange]:
+    """What is exchanged in the target's callback: as much as it asks for is bought, or all is sold where what
+    it asks for is what is earned."""
+    if leg.pays == leg.gets:
+        return []
+    cover = leg.pays != leg.profit_token
+    route = bytes.fromhex((leg.route if cover else leg.sale)[2:])
+    return [(places[leg.gets], places[leg.pays], cover, 0, _NO_VENUE, route)]
+
+
+def _filled(call: str, leg: Leg, places: Mapping[str, int]) -> bytes:
+    """The call with what its callback is to do in the place of its last argument, which is empty bytes."""
+    swaps = _back_swaps(leg, places)
+    todo = encode(
+        ["address[]", "uint8", "uint8", "uint256", f"{_SWAP}[]"],
+        [list(places), places[leg.pays], places[leg.gets], leg.expected, swaps],
+    )
+    return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
 
 
 def _shared_swaps(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Exchange]:
@@ -232,6 +257,8 @@ def _own_swaps(leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -
     """What a leg exchanges by itself: it buys back a debt that is not the profit token, so that none pays for
     another, and sells over a route that the others do not take."""
     swaps: list[_Exchange] = []
+    if _calls_back(leg):
+        return swaps
     if leg.pays != leg.profit_token and leg.route:
         fee = -(-leg.allowance * leg.loan.fee // 10**6) if leg.loan else 0
         route = bytes.fromhex(leg.route[2:])
@@ -246,15 +273,15 @@ def _encoded(name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str
     return (
         name,
         leg.target,
-        [bytes.fromhex(call[2:]) for call in leg.calls],
+        [_filled(call, leg, places) if _calls_back(leg) else bytes.fromhex(call[2:]) for call in leg.calls],
         places[leg.pays],
-        leg.allowance,
+        0 if _calls_back(leg) else leg.allowance,
         places[leg.gets],
         leg.min_got,
         leg.min_profit,
-        _cap(leg.gas + (SWAP_GAS + TOKEN_GAS * len(places)) * len(swaps)),
+        _cap(leg.gas + (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))),
         swaps,
-        False,
+        _calls_back(leg),
     )
 
 
@@ -265,7 +292,7 @@ def _cap(gas: int) -> int:
 def _gas(legs: Sequence[Leg]) -> int:
     tokens, shared = _tokens(legs), _shared(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    own = sum(len(_own_swaps(leg, shared, places)) for leg in legs)
+    own = sum(len(_own_swaps(leg, shared, places)) + _calls_back(leg) for leg in legs)
     return (
         BASE_GAS
         + sum(leg.gas for leg in legs)

@@ -127,7 +127,7 @@ def count(taken: Plan, exchange: Exchange) -> None:
     leg = taken.leg
     if leg is None:
         return
-    if leg.loan is not None:
+    if leg.loan is not None and leg.loan.kind != "callback":
         exchange.lend(leg.loan, leg.pays, leg.allowance)
     left = leg.expected
     if leg.pays != leg.profit_token and leg.route:
@@ -155,17 +155,17 @@ def _ways(offer: Offer, terms: Terms) -> Iterator[Way]:
     backs = exchange.routes(gets, pays) if gets != pays else [""]
     if earns.token == pays:
         for back in backs:
-            yield back, back, earns, _direct(back, pays, terms)
+            yield back, back, earns, _direct(back, offer, terms)
         return
     sales = exchange.routes(gets, earns.token) if gets != earns.token else [""]
     for back in backs:
         for sale in sales:
-            yield back, sale, earns, _converted(back, sale, pays, terms)
+            yield back, sale, earns, _converted(back, sale, offer, terms)
 
 
-def _direct(route: str, pays: str, terms: Terms) -> Callable[[Deal], tuple[int, Loan | None] | None]:
+def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Deal], tuple[int, Loan | None] | None]:
     def profit(deal: Deal) -> tuple[int, Loan | None] | None:
-        loan = _cheapest(pays, deal.allowance, route, terms)
+        loan = _cheapest(offer, deal.allowance, route, terms)
         brought = terms.exchange.sell(route, deal.received) if route else deal.received
         if loan is None or brought is None:
             return None
@@ -175,12 +175,12 @@ def _direct(route: str, pays: str, terms: Terms) -> Callable[[Deal], tuple[int, 
 
 
 def _converted(
-    route: str, sale: str, pays: str, terms: Terms
+    route: str, sale: str, offer: Offer, terms: Terms
 ) -> Callable[[Deal], tuple[int, Loan | None] | None]:
     """Buys back what was repaid and the loan's fee, and sells the rest of the seizure."""
 
     def profit(deal: Deal) -> tuple[int, Loan | None] | None:
-        loan = _cheapest(pays, deal.allowance, route + sale, terms)
+        loan = _cheapest(offer, deal.allowance, route + sale, terms)
         if loan is None:
             return None
         owed = deal.repaid + fee_of(loan, deal.allowance)
@@ -198,8 +198,11 @@ def _converted(
     return profit
 
 
-def _cheapest(token: str, amount: int, routes: str, terms: Terms) -> Loan | None:
+def _cheapest(offer: Offer, amount: int, routes: str, terms: Terms) -> Loan | None:
     """Who lends at the least fee without being on the routes; the market itself where fees are equal."""
+    token = offer.pays.token
+    if offer.callback:
+        return Loan("callback", offer.target, 0)
     own = terms.lenders.get(token)
     own_left = own.most - terms.exchange.lent(own.loan, token) if own is not None else 0
     lent = own.loan if own is not None and own_left >= amount else None

@@ -178,6 +178,9 @@ class Offer:
     deal: Callable[[int], Deal | None]
     gas: int
     errors: str = ""
+    callback: bool = False
+    """The target gives first and asks for its money in a callback: nobody need lend it. The last argument of
+    its call is then empty bytes, for what the callback is to do."""
 
 
 @dataclass(frozen=True, slots=True)

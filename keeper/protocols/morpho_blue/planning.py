@@ -64,7 +64,7 @@ def offers(
         return Impossible("there is no collateral of any worth to seize")
     top = borrowed_up(position, now)
     deal = partial(_deal, pair, borrower, position, now, later)
-    return [Offer(pays, gets, morpho, (top,), deal, LIQUIDATION_GAS, ERRORS)]
+    return [Offer(pays, gets, morpho, (top,), deal, LIQUIDATION_GAS, ERRORS, callback=True)]
 
 
 def _deal(
