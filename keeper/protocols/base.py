@@ -222,6 +222,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def priced_by(self, state: S, raw: A) -> frozenset[str]:
         """The assets whose prices the protocol reads to value this account."""
 
+    def traded(self, state: S, raw: A) -> frozenset[str]:
+        """The tokens that a liquidation of this account may take or bring."""
+
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
 

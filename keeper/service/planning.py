@@ -304,7 +304,7 @@ def _traded(wanted: list[Wanted]) -> set[str]:
         asset
         for w in wanted
         if w.kind == "liquidate"
-        for asset in w.run.adapter.priced_by(w.run.book.state, w.run.book.accounts[w.valuation.account])
+        for asset in w.run.adapter.traded(w.run.book.state, w.run.book.accounts[w.valuation.account])
     }
 
 

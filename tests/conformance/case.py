@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Protocol
 
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx
+from keeper.localchain.uniswap_v3 import Token
 
 
 class Case(Protocol):
@@ -38,8 +38,8 @@ class Case(Protocol):
     def fund(self, payer: str) -> list[Tx]:
         """What the keeper needs to liquidate and to top up."""
 
+    def tokens(self) -> dict[str, Token]:
+        """What can be exchanged, at its present price, by symbol."""
+
     def protect(self, owner: str) -> str:
         """A [[protect]] section that tops `owner` up by one step."""
-
-
-Opened = Sequence[str]

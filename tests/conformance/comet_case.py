@@ -9,6 +9,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec
 from keeper.localchain.transactions import Tx, send_batch
+from keeper.localchain.uniswap_v3 import Token
 from tests.conformance.keeping import MARKET
 
 WAD = 10**18
@@ -100,6 +101,13 @@ class CometCase:
         token = self.at.tokens["USDC"]
         data = calldata("mint(address,uint256)", payer, 10**12)
         return [{"from": ACCOUNTS[0], "to": token, "data": data}]
+
+    def tokens(self) -> dict[str, Token]:
+        usdc = Token(self.at.tokens["USDC"].lower(), 6, 10**8)
+        return {"USDC": usdc} | {
+            symbol: Token(self.at.tokens[symbol].lower(), spec.decimals, self.prices[symbol])
+            for symbol, spec in self.specs.items()
+        }
 
     def protect(self, owner: str) -> str:
         return f"""

@@ -80,13 +80,14 @@ class Keeping:
         return run.book.views(blocks.latest(self.deciding.pool), [account])[account]
 
 
-def config_text(url: str, market: str, more: str = "") -> str:
+def config_text(url: str, market: str, more: str = "", chain: str = "") -> str:
     return f"""\
 [chains.local]
 chain_id = 31337
 rpc = ["{url}"]
 block_time = {BLOCK_SECONDS}
 poll = 0.05
+{chain}
 [markets.{MARKET}]
 chain = "local"
 {market}
@@ -98,11 +99,11 @@ keystore = "keystore.json"
 """
 
 
-def keeping(anvil: Anvil, market: str, folder: Path, more: str = "") -> Keeping:
+def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str = "") -> Keeping:
     """A live keeper of this market, with gas money."""
     key = write_keystore(folder)
     config = folder / "keeper.toml"
-    config.write_text(config_text(anvil.url, market, more))
+    config.write_text(config_text(anvil.url, market, more, chain))
     settings = load(config)
     store = open_store(settings.store.url)
     nodes = pools(settings)

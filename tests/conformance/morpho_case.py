@@ -9,6 +9,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.morpho_blue import MorphoDeployment, Pair, PairSpec, TokenSpec
 from keeper.localchain.transactions import Tx, send_batch
+from keeper.localchain.uniswap_v3 import Token
 from keeper.protocols.morpho_blue.positions import key
 from tests.conformance.keeping import MARKET
 
@@ -121,6 +122,15 @@ class MorphoCase:
     def fund(self, payer: str) -> list[Tx]:
         pair = self.at.pairs[0]
         return [mint(pair.loan, payer, 10**12), mint(pair.collateral, payer, 10**21)]
+
+    def tokens(self) -> dict[str, Token]:
+        pair = self.at.pairs[0]
+        ether = self.prices[pair.id] * 10**8 // 10**24
+        prices = {"WETH": ether, "WBTC": 60_000 * 10**8, "USDC": 10**8, "DAI": 10**8}
+        return {
+            spec.symbol: Token(self.at.tokens[spec.symbol].lower(), spec.decimals, prices[spec.symbol])
+            for spec in TOKENS
+        }
 
     def protect(self, owner: str) -> str:
         return f"""

@@ -13,6 +13,7 @@ from keeper.chain import blocks
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
+from tests.conformance.exchange import open_exchange
 from tests.conformance.keeping import keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS
@@ -73,6 +74,24 @@ def test_local_numbers_are_the_contracts_to_the_unit(case: Case, tmp_path: Path)
         assert run.adapter.unbalanced(run.book.state, run.adapter.sums(run.book.rows.records)) == ""
         compared += len(views)
     assert compared >= 300
+
+
+def test_with_borrowed_money_a_breach_is_liquidated_and_earns(case: Case, tmp_path: Path) -> None:
+    account = case.near(OTHER)
+    exchange = open_exchange(case)
+    quiet(case)
+    k = keeping(case.anvil, case.toml(), tmp_path, chain=exchange.settings())
+    k.step(case.hold())
+    fall = case.fall()
+    exchange.follow()
+    k.step(fall)
+    assert {(i.account, i.kind) for i in k.intents()} == {(account, "liquidate")}
+    for _ in range(6):
+        k.step(case.hold())
+    after = k.valuation(account)
+    assert after.debt == 0 or after.health is None or after.health >= WAD
+    assert {i.state for i in k.intents()} == {"settled"}
+    assert exchange.earned(k.payer) > 0, "profit goes to the contract's owner"
 
 
 def test_a_breach_is_liquidated_in_the_block_that_causes_it_and_cured_or_emptied(

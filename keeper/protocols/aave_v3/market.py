@@ -168,6 +168,9 @@ class AaveV3Market:
     def priced_by(self, state: PoolState, raw: AccountState) -> frozenset[str]:
         return prices.priced_by(state, raw)
 
+    def traded(self, state: PoolState, raw: AccountState) -> frozenset[str]:
+        return prices.priced_by(state, raw)
+
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return {

@@ -195,6 +195,9 @@ class CometMarket(Without):
             {state.base.lower(), *(state.collaterals[place].asset.lower() for place, _ in raw.held)}
         )
 
+    def traded(self, state: Market, raw: Raw) -> frozenset[str]:
+        return self.priced_by(state, raw)
+
     def indices(self, state: Market, timestamp: int) -> dict[str, dict[str, int]]:
         now = state.at(timestamp)
         return {state.base.lower(): {"supply": now.supply_index, "borrow": now.borrow_index}}

@@ -244,6 +244,10 @@ class MorphoBlueMarket(Without):
     def priced_by(self, state: Singleton, raw: Stake) -> frozenset[str]:
         return frozenset({raw.id}) if raw.position.borrow_shares else frozenset()
 
+    def traded(self, state: Singleton, raw: Stake) -> frozenset[str]:
+        pair = state.pairs[raw.id]
+        return frozenset({pair.loan.lower(), pair.collateral.lower()})
+
     def indices(self, state: Singleton, timestamp: int) -> dict[str, dict[str, int]]:
         return {
             pair.id: {
