@@ -67,8 +67,8 @@ def send_batch(
 
 
 def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
-    """Leaves one transaction for the next block, whoever mines it; its sender is impersonated. `last`: no tip,
-    so that whatever pays one comes before it."""
+    """Leaves one transaction for the next block, whoever mines it; its sender is impersonated. `last`: no
+    tip, so that whatever pays one comes before it."""
     anvil.impersonate(tx["from"])
     call: dict[str, Json] = {
         "from": tx["from"],
