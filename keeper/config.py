@@ -438,7 +438,7 @@ class Settings(BaseSettings):
             if protect.money == "owner" and self.markets[protect.market].owner_top_up is None:
                 raise ValueError(
                     f"protect[{i}].money: 'owner' needs markets.{protect.market}.owner_top_up; "
-                    f"`keeper contracts deploy --market {protect.market}` makes one"
+                    f"`keeper contracts deploy owner-top-up --market {protect.market} --live` makes one"
                 )
             if protect.permits and protect.money != "owner":
                 raise ValueError(f"protect[{i}].permits: only used with money = 'owner'")
