@@ -146,6 +146,11 @@ class Book(Generic[S, A, V]):
         """At the next refresh read every account again, whatever the events say."""
         self.all_next = True
 
+    def record(self, account: str) -> bytes | None:
+        """An account's raw state as the lens packed it."""
+        row = self.rows.row(account)
+        return None if row is None else self.rows.records[row]
+
     def views(self, head: Head, accounts: Sequence[str]) -> dict[str, V]:
         """The protocol's own view of these accounts at `head`, in as few calls as fit; accounts that it
         cannot value itself are left out."""

@@ -25,7 +25,7 @@ from keeper.margin.lending.weights import Weights
 Rows = NDArray[np.int64]
 
 # Rows whose box was made anew since all were; when there are more, all are made anew.
-MOST_ANEW = 1 << 13
+MOST_ANEW = 1 << 14
 # Dust grows with prices: boxes hold until it is so many times what it was.
 _DUST_GROWTH = 2.0
 
@@ -39,7 +39,7 @@ class _Sorted:
 
     def broken(self, level: float) -> Ints:
         """The rows whose bound lies before `level`."""
-        return self.rows[: int(np.searchsorted(self.at, level, side="left"))]
+        return self.rows[: self.at.searchsorted(level)]
 
 
 class PriceIndex:
@@ -55,6 +55,8 @@ class PriceIndex:
         self.cell: NDArray[np.int8] = np.zeros(0, np.int8)
         self.clock = 0.0
         self._levels: Floats = np.ones(self.count)
+        self._by = Widening(0.0, 1.0, 0.0, 0.0)
+        self._looked_at: Floats = self._levels
         self._anew = 0
         self._forget_anew()
 
@@ -89,21 +91,25 @@ class PriceIndex:
 
     def candidates(self, weights: Weights) -> Rows | None:
         """The rows whose box these weights leave, those that never had one among them; None when all boxes
-        must be made anew, because more than prices and interest has changed."""
+        must be made anew, because more than prices and interest has changed. Their boxes are to be made anew
+        (`renew`) before the next tick: they are not named again for the same levels."""
         if not self._move(weights):
             return None
         found = [self._until.broken(self.clock)]
-        for group, level in enumerate(self._levels):
+        fresh = slice(0, self._anew)
+        left = self._anew_until[fresh] < self.clock
+        # A box that another group's level left was found then, and made anew.
+        for group in (self._levels != self._looked_at).nonzero()[0].tolist():
+            level = self._levels[group]
             found.append(self._low[group].broken(-level))
             found.append(self._high[group].broken(level))
+            left |= self._anew_low[group, fresh] > level
+            left |= self._anew_high[group, fresh] < level
+        self._looked_at = self._levels
         rows = np.concatenate(found)
         rows = rows[self._anew_of[rows] < 0]
-        fresh = slice(0, self._anew)
-        left = (self._anew_low[fresh] > self._levels).any(axis=1)
-        left |= (self._anew_high[fresh] < self._levels).any(axis=1)
-        left |= self._anew_until[fresh] < self.clock
-        left &= self._anew_rows[fresh] >= 0
-        return np.unique(np.concatenate([rows, self._anew_rows[fresh][left]])).astype(np.int64)
+        again = self._anew_rows[: self._anew][left]
+        return np.unique(np.concatenate([rows, again[again >= 0]])).astype(np.int64)
 
     def renew(self, rows: Rows, weights: Weights) -> bool:
         """Make the boxes of these rows anew around the weights last moved to; False when there is no room,
@@ -130,8 +136,8 @@ class PriceIndex:
         end = self._anew + len(rows)
         at = slice(self._anew, end)
         self._anew_rows[at] = rows
-        self._anew_low[at] = made.low * self._levels
-        self._anew_high[at] = made.high * self._levels
+        self._anew_low[:, at] = (made.low * self._levels).T
+        self._anew_high[:, at] = (made.high * self._levels).T
         self._anew_until[at] = made.until + self.clock
         self._anew_of[rows] = np.arange(self._anew, end, dtype=np.int32)
         self.cell[rows] = made.cell
@@ -152,6 +158,7 @@ class PriceIndex:
         self._reference = self._weigh(weights)
         self._drift = np.zeros(len(self._of))
         self._levels, self.clock = np.ones(self.count), 0.0
+        self._looked_at = self._levels
         self._opaque_legs = weights.opaque
         dusty = Weights(
             power=weights.power,
@@ -178,8 +185,8 @@ class PriceIndex:
             or weights.opaque != self._opaque_legs
             or len(self.columns.legs) != self._legs_known
             or self.columns.depth > self._depth
-            or weights.power[self._zero_power].any()
-            or weights.need[self._zero_need].any()
+            or (len(self._zero_power) and weights.power[self._zero_power].any())
+            or (len(self._zero_need) and weights.need[self._zero_need].any())
         ):
             return False
         ratios = self._weigh(weights) / self._reference
@@ -203,8 +210,8 @@ class PriceIndex:
     def _forget_anew(self) -> None:
         self._anew = 0
         self._anew_rows: Rows = np.full(MOST_ANEW, -1, np.int64)
-        self._anew_low: Floats = np.zeros((MOST_ANEW, self.count))
-        self._anew_high: Floats = np.zeros((MOST_ANEW, self.count))
+        self._anew_low: Floats = np.zeros((self.count, MOST_ANEW))
+        self._anew_high: Floats = np.zeros((self.count, MOST_ANEW))
         self._anew_until: Floats = np.zeros(MOST_ANEW)
 
 

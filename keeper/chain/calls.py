@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
+from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.blocks import Head
@@ -25,7 +23,6 @@ log = structlog.get_logger()
 
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
 _RUN = function_signature_to_4byte_selector("run((address,bytes)[])")
-_ANSWER = ["uint256", "uint256", "(bool,bytes)[]"]
 # More than any node grants: each caps it at its own limit.
 GAS = 2_000_000_000
 _INVALID_PARAMS = -32602
@@ -49,6 +46,10 @@ class Answer:
     data: bytes
 
 
+Answered = tuple[int, int, list[Answer]]
+"""The block's number and Unix time, and an answer to each call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lens:
     """A contract that is only ever called by state override: where, and its runtime code (0x hex)."""
@@ -62,16 +63,17 @@ def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens
     if not calls:
         return []
     placed = tuple(lenses)
-    number, timestamp, answers = pool.call_by(lambda node: _ask(node, head, calls, placed))
+    answered: Answered = pool.call_by(lambda node: _ask(node, head, calls, placed))
+    number, timestamp, answers = answered
     if (number, timestamp) != (head.number, head.timestamp):
         raise WrongStateError(
             f"answered a read of block {head.number} with the state of block {number}",
             where=f"chain {pool.name}",
         )
-    return [Answer(ok, data) for ok, data in answers]
+    return answers
 
 
-def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> tuple[Any, ...]:
+def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
     """By override where the node takes them; else as initcode, and from then on so."""
     if node.overrides:
         try:
@@ -110,7 +112,7 @@ def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
     return bytes.fromhex(str(result).removeprefix("0x"))
 
 
-def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> tuple[Any, ...]:
+def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
     used = [lens for lens in lenses if any(call.target == lens.address for call in calls)]
     arguments = encode(
         ["address[]", "bytes[]", "(address,bytes)[]"],
@@ -134,10 +136,23 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
     raise WrongStateError("ran initcode that always reverts as if it did not", where=node.label)
 
 
-def _decoded(answer: bytes, node: Node) -> tuple[Any, ...]:
-    try:
-        return decode(_ANSWER, answer)
-    except (DecodingError, ValueError, OverflowError):
-        raise NodeError(
-            f"answered a read with {len(answer)} bytes that are not whole", where=node.label, refused=True
-        ) from None
+def _decoded(answer: bytes, node: Node) -> Answered:
+    """(uint256, uint256, (bool, bytes)[]) read by hand: it is the same at every tick, and long."""
+
+    def word(at: int) -> int:
+        if at + 32 > len(answer):
+            raise NodeError(
+                f"answered a read with {len(answer)} bytes that are not whole", where=node.label, refused=True
+            )
+        return int.from_bytes(answer[at : at + 32], "big")
+
+    number, timestamp, place = word(0), word(32), word(64)
+    start = place + 32
+    answers = []
+    for index in range(word(place)):
+        at = start + word(start + 32 * index)
+        length = word(at + 64)
+        # Bytes are padded to whole words; the last of them must be there.
+        word(at + 64 + (length + 31) // 32 * 32)
+        answers.append(Answer(bool(word(at)), answer[at + 96 : at + 96 + length]))
+    return number, timestamp, answers

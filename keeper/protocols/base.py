@@ -214,6 +214,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         """Every account at `timestamp`, exactly. Only when `version` is known."""
 
+    def value_records(self, state: S, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+        """The same from records, which are not decoded first."""
+
     def priced_assets(self, state: S) -> list[PricedAsset]: ...
 
     def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:

@@ -63,7 +63,7 @@ class Deciding:
     def __post_init__(self) -> None:
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
-        self._open: dict[str, judging.Open] = {}
+        self._open: dict[str, judging.Open] | None = None
         for run in self.runs:
             chain = self.settings.chains[self.pool.name]
             run.prices = Pricing(run.name, run.settings, chain, self.pool, run.adapter.lenses())
@@ -81,8 +81,8 @@ class Deciding:
             return None
         started = time.monotonic()
         self._learn_block_time(head)
-        valued = self._value(head)
-        wanted = [each for run, at in valued for each in self._judge(run, at)]
+        valued = self.value(head)
+        wanted = [each for run, at in valued for each in self.judge(run, at)]
         self._hold(head)
         due = [w for w in wanted if not self.held and self._due(w, head)]
         valued, due = self._confirm(head, valued, due)
@@ -123,12 +123,13 @@ class Deciding:
         for run in self.runs:
             run.book.save()
 
-    def _value(self, head: Head) -> list[tuple[MarketRun, Valued]]:
+    def value(self, head: Head) -> list[tuple[MarketRun, Valued]]:
         """All markets of the chain, read together; one that fails is told of and left out."""
-        self._open = judging.open_episodes(self.store, [run.name for run in self.runs])
+        if self._open is None:
+            self._open = judging.open_episodes(self.store, [run.name for run in self.runs])
         watches = {
             run.name: judging.watch(
-                run.name, self.policies, self._open[run.name], everything=self.recorder is not None
+                run, self.policies, self._open[run.name], everything=self.recorder is not None
             )
             for run in self.runs
         }
@@ -184,10 +185,16 @@ class Deciding:
             gone = Decimal(head.timestamp - before.timestamp) / (head.number - before.number)
             self.seconds_a_block = gone
 
-    def _judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
+    def judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
-        with self.store.session() as session:
-            return judging.judge(session, run, at, self.policies, self._open[run.name])
+        assert self._open is not None, "a market is valued before it is judged"
+        try:
+            with self.store.session() as session:
+                return judging.judge(session, run, at, self.policies, self._open[run.name])
+        except BaseException:
+            # What was not committed must not be remembered.
+            self._open = None
+            raise
 
     def _confirm(
         self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]

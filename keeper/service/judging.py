@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from keeper.alerts import outbox
+from keeper.book.rows import Rows as BookRows
 from keeper.policy import episodes
 from keeper.policy.levels import THRESHOLDS, Policies
 from keeper.protocols.base import Valuation
 from keeper.service import redeeming
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Wanted
-from keeper.service.selecting import Watch
+from keeper.service.selecting import Rows, Watch
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
 from keeper.store.tables import Episode
@@ -29,15 +31,38 @@ class OpenEpisode:
     lowest: int
 
 
-Open = Mapping[tuple[str, str], OpenEpisode]
-"""By account and threshold."""
+class Open:
+    """The open episodes of one market's accounts, by account and threshold: read from the store once, then
+    kept beside it by whoever judges, who alone opens and closes them."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], OpenEpisode] = {}
+        self._rows: dict[str, Rows] = {}
+
+    def put(self, account: str, threshold: str, episode: OpenEpisode) -> None:
+        if (account, threshold) not in self.known:
+            self._rows.pop(threshold, None)
+        self.known[account, threshold] = episode
+
+    def drop(self, account: str, threshold: str) -> None:
+        del self.known[account, threshold]
+        self._rows.pop(threshold, None)
+
+    def rows(self, threshold: str, rows: BookRows) -> Rows:
+        """The rows of those with an open episode of this threshold."""
+        found = self._rows.get(threshold)
+        if found is None:
+            accounts = (a for a, of in self.known if of == threshold)
+            listed = [row for a in accounts if (row := rows.row(a)) is not None]
+            found = self._rows[threshold] = np.array(listed, np.int64)
+        return found
 
 
 def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:
     """The open episodes of accounts, by market."""
-    found: dict[str, dict[tuple[str, str], OpenEpisode]] = {market: {} for market in markets}
+    found = {market: Open() for market in markets}
     with store.session() as session:
-        # Plain rows: an object of the mapper for each would take most of a tick where there are thousands.
+        # Plain rows: an object of the mapper for each would take seconds where there are many thousands.
         rows = session.connection().execute(
             select(*map(col, (Episode.market, Episode.account, Episode.threshold)))
             .add_columns(col(Episode.id), col(Episode.lowest_health))
@@ -45,18 +70,18 @@ def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:
             .where(col(Episode.threshold) != redeeming.THRESHOLD)
             .where(col(Episode.market).in_(markets))
         )
-    for market, account, threshold, number, lowest in rows:
-        found[market][account, threshold] = OpenEpisode(number, lowest)
-    return dict(found)
+        for market, account, threshold, number, lowest in rows:
+            found[market].put(account, threshold, OpenEpisode(number, lowest))
+    return found
 
 
-def watch(market: str, policies: Policies, open_now: Open, *, everything: bool) -> Watch:
+def watch(run: MarketRun, policies: Policies, open_now: Open, *, everything: bool) -> Watch:
     """What screening must leave to exact numbers in this market."""
     return Watch(
         levels={threshold: policies.general.of(threshold) for threshold in THRESHOLDS},
         hysteresis=policies.hysteresis,
-        special=policies.special(market),
-        open={t: frozenset(a for a, of in open_now if of == t) for t in THRESHOLDS},
+        special=policies.special(run.name),
+        open=lambda threshold: open_now.rows(threshold, run.book.rows),
         everything=everything,
     )
 
@@ -65,8 +90,8 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
     """What this block's valuations ask for. Whoever is to fall below a threshold by the next block's time
     through interest alone counts as below it now."""
     valuations = [_foreseen(v, at.coming.get(v.account), run.name, policies) for v in at.valuations]
-    known = {key: each.id for key, each in open_now.items()}
-    lowest = {key: each.lowest for key, each in open_now.items()}
+    keys: list[tuple[str, str]] = [(v.account, t) for v in valuations for t in THRESHOLDS]
+    lowest = {key: open_now.known[key].lowest for key in keys if key in open_now.known}
     found = episodes.changes(run.name, valuations, lowest, policies)
     for below in found.opened:
         episode = Episode(
@@ -80,19 +105,22 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
         session.add(episode)
         session.flush()
         assert episode.id is not None
-        known[below.account, below.threshold] = episode.id
+        open_now.put(below.account, below.threshold, OpenEpisode(episode.id, below.health))
         levels = policies.levels(run.name, below.account)
         outbox.episode_opened(
             session, episode, levels.of(below.threshold), protected=levels.protection is not None
         )
     for below in found.lowered:
-        _episode(session, known[below.account, below.threshold]).lowest_health = below.health
+        number = open_now.known[below.account, below.threshold].id
+        _episode(session, number).lowest_health = below.health
+        open_now.put(below.account, below.threshold, OpenEpisode(number, below.health))
     for account, threshold, health in found.closed:
-        row = _episode(session, known[account, threshold])
+        row = _episode(session, open_now.known[account, threshold].id)
+        open_now.drop(account, threshold)
         row.closed_block, row.closed_health = at.head.number, health
         protected = policies.levels(run.name, account).protection is not None
         outbox.episode_closed(session, row, protected=protected)
-    return _wanted(session, run, at, valuations, policies, known)
+    return _wanted(session, run, at, valuations, policies, open_now)
 
 
 def _wanted(
@@ -101,7 +129,7 @@ def _wanted(
     at: Valued,
     valuations: Sequence[Valuation],
     policies: Policies,
-    known: Mapping[tuple[str, str], int],
+    open_now: Open,
 ) -> list[Wanted]:
     wanted: list[Wanted] = []
     for valuation in valuations:
@@ -113,7 +141,7 @@ def _wanted(
             continue
         threshold = "top_up" if protection else "liquidate"
         if health < (levels.top_up if protection else levels.liquidate):
-            episode = _episode(session, known[valuation.account, threshold])
+            episode = _episode(session, open_now.known[valuation.account, threshold].id)
             wanted.append(Wanted(run, valuation, levels, episode, at.acting))
     return wanted
 

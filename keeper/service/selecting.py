@@ -3,7 +3,7 @@ about whom something is to be told or done, and those who are always."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,14 +36,14 @@ class Watch:
 
     `levels` are the thresholds of all accounts but the `special` (those with their own, or under protection),
     `hysteresis` how far above a warn or top-up threshold an episode ends (both 1e18); `open` are the accounts
-    with an open episode, by its threshold. `everything`: every account is valued exactly, not only where it
-    matters.
+    with an open episode: their rows, by its threshold. `everything`: every account is valued exactly, not
+    only where it matters.
     """
 
     levels: Mapping[Threshold, int] = field(default_factory=dict)
     hysteresis: int = 0
     special: frozenset[str] = frozenset()
-    open: Mapping[Threshold, frozenset[str]] = field(default_factory=dict)
+    open: Callable[[Threshold], Rows] = field(default=lambda _: np.zeros(0, np.int64))
     everything: bool = False
 
     def ends(self, threshold: Threshold) -> int:
@@ -79,7 +79,7 @@ def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, w
         certain = high < _under(level)
         below_any |= certain
         # Who is certainly below and has no episode yet.
-        chosen |= certain & ~np.isin(rows, _rows(book, watch.open.get(threshold, ())))
+        chosen |= certain & ~np.isin(rows, watch.open(threshold))
     if "liquidate" in watch.levels:
         breaching = np.flatnonzero(high < _under(watch.levels["liquidate"]))
         largest = np.argsort(-near.need[breaching], kind="stable")[:MOST_BREACHES]
@@ -88,7 +88,7 @@ def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, w
     chosen[order] = True
     chosen |= undecided
     always = {*unbounded, *(row for a in watch.special for row in book.rows.of(a))}
-    over = [_over_again(book, near, watch, threshold) for threshold in watch.levels]
+    over = [_over_again(near, watch, threshold) for threshold in watch.levels]
     exact = np.unique(np.concatenate([rows[chosen], np.fromiter(always, np.int64), *over]))
     others = int(np.count_nonzero(below_any & ~np.isin(rows, exact)))
     return Selected(exact, rows[order], others, int(undecided.sum()))
@@ -101,15 +101,11 @@ def thresholds(watch: Watch) -> list[float]:
     return sorted({value for level in levels for value in (_under(level), _over(level) * FORESEEN)})
 
 
-def _over_again(book: AnyBook, near: Near, watch: Watch, threshold: Threshold) -> Rows:
+def _over_again(near: Near, watch: Watch, threshold: Threshold) -> Rows:
     """Rows with an open episode that are not certainly below where it ends."""
-    open_rows = _rows(book, watch.open.get(threshold, ()))
+    open_rows = watch.open(threshold)
     still = near.rows[near.high < _under(watch.ends(threshold))]
     return open_rows[~np.isin(open_rows, still)]
-
-
-def _rows(book: AnyBook, accounts: Iterable[str]) -> Rows:
-    return np.array([row for a in accounts if (row := book.rows.row(a)) is not None], np.int64)
 
 
 def _over(level: int) -> float:

@@ -135,8 +135,8 @@ def _own(
     """Our own numbers: of all accounts, or of those that screening and the sample choose."""
     state, book, head = run.book.state, run.book, at.head
     if watch.everything:
-        chosen: Mapping[str, object] = {a: raw for a, raw in book.accounts.items() if a not in at.unvaluable}
-        own = run.adapter.value(state, chosen, head.timestamp)
+        chosen = _records(run, book.accounts, at)
+        own = run.adapter.value_records(state, chosen, head.timestamp)
         run.nearest = [v.account for v in sorted(own, key=_nearness)[: selecting.FOLLOWED]]
         return replace(at, valuations=own, coming=_coming(run, chosen, own, watch, 2.0, next_timestamp))
     legs = sorted(book.columns.legs)
@@ -153,8 +153,8 @@ def _own(
     unbounded = book.columns.opaque | book.columns.rows_with(now.opaque)
     selected = selecting.select(book, near, unbounded, growth, watch)
     accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
-    chosen = {a: book.accounts[a] for a in accounts if a not in at.unvaluable and a in book.accounts}
-    own = run.adapter.value(state, chosen, head.timestamp)
+    chosen = _records(run, accounts, at)
+    own = run.adapter.value_records(state, chosen, head.timestamp)
     run.nearest = _accounts(run, selected.nearest)
     return replace(
         at,
@@ -167,7 +167,7 @@ def _own(
 
 def _coming(
     run: MarketRun,
-    chosen: Mapping[str, object],
+    chosen: Mapping[str, bytes],
     own: Sequence[Valuation],
     watch: Watch,
     growth: float,
@@ -183,8 +183,14 @@ def _coming(
         if v.health is not None
         and (owner_of(v.account) in watch.special or any(low <= v.health <= high for low, high in spans))
     }
-    later = run.adapter.value(run.book.state, raws, next_timestamp)
+    later = run.adapter.value_records(run.book.state, raws, next_timestamp)
     return {v.account: v.health for v in later if v.health is not None}
+
+
+def _records(run: MarketRun, accounts: Iterable[str], at: Valued) -> dict[str, bytes]:
+    """Records of those accounts that the book knows and the contract can value."""
+    found = {a: run.book.record(a) for a in accounts if a not in at.unvaluable}
+    return {account: record for account, record in found.items() if record is not None}
 
 
 def _accounts(run: MarketRun, rows: Iterable[np.int64]) -> list[str]:

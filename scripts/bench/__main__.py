@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
@@ -22,20 +23,24 @@ def modules() -> list[str]:
     return [name for name in names if hasattr(importlib.import_module(f"scripts.bench.{name}"), "measure")]
 
 
-def results(wanted: list[str]) -> Iterator[Result]:
+def results(wanted: list[str], accounts: int | None) -> Iterator[Result]:
     for name in wanted:
-        yield from importlib.import_module(f"scripts.bench.{name}").measure()
+        measure = importlib.import_module(f"scripts.bench.{name}").measure
+        sized = accounts is not None and "accounts" in inspect.signature(measure).parameters
+        yield from measure(accounts=accounts) if sized else measure()
 
 
 def main() -> int:
     known = modules()
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", choices=known, help="one benchmark module")
-    chosen = parser.parse_args().only
+    parser.add_argument("--accounts", type=int, help="size of the books, where a benchmark has one")
+    options = parser.parse_args()
+    chosen = options.only
     table = Table("measure", "value", "baseline", "ratio", "aim", "", title="benchmarks")
     OUTPUT.parent.mkdir(exist_ok=True)
     with OUTPUT.open("w") as out:
-        for each in results([chosen] if chosen else known):
+        for each in results([chosen] if chosen else known, options.accounts):
             out.write(json.dumps(each) + "\n")
             out.flush()
             table.add_row(

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.contracts import runtime_code
+from keeper.errors import KeeperError
 from keeper.margin.lending.aave.state import EMode, MarketState, Reserve
 
 ADDRESS = "0x00000000000000000000000000000000ba7c00a3"
 
-_RESERVE_DATA = (
-    "(uint256,uint128,uint128,uint128,uint128,uint128,uint40,uint16,address,address,address,address,uint128)"
-)
-_RESERVE = f"(address,{_RESERVE_DATA},uint256,bool{',uint256' * 8})"
-_SENTINEL = "(address,bool,uint256,bool,int256,uint256,uint256)"
-_EMODE = "(uint8,bool,uint16,uint16,uint16,address,uint256,bool,uint128,uint128,uint128,string)"
-_MARKET = f"(uint256,address,address,uint256,uint256,{_SENTINEL},{_RESERVE}[],{_EMODE}[])"
+# Words of the lens's structures: see their declarations in the contract.
+_RESERVE_WORDS = 24
+_EMODE_WORDS = 12
 
 _MARKET_SELECTOR = function_signature_to_4byte_selector("market(address,uint8[])")
 _ACCOUNTS_SELECTOR = function_signature_to_4byte_selector("accounts(address,bytes)")
@@ -73,42 +69,89 @@ def accounts_call(pool: str, accounts: Sequence[str]) -> Call:
 
 
 def read_market(answer: Answer) -> PoolState:
-    revision, provider, oracle, base_unit, premium, sentinel, reserves, emodes = decode(
-        [_MARKET], answer.data
-    )[0]
-    listed = [_reserve(row) for row in reserves]
+    """Read by hand: the layout is fixed, and a general decoder would take most of a tick.
+
+    A structure's words stand one after the other; where a field is a list, its word is the list's place in
+    bytes from the structure's beginning. KeeperError when the answer is shorter than it says."""
+    market = _Words(answer.data, 32)
+    revision, provider, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
+    reserves = market.rows(reserves_at, _RESERVE_WORDS)
+    emodes = [market.at(market.base + emodes_at + 32, place) for place in market.places(emodes_at)]
+    found = [(_reserve(row), bool(row[15])) for row in reserves]
+    categories = [words.take(_EMODE_WORDS) for words in emodes]
     return PoolState(
         revision=revision,
-        oracle=oracle,
-        addresses_provider=provider,
+        oracle=_address(oracle),
+        addresses_provider=_address(provider),
         market=MarketState(
-            reserves={reserve.id: reserve for reserve in sorted(listed, key=lambda each: each.id)},
-            emodes={row[0]: _emode(row) for row in emodes},
+            reserves={each.id: each for each, _ in sorted(found, key=lambda pair: pair[0].id)},
+            emodes={row[0]: _emode(row) for row in categories},
             base_unit=base_unit,
         ),
-        unpriced=tuple(row[0] for row in reserves if not row[3]),
+        unpriced=tuple(each.asset for each, priced in found if not priced),
         sentinel=_sentinel(sentinel),
-        emode_sources={row[0]: row[5] for row in emodes if int(row[5], 16)},
-        unpriced_emodes=frozenset(row[0] for row in emodes if int(row[5], 16) and not row[7]),
+        emode_sources={row[0]: _address(row[5]) for row in categories if row[5]},
+        unpriced_emodes=frozenset(row[0] for row in categories if row[5] and not row[7]),
         flash_loan_premium=premium,
     )
 
 
-def _sentinel(row: tuple[Any, ...]) -> Sentinel | None:
+class _Words:
+    """The 32-byte words of an answer from a place on."""
+
+    def __init__(self, data: bytes, base: int) -> None:
+        self.data = data
+        self.base = base
+
+    def take(self, count: int, start: int | None = None) -> list[int]:
+        first = self.base if start is None else start
+        if first + 32 * count > len(self.data):
+            raise KeeperError(
+                f"the lens's answer ends after {len(self.data)} bytes, in the middle of a market",
+                remedy="The node may cut long answers: name another, or report it",
+            )
+        data, number = self.data, int.from_bytes
+        return [number(data[at : at + 32], "big") for at in range(first, first + 32 * count, 32)]
+
+    def rows(self, place: int, width: int) -> list[list[int]]:
+        """A list of structures without lists of their own."""
+        start = self.base + place
+        [count] = self.take(1, start)
+        words = self.take(count * width, start + 32)
+        return [words[at : at + width] for at in range(0, len(words), width)]
+
+    def places(self, place: int) -> list[int]:
+        """Where the structures of a list are, from the end of its length on."""
+        start = self.base + place
+        [count] = self.take(1, start)
+        return self.take(count, start + 32)
+
+    def at(self, base: int, place: int) -> _Words:
+        return _Words(self.data, base + place)
+
+
+def _address(word: int) -> str:
+    return f"0x{word:040x}"
+
+
+def _sentinel(row: Sequence[int]) -> Sentinel | None:
     target, allowed, grace_period, feed_ok, answer, started_at, updated_at = row
-    if not int(target, 16):
+    if not target:
         return None
-    return Sentinel(allowed, grace_period, answer if feed_ok else None, started_at, updated_at)
+    signed = answer - (1 << 256) if answer >> 255 else answer
+    return Sentinel(bool(allowed), grace_period, signed if feed_ok else None, started_at, updated_at)
 
 
-def _reserve(row: tuple[Any, ...]) -> Reserve:
-    asset, data, price, price_ok, available, supply, debt, *stable, counted, grace_until = row
+def _reserve(row: Sequence[int]) -> Reserve:
+    """Words: the asset, thirteen of its ReserveData, price, whether that is one, and eight more."""
+    asset, data, (price, price_ok, available, supply, debt) = row[0], row[1:14], row[14:19]
+    stable, counted, grace_until = row[19:22], row[22], row[23]
     return Reserve(
         id=data[7],
-        asset=asset,
-        a_token=data[8],
-        stable_debt_token=data[9],
-        variable_debt_token=data[10],
+        asset=_address(asset),
+        a_token=_address(data[8]),
+        stable_debt_token=_address(data[9]),
+        variable_debt_token=_address(data[10]),
         configuration=data[0],
         liquidity_index=data[1],
         liquidity_rate=data[2],
@@ -127,6 +170,6 @@ def _reserve(row: tuple[Any, ...]) -> Reserve:
     )
 
 
-def _emode(row: tuple[Any, ...]) -> EMode:
+def _emode(row: Sequence[int]) -> EMode:
     identity, _, ltv, threshold, bonus, _, price, price_ok, collateral, borrowable, ltv_zero, _ = row
     return EMode(identity, ltv, threshold, bonus, price if price_ok else 0, collateral, borrowable, ltv_zero)

@@ -32,6 +32,7 @@ from keeper.protocols.aave_v3 import (
     unsized,
 )
 from keeper.protocols.aave_v3.lens import PoolState
+from keeper.protocols.aave_v3.valuing import RecordValuer
 from keeper.protocols.base import (
     Asset,
     Explanation,
@@ -158,6 +159,12 @@ class AaveV3Market:
     ) -> list[Valuation]:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
+
+    def value_records(
+        self, state: PoolState, records: Mapping[str, bytes], timestamp: int
+    ) -> list[Valuation]:
+        valuer = RecordValuer(health.accrue(state.market, timestamp, self._rules(state)))
+        return [_valuation(a, valuer.value(record)) for a, record in records.items()]
 
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
         return prices.priced_assets(state)

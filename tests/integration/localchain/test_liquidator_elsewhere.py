@@ -8,7 +8,7 @@ from eth_abi.abi import encode
 from keeper.execution import batching
 from keeper.localchain import morpho_blue
 from keeper.localchain import uniswap_v3 as uniswap
-from keeper.localchain.anvil import ACCOUNTS, Anvil
+from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
