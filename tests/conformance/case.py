@@ -16,6 +16,8 @@ class Case(Protocol):
     anvil: Anvil
     target: int
     """A health (1e18) to top up to that the protocol's assets at hand can reach."""
+    by_contract_only: bool
+    """Whether a liquidation earns only through our contract."""
 
     def toml(self) -> str:
         """The market's section, without its name and chain."""

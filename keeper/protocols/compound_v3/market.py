@@ -177,6 +177,9 @@ class CometMarket(Without):
         weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
         return _valuation(account, sum(each.value for each in has), -owed, weighed)
 
+    def value_records(self, state: Market, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+        return self.value(state, {a: self.decode(record) for a, record in records.items()}, timestamp)
+
     def priced_assets(self, state: Market) -> list[PricedAsset]:
         prices = [(state.base, state.base_price), *((c.asset, c.price) for c in state.collaterals)]
         return [

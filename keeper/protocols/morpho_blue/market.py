@@ -225,6 +225,11 @@ class MorphoBlueMarket(Without):
             )
         return found
 
+    def value_records(
+        self, state: Singleton, records: Mapping[str, bytes], timestamp: int
+    ) -> list[Valuation]:
+        return self.value(state, {a: self.decode(record) for a, record in records.items()}, timestamp)
+
     def priced_assets(self, state: Singleton) -> list[PricedAsset]:
         return [
             PricedAsset(
