@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -24,6 +25,7 @@ from keeper.config import Settings
 from keeper.errors import ConfigError, UnreachableError
 from keeper.execution.actor import Actor
 from keeper.execution.journal import Mode
+from keeper.execution.lease import LostLeaseError
 from keeper.policy.levels import Policies
 from keeper.service import gas
 from keeper.service.acting import actor_of
@@ -148,12 +150,14 @@ class Daemon:
                 work()
             except SQLAlchemyError as error:
                 log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
+            except LostLeaseError as error:
+                log.warning("stands back", job=name, why=str(error))
             except UnreachableError as error:
                 # The deciding loop tells of it; the other jobs only wait.
                 log.warning("unreachable", job=name, error=str(error))
             except Exception as error:
                 log.exception("job failed", job=name)
-                with self.store.session() as session:
+                with suppress(SQLAlchemyError), self.store.session() as session:
                     outbox.job_failed(session, name, str(error) or repr(error))
 
         self.scheduler.add_job(guarded, "interval", seconds=seconds, id=name, next_run_time=datetime.now())
