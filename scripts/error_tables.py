@@ -1,8 +1,10 @@
 """Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages; and
 abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called; and
-abis/liquidator_errors.json: those of our Liquidator alone (tables are joined by `+`).
+abis/liquidator_errors.json: those of our Liquidator alone (tables are joined by `+`), and the same of Morpho
+Blue and Comet.
 
-core-v3 reverts with numbers as strings, Origin with custom errors (selector → name).
+core-v3 reverts with numbers as strings, Origin with custom errors (selector → name). `needless` lists the
+names that mean: somebody else did it, or it is no longer needed.
 """
 
 import json
@@ -16,25 +18,53 @@ NUMBERED = MODULES / "@aave/core-v3/contracts/protocol/libraries/helpers/Errors.
 NAMED = MODULES / "@aave-dao/aave-v3-origin/src/contracts/protocol/libraries/helpers/Errors.sol"
 OURS = Path("contracts/src/liquidator/ILiquidator.sol")
 
+# Comet's package is no dependency of ours: its errors are copied from CometMainInterface and CometCore.
+COMET = (
+    "Absurd AlreadyInitialized BadAsset BadDecimals BadDiscount BadMinimum BadPrice BorrowTooSmall "
+    "BorrowCFTooLarge InsufficientReserves LiquidateCFTooLarge NoSelfTransfer NotCollateralized NotForSale "
+    "NotLiquidatable Paused ReentrantCallBlocked SupplyCapExceeded TimestampTooLarge TooManyAssets "
+    "TooMuchSlippage TransferInFailed TransferOutFailed Unauthorized BadAmount BadNonce BadSignatory "
+    "InvalidValueS InvalidValueV SignatureExpired"
+)
+# What a liquidation answers when the account is well, or holds or owes nothing of what it names.
+AAVE_NEEDLESS = (
+    "HEALTH_FACTOR_NOT_BELOW_THRESHOLD HealthFactorNotBelowThreshold SPECIFIED_CURRENCY_NOT_BORROWED_BY_USER "
+    "SpecifiedCurrencyNotBorrowedByUser COLLATERAL_CANNOT_BE_LIQUIDATED CollateralCannotBeLiquidated"
+)
+MORPHO_NEEDLESS = "HEALTHY_POSITION"
+COMET_NEEDLESS = "NotLiquidatable"
+
+
+def write(name: str, names: dict[str, str], needless: str = "") -> None:
+    """One table; every name that is said to be needless must be in it."""
+    listed = needless.split()
+    assert set(listed) <= set(names.values()), name
+    whole = {**names, "needless": listed} if listed else names
+    Path(f"abis/{name}_errors.json").write_text(json.dumps(whole, indent=1) + "\n")
+
+
 table = {number: name for name, number in re.findall(r"constant (\w+) = '(\d+)'", NUMBERED.read_text())}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", NAMED.read_text()):
     types = ",".join(part.split()[0] for part in arguments.split(",") if part.strip())
     table["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name
-Path("abis/aave_v3_errors.json").write_text(json.dumps(table, indent=1) + "\n")
+write("aave_v3", table, AAVE_NEEDLESS)
 
 for entry in json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]:
     if entry["type"] == "error":
         types = ",".join(part["type"] for part in entry["inputs"])
         selector = function_signature_to_4byte_selector(f"{entry['name']}({types})")
         table["0x" + selector.hex()] = entry["name"]
-Path("abis/owner_top_up_errors.json").write_text(json.dumps(table, indent=1) + "\n")
+write("owner_top_up", table)
 
 morpho = (MODULES / "@morpho-org/morpho-blue/src/libraries/ErrorsLib.sol").read_text()
 texts = re.findall(r'string internal constant (\w+) = "([^"]+)"', morpho)
-Path("abis/morpho_blue_errors.json").write_text(json.dumps({t: n for n, t in texts}, indent=1) + "\n")
+write("morpho_blue", {t: n for n, t in texts}, MORPHO_NEEDLESS)
+
+comet = {"0x" + function_signature_to_4byte_selector(f"{each}()").hex(): each for each in COMET.split()}
+write("comet", comet, COMET_NEEDLESS)
 
 own = {}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):
     types = ",".join(part.split()[0] for part in arguments.split(",") if part.strip())
     own["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name
-Path("abis/liquidator_errors.json").write_text(json.dumps(own, indent=1) + "\n")
+write("liquidator", own)

@@ -127,9 +127,11 @@ def moment(timestamp: int | None) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if timestamp else ""
 
 
-def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> None:
+def intent_ended(
+    session: Session, intent: Intent, act: Transaction | None, *, needless: bool = False
+) -> None:
     """What an attempt did, or why it did not. One that became needless makes no noise."""
-    if intent.state == IntentState.EXPIRED:
+    if needless and intent.state == IntentState.EXPIRED:
         return
     done = intent.state == IntentState.SETTLED
     verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}.get(

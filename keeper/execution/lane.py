@@ -20,8 +20,10 @@ from keeper.store.tables import Intent, Transaction
 class Telling(Protocol):
     """What execution tells, written in the transaction of what it tells."""
 
-    def intent_ended(self, session: Session, intent: Intent, act: Transaction | None) -> None:
-        """An attempt ended, well or not."""
+    def intent_ended(
+        self, session: Session, intent: Intent, act: Transaction | None, *, needless: bool = False
+    ) -> None:
+        """An attempt ended, well or not; `needless`: there was nothing left to do."""
 
     def foreign_nonce(self, session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
         """The key was used by something that is not in this journal."""

@@ -36,6 +36,12 @@ class Action:
     target: str
     data: str
     sender: str = ""
+    value: int = 0
+
+    def call(self, sender: str) -> dict[str, str]:
+        """As a call for a simulation; `sender` where it names none."""
+        found = {"from": self.sender or sender, "to": self.target, "data": self.data}
+        return {**found, "value": hex(self.value)} if self.value else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def _sequence(
     actions: tuple[Action, ...],
     timestamp: int,
 ) -> Rehearsal:
-    calls = [{"from": a.sender or sender, "to": a.target, "data": a.data} for a in (*ahead, *actions)]
+    calls = [each.call(sender) for each in (*ahead, *actions)]
     check = plan.postcondition
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
@@ -196,5 +202,21 @@ def _names(table: str) -> dict[str, str]:
     """The names of a table, or of several joined by `+`."""
     names: dict[str, str] = {}
     for each in table.split("+"):
-        names |= json.loads((ABIS / f"{each}.json").read_text())
+        names |= {key: name for key, name in _table(each).items() if isinstance(name, str)}
     return names
+
+
+def _table(name: str) -> dict[str, Any]:
+    table: dict[str, Any] = json.loads((ABIS / f"{name}.json").read_text())
+    return table
+
+
+@cache
+def _needless(table: str) -> frozenset[str]:
+    return frozenset(name for each in table.split("+") for name in _table(each).get("needless", ()))
+
+
+def is_needless(problem: str, table: str) -> bool:
+    """Whether a plan's problem says, by its table of errors, that somebody else did it or that it is not
+    needed any more: no failure, and nothing to tell."""
+    return bool(table) and any(name in problem for name in _needless(table))

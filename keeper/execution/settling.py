@@ -11,7 +11,7 @@ from keeper.chain.blocks import Head
 from keeper.execution import batching, journal, transactions
 from keeper.execution.follow import in_block, waiting
 from keeper.execution.lane import Lane
-from keeper.execution.obsolete import is_obsolete
+from keeper.execution.rehearsal import is_needless
 from keeper.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 
@@ -46,8 +46,13 @@ def end(
 ) -> None:
     """End an intent in the caller's transaction, and tell."""
     journal.move_intent(session, row, state, head.number, why, act)
-    lane.tell.intent_ended(session, row, act)
+    lane.tell.intent_ended(session, row, act, needless=needless(row))
     log.info("intent ended", id=row.id, account=row.account, kind=row.kind, state=state, why=why)
+
+
+def needless(intent: Intent) -> bool:
+    """Whether an intent ended because nothing was left to do: nobody wants to hear of it."""
+    return is_needless(intent.reason, Plan.from_json(intent.plan).errors)
 
 
 def _outcome(
@@ -85,7 +90,7 @@ def _done(lane: Lane, intent: Intent, act: Transaction) -> Outcome | None:
     [outcome] = batching.outcomes([plan], receipt["logs"])
     if outcome.done:
         return IntentState.SETTLED, "", act
-    state = IntentState.EXPIRED if is_obsolete(outcome.problem) else IntentState.FAILED
+    state = IntentState.EXPIRED if is_needless(outcome.problem, plan.errors) else IntentState.FAILED
     return state, outcome.problem, act
 
 
