@@ -83,6 +83,19 @@ class Relay(Section):
     kind: Literal["private-transaction", "bundle"] = "private-transaction"
     fallback_blocks: int = Field(default=5, ge=1)
     """Blocks after which a transaction that no block has goes to the public pool."""
+    updates: str | None = None
+    """Websocket address of a node that tells of whole pending transactions: oracle updates among them are
+    acted on before a block has them, in bundles behind them. Absent: blocks are waited for."""
+    behind: Literal["svr", "mev-share"] = "svr"
+    """How the relay is asked to include ours behind an update: whole (`eth_sendBundle`), or by the update's
+    hash (`mev_sendBundle`)."""
+
+    @field_validator("updates")
+    @classmethod
+    def _updates(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("ws://", "wss://")):
+            raise ValueError("must start with ws:// or wss://")
+        return url
 
     @field_validator("url")
     @classmethod

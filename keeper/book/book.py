@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,6 +143,12 @@ class Book(Generic[S, A, V]):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def under(self, state: S) -> Book[S, A, V]:
+        """The same accounts under another market-wide state, to be looked at: never refreshed nor saved."""
+        other = copy.copy(self)
+        other._state, other.store, other.read_only = state, None, True
+        return other
 
     def read_all_next(self) -> None:
         """At the next refresh read every account again, whatever the events say."""

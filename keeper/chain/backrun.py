@@ -16,17 +16,24 @@ Kind = Literal["svr", "mev-share"]
 
 @dataclass(frozen=True, slots=True)
 class PendingUpdate:
-    """Somebody's transaction that is in no block: who calls what, its hash, and its bytes where known."""
+    """Somebody's transaction that is in no block: who calls what, its hash, its bytes where known, and the
+    wei that it carries."""
 
     sender: str
     target: str
     data: str
     hash: str
     raw: str = ""
+    value: int = 0
 
 
 class Backrun(Protocol):
     """How a relay is asked to include ours right behind another transaction."""
+
+    @property
+    def needs_bytes(self) -> bool:
+        """Whether the other transaction must be known whole."""
+        ...
 
     def request(self, update: PendingUpdate, raws: list[str], block: int) -> tuple[str, dict[str, Any]]:
         """Method and parameters for exactly this block; ours must not be included elsewhere or alone."""
@@ -36,6 +43,8 @@ class Backrun(Protocol):
 @dataclass(frozen=True, slots=True)
 class MevShare:
     """`mev_sendBundle`: the update by its hash, then ours."""
+
+    needs_bytes: bool = False
 
     def request(self, update: PendingUpdate, raws: list[str], block: int) -> tuple[str, dict[str, Any]]:
         body: list[dict[str, Any]] = [{"hash": update.hash}]
@@ -47,6 +56,8 @@ class MevShare:
 @dataclass(frozen=True, slots=True)
 class Svr:
     """`eth_sendBundle`: the feed's update as it was seen, then ours."""
+
+    needs_bytes: bool = True
 
     def request(self, update: PendingUpdate, raws: list[str], block: int) -> tuple[str, dict[str, Any]]:
         return "eth_sendBundle", {"txs": [update.raw, *raws], "blockNumber": hex(block)}

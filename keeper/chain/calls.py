@@ -83,7 +83,7 @@ def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) 
                 raise
         else:
             if answer:
-                return _decoded(answer, node)
+                return _decoded(answer, node.label)
         # Empty: the override was ignored, and there is no code at that address.
         found = _by_initcode(node, head, calls, lenses)
         node.overrides = False
@@ -110,6 +110,18 @@ def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
         ],
     )
     return bytes.fromhex(str(result).removeprefix("0x"))
+
+
+def behind(calls: Sequence[Call], lenses: Iterable[Lens]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """`calls` as one call of a simulation, and the state overrides it needs."""
+    overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
+    overrides.update({lens.address: {"code": lens.code} for lens in lenses})
+    return {"to": BATCH_ADDRESS, "data": "0x" + (_RUN + _encoded(calls)).hex()}, overrides
+
+
+def decoded(returned: str, label: str) -> Answered:
+    """What that call returned (0x hex); NodeError for bytes that are not whole."""
+    return _decoded(bytes.fromhex(returned.removeprefix("0x")), label)
 
 
 def _encoded(calls: Sequence[Call]) -> bytes:
@@ -154,17 +166,17 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
     except RpcError as error:
         if error.data is None or len(error.data) <= 2 + 64 * 3:
             raise
-        return _decoded(bytes.fromhex(error.data.removeprefix("0x")), node)
+        return _decoded(bytes.fromhex(error.data.removeprefix("0x")), node.label)
     raise WrongStateError("ran initcode that always reverts as if it did not", where=node.label)
 
 
-def _decoded(answer: bytes, node: Node) -> Answered:
+def _decoded(answer: bytes, label: str) -> Answered:
     """(uint256, uint256, (bool, bytes)[]) read by hand: it is the same at every tick, and long."""
 
     def word(at: int) -> int:
         if at + 32 > len(answer):
             raise NodeError(
-                f"answered a read with {len(answer)} bytes that are not whole", where=node.label, refused=True
+                f"answered a read with {len(answer)} bytes that are not whole", where=label, refused=True
             )
         return int.from_bytes(answer[at : at + 32], "big")
 

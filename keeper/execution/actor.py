@@ -8,21 +8,21 @@ from pathlib import Path
 import structlog
 
 from keeper.chain import fees
+from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
 from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import allowances, follow, journal, limits, nonces, settling, transactions
+from keeper.execution import allowances, follow, journal, limits, nonces, settling, transactions, trigger
 from keeper.execution.combining import Combined, Planned, groups, rehearse_together
 from keeper.execution.journal import Mode
 from keeper.execution.lane import Lane, Telling
 from keeper.execution.lease import Lease, LostLeaseError
 from keeper.execution.limits import Limits
-from keeper.execution.obsolete import is_obsolete
 from keeper.execution.pausing import paused
-from keeper.execution.rehearsal import Action, Rehearsal, rehearse
+from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
 from keeper.execution.sending import send
 from keeper.execution.signing import NotSignedError, begin, sign
 from keeper.execution.tending import Tending
@@ -108,6 +108,22 @@ class Actor:
         if self._idle and self._looked != head:
             self._look(self.lane, head, continuous=False)
 
+    @property
+    def can_bundle(self) -> bool:
+        """Whether there is a signer and a relay, and the last round found nothing against sending."""
+        return self.lane is not None and self.lane.relay is not None and not self.stands_back
+
+    def act_behind(
+        self, numbers: Sequence[int], update: PendingUpdate, adapter: Backrun, head: Head, next_timestamp: int
+    ) -> bool:
+        """Bundle planned intents (ids) behind an update that is in no block yet; False where they must wait
+        for the block."""
+        if self.lane is None or not self._leads(self.lane) or self._paused(self.lane):
+            return False
+        with self.store.session() as session:
+            found = [session.get_one(Intent, number) for number in numbers]
+        return trigger.act_behind(self.lane, found, update, adapter, head, next_timestamp)
+
     def release(self) -> None:
         """Let a standby take over at once."""
         if self.lane is not None:
@@ -186,7 +202,7 @@ class Actor:
 
     def _turned_down(self, intent: Intent, problem: str, head: Head) -> None:
         """A plan that the rehearsal refused; needless is not wrong."""
-        late = is_obsolete(problem)
+        late = is_needless(problem, Plan.from_json(intent.plan).errors)
         self._end(intent, IntentState.EXPIRED if late else IntentState.REFUSED, head, problem)
 
     def _send(self, lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> bool:
@@ -256,5 +272,5 @@ class Actor:
         with self.store.session() as session:
             row = session.get_one(Intent, intent.id)
             journal.move_intent(session, row, state, head.number, why)
-            self.tell.intent_ended(session, row, None)
+            self.tell.intent_ended(session, row, None, needless=settling.needless(row))
         log.info("intent ended", id=intent.id, account=intent.account, kind=intent.kind, state=state, why=why)

@@ -16,6 +16,8 @@ from keeper.store.tables import Transaction, TransactionState
 log = structlog.get_logger()
 
 PUBLIC = "public"
+BUNDLE = "bundle"
+"""Channels: how a transaction was last handed over; besides, the relay's other kind."""
 _ALREADY_THERE = ("already known", "already imported", "known transaction", "nonce too low")
 
 

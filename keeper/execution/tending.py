@@ -2,6 +2,7 @@
 
 An action goes out again only after its plan was rehearsed anew at the latest state; one whose plan no
 longer works is replaced by a transfer of nothing to ourselves at the same nonce, as only that makes sure.
+What was only ever in bundles is let go instead: no later block can take a bundle that was for an earlier one.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.chain.node import RpcError
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import follow, nonces, transactions
+from keeper.execution import follow, nonces, settling, transactions
 from keeper.execution.lane import Lane
+from keeper.execution.lifecycle import UNDECIDED
 from keeper.execution.rehearsal import Action, rehearse
-from keeper.execution.sending import private, send
+from keeper.execution.sending import BUNDLE, private, send
 from keeper.execution.signing import NOTHING, TRANSFER_GAS, NotSignedError, begin, sign
 from keeper.plan import Plan
-from keeper.store.tables import Intent, Transaction, TransactionState
+from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 
 log = structlog.get_logger()
 
@@ -35,6 +37,7 @@ class Tending:
     timestamp: int
     ahead: list[Action] = field(default_factory=list)
     _problems: dict[int, str] = field(default_factory=dict)
+    _let_go: set[int | None] = field(default_factory=set)
 
     def all(self, counted: int) -> None:
         """Every transaction in no block, then the nonces that hold up later ones."""
@@ -48,6 +51,8 @@ class Tending:
                 log.warning("not signed", hash=transaction.hash, why=error.what)
             except RpcError as error:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
+            if transaction.id in self._let_go:
+                continue
             if transaction.purpose in ("act", "approve", "clear"):
                 self.ahead.append(Action(transaction.purpose, transaction.target, transaction.data))
         if flying:
@@ -62,12 +67,15 @@ class Tending:
             problem = self._problem(transaction)
             if not problem and self.head.number - transaction.first_block >= limits.cancel_blocks:
                 problem = f"not included within {limits.cancel_blocks} blocks"
+            if problem and waited and self._bundled_only(transaction):
+                self._release(transaction, problem)
+                return
             if problem:
                 self._cancel(transaction, problem)
                 return
         if waited and waited % limits.replace_blocks == 0 and self._bid_more(transaction, waited):
             return
-        once_more = hidden and self.lane.relay is not None and self.lane.relay.kind == "bundle" and waited
+        once_more = hidden and transaction.channel == BUNDLE and waited
         if not known or once_more or (not hidden and transaction.channel != "public"):
             log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
             send(self.lane, [transaction], self.head)
@@ -91,6 +99,33 @@ class Tending:
         plan = Plan.from_json(intent.plan)
         found = rehearse(self.lane.pool, self.lane.sender, plan, self.ahead, self.timestamp)
         return found.problem
+
+    def _bundled_only(self, transaction: Transaction) -> bool:
+        """Whether nothing at its nonce was ever handed over but in bundles, nor shown by a block."""
+        lane = self.lane
+        with lane.store.session() as session:
+            rivals = transactions.at_nonce(session, lane.chain, lane.sender, transaction.nonce, UNDECIDED)
+            return all(
+                each.channel == BUNDLE and not transactions.was_in_block(session, each) for each in rivals
+            )
+
+    def _release(self, transaction: Transaction, why: str) -> None:
+        """Give its nonce back, and end what it was to do. It is followed on: should a block take it after all
+        (an earlier one that a reorganisation brought), the intent is set right."""
+        log.info("bundle missed", hash=transaction.hash, nonce=transaction.nonce, why=why)
+        self._let_go.add(transaction.id)
+        with self.lane.store.session() as session:
+            self.lane.lease.must_hold(session)
+            row = session.get_one(Transaction, transaction.id)
+            if not follow.waiting(row):
+                return
+            transactions.move(
+                session, row, TransactionState.REPLACED, self.head.number, "its bundle was missed"
+            )
+            carried = transactions.intents_of(session, row.id or 0) if row.purpose == "act" else []
+            for intent in carried:
+                if intent.state == IntentState.REHEARSED:
+                    settling.end(self.lane, session, intent, self.head, IntentState.EXPIRED, why)
 
     def _cancel(self, transaction: Transaction, why: str) -> None:
         log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)

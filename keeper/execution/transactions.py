@@ -77,6 +77,18 @@ def orphan(session: Session, transaction: Transaction, head: int) -> None:
     move(session, transaction, TransactionState.ORPHANED, head, left)
 
 
+def was_in_block(session: Session, transaction: Transaction) -> bool:
+    """Whether a block ever had it: then everybody has seen it, and may bring it again."""
+    return (
+        session.exec(
+            select(Transition.id).where(
+                Transition.transaction_id == transaction.id, Transition.after == TransactionState.INCLUDED
+            )
+        ).first()
+        is not None
+    )
+
+
 def undecided(session: Session, chain: str, sender: str) -> list[Transaction]:
     """Everything the chain may still decide otherwise, in the order of nonces, older ones first."""
     return _in_states(session, chain, sender, UNDECIDED)

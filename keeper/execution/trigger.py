@@ -1,11 +1,13 @@
-"""Acting on an oracle's update before a block has it: the plan is rehearsed on top of that update and, with a
+"""Acting on an oracle's update before a block has it: plans are rehearsed on top of that update and, with a
 relay, bundled behind it.
 
-The bundle is for one block. When that block comes without it, the next round rehearses the plan on the
-chain as it is, as for everything else in flight, and sends or cancels.
+The bundle is for one block. When that block comes without it, the next round rehearses each plan on the
+chain as it is, as for everything else in flight: what works is offered again, the rest is let go.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -14,8 +16,10 @@ from keeper.chain.backrun import Backrun, PendingUpdate, submit
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.execution import journal, limits, nonces, transactions
+from keeper.execution.combining import Planned, groups, rehearse_together
 from keeper.execution.lane import Lane
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
+from keeper.execution.sending import BUNDLE
 from keeper.execution.signing import NotSignedError, begin, sign
 from keeper.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
@@ -23,60 +27,98 @@ from keeper.store.tables import Intent, IntentState, Transaction, TransactionSta
 log = structlog.get_logger()
 
 
-def on_top(lane: Lane, plan: Plan, update: PendingUpdate, timestamp: int) -> Rehearsal:
-    """The plan's rehearsal behind the pending update."""
-    ahead = [Action("update", update.target, update.data, update.sender)]
-    return rehearse(lane.pool, lane.sender, plan, ahead, timestamp)
+def action_of(update: PendingUpdate) -> Action:
+    """The update as what comes first in a rehearsal."""
+    return Action("update", update.target, update.data, update.sender, update.value)
 
 
 def act_behind(
-    lane: Lane, intent: Intent, update: PendingUpdate, adapter: Backrun, head: Head, timestamp: int
+    lane: Lane,
+    intents: Sequence[Intent],
+    update: PendingUpdate,
+    adapter: Backrun,
+    head: Head,
+    timestamp: int,
 ) -> bool:
-    """Rehearse a planned intent on top of `update` and bundle it behind; False when it does not work there,
-    or there is no relay: then it waits for the block."""
+    """Rehearse planned intents on top of `update`, one after another, and bundle what works behind it. False
+    when nothing does, there is no relay, or something of ours is under way, on which nonces would hang: then
+    they wait for the block, as they are."""
     if lane.relay is None:
         return False
-    rehearsal = on_top(lane, Plan.from_json(intent.plan), update, timestamp)
-    if not rehearsal.ok or not rehearsal.complete:
-        log.info("not behind the update", intent=intent.id, why=rehearsal.problem)
-        return False
-    signed = _sign(lane, intent, rehearsal, head)
+    with lane.store.session() as session:
+        if transactions.unmined(session, lane.chain, lane.sender):
+            log.info("not behind the update", update=update.hash, why="transactions of ours are under way")
+            return False
+    planned = [Planned(each, Plan.from_json(each.plan)) for each in intents]
+    ahead, signed = [action_of(update)], list[Transaction]()
+    for group in groups(planned, head.gas_limit):
+        for carried, rehearsal in _rehearsed(lane, group, ahead, timestamp):
+            if len(signed) + len(rehearsal.actions) > lane.limits.max_in_flight:
+                break
+            ours = _sign(lane, carried, rehearsal, head)
+            signed += ours
+            if ours:
+                ahead.extend(rehearsal.actions)
     if not signed:
         return False
     why = f"bundled behind {update.hash} for block {head.number + 1}"
     try:
-        submit(lane.relay, adapter, update, [t.raw for t in signed], head.number + 1)
+        submit(lane.relay, adapter, update, [each.raw for each in signed], head.number + 1)
     except NodeError as error:
         why = f"no answer, maybe sent: {error}"
     except RpcError as error:
         log.warning("bundle refused", relay=lane.relay.label, error=error.message)
         return False
+    log.info("behind the update", update=update.hash, transactions=len(signed), block=head.number + 1)
     with lane.store.session() as session:
         for each in signed:
             row = session.get_one(Transaction, each.id)
-            row.channel, row.relayed_block = "bundle", head.number
             transactions.move(session, row, TransactionState.SENT, head.number, why)
     return True
 
 
-def _sign(lane: Lane, intent: Intent, rehearsal: Rehearsal, head: Head) -> list[Transaction]:
+def _rehearsed(
+    lane: Lane, group: Sequence[Planned], ahead: list[Action], timestamp: int
+) -> Iterator[tuple[Sequence[Planned], Rehearsal]]:
+    """What of a group works behind `ahead`: together where that can be, else each alone. `ahead` may grow
+    between two that are yielded."""
+    if len(group) > 1:
+        found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
+        if found.carried:
+            yield found.carried, found.rehearsal
+            return
+    for each in group:
+        rehearsal = rehearse(lane.pool, lane.sender, each.plan, ahead, timestamp)
+        if rehearsal.ok and rehearsal.complete:
+            yield (each,), rehearsal
+        else:
+            log.info("not behind the update", intent=each.intent.id, why=rehearsal.problem)
+
+
+def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
+    """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
     price = fees.suggest(lane.pool, lane.limits.max_gas_price)
     pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
     signed = []
     try:
         with lane.store.session() as session:
             begin(lane, session)
-            row = session.get_one(Intent, intent.id)
-            if row.state != IntentState.PLANNED or row.id is None:
+            rows = [session.get_one(Intent, each.intent.id) for each in carried]
+            if any(row.state != IntentState.PLANNED for row in rows):
                 return []
-            problem = limits.overspent(session, lane.limits, [row])
+            problem = limits.overspent(session, lane.limits, rows)
             if problem:
                 raise NotSignedError(problem)
+            numbers = [row.id for row in rows if row.id is not None]
             for action, gas in zip(rehearsal.actions, rehearsal.gas, strict=True):
                 nonce = nonces.following(session, lane.chain, lane.sender, pending)
-                signed.append(sign(lane, session, head, action, gas, price, nonce, [row.id]))
-            journal.move_intent(session, row, IntentState.REHEARSED, head.number)
+                row = sign(lane, session, head, action, gas, price, nonce, numbers)
+                row.channel, row.relayed_block = BUNDLE, head.number
+                session.add(row)
+                signed.append(row)
+            for intent in rows:
+                journal.move_intent(session, intent, IntentState.REHEARSED, head.number)
     except NotSignedError as error:
-        log.info("not behind the update", intent=intent.id, why=error.what)
+        log.info("not behind the update", intents=[each.intent.id for each in carried], why=error.what)
         return []
     return signed

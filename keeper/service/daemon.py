@@ -34,7 +34,9 @@ from keeper.service.booking import Ledger
 from keeper.service.config_watch import ConfigWatch
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
+from keeper.service.pending_updates import PendingUpdates
 from keeper.service.record import Recorder
+from keeper.service.update_watch import UpdateWatch
 from keeper.store.database import Store
 from keeper.store.tables import ChainStatus
 from keeper.store.types import now
@@ -52,6 +54,9 @@ class ChainLoops:
     actor: Actor | None
     acted: int = 0
     acting: threading.Lock = field(default_factory=threading.Lock)
+    looking: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the markets are looked at: at a block, or as a pending update would leave them."""
+    watch: UpdateWatch | None = None
 
 
 class Daemon:
@@ -94,11 +99,16 @@ class Daemon:
             )
             for name, pool in nodes.items()
         }
+        for name, loops in self.chains.items():
+            wanted = settings.chains[name].relay
+            if signer is not None and wanted is not None and wanted.updates is not None:
+                later = partial(self._once, f"update:{name}")
+                loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self.scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(3 * len(nodes) + 3)},
+            executors={"default": ThreadPoolExecutor(4 * len(nodes) + 3)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -118,11 +128,15 @@ class Daemon:
         self.scheduler.start()
         for loops in self.chains.values():
             loops.deciding.heads.start()
+            if loops.watch is not None:
+                loops.watch.start()
         try:
             self._wish.get()
         finally:
             for loops in self.chains.values():
                 loops.deciding.heads.stop()
+                if loops.watch is not None:
+                    loops.watch.stop()
             self.scheduler.shutdown(wait=True)
             for loops in self.chains.values():
                 loops.deciding.save_books()
@@ -159,6 +173,14 @@ class Daemon:
             return
 
     def _every(self, seconds: float, name: str, work: Callable[[], object]) -> None:
+        guarded = self._guarded(name, work)
+        self.scheduler.add_job(guarded, "interval", seconds=seconds, id=name, next_run_time=datetime.now())
+
+    def _once(self, name: str, work: Callable[[], object]) -> None:
+        """Do it now, on a thread of the scheduler's."""
+        self.scheduler.add_job(self._guarded(name, work))
+
+    def _guarded(self, name: str, work: Callable[[], object]) -> Callable[[], None]:
         def guarded() -> None:
             try:
                 work()
@@ -174,7 +196,7 @@ class Daemon:
                 with suppress(SQLAlchemyError), self.store.session() as session:
                     outbox.job_failed(session, name, str(error) or repr(error))
 
-        self.scheduler.add_job(guarded, "interval", seconds=seconds, id=name, next_run_time=datetime.now())
+        return guarded
 
     def _decide(self, name: str) -> None:
         loops = self.chains[name]
@@ -187,7 +209,10 @@ class Daemon:
             if loops.actor is not None:
                 with loops.acting:
                     loops.actor.settle(head)
-            loops.deciding.tick(head)
+            with loops.looking:
+                loops.deciding.tick(head)
+                if loops.watch is not None:
+                    loops.watch.updates.learn()
         except UnreachableError as error:
             loops.deciding.unreachable(error)
             return

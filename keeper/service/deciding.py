@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+import numpy as np
 import structlog
 from sqlmodel import Session
 
@@ -27,9 +28,10 @@ from keeper.service.markets import MarketRun
 from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
+from keeper.service.selecting import Rows
 from keeper.service.valuing import Valued, confirm, value_together
 from keeper.store.database import Store
-from keeper.store.tables import ChainStatus, MarketStatus
+from keeper.store.tables import ChainStatus, Intent, MarketStatus
 from keeper.store.types import now
 
 log = structlog.get_logger()
@@ -245,7 +247,43 @@ class Deciding:
                 price_status.write(session, run, at, self.policies.protected(run.name))
             self._chain_status(session, head)
 
-    def _journal(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> None:
+    def decide_ahead(self, head: Head, wanted: list[Wanted]) -> list[int]:
+        """Plan and journal liquidations that a pending update on top of `head` is about to make possible.
+        Each comes with an episode that is in no store yet and is opened with its intent. The intents' ids."""
+        if self._open is None or self.held:
+            return []
+        decisions = self._planner(head).decide([w for w in wanted if self._new(w)])
+        made: list[tuple[Wanted, int]] = []
+        with self.store.session() as session:
+            for each, decision in decisions:
+                if not isinstance(decision.outcome, Impossible):
+                    session.add(each.episode)
+                    session.flush()
+                    intent = self._journal(session, head, each, decision)
+                    if intent is not None and intent.id is not None:
+                        made.append((each, intent.id))
+        for each, _ in made:
+            known, account = self._open[each.run.name], each.valuation.account
+            assert each.episode.id is not None
+            known.put(account, "liquidate", judging.OpenEpisode(each.episode.id, each.episode.lowest_health))
+            known.foreseen.add(account)
+        return [number for _, number in made]
+
+    def liquidatable(self, run: MarketRun) -> Rows:
+        """Rows with an open episode of the liquidation threshold."""
+        return self._open[run.name].rows("liquidate", run.book.rows) if self._open else np.zeros(0, np.int64)
+
+    def _new(self, wanted: Wanted) -> bool:
+        """Whether nothing is known yet of this account being liquidatable, nor under way about it."""
+        assert self._open is not None
+        if (wanted.valuation.account, "liquidate") in self._open[wanted.run.name].known:
+            return False
+        with self.store.session() as session:
+            key = (self.pool.name, wanted.run.name, wanted.valuation.account, wanted.kind)
+            return not journal.has_open(session, *key, self.mode)
+
+    def _journal(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> Intent | None:
+        """The intent of what was decided; without one, why nothing is done."""
         outcome = decision.outcome
         assert wanted.episode.id is not None
         episode = session.merge(wanted.episode)
@@ -260,11 +298,11 @@ class Deciding:
                 why=outcome.reason,
                 opens_at=outcome.opens_at,
             )
-            return
+            return None
         episode.held, episode.opens_at = "", None
         if outcome.redeem and self.payer is not None:
             redeeming.expect(session, wanted.run.name, self.payer, outcome.redeem, head.number)
-        journal.commit(
+        return journal.commit(
             session,
             journal.Draft(
                 chain=self.pool.name,

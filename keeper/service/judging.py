@@ -37,6 +37,8 @@ class Open:
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], OpenEpisode] = {}
+        self.foreseen: set[str] = set()
+        """Accounts found liquidatable ahead of a block, by a pending update: told of when a block has it."""
         self._rows: dict[str, dict[str, int | None]] = {}
 
     def put(self, account: str, threshold: str, episode: OpenEpisode) -> None:
@@ -45,6 +47,8 @@ class Open:
 
     def drop(self, account: str, threshold: str) -> None:
         del self.known[account, threshold]
+        if threshold == "liquidate":
+            self.foreseen.discard(account)
         del self._rows[threshold][account]
 
     def rows(self, threshold: str, rows: BookRows) -> Rows:
@@ -117,6 +121,11 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
         row.closed_block, row.closed_health = at.head.number, health
         protected = policies.levels(run.name, account).protection is not None
         outbox.episode_closed(session, row, protected=protected)
+    for account in open_now.foreseen.intersection(v.account for v in valuations):
+        row = _episode(session, open_now.known[account, "liquidate"].id)
+        levels = policies.levels(run.name, account)
+        outbox.episode_opened(session, row, levels.liquidate, protected=levels.protection is not None)
+        open_now.foreseen.discard(account)
     return _wanted(session, run, at, valuations, policies, open_now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -83,8 +84,7 @@ class Pricing:
         calls += reading.calls(self.feeds)
         calls += [c for each in self.watched.values() if each.second for c in seconds.calls(each.second)]
         calls += sequencer.calls(self.chain.sequencer_feed)
-        emitters = tuple(sorted({feed.emitter for feed in self.feeds if feed.emitter}))
-        return Riders(tuple(calls), emitters, UPDATE_TOPICS)
+        return Riders(tuple(calls), tuple(sorted(self.emitters)), UPDATE_TOPICS)
 
     def observe(
         self, head: Head, refresh: Refresh[Valuation], assets: list[PricedAsset], base_decimals: int
@@ -99,6 +99,33 @@ class Pricing:
             answers = run(self.pool, head, self.riders().calls, self.lenses)
         self._unpriced = frozenset(each.asset for each in assets if each.price is None)
         self._read(head, assets, answers, base_decimals)
+
+    @property
+    def emitters(self) -> frozenset[str]:
+        """The contracts that log new answers of this market's feeds."""
+        return frozenset(feed.emitter for feed in self.feeds if feed.emitter)
+
+    def after(
+        self, head: Head, assets: list[PricedAsset], answers: list[Answer], base_decimals: int
+    ) -> Pricing | None:
+        """These prices as they would be after a pending update, judged in the same way; `head` is the block
+        it would be in, `answers` what the riders' calls say there. Nothing of it is remembered. None where
+        a source would be another: a block must resolve it first."""
+        if self._changed(assets, answers):
+            return None
+        other = copy.copy(self)
+        other.watched, other.memories = dict(self.watched), dict(self.memories)
+        other.observed, other.judgements = {}, {}
+        other._read(head, assets, answers, base_decimals)
+        return other
+
+    def moved_from(self, before: Pricing) -> bool:
+        """Whether a price or a feed's round is another than before."""
+        return any(
+            asset not in before.observed
+            or (seen.price, seen.rounds) != (before.observed[asset].price, before.observed[asset].rounds)
+            for asset, seen in self.observed.items()
+        )
 
     def _changed(self, assets: list[PricedAsset], answers: list[Answer]) -> bool:
         """Whether assets or sources are others than those resolved, or an unknown one began or ceased to

@@ -44,7 +44,9 @@ class StandInRelay:
     def _take(self, raws: list[str]) -> str:
         if self.behaviour == "pass":
             for raw in raws:
-                self.rpc.call("eth_sendRawTransaction", raw)
+                digest = "0x" + keccak(hexstr=raw).hex()
+                if self.rpc.call("eth_getTransactionByHash", digest) is None:
+                    self.rpc.call("eth_sendRawTransaction", raw)
         return "0x" + keccak(hexstr=raws[-1]).hex()
 
 

@@ -122,8 +122,8 @@ def test_a_plan_is_rehearsed_on_top_of_a_pending_update_and_bundled_behind_it(
     plan = Plan.from_json(intent.plan)
     alone = rehearse(lane.pool, lane.sender, plan, [], timestamp)
     assert "HealthFactorNotBelowThreshold" in alone.problem, "before the update it does not work"
-    assert trigger.on_top(lane, plan, update, timestamp).ok
-    assert trigger.act_behind(lane, intent, update, ADAPTERS[kind], head, timestamp)
+    assert rehearse(lane.pool, lane.sender, plan, [trigger.action_of(update)], timestamp).ok
+    assert trigger.act_behind(lane, [intent], update, ADAPTERS[kind], head, timestamp)
     method, params = relay.asked[-1]
     ours = [t.raw for t in w.transactions()]
     block = hex(head.number + 1)
@@ -149,5 +149,5 @@ def test_without_a_relay_a_pending_update_is_waited_for(fresh: Fresh, ready: Rea
     [intent] = w.intents()
     lane = w.actor.lane
     assert lane is not None and lane.relay is None
-    assert not trigger.act_behind(lane, intent, update, ADAPTERS["svr"], w.heads[-1], 0)
+    assert not trigger.act_behind(lane, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
     assert w.transactions() == []

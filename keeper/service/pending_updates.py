@@ -1,0 +1,195 @@
+"""Pending oracle updates of one chain: what each would make of the markets, and what is then to be done.
+
+An update that waits for a block is simulated with the lenses behind it; the accounts are valued with the
+prices that come back, and those that it makes liquidatable are planned and journalled, as a block would have
+it. The acting loop bundles them behind the update. Nothing of it steers a block's own decisions: the next
+block ends what came to nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import structlog
+
+from keeper.book.screening import Screen
+from keeper.chain.backrun import PendingUpdate
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Call, Lens
+from keeper.chain.simulation import After, read_after
+from keeper.protocols.base import Valuation
+from keeper.service.deciding import Deciding
+from keeper.service.markets import MarketRun
+from keeper.service.planning import Wanted
+from keeper.service.valuing import compare
+from keeper.store.tables import Episode
+
+log = structlog.get_logger()
+
+# Anybody can send what looks like an update: so many are simulated a block, and then the block is waited for.
+MOST_A_BLOCK = 32
+# Of those that may fall below 1, so many are valued: the largest debts first.
+MOST_ACCOUNTS = 200
+# No threshold for liquidations lies above 1; a float above it, whatever its rounding.
+_HEALTHY = 1 + 1e-12
+
+
+@dataclass
+class PendingUpdates:
+    """Looks at updates for one chain's deciding loop; never while that loop works at a block."""
+
+    deciding: Deciding
+    emitters: frozenset[str] = frozenset()
+    _seen: set[str] = field(default_factory=set)
+    _screens: dict[str, Screen] = field(default_factory=dict)
+    _head: Head | None = None
+
+    def learn(self) -> None:
+        """Take over from the deciding loop, after a block, whose events are updates."""
+        runs = (run.prices for run in self.deciding.runs if run.prices is not None)
+        self.emitters = frozenset(emitter for prices in runs for emitter in prices.emitters)
+
+    def concerns(self, update: PendingUpdate) -> bool:
+        """Whether it may be an update: it calls a contract that logs a feed's answers, or names one (for a
+        forwarder to call). Cheap, and from any thread."""
+        emitters = self.emitters
+        return update.target in emitters or any(each[2:] in update.data for each in emitters)
+
+    def look(self, update: PendingUpdate) -> tuple[Head, list[int]] | None:
+        """Plan and journal what the update makes possible: the head that was looked at and the intents (ids).
+        None when there is nothing to do. RpcError from a node without `eth_simulateV1`."""
+        head = self.deciding.head
+        if head is None or not self._may_look(head, update):
+            return None
+        wanted = self._wanted(update, head)
+        numbers = self.deciding.decide_ahead(head, wanted) if wanted else []
+        log.info(
+            "pending update",
+            chain=self.deciding.pool.name,
+            update=update.hash,
+            head=head.number,
+            liquidatable=len(wanted),
+            planned=len(numbers),
+        )
+        return (head, numbers) if numbers else None
+
+    def _may_look(self, head: Head, update: PendingUpdate) -> bool:
+        """Once a block for the same update: while it waits, each block asks anew."""
+        if head != self._head:
+            self._head = head
+            self._seen.clear()
+        if update.hash in self._seen or len(self._seen) >= MOST_A_BLOCK:
+            return False
+        self._seen.add(update.hash)
+        return True
+
+    def _wanted(self, update: PendingUpdate, head: Head) -> list[Wanted]:
+        """Whom the update makes liquidatable, by our numbers and by the contract's own view alike."""
+        runs = [run for run in self.deciding.runs if _ready(run, head)]
+        calls = [_calls(run) for run in runs]
+        after = self._after(update, head, [call for each in calls for call in each], runs)
+        found: list[Wanted] = []
+        left = iter(after.answers)
+        for run, each in zip(runs, calls, strict=True):
+            answers = [next(left) for _ in each]
+            state = run.adapter.read_market(answers[0])
+            assets = run.adapter.priced_assets(state)
+            moment = replace(head, number=head.number + 1, timestamp=after.timestamp)
+            assert run.prices is not None
+            prices = run.prices.after(moment, assets, answers[1:], run.adapter.base_decimals(state))
+            if prices is None or not prices.moved_from(run.prices) or run.adapter.version(state) is None:
+                continue
+            silent = {asset.asset for asset in assets if asset.price is None}
+            then = replace(run, book=run.book.under(state), prices=prices)
+            found += self._below(then, after.timestamp, silent)
+        return self._confirmed(update, head, found, after.timestamp)
+
+    def _after(self, update: PendingUpdate, head: Head, calls: list[Call], runs: list[MarketRun]) -> After:
+        lenses: tuple[Lens, ...] = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
+        timestamp = self.deciding.next_timestamp(head)
+        return read_after(self.deciding.pool, head, update, calls, lenses, timestamp)
+
+    def _below(self, run: MarketRun, timestamp: int, silent: set[str]) -> list[Wanted]:
+        """Who may be liquidated under the run's state and is not to be topped up."""
+        records = {a: r for a in self._near(run, timestamp) if (r := run.book.record(a)) is not None}
+        priced = run.adapter.priced_by
+        if silent:
+            known = run.book.accounts
+            records = {a: r for a, r in records.items() if not priced(run.book.state, known[a]) & silent}
+        found = []
+        for valuation in run.adapter.value_records(run.book.state, records, timestamp):
+            levels = self.deciding.policies.levels(run.name, valuation.account)
+            health = valuation.health
+            if health is None or levels.ignored or levels.protection or health >= levels.liquidate:
+                continue
+            found.append(Wanted(run, valuation, levels, _episode(run, valuation)))
+        return found
+
+    def _near(self, run: MarketRun, timestamp: int) -> list[str]:
+        """Accounts that bounds leave below 1, or that have no bounds; those with the largest debts."""
+        book, adapter = run.book, run.adapter
+        weights = adapter.weights(book.state, timestamp, sorted(book.columns.legs))
+        assert weights is not None, "a version that is known has weights"
+        screen = self._screens.setdefault(run.name, Screen(book.columns))
+        screen.run(weights)
+        near = screen.below(_HEALTHY)
+        open_rows = self.deciding.liquidatable(run)
+        fresh = ~np.isin(near.rows, open_rows)
+        rows, need = near.rows[fresh], near.need[fresh]
+        largest = rows[np.argsort(-need, kind="stable")[:MOST_ACCOUNTS]]
+        unbounded = sorted(book.columns.opaque | book.columns.rows_with(weights.opaque))
+        return [book.rows.account(int(row)) for row in dict.fromkeys([*largest, *unbounded[:MOST_ACCOUNTS]])]
+
+    def _confirmed(
+        self, update: PendingUpdate, head: Head, wanted: list[Wanted], timestamp: int
+    ) -> list[Wanted]:
+        """Without the markets in which a single account's own view, behind the update, is another number."""
+        if not wanted:
+            return []
+        runs = {w.run.name: w.run for w in wanted}
+        calls = [w.run.adapter.view_call(w.valuation.account) for w in wanted]
+        after = self._after(update, head, calls, list(runs.values()))
+        if after.timestamp != timestamp:
+            return []
+        views: dict[str, dict[str, Valuation]] = {name: {} for name in runs}
+        reverted: dict[str, set[str]] = {name: set() for name in runs}
+        for each, answer in zip(wanted, after.answers, strict=True):
+            account = each.valuation.account
+            view = each.run.adapter.read_view(account, answer)
+            if view is None:
+                reverted[each.run.name].add(account)
+            else:
+                views[each.run.name][account] = view
+        agreed = set()
+        for name in runs:
+            own = [w.valuation for w in wanted if w.run.name == name]
+            difference = compare(own, views[name], reverted[name])
+            if difference:
+                log.warning("not behind the update", market=name, update=update.hash, why=difference)
+            else:
+                agreed.add(name)
+        return [each for each in wanted if each.run.name in agreed]
+
+
+def _ready(run: MarketRun, head: Head) -> bool:
+    """Whether its numbers may be acted on, and stand at `head`."""
+    return not run.stopped and run.prices is not None and run.book.head == head
+
+
+def _calls(run: MarketRun) -> list[Call]:
+    """The market's state, and what its prices are judged by."""
+    assert run.prices is not None
+    return [run.adapter.market_call(run.book.references), *run.prices.riders().calls]
+
+
+def _episode(run: MarketRun, valuation: Valuation) -> Episode:
+    assert run.book.head is not None and valuation.health is not None
+    return Episode(
+        market=run.name,
+        account=valuation.account,
+        threshold="liquidate",
+        opened_block=run.book.head.number + 1,
+        opened_health=valuation.health,
+        lowest_health=valuation.health,
+    )

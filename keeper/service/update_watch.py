@@ -1,0 +1,102 @@
+"""From a node's pending transactions to a bundle: waits, looks and acts, one update after another."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from keeper.chain.backrun import ADAPTERS, PendingUpdate
+from keeper.chain.node import RpcError
+from keeper.chain.pending import pending
+from keeper.chain.pool import NodePool
+from keeper.config import Relay
+from keeper.execution.actor import Actor
+from keeper.service.pending_updates import PendingUpdates
+
+log = structlog.get_logger()
+
+# More than these are dropped while one is looked at: the block tells of them.
+MOST_WAITING = 32
+
+
+class Loops(Protocol):
+    """The loops of one chain: `looking` is held by whoever looks at the markets, `acting` by whoever acts."""
+
+    actor: Actor | None
+    looking: threading.Lock
+    acting: threading.Lock
+
+
+class UpdateWatch:
+    """Listens to one chain's pending transactions. `later` runs a piece of work on another thread."""
+
+    def __init__(
+        self,
+        pool: NodePool,
+        settings: Relay,
+        updates: PendingUpdates,
+        loops: Loops,
+        later: Callable[[Callable[[], object]], None],
+    ) -> None:
+        assert settings.updates is not None
+        self.updates = updates
+        self._loops = loops
+        self._later = later
+        self._adapter = ADAPTERS[settings.behind]
+        self._stream = pending(pool.name, pool.chain_id, settings.updates, updates.concerns, self._told)
+        self._guard = threading.Lock()
+        self._waiting: deque[PendingUpdate] = deque(maxlen=MOST_WAITING)
+        self._busy = False
+
+    def start(self) -> None:
+        self._stream.start()
+
+    def stop(self) -> None:
+        """Listen no more; what is under way is the scheduler's to wait for."""
+        self._stream.stop()
+
+    def _told(self, update: PendingUpdate) -> None:
+        with self._guard:
+            self._waiting.append(update)
+            if self._busy:
+                return
+            self._busy = True
+        self._later(self._work)
+
+    def _work(self) -> None:
+        """Look at all that wait, the oldest first."""
+        while True:
+            with self._guard:
+                if not self._waiting:
+                    self._busy = False
+                    return
+                update = self._waiting.popleft()
+            try:
+                self.act(update)
+            except RpcError as error:
+                log.warning("cannot look ahead", update=update.hash, error=str(error))
+            except BaseException:
+                with self._guard:
+                    self._busy = False
+                raise
+
+    def act(self, update: PendingUpdate) -> None:
+        """What the update makes possible is journalled, and bundled behind it."""
+        actor = self._loops.actor
+        if actor is None or not actor.can_bundle:
+            return
+        if not update.raw and self._adapter.needs_bytes:
+            log.info("not behind the update", update=update.hash, why="its bytes are not known")
+            return
+        with self._loops.looking:
+            found = self.updates.look(update)
+            if found is None:
+                return
+            head, numbers = found
+            timestamp = self.updates.deciding.next_timestamp(head)
+        with self._loops.acting:
+            actor.act_behind(numbers, update, self._adapter, head, timestamp)
