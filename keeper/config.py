@@ -62,6 +62,36 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class UniswapV3Venue(Section):
+    """Where seizures are exchanged. Routes are direct or lead over one of the `hops` (tokens)."""
+
+    factory: Address
+    fees: list[Annotated[int, Field(gt=0, lt=1_000_000)]] = Field(
+        default=[100, 500, 3000, 10000], min_length=1, max_length=8
+    )
+    hops: list[Address] = []
+
+
+class Venues(Section):
+    uniswap_v3: UniswapV3Venue | None = None
+
+
+class Relay(Section):
+    """A private relay, which transactions go to first."""
+
+    url: str
+    kind: Literal["private-transaction", "bundle"] = "private-transaction"
+    fallback_blocks: int = Field(default=5, ge=1)
+    """Blocks after which a transaction that no block has goes to the public pool."""
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url
+
+
 class Chain(Section):
     chain_id: int = Field(gt=0)
     rpc: list[str] = Field(min_length=1)
@@ -77,6 +107,8 @@ class Chain(Section):
     """Budget of all requests to this chain's nodes together; absent: as many as are needed."""
     parallel_requests: int = Field(default=4, ge=1, le=64)
     """Requests under way at once while a long history or a large book is read."""
+    relay: Relay | None = None
+
     sequencer_feed: Address | None = None
     """A rollup's uptime feed (Chainlink): nothing is sent while the sequencer is down."""
     sequencer_grace: int = Field(default=900, ge=0)
@@ -84,6 +116,21 @@ class Chain(Section):
     max_head_age: int | None = Field(default=None, ge=0)
     """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
     Absent: 300, and any on the chain ids of local chains."""
+
+    liquidator: Address | None = None
+    """Our Liquidator contract on this chain, which works with borrowed money; `keeper contracts deploy` makes
+    one. Absent: liquidations spend the signer's own tokens."""
+    profit_token: Address | None = None
+    """What the contract's liquidations earn; absent: each earns in the token that it repays."""
+    venues: Venues = Venues()
+    data_fee: Literal["none", "op-stack"] = "none"
+    """Whether the chain charges for a transaction's data besides gas, and whom to ask how much."""
+
+    @model_validator(mode="after")
+    def _sells_somewhere(self) -> Chain:
+        if self.liquidator is not None and self.venues.uniswap_v3 is None:
+            raise ValueError("liquidator: needs a venue to sell at: add venues.uniswap_v3 with its factory")
+        return self
 
     @property
     def head_age_limit(self) -> int | None:
@@ -165,7 +212,7 @@ class Oracle(Section):
 
 
 class Market(Section):
-    protocol: Literal["aave-v3"]
+    protocol: Literal["aave-v3", "morpho-blue", "compound-v3"]
     chain: str
     address: Address
     from_block: int = Field(default=0, ge=0)
@@ -177,6 +224,16 @@ class Market(Section):
     """What to do for accounts with an asset whose price source is of no known kind."""
     oracles: dict[str, Oracle] = {}
     """By symbol or address of the asset."""
+    market_ids: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]] = []
+    """Morpho Blue: the markets of the singleton to follow; empty: all."""
+    loan_prices: dict[str, Annotated[Decimal, Field(gt=0)]] = {}
+    """Morpho Blue: what a whole loan token is worth in base currency, by symbol or address; absent: 1."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Market:
+        if self.protocol != "morpho-blue" and (self.market_ids or self.loan_prices):
+            raise ValueError("market_ids and loan_prices belong to protocol = 'morpho-blue'")
+        return self
 
 
 class Store(Section):
@@ -184,8 +241,28 @@ class Store(Section):
 
 
 class Signer(Section):
-    keystore: Path
+    """Either an encrypted keystore, or an external signer and the address that it signs for."""
+
+    keystore: Path | None = None
     password_file: Path | None = None
+    web3signer: str | None = None
+    address: Address | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Signer:
+        if (self.keystore is None) == (self.web3signer is None):
+            raise ValueError("name either keystore or web3signer")
+        if self.web3signer is None:
+            if self.address is not None:
+                raise ValueError("address: only used with web3signer; a keystore knows its own")
+            return self
+        if self.address is None:
+            raise ValueError("address: web3signer needs the address to sign for")
+        if self.password_file is not None:
+            raise ValueError("password_file: only used with keystore")
+        if not self.web3signer.startswith(("http://", "https://")):
+            raise ValueError("web3signer: must start with http:// or https://")
+        return self
 
 
 class AccountPolicy(Section):
@@ -208,6 +285,10 @@ class Policy(Section):
     """How far above a warn or top-up threshold an account must rise before its episode ends."""
     min_profit: Decimal = Decimal(0)
     """Least gain of a liquidation after gas, in whole units of the base currency."""
+    realize_bad_debt: bool = False
+    """Whether accounts that owe more than they have are liquidated even at a loss."""
+    max_bad_debt_loss: Money = Decimal(0)
+    """Most that one such liquidation may lose, gas included, in whole units of the base currency."""
     min_native: Money = Decimal(0)
     """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
     gas_hours: Money = Decimal(24)
@@ -279,11 +360,35 @@ class AlertChannel(Section):
     min_severity: Literal["info", "warning", "critical"] = "info"
 
 
+class Allowed(Section):
+    """A contract that may be called, and with which functions; none named: with all."""
+
+    target: Address
+    selectors: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{8}$")]] = []
+
+
 class Execution(Section):
     max_gas_price_gwei: Money = Decimal(500)
-    confirmations: int = Field(default=1, ge=1)
+    max_spend_per_transaction: Money | None = None
+    """Whole units of the market's base currency that one transaction may spend."""
+    max_spend_per_day: Money | None = None
+    """The same for all transactions of 24 hours."""
+    max_gas_per_day: Money | None = None
+    """Whole native coins that gas may cost in 24 hours, what is in flight counted with its most."""
+    max_in_flight: int = Field(default=16, ge=1)
+    """Transactions in no block yet, beyond which nothing new is sent."""
+    confirmations: int | None = Field(default=None, ge=1)
+    """Blocks after which a transaction is final. Absent: when the chain says finalized; 1 on local chains."""
+    settle_blocks: int = Field(default=1, ge=1)
+    """Blocks after which an attempt ends by what its transaction did."""
     plan_blocks: int = Field(default=3, ge=1)
     """Blocks after which an intent that was not sent is given up and planned anew."""
+    replace_blocks: int = Field(default=3, ge=1)
+    """Blocks after which a transaction in no block is replaced by one that bids more."""
+    cancel_blocks: int = Field(default=25, ge=1)
+    """Blocks after which it is cancelled."""
+    allow: list[Allowed] | None = None
+    """What may be called. Absent: what the configured markets and contracts need."""
 
 
 class Service(Section):
@@ -291,6 +396,10 @@ class Service(Section):
     """JSON lines, one an alert."""
     record: Path | None = None
     """JSON lines, one a block and market: every account's numbers as the keeper computed them."""
+    pause_file: Path | None = None
+    """While this file exists nothing is sent."""
+    lease_seconds: Annotated[Decimal, Field(ge=2)] = Decimal(15)
+    """How long another keeper with the same key and store waits for one that went silent."""
 
 
 class Settings(BaseSettings):
@@ -329,7 +438,7 @@ class Settings(BaseSettings):
             if protect.money == "owner" and self.markets[protect.market].owner_top_up is None:
                 raise ValueError(
                     f"protect[{i}].money: 'owner' needs markets.{protect.market}.owner_top_up; "
-                    f"`keeper contracts deploy --market {protect.market}` makes one"
+                    f"`keeper contracts deploy owner-top-up --market {protect.market} --live` makes one"
                 )
             if protect.permits and protect.money != "owner":
                 raise ValueError(f"protect[{i}].permits: only used with money = 'owner'")
@@ -382,7 +491,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         password = settings.signer.password_file
         changes["signer"] = settings.signer.model_copy(
             update={
-                "keystore": folder / settings.signer.keystore,
+                "keystore": folder / settings.signer.keystore if settings.signer.keystore else None,
                 "password_file": folder / password if password else None,
             }
         )
@@ -391,6 +500,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         update={
             "alerts_file": folder / service.alerts_file if service.alerts_file else None,
             "record": folder / service.record if service.record else None,
+            "pause_file": folder / service.pause_file if service.pause_file else None,
         }
     )
     return settings.model_copy(update=changes)

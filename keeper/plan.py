@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["liquidate", "top_up", "redeem"]
 
@@ -39,13 +39,52 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class Loan:
+    """Who lends for the length of a transaction, and what of each million it keeps. `callback`: the target of
+    the leg itself, which asks for its money after it has given what was seized."""
+
+    kind: Literal["aave-v3", "uniswap-v3", "callback"]
+    lender: str
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One account's part of what our contract does in one transaction; several accounts' legs can share one.
+
+    Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls` and an allowance of `allowance`
+    units of `pays`, which `loan` lends; they are expected to bring `expected` units of `gets`, and fail below
+    `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
+    tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
+    `gas` is what the calls take, without loan and exchanges.
+    """
+
+    contract: str
+    target: str
+    calls: tuple[str, ...]
+    pays: str
+    allowance: int
+    gets: str
+    expected: int
+    min_got: int
+    loan: Loan | None
+    route: str
+    sale: str
+    profit_token: str
+    profit: int
+    min_profit: int
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do about a breach, complete: execution needs no protocol to carry it out.
 
     `spend_base` and `gain_base` are in base currency units before gas; `gas` is an estimate; `errors`
     names the table in `abis/` that says what the target's reverts mean; `summary` tells people. `redeem` is
     the asset that the plan takes claims on instead of the asset itself. `sized_by_contract`: no arithmetic of
-    ours stands behind it, so it may be carried out where the market is otherwise only watched.
+    ours stands behind it, so it may be carried out where the market is otherwise only watched. `leg`: our
+    contract carries it out, and it may share a transaction with others (`execution.batching`).
     """
 
     market: str
@@ -64,6 +103,7 @@ class Plan:
     redeem: str = ""
     sized_by_contract: bool = False
     trade: Trade | None = None
+    leg: Leg | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -73,9 +113,16 @@ class Plan:
         raw = json.loads(text)
         check = raw.pop("postcondition")
         trade = raw.pop("trade", None)
+        leg = raw.pop("leg", None)
         return Plan(
             spend=Spend(**raw.pop("spend")),
             postcondition=Check(**check) if check else None,
             trade=Trade(**trade) if trade else None,
+            leg=_leg(leg) if leg else None,
             **raw,
         )
+
+
+def _leg(raw: dict[str, Any]) -> Leg:
+    loan = raw.pop("loan")
+    return Leg(calls=tuple(raw.pop("calls")), loan=Loan(**loan) if loan else None, **raw)

@@ -128,7 +128,9 @@ def moment(timestamp: int | None) -> str:
 
 
 def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> None:
-    """What an attempt did, or why it did not."""
+    """What an attempt did, or why it did not. One that became needless makes no noise."""
+    if intent.state == IntentState.EXPIRED:
+        return
     done = intent.state == IntentState.SETTLED
     verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}.get(
         intent.kind, intent.kind
@@ -154,6 +156,57 @@ def intent_ended(session: Session, intent: Intent, act: Transaction | None) -> N
             "transaction": act.hash if act else "",
             "attempt": str(intent.attempt),
         },
+    )
+
+
+def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
+    """The signer's key was used by something that is not in the journal."""
+    shown = ", ".join(str(nonce) for nonce in nonces)
+    tell(
+        session,
+        once=f"chain:{chain}:foreign:{sender}:{nonces[-1]}",
+        kind="foreign_nonce",
+        severity="critical",
+        market="",
+        account=sender,
+        title=f"{sender}: the key was used by something else on {chain} (nonce {shown})",
+        fields={
+            "chain": chain,
+            "nonces": shown,
+            "block": str(block),
+            "remedy": "Give the keeper a key of its own; if nobody you know did this, move the funds",
+        },
+    )
+
+
+def relay_silent(session: Session, chain: str, relay: str, transaction: Transaction) -> None:
+    """A relay took a transaction and no block has it; from now on it goes to everybody."""
+    tell(
+        session,
+        once=f"relay:{transaction.hash}",
+        kind="relay_silent",
+        severity="warning",
+        market="",
+        account=transaction.sender,
+        title=f"{relay} took a transaction at block {transaction.relayed_block} and nothing came of it",
+        fields={
+            "chain": chain,
+            "transaction": transaction.hash,
+            "what now": "it goes to the public pool",
+        },
+    )
+
+
+def stands_back(session: Session, chain: str, why: str) -> None:
+    """Another keeper acts with the same key: told once a day."""
+    tell(
+        session,
+        once=f"chain:{chain}:stands_back:{now().date().isoformat()}",
+        kind="stands_back",
+        severity="warning",
+        market="",
+        title=f"chain {chain}: this keeper only watches: {why}",
+        fields={"chain": chain, "why": why},
     )
 
 

@@ -160,7 +160,8 @@ class Book(Generic[S, A, V]):
         while at < len(accounts):
             chunk = accounts[at : at + width]
             try:
-                answers = run(self.pool, head, [self.source.view_call(account) for account in chunk])
+                calls = [self.source.view_call(account) for account in chunk]
+                answers = run(self.pool, head, calls, self.source.lenses())
             except (RpcError, NodeError) as error:
                 refused = isinstance(error, RpcError) or error.refused
                 if not refused or len(chunk) == 1:

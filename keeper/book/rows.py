@@ -7,6 +7,8 @@ from typing import Generic
 
 from keeper.book.source import A
 
+_ADDRESS = 20
+
 
 class Rows:
     """Row numbers are given once and never change; an account that left keeps its row, without a stake."""
@@ -15,6 +17,7 @@ class Rows:
         self.records: list[bytes] = []
         self._addresses: list[bytes] = []
         self._row: dict[bytes, int] = {}
+        self._parts: dict[bytes, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -22,6 +25,12 @@ class Rows:
     def row(self, account: str) -> int | None:
         """The row of an account (0x hex, any case)."""
         return self._row.get(bytes.fromhex(account[2:]))
+
+    def of(self, owner: str) -> list[int]:
+        """The rows of all accounts of this owner: one, or one for each part of the market."""
+        address = bytes.fromhex(owner[2:])
+        row = self._row.get(address)
+        return [row] if row is not None else list(self._parts.get(address, ()))
 
     def account(self, row: int) -> str:
         """The account of a row, lower case."""
@@ -34,6 +43,8 @@ class Rows:
         if row is None:
             row = self._row[address] = len(self.records)
             self._addresses.append(address)
+            if len(address) > _ADDRESS:
+                self._parts.setdefault(address[:_ADDRESS], []).append(row)
             self.records.append(record)
             return row, b""
         before, self.records[row] = self.records[row], record

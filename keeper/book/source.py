@@ -19,6 +19,20 @@ V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
 
 
+_ADDRESS_DIGITS = 42
+
+
+def owner_of(account: str) -> str:
+    """Whose account this is: the address that its key begins with. What follows, if anything, names the part
+    of the market in which it is held (Morpho Blue: the market's id)."""
+    return account[:_ADDRESS_DIGITS]
+
+
+def part_of(account: str) -> str:
+    """The part of the market an account is held in, 0x hex; empty where a market has no parts."""
+    return "0x" + account[_ADDRESS_DIGITS:] if len(account) > _ADDRESS_DIGITS else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Touched:
     """What a stretch of events changed: accounts (lower case), and whether the code behind was replaced."""

@@ -17,6 +17,7 @@ from eth_utils.address import is_address, to_checksum_address
 from keeper.errors import ConfigError
 
 PASSWORD_VARIABLE = "KEEPER_KEYSTORE_PASSWORD"  # noqa: S105  (the variable's name)
+CREDENTIAL = "keystore-password"
 # Others may not touch it at all; a group may read it, as secrets mounted into containers need.
 _TOO_OPEN = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 
@@ -107,7 +108,7 @@ def decrypt(path: Path, password_file: Path | None) -> LocalAccount:
 
 
 def existing_password(file: Path | None, keystore: Path) -> str:
-    """The password of a keystore: from its file, the environment, or asked for at a terminal."""
+    """The password of a keystore: from its file, a systemd credential, the environment, or asked for."""
     given = given_password(file)
     if given is not None:
         return given
@@ -130,9 +131,14 @@ def new_password(file: Path | None, keystore: Path) -> str:
 
 
 def given_password(file: Path | None) -> str | None:
-    """The password from a file (its last line break left out) or the environment; None when in neither."""
+    """The password from a file, a systemd credential or the environment, the first that is there; None when
+    it is in none. A last line break is left out."""
+    file = file or credential()
     if file is None:
         return os.environ.get(PASSWORD_VARIABLE)
+    opened = too_open(file)
+    if opened:
+        raise ConfigError(f"the password file {opened}", where=str(file), remedy=f"Run: chmod 600 {file}")
     try:
         return file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -144,9 +150,17 @@ def given_password(file: Path | None) -> str | None:
         ) from None
 
 
+def credential() -> Path | None:
+    """The credential that systemd hands to the service (`LoadCredential=keystore-password:FILE`)."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    file = Path(folder) / CREDENTIAL if folder else None
+    return file if file is not None and file.exists() else None
+
+
 def _no_password(keystore: Path) -> ConfigError:
     return ConfigError(
         "the keystore's password is missing",
         where=str(keystore),
-        remedy=f"Name a password file, set {PASSWORD_VARIABLE}, or run from a terminal to be asked",
+        remedy="Name a password file, give systemd a credential "
+        f"{CREDENTIAL}, set {PASSWORD_VARIABLE}, or run from a terminal to be asked",
     )

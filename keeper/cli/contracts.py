@@ -1,42 +1,108 @@
-"""`keeper contracts deploy`: OwnerTopUp for a market's pool, and the line the configuration needs."""
+"""`keeper contracts deploy`: our contracts put on the chain, and their addresses into the configuration."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
+
+import tomlkit
+from tomlkit.items import Table
 
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
-from keeper.config import load
+from keeper.config import Settings, load
 from keeper.errors import ConfigError
-from keeper.service.deploying import deploy_owner_top_up
+from keeper.service import deploying
+from keeper.service.acting import actor_of
+from keeper.service.deploying import Contract, Deployed
+from keeper.setup.writing import write
+from keeper.store.database import open_store
+
+Name = Literal["liquidator", "owner-top-up"]
 
 
-def deploy(config: Path, market: str, *, as_json: bool) -> None:
+def deploy(
+    config: Path,
+    name: Name,
+    *,
+    market: str | None = None,
+    chain: str | None = None,
+    owner: str | None = None,
+    live: bool,
+    as_json: bool,
+) -> None:
     settings = load(config)
-    if market not in settings.markets:
-        known = ", ".join(sorted(settings.markets))
-        raise ConfigError(f"{market!r} is not a market; there is {known}", where="--market")
     if settings.signer is None:
         raise ConfigError(
             "deploying needs a key to sign with",
             where=str(config),
             remedy='Add [signer] with keystore = "path"',
         )
-    chain = settings.markets[market].chain
-    ceiling = int(settings.execution.max_gas_price_gwei * 10**9)
-    done = deploy_owner_top_up(
-        NodePool(chain, settings.chains[chain]),
-        keys.load(settings.signer),
-        settings.markets[market].address,
-        ceiling,
-    )
-    if as_json:
-        print_json({"market": market, "owner_top_up": done.address, "transaction": done.transaction})
+    payer = keys.public_address(settings.signer)
+    if payer is None:
+        raise ConfigError("does not name its address", where=str(settings.signer.keystore))
+    chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
+    pool = NodePool(chain, settings.chains[chain])
+    there = deploying.is_there(pool, contract)
+    if not live and not there:
+        gas = deploying.cost(pool, payer, contract)
+        _tell_dry(contract, gas, as_json=as_json)
         return
-    console.print(f"OwnerTopUp for {market} is at {done.address} (transaction {done.transaction})")
-    console.print(rf'Put this below \[markets.{market}]:  owner_top_up = "{done.address}"')
-    console.print(
-        "Each owner then calls setOperator(keeper, true) and setLimit(token, units a day) on it, and "
-        "gives it an allowance."
-    )
+    done = Deployed(contract.address, "") if there else _deploy(settings, pool, payer, contract)
+    write(config, _with(config, place, done.address), force=True)
+    if as_json:
+        print_json({place[-1]: done.address, "transaction": done.transaction, "chain": chain})
+        return
+    how = f"transaction {done.transaction}" if done.transaction else "it was there already"
+    console.print(f"{contract.name} is at {done.address} ({how})")
+    console.print(f"{config} says so now, as {'.'.join(place)}")
+    if name == "owner-top-up":
+        console.print(
+            "Each owner then calls setOperator(keeper, true) and setLimit(token, units a day) on it, and "
+            "gives it an allowance."
+        )
+
+
+def _wanted(
+    settings: Settings, name: Name, market: str | None, chain: str | None, owner: str, payer: str
+) -> tuple[str, Contract, tuple[str, ...]]:
+    """The chain, the contract, and where the configuration names it."""
+    if name == "liquidator":
+        found = deploying.chains_with(list(settings.chains), chain)
+        return found, deploying.liquidator(owner, payer), ("chains", found, "liquidator")
+    if market not in settings.markets:
+        known = ", ".join(sorted(settings.markets))
+        raise ConfigError(f"{market!r} is not a market; there is {known}", where="--market")
+    of = settings.markets[market]
+    return of.chain, deploying.owner_top_up(of.address), ("markets", market, "owner_top_up")
+
+
+def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) -> Deployed:
+    assert settings.signer is not None
+    store = open_store(settings.store.url)
+    try:
+        lane = actor_of(settings, pool, store, payer, keys.load(settings.signer)).lane
+        assert lane is not None
+        return deploying.deploy(lane, contract)
+    finally:
+        store.close()
+
+
+def _with(config: Path, place: tuple[str, ...], address: str) -> str:
+    """The configuration's text with the address in its place; everything else stays as it was written."""
+    document = tomlkit.parse(config.read_text())
+    table: Any = document
+    for key in place[:-1]:
+        table = table[key]
+    assert isinstance(table, Table)
+    table[place[-1]] = address
+    return tomlkit.dumps(document)
+
+
+def _tell_dry(contract: Contract, gas: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"address": contract.address, "gas": gas, "deployed": False})
+        return
+    console.print(f"{contract.name} would be at {contract.address} and take {gas:,} gas.")
+    console.print("Nothing was signed: give the command with --live to deploy it.")

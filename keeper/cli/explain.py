@@ -8,8 +8,9 @@ from pathlib import Path
 from eth_utils.address import is_address, to_checksum_address
 
 from keeper.alerts.outbox import ratio
+from keeper.book.source import part_of
 from keeper.chain.calls import run as read
-from keeper.cli.output import console, money, print_json, print_table
+from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import scan_markets
 from keeper.config import load
 from keeper.errors import ConfigError
@@ -29,9 +30,7 @@ def explain(config: Path, account: str, *, as_json: bool) -> None:
     policies = Policies(settings)
     wanted = account.lower()
     found = [
-        (run, at, _explain(run, at, wanted))
-        for run, at in scan_markets(settings)
-        if wanted in run.book.accounts
+        (run, at, _explain(run, at, each)) for run, at in scan_markets(settings) for each in run.of([wanted])
     ]
     if not found:
         raise ConfigError(
@@ -46,6 +45,7 @@ def explain(config: Path, account: str, *, as_json: bool) -> None:
                     "block": block_json(at.head),
                     "market": run.name,
                     "account": to_checksum_address(wanted),
+                    **({"part": part} if (part := part_of(e.valuation.account)) else {}),
                     "collateral": str(e.valuation.collateral),
                     "debt": str(e.valuation.debt),
                     "threshold": str(e.valuation.threshold),
@@ -79,7 +79,7 @@ def _explain(run: MarketRun, at: Valued, account: str) -> Explanation:
 
 
 def _print(run: MarketRun, at: Valued, e: Explanation, policies: Policies) -> None:
-    decimals = run.adapter.base_decimals(run.book.state)
+    decimals = run.adapter.decimals(run.book.state, e.valuation.account)
     rows = [
         [
             line.symbol,
@@ -94,7 +94,7 @@ def _print(run: MarketRun, at: Valued, e: Explanation, policies: Policies) -> No
         for line in e.lines
     ]
     print_table(
-        f"{to_checksum_address(e.valuation.account)} in {run.name} at block {at.head.number}",
+        f"{name(e.valuation.account)} in {run.name} at block {at.head.number}",
         ["asset", "price", "supplied", "collateral", "threshold", "owed", "debt", "breaks at price"],
         rows,
     )

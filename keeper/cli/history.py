@@ -4,36 +4,57 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from keeper.alerts.outbox import ratio
-from keeper.cli.output import print_json, print_table
+from keeper.cli.books import export
+from keeper.cli.output import console, print_json, print_table
 from keeper.config import load
 from keeper.errors import ConfigError
 from keeper.execution import journal
+from keeper.service.booking import earned
 from keeper.store.database import open_store
 from keeper.store.tables import Intent, Transaction, Transition
 
 
-def history(config: Path, intent: int | None, *, as_json: bool) -> None:
+def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None = None) -> None:
     store = open_store(load(config).store.url)
     with store.session() as session:
+        if csv is not None:
+            count = export(session, csv)
+            if csv != "-":
+                console.print(f"{count} transactions are in {csv}")
+            return
         if intent is not None:
             _timeline(session, intent, as_json=as_json)
             return
         rows = [
-            (row, journal.transactions_of(session, row.id or 0))
+            (row, journal.transactions_of(session, row.id or 0), earned(session, row))
             for row in session.exec(select(Intent).order_by(col(Intent.id))).all()
         ]
     if as_json:
-        print_json([_as_object(row, sent) for row, sent in rows])
+        print_json([_as_object(row, sent, net) for row, sent, net in rows])
         return
     print_table(
         "intents",
-        ["id", "block", "market", "account", "kind", "mode", "attempt", "health", "state", "what", "why"],
+        [
+            "id",
+            "block",
+            "market",
+            "account",
+            "kind",
+            "mode",
+            "attempt",
+            "health",
+            "state",
+            "what",
+            "earned",
+            "why",
+        ],
         [
             [
                 str(row.id),
@@ -46,11 +67,19 @@ def history(config: Path, intent: int | None, *, as_json: bool) -> None:
                 ratio(row.health),
                 row.state,
                 _what(row),
+                "" if net is None else f"{net:,.2f}",
                 row.reason,
             ]
-            for row, _ in rows
+            for row, _, net in rows
         ],
     )
+
+
+def _block(change: Transition) -> str:
+    """Its number, and for an inclusion enough of its hash to tell it from another."""
+    if change.block is None:
+        return ""
+    return str(change.block) + (f" {change.block_hash[:10]}…" if change.block_hash else "")
 
 
 def _what(row: Intent) -> str:
@@ -58,8 +87,9 @@ def _what(row: Intent) -> str:
     return ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
 
 
-def _as_object(row: Intent, sent: Sequence[Transaction]) -> dict[str, object]:
+def _as_object(row: Intent, sent: Sequence[Transaction], net: Decimal | None) -> dict[str, object]:
     return {
+        "earned": None if net is None else str(net),
         **row.model_dump(mode="json", exclude={"plan", "summary", "health", "spend_base", "gain_base"}),
         "summary": json.loads(row.summary),
         "health": str(row.health),
@@ -75,6 +105,8 @@ def _as_object(row: Intent, sent: Sequence[Transaction]) -> dict[str, object]:
                 "succeeded": t.succeeded,
                 "gas_used": t.gas_used,
                 "gas_price": None if t.gas_price is None else str(t.gas_price),
+                "channel": t.channel,
+                "replaces": next((o.hash for o in sent if o.id == t.replaces_id), None),
             }
             for t in sent
         ],
@@ -100,21 +132,25 @@ def _timeline(session: Session, intent: int, *, as_json: bool) -> None:
         .order_by(col(Transition.id))
     ).all()
     if as_json:
-        timeline = [change.model_dump(mode="json") for change in changes]
-        print_json({**_as_object(row, list(sent)), "timeline": timeline})
+        timeline = [
+            {**change.model_dump(mode="json"), "fee": None if change.fee is None else str(change.fee)}
+            for change in changes
+        ]
+        print_json({**_as_object(row, list(sent), earned(session, row)), "timeline": timeline})
         return
     print_table(
         f"intent {intent}: {row.kind} {row.account} in {row.market}, {row.state}",
-        ["at", "block", "what", "from", "to", "why"],
+        ["at", "block", "what", "from", "to", "fee (wei)", "why"],
         [
             [
                 change.at.isoformat(timespec="seconds"),
-                "" if change.block is None else str(change.block),
+                _block(change),
                 "intent"
                 if change.transaction_id is None
                 else f"{hashes[change.transaction_id].purpose} {hashes[change.transaction_id].hash}",
                 change.before,
                 change.after,
+                "" if change.fee is None else str(change.fee),
                 change.reason,
             ]
             for change in changes

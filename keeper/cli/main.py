@@ -6,7 +6,7 @@ import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
@@ -160,12 +160,38 @@ def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> N
 def history(
     config: ConfigOption = DEFAULT_CONFIG,
     intent: Annotated[int | None, typer.Argument(help="Show one intent's timeline.")] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv", help="Write what every transaction brought and cost to this file; - prints it."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show what was planned and done, newest last."""
     from keeper.cli.history import history as work
 
-    work(config, intent, as_json=json)
+    work(config, intent, as_json=json, csv=csv)
+
+
+@app.command()
+def pause(
+    why: Annotated[str, typer.Option("--why", help="The reason; shown in status.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Stop all sending at once, until `keeper resume`; watching and alerts go on."""
+    from keeper.cli.pause import pause as work
+
+    work(config, why, as_json=json)
+
+
+@app.command()
+def resume(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """End a pause."""
+    from keeper.cli.pause import resume as work
+
+    work(config, as_json=json)
 
 
 @app.command()
@@ -245,14 +271,38 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
 
 @contracts_app.command("deploy")
 def contracts_deploy(
-    market: Annotated[str, typer.Option("--market", help="The market whose pool the contract tops up in.")],
+    contract: Annotated[
+        str, typer.Argument(help="liquidator, or owner-top-up (through which owners pay for themselves).")
+    ] = "liquidator",
+    market: Annotated[
+        str | None, typer.Option("--market", help="For owner-top-up: the market it tops up in.")
+    ] = None,
+    chain: Annotated[
+        str | None, typer.Option("--chain", help="For liquidator: the chain, where there are several.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="For liquidator: who gets the profit; else the signer.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Sign and send; without it only the cost is told.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
 ) -> None:
-    """Deploy OwnerTopUp, through which owners pay for their own top-ups, with the configured signer."""
+    """Deploy a contract of ours with the configured signer and write its address to the configuration."""
     from keeper.cli.contracts import deploy as work
+    from keeper.errors import ConfigError
 
-    work(config, market, as_json=json)
+    if contract not in ("liquidator", "owner-top-up"):
+        raise ConfigError(
+            f"{contract!r} is no contract of ours",
+            where="contracts deploy",
+            remedy="Give liquidator or owner-top-up",
+        )
+    named: Literal["liquidator", "owner-top-up"] = (
+        "liquidator" if contract == "liquidator" else "owner-top-up"
+    )
+    work(config, named, market=market, chain=chain, owner=owner, live=live, as_json=json)
 
 
 @key_app.command("new")

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from eth_utils.address import to_checksum_address
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from keeper.book.source import owner_of, part_of
 
 # Piped output is wide enough for whole addresses and hashes.
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -29,6 +32,12 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
     for row in rows:
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
+
+
+def name(account: str) -> str:
+    """An account, with the beginning of what names the part of the market it is held in."""
+    owner, part = str(to_checksum_address(owner_of(account))), part_of(account)
+    return f"{owner} {part[:10]}" if part else owner
 
 
 def money(amount: int, decimals: int) -> str:

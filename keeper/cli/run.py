@@ -7,7 +7,6 @@ from pathlib import Path
 
 import structlog
 
-from keeper.chain import keystore
 from keeper.chain import signer as keys
 from keeper.config import Settings, load
 from keeper.errors import ConfigError
@@ -40,12 +39,11 @@ def run(config: Path, *, live: bool, for_blocks: int | None, as_json: bool) -> N
 
 
 def public_address(settings: Settings) -> str | None:
-    """The keystore's address, which it shows without its password; a dry run needs no more."""
+    """The address that would act, which needs no password; a dry run needs no more."""
     if settings.signer is None:
         return None
-    path = settings.signer.keystore
     try:
-        return keystore.public_address(path)
+        return keys.public_address(settings.signer)
     except ConfigError as error:
         log.warning("keystore cannot be read: watching without planning", error=str(error))
         return None

@@ -11,7 +11,7 @@ from keeper.alerts.outbox import ratio
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
-from keeper.cli.output import money, print_json, print_table
+from keeper.cli.output import money, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.config import Settings, load
 from keeper.policy.levels import Policies
@@ -29,12 +29,12 @@ def scan(config: Path, *, as_json: bool) -> None:
         print_json(as_object(valued, policies))
         return
     for run, at in valued:
-        decimals = run.adapter.base_decimals(run.book.state)
+        state = run.book.state
         rows = [
             [
-                v.account,
-                money(v.collateral, decimals),
-                money(v.debt, decimals),
+                name(v.account),
+                money(v.collateral, run.adapter.decimals(state, v.account)),
+                money(v.debt, run.adapter.decimals(state, v.account)),
                 ratio(v.health),
                 policies.crossed(run.name, v) or "",
             ]

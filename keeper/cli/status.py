@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlmodel import col, select
 
 from keeper.alerts.outbox import moment, ratio
-from keeper.cli.output import print_json, print_table
+from keeper.cli.output import console, print_json, print_table
 from keeper.config import load
+from keeper.execution.pausing import paused
 from keeper.store.database import open_store
 from keeper.store.tables import (
     OPEN_INTENTS,
@@ -19,11 +21,13 @@ from keeper.store.tables import (
     MarketStatus,
     PriceFault,
     PriceStatus,
+    SignerNonce,
 )
 
 
 def status(config: Path, *, as_json: bool) -> None:
-    store = open_store(load(config).store.url)
+    settings = load(config)
+    store = open_store(settings.store.url)
     with store.session() as session:
         chains = session.exec(select(ChainStatus)).all()
         markets = session.exec(select(MarketStatus)).all()
@@ -31,6 +35,8 @@ def status(config: Path, *, as_json: bool) -> None:
         prices = session.exec(select(PriceStatus).order_by(PriceStatus.market, PriceStatus.symbol)).all()
         faults = session.exec(select(PriceFault).where(col(PriceFault.closed_block).is_(None))).all()
         intents = session.exec(select(Intent).where(col(Intent.state).in_(OPEN_INTENTS))).all()
+        signers = session.exec(select(SignerNonce)).all()
+        pause = paused(session, settings.service.pause_file)
     if as_json:
         print_json(
             {
@@ -60,9 +66,13 @@ def status(config: Path, *, as_json: bool) -> None:
                     for row in prices
                 ],
                 "intents": [row.model_dump(mode="json", exclude={"plan"}) for row in intents],
+                "paused": pause,
+                "signers": [row.model_dump(mode="json") for row in signers],
             }
         )
         return
+    for line in [*([pause.upper()] if pause else []), *_foreign(signers)]:
+        console.print(line, style="bold red", markup=False)
     print_table(
         "chains",
         ["chain", "mode", "block", "acted at", "node", "requests", "gas money", "seen"],
@@ -126,6 +136,16 @@ def status(config: Path, *, as_json: bool) -> None:
         )
 
 
+def _foreign(signers: Sequence[SignerNonce]) -> list[str]:
+    """What is known of keys that something else used too."""
+    return [
+        f"{row.sender} was used by something else on {row.chain}: {row.foreign} nonces, the last "
+        f"{row.foreign_nonce} before block {row.foreign_block}"
+        for row in signers
+        if row.foreign
+    ]
+
+
 def _gas(chain: ChainStatus) -> str:
     """The signer's native coins, and the hours they last where a rate is known."""
     if chain.native is None:
@@ -137,7 +157,9 @@ def _gas(chain: ChainStatus) -> str:
 def _node(chain: ChainStatus) -> str:
     if not chain.reachable:
         return f"UNREACHABLE: {chain.reason}"
-    return f"HELD: {chain.reason}" if chain.reason else "answers"
+    if chain.reason:
+        return f"HELD: {chain.reason}"
+    return f"WATCHES ONLY: {chain.stands_back}" if chain.stands_back else "answers"
 
 
 def _price(row: PriceStatus) -> list[str]:

@@ -69,13 +69,14 @@ def tell_outcome(result: Outcome) -> None:
     )
     print_table(
         "totals",
-        ["liquidations", "top-ups", "bad debt", "earned", "gas", "profit"],
+        ["liquidations", "top-ups", "bad debt", "at oracle prices", "booked", "gas", "profit after gas"],
         [
             [
                 str(result.liquidations),
                 str(result.top_ups),
                 money(result.bad_debt, BASE_DECIMALS),
                 money(result.earned, BASE_DECIMALS),
+                money(result.booked, BASE_DECIMALS),
                 money(result.gas_cost, BASE_DECIMALS),
                 money(result.profit, BASE_DECIMALS),
             ]
@@ -113,6 +114,7 @@ def as_object(result: Outcome) -> dict[str, Any]:
             "top_ups": result.top_ups,
             "bad_debt": str(result.bad_debt),
             "earned": str(result.earned),
+            "booked": str(result.booked),
             "gas_cost": str(result.gas_cost),
             "profit": str(result.profit),
         },

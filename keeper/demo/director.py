@@ -61,12 +61,12 @@ def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
                 return _hostile(stage, stage.feeds, seed, store, process, tell, told)
             for step in prices(seed, stage.specs):
                 now = {**now, **step}
-                last = _block(stage, step)
+                last = _block(stage, step, now)
                 tell(_moment(stage, store, process, last, now, told))
             for _ in range(LATE_BLOCKS):
                 if not _unfinished(store, stage):
                     break
-                last = _block(stage, {})
+                last = _block(stage, {}, now)
                 tell(_moment(stage, store, process, last, now, told))
         finally:
             store.close()
@@ -126,11 +126,13 @@ def _store_of(stage: Stage, process: subprocess.Popen[bytes]) -> Store:
     return open_store(f"sqlite:///{path}")
 
 
-def _block(stage: Stage, step: Mapping[str, int]) -> int:
-    """New answers of the feeds, in a block together with whatever the keeper has sent."""
+def _block(stage: Stage, step: Mapping[str, int], now: Mapping[str, int]) -> int:
+    """New answers of the feeds, in a block behind whatever the keeper has sent; the exchange follows."""
     for symbol, price in step.items():
         tx = act.set_price(stage.market, stage.market.reserves[symbol], price)
-        queue(stage.anvil, tx)
+        queue(stage.anvil, tx, last=stage.exchange is not None)
+    if stage.exchange is not None:
+        stage.exchange.follow(stage.anvil, stage.market, now)
     return stage.anvil.mine()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from eth_utils.abi import event_signature_to_log_topic
 from sqlmodel import select
 
-from keeper.demo import wrongs
+from keeper.demo import books, wrongs
 from keeper.demo.stage import Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
@@ -55,13 +55,15 @@ class Line:
 
 @dataclass
 class Outcome:
-    """The whole day. Amounts in base units (8 decimals)."""
+    """The whole day. Amounts in base units (8 decimals): `earned` is what liquidations seized less what they
+    repaid, at the oracle's prices, `booked` what they really brought, by the keeper's books."""
 
     lines: list[Line]
     liquidations: int
     top_ups: int
     bad_debt: int
     earned: int
+    booked: int
     gas_cost: int
     compared: int
     blocks: int
@@ -69,7 +71,7 @@ class Outcome:
 
     @property
     def profit(self) -> int:
-        return self.earned - self.gas_cost
+        return self.booked - self.gas_cost
 
 
 def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> Outcome:
@@ -82,6 +84,7 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
     liquidations, earned = _liquidations(stage, last, lines, faults)
     faults += wrongs.wrong_actions(stage, last, truth) if truth else []
     top_ups, gas_cost = _journal(stage, lines)
+    booked = books.booked(stage, last, faults)
     for line in lines.values():
         if line.was_liquidatable and not line.cured:
             faults.append(f"{line.account} ({line.label}) is still liquidatable, health {line.after}")
@@ -91,6 +94,7 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
         top_ups=top_ups,
         bad_debt=sum(line.debt for line in lines.values() if line.collateral == 0),
         earned=earned,
+        booked=booked,
         gas_cost=gas_cost,
         compared=check["compared"],
         blocks=check["blocks"],

@@ -12,6 +12,8 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from keeper.demo.cast import Cast, cast, opening
+from keeper.demo.exchange import Exchange, open_exchange
+from keeper.demo.exchange import settings as exchange_settings
 from keeper.demo.hostile import Feeds, beats, install, settings, transactions
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, ReserveSpec, demo_market
@@ -24,6 +26,8 @@ BLOCK_SECONDS = 12
 SEASON = 120 * 24 * 3600
 PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain)
 _DOLLARS = 3_000_000
+# With an exchange the keeper borrows what liquidations need; its own money is for the owners it protects.
+TOP_UP_MONEY = ("WETH", "DAI")
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,27 @@ class Stage:
     first_block: int
     feeds: Feeds | None = None
     """On a hostile day: whose word the director may bend."""
+    exchange: Exchange | None = None
+    """On an ordinary day: where seizures are sold. On a hostile one the keeper spends its own tokens."""
 
 
 @contextmanager
 def stage(seed: int, folder: Path, *, hostile: bool = False) -> Iterator[Stage]:
     """A running local chain with the market open; it ends with the block."""
     specs, emodes = demo_market()
-    with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
+    with Anvil(AnvilOptions(timestamp=GENESIS, tx_gas_limit=True)) as anvil:
         market = deploy(anvil.rpc, specs, emodes)
         feeds = install(anvil, market, specs) if hostile else None
         people = cast(seed, specs)
         key = Account.from_key(keccak(text=f"keeper demo {seed}"))
+        exchange = None
+        if not hostile:
+            prices = {spec.symbol: spec.price for spec in specs}
+            exchange = open_exchange(anvil, market, prices, key.address)
         txs = opening(market, people, specs)
         for spec in specs:
+            if exchange is not None and spec.symbol not in TOP_UP_MONEY:
+                continue
             reserve = market.reserves[spec.symbol]
             amount = _DOLLARS * 10**8 * 10**reserve.decimals // spec.price
             txs.append(act.mint(market, reserve, key.address, amount))
@@ -76,12 +88,23 @@ def stage(seed: int, folder: Path, *, hostile: bool = False) -> Iterator[Stage]:
         config = folder / "keeper.toml"
         record, alerts = folder / "record.jsonl", folder / "alerts.jsonl"
         known = settings(feeds) if feeds else ""
-        config.write_text(_config(anvil, market, people, keystore, record, alerts) + known)
-        yield Stage(anvil, market, people, specs, key.address, folder, config, record, alerts, first, feeds)
+        chain, venue = exchange_settings(exchange, market) if exchange else ("", "")
+        text = _config(anvil, market, people, keystore, record, alerts, chain, venue)
+        config.write_text(text + known)
+        yield Stage(
+            anvil, market, people, specs, key.address, folder, config, record, alerts, first, feeds, exchange
+        )
 
 
 def _config(
-    anvil: Anvil, market: AaveDeployment, people: Cast, keystore: Path, record: Path, alerts: Path
+    anvil: Anvil,
+    market: AaveDeployment,
+    people: Cast,
+    keystore: Path,
+    record: Path,
+    alerts: Path,
+    chain: str,
+    venue: str,
 ) -> str:
     return f"""\
 [chains.local]
@@ -89,7 +112,8 @@ chain_id = 31337
 rpc = ["{anvil.url}"]
 block_time = {BLOCK_SECONDS}
 poll = 0.02
-
+{chain}
+{venue}
 [markets.aave]
 protocol = "aave-v3"
 chain = "local"
@@ -107,6 +131,8 @@ warn = 1.10
 top_up = 1.05
 liquidate = 1.0
 min_profit = -25    # the demo also clears dust that does not pay for its gas
+realize_bad_debt = true
+max_bad_debt_loss = 100
 
 [[protect]]
 market = "aave"

@@ -1,4 +1,4 @@
-"""Following what was sent until the chain has decided it."""
+"""Following what was signed until the chain has decided it, with all nodes asked where one does not know."""
 
 from __future__ import annotations
 
@@ -7,66 +7,157 @@ from typing import Any
 import structlog
 
 from keeper.chain.blocks import Head
+from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
-from keeper.execution import journal
-from keeper.execution.erc20 import allowance, approve
-from keeper.execution.rehearsal import Action, with_margin
-from keeper.execution.sending import send
-from keeper.store.database import Store
+from keeper.execution import nonces, transactions
+from keeper.execution.lane import Lane
+from keeper.execution.lifecycle import UNMINED
 from keeper.store.tables import Transaction, TransactionState
 
 log = structlog.get_logger()
 
+# Where a node knows no finalized block and no number is configured.
+ASSUMED_CONFIRMATIONS = 64
 
-def transactions(pool: NodePool, store: Store, head: Head, confirmations: int) -> None:
-    """Ask the chain about every transaction in flight; send again, unchanged, what no node knows."""
-    with store.session() as session:
-        flying = list(journal.in_flight(session, pool.name))
+
+def look(lane: Lane, head: Head, *, continuous: bool) -> int:
+    """Bring every undecided transaction's state up to the chain's; the nonces that the chain has counted.
+
+    `continuous`: the head follows the one looked at before, so that no block can have left the chain.
+    """
+    with lane.store.session() as session:
+        flying = transactions.undecided(session, lane.chain, lane.sender)
+    counted = int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
+    final = final_block(lane, head) if flying else head.number
+    taken = set[int]()
     for transaction in flying:
-        receipt = pool.call("eth_getTransactionReceipt", transaction.hash)
-        if receipt is not None:
-            _included(store, transaction, receipt, head, confirmations)
-        elif _taken(pool, transaction):
-            with store.session() as session:
-                row = session.get_one(Transaction, transaction.id)
-                reason = "nonce used by another transaction"
-                journal.move_transaction(session, row, TransactionState.DROPPED, head.number, reason)
-        elif pool.call("eth_getTransactionByHash", transaction.hash) is None:
-            log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
-            send(pool, store, transaction, head)
+        if _follow(lane, transaction, head, final, counted, continuous=continuous):
+            taken.add(transaction.nonce)
+    with lane.store.session() as session:
+        foreign = nonces.count(session, lane.chain, lane.sender, counted, head.number, taken)
+        if foreign:
+            log.error("foreign nonce", chain=lane.chain, sender=lane.sender, nonces=foreign)
+            lane.tell.foreign_nonce(session, lane.chain, lane.sender, foreign, head.number)
+    return counted
 
 
-def _included(
-    store: Store, transaction: Transaction, receipt: dict[str, Any], head: Head, confirmations: int
-) -> None:
-    block = int(receipt["blockNumber"], 16)
-    with store.session() as session:
-        row = session.get_one(Transaction, transaction.id)
-        row.block = block
-        row.block_hash = receipt["blockHash"]
-        row.succeeded = int(receipt["status"], 16) == 1
-        row.gas_used = int(receipt["gasUsed"], 16)
-        row.gas_price = int(receipt.get("effectiveGasPrice", "0x0"), 16)
-        journal.move_transaction(session, row, TransactionState.INCLUDED, head.number)
-        if head.number - block + 1 >= confirmations:
-            journal.move_transaction(session, row, TransactionState.FINAL, head.number)
+def final_block(lane: Lane, head: Head) -> int:
+    """The newest block that is final: so many below the head, or the one the chain says is finalized."""
+    if lane.limits.confirmations is not None:
+        return head.number - lane.limits.confirmations + 1
+    try:
+        block = lane.pool.call("eth_getBlockByNumber", "finalized", False)
+    except RpcError:
+        block = None
+    return int(block["number"], 16) if block else head.number - ASSUMED_CONFIRMATIONS + 1
 
 
-def _taken(pool: NodePool, transaction: Transaction) -> bool:
-    """Whether the chain has used the nonce for something that is not this transaction."""
-    mined = int(pool.call("eth_getTransactionCount", transaction.sender, "latest"), 16)
-    if mined <= transaction.nonce:
+def known(lane: Lane, transaction: Transaction) -> bool:
+    """Whether any node has it, waiting or in a block."""
+    return anywhere(lane.pool, "eth_getTransactionByHash", transaction.hash) is not None
+
+
+def anywhere(pool: NodePool, method: str, digest: str) -> dict[str, Any] | None:
+    """The first node's answer that is not null. NodeError when no node answers at all."""
+    failure: NodeError | None = None
+    answered = False
+    for answer in pool.call_each(method, digest):
+        if isinstance(answer, NodeError):
+            failure = answer
+        elif answer is not None:
+            found: dict[str, Any] = answer
+            return found
+        else:
+            answered = True
+    if failure is not None and not answered:
+        raise failure
+    return None
+
+
+def _follow(
+    lane: Lane, transaction: Transaction, head: Head, final: int, counted: int, *, continuous: bool
+) -> bool:
+    """Look after one; whether something else is known to have used its nonce."""
+    state = TransactionState(transaction.state)
+    if state == TransactionState.INCLUDED:
+        assert transaction.block is not None
+        if not continuous or transaction.block <= final:
+            _reexamine(lane, transaction, head, final)
         return False
-    return pool.call("eth_getTransactionReceipt", transaction.hash) is None
+    if transaction.nonce >= counted and state == TransactionState.REPLACED:
+        return False
+    receipt = lane.pool.call("eth_getTransactionReceipt", transaction.hash)
+    by_another = False
+    if receipt is None and transaction.nonce < counted:
+        # The nonce is used: by this one, where another node may know, or by another.
+        receipt, by_another = _whose(lane.pool, transaction)
+    if receipt is not None:
+        with lane.store.session() as session:
+            row = session.get_one(Transaction, transaction.id)
+            transactions.include(session, row, receipt, head.number)
+            if (row.block or 0) <= final:
+                transactions.move(session, row, TransactionState.FINAL, head.number)
+        return False
+    if by_another and _finally_used(lane, transaction, head, final):
+        with lane.store.session() as session:
+            row = session.get_one(Transaction, transaction.id)
+            reason = "its nonce was used by another transaction"
+            transactions.move(session, row, TransactionState.DROPPED, head.number, reason)
+    return by_another
 
 
-def allowance_left(pool: NodePool, owner: str, token: str, spender: str) -> int:
-    data = allowance(owner, spender)
-    return int(pool.call("eth_call", {"to": token, "data": data}, "latest"), 16)
+def _whose(pool: NodePool, transaction: Transaction) -> tuple[dict[str, Any] | None, bool]:
+    """Its receipt at any node; else whether a node that has counted its nonce does not know it.
+
+    A node that is behind, or gives no answer, proves nothing. The count is asked for first: a node that
+    includes the transaction by then shows its receipt.
+    """
+    counts = pool.call_each("eth_getTransactionCount", transaction.sender, "latest")
+    receipts = pool.call_each("eth_getTransactionReceipt", transaction.hash)
+    found = next((each for each in receipts if isinstance(each, dict)), None)
+    if found is not None:
+        return found, False
+    proofs = [
+        receipt is None and isinstance(count, str) and int(count, 16) > transaction.nonce
+        for count, receipt in zip(counts, receipts, strict=True)
+    ]
+    return None, any(proofs)
 
 
-def clearing(pool: NodePool, owner: str, token: str, spender: str) -> tuple[Action, int]:
-    """The action that takes an allowance back, and its gas limit."""
-    action = Action("clear", token, approve(spender, 0))
-    gas = pool.call("eth_estimateGas", {"from": owner, "to": token, "data": action.data})
-    return action, with_margin(int(gas, 16))
+def _reexamine(lane: Lane, transaction: Transaction, head: Head, final: int) -> None:
+    """Whether its block is still part of the chain, and final. A node that is behind says nothing."""
+    assert transaction.block is not None
+    block = lane.pool.call("eth_getBlockByNumber", hex(transaction.block), False)
+    if block is None:
+        return
+    stays = block["hash"] == transaction.block_hash
+    receipt = None if stays else lane.pool.call("eth_getTransactionReceipt", transaction.hash)
+    with lane.store.session() as session:
+        row = session.get_one(Transaction, transaction.id)
+        if not stays:
+            log.warning("orphaned", hash=row.hash, block=row.block)
+            transactions.orphan(session, row, head.number)
+            if receipt is not None:
+                transactions.include(session, row, receipt, head.number)
+        if row.block is not None and row.block <= final:
+            transactions.move(session, row, TransactionState.FINAL, head.number)
+
+
+def _finally_used(lane: Lane, transaction: Transaction, head: Head, final: int) -> bool:
+    """Whether the nonce is used as of the final block: no reorganisation gives it back."""
+    at = hex(final) if final < head.number else "latest"
+    try:
+        used = int(lane.pool.call("eth_getTransactionCount", transaction.sender, at), 16)
+    except RpcError:
+        return False
+    return used > transaction.nonce
+
+
+def in_block(transaction: Transaction) -> bool:
+    """Whether the chain has it now."""
+    return transaction.state in (TransactionState.INCLUDED, TransactionState.FINAL)
+
+
+def waiting(transaction: Transaction) -> bool:
+    """Whether it is ours at its nonce and in no block."""
+    return TransactionState(transaction.state) in UNMINED

@@ -1,4 +1,4 @@
-"""The journal: intents are committed before the first byte leaves; each change of state is one row."""
+"""The journal of intents: committed before the first byte leaves; each change of state is one row."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
+from keeper.execution.lifecycle import check_intent
 from keeper.store.tables import (
     OPEN_INTENTS,
     Carriage,
     Intent,
     IntentState,
     Transaction,
-    TransactionState,
     Transition,
 )
 
 Mode = Literal["dry", "live"]
 # Attempts that ended this way have spent, or may have spent, what they planned.
 _SPENDING = (*OPEN_INTENTS, IntentState.SETTLED)
-_IN_FLIGHT = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,7 @@ class Draft:
     gain_base: int
     block: int
     timestamp: int
+    base_decimals: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ def commit(session: Session, draft: Draft) -> Intent:
         health=draft.health,
         spend_base=draft.spend_base,
         gain_base=draft.gain_base,
+        base_decimals=draft.base_decimals,
         planned_block=draft.block,
         planned_timestamp=draft.timestamp,
     )
@@ -116,14 +117,40 @@ def commit(session: Session, draft: Draft) -> Intent:
     return intent
 
 
-def move_intent(session: Session, intent: Intent, state: IntentState, block: int, reason: str = "") -> None:
-    session.add(Transition(intent_id=intent.id, before=intent.state, after=state, reason=reason, block=block))
+def move_intent(
+    session: Session,
+    intent: Intent,
+    state: IntentState,
+    block: int,
+    reason: str = "",
+    act: Transaction | None = None,
+) -> None:
+    """One change of state, one row; `act` is the transaction that decided it. LifecycleError for a move that
+    the lifecycle does not know."""
+    check_intent(IntentState(intent.state), state)
+    session.add(
+        Transition(
+            intent_id=intent.id,
+            before=intent.state,
+            after=state,
+            reason=reason,
+            block=block,
+            block_hash=act.block_hash if act else None,
+            fee=fee_of(act) if act else None,
+        )
+    )
     intent.state = state
     intent.reason = reason
-    if not state.open:
-        intent.ended_block = block
+    intent.ended_block = None if state.open else block
     session.add(intent)
     session.flush()
+
+
+def fee_of(transaction: Transaction) -> int | None:
+    """Wei that a transaction cost; None while it is in no block."""
+    if transaction.gas_used is None or transaction.gas_price is None:
+        return None
+    return transaction.gas_used * transaction.gas_price
 
 
 def open_intents(session: Session, chain: str, mode: Mode) -> Sequence[Intent]:
@@ -148,54 +175,6 @@ def spent_since(session: Session, market: str, account: str, mode: Mode, since: 
     return sum(rows)
 
 
-def record_signed(
-    session: Session, intent: Intent | None, transaction: Transaction, step: int
-) -> Transaction:
-    """Write a signed transaction before it is sent, with the intent it carries."""
-    session.add(transaction)
-    session.flush()
-    assert transaction.id is not None
-    if intent is not None:
-        assert intent.id is not None
-        session.add(Carriage(intent_id=intent.id, transaction_id=transaction.id, step=step))
-    session.add(
-        Transition(
-            transaction_id=transaction.id,
-            before="",
-            after=transaction.state,
-            block=transaction.signed_block,
-        )
-    )
-    return transaction
-
-
-def move_transaction(
-    session: Session, transaction: Transaction, state: TransactionState, block: int, reason: str = ""
-) -> None:
-    if transaction.state == state:
-        return
-    session.add(
-        Transition(
-            transaction_id=transaction.id,
-            before=transaction.state,
-            after=state,
-            reason=reason,
-            block=block,
-        )
-    )
-    transaction.state = state
-    session.add(transaction)
-    session.flush()
-
-
-def in_flight(session: Session, chain: str) -> Sequence[Transaction]:
-    return session.exec(
-        select(Transaction)
-        .where(Transaction.chain == chain, col(Transaction.state).in_(_IN_FLIGHT))
-        .order_by(col(Transaction.nonce))
-    ).all()
-
-
 def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:
     """The transactions that carry an intent, in order."""
     return session.exec(
@@ -206,13 +185,16 @@ def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:
     ).all()
 
 
-def next_nonce(session: Session, chain: str, sender: str, pending: int) -> int:
-    """The first nonce that neither the chain's pending count nor a transaction of ours in flight uses."""
-    highest = session.exec(
-        select(func.max(Transaction.nonce)).where(
-            Transaction.chain == chain,
-            Transaction.sender == sender,
-            col(Transaction.state).in_(_IN_FLIGHT),
-        )
-    ).one()
-    return pending if highest is None else max(pending, highest + 1)
+def last_of_allowance(session: Session, chain: str, token: str, spender: str) -> int | None:
+    """The newest intent (id) that had this contract paid in this token, from an approval that it carried."""
+    rows = session.exec(
+        select(Carriage.intent_id, Transaction)
+        .join(Transaction, col(Carriage.transaction_id) == col(Transaction.id))
+        .where(Transaction.chain == chain, Transaction.purpose == "approve")
+        .order_by(col(Transaction.id).desc())
+        .limit(100)
+    )
+    for intent, transaction in rows:
+        if transaction.target.lower() == token and transaction.data[34:74].lower() == spender[2:]:
+            return intent
+    return None

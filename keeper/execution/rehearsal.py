@@ -29,11 +29,13 @@ METHOD_NOT_FOUND = -32601
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One transaction to be: `purpose` is approve, act or clear."""
+    """One transaction to be: `purpose` is approve, act, clear, cancel or fill. `sender` is whose it is where
+    it is not ours (an oracle's update that is not in a block yet)."""
 
     purpose: str
     target: str
     data: str
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _sequence(
     actions: tuple[Action, ...],
     timestamp: int,
 ) -> Rehearsal:
-    calls = [{"from": sender, "to": a.target, "data": a.data} for a in (*ahead, *actions)]
+    calls = [{"from": a.sender or sender, "to": a.target, "data": a.data} for a in (*ahead, *actions)]
     check = plan.postcondition
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
@@ -191,5 +193,8 @@ def reason(result: dict[str, Any], table: str) -> str:
 
 @cache
 def _names(table: str) -> dict[str, str]:
-    names: dict[str, str] = json.loads((ABIS / f"{table}.json").read_text())
+    """The names of a table, or of several joined by `+`."""
+    names: dict[str, str] = {}
+    for each in table.split("+"):
+        names |= json.loads((ABIS / f"{each}.json").read_text())
     return names

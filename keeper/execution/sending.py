@@ -1,34 +1,88 @@
-"""Sending a signed transaction. A lost answer counts as maybe sent: the follower finds out."""
+"""Handing a signed transaction over. A lost answer counts as maybe sent: the follower finds out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
+from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
-from keeper.chain.pool import NodePool
-from keeper.execution import journal
-from keeper.store.database import Store
+from keeper.execution import transactions
+from keeper.execution.lane import Lane
 from keeper.store.tables import Transaction, TransactionState
 
 log = structlog.get_logger()
 
+PUBLIC = "public"
 _ALREADY_THERE = ("already known", "already imported", "known transaction", "nonce too low")
 
 
-def send(pool: NodePool, store: Store, transaction: Transaction, head: Head) -> bool:
-    """Hand the raw transaction to a node; False when the node refused it, so that later ones wait."""
-    why = ""
+def send(lane: Lane, transactions_: Sequence[Transaction], head: Head) -> None:
+    """Hand the raw transactions over in their order, to the relay or a node; after one that is refused the
+    later ones wait. What was taken is written down at the end, at once: a crash before leaves them signed,
+    which counts as maybe sent."""
+    taken: list[tuple[Transaction, str, str]] = []
+    for transaction in transactions_:
+        hidden = private(lane, transaction, head)
+        if not hidden and transaction.relayed_block is not None and transaction.channel != PUBLIC:
+            _swallowed(lane, transaction)
+        why = _privately(lane, transaction, head) if hidden else _publicly(lane, transaction)
+        if why is None:
+            break
+        taken.append((transaction, lane.relay.kind if hidden and lane.relay else PUBLIC, why))
+    if taken:
+        with lane.store.session() as session:
+            for transaction, channel, why in taken:
+                _sent(session, transaction, head, channel, why)
+
+
+def _publicly(lane: Lane, transaction: Transaction) -> str | None:
+    """To a node; what is worth noting, None when it was refused."""
     try:
-        pool.call("eth_sendRawTransaction", transaction.raw)
+        lane.pool.call("eth_sendRawTransaction", transaction.raw)
     except NodeError as error:
-        why = f"no answer, maybe sent: {error.what}"
+        return f"no answer, maybe sent: {error.what}"
     except RpcError as error:
         if not any(text in error.message.lower() for text in _ALREADY_THERE):
             log.warning("refused by the node", hash=transaction.hash, error=error.message)
-            return False
-        why = error.message
-    with store.session() as session:
-        row = session.get_one(Transaction, transaction.id)
-        journal.move_transaction(session, row, TransactionState.SENT, head.number, why)
-    return True
+            return None
+        return error.message
+    return ""
+
+
+def private(lane: Lane, transaction: Transaction, head: Head) -> bool:
+    """Whether it (still) goes by the relay: within so many blocks since its nonce was first used."""
+    return lane.relay is not None and head.number - transaction.first_block < lane.relay.fallback_blocks
+
+
+def _privately(lane: Lane, transaction: Transaction, head: Head) -> str | None:
+    """To the relay; one that does not take it is asked again at the next block, until the fallback."""
+    assert lane.relay is not None
+    try:
+        lane.relay.send(transaction.raw, head.number)
+    except NodeError as error:
+        return f"no answer, maybe sent: {error}"
+    except RpcError as error:
+        log.warning("refused by the relay", hash=transaction.hash, error=error.message)
+        return None
+    return f"to {lane.relay.label}"
+
+
+def _sent(session: Session, transaction: Transaction, head: Head, channel: str, why: str) -> None:
+    row = session.get_one(Transaction, transaction.id)
+    row.channel = channel
+    if channel != PUBLIC and row.relayed_block is None:
+        row.relayed_block = head.number
+    if row.state in (TransactionState.SIGNED, TransactionState.ORPHANED):
+        transactions.move(session, row, TransactionState.SENT, head.number, why)
+    session.add(row)
+
+
+def _swallowed(lane: Lane, transaction: Transaction) -> None:
+    """The relay took it and no block has it: told, and from now on everybody may see it."""
+    label = lane.relay.label if lane.relay else "the relay"
+    log.warning("relay silent", relay=label, hash=transaction.hash, since=transaction.relayed_block)
+    with lane.store.session() as session:
+        lane.tell.relay_silent(session, lane.chain, label, transaction)

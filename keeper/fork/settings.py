@@ -51,7 +51,13 @@ def answering_node(settings: Settings, chain: str) -> str:
 def local_only(settings: Settings, chain: str, url: str, folder: Path, block_time: int) -> Settings:
     """The same markets and policy on the fork at `url`; own store, own files, no channel, no key."""
     forked = settings.chains[chain].model_copy(
-        update={"rpc": [url], "poll": _POLL, "block_time": Decimal(block_time), "max_head_age": 0}
+        update={
+            "rpc": [url],
+            "poll": _POLL,
+            "block_time": Decimal(block_time),
+            "max_head_age": 0,
+            "relay": None,
+        }
     )
     markets = {name: market for name, market in settings.markets.items() if market.chain == chain}
     policy = settings.policy
@@ -63,11 +69,12 @@ def local_only(settings: Settings, chain: str, url: str, folder: Path, block_tim
             "signer": None,
             "alerts": [],
             "protect": [each for each in settings.protect if each.market in markets],
+            "execution": settings.execution.model_copy(update={"confirmations": 1}),
             "policy": policy.model_copy(
                 update={"accounts": [each for each in policy.accounts if each.market in markets]}
             ),
             "service": settings.service.model_copy(
-                update={"alerts_file": folder / "alerts.jsonl", "record": None}
+                update={"alerts_file": folder / "alerts.jsonl", "record": None, "pause_file": None}
             ),
         }
     )

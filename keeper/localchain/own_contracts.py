@@ -10,7 +10,17 @@ from keeper.localchain.rpc import Json
 from keeper.localchain.solc import Compilation, compiled, compiler_version, standard_json
 
 ABIS = REPOSITORY / "abis"
-CONTRACTS = ("Batch", "BatchOnce", "AaveV3Lens", "OwnerTopUp", "ShockedFeed")
+CONTRACTS = (
+    "Batch",
+    "BatchOnce",
+    "AaveV3Lens",
+    "CometLens",
+    "MorphoBlueLens",
+    "OwnerTopUp",
+    "ShockedFeed",
+    "Liquidator",
+    "UniswapV3Lens",
+)
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""
 
 

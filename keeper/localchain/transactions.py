@@ -66,8 +66,10 @@ def send_batch(
     return receipts
 
 
-def queue(anvil: Anvil, tx: Tx) -> None:
-    """Leaves one transaction for the next block, whoever mines it; its sender is impersonated."""
+def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
+    """Leaves one transaction for the next block, whoever mines it; its sender is impersonated.
+
+    `last`: no tip, so that whatever pays one comes before it."""
     anvil.impersonate(tx["from"])
     call: dict[str, Json] = {
         "from": tx["from"],
@@ -75,6 +77,8 @@ def queue(anvil: Anvil, tx: Tx) -> None:
         "gas": hex(tx.get("gas", GAS)),
         "value": hex(tx.get("value", 0)),
     }
+    if last:
+        call |= {"maxFeePerGas": hex(100 * 10**9), "maxPriorityFeePerGas": hex(0)}
     if "to" in tx:
         call["to"] = tx["to"]
     anvil.rpc.call("eth_sendTransaction", call)

@@ -1,7 +1,8 @@
 """What kind of price source an address is, told by the published functions it answers.
 
 Interfaces: Chainlink's AggregatorV3Interface, its proxies and SVR's DualAggregator; BGD Labs' price caps
-(aave-capo, aave-price-feeds) and synchronicity adapters; Pyth's aggregator port.
+(aave-capo, aave-price-feeds) and synchronicity adapters; Pyth's aggregator port; Morpho's IOracle and
+MorphoChainlinkOracleV2.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from keeper.chain.calls import Answer, Call
 from keeper.oracles import abi
 from keeper.oracles.sources import Kind
 
+_MORPHO_FEEDS = ("BASE_FEED_1()", "BASE_FEED_2()", "QUOTE_FEED_1()", "QUOTE_FEED_2()")
 LATEST = "latestRoundData()"
 ROUND_WORDS = 5
 _DUAL = "DualAggregator"
@@ -36,6 +38,7 @@ _PROBES = (
     "pyth()",
     "priceId()",
     "typeAndVersion()",
+    *_MORPHO_FEEDS,
 )
 
 
@@ -93,6 +96,10 @@ def identify(address: str, answers: list[Answer]) -> Found:
     fixed, answer = abi.signed(said["price()"]), abi.signed(said["latestAnswer()"])
     if fixed is not None and fixed == answer:
         return found("fixed", note=f"always {fixed}")
+    if fixed is not None and not said["latestAnswer()"].ok:
+        # Morpho's IOracle: one function. Its Chainlink oracle says which feeds it multiplies and divides.
+        feeds = [at for name in _MORPHO_FEEDS if (at := _at(said, name))]
+        return found("morpho-oracle", *feeds)
     return found("unresolved")
 
 

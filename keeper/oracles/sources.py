@@ -18,6 +18,7 @@ Kind = Literal[
     "synchronicity",
     "scaled",
     "fixed",
+    "morpho-oracle",
     "unresolved",
 ]
 FEEDS: frozenset[Kind] = frozenset({"chainlink", "svr", "aggregator", "pyth"})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from keeper.plan import Kind, Plan
+from keeper.policy.profit import demanding
 from keeper.protocols.base import Impossible
 
 NATIVE = "native"
@@ -14,9 +16,11 @@ WAD = 10**18
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A breach that asks for an action. `plan` sizes it against the funds it is given, best first.
+    """A breach that asks for an action. `plan` sizes it against the funds it is given, best first; `taken` is
+    told which plan was chosen, so that plans sized later know of it.
 
-    `budget_base` is what the account may still cost today, in base units; None is no limit.
+    `budget_base` is what the account may still cost today, in base units; None is no limit. `underwater`: its
+    collateral is worth less than its debt.
     """
 
     market: str
@@ -25,23 +29,39 @@ class Request:
     health: int
     budget_base: int | None
     plan: Callable[[Mapping[str, int]], list[Plan] | Impossible]
+    taken: Callable[[Plan], None] = lambda _: None
+    underwater: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What gas costs: wei a unit of gas, and base units a whole native coin (None where unknown).
 
-    `kept_native` is the wei that liquidations leave for the top-ups of protected accounts.
+    `data_fee` is the wei that the chain charges for one plan's data besides gas; `kept_native` the wei that
+    liquidations leave for the top-ups of protected accounts; `max_loss_base` what realizing bad debt may
+    lose (None: it is not done).
     """
 
     gas_price: int
     native_base: int | None
     min_profit_base: int
     kept_native: int = 0
+    data_fee: int = 0
+    max_loss_base: int | None = None
+
+    def wei(self, gas: int) -> int:
+        """What one plan that takes so much gas costs."""
+        return gas * self.gas_price + self.data_fee
 
     def base(self, gas: int) -> int:
-        """Base units that much gas costs, rounded up."""
-        return -(-gas * self.gas_price * (self.native_base or 0) // WAD)
+        """Base units that much gas costs with the data of one plan, rounded up."""
+        return -(-self.wei(gas) * (self.native_base or 0) // WAD)
+
+    def least(self, request: Request) -> int:
+        """The profit that a liquidation must bring, base units; negative where a loss is allowed."""
+        if request.underwater and self.max_loss_base is not None:
+            return min(self.min_profit_base, -self.max_loss_base)
+        return self.min_profit_base
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +72,98 @@ class Decision:
     outcome: Plan | Impossible
 
 
-def choose(requests: list[Request], funds: Mapping[str, int], costs: Costs) -> list[Decision]:
+class Batches(Protocol):
+    """Which plans can share a transaction, and the gas it takes."""
+
+    def key(self, plan: Plan) -> Hashable | None: ...
+
+    def gas_of(self, plans: Sequence[Plan]) -> int: ...
+
+    def fits(self, plans: Sequence[Plan]) -> bool: ...
+
+
+@dataclass(slots=True)
+class Sharing:
+    """The transactions that are being filled: a plan that joins one costs less gas than alone."""
+
+    batches: Batches | None
+    groups: dict[Hashable, list[Plan]] = field(default_factory=dict)
+
+    def gas(self, plan: Plan) -> int:
+        """What the plan adds, in the transaction it would join; else what it takes alone."""
+        group = self._joins(plan)
+        if group is None or self.batches is None:
+            return plan.gas
+        return self.batches.gas_of([*group, plan]) - self.batches.gas_of(group)
+
+    def add(self, plan: Plan) -> None:
+        key = self.batches.key(plan) if self.batches else None
+        if key is None:
+            return
+        group = self._joins(plan)
+        self.groups[key] = [*(group or ()), plan]
+
+    def _joins(self, plan: Plan) -> list[Plan] | None:
+        key = self.batches.key(plan) if self.batches else None
+        group = self.groups.get(key) if key is not None else None
+        if group is None or self.batches is None or not self.batches.fits([*group, plan]):
+            return None
+        return group
+
+
+def choose(
+    requests: list[Request], funds: Mapping[str, int], costs: Costs, batches: Batches | None = None
+) -> list[Decision]:
     """Plans in the order they should be sent. Top-ups come before liquidations, the lowest health first;
-    liquidations by gain after gas. Each plan takes what it spends out of the funds of those after it."""
+    liquidations by gain after gas. Each plan takes what it spends out of the funds of those after it, and
+    those that can share a transaction are charged the gas they add to it. What does not pay for itself alone
+    is looked at once more with its like: together they may."""
     left = dict(funds)
+    sharing = Sharing(batches)
     decisions: list[Decision] = []
     top_ups = sorted((r for r in requests if r.kind == "top_up"), key=lambda r: r.health)
     for request in top_ups:
-        decisions.append(Decision(request, _take(_first(request.plan(left)), left, costs)))
+        found = _first(request.plan(left))
+        gas = found.gas if isinstance(found, Plan) else 0
+        decisions.append(Decision(request, _take(found, left, costs, gas)))
     liquidations = [r for r in requests if r.kind == "liquidate"]
-    valued = [(r, _best(r, left, costs)) for r in liquidations]
-    valued.sort(key=lambda pair: -_gain(pair[1], costs))
+    valued = [(r, _best(r, left, costs, sharing)) for r in liquidations]
+    valued.sort(key=lambda pair: -_gain(pair[1], costs, sharing))
+    refused: list[Request] = []
     for request, _ in valued:
-        decisions.append(Decision(request, _take(_best(request, left, costs), left, costs)))
-    return decisions
+        outcome = _chosen(request, left, costs, sharing)
+        decisions.append(Decision(request, outcome))
+        if isinstance(outcome, Impossible):
+            refused.append(request)
+    if batches is None or not refused:
+        return decisions
+    together = {id(d.request): d for d in _together(refused, left, costs, sharing, batches)}
+    return [together.get(id(decision.request), decision) for decision in decisions]
 
 
 def _first(plans: list[Plan] | Impossible) -> Plan | Impossible:
     return plans if isinstance(plans, Impossible) else plans[0]
 
 
-def _best(request: Request, funds: Mapping[str, int], costs: Costs) -> Plan | Impossible:
+def _chosen(
+    request: Request, left: dict[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
+) -> Plan | Impossible:
+    """The best plan now, counted as taken. Without `asked` it need not earn the least profit."""
+    best = _best(request, left, costs, sharing, asked=asked)
+    if isinstance(best, Impossible):
+        return best
+    gas = sharing.gas(best)
+    outcome = _take(best, left, costs, gas)
+    if isinstance(outcome, Plan):
+        outcome = demanding(outcome, costs.base(gas) + costs.least(request))
+        sharing.add(outcome)
+        request.taken(outcome)
+    return outcome
+
+
+def _best(
+    request: Request, funds: Mapping[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
+) -> Plan | Impossible:
     """The best liquidation within budget that earns the least profit asked for."""
     plans = request.plan(funds)
     if isinstance(plans, Impossible):
@@ -81,31 +172,64 @@ def _best(request: Request, funds: Mapping[str, int], costs: Costs) -> Plan | Im
     within = [p for p in plans if budget is None or p.spend_base <= budget]
     if not within:
         return Impossible("the day's cap for this account does not allow it")
-    best = max(within, key=lambda p: _profit(p, costs))
+
+    def profit(plan: Plan) -> int:
+        return plan.gain_base - costs.base(sharing.gas(plan))
+
+    best, least = max(within, key=profit), costs.least(request)
+    # What is sold at once at a known price is preferred to what is only valued.
+    sold = [p for p in within if p.leg is not None and profit(p) >= least]
+    if best.leg is None and sold:
+        best = max(sold, key=profit)
     # What can be had at once is preferred to claims that must wait, if it earns enough.
-    paid_out = [p for p in within if not p.redeem and _profit(p, costs) >= costs.min_profit_base]
+    paid_out = [p for p in within if not p.redeem and profit(p) >= least]
     if best.redeem and paid_out:
-        best = max(paid_out, key=lambda p: _profit(p, costs))
-    profit = _profit(best, costs)
-    if profit < costs.min_profit_base:
+        best = max(paid_out, key=profit)
+    earned = profit(best)
+    if asked and earned < least:
         return Impossible(
-            f"would earn {profit} base units after gas, less than min_profit ({costs.min_profit_base})"
+            f"would earn {earned} base units after gas, less than min_profit ({costs.min_profit_base})"
         )
-    return replace(best, summary={**best.summary, "profit_base": str(profit)})
+    return replace(best, summary={**best.summary, "profit_base": str(earned)})
 
 
-def _profit(plan: Plan, costs: Costs) -> int:
-    return plan.gain_base - costs.base(plan.gas)
+def _together(
+    refused: list[Request], left: dict[str, int], costs: Costs, sharing: Sharing, batches: Batches
+) -> list[Decision]:
+    """Of the liquidations that do not pay for a transaction of their own, those that pay for a shared one."""
+    small: dict[Hashable, list[tuple[int, Request, Plan]]] = {}
+    for request in refused:
+        found = _best(request, left, costs, sharing, asked=False)
+        key = batches.key(found) if isinstance(found, Plan) else None
+        if isinstance(found, Plan) and key is not None and key not in sharing.groups:
+            small.setdefault(key, []).append((found.gain_base - costs.least(request), request, found))
+    decisions = []
+    for members in small.values():
+        members.sort(key=lambda each: -each[0])
+        best_count, best_excess = 0, -1
+        for count in range(2, len(members) + 1):
+            plans = [plan for _, _, plan in members[:count]]
+            if not batches.fits(plans):
+                break
+            # Each pays for its own data; the gas is one transaction's.
+            data = count * (costs.base(0))
+            gas = costs.base(batches.gas_of(plans)) - costs.base(0)
+            excess = sum(spare for spare, _, _ in members[:count]) - gas - data
+            if excess > best_excess:
+                best_count, best_excess = count, excess
+        for _, request, _ in members[:best_count]:
+            decisions.append(Decision(request, _chosen(request, left, costs, sharing, asked=False)))
+    return decisions
 
 
-def _gain(outcome: Plan | Impossible, costs: Costs) -> int:
-    return -1 if isinstance(outcome, Impossible) else _profit(outcome, costs)
+def _gain(outcome: Plan | Impossible, costs: Costs, sharing: Sharing) -> int:
+    return -1 if isinstance(outcome, Impossible) else outcome.gain_base - costs.base(sharing.gas(outcome))
 
 
-def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs) -> Plan | Impossible:
+def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs, gas: int) -> Plan | Impossible:
     if isinstance(outcome, Impossible):
         return outcome
-    fee = outcome.gas * costs.gas_price
+    fee = costs.wei(gas)
     native = left.get(NATIVE, 0)
     if native < fee:
         return Impossible("the signer has too little native currency left for gas")

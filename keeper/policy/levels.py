@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from keeper.book.source import owner_of
 from keeper.config import Protect, Settings, wad
 from keeper.protocols.base import OwnerMoney, SignedAllowance, Step, Valuation
 
@@ -87,7 +88,8 @@ class Policies:
         return frozenset(account for name, account in self._special if name == market)
 
     def levels(self, market: str, account: str) -> Levels:
-        return self._special.get((market, account), self._general)
+        whole = self._special.get((market, owner_of(account)), self._general)
+        return self._special.get((market, account), whole)
 
     def protected(self, market: str) -> list[str]:
         """Accounts of a market under protection, lower case."""

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from keeper.book.source import A, BookSource, S
 from keeper.chain.calls import Answer, Call
-from keeper.plan import Plan
+from keeper.plan import Loan, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Facts:
     funds: Mapping[str, int]
     symbols: Mapping[str, str]
     held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    recipient: str = ""
+    """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
 
     def symbol(self, token: str) -> str:
         return self.symbols.get(token.lower(), token)
@@ -136,6 +138,59 @@ class PricedAsset:
     symbol_call: Call
 
 
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A token the market lists: lower case, base units a whole one costs, token units of a whole one."""
+
+    token: str
+    symbol: str
+    price: int
+    unit: int
+
+    def worth(self, amount: int) -> int:
+        """Base units, rounded down (towards minus infinity for a loss)."""
+        return amount * self.price // self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """One size of an offer: what the calls take and bring (token units). `allowance` is what they may take at
+    most, where a debt grows until they are included."""
+
+    repaid: int
+    allowance: int
+    received: int
+    calls: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A liquidation open to anyone, of any size within the protocol's rules, by calls on `target`.
+
+    `deal` sizes it by the units of `pays` to spend; None where the protocol would revert (dust, no effect).
+    Sizes from 1 to any of `tops` make one range each; within a range a greater size never brings less.
+    """
+
+    pays: Asset
+    gets: Asset
+    target: str
+    tops: tuple[int, ...]
+    deal: Callable[[int], Deal | None]
+    gas: int
+    errors: str = ""
+    callback: bool = False
+    """The target gives first and asks for its money in a callback: nobody need lend it. The last argument of
+    its call is then empty bytes, for what the callback is to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """Who lends a token for a transaction within the market itself, and how much at most."""
+
+    loan: Loan
+    most: int
+
+
 class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     """One market of one protocol. Pure: all input is passed in, nothing is fetched."""
 
@@ -153,6 +208,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def base_decimals(self, state: S) -> int: ...
 
+    def decimals(self, state: S, account: str) -> int:
+        """Of the account's own values, where they are not in base currency."""
+
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         """Every account at `timestamp`, exactly. Only when `version` is known."""
 
@@ -166,6 +224,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def priced_by(self, state: S, raw: A) -> frozenset[str]:
         """The assets whose prices the protocol reads to value this account."""
+
+    def traded(self, state: S, raw: A) -> frozenset[str]:
+        """The tokens that a liquidation of this account may take or bring."""
 
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
@@ -186,6 +247,17 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         self, state: S, account: str, raw: A, timestamp: int, facts: Facts, funds: Mapping[str, int]
     ) -> list[Plan] | Impossible:
         """Liquidations open to a liquidator who may spend `funds`, the best first."""
+
+    def offers(
+        self, state: S, account: str, raw: A, timestamp: int, facts: Facts
+    ) -> list[Offer] | Impossible:
+        """Liquidations for whoever brings the money in the same transaction and exchanges what is seized."""
+
+    def lenders(self, state: S) -> Mapping[str, Lender]:
+        """By token."""
+
+    def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
+        """By token."""
 
     def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
         """What `plan_redemption` decides from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -19,14 +20,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from keeper.alerts import outbox
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.blocks import Head
-from keeper.chain.pool import NodePool
-from keeper.chain.signer import Signer
+from keeper.chain.node import RpcError
+from keeper.chain.signer import Signing
 from keeper.config import Settings
 from keeper.errors import ConfigError, UnreachableError
-from keeper.execution.actor import Actor, Limits
+from keeper.execution.actor import Actor
 from keeper.execution.journal import Mode
+from keeper.execution.lease import LostLeaseError
 from keeper.policy.levels import Policies
 from keeper.service import gas
+from keeper.service.acting import actor_of
+from keeper.service.booking import Ledger
 from keeper.service.config_watch import ConfigWatch
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
@@ -37,7 +41,6 @@ from keeper.store.types import now
 
 log = structlog.get_logger()
 
-GWEI = 10**9
 CONFIG_SECONDS = 2.0
 
 
@@ -59,7 +62,7 @@ class Daemon:
         settings: Settings,
         store: Store,
         payer: str | None,
-        signer: Signer | None,
+        signer: Signing | None,
         config: Path | None = None,
     ) -> None:
         self.settings = settings
@@ -87,7 +90,7 @@ class Daemon:
                     recorder=recorder,
                     on_head=partial(self._wake, name),
                 ),
-                self._actor(pool, payer, signer),
+                actor_of(settings, pool, store, payer, signer) if payer else None,
             )
             for name, pool in nodes.items()
         }
@@ -95,20 +98,9 @@ class Daemon:
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self.scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2 * len(nodes) + 3)},
+            executors={"default": ThreadPoolExecutor(3 * len(nodes) + 3)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-
-    def _actor(self, pool: NodePool, payer: str | None, signer: Signer | None) -> Actor | None:
-        if payer is None:
-            return None
-        execution = self.settings.execution
-        limits = Limits(
-            max_gas_price=int(execution.max_gas_price_gwei * GWEI),
-            confirmations=execution.confirmations,
-            plan_blocks=execution.plan_blocks,
-        )
-        return Actor(pool, self.store, limits, payer, signer, outbox.intent_ended)
 
     def run(self, for_blocks: int | None = None) -> None:
         """Start all jobs and wait; on return every job has ended and nothing is half done."""
@@ -118,6 +110,7 @@ class Daemon:
             self._every(poll, f"decide:{name}", partial(self._decide, name))
             self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
             self._every(60.0, f"balances:{name}", partial(self._balances, name))
+            self._every(max(poll, 1.0), f"books:{name}", self._ledger(name).book)
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
         self._every(3600.0, "housekeeping", self.store.compact)
@@ -133,10 +126,26 @@ class Daemon:
             self.scheduler.shutdown(wait=True)
             for loops in self.chains.values():
                 loops.deciding.save_books()
+            self._close_books()
             self.deliverer.run()
+            for loops in self.chains.values():
+                if loops.actor is not None:
+                    loops.actor.release()
             log.info("stopped")
         if self._fatal is not None:
             raise self._fatal
+
+    def _ledger(self, name: str) -> Ledger:
+        deciding = self.chains[name].deciding
+        return Ledger(deciding.pool, self.store, self.settings, deciding.runs)
+
+    def _close_books(self) -> None:
+        """Book what the last blocks brought; what cannot be read now is booked at the next start."""
+        for name in self.chains:
+            try:
+                self._ledger(name).book()
+            except (UnreachableError, RpcError, SQLAlchemyError) as error:
+                log.warning("books are not complete", chain=name, error=str(error))
 
     def stop(self) -> None:
         """Ask the daemon to end; safe from any thread and from a signal handler."""
@@ -155,12 +164,14 @@ class Daemon:
                 work()
             except SQLAlchemyError as error:
                 log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
+            except LostLeaseError as error:
+                log.warning("stands back", job=name, why=str(error))
             except UnreachableError as error:
                 # The deciding loop tells of it; the other jobs only wait.
                 log.warning("unreachable", job=name, error=str(error))
             except Exception as error:
                 log.exception("job failed", job=name)
-                with self.store.session() as session:
+                with suppress(SQLAlchemyError), self.store.session() as session:
                     outbox.job_failed(session, name, str(error) or repr(error))
 
         self.scheduler.add_job(guarded, "interval", seconds=seconds, id=name, next_run_time=datetime.now())
@@ -214,7 +225,10 @@ class Daemon:
             row = session.get(ChainStatus, name)
             if row is not None:
                 row.acted_block, row.updated_at = head.number, now()
+                row.stands_back = loops.actor.stands_back if loops.actor else ""
                 session.add(row)
+            if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
+                outbox.stands_back(session, name, loops.actor.stands_back)
         loops.acted = head.number
 
     def _done(self, loops: ChainLoops) -> bool:

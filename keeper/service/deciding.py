@@ -65,7 +65,8 @@ class Deciding:
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
         self._open: dict[str, judging.Open] | None = None
         for run in self.runs:
-            run.prices = Pricing(run.name, run.settings, self.settings.chains[self.pool.name], self.pool)
+            chain = self.settings.chains[self.pool.name]
+            run.prices = Pricing(run.name, run.settings, chain, self.pool, run.adapter.lenses())
             price_status.restore(self.store, run.prices)
 
     def new_head(self) -> Head | None:
@@ -284,6 +285,7 @@ class Deciding:
                 gain_base=outcome.gain_base,
                 block=head.number,
                 timestamp=head.timestamp,
+                base_decimals=wanted.run.adapter.base_decimals(wanted.run.book.state),
             ),
         )
 

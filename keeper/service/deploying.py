@@ -1,74 +1,184 @@
-"""Deploying a contract of ours with the signer: one transaction, waited for."""
+"""Deploying contracts of ours with the signer, through the journal, and never twice.
+
+They are made by the CREATE2 deployer that nearly every chain has: what a contract is made of decides where it
+will be, so that one look tells whether it is there already, whatever happened to an earlier attempt.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from sqlmodel import select
 
-from keeper.chain import fees
+from keeper.chain import blocks, fees
+from keeper.chain.blocks import Head
 from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
-from keeper.chain.signer import Signer
 from keeper.contracts import artifact
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution.rehearsal import with_margin
+from keeper.execution import follow, nonces
+from keeper.execution.lane import Lane
+from keeper.execution.lifecycle import UNMINED
+from keeper.execution.rehearsal import Action, with_margin
+from keeper.execution.sending import send
+from keeper.execution.signing import begin, sign
+from keeper.store.tables import Transaction
 
+CREATE2_DEPLOYER = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
 WAIT_SECONDS = 300.0
 LOOK_SECONDS = 0.2
+_SALT = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One of our contracts to be, by the name of its artifact, with its constructor's arguments."""
+
+    name: str
+    types: tuple[str, ...]
+    arguments: tuple[object, ...]
+
+    @property
+    def code(self) -> bytes:
+        """Creation code."""
+        return bytes.fromhex(str(artifact(self.name)["bytecode"])[2:]) + encode(self.types, self.arguments)
+
+    @property
+    def address(self) -> str:
+        """Where it is, or will be."""
+        deployer = bytes.fromhex(CREATE2_DEPLOYER[2:])
+        return str(to_checksum_address(keccak(b"\xff" + deployer + _SALT + keccak(self.code))[12:]))
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """Where a contract is, and the transaction that made it."""
+    """Where a contract is, and the transaction that made it; empty where it was there already."""
 
     address: str
     transaction: str
 
 
-def deploy_owner_top_up(
-    pool: NodePool, signer: Signer, market_pool: str, ceiling: int, wait: float = WAIT_SECONDS
-) -> Deployed:
-    """Deploy OwnerTopUp for one pool, paying at most `ceiling` wei a unit of gas.
+def liquidator(owner: str, operator: str) -> Contract:
+    """`owner` gets the profit; `operator` may carry out batches, which the owner may anyway."""
+    same = owner.lower() == operator.lower()
+    return Contract("Liquidator", ("address", "address"), (owner, "0x" + "00" * 20 if same else operator))
 
-    KeeperError when it would revert or reverted (no contract at the pool's address), UnreachableError when
-    the transaction is not included within `wait` seconds; it then may still be.
-    """
-    data = str(artifact("OwnerTopUp")["bytecode"]) + encode(["address"], [market_pool]).hex()
-    try:
-        gas = int(pool.call("eth_estimateGas", {"from": signer.address, "data": data}), 16)
-    except RpcError as error:
+
+def owner_top_up(market_pool: str) -> Contract:
+    """For the owners in one pool."""
+    return Contract("OwnerTopUp", ("address",), (market_pool,))
+
+
+def is_there(pool: NodePool, contract: Contract) -> bool:
+    """Whether it has been deployed: only these very bytes can be at its address."""
+    return bool(pool.call("eth_getCode", contract.address, "latest") not in ("0x", ""))
+
+
+def cost(pool: NodePool, sender: str, contract: Contract) -> int:
+    """Gas that deploying takes. KeeperError when it cannot work."""
+    if pool.call("eth_getCode", CREATE2_DEPLOYER, "latest") in ("0x", ""):
         raise KeeperError(
-            f"OwnerTopUp cannot be deployed: {error.message}",
+            "this chain has no CREATE2 deployer",
+            where=f"chain {pool.name}, {CREATE2_DEPLOYER}",
+            remedy="Deploy the contract from abis/ by hand and put its address into the configuration",
+        )
+    try:
+        data = "0x" + (_SALT + contract.code).hex()
+        return int(pool.call("eth_estimateGas", {"from": sender, "to": CREATE2_DEPLOYER, "data": data}), 16)
+    except RpcError as error:
+        given = ", ".join(map(str, contract.arguments))
+        raise KeeperError(
+            f"{contract.name} cannot be deployed: {error.message}",
             where=f"chain {pool.name}",
-            remedy=f"Check that {market_pool} is the pool and that {signer.address} has gas money",
+            remedy=f"Check its arguments ({given}) and that {sender} has gas money",
         ) from None
-    price = fees.suggest(pool, ceiling)
-    raw, digest = signer.sign(
-        {
-            "type": 2,
-            "chainId": pool.chain_id,
-            "nonce": int(pool.call("eth_getTransactionCount", signer.address, "pending"), 16),
-            "value": 0,
-            "data": data,
-            "gas": with_margin(gas),
-            "maxFeePerGas": price.max_fee,
-            "maxPriorityFeePerGas": price.tip,
-        }
-    )
-    pool.call("eth_sendRawTransaction", raw)
+
+
+def deploy(lane: Lane, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
+    """Deploy it unless it is there or under way.
+
+    KeeperError when it would revert, or another keeper is at work with the key; UnreachableError when the
+    transaction is not included within `wait` seconds: the same command then waits for the same one.
+    """
+    if is_there(lane.pool, contract):
+        return Deployed(contract.address, "")
+    other = lane.lease.take()
+    if other:
+        raise KeeperError(
+            f"another keeper signs with this key: {other}",
+            where=f"chain {lane.chain}",
+            remedy="Stop it while you deploy",
+        )
+    try:
+        head = blocks.latest(lane.pool)
+        transaction = _under_way(lane, contract) or _signed(lane, contract, head)
+        send(lane, [transaction], head)
+        return _included(lane, contract, transaction, wait)
+    finally:
+        lane.lease.release()
+
+
+def _under_way(lane: Lane, contract: Contract) -> Transaction | None:
+    """An earlier attempt that no block has yet."""
+    data = "0x" + (_SALT + contract.code).hex()
+    with lane.store.session() as session:
+        rows = session.exec(
+            select(Transaction).where(
+                Transaction.chain == lane.chain,
+                Transaction.sender == lane.sender,
+                Transaction.target == CREATE2_DEPLOYER,
+                Transaction.data == data,
+            )
+        ).all()
+    return next((row for row in rows if row.state in UNMINED), None)
+
+
+def _signed(lane: Lane, contract: Contract, head: Head) -> Transaction:
+    """Signed and written down, not sent."""
+    gas = with_margin(cost(lane.pool, lane.sender, contract))
+    price = fees.suggest(lane.pool, lane.limits.max_gas_price)
+    pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
+    action = Action("deploy", CREATE2_DEPLOYER, "0x" + (_SALT + contract.code).hex())
+    # The operator has just asked for it: the list of what the daemon may call does not speak of it.
+    allow = {**(lane.limits.allow or {}), CREATE2_DEPLOYER: None}
+    asked = replace(lane, limits=replace(lane.limits, allow=allow))
+    with lane.store.session() as session:
+        begin(asked, session)
+        nonce = nonces.following(session, lane.chain, lane.sender, pending)
+        return sign(asked, session, head, action, gas, price, nonce, why=f"deploys {contract.name}")
+
+
+def _included(lane: Lane, contract: Contract, transaction: Transaction, wait: float) -> Deployed:
     until = time.monotonic() + wait
     while time.monotonic() < until:
-        receipt = pool.call("eth_getTransactionReceipt", digest)
-        if receipt is None:
-            time.sleep(LOOK_SECONDS)
-        elif int(receipt["status"], 16) == 1:
-            return Deployed(str(receipt["contractAddress"]), digest)
-        else:
-            raise KeeperError(f"the deployment {digest} reverted", where=f"chain {pool.name}")
+        follow.look(lane, blocks.latest(lane.pool), continuous=False)
+        with lane.store.session() as session:
+            row = session.get_one(Transaction, transaction.id)
+        if row.succeeded and is_there(lane.pool, contract):
+            return Deployed(contract.address, row.hash)
+        if row.succeeded is False:
+            raise KeeperError(f"the deployment {row.hash} reverted", where=f"chain {lane.chain}")
+        time.sleep(LOOK_SECONDS)
     raise UnreachableError(
-        f"the deployment {digest} is not included yet",
-        where=f"chain {pool.name}",
-        remedy="Look for this transaction before deploying again",
+        f"the deployment {transaction.hash} is not included yet",
+        where=f"chain {lane.chain}",
+        remedy="Give the same command again: it waits for this transaction and makes no other",
+    )
+
+
+def chains_with(names: Sequence[str], wanted: str | None) -> str:
+    """The chain that is meant: the one named, or the only one there is."""
+    if wanted is None and len(names) == 1:
+        return names[0]
+    if wanted in names:
+        return str(wanted)
+    raise KeeperError(
+        f"{wanted!r} is not a chain" if wanted else "several chains are configured",
+        where="--chain",
+        remedy=f"Name one of {', '.join(sorted(names))}",
     )

@@ -9,11 +9,14 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
+from keeper.chain import fees
+from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.store.tables import Transaction
 
 WEI = 10**18
 DAY = timedelta(days=1)
+NO_CEILING = 2**128
 # A shorter history than this says little: one busy minute is no rate.
 SHORTEST = timedelta(hours=1)
 # Less than this is told where no rate is known.
@@ -31,6 +34,14 @@ class Forecast:
     balance: int
     spent: int
     hours: int | None
+
+
+def gas_price(pool: NodePool, base_fee: int) -> int:
+    """Wei a unit of gas that a transaction sent now should pay: the next base fee and the usual tip."""
+    price = fees.suggest(pool, NO_CEILING)
+    if not price.tip:
+        return max(price.max_fee, base_fee)
+    return (price.max_fee - price.tip) // 2 + price.tip
 
 
 def kept_native(settings: Settings, chain: str, base_fee: int) -> int:

@@ -15,11 +15,20 @@ from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter, Valuation
+from keeper.protocols.compound_v3.market import CometMarket
+from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.service.pricing import Pricing
 from keeper.store.database import Store
 
 # Accounts compared with the contract's own view before a market may be acted in.
 START_SAMPLE = 64
+
+PROTOCOLS: dict[str, type[AaveV3Market] | type[MorphoBlueMarket] | type[CometMarket]] = {
+    "aave-v3": AaveV3Market,
+    "compound-v3": CometMarket,
+    "morpho-blue": MorphoBlueMarket,
+}
+"""The one place where protocols are listed."""
 
 # Each protocol's state and account types are its own; past this table they are opaque.
 Adapter = MarketAdapter[Any, Any]
@@ -62,10 +71,15 @@ class MarketRun:
             groups[leg] = numbers.setdefault(leaf, len(numbers))
         return groups
 
+    def of(self, owners: Iterable[str]) -> list[str]:
+        """All accounts of these owners that the book knows."""
+        rows = self.book.rows
+        return [rows.account(row) for owner in owners for row in rows.of(owner)]
+
     def sample(self, protected: Sequence[str]) -> list[str]:
         """Accounts to audit at this block: the protected, the nearest to 1, the next in turn."""
         size = self.settings.audit_sample
-        chosen = dict.fromkeys(a for a in protected if a in self.book.accounts)
+        chosen = dict.fromkeys(self.of(protected))
         chosen.update(dict.fromkeys(self.nearest[: size // 2]))
         everyone = len(self.book.rows)
         for step in range(min(size - size // 2, everyone)):
@@ -104,7 +118,7 @@ def build(
 
 
 def _adapter(name: str, market: Market) -> Adapter:
-    adapter: Adapter = {"aave-v3": AaveV3Market}[market.protocol](name, market.address, market.from_block)
+    adapter: Adapter = PROTOCOLS[market.protocol].of(name, market)
     return adapter
 
 

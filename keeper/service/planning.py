@@ -19,8 +19,10 @@ from keeper.policy.choose import NATIVE, Costs, Decision, Request, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import WAD, Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
-from keeper.service.gas import kept_native
+from keeper.service import data_fees
+from keeper.service.gas import gas_price, kept_native
 from keeper.service.markets import MarketRun
+from keeper.service.trading import Batches, Trading, ready, venue_of
 from keeper.service.unknown import Sizing
 from keeper.store.database import Store
 from keeper.store.tables import Episode
@@ -63,24 +65,43 @@ class Planner:
         if self.payer is None:
             no_one = Impossible("no [signer] is configured: there is nobody to act")
             return [(w, Decision(_request(w, None), no_one)) for w in wanted]
-        facts = self._facts(wanted, self.payer)
+        trading = self._trading(wanted)
+        facts = self._facts(wanted, self.payer, trading)
         funds = self._funds(facts, self.payer)
         owners = self._owners(wanted, self.payer)
         by_request: dict[int, Wanted] = {}
         requests = []
         for each in wanted:
             request = self._request(
-                each, facts[each.run.name], funds, owners.get((each.run.name, each.valuation.account))
+                each,
+                facts[each.run.name],
+                funds,
+                owners.get((each.run.name, each.valuation.account)),
+                trading,
             )
             by_request[id(request)] = each
             requests.append(request)
         run = wanted[0].run
-        costs = costs_of(self.settings, run, facts[run.name], self.head.base_fee)
-        chosen = choose(requests, funds, costs)
-        return [(by_request[id(d.request)], d) for d in chosen]
+        price = gas_price(self.pool, self.head.base_fee)
+        costs = costs_of(self.settings, run, facts[run.name], price, self._data_fee())
+        batches = Batches(self.head.gas_limit) if trading else None
+        chosen = choose(requests, funds, costs, batches)
+        return [(by_request[id(d.request)], _ready(d)) for d in chosen]
 
-    def _facts(self, wanted: list[Wanted], payer: str) -> dict[str, Facts]:
-        """One call for all markets: the payer's balances, symbols, collateral not in use."""
+    def _trading(self, wanted: list[Wanted]) -> Trading | None:
+        """The exchange for this tick's liquidations; None without a contract or without liquidations."""
+        chain = self.settings.chains[self.pool.name]
+        venue = venue_of(chain)
+        if venue is None or not any(w.kind == "liquidate" for w in wanted):
+            return None
+        return Trading(chain, venue)
+
+    def _data_fee(self) -> int:
+        return data_fees.of(self.settings.chains[self.pool.name]).wei(self.pool, self.head)
+
+    def _facts(self, wanted: list[Wanted], payer: str, trading: Trading | None) -> dict[str, Facts]:
+        """One call for all markets: the payer's balances, symbols, collateral not in use, and the pools at
+        which seizures can be sold."""
         runs = {w.run.name: w.run for w in wanted}
         accounts = {
             name: [w.valuation.account for w in wanted if w.run.name == name and w.kind == "top_up"]
@@ -90,7 +111,12 @@ class Planner:
             name: run.adapter.planning_calls(run.book.state, accounts[name], payer)
             for name, run in runs.items()
         }
-        answers = iter(read(self.pool, self.head, [c for each in calls.values() for c in each]))
+        selling = trading.calls(_traded(wanted)) if trading else []
+        lenses = trading.lenses() if trading else ()
+        whole = [*selling, *(c for each in calls.values() for c in each)]
+        answers = iter(read(self.pool, self.head, whole, lenses))
+        if trading:
+            trading.read([next(answers) for _ in selling], runs.values())
         return {
             name: run.adapter.read_planning(
                 run.book.state, accounts[name], [next(answers) for _ in calls[name]]
@@ -165,7 +191,12 @@ class Planner:
         return plan
 
     def _request(
-        self, wanted: Wanted, facts: Facts, funds: Mapping[str, int], owner: OwnerFunds | None
+        self,
+        wanted: Wanted,
+        facts: Facts,
+        funds: Mapping[str, int],
+        owner: OwnerFunds | None,
+        trading: Trading | None,
     ) -> Request:
         run, account = wanted.run, wanted.valuation.account
         raw = run.book.accounts[account]
@@ -190,9 +221,22 @@ class Planner:
                 if shut:
                     return Impossible(shut)
                 found = at_market(plan(funds), verdicts, facts.symbols)
-                return found if self.settings.policy.receive_a_tokens else _paid_out(found)
+                own = found if self.settings.policy.receive_a_tokens else _paid_out(found)
+                if trading is None:
+                    return own
+                borrowed = trading.plans(run, account, self.next_timestamp, facts)
+                return either(at_market(borrowed, verdicts, facts.symbols), own)
 
-            return Request(run.name, account, "liquidate", wanted.valuation.health or 0, budget, liquidate)
+            return Request(
+                run.name,
+                account,
+                "liquidate",
+                wanted.valuation.health or 0,
+                budget,
+                liquidate,
+                trading.taken if trading else lambda _: None,
+                underwater=wanted.valuation.collateral < wanted.valuation.debt,
+            )
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Impossible:
             assert budget is not None and protection is not None
@@ -247,8 +291,32 @@ def _paid_out(found: list[Plan] | Impossible) -> list[Plan] | Impossible:
     return paid or Impossible("the pool has none of the collateral to pay out (receive_a_tokens is off)")
 
 
-def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int) -> Costs:
-    """What gas costs where `run` is, in its base currency; wei a unit of gas for `gas_price`."""
+def either(first: list[Plan] | Impossible, second: list[Plan] | Impossible) -> list[Plan] | Impossible:
+    """The plans of both; if there are none, why the first has none."""
+    if isinstance(first, Impossible):
+        return first if isinstance(second, Impossible) else second
+    return first if isinstance(second, Impossible) else [*first, *second]
+
+
+def _traded(wanted: list[Wanted]) -> set[str]:
+    """Every token that a liquidation could repay or seize."""
+    return {
+        asset
+        for w in wanted
+        if w.kind == "liquidate"
+        for asset in w.run.adapter.traded(w.run.book.state, w.run.book.accounts[w.valuation.account])
+    }
+
+
+def _ready(decision: Decision) -> Decision:
+    if isinstance(decision.outcome, Impossible):
+        return decision
+    return Decision(decision.request, ready(decision.outcome))
+
+
+def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int, data_fee: int = 0) -> Costs:
+    """What gas costs where `run` is, in its base currency; wei a unit of gas for `gas_price`, wei a plan for
+    `data_fee`."""
     policy, state = settings.policy, run.book.state
     decimals = run.adapter.base_decimals(state)
     market = run.prices.market_price(policy.native_asset) if run.prices is not None else None
@@ -258,7 +326,8 @@ def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int) -
         else market or run.adapter.gas_price_asset(state, facts, policy.native_asset)
     )
     kept = kept_native(settings, run.settings.chain, gas_price)
-    return Costs(gas_price, native, _base(policy.min_profit, decimals), kept)
+    loss = _base(policy.max_bad_debt_loss, decimals) if policy.realize_bad_debt else None
+    return Costs(gas_price, native, _base(policy.min_profit, decimals), kept, data_fee, loss)
 
 
 def _base(amount: Decimal, decimals: int) -> int:

@@ -60,7 +60,7 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
     for row in left.values():
         row.closed_block = at.head.number
         alerts.fault_closed(session, row)
-    for account in protected:
+    for account in run.of(protected):
         if account in at.unvaluable:
             alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
 

@@ -10,7 +10,7 @@ import structlog
 from keeper.book.book import Refresh
 from keeper.book.source import Riders
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, run
+from keeper.chain.calls import Answer, Lens, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, Market, Oracle
 from keeper.oracles import abi, guards, reading, resolving, seconds, sequencer
@@ -39,8 +39,11 @@ class Watched:
 class Pricing:
     """Resolves once, then reads with the book: `riders` go into a refresh, `observe` takes what came back."""
 
-    def __init__(self, market: str, settings: Market, chain: Chain, pool: NodePool) -> None:
+    def __init__(
+        self, market: str, settings: Market, chain: Chain, pool: NodePool, lenses: tuple[Lens, ...] = ()
+    ) -> None:
         self.market = market
+        self.lenses = lenses
         self.settings = settings
         self.chain = chain
         self.pool = pool
@@ -93,7 +96,7 @@ class Pricing:
         answers = list(refresh.answers)
         if self._changed(assets, answers):
             self._resolve(head, assets, base_decimals)
-            answers = run(self.pool, head, self.riders().calls)
+            answers = run(self.pool, head, self.riders().calls, self.lenses)
         self._unpriced = frozenset(each.asset for each in assets if each.price is None)
         self._read(head, assets, answers, base_decimals)
 
@@ -113,7 +116,7 @@ class Pricing:
 
     def _resolve(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> None:
         calls = [call for each in assets for call in (each.source_call, each.symbol_call)]
-        answers = iter(run(self.pool, head, calls))
+        answers = iter(run(self.pool, head, calls, self.lenses))
         found = {
             each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
             for each in assets

@@ -10,6 +10,7 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
+from keeper.book.source import owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.policy.levels import Policies
 from keeper.protocols.base import Valuation
@@ -26,7 +27,8 @@ def block_json(head: Head) -> dict[str, Any]:
 def valuation_json(valuation: Valuation, breach: str | None) -> dict[str, Any]:
     """Amounts as decimal strings: JSON numbers do not hold them."""
     return {
-        "account": to_checksum_address(valuation.account),
+        "account": to_checksum_address(owner_of(valuation.account)),
+        **({"part": part} if (part := part_of(valuation.account)) else {}),
         "collateral": str(valuation.collateral),
         "debt": str(valuation.debt),
         "health": None if valuation.health is None else str(valuation.health),

@@ -87,7 +87,7 @@ def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, w
     order = np.argsort(low, kind="stable")[:FOLLOWED]
     chosen[order] = True
     chosen |= undecided
-    always = {*unbounded, *(row for a in watch.special if (row := book.rows.row(a)) is not None)}
+    always = {*unbounded, *(row for a in watch.special for row in book.rows.of(a))}
     over = [_over_again(near, watch, threshold) for threshold in watch.levels]
     exact = np.unique(np.concatenate([rows[chosen], np.fromiter(always, np.int64), *over]))
     others = int(np.count_nonzero(below_any & ~np.isin(rows, exact)))

@@ -11,6 +11,7 @@ import structlog
 from keeper.book.book import Refresh
 from keeper.book.reading import Reader
 from keeper.book.refreshing import Ask, refresh_together
+from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.errors import ConfigError, UnreachableError
 from keeper.protocols.base import PricedAsset, Valuation
@@ -180,7 +181,7 @@ def _coming(
         v.account: chosen[v.account]
         for v in own
         if v.health is not None
-        and (v.account in watch.special or any(low <= v.health <= high for low, high in spans))
+        and (owner_of(v.account) in watch.special or any(low <= v.health <= high for low, high in spans))
     }
     later = run.adapter.value_records(run.book.state, raws, next_timestamp)
     return {v.account: v.health for v in later if v.health is not None}

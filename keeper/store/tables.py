@@ -12,7 +12,9 @@ from keeper.store.types import BigInt, UtcTime, now
 
 
 class IntentState(StrEnum):
-    """planned → rehearsed → settled; refused, expired and failed end an attempt without success."""
+    """planned → rehearsed → settled; refused, expired and failed end an attempt without success.
+
+    What leads where is in `keeper/execution/lifecycle.py` and docs/LIFECYCLE.md."""
 
     PLANNED = "planned"
     REHEARSED = "rehearsed"
@@ -30,13 +32,16 @@ OPEN_INTENTS = frozenset({IntentState.PLANNED, IntentState.REHEARSED})
 
 
 class TransactionState(StrEnum):
-    """signed → sent → included → final; dropped when its nonce went to another transaction."""
+    """signed → sent → included → final. Replaced by one of ours at the same nonce, dropped when that nonce
+    is finally another's, orphaned when its block left the chain."""
 
     SIGNED = "signed"
     SENT = "sent"
     INCLUDED = "included"
     FINAL = "final"
+    REPLACED = "replaced"
     DROPPED = "dropped"
+    ORPHANED = "orphaned"
 
 
 class Checkpoint(SQLModel, table=True):
@@ -99,6 +104,8 @@ class ChainStatus(SQLModel, table=True):
     native: int | None = Field(default=None, sa_type=BigInt)
     """Wei the signer holds; `gas_hours` is how long it lasts at the recent rate, where one is known."""
     gas_hours: int | None = None
+    stands_back: str = Field(default="", sa_column=Column(Text, nullable=False))
+    """Why this keeper sends nothing now though it watches: paused, or another keeper acts with the key."""
     updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -214,6 +221,8 @@ class Intent(SQLModel, table=True):
     health: int = Field(sa_type=BigInt)
     spend_base: int = Field(sa_type=BigInt)
     gain_base: int = Field(sa_type=BigInt)
+    base_decimals: int = 8
+    """Decimals of the market's base currency, in which `spend_base` and `gain_base` are."""
     planned_block: int
     planned_timestamp: int = Field(sa_type=BigInteger, index=True)
     ended_block: int | None = None
@@ -224,10 +233,22 @@ class Intent(SQLModel, table=True):
 class Transaction(SQLModel, table=True):
     """What carries intents to the chain. `raw` is kept so that a resend is the very same transaction.
 
-    `purpose` is approve, act or clear (taking back an allowance that was left)."""
+    `purpose` is approve, act, clear (taking back an allowance that was left), cancel (a transfer of nothing
+    to ourselves in place of another transaction) or fill (the same, for a nonce that nobody uses)."""
 
     __tablename__ = "chain_transaction"
-    __table_args__ = (UniqueConstraint("chain", "hash"),)
+    __table_args__ = (
+        UniqueConstraint("chain", "hash"),
+        Index(
+            "one_live_transaction_a_nonce",
+            "chain",
+            "sender",
+            "nonce",
+            unique=True,
+            sqlite_where=text("state IN ('signed', 'sent', 'included', 'orphaned')"),
+            postgresql_where=text("state IN ('signed', 'sent', 'included', 'orphaned')"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     chain: str
@@ -235,17 +256,52 @@ class Transaction(SQLModel, table=True):
     nonce: int
     hash: str
     purpose: str
+    target: str = ""
+    data: str = Field(default="", sa_column=Column(Text, nullable=False))
     raw: str = Field(sa_column=Column(Text, nullable=False))
     state: str = Field(index=True)
     gas_limit: int
     max_fee: int = Field(sa_type=BigInt)
+    tip: int | None = Field(default=None, sa_type=BigInt)
+    """The most for the block's maker; None on a chain without EIP-1559, where `max_fee` is the price."""
     signed_block: int
+    first_block: int = 0
+    """Head when the nonce was first used: what it replaces was signed then."""
+    replaces_id: int | None = Field(default=None, foreign_key="chain_transaction.id")
+    channel: str = "public"
+    """Where it was handed over: "public", or the relay's kind."""
+    relayed_block: int | None = None
+    """Head when the relay took it."""
     block: int | None = None
     block_hash: str | None = None
     succeeded: bool | None = None
     gas_used: int | None = None
     gas_price: int | None = Field(default=None, sa_type=BigInt)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Booking(SQLModel, table=True):
+    """What a transaction of ours brought and cost, by its receipt, at the prices of its block.
+
+    It counts while the transaction is in the block `block_hash`. `moved` is JSON: token, symbol, units
+    (signed) and decimals of everything that came to us or left. Values in base units of `market`; tokens
+    without a price there count nothing, and `unpriced` names them."""
+
+    transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)
+    block_hash: str
+    timestamp: int = Field(sa_type=BigInteger)
+    market: str
+    base_decimals: int
+    moved: str = Field(sa_column=Column(Text, nullable=False))
+    unpriced: str = Field(default="", sa_column=Column(Text, nullable=False))
+    value_base: int = Field(sa_type=BigInt)
+    gas_wei: int = Field(sa_type=BigInt)
+    gas_base: int = Field(sa_type=BigInt)
+
+    @property
+    def net_base(self) -> int:
+        """What was earned, or lost, in base units."""
+        return self.value_base - self.gas_base
 
 
 class Carriage(SQLModel, table=True):
@@ -266,7 +322,57 @@ class Transition(SQLModel, table=True):
     after: str
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     block: int | None = None
+    """The head it was seen at; for an inclusion the block that includes it."""
+    block_hash: str | None = None
+    fee: int | None = Field(default=None, sa_type=BigInt)
+    """Wei that the inclusion cost."""
     at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class StandingAllowance(SQLModel, table=True):
+    """An allowance we signed and have not yet seen at zero: written with the approval, in its transaction."""
+
+    __tablename__ = "standing_allowance"
+
+    chain: str = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    token: str = Field(primary_key=True)
+    spender: str = Field(primary_key=True)
+    since_block: int
+
+
+class SignerNonce(SQLModel, table=True):
+    """The nonce of a key that the chain last counted, and those that somebody else used."""
+
+    __tablename__ = "signer_nonce"
+
+    chain: str = Field(primary_key=True)
+    sender: str = Field(primary_key=True)
+    counted: int
+    foreign: int = 0
+    foreign_nonce: int | None = None
+    foreign_block: int | None = None
+
+
+class Lease(SQLModel, table=True):
+    """Which keeper may act with a key on a chain, until when unless it renews."""
+
+    name: str = Field(primary_key=True)
+    holder: str
+    token: str
+    renewed_at: datetime = Field(sa_type=UtcTime)
+    expires_at: datetime = Field(sa_type=UtcTime)
+
+
+class Pause(SQLModel, table=True):
+    """A stop of all sending, by whom and why; over when `resumed_at` is set."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    who: str
+    why: str = Field(default="", sa_column=Column(Text, nullable=False))
+    at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    resumed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    resumed_by: str = ""
 
 
 class Alert(SQLModel, table=True):

@@ -36,6 +36,7 @@ def keeper(*arguments: str, stdin: str = "", **environment: str) -> subprocess.C
 def test_a_new_key_is_private_to_its_owner_and_signs(tmp_path: Path) -> None:
     path, password = tmp_path / "k.json", tmp_path / "password"
     password.write_text(PASSWORD + "\n")
+    password.chmod(0o600)
     before = os.umask(0)
     try:
         done = keeper("new", "--keystore", str(path), "--password-file", str(password))

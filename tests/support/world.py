@@ -10,11 +10,10 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from sqlmodel import col, select
 
-from keeper.alerts import outbox
 from keeper.chain.blocks import Head
 from keeper.chain.signer import Signer
 from keeper.config import Settings, load
-from keeper.execution.actor import Actor, Limits
+from keeper.execution.actor import Actor
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
@@ -22,6 +21,7 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.policy.levels import Policies
+from keeper.service.acting import actor_of
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
 from keeper.service.record import Recorder
@@ -32,7 +32,6 @@ PASSWORD = "correct horse"
 KEY = "0x" + "5e" * 32
 BLOCK_SECONDS = 12
 LENDER = "0x" + "11" * 20
-GWEI = 10**9
 
 
 def account(number: int) -> str:
@@ -119,6 +118,7 @@ def config_text(
     store: str = "",
     market_more: str = "",
     rpc: str = "",
+    chain_more: str = "",
 ) -> str:
     return f"""\
 [chains.local]
@@ -126,6 +126,7 @@ chain_id = 31337
 rpc = ["{rpc or anvil.url}"]
 block_time = {BLOCK_SECONDS}
 poll = 0.05
+{chain_more}
 [markets.aave]
 protocol = "aave-v3"
 chain = "local"
@@ -169,11 +170,12 @@ def world(
     store: str = "",
     market_more: str = "",
     rpc: str = "",
+    chain_more: str = "",
 ) -> World:
     """A keeper for this market; a second one in the same folder shares store and key."""
     config = folder / "keeper.toml"
     key = write_keystore(folder)
-    config.write_text(config_text(anvil, market, more, store, market_more, rpc))
+    config.write_text(config_text(anvil, market, more, store, market_more, rpc, chain_more))
     settings = load(config)
     kept = open_store(settings.store.url)
     nodes = pools(settings)
@@ -188,8 +190,6 @@ def world(
         payer=key.address,
         recorder=recorder,
     )
-    execution = settings.execution
-    limits = Limits(int(execution.max_gas_price_gwei * GWEI), execution.confirmations, execution.plan_blocks)
     signer = Signer(key) if live else None
-    actor = Actor(nodes["local"], kept, limits, key.address, signer, outbox.intent_ended)
+    actor = actor_of(settings, nodes["local"], kept, key.address, signer)
     return World(anvil, market, folder, config, settings, kept, deciding, actor, live)

@@ -51,6 +51,8 @@ class PoolState:
     sentinel: Sentinel | None = None
     emode_sources: dict[int, str] = field(default_factory=dict)
     unpriced_emodes: frozenset[int] = frozenset()
+    flash_loan_premium: int = 0
+    """Basis points, the whole of it."""
 
 
 def lens() -> Lens:
@@ -72,7 +74,7 @@ def read_market(answer: Answer) -> PoolState:
     A structure's words stand one after the other; where a field is a list, its word is the list's place in
     bytes from the structure's beginning. KeeperError when the answer is shorter than it says."""
     market = _Words(answer.data, 32)
-    revision, provider, oracle, base_unit, _, *sentinel, reserves_at, emodes_at = market.take(14)
+    revision, provider, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
     reserves = market.rows(reserves_at, _RESERVE_WORDS)
     emodes = [market.at(market.base + emodes_at + 32, place) for place in market.places(emodes_at)]
     found = [(_reserve(row), bool(row[15])) for row in reserves]
@@ -90,6 +92,7 @@ def read_market(answer: Answer) -> PoolState:
         sentinel=_sentinel(sentinel),
         emode_sources={row[0]: _address(row[5]) for row in categories if row[5]},
         unpriced_emodes=frozenset(row[0] for row in categories if row[5] and not row[7]),
+        flash_loan_premium=premium,
     )
 
 

@@ -12,13 +12,12 @@ from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.plan import Plan, Spend, Trade
 from keeper.protocols.aave_v3 import calls
-from keeper.protocols.aave_v3.amounts import units
 from keeper.protocols.aave_v3.lens import Sentinel
+from keeper.protocols.aave_v3.offering import GRACE, grown
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
+from keeper.protocols.amounts import units
 from keeper.protocols.base import Facts, Impossible
 
-# Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
-GRACE = 120
 LIQUIDATION_GAS = 500_000
 ERRORS = "aave_v3_errors"
 
@@ -75,7 +74,7 @@ def _liquidation(
     collateral, debt = pair.collateral.reserve, pair.debt.reserve
     cover = result.repaid
     if chosen.clears_debt or result.takes_all:
-        cover = min(_grown(raw, chosen, later), funds[debt.asset])
+        cover = min(grown(raw, pair, result.repaid, later), funds[debt.asset])
     repaid_base = mul_div_ceil(cover, debt.price, debt.unit)
     dry = result.received > collateral.available_liquidity
     data = calls.liquidation_call(collateral.asset, debt.asset, account, cover, receive_a_token=dry)
@@ -110,14 +109,3 @@ def _trade(pair: liquidation.Pair, result: liquidation.Outcome) -> Trade:
         gets=collateral.reserve.asset.lower(),
         gets_base=result.received * collateral.price // collateral.unit,
     )
-
-
-def _grown(raw: AccountState, chosen: Liquidation, later: AccruedMarket) -> int:
-    """What the same whole-position liquidation repays if it is included a little later."""
-    for pair in liquidation.pairs(raw, later):
-        same_debt = pair.debt.reserve.id == chosen.pair.debt.reserve.id
-        if same_debt and pair.collateral.reserve.id == chosen.pair.collateral.reserve.id:
-            grown = liquidation.outcome(pair, pair.max_debt, later)
-            enough = liquidation.cover_for_all_collateral(pair) if grown.takes_all else grown.repaid
-            return max(min(enough, pair.max_debt), chosen.outcome.repaid)
-    return chosen.outcome.repaid

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from keeper.book.entries import Entries
 from keeper.book.source import Touched
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
+from keeper.config import Market
 from keeper.errors import ConfigError
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
@@ -20,6 +22,7 @@ from keeper.protocols.aave_v3 import (
     explain,
     lens,
     liquidating,
+    offering,
     owner_money,
     planning,
     prices,
@@ -31,9 +34,12 @@ from keeper.protocols.aave_v3 import (
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.valuing import RecordValuer
 from keeper.protocols.base import (
+    Asset,
     Explanation,
     Facts,
     Impossible,
+    Lender,
+    Offer,
     OwnerFunds,
     OwnerMoney,
     PricedAsset,
@@ -47,11 +53,22 @@ class AaveV3Market:
     """Implements MarketAdapter for one pool. Addresses inside are lower case."""
 
     protocol = "aave-v3"
+    called = (
+        "liquidationCall(address,address,address,uint256,bool)",
+        "supply(address,uint256,address,uint16)",
+        "repay(address,uint256,uint256,address)",
+        "withdraw(address,uint256,address)",
+    )
+    """What the keeper itself calls on the market's contract."""
 
     def __init__(self, name: str, address: str, from_block: int) -> None:
         self.name = name
         self.contract = address
         self.from_block = from_block
+
+    @classmethod
+    def of(cls, name: str, settings: Market) -> AaveV3Market:
+        return cls(name, settings.address, settings.from_block)
 
     # Copying: see BookSource.
 
@@ -134,6 +151,9 @@ class AaveV3Market:
     def base_decimals(self, state: PoolState) -> int:
         return len(str(state.market.base_unit)) - 1
 
+    def decimals(self, state: PoolState, account: str) -> int:
+        return self.base_decimals(state)
+
     def value(
         self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
     ) -> list[Valuation]:
@@ -153,6 +173,9 @@ class AaveV3Market:
         return prices.leg_assets(state, legs)
 
     def priced_by(self, state: PoolState, raw: AccountState) -> frozenset[str]:
+        return prices.priced_by(state, raw)
+
+    def traded(self, state: PoolState, raw: AccountState) -> frozenset[str]:
         return prices.priced_by(state, raw)
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
@@ -223,6 +246,25 @@ class AaveV3Market:
             funds,
             state.sentinel,
         )
+
+    def offers(
+        self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Facts
+    ) -> list[Offer] | Impossible:
+        return offering.offers(
+            self.contract, state.market, self._rules(state), account, raw, timestamp, facts, state.sentinel
+        )
+
+    def lenders(self, state: PoolState) -> Mapping[str, Lender]:
+        return offering.lenders(self.contract, state)
+
+    def assets(self, state: PoolState, facts: Facts) -> Mapping[str, Asset]:
+        listed = {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
+        # A claim is worth what it is a claim on.
+        claims = {
+            r.a_token.lower(): replace(listed[r.asset.lower()], token=r.a_token.lower())
+            for r in state.market.reserves.values()
+        }
+        return listed | claims
 
     def holding_calls(self, state: PoolState, asset: str, owner: str) -> list[Call]:
         reserve = _by_asset(state, asset)

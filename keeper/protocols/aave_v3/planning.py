@@ -12,8 +12,8 @@ from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.plan import Check, Plan, Spend
 from keeper.protocols.aave_v3 import calls, owner_money
-from keeper.protocols.aave_v3.amounts import units
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
+from keeper.protocols.amounts import units
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Step
 
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.

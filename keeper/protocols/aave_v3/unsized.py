@@ -12,9 +12,9 @@ from keeper.margin.lending.aave.fixed import mul_div_ceil
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
 from keeper.plan import Check, Plan, Spend
 from keeper.protocols.aave_v3 import calls, owner_money
-from keeper.protocols.aave_v3.amounts import units
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
 from keeper.protocols.aave_v3.planning import ERRORS, TOP_UP_GAS, call_for, default_steps
+from keeper.protocols.amounts import units
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Step, Unsized
 
 

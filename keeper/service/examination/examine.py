@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keeper.config import Settings
 from keeper.service.examination.channels import channels
+from keeper.service.examination.contracts import liquidator
 from keeper.service.examination.files import files
 from keeper.service.examination.finding import Finding, attempt
 from keeper.service.examination.funds import funds
@@ -46,6 +47,9 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         for name in sorted(reachable):
             known = [run for run in runs if run.settings.chain == name and run.book.head is not None]
             yield from attempt(f"funds on {name}", partial(funds, connections[name], known, payer))
+            yield from attempt(
+                f"liquidator on {name}", partial(liquidator, settings, name, connections[name], payer)
+            )
             for run in known:
                 yield from attempt(f"owners in {run.name}", partial(owners, settings, run, payer))
     yield from channels(settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keeper.chain import keystore
 from keeper.chain import signer as keys
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
@@ -23,7 +22,12 @@ def signer(settings: Settings) -> Iterator[Finding]:
     except KeeperError as error:
         yield Finding("signer", "fault", f"{error.where}: {error.what}", error.remedy)
         return
-    yield Finding("signer", "ok", f"{loaded.address}, {settings.signer.keystore} is its owner's only")
+    where = (
+        f"{settings.signer.keystore} is its owner's only"
+        if settings.signer.keystore
+        else "signed for by web3signer"
+    )
+    yield Finding("signer", "ok", f"{loaded.address}, {where}")
 
 
 def address_of(settings: Settings) -> str | None:
@@ -31,6 +35,6 @@ def address_of(settings: Settings) -> str | None:
     if settings.signer is None:
         return None
     try:
-        return keystore.public_address(settings.signer.keystore)
+        return keys.public_address(settings.signer)
     except ConfigError:
         return None

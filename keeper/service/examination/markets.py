@@ -44,7 +44,9 @@ def contract(run: MarketRun) -> Iterator[Finding]:
 def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
     """Revision, parity, sentinel, protected accounts and how gas is priced."""
     head = blocks.latest(run.book.pool)
-    run.prices = Pricing(run.name, run.settings, settings.chains[run.settings.chain], run.book.pool)
+    run.prices = Pricing(
+        run.name, run.settings, settings.chains[run.settings.chain], run.book.pool, run.adapter.lenses()
+    )
     at = value(run, head)
     version = run.adapter.version(run.book.state)
     revision = run.adapter.revision(run.book.state)
@@ -63,9 +65,8 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
     if run.prices.chain.sequencer_feed is not None:
         yield _sequencer(run.name, run.prices.chain.sequencer_feed, run.prices.sequencer)
     yield from _sentinel(run, head)
-    known = run.book.accounts
     for i, protect in enumerate(settings.protect):
-        if protect.market == run.name and protect.account.lower() not in known:
+        if protect.market == run.name and not run.of([protect.account.lower()]):
             yield Finding(
                 f"protect[{i}]",
                 "warning",

@@ -38,14 +38,14 @@ def _owner(run: MarketRun, subject: str, owner: str, money: OwnerMoney, operator
             subject,
             "fault",
             f"{money.contract} is no OwnerTopUp contract",
-            f"Correct markets.{run.name}.owner_top_up, or make one: keeper contracts deploy",
+            f"Correct markets.{run.name}.owner_top_up, or make one: keeper contracts deploy owner-top-up",
         )
     if pool.data[12:].hex() != run.adapter.contract[2:].lower():
         return Finding(
             subject,
             "fault",
             f"{money.contract} is for the pool 0x{pool.data[12:].hex()}",
-            f"Make one for {run.adapter.contract}: keeper contracts deploy --market {run.name}",
+            f"Make one for {run.adapter.contract}: keeper contracts deploy owner-top-up --market {run.name}",
         )
     state = run.book.state
     facts = run.adapter.read_planning(

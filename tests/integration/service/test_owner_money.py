@@ -10,8 +10,8 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from keeper.chain.signer import Signer
 from keeper.cli.contracts import deploy as deploy_command
+from keeper.config import load
 from keeper.errors import ConfigError, KeeperError
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
@@ -19,7 +19,7 @@ from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx
-from keeper.service.deploying import deploy_owner_top_up
+from keeper.service import deploying
 from keeper.service.examination.finding import Finding
 from keeper.service.examination.owners import owners
 from tests.integration.service.conftest import Fresh
@@ -46,7 +46,8 @@ def owner_market(market: Fresh, folder: Path, more: str = "", steps: str = REPAY
     first = world(anvil, deployed, config)
     anvil.set_balance(first.payer, 10**19)
     anvil.set_automine(True)
-    contract = deploy_owner_top_up(first.deciding.pool, Signer(OPERATOR), deployed.pool, 10**12, 30).address
+    assert first.actor.lane is not None
+    contract = deploying.deploy(first.actor.lane, deploying.owner_top_up(deployed.pool), 30).address
     anvil.set_automine(False)
     text = protect(OWNER, steps, 'money = "owner"\n' + more)
     w = world(anvil, deployed, folder, text, market_more=f'owner_top_up = "{contract}"')
@@ -233,7 +234,7 @@ def test_a_signed_permit_is_used_once_and_the_rest_of_its_allowance_later(
     assert owns(w, "WETH") < 10**19 - spent
 
 
-def test_the_command_deploys_and_says_what_to_configure(
+def test_the_command_deploys_and_writes_the_address_to_the_configuration(
     fresh_market: Fresh,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -245,16 +246,15 @@ def test_the_command_deploys_and_says_what_to_configure(
     monkeypatch.setenv("KEEPER_KEYSTORE_PASSWORD", PASSWORD)
     anvil.set_balance(w.payer, 10**19)
     anvil.set_automine(True)
-    deploy_command(w.config, "aave", as_json=True)
+    deploy_command(w.config, "owner-top-up", market="aave", live=True, as_json=True)
     shown = json.loads(capsys.readouterr().out)
     found = view_int(anvil.rpc, shown["owner_top_up"], "POOL()")
     assert found == int(deployed.pool, 16)
-    deploy_command(w.config, "aave", as_json=False)
-    assert 'owner_top_up = "0x' in capsys.readouterr().out
+    assert load(w.config).markets["aave"].owner_top_up == shown["owner_top_up"]
     with pytest.raises(ConfigError, match="not a market"):
-        deploy_command(w.config, "elsewhere", as_json=False)
+        deploy_command(w.config, "owner-top-up", market="elsewhere", live=True, as_json=False)
     with pytest.raises(KeeperError, match="cannot be deployed"):
-        deploy_owner_top_up(w.deciding.pool, Signer(OPERATOR), "0x" + "12" * 20, 10**12)
+        deploying.cost(w.deciding.pool, w.payer, deploying.owner_top_up("0x" + "12" * 20))
 
 
 def test_the_owners_money_needs_the_contract_in_the_configuration(

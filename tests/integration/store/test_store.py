@@ -81,6 +81,8 @@ def test_attempts_count_up_and_failures_in_a_row_are_known(store: Store) -> None
     for state in (IntentState.SETTLED, IntentState.REFUSED, IntentState.FAILED):
         with store.session() as session:
             intent = journal.commit(session, draft(number))
+            if state != IntentState.REFUSED:
+                journal.move_intent(session, intent, IntentState.REHEARSED, 5)
             journal.move_intent(session, intent, state, 6)
     with store.session() as session:
         made = journal.attempts(session, number, "liquidate", "live")
@@ -92,6 +94,8 @@ def test_only_what_was_or_may_be_spent_counts_against_the_cap(store: Store) -> N
     for state, spend in ((IntentState.SETTLED, 5), (IntentState.REFUSED, 70), (None, 11)):
         with store.session() as session:
             intent = journal.commit(session, draft(number, spend=spend))
+            if state == IntentState.SETTLED:
+                journal.move_intent(session, intent, IntentState.REHEARSED, 5)
             if state:
                 journal.move_intent(session, intent, state, 6)
     with store.session() as session:

@@ -164,7 +164,7 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
         return None
     result = outcome(pair, most, market)
     if not result.leaves_dust:
-        return result if _moves(pair, result, market) else None
+        return result if moves(pair, result, market) else None
     low, high = 0, most
     while high - low > 1:
         middle = (low + high) // 2
@@ -173,10 +173,10 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
         else:
             low = middle
     smaller = outcome(pair, low, market)
-    return smaller if low and _moves(pair, smaller, market) and not smaller.leaves_dust else None
+    return smaller if low and moves(pair, smaller, market) and not smaller.leaves_dust else None
 
 
-def _moves(pair: Pair, result: Outcome, market: AccruedMarket) -> bool:
+def moves(pair: Pair, result: Outcome, market: AccruedMarket) -> bool:
     """Whether both sides move at least one scaled unit: the tokens refuse to burn none."""
     burnt = market.rules.repay_shares(result.repaid, pair.debt.debt_index)
     return bool(burnt and market.rules.seized_shares(result.received, pair.collateral.income))

@@ -69,6 +69,11 @@ class Reserve:
         return bool(self.configuration >> 60 & 1)
 
     @property
+    def flash_loans(self) -> bool:
+        """Whether it lends for a transaction (3.0.1 and later)."""
+        return bool(self.configuration >> 63 & 1)
+
+    @property
     def reserve_factor(self) -> int:
         """Share of the interest that goes to the treasury, basis points."""
         return self.configuration >> 64 & 0xFFFF

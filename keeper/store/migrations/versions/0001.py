@@ -42,6 +42,7 @@ def upgrade() -> None:
     sa.Column('requests', sa.Integer(), nullable=False),
     sa.Column('native', keeper.store.types.BigInt(length=80), nullable=True),
     sa.Column('gas_hours', sa.Integer(), nullable=True),
+    sa.Column('stands_back', sa.Text(), nullable=False),
     sa.Column('updated_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('chain')
     )
@@ -52,22 +53,31 @@ def upgrade() -> None:
     sa.Column('nonce', sa.Integer(), nullable=False),
     sa.Column('hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('purpose', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('target', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('data', sa.Text(), nullable=False),
     sa.Column('raw', sa.Text(), nullable=False),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('gas_limit', sa.Integer(), nullable=False),
     sa.Column('max_fee', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.Column('tip', keeper.store.types.BigInt(length=80), nullable=True),
     sa.Column('signed_block', sa.Integer(), nullable=False),
+    sa.Column('first_block', sa.Integer(), nullable=False),
+    sa.Column('replaces_id', sa.Integer(), nullable=True),
+    sa.Column('channel', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('relayed_block', sa.Integer(), nullable=True),
     sa.Column('block', sa.Integer(), nullable=True),
     sa.Column('block_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('succeeded', sa.Boolean(), nullable=True),
     sa.Column('gas_used', sa.Integer(), nullable=True),
     sa.Column('gas_price', keeper.store.types.BigInt(length=80), nullable=True),
     sa.Column('created_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['replaces_id'], ['chain_transaction.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('chain', 'hash')
     )
     with op.batch_alter_table('chain_transaction', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_chain_transaction_state'), ['state'], unique=False)
+        batch_op.create_index('one_live_transaction_a_nonce', ['chain', 'sender', 'nonce'], unique=True, sqlite_where=sa.text("state IN ('signed', 'sent', 'included', 'orphaned')"), postgresql_where=sa.text("state IN ('signed', 'sent', 'included', 'orphaned')"))
 
     op.create_table('checkpoint',
     sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -102,6 +112,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('market', 'account'),
     sqlite_with_rowid=False
     )
+    op.create_table('lease',
+    sa.Column('name', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('holder', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('token', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('renewed_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
+    sa.Column('expires_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('name')
+    )
     op.create_table('market_status',
     sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('chain', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -117,6 +135,15 @@ def upgrade() -> None:
     sa.Column('unvaluable', sa.Integer(), nullable=False),
     sa.Column('updated_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('market')
+    )
+    op.create_table('pause',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('who', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('at', keeper.store.types.UtcTime(timezone=True), nullable=False),
+    sa.Column('resumed_at', keeper.store.types.UtcTime(timezone=True), nullable=True),
+    sa.Column('resumed_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
     )
     op.create_table('price_fault',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -146,6 +173,37 @@ def upgrade() -> None:
     sa.Column('memory', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('market', 'asset')
     )
+    op.create_table('signer_nonce',
+    sa.Column('chain', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('sender', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('counted', sa.Integer(), nullable=False),
+    sa.Column('foreign', sa.Integer(), nullable=False),
+    sa.Column('foreign_nonce', sa.Integer(), nullable=True),
+    sa.Column('foreign_block', sa.Integer(), nullable=True),
+    sa.PrimaryKeyConstraint('chain', 'sender')
+    )
+    op.create_table('standing_allowance',
+    sa.Column('chain', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('owner', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('token', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('spender', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('since_block', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('chain', 'owner', 'token', 'spender')
+    )
+    op.create_table('booking',
+    sa.Column('transaction_id', sa.Integer(), nullable=False),
+    sa.Column('block_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('timestamp', sa.BigInteger(), nullable=False),
+    sa.Column('market', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('base_decimals', sa.Integer(), nullable=False),
+    sa.Column('moved', sa.Text(), nullable=False),
+    sa.Column('unpriced', sa.Text(), nullable=False),
+    sa.Column('value_base', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.Column('gas_wei', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.Column('gas_base', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.ForeignKeyConstraint(['transaction_id'], ['chain_transaction.id'], ),
+    sa.PrimaryKeyConstraint('transaction_id')
+    )
     op.create_table('intent',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('chain', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -161,6 +219,7 @@ def upgrade() -> None:
     sa.Column('health', keeper.store.types.BigInt(length=80), nullable=False),
     sa.Column('spend_base', keeper.store.types.BigInt(length=80), nullable=False),
     sa.Column('gain_base', keeper.store.types.BigInt(length=80), nullable=False),
+    sa.Column('base_decimals', sa.Integer(), nullable=False),
     sa.Column('planned_block', sa.Integer(), nullable=False),
     sa.Column('planned_timestamp', sa.BigInteger(), nullable=False),
     sa.Column('ended_block', sa.Integer(), nullable=True),
@@ -192,6 +251,8 @@ def upgrade() -> None:
     sa.Column('after', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('block', sa.Integer(), nullable=True),
+    sa.Column('block_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('fee', keeper.store.types.BigInt(length=80), nullable=True),
     sa.Column('at', keeper.store.types.UtcTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['intent_id'], ['intent.id'], ),
     sa.ForeignKeyConstraint(['transaction_id'], ['chain_transaction.id'], ),
@@ -219,12 +280,17 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_intent_episode_id'))
 
     op.drop_table('intent')
+    op.drop_table('booking')
+    op.drop_table('standing_allowance')
+    op.drop_table('signer_nonce')
     op.drop_table('price_status')
     with op.batch_alter_table('price_fault', schema=None) as batch_op:
         batch_op.drop_index('one_open_price_fault', sqlite_where=sa.text('closed_block IS NULL'), postgresql_where=sa.text('closed_block IS NULL'))
 
     op.drop_table('price_fault')
+    op.drop_table('pause')
     op.drop_table('market_status')
+    op.drop_table('lease')
     op.drop_table('known_account')
     with op.batch_alter_table('episode', schema=None) as batch_op:
         batch_op.drop_index('one_open_episode', sqlite_where=sa.text('closed_block IS NULL'), postgresql_where=sa.text('closed_block IS NULL'))
@@ -232,6 +298,7 @@ def downgrade() -> None:
     op.drop_table('episode')
     op.drop_table('checkpoint')
     with op.batch_alter_table('chain_transaction', schema=None) as batch_op:
+        batch_op.drop_index('one_live_transaction_a_nonce', sqlite_where=sa.text("state IN ('signed', 'sent', 'included', 'orphaned')"), postgresql_where=sa.text("state IN ('signed', 'sent', 'included', 'orphaned')"))
         batch_op.drop_index(batch_op.f('ix_chain_transaction_state'))
 
     op.drop_table('chain_transaction')

@@ -1,0 +1,73 @@
+"""Private relays: transactions that go to block builders without being shown to everybody first."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import requests
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from eth_utils.crypto import keccak
+
+from keeper.chain.node import NodeError, RpcError
+
+Kind = Literal["private-transaction", "bundle"]
+
+
+class Relay:
+    """One relay. Requests are signed with a throw-away identity, as Flashbots' interface asks: it only
+    stands for a reputation, never for money. `label` is what may be shown of the URL."""
+
+    def __init__(self, url: str, kind: Kind, fallback_blocks: int, timeout: Decimal = Decimal(10)) -> None:
+        parts = urlsplit(url)
+        self.kind = kind
+        self.fallback_blocks = fallback_blocks
+        self.label = f"relay {parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self._url = url
+        self._timeout = float(timeout)
+        self._session = requests.Session()
+        self._identity = Account.create()
+
+    def send(self, raw: str, head: int) -> None:
+        """Hand over one transaction: until `fallback_blocks` from now, or, as a bundle, for the next block.
+
+        NodeError when there is no answer (it may have been taken), RpcError when it is refused.
+        """
+        if self.kind == "bundle":
+            self.call("eth_sendBundle", {"txs": [raw], "blockNumber": hex(head + 1)})
+        else:
+            last = hex(head + self.fallback_blocks)
+            self.call("eth_sendPrivateTransaction", {"tx": raw, "maxBlockNumber": last})
+
+    def call(self, method: str, params: dict[str, Any]) -> Any:
+        """One request; its result."""
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": [params]})
+        try:
+            answer = self._session.post(
+                self._url,
+                data=body.encode(),
+                headers={"Content-Type": "application/json", "X-Flashbots-Signature": self._proof(body)},
+                timeout=self._timeout,
+            )
+            answer.raise_for_status()
+            found = answer.json()
+        except (requests.RequestException, ValueError, OSError):
+            raise NodeError(f"gave no answer to {method}", where=self.label) from None
+        if not isinstance(found, dict) or not ("result" in found or "error" in found):
+            raise NodeError(f"answered {method} with no result", where=self.label)
+        refusal = found.get("error")
+        if refusal:
+            refusal = refusal if isinstance(refusal, dict) else {"message": str(refusal)}
+            raise RpcError(
+                method, int(refusal.get("code", 0)), str(refusal.get("message")), None, where=self.label
+            )
+        return found["result"]
+
+    def _proof(self, body: str) -> str:
+        """The header that Flashbots' relays ask for: address and signature of the body's hash."""
+        digest = "0x" + keccak(text=body).hex()
+        signed = self._identity.sign_message(encode_defunct(text=digest))
+        return f"{self._identity.address}:0x{bytes(signed.signature).hex()}"

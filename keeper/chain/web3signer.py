@@ -1,0 +1,126 @@
+"""An external signer by web3signer's HTTP interface: the key never is in this process.
+
+`POST /api/v1/eth1/sign/{public key}` signs the keccak hash of the bytes it is given, which here are a
+transaction's own; `GET /api/v1/eth1/publicKeys` says which keys it has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import rlp
+from eth_keys.datatypes import PublicKey, Signature
+from eth_utils.crypto import keccak
+
+from keeper.errors import ConfigError, KeeperError, UnreachableError
+
+SECONDS = 10.0
+
+
+class Web3Signer:
+    """Signs for `address` at `url`. What it returns is only used if it recovers to that address."""
+
+    def __init__(self, url: str, address: str) -> None:
+        parts = urlsplit(url)
+        self.address = address
+        self.label = f"web3signer {parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self._url = url.rstrip("/")
+        self._session = requests.Session()
+        self._identifier = self._find()
+
+    def __repr__(self) -> str:
+        return f"Web3Signer({self.address})"
+
+    def sign(self, transaction: dict[str, Any]) -> tuple[str, str]:
+        """(raw transaction, hash) as 0x hex. The transaction must name its chain."""
+        if not transaction.get("chainId"):
+            raise ConfigError("a transaction without chain id is never signed", where="signer")
+        raw = _typed(self, transaction) if "type" in transaction else _legacy(self, transaction)
+        return "0x" + raw.hex(), "0x" + keccak(raw).hex()
+
+    def signature(self, message: bytes) -> tuple[int, int, int]:
+        """(recovery bit, r, s) of the keccak hash of `message`; KeeperError if another key made it."""
+        answer = self._ask("POST", f"/api/v1/eth1/sign/{self._identifier}", {"data": "0x" + message.hex()})
+        try:
+            signed = bytes.fromhex(answer.strip().strip('"').removeprefix("0x"))
+            bit = signed[64] - 27 if signed[64] >= 27 else signed[64]
+            r, s = int.from_bytes(signed[:32], "big"), int.from_bytes(signed[32:64], "big")
+            found = Signature(vrs=(bit, r, s)).recover_public_key_from_msg_hash(keccak(message))
+        except Exception:  # noqa: BLE001  (whatever is wrong with it, it is no signature)
+            raise KeeperError("answered with what is no signature", where=self.label) from None
+        if found.to_checksum_address() != self.address:
+            raise KeeperError(f"signed with another key than {self.address}", where=self.label)
+        return bit, r, s
+
+    def _find(self) -> str:
+        """The signer's name of our key: its public key."""
+        answer = self._ask("GET", "/api/v1/eth1/publicKeys", None)
+        for key in _listed(answer):
+            try:
+                public = PublicKey(bytes.fromhex(key.removeprefix("0x"))[-64:])
+            except ValueError:
+                continue
+            if public.to_checksum_address() == self.address:
+                return key
+        raise ConfigError(
+            f"has no key for {self.address}",
+            where=self.label,
+            remedy="Load the key there, or correct signer.address",
+        )
+
+    def _ask(self, method: str, path: str, body: dict[str, str] | None) -> str:
+        try:
+            answer = self._session.request(method, self._url + path, json=body, timeout=SECONDS)
+            answer.raise_for_status()
+        except requests.HTTPError as error:
+            status = error.response.status_code if error.response is not None else 0
+            raise UnreachableError(
+                f"refused with HTTP {status}", where=self.label, remedy="See its log"
+            ) from None
+        except (requests.RequestException, OSError):
+            raise UnreachableError(
+                "cannot be reached", where=self.label, remedy="Start it, or correct signer.web3signer"
+            ) from None
+        return answer.text
+
+
+def _listed(answer: str) -> list[str]:
+    return [key.strip().strip('"') for key in answer.strip().strip("[]").split(",") if key.strip()]
+
+
+def _typed(signer: Web3Signer, transaction: dict[str, Any]) -> bytes:
+    """EIP-1559 (type 2)."""
+    fields: list[Any] = [
+        _number(transaction["chainId"]),
+        _number(transaction["nonce"]),
+        _number(transaction["maxPriorityFeePerGas"]),
+        _number(transaction["maxFeePerGas"]),
+        *_common(transaction),
+        [],
+    ]
+    bit, r, s = signer.signature(b"\x02" + rlp.encode(fields))
+    return b"\x02" + bytes(rlp.encode([*fields, _number(bit), _number(r), _number(s)]))
+
+
+def _legacy(signer: Web3Signer, transaction: dict[str, Any]) -> bytes:
+    """EIP-155: the chain id is part of what is signed."""
+    chain = int(transaction["chainId"])
+    fields = [_number(transaction["nonce"]), _number(transaction["gasPrice"]), *_common(transaction)]
+    bit, r, s = signer.signature(rlp.encode([*fields, _number(chain), b"", b""]))
+    return bytes(rlp.encode([*fields, _number(chain * 2 + 35 + bit), _number(r), _number(s)]))
+
+
+def _common(transaction: dict[str, Any]) -> list[bytes]:
+    """Gas, receiver (empty: a contract is made), value and data."""
+    return [
+        _number(transaction["gas"]),
+        bytes.fromhex(str(transaction.get("to") or "").removeprefix("0x")),
+        _number(transaction.get("value", 0)),
+        bytes.fromhex(str(transaction.get("data") or "").removeprefix("0x")),
+    ]
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")

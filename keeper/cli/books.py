@@ -1,0 +1,83 @@
+"""`keeper history --csv`: a line for every transaction that a block has, with what it brought and cost."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TextIO
+
+from sqlmodel import Session, col, select
+
+from keeper.errors import ConfigError
+from keeper.execution import transactions
+from keeper.store.tables import Booking, Transaction
+
+COLUMNS = (
+    "time", "chain", "block", "transaction", "purpose", "succeeded", "market", "intents", "accounts", "moved",
+    "unpriced", "value", "gas_used", "gas_coins", "gas", "net",
+)  # fmt: skip
+
+
+def export(session: Session, where: str) -> int:
+    """Write the books to a file, or to standard output for "-"; how many lines. Values in whole units of the
+    market's base currency, exactly."""
+    rows = session.exec(
+        select(Booking, Transaction)
+        .join(Transaction, col(Transaction.id) == col(Booking.transaction_id))
+        .where(Booking.block_hash == Transaction.block_hash)
+        .order_by(col(Transaction.block), col(Transaction.id))
+    ).all()
+    with _opened(where) as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for booking, transaction in rows:
+            writer.writerow(_row(session, booking, transaction))
+    return len(rows)
+
+
+def _row(session: Session, booking: Booking, transaction: Transaction) -> list[object]:
+    carried = transactions.intents_of(session, transaction.id or 0)
+    moved = [
+        f"{_whole(int(each['units']), int(each['decimals'])):+} {each['symbol']}"
+        for each in json.loads(booking.moved)
+    ]
+    return [
+        datetime.fromtimestamp(booking.timestamp, UTC).isoformat(),
+        transaction.chain,
+        transaction.block,
+        transaction.hash,
+        transaction.purpose,
+        "yes" if transaction.succeeded else "no",
+        booking.market,
+        " ".join(str(each.id) for each in carried),
+        " ".join(each.account for each in carried),
+        "; ".join(moved),
+        booking.unpriced,
+        _whole(booking.value_base, booking.base_decimals),
+        transaction.gas_used,
+        _whole(booking.gas_wei, 18),
+        _whole(booking.gas_base, booking.base_decimals),
+        _whole(booking.net_base, booking.base_decimals),
+    ]
+
+
+def _whole(units: int, decimals: int) -> Decimal:
+    return Decimal(units).scaleb(-decimals)
+
+
+@contextmanager
+def _opened(where: str) -> Iterator[TextIO]:
+    if where == "-":
+        yield sys.stdout
+        return
+    try:
+        with Path(where).open("w", newline="", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=where) from None

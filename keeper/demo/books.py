@@ -1,0 +1,49 @@
+"""The keeper's books against the chain: every token of the keeper's went where they say."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from sqlmodel import col, select
+
+from keeper.demo.stage import Stage
+from keeper.localchain.calldata import calldata
+from keeper.localchain.rpc import as_int
+from keeper.store.database import open_store
+from keeper.store.tables import Booking, Carriage, Intent, Transaction
+
+
+def booked(stage: Stage, last: int, faults: list[str]) -> int:
+    """What liquidations brought, base units before gas; `faults` names what the books have wrong."""
+    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
+    with store.session() as session:
+        rows = session.exec(select(Booking)).all()
+        liquidating = set(
+            session.exec(
+                select(Carriage.transaction_id)
+                .join(Intent, col(Intent.id) == col(Carriage.intent_id))
+                .where(Intent.kind == "liquidate")
+            ).all()
+        )
+        mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
+    store.close()
+    unbooked = set(mined) - {row.transaction_id for row in rows}
+    if unbooked:
+        faults.append(f"{len(unbooked)} transactions are not in the books")
+    moved: Counter[str] = Counter()
+    for row in rows:
+        for line in json.loads(row.moved):
+            moved[line["token"]] += int(line["units"])
+    for reserve in stage.market.reserves.values():
+        really = _held(stage, reserve.asset, last) - _held(stage, reserve.asset, stage.first_block)
+        if really != moved[reserve.asset.lower()]:
+            faults.append(
+                f"the books say {moved[reserve.asset.lower()]} {reserve.symbol}, the chain {really}"
+            )
+    return sum(row.value_base for row in rows if row.transaction_id in liquidating)
+
+
+def _held(stage: Stage, token: str, block: int) -> int:
+    data = calldata("balanceOf(address)", stage.keeper)
+    return as_int(stage.anvil.rpc.call("eth_call", {"to": token, "data": data}, hex(block)))

@@ -1,0 +1,83 @@
+"""Allowances are exact, and what is left of one is taken back: each is written down with its approval and
+struck out only when the chain shows it at zero."""
+
+from __future__ import annotations
+
+import structlog
+from sqlmodel import Session, select
+
+from keeper.chain import fees
+from keeper.chain.blocks import Head
+from keeper.chain.node import RpcError
+from keeper.errors import KeeperError
+from keeper.execution import journal, nonces, transactions
+from keeper.execution.erc20 import allowance, approve
+from keeper.execution.lane import Lane
+from keeper.execution.rehearsal import Action, with_margin
+from keeper.execution.sending import send
+from keeper.execution.signing import NotSignedError, begin, sign
+from keeper.plan import Plan
+from keeper.store.tables import StandingAllowance, Transaction
+
+log = structlog.get_logger()
+
+
+def take_back(lane: Lane, head: Head) -> None:
+    """Sign and send what sets idle allowances to zero; forget those that are."""
+    with lane.store.session() as session:
+        idle = _idle(lane, session)
+    for standing in idle:
+        left = allowance_left(lane, standing.token, standing.spender)
+        if left:
+            _clear(lane, standing, head)
+            continue
+        with lane.store.session() as session:
+            row = session.get(StandingAllowance, (lane.chain, lane.sender, standing.token, standing.spender))
+            if row is not None:
+                session.delete(row)
+
+
+def allowance_left(lane: Lane, token: str, spender: str) -> int:
+    """What `spender` may still take now, token units."""
+    data = allowance(lane.sender, spender)
+    return int(lane.pool.call("eth_call", {"to": token, "data": data}, "latest"), 16)
+
+
+def _idle(lane: Lane, session: Session) -> list[StandingAllowance]:
+    """Those that no open intent needs and no transaction on its way will use or clear."""
+    rows = session.exec(
+        select(StandingAllowance).where(
+            StandingAllowance.chain == lane.chain, StandingAllowance.owner == lane.sender
+        )
+    ).all()
+    if not rows:
+        return []
+    needed = set()
+    for intent in journal.open_intents(session, lane.chain, "live"):
+        spend = Plan.from_json(intent.plan).spend
+        needed.add((spend.token.lower(), spend.spender.lower()))
+    for transaction in transactions.unmined(session, lane.chain, lane.sender):
+        needed |= {(transaction.target.lower(), "0x" + transaction.data[34:74].lower())}
+    return [row for row in rows if (row.token, row.spender) not in needed]
+
+
+def _clear(lane: Lane, standing: StandingAllowance, head: Head) -> Transaction | None:
+    action = Action("clear", standing.token, approve(standing.spender, 0))
+    call = {"from": lane.sender, "to": action.target, "data": action.data}
+    try:
+        gas = with_margin(int(lane.pool.call("eth_estimateGas", call), 16))
+        price = fees.suggest(lane.pool, lane.limits.max_gas_price)
+        pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
+        with lane.store.session() as session:
+            begin(lane, session)
+            nonce = nonces.following(session, lane.chain, lane.sender, pending)
+            last = journal.last_of_allowance(session, lane.chain, standing.token, standing.spender)
+            carries = [last] if last is not None else []
+            transaction = sign(lane, session, head, action, gas, price, nonce, carries)
+    except NotSignedError:
+        return None
+    except (KeeperError, RpcError) as error:
+        log.warning("allowance left", token=standing.token, error=str(error))
+        return None
+    send(lane, [transaction], head)
+    return transaction

@@ -1,0 +1,66 @@
+"""Planned intents grouped into transactions: alone, or several in one call of our contract, rehearsed
+together. A leg that fails in rehearsal is taken out, and the others are combined anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.chain.pool import NodePool
+from keeper.execution import batching
+from keeper.execution.rehearsal import Action, Rehearsal, simulate
+from keeper.plan import Plan
+from keeper.store.tables import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A planned intent with its plan."""
+
+    intent: Intent
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What works in one transaction, and why each of the others does not (in that transaction's place).
+
+    `whole` says why nothing of it can be done together; then each is tried alone.
+    """
+
+    carried: tuple[Planned, ...]
+    rehearsal: Rehearsal
+    failed: tuple[tuple[Planned, str], ...] = ()
+    whole: str = ""
+
+
+def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planned]]:
+    """In their order, those that may share a transaction together."""
+    by_plan = {id(each.plan): each for each in planned}
+    split = batching.split([each.plan for each in planned], block_gas_limit)
+    return [[by_plan[id(plan)] for plan in group] for group in split]
+
+
+def rehearse_together(
+    pool: NodePool, sender: str, group: Sequence[Planned], ahead: Sequence[Action], timestamp: int
+) -> Combined:
+    """Rehearse a group behind `ahead` until all that is left of it works. RpcError from a node without
+    `eth_simulateV1`."""
+    left, failed = list(group), list[tuple[Planned, str]]()
+    while len(left) > 1:
+        plans = [each.plan for each in left]
+        batch = batching.combine(plans)
+        action = Action("act", batch.target, batch.data)
+        calls = [{"from": a.sender or sender, "to": a.target, "data": a.data} for a in (*ahead, action)]
+        result = simulate(pool, calls, timestamp)[-1]
+        if int(result["status"], 16) != 1:
+            return Combined((), Rehearsal((), ()), tuple(failed), "the batch reverts")
+        outcomes = batching.outcomes(plans, result.get("logs") or [])
+        bad = [(each, o.problem) for each, o in zip(left, outcomes, strict=True) if not o.done]
+        if not bad:
+            gas = min(batching.limit(int(result["gasUsed"], 16)), batching.MOST_TRANSACTION_GAS)
+            return Combined(tuple(left), Rehearsal((action,), (gas,)), tuple(failed))
+        failed += bad
+        gone = {id(each) for each, _ in bad}
+        left = [each for each in left if id(each) not in gone]
+    return Combined((), Rehearsal((), ()), tuple(failed), "one or none is left")

@@ -1,0 +1,49 @@
+"""A lane: one key on one chain, with everything that acting there needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlmodel import Session
+
+from keeper.chain.pool import NodePool
+from keeper.chain.relay import Relay
+from keeper.chain.signer import Signing
+from keeper.execution.lease import Lease
+from keeper.execution.limits import Limits
+from keeper.store.database import Store
+from keeper.store.tables import Intent, Transaction
+
+
+class Telling(Protocol):
+    """What execution tells, written in the transaction of what it tells."""
+
+    def intent_ended(self, session: Session, intent: Intent, act: Transaction | None) -> None:
+        """An attempt ended, well or not."""
+
+    def foreign_nonce(self, session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
+        """The key was used by something that is not in this journal."""
+
+    def relay_silent(self, session: Session, chain: str, relay: str, transaction: Transaction) -> None:
+        """A relay took a transaction, and no block has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """`signer` signs for `sender`; `relay` is where transactions go first, where there is one."""
+
+    pool: NodePool
+    store: Store
+    limits: Limits
+    sender: str
+    signer: Signing
+    lease: Lease
+    tell: Telling
+    relay: Relay | None = None
+    pause_file: Path | None = None
+
+    @property
+    def chain(self) -> str:
+        return self.pool.name

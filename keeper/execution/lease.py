@@ -1,0 +1,178 @@
+"""The lease: of all keepers with the same key and store, one may sign. The others watch, and take over.
+
+The row is the truth: every transaction that signs begins by renewing it, and fails to when somebody else
+holds it. That write also makes writers wait for each other. On PostgreSQL an advisory lock beside it ends
+with its holder's connection, so that a standby need not wait for the lease to run out.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from zlib import crc32
+
+from sqlalchemy import Connection, update
+from sqlalchemy import text as sql
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col
+
+from keeper.errors import KeeperError
+from keeper.store.database import Store
+from keeper.store.tables import Lease as Row
+from keeper.store.types import now
+
+SECONDS = 15.0
+
+
+class LostLeaseError(KeeperError):
+    """Another keeper holds the lease: nothing may be signed."""
+
+
+def this_process() -> str:
+    """Machine, process space, process and when it began: the same again only for the same process."""
+    machine = [socket.gethostname()]
+    for file in ("/proc/sys/kernel/random/boot_id",):
+        with suppress(OSError):
+            machine.append(Path(file).read_text().strip()[:8])
+    with suppress(OSError):
+        machine.append(Path("/proc/self/ns/pid").readlink().name)
+    return f"{'/'.join(machine)} process {os.getpid()} {_began(os.getpid())}"
+
+
+@dataclass
+class Lease:
+    """One key on one chain. `token` is this holder's secret name; `holder` what others are shown."""
+
+    store: Store
+    name: str
+    seconds: float = SECONDS
+    holder: str = field(default_factory=this_process)
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _lock: Connection | None = None
+    _renewed: float = -1e9
+
+    def holds(self) -> str:
+        """As `take`, but asks the store only now and then: signing asks in any case."""
+        if time.monotonic() - self._renewed < self.seconds / 3:
+            return ""
+        return self.take()
+
+    def take(self) -> str:
+        """Take or renew the lease; who has it otherwise, in words; empty when it is ours."""
+        self._renewed = -1e9
+        other = self._take()
+        if not other:
+            self._renewed = time.monotonic()
+        return other
+
+    def _take(self) -> str:
+        locked = self._advisory()
+        with self.store.session() as session:
+            if self.renew(session):
+                return ""
+            row = session.get(Row, self.name)
+            if row is None:
+                session.add(
+                    Row(
+                        name=self.name,
+                        holder=self.holder,
+                        token=self.token,
+                        renewed_at=now(),
+                        expires_at=now() + timedelta(seconds=self.seconds),
+                    )
+                )
+                session.flush()
+                return ""
+            if locked is False:
+                return self._words(row)
+            gone = row.expires_at < now() or locked is True or _ended(row.holder) or row.holder == self.holder
+            if not gone:
+                return self._words(row)
+            taken = session.connection().execute(
+                update(Row)
+                .where(col(Row.name) == self.name, col(Row.token) == row.token)
+                .values(
+                    holder=self.holder,
+                    token=self.token,
+                    renewed_at=now(),
+                    expires_at=now() + timedelta(seconds=self.seconds),
+                )
+            )
+            return "" if taken.rowcount == 1 else "another keeper took the lease just now"
+
+    def renew(self, session: Session) -> bool:
+        """Renew in the caller's transaction, which from then on nobody else can sign beside."""
+        renewed = session.connection().execute(
+            update(Row)
+            .where(col(Row.name) == self.name, col(Row.token) == self.token)
+            .values(
+                holder=self.holder,
+                renewed_at=now(),
+                expires_at=now() + timedelta(seconds=self.seconds),
+            )
+        )
+        return renewed.rowcount == 1
+
+    def must_hold(self, session: Session) -> None:
+        """LostLeaseError unless the lease is ours."""
+        if not self.renew(session):
+            self._renewed = -1e9
+            raise LostLeaseError("another keeper acts with this key", where=self.name)
+
+    def release(self) -> None:
+        """Let a standby take over at once."""
+        self._renewed = -1e9
+        with suppress(SQLAlchemyError), self.store.session() as session:
+            row = session.get(Row, self.name)
+            if row is not None and row.token == self.token:
+                session.delete(row)
+        if self._lock is not None:
+            with suppress(SQLAlchemyError):
+                self._lock.close()
+            self._lock = None
+
+    def _words(self, row: Row) -> str:
+        until = f"{row.expires_at:%H:%M:%S} UTC"
+        return f"another keeper acts with this key ({row.holder}), until {until} unless it renews"
+
+    def _advisory(self) -> bool | None:
+        """Whether PostgreSQL's advisory lock is ours; None where the database has none."""
+        if self.store.engine.dialect.name != "postgresql":
+            return None
+        key = crc32(self.name.encode())
+        if self._lock is not None:
+            try:
+                self._lock.execute(sql("SELECT 1"))
+                return True
+            except SQLAlchemyError:
+                self._lock.invalidate()
+                self._lock = None
+        connection = self.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if connection.execute(sql("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
+            self._lock = connection
+            return True
+        connection.close()
+        return False
+
+
+def _ended(holder: str) -> bool:
+    """Whether the holder was a process of this machine that no longer runs."""
+    machine, _, process = holder.partition(" process ")
+    ours = this_process().partition(" process ")[0]
+    number, _, began = process.partition(" ")
+    if machine != ours or not number.isdigit() or not Path("/proc/self").exists():
+        return False
+    return _began(int(number)) != began
+
+
+def _began(process: int) -> str:
+    """When a process began, in clock ticks since the machine did; empty when there is none."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""

@@ -1,0 +1,56 @@
+"""What leads where: the states of an intent and of a transaction, and the moves between them.
+
+docs/LIFECYCLE.md tells the same to people, with what a restart does in each state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keeper.errors import KeeperError
+from keeper.store.tables import IntentState as I
+from keeper.store.tables import TransactionState as T
+
+INTENT_MOVES: Mapping[I, frozenset[I]] = {
+    I.PLANNED: frozenset({I.REHEARSED, I.REFUSED, I.EXPIRED}),
+    I.REHEARSED: frozenset({I.SETTLED, I.FAILED, I.EXPIRED}),
+    I.SETTLED: frozenset({I.REHEARSED, I.FAILED}),
+    I.FAILED: frozenset({I.REHEARSED, I.SETTLED}),
+    I.EXPIRED: frozenset({I.REHEARSED, I.SETTLED, I.FAILED}),
+    I.REFUSED: frozenset(),
+}
+"""Away from settled, failed and expired leads only a reorganisation of the chain."""
+
+TRANSACTION_MOVES: Mapping[T, frozenset[T]] = {
+    T.SIGNED: frozenset({T.SENT, T.INCLUDED, T.REPLACED, T.DROPPED}),
+    T.SENT: frozenset({T.INCLUDED, T.REPLACED, T.DROPPED}),
+    T.INCLUDED: frozenset({T.FINAL, T.ORPHANED}),
+    T.ORPHANED: frozenset({T.SENT, T.INCLUDED, T.REPLACED, T.DROPPED}),
+    T.REPLACED: frozenset({T.INCLUDED, T.DROPPED}),
+    T.FINAL: frozenset(),
+    T.DROPPED: frozenset(),
+}
+"""A replaced transaction may still be the one that a block includes."""
+
+UNMINED = frozenset({T.SIGNED, T.SENT, T.ORPHANED})
+"""Ours at its nonce, and not in a block now."""
+LIVE = UNMINED | {T.INCLUDED}
+"""Holds its nonce: at most one of these at each."""
+UNDECIDED = LIVE | {T.REPLACED}
+"""May still be, or cease to be, part of the chain."""
+
+
+class LifecycleError(KeeperError):
+    """A move that the lifecycle does not know: a fault of the keeper's own."""
+
+
+def check_intent(before: I, after: I) -> None:
+    """LifecycleError unless `before` may lead to `after`."""
+    if after not in INTENT_MOVES[before]:
+        raise LifecycleError(f"an intent cannot go from {before} to {after}", where="journal")
+
+
+def check_transaction(before: T, after: T) -> None:
+    """LifecycleError unless `before` may lead to `after`."""
+    if after not in TRANSACTION_MOVES[before]:
+        raise LifecycleError(f"a transaction cannot go from {before} to {after}", where="journal")

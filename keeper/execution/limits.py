@@ -1,0 +1,127 @@
+"""Ceilings, and what may be called at all: checked where a transaction is signed, by nothing before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from keeper.execution.lifecycle import LIVE
+from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+from keeper.store.types import now
+
+DAY_SECONDS = 24 * 3600
+# Spending is added up in units of 1e-18, whatever the decimals of each market's base currency.
+_SUM_DECIMALS = 18
+_COMMITTED = (IntentState.REHEARSED, IntentState.SETTLED)
+_APPROVE = "0x095ea7b3"
+
+Allow = Mapping[str, frozenset[str] | None]
+"""Contracts (lower case) and the selectors (0x and 8 digits) that may be called there; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What execution may do. Prices and gas money in wei, spending in whole base units."""
+
+    max_gas_price: int
+    plan_blocks: int = 3
+    confirmations: int | None = None
+    """Blocks after which a transaction is final; None: when the chain says finalized."""
+    settle_blocks: int = 1
+    """Blocks after which an intent ends by what its transaction did."""
+    replace_blocks: int = 3
+    cancel_blocks: int = 25
+    max_in_flight: int = 16
+    max_spend_per_transaction: Decimal | None = None
+    max_spend_per_day: Decimal | None = None
+    max_gas_per_day: int | None = None
+    allow: Allow | None = None
+
+
+def not_allowed(limits: Limits, sender: str, target: str, data: str) -> str:
+    """Why this call may not be signed, in words; empty when it may.
+
+    Always: nothing sent to oneself, and an allowance for a contract that may be called (or taken back from
+    any). `allow` None permits everything: only for tests of other things.
+    """
+    if limits.allow is None or (target.lower() == sender.lower() and data in ("", "0x")):
+        return ""
+    selector, allowed = data[:10].lower(), {k.lower(): v for k, v in limits.allow.items()}
+    if selector == _APPROVE:
+        spender, amount = "0x" + data[34:74].lower(), int(data[74:138] or "0", 16)
+        if spender in allowed or amount == 0:
+            return ""
+        return f"an allowance for {spender}, which is not on the allow-list"
+    if target.lower() not in allowed:
+        return f"{target} is not on the allow-list"
+    selectors = allowed[target.lower()]
+    if selectors is not None and selector not in selectors:
+        return f"{selector} of {target} is not on the allow-list"
+    return ""
+
+
+def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
+    """Why these intents, in one transaction, would spend too much; empty when they would not."""
+    together = sum(_scaled(intent) for intent in intents)
+    most = limits.max_spend_per_transaction
+    if most is not None and together > _units(most):
+        return f"would spend {_words(together)}, more than max_spend_per_transaction ({most})"
+    most = limits.max_spend_per_day
+    if most is None:
+        return ""
+    since = max(intent.planned_timestamp for intent in intents) - DAY_SECONDS
+    rows = session.exec(
+        select(Intent).where(
+            Intent.mode == "live",
+            Intent.planned_timestamp > since,
+            col(Intent.state).in_(_COMMITTED),
+        )
+    ).all()
+    spent = sum(_scaled(row) for row in rows if row.id not in {intent.id for intent in intents})
+    if spent + together > _units(most):
+        return f"{_words(spent)} are spent today, {_words(together)} more exceed max_spend_per_day ({most})"
+    return ""
+
+
+def gas_overspent(session: Session, limits: Limits, chain: str, sender: str, wei: int) -> str:
+    """Why `wei` more of gas money would be too much within 24 hours; empty when it would not.
+
+    What is in flight counts with the most that it may cost.
+    """
+    if limits.max_gas_per_day is None:
+        return ""
+    rows = session.exec(
+        select(Transaction).where(
+            Transaction.chain == chain,
+            Transaction.sender == sender,
+            Transaction.created_at > now() - timedelta(seconds=DAY_SECONDS),
+            col(Transaction.state).in_((*LIVE, TransactionState.FINAL)),
+        )
+    ).all()
+    spent = sum(
+        row.gas_used * row.gas_price
+        if row.gas_used is not None and row.gas_price is not None
+        else row.gas_limit * row.max_fee
+        for row in rows
+    )
+    if spent + wei > limits.max_gas_per_day:
+        return (
+            f"gas of {spent} wei today and {wei} more exceed max_gas_per_day ({limits.max_gas_per_day} wei)"
+        )
+    return ""
+
+
+def _scaled(intent: Intent) -> int:
+    return int(intent.spend_base * Decimal(10) ** (_SUM_DECIMALS - intent.base_decimals))
+
+
+def _units(amount: Decimal) -> int:
+    return int(amount * 10**_SUM_DECIMALS)
+
+
+def _words(scaled: int) -> str:
+    return f"{Decimal(scaled) / 10**_SUM_DECIMALS:.2f}"

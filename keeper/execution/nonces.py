@@ -1,0 +1,80 @@
+"""Nonces: reserved in the store by the row that signs, watched for use by others, gaps healed.
+
+A unique index allows one live transaction at each nonce, so two writers cannot reserve the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlmodel import Session, col, func, select
+
+from keeper.execution.lifecycle import LIVE, UNDECIDED
+from keeper.store.tables import SignerNonce, Transaction, TransactionState
+
+_MINED = frozenset({TransactionState.INCLUDED, TransactionState.FINAL})
+
+
+def following(session: Session, chain: str, sender: str, pending: int) -> int:
+    """The first nonce that nothing uses: not by the node's pending count, nor by any transaction of ours that
+    is live or final, nor by what the chain was ever seen to count. A node that is behind changes nothing."""
+    highest = session.exec(
+        select(func.max(Transaction.nonce)).where(
+            Transaction.chain == chain,
+            Transaction.sender == sender,
+            col(Transaction.state).in_(LIVE | _MINED),
+        )
+    ).one()
+    row = session.get(SignerNonce, (chain, sender))
+    seen = row.counted if row is not None else 0
+    return max(pending, seen, -1 if highest is None else highest + 1)
+
+
+def count(
+    session: Session, chain: str, sender: str, counted: int, block: int, taken: Collection[int]
+) -> list[int]:
+    """Note how many nonces the chain has used; those that something else than this journal used.
+
+    `taken` are the nonces of ours that are known to be another's. What is ours and not known to be in a block
+    or lost is waited for. Nothing is said of the nonces used before this key was first seen here. A count
+    that falls (a reorganisation, a node behind) is no news.
+    """
+    row = session.get(SignerNonce, (chain, sender))
+    if row is None:
+        session.add(SignerNonce(chain=chain, sender=sender, counted=counted))
+        return []
+    states: dict[int, set[str]] = {}
+    for nonce, state in session.exec(
+        select(Transaction.nonce, Transaction.state).where(
+            Transaction.chain == chain, Transaction.sender == sender, Transaction.nonce >= row.counted
+        )
+    ):
+        states.setdefault(nonce, set()).add(state)
+    foreign = []
+    for nonce in range(row.counted, counted):
+        ours = states.get(nonce, set())
+        if not ours & _MINED:
+            if ours & UNDECIDED and nonce not in taken:
+                break
+            foreign.append(nonce)
+        row.counted = nonce + 1
+    if foreign:
+        row.foreign += len(foreign)
+        row.foreign_nonce, row.foreign_block = foreign[-1], block
+    session.add(row)
+    return foreign
+
+
+def gaps(session: Session, chain: str, sender: str, counted: int, pending: int) -> list[int]:
+    """Nonces that hold up later ones of ours: nobody uses them, neither we nor anything a node knows."""
+    held = set(
+        session.exec(
+            select(Transaction.nonce).where(
+                Transaction.chain == chain,
+                Transaction.sender == sender,
+                col(Transaction.state).in_(LIVE),
+            )
+        )
+    )
+    last = max(held, default=counted)
+    return [nonce for nonce in range(max(counted, pending), last) if nonce not in held]

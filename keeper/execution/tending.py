@@ -1,0 +1,169 @@
+"""Care for what is signed and in no block: hand it over again, bid more, or cancel it. Never blindly.
+
+An action goes out again only after its plan was rehearsed anew at the latest state; one whose plan no
+longer works is replaced by a transfer of nothing to ourselves at the same nonce, as only that makes sure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from keeper.chain import fees
+from keeper.chain.blocks import Head
+from keeper.chain.fees import Fees
+from keeper.chain.node import RpcError
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution import follow, nonces, transactions
+from keeper.execution.lane import Lane
+from keeper.execution.rehearsal import Action, rehearse
+from keeper.execution.sending import private, send
+from keeper.execution.signing import NOTHING, TRANSFER_GAS, NotSignedError, begin, sign
+from keeper.plan import Plan
+from keeper.store.tables import Intent, Transaction, TransactionState
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Tending:
+    """One round's care at `head`; `ahead` is what the chain will do first, in the order of nonces."""
+
+    lane: Lane
+    head: Head
+    timestamp: int
+    ahead: list[Action] = field(default_factory=list)
+    _problems: dict[int, str] = field(default_factory=dict)
+
+    def all(self, counted: int) -> None:
+        """Every transaction in no block, then the nonces that hold up later ones."""
+        lane = self.lane
+        with lane.store.session() as session:
+            flying = transactions.unmined(session, lane.chain, lane.sender)
+        for transaction in flying:
+            try:
+                self._tend(transaction)
+            except NotSignedError as error:
+                log.warning("not signed", hash=transaction.hash, why=error.what)
+            except RpcError as error:
+                log.warning("cannot tend", hash=transaction.hash, error=str(error))
+            if transaction.purpose in ("act", "approve", "clear"):
+                self.ahead.append(Action(transaction.purpose, transaction.target, transaction.data))
+        if flying:
+            self._fill(counted)
+
+    def _tend(self, transaction: Transaction) -> None:
+        limits, waited = self.lane.limits, self.head.number - transaction.signed_block
+        orphaned = transaction.state == TransactionState.ORPHANED
+        hidden = private(self.lane, transaction, self.head) and transaction.relayed_block is not None
+        known = not orphaned and (hidden or follow.known(self.lane, transaction))
+        if transaction.purpose in ("act", "approve") and (waited >= 1 or not known):
+            problem = self._problem(transaction)
+            if not problem and self.head.number - transaction.first_block >= limits.cancel_blocks:
+                problem = f"not included within {limits.cancel_blocks} blocks"
+            if problem:
+                self._cancel(transaction, problem)
+                return
+        if waited and waited % limits.replace_blocks == 0 and self._bid_more(transaction, waited):
+            return
+        once_more = hidden and self.lane.relay is not None and self.lane.relay.kind == "bundle" and waited
+        if not known or once_more or (not hidden and transaction.channel != "public"):
+            log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
+            send(self.lane, [transaction], self.head)
+
+    def _problem(self, transaction: Transaction) -> str:
+        """Why none of the intents that it carries would work now; empty while one would."""
+        with self.lane.store.session() as session:
+            carried = transactions.intents_of(session, transaction.id or 0)
+        problems = [self._rehearsed(intent) for intent in carried]
+        return "" if not all(problems) else "; ".join(dict.fromkeys(problems))
+
+    def _rehearsed(self, intent: Intent) -> str:
+        assert intent.id is not None
+        if intent.id not in self._problems:
+            self._problems[intent.id] = self._rehearse(intent)
+        return self._problems[intent.id]
+
+    def _rehearse(self, intent: Intent) -> str:
+        if intent.ended_block is not None:
+            return "its attempt has ended"
+        plan = Plan.from_json(intent.plan)
+        found = rehearse(self.lane.pool, self.lane.sender, plan, self.ahead, self.timestamp)
+        return found.problem
+
+    def _cancel(self, transaction: Transaction, why: str) -> None:
+        log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)
+        action = Action("cancel", self.lane.sender, NOTHING)
+        self._replace(transaction, action, TRANSFER_GAS, 0, why)
+
+    def _bid_more(self, transaction: Transaction, waited: int) -> bool:
+        action = Action(transaction.purpose, transaction.target, transaction.data)
+        elapsed = self.head.number - transaction.first_block
+        return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
+
+    def _replace(self, old: Transaction, action: Action, gas: int, waited: int, why: str) -> bool:
+        """Sign a successor at the same nonce with higher fees, and send it; False above the ceiling."""
+        lane = self.lane
+        price = self._price(old, waited)
+        if price is None:
+            log.warning("cannot bid more", hash=old.hash, ceiling=lane.limits.max_gas_price)
+            return False
+        with lane.store.session() as session:
+            begin(lane, session)
+            row = session.get_one(Transaction, old.id)
+            if not follow.waiting(row):
+                return False
+            carried = transactions.intents_of(session, old.id or 0)
+            for intent in carried:
+                if action.purpose == "cancel" and intent.ended_block is None:
+                    intent.reason = why
+                    session.add(intent)
+            successor = sign(
+                lane,
+                session,
+                self.head,
+                action,
+                gas,
+                price,
+                old.nonce,
+                [intent.id for intent in carried if intent.id is not None],
+                row,
+                why,
+            )
+        send(lane, [successor], self.head)
+        return True
+
+    def _price(self, old: Transaction, waited: int) -> Fees | None:
+        present = Fees(old.max_fee, old.tip)
+        try:
+            wanted = fees.suggest(self.lane.pool, self.lane.limits.max_gas_price, waited)
+        except UnreachableError:
+            raise
+        except KeeperError:
+            wanted = present
+        return fees.replacing(present, wanted, self.lane.limits.max_gas_price)
+
+    def _fill(self, counted: int) -> None:
+        """A transfer of nothing at each nonce that holds up later ones and that nobody uses."""
+        lane = self.lane
+        with lane.store.session() as session:
+            held = [t.nonce for t in transactions.live(session, lane.chain, lane.sender)]
+        if held == list(range(counted, counted + len(held))) or not held or min(held) < counted:
+            return
+        pending = max(
+            int(answer, 16)
+            for answer in lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
+            if isinstance(answer, str)
+        )
+        price = fees.suggest(lane.pool, lane.limits.max_gas_price)
+        with lane.store.session() as session:
+            begin(lane, session)
+            action = Action("fill", lane.sender, NOTHING)
+            filled = [
+                sign(lane, session, self.head, action, TRANSFER_GAS, price, nonce, why="a gap of nonces")
+                for nonce in nonces.gaps(session, lane.chain, lane.sender, counted, pending)
+            ]
+        for transaction in filled:
+            log.warning("gap filled", nonce=transaction.nonce, hash=transaction.hash)
+        send(lane, filled, self.head)

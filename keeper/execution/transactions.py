@@ -1,0 +1,126 @@
+"""The journal of transactions: written before they are sent; each change of state is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from keeper.execution.journal import fee_of
+from keeper.execution.lifecycle import LIVE, UNDECIDED, UNMINED, check_transaction
+from keeper.store.tables import Carriage, Intent, Transaction, TransactionState, Transition
+
+
+def record(session: Session, transaction: Transaction, carries: Sequence[int], reason: str = "") -> None:
+    """Write a signed transaction before it is sent, with the intents (ids) that it carries."""
+    session.add(transaction)
+    session.flush()
+    assert transaction.id is not None
+    for intent in carries:
+        step = session.exec(select(func.count()).where(Carriage.intent_id == intent)).one()
+        session.add(Carriage(intent_id=intent, transaction_id=transaction.id, step=step))
+    session.add(
+        Transition(
+            transaction_id=transaction.id,
+            before="",
+            after=transaction.state,
+            reason=reason,
+            block=transaction.signed_block,
+        )
+    )
+    session.flush()
+
+
+def move(
+    session: Session, transaction: Transaction, state: TransactionState, block: int, reason: str = ""
+) -> None:
+    """One change of state, one row; LifecycleError for a move that the lifecycle does not know."""
+    check_transaction(TransactionState(transaction.state), state)
+    mined = state in (TransactionState.INCLUDED, TransactionState.FINAL)
+    session.add(
+        Transition(
+            transaction_id=transaction.id,
+            before=transaction.state,
+            after=state,
+            reason=reason,
+            block=transaction.block if mined else block,
+            block_hash=transaction.block_hash if mined else None,
+            fee=fee_of(transaction) if mined else None,
+        )
+    )
+    transaction.state = state
+    session.add(transaction)
+    session.flush()
+
+
+def include(session: Session, transaction: Transaction, receipt: dict[str, Any], head: int) -> None:
+    """A block has it. What else of ours held its nonce is thereby replaced."""
+    for rival in at_nonce(session, transaction.chain, transaction.sender, transaction.nonce, LIVE):
+        if rival.id != transaction.id:
+            if rival.state == TransactionState.INCLUDED:
+                orphan(session, rival, head)
+            move(session, rival, TransactionState.REPLACED, head, f"{transaction.hash} was included instead")
+    transaction.block = int(receipt["blockNumber"], 16)
+    transaction.block_hash = receipt["blockHash"]
+    transaction.succeeded = int(receipt["status"], 16) == 1
+    transaction.gas_used = int(receipt["gasUsed"], 16)
+    transaction.gas_price = int(receipt.get("effectiveGasPrice") or hex(transaction.max_fee), 16)
+    move(session, transaction, TransactionState.INCLUDED, head)
+
+
+def orphan(session: Session, transaction: Transaction, head: int) -> None:
+    """Its block is no longer part of the chain."""
+    left = f"block {transaction.block} {transaction.block_hash} left the chain"
+    transaction.block = transaction.block_hash = transaction.succeeded = None
+    transaction.gas_used = transaction.gas_price = None
+    move(session, transaction, TransactionState.ORPHANED, head, left)
+
+
+def undecided(session: Session, chain: str, sender: str) -> list[Transaction]:
+    """Everything the chain may still decide otherwise, in the order of nonces, older ones first."""
+    return _in_states(session, chain, sender, UNDECIDED)
+
+
+def unmined(session: Session, chain: str, sender: str) -> list[Transaction]:
+    """What is ours at its nonce and in no block, in the order of nonces."""
+    return _in_states(session, chain, sender, UNMINED)
+
+
+def live(session: Session, chain: str, sender: str) -> list[Transaction]:
+    """What holds a nonce: unmined, or in a block that is not final."""
+    return _in_states(session, chain, sender, LIVE)
+
+
+def at_nonce(
+    session: Session, chain: str, sender: str, nonce: int, states: Collection[TransactionState]
+) -> list[Transaction]:
+    return [t for t in _in_states(session, chain, sender, states) if t.nonce == nonce]
+
+
+def intents_of(session: Session, transaction_id: int) -> list[Intent]:
+    """The intents that a transaction carries."""
+    return list(
+        session.exec(
+            select(Intent)
+            .join(Carriage, col(Carriage.intent_id) == col(Intent.id))
+            .where(Carriage.transaction_id == transaction_id)
+            .order_by(col(Intent.id))
+        )
+    )
+
+
+def _in_states(
+    session: Session, chain: str, sender: str, states: Collection[TransactionState]
+) -> list[Transaction]:
+    return list(
+        session.exec(
+            select(Transaction)
+            .where(
+                Transaction.chain == chain,
+                Transaction.sender == sender,
+                col(Transaction.state).in_(states),
+            )
+            .order_by(col(Transaction.nonce), col(Transaction.id))
+        )
+    )

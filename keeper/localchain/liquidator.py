@@ -1,0 +1,43 @@
+"""Our Liquidator on a local chain, deployed without a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from keeper.contracts import artifact
+from keeper.localchain.aave_market import AaveDeployment
+from keeper.localchain.anvil import ACCOUNTS
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.rpc import LocalRpc
+from keeper.localchain.uniswap_v3 import PoolSpec, Token
+
+
+def deploy_liquidator(rpc: LocalRpc, owner: str, operator: str) -> str:
+    """Its address. `owner` gets the profit, `operator` may call it."""
+    queue = Deployer(rpc, ACCOUNTS[0])
+    code = Artifact("Liquidator", str(artifact("Liquidator")["bytecode"])[2:], {})
+    address = queue.create(code, ("address", "address"), owner, operator)
+    queue.flush()
+    return address
+
+
+def tokens_of(market: AaveDeployment, prices: Mapping[str, int]) -> dict[str, Token]:
+    """A market's assets as exchanges know them, at these prices (8 decimals, by symbol)."""
+    return {
+        symbol: Token(reserve.asset.lower(), reserve.decimals, prices[symbol])
+        for symbol, reserve in market.reserves.items()
+    }
+
+
+def demo_pools(dollars: int = 4_000_000) -> Sequence[PoolSpec]:
+    """Pools like mainnet's for the assets of `demo_market`: deep where they are, none where there is none."""
+    return (
+        PoolSpec("WETH", "USDC", 500, dollars, 9_000),
+        PoolSpec("WETH", "USDC", 3000, dollars // 2),
+        PoolSpec("WETH", "DAI", 3000, dollars // 4),
+        PoolSpec("WBTC", "WETH", 3000, dollars, 9_000),
+        PoolSpec("WBTC", "USDC", 3000, dollars // 4),
+        PoolSpec("USDC", "DAI", 100, dollars, 50),
+        PoolSpec("wstETH", "WETH", 100, dollars, 1_500),
+    )

@@ -1,0 +1,258 @@
+"""What a liquidation through our contract is worth, and which is the best: pair, amount and route. Pure.
+
+profit = what selling the seized collateral brings (exact quote, price impact included) − repaid − the loan's
+fee, in units of the profit token; valued at its price, less gas and what the chain charges for data, in base
+units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from keeper.plan import Leg, Loan, Plan, Spend, Trade
+from keeper.protocols.base import Asset, Deal, Impossible, Lender, Offer
+from keeper.venues.base import Exchange
+
+MILLION = 10**6
+# A size is fine when the best one is known to this part of itself.
+FINENESS = 2_000
+# The least profit asked for on chain: half of what was expected, so that a small move does not undo it all.
+KEPT_PERCENT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """With what liquidations are carried out: our contract, where seizures are exchanged, who lends.
+
+    `profit_token` None: each liquidation earns in the token that it repays.
+    """
+
+    contract: str
+    exchange: Exchange
+    lenders: Mapping[str, Lender]
+    profit_token: Asset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """One way to carry out an offer; `profit` in units of `earns`."""
+
+    offer: Offer
+    deal: Deal
+    route: str
+    sale: str
+    earns: Asset
+    loan: Loan | None
+    profit: int
+
+    @property
+    def worth(self) -> int:
+        """Base units."""
+        return self.earns.worth(self.profit)
+
+
+def best(offers: list[Offer], terms: Terms) -> list[Sized]:
+    """The best size of every offer on its best route, most profitable first; not all need be profitable."""
+    found = []
+    for offer in offers:
+        sizes = [sized for ways in _ways(offer, terms) if (sized := _best_size(offer, ways)) is not None]
+        if sizes:
+            found.append(max(sizes, key=lambda each: each.worth))
+    return sorted(found, key=lambda each: -each.worth)
+
+
+def no_way(offers: list[Offer]) -> Impossible:
+    """Why offers came to nothing: nowhere to exchange, or nobody lends."""
+    pairs = ", ".join(sorted({f"{each.gets.symbol} for {each.pays.symbol}" for each in offers}))
+    return Impossible(f"no lender and route for {pairs}")
+
+
+def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
+    """The plan of one size. `data` and `gas` are for whoever knows the contract to fill in, what it must earn
+    on chain for whoever knows its share of the costs (`demanding`)."""
+    offer, deal = sized.offer, sized.deal
+    leg = Leg(
+        contract=terms.contract,
+        target=offer.target,
+        calls=tuple("0x" + call.hex() for call in deal.calls),
+        pays=offer.pays.token,
+        allowance=deal.allowance,
+        gets=offer.gets.token,
+        expected=deal.received,
+        min_got=0,
+        loan=sized.loan,
+        route=sized.route,
+        sale=sized.sale,
+        profit_token=sized.earns.token,
+        profit=max(sized.profit, 0),
+        min_profit=0,
+        gas=offer.gas,
+    )
+    paid = offer.pays.worth(deal.repaid)
+    return Plan(
+        market=market,
+        account=account,
+        kind="liquidate",
+        action="liquidate",
+        target=terms.contract,
+        data="",
+        spend=Spend(offer.pays.token, "", 0),
+        spend_base=0,
+        gain_base=sized.worth,
+        gas=0,
+        summary={
+            "repay": _words(deal.repaid, offer.pays),
+            "receive": _words(deal.received, offer.gets),
+            "earn": _words(sized.profit, sized.earns),
+        },
+        errors=offer.errors,
+        trade=Trade(sized.earns.token, paid, sized.earns.token, paid + sized.worth),
+        leg=leg,
+    )
+
+
+def demanding(chosen: Plan, costs_base: int) -> Plan:
+    """The plan that fails on chain when it would not earn its costs, nor half of what was expected."""
+    leg = chosen.leg
+    if leg is None:
+        return chosen
+    floor = -(-max(costs_base, 0) * leg.profit // chosen.gain_base) if chosen.gain_base > 0 else 0
+    kept = leg.profit * KEPT_PERCENT // 100
+    return replace(chosen, leg=replace(leg, min_profit=min(max(floor, kept), leg.profit)))
+
+
+def count(taken: Plan, exchange: Exchange) -> None:
+    """Quotes from now on are as after this plan."""
+    leg = taken.leg
+    if leg is None:
+        return
+    if leg.loan is not None and leg.loan.kind != "callback":
+        exchange.lend(leg.loan, leg.pays, leg.allowance)
+    left = leg.expected
+    if leg.pays != leg.profit_token and leg.route:
+        owed = leg.allowance + (fee_of(leg.loan, leg.allowance) if leg.loan else 0)
+        spent = exchange.buy(leg.route, owed) or 0
+        exchange.make(leg.route, spent)
+        left -= spent
+    if leg.sale and left > 0:
+        exchange.make(leg.sale, left)
+
+
+def fee_of(loan: Loan, amount: int) -> int:
+    """What a loan costs, in units of its token; rounded up, though not every lender does."""
+    return -(-amount * loan.fee // MILLION)
+
+
+Way = tuple[str, str, Asset, Callable[[Deal], tuple[int, Loan | None] | None]]
+"""Route, sale, what is earned, and the profit and the loan of a deal on it (None: cannot be done)."""
+
+
+def _ways(offer: Offer, terms: Terms) -> Iterator[Way]:
+    """Every way to turn what an offer brings into what it takes and into profit."""
+    exchange, earns = terms.exchange, terms.profit_token or offer.pays
+    gets, pays = offer.gets.token, offer.pays.token
+    backs = exchange.routes(gets, pays) if gets != pays else [""]
+    if earns.token == pays:
+        for back in backs:
+            yield back, back, earns, _direct(back, offer, terms)
+        return
+    sales = exchange.routes(gets, earns.token) if gets != earns.token else [""]
+    for back in backs:
+        for sale in sales:
+            yield back, sale, earns, _converted(back, sale, offer, terms)
+
+
+def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Deal], tuple[int, Loan | None] | None]:
+    def profit(deal: Deal) -> tuple[int, Loan | None] | None:
+        loan = _cheapest(offer, deal.allowance, route, terms)
+        brought = terms.exchange.sell(route, deal.received) if route else deal.received
+        if loan is None or brought is None:
+            return None
+        return brought - deal.repaid - fee_of(loan, deal.allowance), loan
+
+    return profit
+
+
+def _converted(
+    route: str, sale: str, offer: Offer, terms: Terms
+) -> Callable[[Deal], tuple[int, Loan | None] | None]:
+    """Buys back what was repaid and the loan's fee, and sells the rest of the seizure."""
+
+    def profit(deal: Deal) -> tuple[int, Loan | None] | None:
+        loan = _cheapest(offer, deal.allowance, route + sale, terms)
+        if loan is None:
+            return None
+        owed = deal.repaid + fee_of(loan, deal.allowance)
+        spent = terms.exchange.buy(route, owed) if route else owed
+        if spent is None or spent >= deal.received:
+            return None
+        left = deal.received - spent
+        if not sale:
+            return left, loan
+        after = terms.exchange.copy()
+        after.make(route, spent)
+        brought = after.sell(sale, left)
+        return None if brought is None else (brought, loan)
+
+    return profit
+
+
+def _cheapest(offer: Offer, amount: int, routes: str, terms: Terms) -> Loan | None:
+    """Who lends at the least fee without being on the routes; the market itself where fees are equal."""
+    token = offer.pays.token
+    if offer.callback:
+        return Loan("callback", offer.target, 0)
+    own = terms.lenders.get(token)
+    own_left = own.most - terms.exchange.lent(own.loan, token) if own is not None else 0
+    lent = own.loan if own is not None and own_left >= amount else None
+    for loan in terms.exchange.loans(token, amount):
+        if loan.lender[2:] not in routes:
+            return loan if lent is None or loan.fee < lent.fee else lent
+    return lent
+
+
+def _best_size(offer: Offer, way: Way) -> Sized | None:
+    """The best size over all ranges. Within one, profit rises to a peak and falls: selling more never brings
+    more a unit."""
+    route, sale, earns, profit = way
+
+    def value(size: int) -> Sized | None:
+        deal = offer.deal(size)
+        found = profit(deal) if deal is not None else None
+        if deal is None or found is None:
+            return None
+        return Sized(offer, deal, route, sale, earns, found[1], found[0])
+
+    peaks = [peak for top in offer.tops if (peak := _peak(value, top)) is not None]
+    return max(peaks, key=lambda each: each.profit, default=None)
+
+
+def _peak(value: Callable[[int], Sized | None], top: int) -> Sized | None:
+    """The best size from 1 to `top`, to one part in `FINENESS`."""
+    whole = value(top)
+    # Where all collateral is taken before the top is reached, more makes no difference: begin there.
+    below = whole.deal.repaid if whole is not None else top
+    less = value(below - max(below // FINENESS, 1))
+    if whole is not None and (less is None or less.profit <= whole.profit):
+        return whole
+    low, high = 0, below
+    best_seen = max((each for each in (whole, less) if each is not None), key=_profit, default=None)
+    while high - low > max(below // FINENESS // 4, 2):
+        third = (high - low) // 3
+        left, right = value(low + third), value(high - third)
+        best_seen = max((e for e in (best_seen, left, right) if e is not None), key=_profit, default=None)
+        if right is None or (left is not None and left.profit >= right.profit):
+            high -= third
+        else:
+            low += third
+    return best_seen
+
+
+def _profit(sized: Sized) -> int:
+    return sized.profit
+
+
+def _words(amount: int, asset: Asset) -> str:
+    """Whole units for people: enough digits to be seen, none that only look exact."""
+    return f"{amount / asset.unit:.6g} {asset.symbol}"

@@ -1,0 +1,144 @@
+"""Liquidations of any size, for our contract: it brings borrowed money and sells what it seized at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from keeper.margin.lending.aave import health, liquidation
+from keeper.margin.lending.aave.health import AccruedMarket
+from keeper.margin.lending.aave.liquidation import Outcome, Pair
+from keeper.margin.lending.aave.rules import CloseFactor, Rules
+from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
+from keeper.plan import Loan
+from keeper.protocols.aave_v3 import calls
+from keeper.protocols.aave_v3.lens import PoolState, Sentinel
+from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
+from keeper.protocols.base import Asset, Deal, Facts, Impossible, Lender, Offer
+
+# Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
+GRACE = 120
+# Measured among others in one transaction (docs/LIQUIDATOR.md), with room: the call, and each position of the
+# account. Up to 3.2 the call takes more.
+CALL_GAS = 138_000
+OLD_CALL_GAS = 158_000
+POSITION_GAS = 9_000
+ERRORS = "aave_v3_errors+liquidator_errors"
+
+
+def offers(
+    pool: str,
+    state: MarketState,
+    rules: Rules,
+    account: str,
+    raw: AccountState,
+    timestamp: int,
+    facts: Facts,
+    sentinel: Sentinel | None = None,
+) -> list[Offer] | Impossible:
+    """Every pair that the pool would accept at `timestamp`. Collateral it cannot pay out is not offered."""
+    now = health.accrue(state, timestamp, rules)
+    present = health.account_data(raw, now).health
+    if present >= health.WAD:
+        return Impossible("health is back above 1")
+    closed = sentinel_closed(sentinel, present, timestamp)
+    if closed is not None:
+        return closed
+    possible = liquidation.options(raw, now)
+    if not possible:
+        return no_pair(raw, state, facts)
+    found = [each for each in possible if pair_opens(each, timestamp) is None]
+    if not found:
+        return in_grace(possible, timestamp)
+    later = health.accrue(state, timestamp + GRACE, rules)
+    old = rules.close_factor is CloseFactor.BY_RESERVE
+    gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
+    offered = [_offer(pool, account, raw, each.pair, now, later, facts, gas) for each in found]
+    paid_out = [each for each in offered if each.tops]
+    return paid_out or Impossible("the pool has none of the collateral to pay out")
+
+
+def lenders(pool: str, state: PoolState) -> Mapping[str, Lender]:
+    """The pool's own flash loans: whatever it has, where the reserve allows it."""
+    loan = Loan("aave-v3", pool.lower(), state.flash_loan_premium * 100)
+    return {
+        reserve.asset.lower(): Lender(loan, reserve.available_liquidity)
+        for reserve in state.market.reserves.values()
+        if reserve.flash_loans and reserve.active and not reserve.paused
+    }
+
+
+def asset(reserve: Reserve, facts: Facts) -> Asset:
+    return Asset(reserve.asset.lower(), facts.symbol(reserve.asset), reserve.price, reserve.unit)
+
+
+def _offer(
+    pool: str,
+    account: str,
+    raw: AccountState,
+    pair: Pair,
+    now: AccruedMarket,
+    later: AccruedMarket,
+    facts: Facts,
+    gas: int,
+) -> Offer:
+    return Offer(
+        pays=asset(pair.debt.reserve, facts),
+        gets=asset(pair.collateral.reserve, facts),
+        target=pool.lower(),
+        tops=_tops(pair, now),
+        deal=partial(_deal, account, raw, pair, now, later),
+        gas=gas,
+        errors=ERRORS,
+    )
+
+
+def _tops(pair: Pair, market: AccruedMarket) -> tuple[int, ...]:
+    """The whole of what may be repaid, and the most that leaves no dust, where the pool can pay that out."""
+    whole = liquidation.outcome(pair, pair.max_debt, market)
+    partial_most = liquidation.largest_without_dust(pair, pair.max_debt - 1, market)
+    sizes = [] if whole.leaves_dust else [pair.max_debt]
+    if partial_most is not None and whole.repaid > partial_most.repaid:
+        sizes.append(partial_most.repaid)
+    dry = [each for each in sizes if _dry(pair, liquidation.outcome(pair, each, market))]
+    if not dry:
+        return tuple(sizes)
+    # What is there can still be had: the size that just takes it.
+    available = pair.collateral.reserve.available_liquidity
+    low, high = 0, min(dry)
+    while high - low > 1:
+        middle = (low + high) // 2
+        taken = liquidation.outcome(pair, middle, market).received
+        low, high = (middle, high) if taken <= available else (low, middle)
+    return tuple(each for each in sizes if each not in dry) + ((low,) if low else ())
+
+
+def _dry(pair: Pair, result: Outcome) -> bool:
+    return result.received > pair.collateral.reserve.available_liquidity
+
+
+def _deal(
+    account: str, raw: AccountState, pair: Pair, now: AccruedMarket, later: AccruedMarket, cover: int
+) -> Deal | None:
+    if not 0 < cover <= pair.max_debt:
+        return None
+    result = liquidation.outcome(pair, cover, now)
+    if result.leaves_dust or _dry(pair, result) or not liquidation.moves(pair, result, now):
+        return None
+    allowance = result.repaid
+    if result.repaid == pair.owed or result.takes_all:
+        allowance = grown(raw, pair, result.repaid, later)
+    collateral, debt = pair.collateral.reserve.asset, pair.debt.reserve.asset
+    data = calls.liquidation_call(collateral, debt, account, allowance)
+    return Deal(result.repaid, allowance, result.received, (data,))
+
+
+def grown(raw: AccountState, chosen: Pair, repaid: int, later: AccruedMarket) -> int:
+    """What the same whole-position liquidation repays if it is included a little later."""
+    for pair in liquidation.pairs(raw, later):
+        same_debt = pair.debt.reserve.id == chosen.debt.reserve.id
+        if same_debt and pair.collateral.reserve.id == chosen.collateral.reserve.id:
+            most = liquidation.outcome(pair, pair.max_debt, later)
+            enough = liquidation.cover_for_all_collateral(pair) if most.takes_all else most.repaid
+            return max(min(enough, pair.max_debt), repaid)
+    return repaid

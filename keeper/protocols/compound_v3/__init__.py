@@ -1,0 +1,1 @@
+"""Compound v3 (Comet): one base asset lent against collaterals that the protocol absorbs and sells."""

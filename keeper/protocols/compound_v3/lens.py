@@ -1,0 +1,129 @@
+"""Calls to and answers of `contracts/src/CometLens.sol`, which is called without being deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eth_abi.abi import decode, encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.chain.calls import Answer, Call, Lens
+from keeper.contracts import runtime_code
+from keeper.margin.lending.comet.rates import Curve, Totals, accrue
+from keeper.margin.lending.comet.terms import CollateralTerms, CometTerms
+
+ADDRESS = "0x00000000000000000000000000000000ba7c00c3"
+_INFO = "(uint8,address,address,uint64,uint64,uint64,uint64,uint128)"
+_TOTALS = "(uint64,uint64,uint64,uint64,uint104,uint104,uint40,uint8)"
+_CURVE = "(uint256,uint256,uint256,uint256)"
+_ASSET = f"({_INFO},uint256,bool,uint256,uint256)"
+_STATE = (
+    "(address,address,uint256,bool,uint256,uint256,uint256,uint256,uint256,bool,bool,bool,"
+    f"{_TOTALS},{_CURVE},{_CURVE},{_ASSET}[])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """One collateral: `price` (8 decimals) None where its feed fails; `supplied`, `cap` and `reserves` in its
+    units, the reserves being what is for sale."""
+
+    asset: str
+    terms: CollateralTerms
+    price: int | None
+    cap: int
+    supplied: int
+    reserves: int
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A Comet at one block; `totals` as of its last accrual, `cash` what base tokens it holds."""
+
+    base: str
+    base_price: int | None
+    terms: CometTerms
+    borrow_min: int
+    cash: int
+    supply_paused: bool
+    absorb_paused: bool
+    buy_paused: bool
+    totals: Totals
+    supply: Curve
+    borrow: Curve
+    collaterals: tuple[Collateral, ...]
+
+    def at(self, timestamp: int) -> Totals:
+        """Indices with interest to `timestamp`."""
+        return accrue(self.totals, self.supply, self.borrow, timestamp)
+
+
+def lens() -> Lens:
+    return Lens(ADDRESS, runtime_code("CometLens"))
+
+
+def _call(signature: str, *arguments: object) -> Call:
+    types = signature[signature.index("(") + 1 : -1].split(",")
+    return Call(ADDRESS, function_signature_to_4byte_selector(signature) + encode(types, arguments))
+
+
+def market_call(comet: str) -> Call:
+    return _call("market(address)", comet)
+
+
+def accounts_call(comet: str, accounts: Sequence[str]) -> Call:
+    return _call("accounts(address,bytes)", comet, bytes.fromhex("".join(a[2:] for a in accounts)))
+
+
+def valued_call(comet: str, account: str) -> Call:
+    return _call("valued(address,address)", comet, account)
+
+
+def feed_call(comet: str, token: str) -> Call:
+    return _call("feedOf(address,address)", comet, token)
+
+
+def read_market(answer: Answer) -> Market:
+    (
+        base,
+        _,
+        base_price,
+        base_priced,
+        base_scale,
+        front,
+        target,
+        borrow_min,
+        cash,
+        supply_paused,
+        absorb_paused,
+        buy_paused,
+        totals,
+        supply,
+        borrow,
+        assets,
+    ) = decode([_STATE], answer.data)[0]
+    return Market(
+        base=base,
+        base_price=base_price if base_priced else None,
+        terms=CometTerms(base_scale, front, target),
+        borrow_min=borrow_min,
+        cash=cash,
+        supply_paused=supply_paused,
+        absorb_paused=absorb_paused,
+        buy_paused=buy_paused,
+        totals=Totals(totals[0], totals[1], totals[4], totals[5], totals[6]),
+        supply=Curve(*supply),
+        borrow=Curve(*borrow),
+        collaterals=tuple(
+            Collateral(
+                asset=info[1],
+                terms=CollateralTerms(info[3], info[4], info[5], info[6]),
+                price=price if priced else None,
+                cap=info[7],
+                supplied=supplied,
+                reserves=reserves,
+            )
+            for info, price, priced, supplied, reserves in assets
+        ),
+    )

@@ -1,0 +1,52 @@
+"""Reads of tokens that every protocol's planning needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from eth_abi.abi import encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.chain.calls import Answer, Call
+from keeper.protocols.base import Facts
+
+_BALANCE = function_signature_to_4byte_selector("balanceOf(address)")
+_SYMBOL = function_signature_to_4byte_selector("symbol()")
+
+
+def balance_of(token: str, owner: str) -> Call:
+    return Call(token, _BALANCE + encode(["address"], [owner]))
+
+
+def symbol(token: str) -> Call:
+    return Call(token, _SYMBOL)
+
+
+def read_uint(answer: Answer) -> int:
+    """The first word; zero when the call failed."""
+    return int.from_bytes(answer.data[:32], "big") if answer.ok else 0
+
+
+def read_symbol(answer: Answer, token: str) -> str:
+    """A token's symbol, also where it is a bytes32 as with the oldest tokens; its address if it has none."""
+    if not answer.ok or len(answer.data) < 32:
+        return token
+    if len(answer.data) == 32:
+        text = answer.data.rstrip(b"\0")
+    else:
+        length = int.from_bytes(answer.data[32:64], "big")
+        text = answer.data[64 : 64 + length]
+    return text.decode("utf-8", "replace") or token
+
+
+def facts_calls(tokens: Sequence[str], payer: str) -> list[Call]:
+    """What `read_facts` turns into the payer's balances and the tokens' symbols."""
+    return [*(balance_of(token, payer) for token in tokens), *(symbol(token) for token in tokens)]
+
+
+def read_facts(tokens: Sequence[str], answers: Iterable[Answer]) -> Facts:
+    left = iter(answers)
+    return Facts(
+        funds={token: read_uint(next(left)) for token in tokens},
+        symbols={token: read_symbol(next(left), token) for token in tokens},
+    )

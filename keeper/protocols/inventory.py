@@ -1,0 +1,56 @@
+"""Liquidations paid with the signer's own tokens, out of the offers a protocol makes to anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from keeper.plan import Plan, Spend, Trade
+from keeper.protocols.amounts import units
+from keeper.protocols.base import Deal, Offer
+
+
+def plans(
+    market: str, account: str, offers: Sequence[Offer], funds: Mapping[str, int], margin_gas: int = 0
+) -> list[Plan]:
+    """One plan for each offer that `funds` can pay at least in part, best gain first: the most of it, as a
+    greater size never brings less. Offers of several calls need our contract and are left out."""
+    found = []
+    for offer in offers:
+        best: Deal | None = None
+        for top in offer.tops:
+            deal = offer.deal(min(top, funds.get(offer.pays.token, 0)))
+            if deal is not None and len(deal.calls) == 1 and deal.allowance <= funds.get(offer.pays.token, 0):
+                best = max(best, deal, key=lambda each: _gain(offer, each)) if best else deal
+        if best is not None:
+            found.append(_plan(market, account, offer, best, margin_gas))
+    return sorted(found, key=lambda plan: -plan.gain_base)
+
+
+def _gain(offer: Offer, deal: Deal) -> int:
+    return offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
+
+
+def _plan(market: str, account: str, offer: Offer, deal: Deal, margin_gas: int) -> Plan:
+    paid, got = offer.pays.worth(deal.repaid), offer.gets.worth(deal.received)
+    return Plan(
+        market=market,
+        account=account,
+        kind="liquidate",
+        action="liquidate",
+        target=offer.target,
+        data="0x" + deal.calls[0].hex(),
+        spend=Spend(offer.pays.token, offer.target, deal.allowance),
+        spend_base=offer.pays.worth(deal.allowance),
+        gain_base=got - paid,
+        gas=offer.gas + margin_gas,
+        summary={
+            "repay": f"{units(deal.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
+            "receive": f"{units(deal.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
+        },
+        errors=offer.errors,
+        trade=Trade(offer.pays.token, paid, offer.gets.token, got),
+    )
+
+
+def _decimals(unit: int) -> int:
+    return len(str(unit)) - 1

@@ -1,0 +1,112 @@
+"""Calls to and answers of `contracts/src/MorphoBlueLens.sol`, which is called without being deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.chain.calls import Answer, Call, Lens
+from keeper.contracts import runtime_code
+from keeper.margin.lending.morpho import irm
+from keeper.margin.lending.morpho.market import MarketState, MarketTerms, accrue
+
+ADDRESS = "0x00000000000000000000000000000000ba7c00b1"
+PARAMS = "(address,address,address,address,uint256)"
+_TOTALS = "(uint128,uint128,uint128,uint128,uint128,uint128)"
+_STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8)"
+NO_DEBT_HEALTH = 2**256 - 1
+_NOBODY = "0x" + "00" * 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One market: what it fixes, its totals as of the last update, and price and rate at the block.
+
+    `price` is None where the oracle reverts; `rate` the average borrow rate (wad a second) from the last
+    update to the block, None where the rate model reverts; `rate_at_target` the adaptive curve's, None for
+    others.
+    """
+
+    id: str
+    loan: str
+    collateral: str
+    oracle: str
+    irm: str
+    terms: MarketTerms
+    totals: MarketState
+    price: int | None
+    rate: int | None
+    rate_at_target: int | None
+    loan_decimals: int
+    collateral_decimals: int
+
+    @property
+    def params(self) -> tuple[str, str, str, str, int]:
+        return (self.loan, self.collateral, self.oracle, self.irm, self.terms.lltv)
+
+    @property
+    def usable(self) -> bool:
+        return self.price is not None and self.rate is not None
+
+    def at(self, timestamp: int) -> MarketState:
+        """Totals with interest to `timestamp`; of an unknown rate model at the rate of the block."""
+        elapsed = timestamp - self.totals.last_update
+        rate = self.rate or 0
+        if self.rate_at_target is not None:
+            rate, _ = irm.borrow_rate(self.totals.utilization, self.rate_at_target, elapsed)
+        return accrue(self.totals, rate, timestamp) if self.totals.total_borrow_assets else self.totals
+
+
+def lens() -> Lens:
+    return Lens(ADDRESS, runtime_code("MorphoBlueLens"))
+
+
+def _call(signature: str, *arguments: object) -> Call:
+    types = signature[signature.index("(") + 1 : -1].split(",")
+    return Call(ADDRESS, function_signature_to_4byte_selector(signature) + encode(types, arguments))
+
+
+def markets_call(morpho: str, ids: Sequence[str]) -> Call:
+    return _call("markets(address,bytes32[])", morpho, [bytes.fromhex(each[2:]) for each in ids])
+
+
+def positions_call(morpho: str, accounts: Sequence[str]) -> Call:
+    packed = bytes.fromhex("".join(account[2:] for account in accounts))
+    return _call("positions(address,bytes)", morpho, packed)
+
+
+def valued_call(morpho: str, market_id: str, borrower: str) -> Call:
+    return _call("valued(address,bytes32,address)", morpho, bytes.fromhex(market_id[2:]), borrower)
+
+
+def oracle_call(morpho: str, market_id: str) -> Call:
+    return _call("oracleOf(address,bytes32)", morpho, bytes.fromhex(market_id[2:]))
+
+
+def read_markets(answer: Answer) -> dict[str, Pair]:
+    """Markets by id; those that were never created are left out."""
+    rows = decode([f"{_STATE}[]"], answer.data)[0]
+    return {pair.id: pair for row in rows if row[2][4] for pair in [_pair(row)]}
+
+
+def _pair(row: Any) -> Pair:
+    identity, params, totals, price, priced, rate, rated, target, adaptive, loan, collateral = row
+    without_interest = params[3] == _NOBODY
+    return Pair(
+        id="0x" + identity.hex(),
+        loan=params[0],
+        collateral=params[1],
+        oracle=params[2],
+        irm=params[3],
+        terms=MarketTerms(params[4]),
+        totals=MarketState(*totals),
+        price=price if priced else None,
+        rate=rate if rated else 0 if without_interest else None,
+        rate_at_target=target if adaptive else None,
+        loan_decimals=loan,
+        collateral_decimals=collateral,
+    )

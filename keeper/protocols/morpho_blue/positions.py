@@ -1,0 +1,98 @@
+"""A position's key, its record, and how its market is numbered.
+
+An account of this protocol is one borrower in one market: its key is the borrower's address followed by the
+market's id. A record is the id, the borrow shares and the collateral, as stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from keeper.book.entries import Entries, Floats, Ints, Sparse
+from keeper.chain.calls import Answer
+from keeper.errors import KeeperError
+from keeper.margin.lending.morpho.position import Position
+
+ADDRESS_DIGITS = 42
+_ID, _WORD, _RECORD = 32, 16, 64
+LEGS = 1 << 15
+"""Two for each market, collateral and debt: their prices move apart. Ethereum's singleton has some two
+thousand markets; more than half of LEGS is not followed."""
+
+
+def key(borrower: str, market_id: str) -> str:
+    return borrower.lower() + market_id[2:].lower()
+
+
+def borrower_of(account: str) -> str:
+    return account[:ADDRESS_DIGITS]
+
+
+def id_of(account: str) -> str:
+    return "0x" + account[ADDRESS_DIGITS:]
+
+
+class Numbers:
+    """Markets by number, from 1 on, in the order in which they became known."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+        self.ids: list[str] = [""]
+
+    def of(self, market_id: str) -> int:
+        number = self._number.get(market_id)
+        if number is None:
+            if 2 * len(self.ids) >= LEGS:
+                raise KeeperError(f"more than {LEGS // 2} markets", where=market_id, remedy="Name market_ids")
+            number = self._number[market_id] = len(self.ids)
+            self.ids.append(market_id)
+        return number
+
+    def note(self, ids: Iterable[str]) -> None:
+        for each in ids:
+            self.of(each)
+
+
+def split(accounts: Sequence[str], answer: Answer) -> dict[str, bytes]:
+    """Each account's record; KeeperError when the lens failed or its answer is not whole."""
+    length = int.from_bytes(answer.data[32:64], "big") if answer.ok else 0
+    data = answer.data[64 : 64 + length]
+    if not answer.ok or len(data) != 2 * _WORD * len(accounts):
+        raise KeeperError(
+            f"the lens answered {len(data)} bytes for {len(accounts)} positions",
+            where=f"{accounts[0]} and others",
+            remedy="The node may cut long answers: name another, or report it",
+        )
+    return {
+        account: bytes.fromhex(account[ADDRESS_DIGITS:]) + data[2 * _WORD * i : 2 * _WORD * (i + 1)]
+        for i, account in enumerate(accounts)
+    }
+
+
+def market_id(record: bytes) -> str:
+    return "0x" + record[:_ID].hex()
+
+
+def decode(record: bytes) -> Position:
+    shares, collateral = record[_ID : _ID + _WORD], record[_ID + _WORD :]
+    return Position(int.from_bytes(collateral, "big"), int.from_bytes(shares, "big"))
+
+
+def entries(records: Sequence[bytes], numbers: Numbers) -> Entries:
+    """A position's collateral is in leg 2n of its market's number n, its debt in leg 2n + 1."""
+    size = len(records)
+    data = np.frombuffer(b"".join(records), np.uint8).reshape(size, _RECORD)
+    legs = 2 * np.fromiter((numbers.of(market_id(r)) for r in records), np.int32, size)
+    words = np.ascontiguousarray(data[:, _ID:]).view(">u8").reshape(size, 4).astype(np.float64)
+    shares = words[:, 0] * 2.0**64 + words[:, 1]
+    collateral = words[:, 2] * 2.0**64 + words[:, 3]
+    return Entries(LEGS, _sparse(legs, collateral), _sparse(legs + 1, shares), np.zeros(size, np.bool_))
+
+
+def _sparse(legs: Ints, amounts: Floats) -> Sparse:
+    there = amounts > 0
+    starts = np.zeros(len(legs) + 1, np.int32)
+    np.cumsum(there, out=starts[1:])
+    return Sparse(starts, legs[there], amounts[there])

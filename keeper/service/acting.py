@@ -1,0 +1,93 @@
+"""From settings to the acting loop: limits, what may be called, relay, lease."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.alerts import outbox
+from keeper.chain.pool import NodePool
+from keeper.chain.relay import Relay
+from keeper.chain.signer import Signing
+from keeper.config import LOCAL_CHAIN_IDS, Settings
+from keeper.execution import batching
+from keeper.execution.actor import Actor
+from keeper.execution.lease import Lease
+from keeper.execution.limits import Allow, Limits
+from keeper.service.markets import PROTOCOLS
+from keeper.store.database import Store
+
+GWEI = 10**9
+COIN = 10**18
+# Local chains finalize late and never reorganise by themselves.
+LOCAL_CONFIRMATIONS = 1
+
+_OWNER_TOP_UP = (
+    "supply(address,address,uint256)",
+    "repay(address,address,uint256,uint256)",
+    "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
+)
+
+
+def actor_of(settings: Settings, pool: NodePool, store: Store, payer: str, signer: Signing | None) -> Actor:
+    """The acting loop of one chain, as configured."""
+    wanted = settings.chains[pool.name].relay
+    return Actor(
+        pool,
+        store,
+        limits_of(settings, pool.name),
+        payer,
+        signer,
+        outbox,
+        Relay(wanted.url, wanted.kind, wanted.fallback_blocks) if wanted else None,
+        settings.service.pause_file,
+        Lease(store, f"{pool.name}:{payer}", float(settings.service.lease_seconds)),
+    )
+
+
+def limits_of(settings: Settings, chain: str) -> Limits:
+    """What execution may do on one chain."""
+    execution = settings.execution
+    local = settings.chains[chain].chain_id in LOCAL_CHAIN_IDS
+    return Limits(
+        max_gas_price=int(execution.max_gas_price_gwei * GWEI),
+        plan_blocks=execution.plan_blocks,
+        confirmations=execution.confirmations or (LOCAL_CONFIRMATIONS if local else None),
+        settle_blocks=execution.settle_blocks,
+        replace_blocks=execution.replace_blocks,
+        cancel_blocks=execution.cancel_blocks,
+        max_in_flight=execution.max_in_flight,
+        max_spend_per_transaction=execution.max_spend_per_transaction,
+        max_spend_per_day=execution.max_spend_per_day,
+        max_gas_per_day=_wei(execution.max_gas_per_day),
+        allow=allowed(settings, chain),
+    )
+
+
+def allowed(settings: Settings, chain: str) -> Allow:
+    """What may be called: what is listed, or what the markets and contracts of the configuration need."""
+    if settings.execution.allow is not None:
+        return {
+            each.target.lower(): frozenset(s.lower() for s in each.selectors) or None
+            for each in settings.execution.allow
+        }
+    found: dict[str, frozenset[str] | None] = {}
+    for market in settings.markets.values():
+        if market.chain != chain:
+            continue
+        found[market.address.lower()] = _selectors(PROTOCOLS[market.protocol].called)
+        if market.owner_top_up is not None:
+            found[market.owner_top_up.lower()] = _selectors(_OWNER_TOP_UP)
+    liquidator = settings.chains[chain].liquidator
+    if liquidator is not None:
+        found[liquidator.lower()] = _selectors((batching.SIGNATURE,))
+    return found
+
+
+def _selectors(signatures: tuple[str, ...]) -> frozenset[str]:
+    return frozenset("0x" + function_signature_to_4byte_selector(each).hex() for each in signatures)
+
+
+def _wei(coins: Decimal | None) -> int | None:
+    return None if coins is None else int(coins * COIN)

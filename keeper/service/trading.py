@@ -1,0 +1,105 @@
+"""What liquidations through our contract need to know of the chain, read in the same call as all else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from keeper.chain.calls import Answer, Call, Lens
+from keeper.config import Chain
+from keeper.execution import batching
+from keeper.plan import Plan
+from keeper.policy import profit
+from keeper.policy.profit import Terms
+from keeper.protocols.base import Asset, Facts, Impossible, Lender
+from keeper.service.markets import MarketRun
+from keeper.venues.base import Exchange, Venue
+from keeper.venues.uniswap_v3.exchange import UniswapV3
+
+
+def venue_of(chain: Chain) -> Venue | None:
+    """The venue at which the chain's liquidator sells; None where no contract is configured."""
+    settings = chain.venues.uniswap_v3
+    if chain.liquidator is None or settings is None:
+        return None
+    return UniswapV3(settings.factory, settings.fees, settings.hops)
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Implements policy's view of `execution.batching` for one chain."""
+
+    block_gas_limit: int
+
+    def key(self, plan: Plan) -> tuple[str, str] | None:
+        return batching.key(plan)
+
+    def gas_of(self, plans: Sequence[Plan]) -> int:
+        return batching.gas_of(plans)
+
+    def fits(self, plans: Sequence[Plan]) -> bool:
+        return batching.fits(plans, self.block_gas_limit)
+
+
+class Trading:
+    """One tick's exchange, shared by all markets of a chain: what one plan sells, the next cannot."""
+
+    def __init__(self, chain: Chain, venue: Venue) -> None:
+        self.chain = chain
+        self.venue = venue
+        self.exchange: Exchange | None = None
+        self._lenders: dict[str, Lender] = {}
+
+    def lenses(self) -> tuple[Lens, ...]:
+        return (self.venue.lens(),)
+
+    def calls(self, tokens: Iterable[str]) -> list[Call]:
+        """What `read` needs to exchange among these tokens."""
+        earned = [self.chain.profit_token] if self.chain.profit_token else []
+        return [self.venue.call([*tokens, *earned])]
+
+    def read(self, answers: Sequence[Answer], runs: Iterable[MarketRun]) -> None:
+        """Take the answers to `calls`; every market of the chain may lend to the others' liquidations."""
+        self.exchange = self.venue.read(answers[0])
+        for run in runs:
+            for token, lender in run.adapter.lenders(run.book.state).items():
+                known = self._lenders.get(token)
+                if known is None or (lender.loan.fee, -lender.most) < (known.loan.fee, -known.most):
+                    self._lenders[token] = lender
+
+    def plans(self, run: MarketRun, account: str, timestamp: int, facts: Facts) -> list[Plan] | Impossible:
+        """The account's liquidations through the contract, best first, at the present quotes."""
+        state = run.book.state
+        terms = self._terms(run.adapter.assets(state, facts))
+        if isinstance(terms, Impossible):
+            return terms
+        by_contract = replace(facts, recipient=terms.contract)
+        offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
+        if isinstance(offers, Impossible):
+            return offers
+        sizes = profit.best(offers, terms)
+        if not sizes:
+            return profit.no_way(offers)
+        found = [profit.plan(run.name, account, sized, terms) for sized in sizes]
+        return [replace(plan, gas=batching.gas_of([plan])) for plan in found]
+
+    def taken(self, plan: Plan) -> None:
+        assert self.exchange is not None
+        profit.count(plan, self.exchange)
+
+    def _terms(self, assets: Mapping[str, Asset]) -> Terms | Impossible:
+        assert self.exchange is not None and self.chain.liquidator is not None
+        earned = None
+        if self.chain.profit_token is not None:
+            earned = assets.get(self.chain.profit_token.lower())
+            if earned is None:
+                return Impossible(f"profit_token {self.chain.profit_token} has no price in this market")
+        return Terms(self.chain.liquidator.lower(), self.exchange, self._lenders, earned)
+
+
+def ready(plan: Plan) -> Plan:
+    """A chosen plan with the call that carries it out alone."""
+    if plan.leg is None:
+        return plan
+    done = batching.combine([plan])
+    return replace(plan, target=done.target, data=done.data)

@@ -1,0 +1,1 @@
+"""Where what is seized can be exchanged: one folder a venue."""

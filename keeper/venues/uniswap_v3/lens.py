@@ -1,0 +1,63 @@
+"""Calls to and answers of `contracts/src/UniswapV3Lens.sol`, which is called without being deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.chain.calls import Answer, Call, Lens
+from keeper.contracts import runtime_code
+from keeper.venues.uniswap_v3.pool import Pool
+
+ADDRESS = "0x00000000000000000000000000000000ba7c0034"
+# Ticks read on either side of the price: a move by two fifths. What would go beyond is not quoted.
+REACH = 5_000
+
+_POOL = (
+    "(address,address,address,uint24,int24,uint160,int24,"
+    "uint128,uint256,uint256,int16,int16,(int24,int128)[])"
+)
+_READ = function_signature_to_4byte_selector("read(address,address[],uint24[],int24)")
+
+
+def lens() -> Lens:
+    return Lens(ADDRESS, runtime_code("UniswapV3Lens"))
+
+
+def read_call(factory: str, tokens: Iterable[str], fees: Sequence[int]) -> Call:
+    """Every pool between two of `tokens` with one of these fees (millionths)."""
+    wanted = sorted({token.lower() for token in tokens})
+    arguments = encode(["address", "address[]", "uint24[]", "int24"], [factory, wanted, list(fees), REACH])
+    return Call(ADDRESS, _READ + arguments)
+
+
+def read_pools(answer: Answer) -> list[Pool]:
+    """The pools of a `read_call`; none where the factory does not answer."""
+    if not answer.ok:
+        return []
+    return [_pool(raw) for raw in decode([f"{_POOL}[]"], answer.data)[0]]
+
+
+def _pool(raw: tuple[Any, ...]) -> Pool:
+    address, token0, token1, fee, spacing, price, tick, liquidity, balance0, balance1, first, last, ticks = (
+        raw
+    )
+    return Pool(
+        address=address.lower(),
+        token0=token0.lower(),
+        token1=token1.lower(),
+        fee=fee,
+        spacing=spacing,
+        price=price,
+        tick=tick,
+        liquidity=liquidity,
+        balance0=balance0,
+        balance1=balance1,
+        first_word=first,
+        last_word=last,
+        ticks=tuple(index for index, _ in ticks),
+        nets=tuple(net for _, net in ticks),
+    )

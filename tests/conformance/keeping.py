@@ -1,0 +1,136 @@
+"""A keeper of any one protocol's market in a test's hands: real chain, real store; blocks come when the test
+says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import col, select
+
+from keeper.chain import blocks
+from keeper.chain.signer import Signer
+from keeper.config import Settings, load
+from keeper.execution.actor import Actor
+from keeper.localchain.anvil import Anvil
+from keeper.localchain.transactions import Tx, queue, send_batch
+from keeper.policy.levels import Policies
+from keeper.protocols.base import Valuation
+from keeper.service.acting import actor_of
+from keeper.service.deciding import Deciding
+from keeper.service.markets import MarketRun, build, pools
+from keeper.service.valuing import Valued, value
+from keeper.store.database import Store, open_store
+from keeper.store.tables import Alert, Intent, Transaction
+from tests.support.world import BLOCK_SECONDS, write_keystore
+
+MARKET = "m"
+
+
+@dataclass
+class Keeping:
+    """`step()` mines a block and lets both loops work at it, as the daemon would."""
+
+    anvil: Anvil
+    settings: Settings
+    store: Store
+    deciding: Deciding
+    actor: Actor
+
+    @property
+    def payer(self) -> str:
+        return self.actor.payer
+
+    def send(self, txs: Sequence[Tx]) -> None:
+        send_batch(self.anvil.rpc, list(txs))
+        self.anvil.set_automine(False)
+
+    def work(self) -> None:
+        head = self.deciding.new_head()
+        if head is not None:
+            self.actor.settle(head)
+            self.deciding.tick(head)
+        assert self.deciding.head is not None
+        self.actor.carry(self.deciding.head, self.deciding.next_timestamp(self.deciding.head))
+
+    def step(self, txs: Sequence[Tx] = ()) -> None:
+        """A block with these transactions in it."""
+        for tx in txs:
+            queue(self.anvil, tx)
+        self.anvil.mine()
+        self.work()
+
+    def intents(self) -> list[Intent]:
+        with self.store.session() as session:
+            return list(session.exec(select(Intent).order_by(col(Intent.id))).all())
+
+    def transactions(self) -> list[Transaction]:
+        with self.store.session() as session:
+            return list(session.exec(select(Transaction).order_by(col(Transaction.id))).all())
+
+    def alerts(self, kind: str) -> list[Alert]:
+        with self.store.session() as session:
+            rows = session.exec(select(Alert).order_by(col(Alert.id))).all()
+        return [row for row in rows if row.kind == kind]
+
+    def valuation(self, account: str) -> Valuation:
+        """The contract's own view now."""
+        [run] = self.deciding.runs
+        return run.book.views(blocks.latest(self.deciding.pool), [account])[account]
+
+
+def config_text(url: str, market: str, more: str = "", chain: str = "") -> str:
+    return f"""\
+[chains.local]
+chain_id = 31337
+rpc = ["{url}"]
+block_time = {BLOCK_SECONDS}
+poll = 0.05
+{chain}
+[markets.{MARKET}]
+chain = "local"
+{market}
+[store]
+url = "sqlite:///keeper.db"
+[signer]
+keystore = "keystore.json"
+{more}
+"""
+
+
+def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str = "") -> Keeping:
+    """A live keeper of this market, with gas money."""
+    key = write_keystore(folder)
+    config = folder / "keeper.toml"
+    config.write_text(config_text(anvil.url, market, more, chain))
+    settings = load(config)
+    store = open_store(settings.store.url)
+    nodes = pools(settings)
+    deciding = Deciding(
+        pool=nodes["local"],
+        store=store,
+        settings=settings,
+        policies=Policies(settings),
+        runs=build(settings, nodes, store),
+        mode="live",
+        payer=key.address,
+    )
+    anvil.set_balance(key.address, 10**20)
+    return Keeping(
+        anvil, settings, store, deciding, actor_of(settings, nodes["local"], store, key.address, Signer(key))
+    )
+
+
+def reading(anvil: Anvil, market: str, folder: Path, store: bool = False) -> MarketRun:
+    """The market alone, for looking at it; with its own store where it is to remember."""
+    config = folder / "reading.toml"
+    config.write_text(config_text(anvil.url, market))
+    settings = load(config)
+    kept = open_store(settings.store.url) if store else None
+    [run] = build(settings, pools(settings), kept)
+    return run
+
+
+def valued(run: MarketRun) -> Valued:
+    return value(run, blocks.latest(run.book.pool))

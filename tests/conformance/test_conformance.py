@@ -1,0 +1,168 @@
+"""What every protocol's adapter must do, on its own real contracts."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from keeper.chain import blocks
+from keeper.localchain.anvil import Anvil, AnvilOptions
+from tests.conformance.case import Case
+from tests.conformance.comet_case import CometCase
+from tests.conformance.exchange import open_exchange
+from tests.conformance.keeping import keeping, reading, valued
+from tests.conformance.morpho_case import MorphoCase
+from tests.conftest import GENESIS
+from tests.support.world import BLOCK_SECONDS
+
+pytestmark = pytest.mark.integration
+
+WAD = 10**18
+OWNER, OTHER = "0x" + "a1" * 20, "0x" + "b2" * 20
+SOAK = os.environ.get("KEEPER_SOAK") == "1"
+ACCOUNTS_OPENED = 40 if SOAK else 20
+STIRS = 60 if SOAK else 16
+
+CASES: dict[str, Callable[[Anvil], Case]] = {"morpho-blue": MorphoCase, "compound-v3": CometCase}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
+        yield CASES[request.param](anvil)
+
+
+def quiet(case: Case) -> None:
+    """From here on blocks come when asked for."""
+    case.anvil.set_automine(False)
+    case.anvil.set_timestamp_interval(BLOCK_SECONDS)
+
+
+def test_every_account_that_ever_was_is_found_from_nothing_and_from_any_checkpoint(
+    case: Case, tmp_path: Path
+) -> None:
+    dice = random.Random(1)
+    keys = set(case.open(dice, 6))
+    first = reading(case.anvil, case.toml(), tmp_path, store=True)
+    valued(first)
+    assert set(first.book.accounts) == keys
+    keys |= set(case.open(dice, 6))
+    case.stir(dice)
+    again = reading(case.anvil, case.toml(), tmp_path, store=True)
+    valued(again)
+    fresh = reading(case.anvil, case.toml(), tmp_path)
+    valued(fresh)
+    assert keys <= set(fresh.book.accounts)
+    assert {a: again.book.accounts[a] for a in again.book.accounts} == dict(fresh.book.accounts)
+
+
+def test_local_numbers_are_the_contracts_to_the_unit(case: Case, tmp_path: Path) -> None:
+    dice = random.Random(2)
+    case.open(dice, ACCOUNTS_OPENED)
+    run = reading(case.anvil, case.toml(), tmp_path)
+    compared = 0
+    for _ in range(STIRS):
+        case.stir(dice)
+        at = valued(run)
+        assert at.acting, run.stopped
+        views = run.book.views(blocks.latest(run.book.pool), list(run.book.accounts))
+        assert {v.account: v for v in at.valuations} == views
+        assert run.adapter.unbalanced(run.book.state, run.adapter.sums(run.book.rows.records)) == ""
+        compared += len(views)
+    assert compared >= 300
+
+
+def test_with_borrowed_money_a_breach_is_liquidated_and_earns(case: Case, tmp_path: Path) -> None:
+    account = case.near(OTHER)
+    exchange = open_exchange(case)
+    quiet(case)
+    k = keeping(case.anvil, case.toml(), tmp_path, chain=exchange.settings())
+    k.step(case.hold())
+    fall = case.fall()
+    exchange.follow()
+    k.step(fall)
+    assert {(i.account, i.kind) for i in k.intents()} == {(account, "liquidate")}
+    for _ in range(6):
+        k.step(case.hold())
+    after = k.valuation(account)
+    assert after.debt == 0 or after.health is None or after.health >= WAD
+    assert {i.state for i in k.intents()} == {"settled"}
+    assert exchange.earned(k.payer) > 0, "profit goes to the contract's owner"
+
+
+def test_a_breach_is_liquidated_in_the_block_that_causes_it_and_cured_or_emptied(
+    case: Case, tmp_path: Path
+) -> None:
+    account = case.near(OTHER)
+    case.open(random.Random(3), 5)
+    quiet(case)
+    k = keeping(case.anvil, case.toml(), tmp_path)
+    k.send(case.fund(k.payer))
+    k.step(case.hold())
+    assert k.intents() == []
+    k.step(case.fall())
+    if case.by_contract_only:
+        assert k.intents() == [] and "contract" in k.alerts("cannot_act")[0].body
+        return
+    assert account in {i.account for i in k.intents() if i.kind == "liquidate"}
+    for _ in range(6):
+        k.step(case.hold())
+    after = k.valuation(account)
+    assert after.debt == 0 or after.health is None or after.health >= WAD
+    assert {i.state for i in k.intents() if i.account == account} == {"settled"}
+
+
+def test_a_top_up_is_the_least_that_reaches_its_target(case: Case, tmp_path: Path) -> None:
+    account = case.near(OWNER)
+    quiet(case)
+    k = keeping(case.anvil, case.toml(), tmp_path, case.protect(OWNER))
+    k.send(case.fund(k.payer))
+    k.step(case.hold())
+    k.step(case.fall())
+    [intent] = k.intents()
+    assert (intent.kind, intent.account) == ("top_up", account)
+    k.step(case.hold())
+    reached = k.valuation(account).health
+    k.step(case.hold())
+    assert reached is not None and case.target <= reached < case.target + case.target // 10**5
+    assert [i.state for i in k.intents()] == ["settled"]
+
+
+def test_requests_a_block_do_not_grow_with_accounts(case: Case, tmp_path: Path) -> None:
+    counts = []
+    dice = random.Random(4)
+    for number in (5, 40):
+        case.anvil.set_automine(True)
+        case.open(dice, number)
+        quiet(case)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        k = keeping(case.anvil, case.toml(), folder)
+        k.step(case.hold())
+        before = k.deciding.pool.requests
+        for _ in range(3):
+            k.step(case.hold())
+        counts.append(k.deciding.pool.requests - before)
+    assert counts[0] == counts[1] and counts[0] <= 4 * 3 + 3
+
+
+def test_a_reorg_leaves_the_book_as_the_chain_is(case: Case, tmp_path: Path) -> None:
+    dice = random.Random(5)
+    case.open(dice, 8)
+    run = reading(case.anvil, case.toml(), tmp_path, store=True)
+    valued(run)
+    before = case.anvil.block_number()
+    case.open(dice, 3)
+    case.stir(dice)
+    valued(run)
+    case.anvil.reorg(min(3, case.anvil.block_number() - before))
+    case.anvil.mine(2)
+    valued(run)
+    fresh = reading(case.anvil, case.toml(), tmp_path)
+    valued(fresh)
+    known = {a: raw for a, raw in run.book.accounts.items() if a in fresh.book.accounts}
+    assert known == dict(fresh.book.accounts)

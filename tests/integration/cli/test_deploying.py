@@ -1,0 +1,115 @@
+"""`keeper contracts deploy`: once, through the journal, and into the configuration as it was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from keeper.cli.contracts import deploy
+from keeper.config import load
+from keeper.errors import ConfigError, KeeperError, UnreachableError
+from keeper.localchain.calldata import view_address
+from keeper.service import deploying
+from keeper.service.examination.contracts import liquidator as examine
+from keeper.store.tables import Transaction
+from tests.conftest import LocalMarket
+from tests.support.world import PASSWORD, World, world
+
+pytestmark = pytest.mark.integration
+
+VENUE = """# where to sell
+[chains.local.venues.uniswap_v3]
+factory = "0x1F98431c8aD98523631AE4a59f267346ea31F984"
+"""
+
+
+@pytest.fixture
+def place(aave_v36: LocalMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("KEEPER_KEYSTORE_PASSWORD", PASSWORD)
+    w = world(aave_v36.anvil, aave_v36.market, tmp_path, chain_more=VENUE)
+    w.anvil.set_balance(w.payer, 10**19)
+    w.anvil.set_automine(True)
+    return w
+
+
+def shown(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_without_live_nothing_is_signed(place: World, capsys: pytest.CaptureFixture[str]) -> None:
+    before = place.config.read_text()
+    deploy(place.config, "liquidator", live=False, as_json=True)
+    told = shown(capsys)
+    assert told["deployed"] is False
+    assert place.transactions() == []
+    assert place.config.read_text() == before
+
+
+def test_deploys_once_and_keeps_what_the_configuration_said(
+    place: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(place.config, "liquidator", live=True, as_json=True)
+    first = shown(capsys)
+    address = str(first["liquidator"])
+    assert load(place.config).chains["local"].liquidator == address
+    assert "# where to sell" in place.config.read_text()
+    assert view_address(place.anvil.rpc, address, "owner()") == place.payer.lower()
+    [row] = place.transactions()
+    assert (row.purpose, row.hash, row.succeeded) == ("deploy", first["transaction"], True)
+
+    deploy(place.config, "liquidator", live=True, as_json=True)
+    assert shown(capsys) == {"liquidator": address, "transaction": "", "chain": "local"}
+    assert len(place.transactions()) == 1
+
+
+def test_one_that_is_under_way_is_waited_for_and_not_sent_again(
+    place: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.anvil.set_automine(False)
+    assert place.actor.lane is not None
+    contract = deploying.liquidator(place.payer, place.payer)
+    for _ in range(2):
+        with pytest.raises(UnreachableError, match="not included yet"):
+            deploying.deploy(place.actor.lane, contract, wait=0.5)
+    assert len(place.transactions()) == 1
+    place.anvil.mine()
+    deploy(place.config, "liquidator", live=True, as_json=True)
+    assert shown(capsys)["liquidator"] == contract.address
+    with place.store.session() as session:
+        assert len(session.exec(select(Transaction)).all()) == 1
+
+
+def test_the_profit_may_go_to_another_than_who_signs(
+    place: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cold = "0x" + "C0" * 20
+    deploy(place.config, "liquidator", owner=cold, live=True, as_json=True)
+    address = str(shown(capsys)["liquidator"])
+    assert view_address(place.anvil.rpc, address, "owner()") == cold.lower()
+    [line] = examine(load(place.config), "local", place.deciding.pool, place.payer)
+    assert line.verdict == "ok"
+
+
+def test_doctor_knows_a_contract_that_is_not_ours_and_one_that_is_not_for_us(
+    place: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(place.config, "liquidator", live=True, as_json=True)
+    address = str(shown(capsys)["liquidator"])
+    settings = load(place.config)
+    [line] = examine(settings, "local", place.deciding.pool, "0x" + "12" * 20)
+    assert line.verdict == "fault"
+    assert "setOperator" in line.remedy
+    place.anvil.set_code(address, bytes.fromhex("00"))
+    [line] = examine(settings, "local", place.deciding.pool, place.payer)
+    assert (line.verdict, "is not our Liquidator" in line.detail) == ("fault", True)
+
+
+def test_mistakes_are_said(place: World) -> None:
+    with pytest.raises(ConfigError, match="not a market"):
+        deploy(place.config, "owner-top-up", market="elsewhere", live=True, as_json=False)
+    with pytest.raises(KeeperError, match="not a chain"):
+        deploy(place.config, "liquidator", chain="elsewhere", live=True, as_json=False)

@@ -1,0 +1,140 @@
+"""Inclusion is not the end: finality, blocks that leave the chain, and what is done about it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from keeper.execution import allowances
+from keeper.store.tables import IntentState, StandingAllowance, Transition
+from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
+from tests.support.liquidations import liquidations
+from tests.support.world import World, world
+
+pytestmark = pytest.mark.integration
+
+WAD = 10**18
+DEPTHS = range(1, 21) if os.environ.get("KEEPER_SOAK") else (1, 2, 20)
+DEEP = "[execution]\nconfirmations = 40\n"
+
+
+def settled_once(w: World, fresh: Fresh) -> None:
+    """What the chain shows was done once for each attempt that says so, and nothing else."""
+    states = [i.state for i in w.intents()]
+    assert set(states) <= {IntentState.SETTLED, IntentState.EXPIRED, IntentState.FAILED}
+    assert liquidations(*fresh)[OTHER] == states.count(IntentState.SETTLED)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_reorg_that_drops_ours_has_it_rehearsed_and_done_again_once(
+    fresh: Fresh, ready: Ready, depth: int
+) -> None:
+    anvil, _ = fresh
+    w = ready(DEEP)
+    w.step(CRASH)
+    for _ in range(depth):
+        w.step()
+    done = w.intents()[0]
+    assert done.state == "settled" and liquidations(*fresh)[OTHER] >= 1
+    anvil.reorg(depth)
+    assert liquidations(*fresh)[OTHER] == 0, "Anvil does not bring orphaned transactions back"
+    w.work()
+    with w.store.session() as session:
+        moves = [(t.before, t.after) for t in session.exec(select(Transition)).all()]
+    assert ("included", "orphaned") in moves and ("orphaned", "sent") in moves
+    assert ("settled", "rehearsed") in moves
+    for _ in range(14):
+        w.step()
+    assert w.health(OTHER) >= WAD
+    settled_once(w, fresh)
+    assert w.allowance("USDC") == 0
+
+
+def test_after_a_reorg_an_account_that_is_well_is_left_alone(fresh: Fresh, ready: Ready) -> None:
+    anvil, _ = fresh
+    w = ready(DEEP)
+    w.step(CRASH)
+    w.step()
+    assert w.intents()[0].state == "settled"
+    anvil.reorg(1)
+    w.queue_price("WETH", WELL["WETH"])
+    anvil.mine()
+    w.work()
+    w.step()
+    w.step()
+    assert w.intents()[0].state == "expired"
+    assert liquidations(*fresh)[OTHER] == 0
+    assert w.balance("USDC") == 1_000_000 * 10**6 and w.allowance("USDC") == 0
+
+
+def test_final_is_what_the_chain_says_is_finalized(fresh: Fresh, ready: Ready) -> None:
+    w = ready()
+    assert w.actor.lane is not None
+    limits = replace(w.actor.lane.limits, confirmations=None)
+    w.actor.lane = replace(w.actor.lane, limits=limits)
+    w.step(CRASH)
+    w.step()
+    included = [t for t in w.transactions() if t.block is not None]
+    assert {t.state for t in included} == {"included"}
+    assert w.intents()[0].state == "settled", "a second attempt need not wait for finality"
+    pool = w.deciding.pool
+    while int(pool.call("eth_getBlockByNumber", "finalized", False)["number"], 16) < (
+        included[-1].block or 0
+    ):
+        assert {t.state for t in w.transactions() if t.id in {i.id for i in included}} == {"included"}
+        w.anvil.mine(16)
+        w.work()
+    assert {t.state for t in w.transactions() if t.id in {i.id for i in included}} == {"final"}
+
+
+def test_each_inclusion_is_written_with_block_hash_and_fee(fresh: Fresh, ready: Ready) -> None:
+    w = ready()
+    w.step(CRASH)
+    w.step()
+    act = next(t for t in w.transactions() if t.purpose == "act")
+    receipt = w.deciding.pool.call("eth_getTransactionReceipt", act.hash)
+    with w.store.session() as session:
+        rows = session.exec(select(Transition).where(Transition.transaction_id == act.id)).all()
+        ends = session.exec(select(Transition).where(Transition.after == "settled")).all()
+    assert [(r.before, r.after) for r in rows] == [
+        ("", "signed"),
+        ("signed", "sent"),
+        ("sent", "included"),
+        ("included", "final"),
+    ]
+    fee = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+    for row in (rows[2], rows[3], ends[0]):
+        assert row.block_hash == receipt["blockHash"] and row.fee == fee
+    assert rows[2].block == int(receipt["blockNumber"], 16)
+
+
+def test_an_allowance_is_taken_back_though_the_process_ends_between_intent_and_clearing(
+    fresh: Fresh, ready: Ready, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = ready()
+    w.step(CRASH)
+    # The approval goes through, the liquidation gets lost, and the account recovers.
+    act = next(t for t in w.transactions() if t.purpose == "act")
+    w.anvil.rpc.call("anvil_dropTransaction", act.hash)
+    w.step(WELL)
+    with monkeypatch.context() as dying:
+        dying.setattr(allowances, "take_back", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            w.step()
+    assert w.intents()[0].state == "expired" and w.allowance("USDC") > 0
+    again = world(*fresh, tmp_path)
+    again.work()
+    again.step()
+    again.step()
+    assert again.allowance("USDC") == 0
+    assert [t.purpose for t in again.transactions()][-1] == "clear"
+    with again.store.session() as session:
+        assert session.exec(select(StandingAllowance)).all() == []
+
+
+def _dies(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,126 @@
+"""Plans put together in one transaction, and what its logs say of each."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from eth_abi.abi import encode
+from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
+
+from keeper.execution import batching
+from keeper.plan import Leg, Loan, Plan, Spend
+
+pytestmark = pytest.mark.unit
+
+CONTRACT, POOL = "0x" + "c0" * 20, "0x" + "90" * 20
+USDC, DAI, WETH = "0x" + "01" * 20, "0x" + "02" * 20, "0x" + "03" * 20
+AAVE = Loan("aave-v3", POOL, 500)
+ROUTE = "0x" + WETH[2:] + "77" * 20 + USDC[2:]
+
+
+def plan(
+    number: int,
+    *,
+    pays: str = USDC,
+    earns: str = USDC,
+    sale: str = ROUTE,
+    loan: Loan = AAVE,
+    gas: int = 150_000,
+    contract: str = CONTRACT,
+) -> Plan:
+    leg = Leg(contract, POOL, ("0xabcd",), pays, 1_000, WETH, 5, 0, loan, ROUTE, sale, earns, 40, 20, gas)
+    spend = Spend(pays, "", 0)
+    return Plan(
+        "m", f"0x{number:040x}", "liquidate", "liquidate", contract, "", spend, 0, 1, 0, {},
+        errors="aave_v3_errors+liquidator_errors", leg=leg,
+    )  # fmt: skip
+
+
+def alone() -> Plan:
+    return Plan("m", "0xf", "top_up", "supply", POOL, "0x12", Spend(USDC, POOL, 1), 1, 0, 300_000, {})
+
+
+def log(each: Plan, reason: bytes | None = None, address: str = CONTRACT) -> dict[str, object]:
+    name = "LegDone(uint64,uint256)" if reason is None else "LegFailed(uint64,bytes)"
+    data = encode(["uint256"], [7]) if reason is None else encode(["bytes"], [reason])
+    topics = ["0x" + event_signature_to_log_topic(name).hex(), f"0x{batching.identity(each):064x}"]
+    return {"address": address, "topics": topics, "data": "0x" + data.hex()}
+
+
+def test_a_plan_survives_the_journal_with_its_leg() -> None:
+    before = plan(1)
+    assert Plan.from_json(before.to_json()) == before
+    assert json.loads(before.to_json())["leg"]["loan"]["kind"] == "aave-v3"
+
+
+def test_the_same_contract_and_profit_token_share_a_transaction() -> None:
+    asked = [plan(1), plan(2, earns=DAI), alone(), plan(3), plan(4, contract="0x" + "c1" * 20)]
+    groups = batching.split(asked, 30_000_000)
+    assert [[asked.index(each) for each in group] for group in groups] == [[0, 3], [1], [2], [4]]
+    with pytest.raises(ValueError, match="one contract and one profit token"):
+        batching.combine(asked[:2])
+    with pytest.raises(ValueError, match="one contract and one profit token"):
+        batching.combine([])
+
+
+@pytest.mark.parametrize("block", [30_000_000, 36_000_000, 60_000_000])
+def test_transactions_fill_a_block_one_after_another(block: int) -> None:
+    groups = batching.split([plan(n) for n in range(900)], block)
+    assert sum(map(len, groups)) == 900
+    left, filled = block, 0
+    for group in groups:
+        gas = batching.gas_of(group)
+        assert batching.limit(gas) <= batching.MOST_TRANSACTION_GAS
+        if batching.limit(gas) > left:
+            break
+        left, filled = left - gas, filled + gas
+    assert filled >= block * 9 // 10
+
+
+def test_one_that_fits_nowhere_stays_alone_and_nothing_is_lost() -> None:
+    groups = batching.split([plan(1, gas=40_000_000), plan(2)], 30_000_000)
+    assert [len(group) for group in groups] == [1, 1]
+
+
+def test_loans_are_summed_by_token_and_lender() -> None:
+    other = Loan("uniswap-v3", "0x" + "78" * 20, 100)
+    data = batching.combine([plan(1), plan(2), plan(3, loan=other)]).data
+    assert data.startswith("0x" + function_signature_to_4byte_selector(batching.SIGNATURE).hex())
+    words = [data[10:][i : i + 64] for i in range(0, len(data) - 10, 64)]
+    assert words.count(f"{2_000:064x}") == 1, "two legs borrow together"
+    assert any(word.endswith(other.lender[2:]) for word in words)
+
+
+def test_a_sale_that_most_share_is_made_once_and_the_odd_one_in_its_leg() -> None:
+    odd = "0x" + WETH[2:] + "79" * 20 + USDC[2:]
+    together = batching.combine([plan(1), plan(2), plan(3, sale=odd)]).data
+    assert together.count(ROUTE[2:]) == 1
+    assert together.count(odd[2:]) == 1
+    assert batching.gas_of([plan(1), plan(2), plan(3, sale=odd)]) > batching.gas_of(
+        [plan(1), plan(2), plan(3)]
+    )
+
+
+def test_outcomes_are_read_by_name_and_not_by_place() -> None:
+    plans = [plan(1), plan(2), plan(3), plan(4)]
+    healthy = function_signature_to_4byte_selector("HealthFactorNotBelowThreshold()")
+    dear = function_signature_to_4byte_selector("TooLittleGot(uint256)") + encode(["uint256"], [1])
+    logs: list[dict[str, object]] = [
+        log(plans[2], dear),
+        log(plans[0]),
+        log(plans[1], healthy),
+        log(plans[3], b"", address="0x" + "ee" * 20),
+        {"address": CONTRACT, "topics": [], "data": "0x"},
+    ]
+    found = batching.outcomes(plans, logs)
+    assert [each.done for each in found] == [True, False, False, False]
+    assert found[1].problem == "HealthFactorNotBelowThreshold"
+    assert found[2].problem == "TooLittleGot"
+    assert found[3].problem == "was not reached"
+    assert batching.outcomes(plans, [log(plans[0], b"")])[0].problem.startswith("ran out of gas")
+
+
+def test_two_attempts_at_one_account_have_names_of_their_own() -> None:
+    assert batching.identity(plan(1)) != batching.identity(plan(2))
+    assert batching.identity(plan(1)) == batching.identity(plan(1))
