@@ -78,6 +78,10 @@ class Heads:
         """Not done before, and not an older block of the same chain from a node that is behind."""
         return head.hash not in self._seen
 
+    def told(self, block_seconds: float | None) -> bool:
+        """Whether the subscription told of a block that is not done; no request is made."""
+        return self._told(block_seconds or 12.0) is not None
+
     def done(self, head: Head) -> None:
         """Not to be answered again."""
         self._done, self._done_at = head, time.monotonic()

@@ -199,6 +199,15 @@ class Daemon:
         return guarded
 
     def _decide(self, name: str) -> None:
+        """A round, and others while the subscription told of further blocks meanwhile: it calls only once."""
+        deciding = self.chains[name].deciding
+        while True:
+            before = deciding.head
+            self._decide_once(name)
+            if deciding.head is before or not deciding.told():
+                return
+
+    def _decide_once(self, name: str) -> None:
         loops = self.chains[name]
         if self._done(loops):
             return

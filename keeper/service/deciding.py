@@ -76,6 +76,11 @@ class Deciding:
         seconds = self.seconds_a_block
         return self.heads.newest(float(seconds) if seconds is not None else None)
 
+    def told(self) -> bool:
+        """Whether a subscription told of a newer block; no request is made."""
+        seconds = self.seconds_a_block
+        return self.heads.told(float(seconds) if seconds is not None else None)
+
     def tick(self, head: Head | None = None) -> Head | None:
         """One round at `head` (else at the newest block); None when there is no new one."""
         head = head or self.new_head()

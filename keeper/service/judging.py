@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
 from keeper.alerts import outbox
 from keeper.book.rows import Rows as BookRows
 from keeper.policy import episodes
-from keeper.policy.levels import THRESHOLDS, Policies
+from keeper.policy.levels import THRESHOLDS, Levels, Policies
 from keeper.protocols.base import Valuation
 from keeper.service import redeeming
 from keeper.service.markets import MarketRun
@@ -21,6 +21,15 @@ from keeper.service.selecting import Rows, Watch
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
 from keeper.store.tables import Episode
+from keeper.store.types import BigInt
+
+# Fewer than SQLite takes as parameters of one statement.
+_AT_ONCE = 1_000
+_LOWER = (
+    update(Episode)
+    .where(col(Episode.id) == bindparam("number"))
+    .values(lowest_health=bindparam("health", type_=BigInt()))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +120,17 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
         outbox.episode_opened(
             session, episode, levels.of(below.threshold), protected=levels.protection is not None
         )
+    lower = []
     for below in found.lowered:
         number = open_now.known[below.account, below.threshold].id
-        _episode(session, number).lowest_health = below.health
+        lower.append({"number": number, "health": below.health})
         open_now.put(below.account, below.threshold, OpenEpisode(number, below.health))
+    if lower:
+        # In one statement: where prices fall, all open episodes deepen at every block.
+        session.connection().execute(_LOWER, lower)
+    closing = _episodes(session, [open_now.known[a, t].id for a, t, _ in found.closed])
     for account, threshold, health in found.closed:
-        row = _episode(session, open_now.known[account, threshold].id)
+        row = closing[open_now.known[account, threshold].id]
         open_now.drop(account, threshold)
         row.closed_block, row.closed_health = at.head.number, health
         protected = policies.levels(run.name, account).protection is not None
@@ -137,7 +151,7 @@ def _wanted(
     policies: Policies,
     open_now: Open,
 ) -> list[Wanted]:
-    wanted: list[Wanted] = []
+    asking: list[tuple[Valuation, Levels, int]] = []
     for valuation in valuations:
         levels = policies.levels(run.name, valuation.account)
         health, protection = valuation.health, levels.protection
@@ -147,9 +161,9 @@ def _wanted(
             continue
         threshold = "top_up" if protection else "liquidate"
         if health < (levels.top_up if protection else levels.liquidate):
-            episode = _episode(session, open_now.known[valuation.account, threshold].id)
-            wanted.append(Wanted(run, valuation, levels, episode, at.acting))
-    return wanted
+            asking.append((valuation, levels, open_now.known[valuation.account, threshold].id))
+    rows = _episodes(session, [number for _, _, number in asking])
+    return [Wanted(run, v, levels, rows[number], at.acting) for v, levels, number in asking]
 
 
 def _foreseen(valuation: Valuation, coming: int | None, market: str, policies: Policies) -> Valuation:
@@ -162,7 +176,10 @@ def _foreseen(valuation: Valuation, coming: int | None, market: str, policies: P
     return valuation if crossed == levels.crossed(health) else replace(valuation, health=coming)
 
 
-def _episode(session: Session, number: int) -> Episode:
-    row = session.get(Episode, number)
-    assert row is not None, "episodes are never deleted"
-    return row
+def _episodes(session: Session, numbers: Sequence[int]) -> dict[int, Episode]:
+    """Episodes by number, read together; they are never deleted."""
+    found: dict[int, Episode] = {}
+    for first in range(0, len(numbers), _AT_ONCE):
+        wanted = col(Episode.id).in_(numbers[first : first + _AT_ONCE])
+        found.update({e.id: e for e in session.scalars(select(Episode).where(wanted)) if e.id is not None})
+    return found

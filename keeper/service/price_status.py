@@ -31,8 +31,11 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
     prices = run.prices
     if prices is None:
         return
+    # Read together, so that merging asks for none of them alone.
+    kept = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
     for asset in prices.watched:
         session.merge(_row(prices, asset, at.head.number))
+    del kept
     rows = session.exec(
         select(PriceFault).where(PriceFault.market == run.name, col(PriceFault.closed_block).is_(None))
     ).all()

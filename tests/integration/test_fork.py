@@ -26,6 +26,8 @@ from tests.support.world import account, config_text, open_market
 pytestmark = pytest.mark.integration
 
 OWNER, OTHER, STAKER = account(1), account(2), account(3)
+# What may be asked of the real node: nothing that could change it. Anvil passes on a question after a
+# transaction that the fork does not know yet.
 READS = {
     "eth_blockNumber",
     "eth_call",
@@ -41,7 +43,9 @@ READS = {
     "eth_getLogs",
     "eth_getProof",
     "eth_getStorageAt",
+    "eth_getTransactionByHash",
     "eth_getTransactionCount",
+    "eth_getTransactionReceipt",
     "eth_maxPriorityFeePerGas",
     "net_version",
 }
