@@ -19,6 +19,7 @@ from keeper.localchain.aave_v36 import deploy as deploy_v36
 from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import LocalRpc
+from tests.support.processes import all_end
 
 GENESIS = 1_750_000_000
 """Unix time of every test chain's first block."""
@@ -49,6 +50,12 @@ class LocalMarket:
     @property
     def rpc(self) -> LocalRpc:
         return self.anvil.rpc
+
+
+@pytest.fixture(autouse=True)
+def no_process_outlives_its_test() -> Iterator[None]:
+    with all_end():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ class Anvil:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    preexec_fn=_dies_with_parent() if sys.platform == "linux" else None,
+                    preexec_fn=dies_with_parent() if sys.platform == "linux" else None,
                 )
             atexit.register(self.stop)
             try:
@@ -227,7 +227,8 @@ def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:
     raise UnreachableError(f"Anvil did not start: {tail or 'no output'}", where=str(find_anvil()))
 
 
-def _dies_with_parent() -> Callable[[], None]:
+def dies_with_parent() -> Callable[[], None]:
+    """For `preexec_fn`, on Linux: the kernel ends the child when the thread that starts it ends."""
     # Looked up before the fork: the child may only make plain calls.
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()

@@ -244,6 +244,8 @@ class Daemon:
             self._acted(name, loops, head)
         if self._for_blocks is not None and all(self._done(each) for each in self.chains.values()):
             self.stop()
+        if loops.watch is not None:
+            loops.watch.again()
 
     def _acted(self, name: str, loops: ChainLoops, head: Head) -> None:
         with self.store.session() as session:

@@ -135,8 +135,10 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
         row.closed_block, row.closed_health = at.head.number, health
         protected = policies.levels(run.name, account).protection is not None
         outbox.episode_closed(session, row, protected=protected)
-    for account in open_now.foreseen.intersection(v.account for v in valuations):
-        row = _episode(session, open_now.known[account, "liquidate"].id)
+    come = sorted(open_now.foreseen.intersection(v.account for v in valuations))
+    foreseen = _episodes(session, [open_now.known[account, "liquidate"].id for account in come])
+    for account in come:
+        row = foreseen[open_now.known[account, "liquidate"].id]
         levels = policies.levels(run.name, account)
         outbox.episode_opened(session, row, levels.liquidate, protected=levels.protection is not None)
         open_now.foreseen.discard(account)

@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 # More than these are dropped while one is looked at: the block tells of them.
 MOST_WAITING = 32
+# Blocks for which an update that made something possible is looked at anew while it waits.
+FOLLOWED_BLOCKS = 10
 
 
 class Loops(Protocol):
@@ -40,7 +42,7 @@ class UpdateWatch:
         settings: Relay,
         updates: PendingUpdates,
         loops: Loops,
-        later: Callable[[Callable[[], object]], None],
+        later: Callable[[Callable[[], object]], object],
     ) -> None:
         assert settings.updates is not None
         self.updates = updates
@@ -51,9 +53,22 @@ class UpdateWatch:
         self._guard = threading.Lock()
         self._waiting: deque[PendingUpdate] = deque(maxlen=MOST_WAITING)
         self._busy = False
+        self._pool = pool
+        self._kept: dict[PendingUpdate, int] = {}
 
     def start(self) -> None:
         self._stream.start()
+
+    def again(self) -> None:
+        """After a block: what is still waiting is looked at anew, as bundles are for one block."""
+        head = self.updates.deciding.head
+        with self._guard:
+            kept = [(update, until) for update, until in self._kept.items() if head and head.number < until]
+            self._kept = dict(kept)
+        for update, _ in kept:
+            found = self._pool.call("eth_getTransactionByHash", update.hash)
+            if found is not None and found.get("blockNumber") is None:
+                self._told(update)
 
     def stop(self) -> None:
         """Listen no more; what is under way is the scheduler's to wait for."""
@@ -97,6 +112,8 @@ class UpdateWatch:
             if found is None:
                 return
             head, numbers = found
+            with self._guard:
+                self._kept.setdefault(update, head.number + FOLLOWED_BLOCKS)
             timestamp = self.updates.deciding.next_timestamp(head)
         with self._loops.acting:
             actor.act_behind(numbers, update, self._adapter, head, timestamp)

@@ -25,6 +25,7 @@ from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import queue
 from tests.integration.execution.conftest import CRASH, OTHER, Fresh, Ready
+from tests.support import processes
 from tests.support.liquidations import liquidations
 from tests.support.standin_web3signer import standin_web3signer
 from tests.support.world import KEY, PASSWORD, config_text, write_keystore
@@ -148,7 +149,7 @@ def has_acted(config: Path) -> bool:
 def daemon(config: Path, log: Path, terminal: int | None) -> subprocess.Popen[bytes]:
     environment = {k: v for k, v in os.environ.items() if k != keystore.PASSWORD_VARIABLE}
     with log.open("wb") as out:
-        return subprocess.Popen(
+        return processes.start(
             [sys.executable, "-m", "keeper.cli.main", "run", "--live", "--config", str(config), "--json"],
             env=environment,
             stdin=terminal if terminal is not None else subprocess.DEVNULL,

@@ -21,6 +21,7 @@ from keeper.localchain.transactions import queue, send_batch
 from keeper.store.database import open_store
 from keeper.store.tables import ChainStatus, Intent, StandingAllowance, Transaction
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
+from tests.support import processes
 from tests.support.liquidations import liquidations
 from tests.support.positions import ether_for_dollars
 from tests.support.world import PASSWORD, World, account, config_text
@@ -50,7 +51,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 40) -> bool:
 def start(config: Path, log: Path, *killing: str) -> subprocess.Popen[bytes]:
     module = ["tests.support.killed_keeper", *killing] if killing else ["keeper.cli.main"]
     with log.open("ab") as out:
-        return subprocess.Popen(
+        return processes.start(
             [sys.executable, "-m", *module, "run", "--live", "--config", str(config)],
             env={**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD},
             stdin=subprocess.DEVNULL,

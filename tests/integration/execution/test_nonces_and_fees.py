@@ -107,7 +107,8 @@ def test_what_no_block_has_for_long_is_cancelled_at_its_nonce(fresh: Fresh, read
     [intent] = w.intents()
     assert intent.state == "expired" and "not included within 6 blocks" in intent.reason
     assert w.balance("USDC") == before
-    assert not [a for a in w.alerts() if a.kind.startswith("action_")]
+    [told] = [a for a in w.alerts() if a.kind.startswith("action_")]
+    assert (told.kind, told.severity) == ("action_expired", "warning") and "not included" in told.body
 
 
 def test_an_account_that_recovers_before_inclusion_is_not_acted_on(fresh: Fresh, ready: Ready) -> None:

@@ -84,13 +84,16 @@ def running(w: World) -> Iterator[Daemon]:
     assert not failed and not thread.is_alive()
 
 
-def signed(w: World, tx: Tx, tip: int = 50) -> PendingUpdate:
-    """A transaction of the oracle's own key, left in the pool, in a block's first place by its tip (gwei)."""
+def signed(w: World, tx: Tx, *, ahead: int = 0) -> PendingUpdate:
+    """A transaction of the oracle's own key, left in the pool, in a block's first place by its tip. `ahead`
+    leaves so many nonces out: no block can take it."""
     rpc = w.anvil.rpc
     rpc.call("anvil_autoImpersonateAccount", False)
     rpc.call("anvil_stopImpersonatingAccount", tx["from"])
     call = {"from": tx["from"], "to": tx["to"], "data": tx["data"], "gas": hex(300_000)}
-    fees = {"maxFeePerGas": hex(200 * GWEI), "maxPriorityFeePerGas": hex(tip * GWEI)}
+    fees = {"maxFeePerGas": hex(200 * GWEI), "maxPriorityFeePerGas": hex(50 * GWEI)}
+    if ahead:
+        fees["nonce"] = hex(rpc.integer("eth_getTransactionCount", tx["from"], "pending") + ahead)
     digest = rpc.text("eth_sendTransaction", {**call, **fees})
     found = as_dict(rpc.call("eth_getTransactionByHash", digest))
     update = parse(found)
@@ -100,8 +103,8 @@ def signed(w: World, tx: Tx, tip: int = 50) -> PendingUpdate:
     return replace(update, raw=raw)
 
 
-def crash(w: World, price: int = CRASH["WETH"]) -> PendingUpdate:
-    return signed(w, act.set_price(w.market, w.market.reserves["WETH"], price))
+def crash(w: World, price: int = CRASH["WETH"], *, ahead: int = 0) -> PendingUpdate:
+    return signed(w, act.set_price(w.market, w.market.reserves["WETH"], price), ahead=ahead)
 
 
 def by_hand(w: World) -> tuple[Daemon, Callable[[PendingUpdate], None]]:
@@ -218,6 +221,24 @@ def test_an_update_that_lands_without_ours_is_acted_on_by_its_block_once(
         block(w, daemon)
     assert liquidations(*fresh)[OTHER] == 1
     assert [i.state for i in w.intents()] == ["settled"]
+
+
+def test_an_update_that_waits_is_bundled_for_each_next_block(
+    fresh: Fresh, ready: Ready, relay: StandInRelay
+) -> None:
+    relay.behaviour = "swallow"
+    w = ready(relayed(fresh, relay))
+    daemon, look = by_hand(w)
+    watch = daemon.chains["local"].watch
+    assert watch is not None
+    watch._later = lambda work: work()
+    look(crash(w, ahead=1))
+    block(w, daemon)
+    block(w, daemon)
+    assert [i.state for i in w.intents()] == ["expired", "expired", "rehearsed"]
+    first = int(relay.asked[0][1]["blockNumber"], 16)
+    assert [int(params["blockNumber"], 16) for _, params in relay.asked] == [first, first + 1, first + 2]
+    assert len({t.nonce for t in w.transactions()}) == 2 and not w.alerts("action_expired")
 
 
 def test_what_is_no_update_or_changes_nothing_is_left_alone(

@@ -13,7 +13,8 @@ from keeper.execution.rehearsal import rehearse
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import queue
 from keeper.plan import Plan
-from tests.integration.execution.conftest import CRASH, OTHER, Fresh, Ready
+from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
+from tests.support.faulty_node import faulty
 from tests.support.liquidations import liquidations
 from tests.support.rpc_proxy import proxy_to
 from tests.support.standin_relay import StandInRelay, standin_relay
@@ -151,3 +152,65 @@ def test_without_a_relay_a_pending_update_is_waited_for(fresh: Fresh, ready: Rea
     assert lane is not None and lane.relay is None
     assert not trigger.act_behind(lane, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
     assert w.transactions() == []
+
+
+def test_a_bundle_that_its_block_did_not_take_is_let_go_without_a_cancellation(
+    fresh: Fresh, ready: Ready, relay: StandInRelay
+) -> None:
+    relay.behaviour = "swallow"
+    w = ready(relayed(relay, "bundle", blocks=9))
+    nonce = fresh[0].rpc.integer("eth_getTransactionCount", w.payer, "latest")
+    w.step(CRASH)
+    w.step()
+    assert w.intents()[0].state == "rehearsed" and len(relay.asked) == 4, "offered again while it works"
+    w.step(WELL)
+    assert w.intents()[0].state == "expired"
+    assert {t.purpose for t in w.transactions()} == {"approve", "act"}
+    assert {t.state for t in w.transactions()} == {"replaced"}
+    assert not [a for a in w.alerts() if a.kind.startswith("action_")], "needless is not told"
+    relay.behaviour = "pass"
+    w.step(CRASH)
+    w.step()
+    assert [i.state for i in w.intents()] == ["expired", "settled"]
+    assert {t.nonce for t in w.transactions() if t.block} == {nonce, nonce + 1}
+    assert not w.alerts("foreign_nonce")
+
+
+def test_what_went_to_the_public_pool_too_is_cancelled(
+    fresh: Fresh, ready: Ready, relay: StandInRelay
+) -> None:
+    relay.behaviour = "swallow"
+    with faulty(fresh[0].url) as node:
+        w = ready("[execution]\nreplace_blocks = 20\n" + relayed(relay, "bundle", blocks=2), rpc=node.url)
+        node.holds = True
+        for prices in (CRASH, None, None):
+            w.step(prices)
+        assert {t.channel for t in w.transactions()} == {"public"}
+        w.step(WELL)
+    assert "cancel" in {t.purpose for t in w.transactions()}, "anybody may have seen it"
+
+
+def test_a_bundle_whose_transaction_a_block_showed_is_cancelled(
+    fresh: Fresh, ready: Ready, relay: StandInRelay
+) -> None:
+    w = ready("[execution]\nconfirmations = 40\n" + relayed(relay, "bundle", blocks=9))
+    w.step(CRASH)
+    w.step()
+    assert w.intents()[0].state == "settled"
+    relay.behaviour = "swallow"
+    fresh[0].reorg(1)
+    w.queue_price("WETH", WELL["WETH"])
+    fresh[0].mine()
+    w.work()
+    w.step()
+    assert "cancel" in {t.purpose for t in w.transactions()}, "a block has shown it to everybody"
+
+
+def test_an_intent_that_was_not_sent_in_time_is_told(fresh: Fresh, ready: Ready) -> None:
+    w = ready("[execution]\nmax_gas_price_gwei = 1e-9\nplan_blocks = 2\n")
+    w.step(CRASH)
+    for _ in range(3):
+        w.step()
+    assert w.intents()[0].state == "expired" and w.transactions() == []
+    told = w.alerts("action_expired")
+    assert told and {a.severity for a in told} == {"warning"} and "not sent in time" in told[0].body

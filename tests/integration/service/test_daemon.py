@@ -21,6 +21,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import queue, send_batch
 from tests.conftest import GENESIS
 from tests.support.inbox import Inbox
+from tests.support.processes import start
 from tests.support.world import PASSWORD, account, config_text, open_market, write_keystore
 
 pytestmark = pytest.mark.integration
@@ -71,7 +72,7 @@ alerts_file = "alerts.jsonl"
 
 
 def keeper(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return start(
         [sys.executable, "-m", "keeper.cli.main", *arguments],
         env={**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD, **environment},
         stdout=subprocess.PIPE,
