@@ -10,7 +10,11 @@ from keeper.protocols.base import Impossible, Lender, OwnerFunds, OwnerMoney, St
 
 
 class Without:
-    """No claims to redeem, no loans within the market, no money of owners, nothing sized by the contract."""
+    """No claims to redeem, no loans within the market, no money of owners, nothing sized by the contract, and
+    nothing to say of the whole market."""
+
+    def notices(self, state: object) -> Mapping[str, str]:
+        return {}
 
     def lenders(self, state: object) -> Mapping[str, Lender]:
         return {}
