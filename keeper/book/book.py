@@ -16,6 +16,7 @@ from keeper.book.source import A, BookSource, Riders, S, V
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, run
 from keeper.chain.logs import Log, LogFilter
+from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.store import accounts as memory
 from keeper.store.accounts import Block, Saved
@@ -155,10 +156,20 @@ class Book(Generic[S, A, V]):
         """The protocol's own view of these accounts at `head`, in as few calls as fit; accounts that it
         cannot value itself are left out."""
         found: dict[str, V] = {}
-        for at in range(0, len(accounts), VIEWS_A_CALL):
-            chunk = accounts[at : at + VIEWS_A_CALL]
-            answers = run(self.pool, head, [self.source.view_call(a) for a in chunk], self.source.lenses())
+        at, width = 0, VIEWS_A_CALL
+        while at < len(accounts):
+            chunk = accounts[at : at + width]
+            try:
+                calls = [self.source.view_call(account) for account in chunk]
+                answers = run(self.pool, head, calls, self.source.lenses())
+            except (RpcError, NodeError) as error:
+                refused = isinstance(error, RpcError) or error.refused
+                if not refused or len(chunk) == 1:
+                    raise
+                width = len(chunk) // 2
+                continue
             found.update(self.read_views(chunk, answers))
+            at += len(chunk)
         return found
 
     def read_views(self, accounts: Sequence[str], answers: Sequence[Answer]) -> dict[str, V]:

@@ -100,7 +100,7 @@ def _about_overrides(error: RpcError) -> bool:
 def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> bytes:
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
     overrides.update({lens.address: {"code": lens.code} for lens in lenses})
-    data = _RUN + encode(["(address,bytes)[]"], [[(c.target, c.data) for c in calls]])
+    data = _RUN + _encoded(calls)
     result = node.call(
         "eth_call",
         [
@@ -110,6 +110,28 @@ def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
         ],
     )
     return bytes.fromhex(str(result).removeprefix("0x"))
+
+
+def _encoded(calls: Sequence[Call]) -> bytes:
+    """((address, bytes)[]) by hand, as it is made at every tick."""
+    places, tails = [], []
+    place = 32 * len(calls)
+    for call in calls:
+        padding = bytes(-len(call.data) % 32)
+        tail = b"".join(
+            (
+                bytes(12) + bytes.fromhex(call.target[2:]),
+                (64).to_bytes(32, "big"),
+                len(call.data).to_bytes(32, "big"),
+                call.data,
+                padding,
+            )
+        )
+        places.append(place.to_bytes(32, "big"))
+        tails.append(tail)
+        place += len(tail)
+    head = (32).to_bytes(32, "big") + len(calls).to_bytes(32, "big")
+    return head + b"".join(places) + b"".join(tails)
 
 
 def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:

@@ -26,6 +26,7 @@ from keeper.fork.outcome import Outcome, outcome
 from keeper.fork.settings import answering_node, choose_chain, local_only
 from keeper.fork.shocks import Move, Shock
 from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.liquidator import deploy_liquidator
 from keeper.service.daemon import Daemon
 from keeper.service.markets import build, pools
 from keeper.store.database import Store, open_store
@@ -105,6 +106,8 @@ def _fork(settings: Settings, wish: Wish, folder: Path) -> Iterator[Fork]:
         pool = pools(local_only(settings, chain, anvil.url, folder, 1))[chain]
         head = blocks.latest(pool)
         own = local_only(settings, chain, anvil.url, folder, _block_time(settings, chain, pool, head))
+        key = Account.create()
+        own = _with_own_contract(own, chain, anvil, key.address)
         store = open_store(own.store.url)
         try:
             copy_known(settings.store.url, store, list(own.markets), head.number)
@@ -112,15 +115,22 @@ def _fork(settings: Settings, wish: Wish, folder: Path) -> Iterator[Fork]:
             assets = ground.survey(nodes[chain], build(own, nodes, None, read_only=True))
             moves = _moves(anvil, assets, wish.shocks)
             shocks.put_in_place(anvil, moves)
-            fork = Fork(
-                anvil, chain, own, store, Signer(Account.create()), assets, moves, forked_at=head.number
-            )
+            fork = Fork(anvil, chain, own, store, Signer(key), assets, moves, forked_at=head.number)
             anvil.set_timestamp_interval(int(own.chains[chain].block_time or 1))
             _fund(fork, wish.funds)
             anvil.set_automine(False)
             yield fork
         finally:
             store.close()
+
+
+def _with_own_contract(own: Settings, chain: str, anvil: Anvil, key: str) -> Settings:
+    """Where a Liquidator is configured, one that works for the throw-away key."""
+    forked = own.chains[chain]
+    if forked.liquidator is None:
+        return own
+    contract = deploy_liquidator(anvil.rpc, key, key)
+    return own.model_copy(update={"chains": {chain: forked.model_copy(update={"liquidator": contract})}})
 
 
 def _moves(anvil: Anvil, assets: list[Ground], wanted: Sequence[Shock]) -> list[Move]:

@@ -200,7 +200,7 @@ def _old(now: Observation, memory: Memory, terms: Terms) -> tuple[Fault, ...]:
             faults.append(
                 Fault(
                     "frozen",
-                    f"feed {address} is in round {newest.id} for {unchanged} s, "
+                    f"feed {address} is in round {newest.name} for {unchanged} s, "
                     f"its heartbeat {terms.heartbeat} s",
                 )
             )

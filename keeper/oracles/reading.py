@@ -9,6 +9,8 @@ from keeper.chain.calls import Answer, Call
 from keeper.oracles import abi, probing
 from keeper.oracles.sources import PROXIES, Source
 
+_PHASE = 1 << 64
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -17,6 +19,12 @@ class Round:
     id: int
     answer: int
     updated_at: int
+
+    @property
+    def name(self) -> str:
+        """The id for people: a proxy counts its aggregators as phases above the lowest 64 bits."""
+        phase, number = divmod(self.id, _PHASE)
+        return f"{number} of phase {phase}" if phase else str(number)
 
 
 def calls(feeds: Iterable[Source]) -> list[Call]:

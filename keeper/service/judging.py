@@ -37,25 +37,22 @@ class Open:
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], OpenEpisode] = {}
-        self._rows: dict[str, Rows] = {}
+        self._rows: dict[str, dict[str, int | None]] = {}
 
     def put(self, account: str, threshold: str, episode: OpenEpisode) -> None:
-        if (account, threshold) not in self.known:
-            self._rows.pop(threshold, None)
         self.known[account, threshold] = episode
+        self._rows.setdefault(threshold, {}).setdefault(account, None)
 
     def drop(self, account: str, threshold: str) -> None:
         del self.known[account, threshold]
-        self._rows.pop(threshold, None)
+        del self._rows[threshold][account]
 
     def rows(self, threshold: str, rows: BookRows) -> Rows:
-        """The rows of those with an open episode of this threshold."""
-        found = self._rows.get(threshold)
-        if found is None:
-            accounts = (a for a, of in self.known if of == threshold)
-            listed = [row for a in accounts if (row := rows.row(a)) is not None]
-            found = self._rows[threshold] = np.array(listed, np.int64)
-        return found
+        """The rows of those with an open episode of this threshold; whom the book does not know has none."""
+        found = self._rows.get(threshold, {})
+        for account in [account for account, row in found.items() if row is None]:
+            found[account] = rows.row(account)
+        return np.array([row for row in found.values() if row is not None], np.int64)
 
 
 def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from eth_abi.abi import decode, encode
+from functools import lru_cache
+
+from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.calls import Answer, Call
@@ -21,13 +23,19 @@ def encoded(signature: str, *arguments: object) -> bytes:
     return function_signature_to_4byte_selector(signature) + encode(types if types[0] else [], arguments)
 
 
+_ACCOUNT_DATA = function_signature_to_4byte_selector("getUserAccountData(address)")
+# The calls that every tick repeats for each asset.
+_REPEATED = 4_096
+
+
 def account_data(pool: str, account: str) -> Call:
-    return Call(pool, encoded("getUserAccountData(address)", account))
+    return Call(pool, _ACCOUNT_DATA + bytes(12) + bytes.fromhex(account[2:]))
 
 
 def read_account_data(account: str, answer: Answer) -> Valuation:
     """The pool's own view of an account."""
-    collateral, debt, _, threshold, _, health = decode(["uint256"] * 6, answer.data)
+    words = [int.from_bytes(answer.data[at : at + 32], "big") for at in range(0, 192, 32)]
+    collateral, debt, _, threshold, _, health = words
     return Valuation(account, collateral, debt, threshold, None if health == NO_DEBT_HEALTH else health)
 
 
@@ -64,11 +72,13 @@ def scaled_balance_of(token: str, owner: str) -> Call:
     return Call(token, encoded("scaledBalanceOf(address)", owner))
 
 
+@lru_cache(_REPEATED)
 def source_of(oracle: str, asset: str) -> Call:
     """The address of an asset's price source."""
     return Call(oracle, encoded("getSourceOfAsset(address)", asset))
 
 
+@lru_cache(_REPEATED)
 def symbol(token: str) -> Call:
     return Call(token, encoded("symbol()"))
 

@@ -21,6 +21,7 @@ _STABLE_MORE = 37
 _COLLATERAL, _BORROWED, _STABLE = 1, 2, 4
 # Sums are made of 32-bit limbs as floats, exact up to 2^53: so many terms at most.
 _SUMMED_AT_ONCE = 1 << 20
+_FEW = 100
 
 
 def split(accounts: Sequence[str], answer: Answer) -> dict[str, bytes]:
@@ -142,7 +143,9 @@ def _sparse(
 def sums(records: Sequence[bytes]) -> Mapping[str, int]:
     """Scaled collateral and scaled variable debt of all records together, by reserve, exactly."""
     found: Counter[str] = Counter()
-    if not records:
+    if len(records) < _FEW:
+        for record in records:
+            _add(found, record)
         return found
     for first in range(0, len(records), _SUMMED_AT_ONCE // 32):
         table = _table(records[first : first + _SUMMED_AT_ONCE // 32])
@@ -155,7 +158,11 @@ def sums(records: Sequence[bytes]) -> Mapping[str, int]:
                 ]
             found.update({f"{name}:{i}": amount for i, amount in enumerate(total) if amount})
         for odd in np.flatnonzero(table.odd):
-            for position in decode(records[first + int(odd)]).positions:
-                found[f"collateral:{position.reserve_id}"] += position.scaled_collateral
-                found[f"debt:{position.reserve_id}"] += position.scaled_debt
+            _add(found, records[first + int(odd)])
     return found
+
+
+def _add(found: Counter[str], record: bytes) -> None:
+    for position in decode(record).positions:
+        found[f"collateral:{position.reserve_id}"] += position.scaled_collateral
+        found[f"debt:{position.reserve_id}"] += position.scaled_debt

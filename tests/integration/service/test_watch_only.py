@@ -260,7 +260,7 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
     [run] = deciding.runs
     monkeypatch.setattr(run.__class__, "sample", lambda *_: [])
     victim = next(v for v in run.valuations if v.health is not None)
-    exact = run.adapter.value
+    exact = run.adapter.value_records
 
     def wrong(*arguments: object) -> list[Valuation]:
         return [
@@ -282,7 +282,7 @@ class Wrapped:
 
     def __init__(self, adapter: Adapter, value: Callable[..., list[Valuation]]) -> None:
         self._adapter = adapter
-        self.value = value
+        self.value_records = value
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._adapter, name)

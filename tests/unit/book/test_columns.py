@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -71,3 +72,6 @@ def test_sums_are_exact_whatever_their_size() -> None:
         "debt:0": sum(2**127 + i for i in range(1_000)),
     }
     assert records.sums(made) == expected
+    assert +Counter(records.sums(made[:50])) == Counter(
+        {name: sum(Counter(records.sums([each]))[name] for each in made[:50]) for name in expected}
+    )

@@ -106,7 +106,7 @@ def test_outcomes_are_read_by_name_and_not_by_place() -> None:
     plans = [plan(1), plan(2), plan(3), plan(4)]
     healthy = function_signature_to_4byte_selector("HealthFactorNotBelowThreshold()")
     dear = function_signature_to_4byte_selector("TooLittleGot(uint256)") + encode(["uint256"], [1])
-    logs = [
+    logs: list[dict[str, object]] = [
         log(plans[2], dear),
         log(plans[0]),
         log(plans[1], healthy),

@@ -11,6 +11,7 @@ import pytest
 from keeper.plan import Loan
 from keeper.policy.profit import Terms, best, count, demanding, fee_of, plan
 from keeper.protocols.base import Asset, Deal, Lender, Offer
+from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, pools_of
 from keeper.venues.uniswap_v3.pool import Pool
 from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at, tick_at
@@ -56,7 +57,7 @@ def pool(number: int, one: Asset, other: Asset, fee: int, dollars: int) -> Pool:
 
 def market(dice: random.Random) -> UniswapV3Exchange:
     """Several pools for most pairs, of fees and depths that make each best for some size."""
-    pools = []
+    pools: list[Pool] = []
     for one, other in ((DOLLAR, ETHER), (OTHER, ETHER), (DOLLAR, GOLD), (ETHER, GOLD), (DOLLAR, OTHER)):
         for fee in dice.sample((100, 500, 3000, 10000), dice.randint(1, 3)):
             pools.append(pool(len(pools), one, other, fee, int(10 ** dice.uniform(4, 6.7))))
@@ -113,7 +114,7 @@ def by_force(asked: list[Offer], terms: Terms) -> int:
     return found
 
 
-def direct(exchange: UniswapV3Exchange, route: str) -> Callable[[Deal], int | None]:
+def direct(exchange: Exchange, route: str) -> Callable[[Deal], int | None]:
     def value(deal: Deal) -> int | None:
         brought = exchange.sell(route, deal.received)
         return None if brought is None else brought - deal.repaid - fee_of(AAVE, deal.allowance)
@@ -121,7 +122,7 @@ def direct(exchange: UniswapV3Exchange, route: str) -> Callable[[Deal], int | No
     return value
 
 
-def converted(exchange: UniswapV3Exchange, back: str, sale: str) -> Callable[[Deal], int | None]:
+def converted(exchange: Exchange, back: str, sale: str) -> Callable[[Deal], int | None]:
     def value(deal: Deal) -> int | None:
         spent = exchange.buy(back, deal.repaid + fee_of(AAVE, deal.allowance))
         if spent is None or spent >= deal.received:
