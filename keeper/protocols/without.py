@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from keeper.chain.calls import Answer, Call
 from keeper.plan import Plan
@@ -10,11 +11,10 @@ from keeper.protocols.base import Impossible, Lender, OwnerFunds, OwnerMoney, St
 
 
 class Without:
-    """No claims to redeem, no loans within the market, no money of owners, nothing sized by the contract, and
-    nothing to say of the whole market."""
+    """No claims to redeem, no loans within the market, no money of owners, nothing sized by the contract."""
 
-    def notices(self, state: object) -> Mapping[str, str]:
-        return {}
+    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What is called on other contracts than the market's own, by the view that names each."""
 
     def lenders(self, state: object) -> Mapping[str, Lender]:
         return {}

@@ -19,6 +19,9 @@ class Case(Protocol):
     by_contract_only: bool
     """Whether a liquidation earns only through our contract."""
 
+    owner: str
+    """Whose account a top-up test protects: anyone's, or the signer's where only an owner can top up."""
+
     def toml(self) -> str:
         """The market's section, without its name and chain."""
 

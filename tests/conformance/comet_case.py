@@ -30,6 +30,7 @@ SPEC = CometSpec(
 
 class CometCase:
     target = 125 * WAD // 100
+    owner = "0x" + "a1" * 20
     by_contract_only = True
 
     def __init__(self, anvil: Anvil) -> None:

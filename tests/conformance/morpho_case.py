@@ -34,6 +34,7 @@ def mint(token: str, who: str, amount: int) -> Tx:
 
 class MorphoCase:
     target = 125 * WAD // 100
+    owner = "0x" + "a1" * 20
     by_contract_only = False
 
     def __init__(self, anvil: Anvil) -> None:

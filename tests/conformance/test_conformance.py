@@ -16,18 +16,23 @@ from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
 from tests.conformance.keeping import keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
+from tests.conformance.trove_case import TroveCase
 from tests.conftest import GENESIS
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 
 WAD = 10**18
-OWNER, OTHER = "0x" + "a1" * 20, "0x" + "b2" * 20
+OTHER = "0x" + "b2" * 20
 SOAK = os.environ.get("KEEPER_SOAK") == "1"
 ACCOUNTS_OPENED = 40 if SOAK else 20
 STIRS = 60 if SOAK else 16
 
-CASES: dict[str, Callable[[Anvil], Case]] = {"morpho-blue": MorphoCase, "compound-v3": CometCase}
+CASES: dict[str, Callable[[Anvil], Case]] = {
+    "morpho-blue": MorphoCase,
+    "compound-v3": CometCase,
+    "liquity": TroveCase,
+}
 
 
 @pytest.fixture(params=CASES)
@@ -117,9 +122,9 @@ def test_a_breach_is_liquidated_in_the_block_that_causes_it_and_cured_or_emptied
 
 
 def test_a_top_up_is_the_least_that_reaches_its_target(case: Case, tmp_path: Path) -> None:
-    account = case.near(OWNER)
+    account = case.near(case.owner)
     quiet(case)
-    k = keeping(case.anvil, case.toml(), tmp_path, case.protect(OWNER))
+    k = keeping(case.anvil, case.toml(), tmp_path, case.protect(case.owner))
     k.send(case.fund(k.payer))
     k.step(case.hold())
     k.step(case.fall())

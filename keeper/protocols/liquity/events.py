@@ -1,7 +1,7 @@
 """Which events change whose trove.
 
-Interest may be counted anew for any trove by anyone without an event that names it, and rounding then moves its
-debt by a unit: but the pool's debt is announced each time. There are few troves, so all are read again then.
+Interest may be counted anew for any trove by anyone without an event that names it, and rounding then moves
+its debt by a unit: but the pool's debt is announced each time. There are few troves: all are read again then.
 """
 
 from __future__ import annotations
