@@ -42,7 +42,7 @@ class TroveCase:
     def toml(self) -> str:
         return f'protocol = "liquity"\naddress = "{self.at.trove_manager}"'
 
-    def _position(self, who: str, debt: int, ratio: float) -> list[Tx]:
+    def position(self, who: str, debt: int, ratio: float) -> list[Tx]:
         """A trove with this much debt, fees and gas compensation included, at this ratio."""
         self.anvil.set_balance(who, 10**22)
         whole = debt + debt // 1000 + 200 * WAD
@@ -54,9 +54,9 @@ class TroveCase:
         for _ in range(count):
             who = f"0x{dice.getrandbits(150):040x}"
             debt = dice.choice([1_800, 2_500, 40_000]) * WAD + dice.randrange(WAD)
-            txs += self._position(who, debt, dice.choice([dice.uniform(1.13, 1.6), dice.uniform(1.6, 6)]))
+            txs += self.position(who, debt, dice.choice([dice.uniform(1.13, 1.6), dice.uniform(1.6, 6)]))
             if dice.random() < 0.15:
-                txs += [self._give(who, debt), troves.close(self.at, who)]
+                txs += [self.give(who, debt), troves.close(self.at, who)]
             else:
                 self.opened.append(who)
             found.append(who)
@@ -64,7 +64,7 @@ class TroveCase:
         # The lender's own trove is one too.
         return [*found, LENDER.lower()]
 
-    def _give(self, who: str, amount: int) -> Tx:
+    def give(self, who: str, amount: int) -> Tx:
         data = calldata("transfer(address,uint256)", who, amount)
         return {"from": LENDER, "to": self.at.musd, "data": data, "gas": 200_000}
 
@@ -92,7 +92,7 @@ class TroveCase:
         return view_int(self.anvil.rpc, self.at.trove_manager, view, who, self.price * 10**10)
 
     def near(self, owner: str) -> str:
-        send_batch(self.anvil.rpc, [*self.hold(), *self._position(owner, 20_000 * WAD, 1.13)])
+        send_batch(self.anvil.rpc, [*self.hold(), *self.position(owner, 20_000 * WAD, 1.13)])
         self.opened.append(owner)
         return owner
 
