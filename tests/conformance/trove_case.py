@@ -11,7 +11,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
-from tests.conformance.keeping import MARKET
+from tests.conformance.case import Closing, protection
 from tests.support.world import KEY
 
 WAD = 10**18
@@ -22,6 +22,7 @@ MOVED_PER_MILLE = (930, 1060)
 class TroveCase:
     target = 125 * WAD // 100
     owner = str(Account.from_key(KEY).address).lower()
+    oracle = "native"
     by_contract_only = False
 
     def __init__(self, anvil: Anvil) -> None:
@@ -103,19 +104,17 @@ class TroveCase:
     def hold(self) -> list[Tx]:
         return [troves.set_price(self.at, self.price)]
 
+    def refresh(self) -> list[Tx]:
+        return self.hold()
+
     def fund(self, payer: str) -> list[Tx]:
         return []
 
     def tokens(self) -> dict[str, Token]:
         return {"MUSD": Token(self.at.musd.lower(), 18, 10**8)}
 
-    def protect(self, owner: str) -> str:
-        return f"""
-[[protect]]
-market = "{MARKET}"
-account = "{owner}"
-target = 1.25
-top_up = 1.01
-max_per_day = "1000000"
-steps = [{{ action = "supply", asset = "native" }}]
-"""
+    def protect(self, owner: str, action: str = "supply") -> str:
+        return protection(owner, action, "MUSD" if action == "repay" else "native")
+
+    def closings(self) -> dict[str, Closing]:
+        return {}
