@@ -1,8 +1,8 @@
-"""A cold scan of 1,000 accounts of each protocol besides Aave, against one view call each through web3.py; and
-the requests a block that 100 and 1,000 accounts take.
+"""A cold scan of 1,000 accounts of each protocol besides Aave, against one view call each through web3.py.
 
-Both sides run in this process against the same Anvil at the same block: the keeper with an empty book, from
-discovery in the event logs to exact numbers of all; the other asks the protocol's own function of each account.
+Both run in this process against the same Anvil at the same block: the keeper with an empty book, from discovery
+in the event logs to exact numbers of all; the other asks the protocol's own function of each account. And the
+requests a block that 100 and 1,000 accounts take.
 """
 
 from __future__ import annotations
