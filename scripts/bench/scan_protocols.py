@@ -1,7 +1,7 @@
 """A cold scan of 1,000 accounts of each protocol besides Aave, against one view call each through web3.py.
 
-Both run in this process against the same Anvil at the same block: the keeper with an empty book, from discovery
-in the event logs to exact numbers of all; the other asks the protocol's own function of each account. And the
+Both run in this process against the same Anvil at the same block: the keeper with an empty book, from
+discovery in the event logs to exact numbers of all; the other asks the protocol of each account. And the
 requests a block that 100 and 1,000 accounts take.
 """
 
