@@ -51,7 +51,7 @@ def rehearse_together(
         plans = [each.plan for each in left]
         batch = batching.combine(plans)
         action = Action("act", batch.target, batch.data)
-        calls = [{"from": a.sender or sender, "to": a.target, "data": a.data} for a in (*ahead, action)]
+        calls = [each.call(sender) for each in (*ahead, action)]
         result = simulate(pool, calls, timestamp)[-1]
         if int(result["status"], 16) != 1:
             return Combined((), Rehearsal((), ()), tuple(failed), "the batch reverts")

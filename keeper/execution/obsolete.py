@@ -11,6 +11,7 @@ _NO_LONGER_NEEDED = (
     "COLLATERAL_CANNOT_BE_LIQUIDATED",
     "CollateralCannotBeLiquidated",
     "NothingToLiquidate",
+    "nothing to liquidate",
 )
 
 

@@ -36,6 +36,13 @@ class Action:
     target: str
     data: str
     sender: str = ""
+    value: int = 0
+    """Wei that go with it."""
+
+    def call(self, sender: str) -> dict[str, str]:
+        """As a call of the JSON-RPC; `sender` is who we are."""
+        plain = {"from": self.sender or sender, "to": self.target, "data": self.data}
+        return {**plain, "value": hex(self.value)} if self.value else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ def rehearse_whole(
     pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], timestamp: int
 ) -> Rehearsal:
     """As `rehearse`, always with the postcondition; RpcError from a node without `eth_simulateV1`."""
-    act = Action("act", plan.target, plan.data)
+    act = Action("act", plan.target, plan.data, value=plan.value)
     if not plan.spend.spender:
         return _sequence(pool, sender, plan, ahead, (act,), timestamp)
     reset, allow = _allowances(plan)
@@ -99,7 +106,7 @@ def _sequence(
     actions: tuple[Action, ...],
     timestamp: int,
 ) -> Rehearsal:
-    calls = [{"from": a.sender or sender, "to": a.target, "data": a.data} for a in (*ahead, *actions)]
+    calls = [each.call(sender) for each in (*ahead, *actions)]
     check = plan.postcondition
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
@@ -122,7 +129,7 @@ def _sequence(
 
 def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
     """One transaction at a time: the allowance while it is short, then the action."""
-    act = Action("act", plan.target, plan.data)
+    act = Action("act", plan.target, plan.data, value=plan.value)
     reset, allow = _allowances(plan)
     wanted = (act,) if _granted(pool, sender, plan) else (allow, reset)
     problem = ""
@@ -147,8 +154,7 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
 
 
 def _estimate(pool: NodePool, sender: str, action: Action) -> int:
-    call = {"from": sender, "to": action.target, "data": action.data}
-    return with_margin(int(pool.call("eth_estimateGas", call), 16))
+    return with_margin(int(pool.call("eth_estimateGas", action.call(sender)), 16))
 
 
 def with_margin(gas: int) -> int:

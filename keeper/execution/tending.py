@@ -26,6 +26,11 @@ from keeper.store.tables import Intent, Transaction, TransactionState
 log = structlog.get_logger()
 
 
+def _again(transaction: Transaction) -> Action:
+    """What a transaction does, to be done once more."""
+    return Action(transaction.purpose, transaction.target, transaction.data, value=transaction.value)
+
+
 @dataclass
 class Tending:
     """One round's care at `head`; `ahead` is what the chain will do first, in the order of nonces."""
@@ -49,7 +54,7 @@ class Tending:
             except RpcError as error:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
             if transaction.purpose in ("act", "approve", "clear"):
-                self.ahead.append(Action(transaction.purpose, transaction.target, transaction.data))
+                self.ahead.append(_again(transaction))
         if flying:
             self._fill(counted)
 
@@ -98,7 +103,7 @@ class Tending:
         self._replace(transaction, action, TRANSFER_GAS, 0, why)
 
     def _bid_more(self, transaction: Transaction, waited: int) -> bool:
-        action = Action(transaction.purpose, transaction.target, transaction.data)
+        action = _again(transaction)
         elapsed = self.head.number - transaction.first_block
         return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
 
