@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from keeper.alerts import books, notices, outbox
@@ -207,12 +208,21 @@ class Deciding:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
         assert self._open is not None, "a market is valued before it is judged"
         try:
-            with self.store.session() as session:
-                return judging.judge(session, run, at, self.policies, self._open[run.name])
+            try:
+                return self._judge(run, at)
+            except (IntegrityError, judging.StaleEpisodesError):
+                # Another keeper writes to the same store: what is remembered of it is out of date.
+                self._open = judging.open_episodes(self.store, [each.name for each in self.runs])
+                return self._judge(run, at)
         except BaseException:
             # What was not committed must not be remembered.
             self._open = None
             raise
+
+    def _judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
+        assert self._open is not None
+        with self.store.session() as session:
+            return judging.judge(session, run, at, self.policies, self._open[run.name])
 
     def _confirm(
         self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]

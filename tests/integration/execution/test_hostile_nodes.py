@@ -13,9 +13,10 @@ import pytest
 from eth_utils.abi import event_signature_to_log_topic
 from sqlalchemy.exc import SQLAlchemyError
 
+from keeper.chain.node import NodeError
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
-from keeper.errors import ConfigError, KeeperError
+from keeper.errors import KeeperError
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import as_dict, as_list
 from keeper.service.daemon import Daemon
@@ -159,5 +160,5 @@ def test_a_node_of_another_chain_is_refused_at_failover() -> None:
         pool = NodePool("x", Chain(chain_id=31337, rpc=[node.url, wrong.url]))
         assert pool.call("eth_chainId") == hex(31337)
         node.choose = lambda _: "500"
-        with pytest.raises(ConfigError, match="serves chain 1, but chain_id says 31337"):
+        with pytest.raises(NodeError, match="serves chain 1, but chain_id says 31337"):
             pool.call("eth_blockNumber")
