@@ -225,7 +225,7 @@ class Oracle(Section):
 
 
 class Market(Section):
-    protocol: Literal["aave-v3", "morpho-blue", "compound-v3"]
+    protocol: Literal["aave-v3", "morpho-blue", "compound-v3", "liquity"]
     chain: str
     address: Address
     from_block: int = Field(default=0, ge=0)

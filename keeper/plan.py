@@ -6,16 +6,27 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+NATIVE = "native"
+"""The chain's own coin, where a token is named."""
+
 Kind = Literal["liquidate", "top_up", "redeem"]
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Token units a plan pays, and the contract that pulls them from the signer (empty: none does)."""
+    """Token units a plan pays, and the contract that pulls them from the signer (empty: none does).
+
+    `burned`: they leave the signer without an allowance. The chain's own coin goes as the plan's `value`."""
 
     token: str
     spender: str
     amount: int
+    burned: bool = False
+
+    @property
+    def from_signer(self) -> bool:
+        """Whether tokens of the signer's are spent, not another's and not the chain's own coin."""
+        return bool(self.spender) or self.burned
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,8 @@ class Plan:
     names the table in `abis/` that says what the target's reverts mean; `summary` tells people. `redeem` is
     the asset that the plan takes claims on instead of the asset itself. `sized_by_contract`: no arithmetic of
     ours stands behind it, so it may be carried out where the market is otherwise only watched. `leg`: our
-    contract carries it out, and it may share a transaction with others (`execution.batching`).
+    contract carries it out, and it may share a transaction with others (`execution.batching`). `value` is the
+    wei that go with the call.
     """
 
     market: str
@@ -104,6 +116,7 @@ class Plan:
     sized_by_contract: bool = False
     trade: Trade | None = None
     leg: Leg | None = None
+    value: int = 0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -33,6 +33,11 @@ AAVE_NEEDLESS = (
 )
 MORPHO_NEEDLESS = "HEALTHY_POSITION"
 COMET_NEEDLESS = "NotLiquidatable"
+# Of the trove systems' revert texts, those by which a plan is needless.
+LIQUITY = {
+    "TroveManager: nothing to liquidate": "NOTHING_TO_LIQUIDATE",
+    "TroveManager: Trove does not exist or is closed": "TROVE_IS_CLOSED",
+}
 
 
 def write(name: str, names: dict[str, str], needless: str = "") -> None:
@@ -62,6 +67,8 @@ write("morpho_blue", {t: n for n, t in texts}, MORPHO_NEEDLESS)
 
 comet = {"0x" + function_signature_to_4byte_selector(f"{each}()").hex(): each for each in COMET.split()}
 write("comet", comet, COMET_NEEDLESS)
+
+write("liquity", LIQUITY, " ".join(LIQUITY.values()))
 
 own = {}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):

@@ -152,3 +152,13 @@ contract UnknownSourceStandIn {
         return 1e8;
     }
 }
+
+/// @notice A Morpho oracle that names the feed its price rests on, as Morpho's Chainlink oracle does.
+contract MorphoOracleStandIn {
+    uint256 public price;
+    address public BASE_FEED_1;
+
+    function setPrice(uint256 price_) external {
+        price = price_;
+    }
+}

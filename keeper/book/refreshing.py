@@ -105,7 +105,7 @@ def _hear(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
             visit.upgraded = touch.upgraded or stretch.reorganised or stretch.initial
             if not stretch.initial:
                 visit.heard = tuple(LogFilter(riders.emitters, riders.topics).of(found))
-            if visit.book.all_next:
+            if visit.book.all_next or touch.everyone:
                 visit.touched |= frozenset(visit.book.accounts)
             everyone = {*visit.book.accounts, *visit.touched} if callable(visit.ask.sample) else ()
             visit.sample = visit.ask.sample(everyone) if callable(visit.ask.sample) else visit.ask.sample

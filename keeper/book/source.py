@@ -35,10 +35,12 @@ def part_of(account: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a stretch of events changed: accounts (lower case), and whether the code behind was replaced."""
+    """What a stretch of events changed: accounts (lower case), and whether the code behind was replaced.
+    `everyone`: any account that is known may have changed too."""
 
     accounts: frozenset[str] = frozenset()
     upgraded: bool = False
+    everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from keeper.cli.output import console, print_json, print_table
 from keeper.config import checked_address
 from keeper.errors import ConfigError
 from keeper.oracles.sources import tree
+from keeper.protocols.identity import NAMES
 from keeper.setup.survey import Survey, connect, explore
 from keeper.setup.text import configuration
-from keeper.setup.wishes import Wishes, chain_name
+from keeper.setup.wishes import MARKET_NAMES, Wishes, chain_name
 from keeper.setup.writing import refuse_existing, write
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ class Flags:
 
     address: str | None
     rpc: str | None
-    market: str
+    market: str | None
     chain: str | None
     warn: str | None
     top_up: str | None
@@ -64,7 +65,10 @@ def init(config: Path, flags: Flags, *, force: bool, ask: bool, as_json: bool) -
 
 
 def _wishes(flags: Flags, found: Survey, asking: bool) -> Wishes:
-    usual = Wishes(chain=flags.chain or chain_name(found.chain_id), market=flags.market)
+    usual = Wishes(
+        chain=flags.chain or chain_name(found.chain_id),
+        market=flags.market or MARKET_NAMES[found.identity.protocol],
+    )
 
     def ratio(given: str | None, name: str, default: Decimal, question: str) -> Decimal:
         if given is None and asking:
@@ -131,7 +135,8 @@ def _address(text: str) -> str:
 def _show(found: Survey) -> None:
     version = found.version or "?"
     console.print(
-        f"chain id {found.chain_id}, block {found.head.number}: Aave v3 pool {found.identity.address}, "
+        f"chain id {found.chain_id}, block {found.head.number}: {found.identity.address} is "
+        f"{NAMES[found.identity.protocol]}, "
         f"revision {found.revision}, version {version}",
         highlight=False,
     )

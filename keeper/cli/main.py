@@ -54,7 +54,7 @@ def init(
     ] = None,
     rpc: Annotated[str | None, typer.Option("--rpc", help="URL of a node.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    market: Annotated[str, typer.Option("--market", help="What to call the market.")] = "aave",
+    market: Annotated[str | None, typer.Option("--market", help="What to call the market.")] = None,
     chain: Annotated[str | None, typer.Option("--chain", help="What to call the chain.")] = None,
     warn: Annotated[str | None, typer.Option("--warn", help="Health below which you are told.")] = None,
     top_up: Annotated[str | None, typer.Option("--top-up", help="Health below which to top up.")] = None,

@@ -254,12 +254,10 @@ class Actor:
 
     def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:
         """What live mode would do, up to the signature."""
-        with self.store.session() as session:
-            waiting = list(journal.open_intents(session, self.pool.name, self.mode))
         ahead: list[Action] = []
-        for intent in waiting:
-            plan = Plan.from_json(intent.plan)
-            rehearsal = self._rehearsed(intent, plan, head, next_timestamp, ahead)
+        for each in self._waiting(head):
+            intent = each.intent
+            rehearsal = self._rehearsed(intent, each.plan, head, next_timestamp, ahead)
             if rehearsal is None:
                 continue
             ahead.extend(rehearsal.actions)

@@ -37,11 +37,12 @@ class Action:
     data: str
     sender: str = ""
     value: int = 0
+    """Wei that go with it."""
 
     def call(self, sender: str) -> dict[str, str]:
-        """As a call for a simulation; `sender` where it names none."""
-        found = {"from": self.sender or sender, "to": self.target, "data": self.data}
-        return {**found, "value": hex(self.value)} if self.value else found
+        """As a call of the JSON-RPC; `sender` is who we are."""
+        plain = {"from": self.sender or sender, "to": self.target, "data": self.data}
+        return {**plain, "value": hex(self.value)} if self.value else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def rehearse_whole(
     pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], timestamp: int
 ) -> Rehearsal:
     """As `rehearse`, always with the postcondition; RpcError from a node without `eth_simulateV1`."""
-    act = Action("act", plan.target, plan.data)
+    act = Action("act", plan.target, plan.data, value=plan.value)
     if not plan.spend.spender:
         return _sequence(pool, sender, plan, ahead, (act,), timestamp)
     reset, allow = _allowances(plan)
@@ -128,7 +129,7 @@ def _sequence(
 
 def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
     """One transaction at a time: the allowance while it is short, then the action."""
-    act = Action("act", plan.target, plan.data)
+    act = Action("act", plan.target, plan.data, value=plan.value)
     reset, allow = _allowances(plan)
     wanted = (act,) if _granted(pool, sender, plan) else (allow, reset)
     problem = ""
@@ -153,8 +154,7 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
 
 
 def _estimate(pool: NodePool, sender: str, action: Action) -> int:
-    call = {"from": sender, "to": action.target, "data": action.data}
-    return with_margin(int(pool.call("eth_estimateGas", call), 16))
+    return with_margin(int(pool.call("eth_estimateGas", action.call(sender)), 16))
 
 
 def with_margin(gas: int) -> int:

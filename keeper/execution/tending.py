@@ -28,6 +28,11 @@ from keeper.store.tables import Intent, IntentState, Transaction, TransactionSta
 log = structlog.get_logger()
 
 
+def _again(transaction: Transaction) -> Action:
+    """What a transaction does, to be done once more."""
+    return Action(transaction.purpose, transaction.target, transaction.data, value=transaction.value)
+
+
 @dataclass
 class Tending:
     """One round's care at `head`; `ahead` is what the chain will do first, in the order of nonces."""
@@ -54,7 +59,7 @@ class Tending:
             if transaction.id in self._let_go:
                 continue
             if transaction.purpose in ("act", "approve", "clear"):
-                self.ahead.append(Action(transaction.purpose, transaction.target, transaction.data))
+                self.ahead.append(_again(transaction))
         if flying:
             self._fill(counted)
 
@@ -133,7 +138,7 @@ class Tending:
         self._replace(transaction, action, TRANSFER_GAS, 0, why)
 
     def _bid_more(self, transaction: Transaction, waited: int) -> bool:
-        action = Action(transaction.purpose, transaction.target, transaction.data)
+        action = _again(transaction)
         elapsed = self.head.number - transaction.first_block
         return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
 

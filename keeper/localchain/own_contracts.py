@@ -16,6 +16,7 @@ CONTRACTS = (
     "AaveV3Lens",
     "CometLens",
     "MorphoBlueLens",
+    "TroveLens",
     "OwnerTopUp",
     "ShockedFeed",
     "Liquidator",

@@ -79,7 +79,7 @@ def deploy(
     )
     queue.flush()
     txs: list[Tx] = []
-    for token in tokens.values():
+    for token in (tokens[symbol] for symbol in sorted({s for spec in pools for s in (spec.one, spec.other)})):
         txs.append(
             _tx(ACCOUNTS[0], token.address, "mint(address,uint256)", trader, 10**12 * 10**token.decimals)
         )

@@ -6,11 +6,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from keeper.plan import Kind, Plan
+from keeper.plan import NATIVE, Kind, Plan
 from keeper.policy.profit import demanding
 from keeper.protocols.base import Impossible
 
-NATIVE = "native"
 WAD = 10**18
 
 
@@ -230,13 +229,13 @@ def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs, gas: i
     if isinstance(outcome, Impossible):
         return outcome
     fee = costs.wei(gas)
-    native = left.get(NATIVE, 0)
+    native = left.get(NATIVE, 0) - outcome.value
     if native < fee:
         return Impossible("the signer has too little native currency left for gas")
     if outcome.kind != "top_up" and native - fee < costs.kept_native:
         return Impossible("the signer's native currency is kept for top-ups (min_native, protected accounts)")
-    left[NATIVE] -= fee
-    if not outcome.spend.spender:
+    left[NATIVE] -= fee + outcome.value
+    if not outcome.spend.from_signer:
         return outcome
     token = outcome.spend.token.lower()
     left[token] = left.get(token, 0) - outcome.spend.amount

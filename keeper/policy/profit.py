@@ -49,7 +49,7 @@ class Sized:
     @property
     def worth(self) -> int:
         """Base units."""
-        return self.earns.worth(self.profit)
+        return self.earns.worth(self.profit) + self.offer.besides
 
 
 def best(offers: list[Offer], terms: Terms) -> list[Sized]:
@@ -167,9 +167,9 @@ def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Deal], tuple[in
     def profit(deal: Deal) -> tuple[int, Loan | None] | None:
         loan = _cheapest(offer, deal.allowance, route, terms)
         brought = terms.exchange.sell(route, deal.received) if route else deal.received
-        if loan is None or brought is None:
+        if (loan is None and deal.allowance) or brought is None:
             return None
-        return brought - deal.repaid - fee_of(loan, deal.allowance), loan
+        return brought - deal.repaid - (fee_of(loan, deal.allowance) if loan else 0), loan
 
     return profit
 
@@ -181,9 +181,9 @@ def _converted(
 
     def profit(deal: Deal) -> tuple[int, Loan | None] | None:
         loan = _cheapest(offer, deal.allowance, route + sale, terms)
-        if loan is None:
+        if loan is None and deal.allowance:
             return None
-        owed = deal.repaid + fee_of(loan, deal.allowance)
+        owed = deal.repaid + (fee_of(loan, deal.allowance) if loan else 0)
         spent = terms.exchange.buy(route, owed) if route else owed
         if spent is None or spent >= deal.received:
             return None
@@ -199,8 +199,11 @@ def _converted(
 
 
 def _cheapest(offer: Offer, amount: int, routes: str, terms: Terms) -> Loan | None:
-    """Who lends at the least fee without being on the routes; the market itself where fees are equal."""
+    """Who lends at the least fee without being on the routes; the market itself where fees are equal. None
+    where nothing need be lent, or nobody lends."""
     token = offer.pays.token
+    if not amount:
+        return None
     if offer.callback:
         return Loan("callback", offer.target, 0)
     own = terms.lenders.get(token)

@@ -47,6 +47,10 @@ class Facts:
     held: Mapping[tuple[str, str], int] = field(default_factory=dict)
     recipient: str = ""
     """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
+    payer: str = ""
+    """Who signs and pays, where only an account's owner can do something for it."""
+    kept_native: int = 0
+    """Wei of the payer's that are gas money and nothing else."""
 
     def symbol(self, token: str) -> str:
         return self.symbols.get(token.lower(), token)
@@ -178,6 +182,8 @@ class Offer:
     deal: Callable[[int], Deal | None]
     gas: int
     errors: str = ""
+    besides: int = 0
+    """Base units that come to the contract's owner besides, in the chain's own coin."""
     callback: bool = False
     """The target gives first and asks for its money in a callback: nobody need lend it. The last argument of
     its call is then empty bytes, for what the callback is to do."""
@@ -227,6 +233,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def traded(self, state: S, raw: A) -> frozenset[str]:
         """The tokens that a liquidation of this account may take or bring."""
+
+    def notices(self, state: S) -> Mapping[str, str]:
+        """What the operator should hear of the whole market, by a name that stays while it lasts."""
 
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""

@@ -13,19 +13,29 @@ from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.errors import ConfigError
 
+# What all functions of are answered is a market of the protocol.
+_MARKS = {
+    "aave-v3": ("ADDRESSES_PROVIDER()", "FLASHLOAN_PREMIUM_TOTAL()", "getReservesList()"),
+    "compound-v3": ("baseTokenPriceFeed()", "totalsBasic()", "numAssets()"),
+    "morpho-blue": ("extSloads(bytes32[])", "feeRecipient()", "DOMAIN_SEPARATOR()"),
+    "liquity": ("getTroveOwnersCount()", "sortedTroves()", "totalStakes()"),
+}
+NAMES = {
+    "aave-v3": "an Aave v3 pool",
+    "compound-v3": "a Comet (Compound III)",
+    "morpho-blue": "the singleton of Morpho Blue",
+    "liquity": "a TroveManager of the Liquity family",
+}
+"""What a market's own contract is, for people."""
+# Contracts beside a market that name it.
+_LEADS = ("getPool()", "POOL()", "MORPHO()", "comet()", "troveManager()", "troveManagerAddress()")
 # Functions that only contracts of this kind answer; the first that does names it.
 _OTHERS = (
     ("LENDINGPOOL_REVISION()", "an Aave v2 pool"),
-    ("baseTokenPriceFeed()", "Compound III (Comet)"),
     ("closeFactorMantissa()", "Compound v2 or a fork of it (Comptroller)"),
-    ("MORPHO()", "a contract of Morpho's, not its singleton"),
-    ("extSloads(bytes32[])", "Morpho Blue"),
     ("latestRoundData()", "a price feed"),
     ("decimals()", "a token"),
 )
-# Contracts of an Aave v3 market that name its Pool.
-_LEADS = ("getPool()", "POOL()")
-_MARKS = ("ADDRESSES_PROVIDER()", "FLASHLOAN_PREMIUM_TOTAL()", "getReservesList()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +56,22 @@ def identify(pool: NodePool, head: Head, address: str) -> Identity:
             where=where,
             remedy="Check the address, and that the node serves the chain it belongs to",
         )
-    if _is_aave_v3(pool, head, address):
-        return Identity("aave-v3", address)
+    known = _protocol(pool, head, address)
+    if known is not None:
+        return Identity(known, address)
     for answer in _ask(pool, head, address, _LEADS):
         target = _as_address(answer)
-        if target is not None and _is_aave_v3(pool, head, target):
-            return Identity("aave-v3", target, led_from=address)
+        known = _protocol(pool, head, target) if target is not None else None
+        if target is not None and known is not None:
+            return Identity(known, target, led_from=address)
     answers = _ask(pool, head, address, [signature for signature, _ in _OTHERS])
     kinds = (name for (_, name), answer in zip(_OTHERS, answers, strict=True) if _answered(answer))
     kind = next(kinds, "a contract of no known protocol")
     raise ConfigError(
-        f"is {kind}, not an Aave v3 market",
+        f"is {kind}, not a market that the keeper knows",
         where=where,
-        remedy="Name the market's Pool, its PoolAddressesProvider or one of its aTokens",
+        remedy="Name a market's own contract (Aave's Pool, a Comet, Morpho Blue, a TroveManager) or one "
+        "that leads to it (a PoolAddressesProvider, an aToken)",
     )
 
 
@@ -77,8 +90,11 @@ def first_block(pool: NodePool, address: str, newest: int) -> int | None:
     return low
 
 
-def _is_aave_v3(pool: NodePool, head: Head, address: str) -> bool:
-    return all(_answered(answer) for answer in _ask(pool, head, address, _MARKS))
+def _protocol(pool: NodePool, head: Head, address: str) -> str | None:
+    """The protocol of which this is a market; one request."""
+    asked = [signature for marks in _MARKS.values() for signature in marks]
+    answered = dict(zip(asked, map(_answered, _ask(pool, head, address, asked)), strict=True))
+    return next((name for name, marks in _MARKS.items() if all(answered[m] for m in marks)), None)
 
 
 def _ask(pool: NodePool, head: Head, address: str, signatures: tuple[str, ...] | list[str]) -> list[Answer]:

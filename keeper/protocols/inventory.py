@@ -31,7 +31,7 @@ def _gain(offer: Offer, deal: Deal) -> int:
 
 
 def _plan(market: str, account: str, offer: Offer, deal: Deal, margin_gas: int) -> Plan:
-    paid, got = offer.pays.worth(deal.repaid), offer.gets.worth(deal.received)
+    paid, got = offer.pays.worth(deal.repaid), offer.gets.worth(deal.received) + offer.besides
     return Plan(
         market=market,
         account=account,
@@ -39,7 +39,7 @@ def _plan(market: str, account: str, offer: Offer, deal: Deal, margin_gas: int) 
         action="liquidate",
         target=offer.target,
         data="0x" + deal.calls[0].hex(),
-        spend=Spend(offer.pays.token, offer.target, deal.allowance),
+        spend=Spend(offer.pays.token, offer.target if deal.allowance else "", deal.allowance),
         spend_base=offer.pays.worth(deal.allowance),
         gain_base=got - paid,
         gas=offer.gas + margin_gas,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from keeper.chain.calls import Answer, Call
 from keeper.plan import Plan
@@ -11,6 +12,9 @@ from keeper.protocols.base import Impossible, Lender, OwnerFunds, OwnerMoney, St
 
 class Without:
     """No claims to redeem, no loans within the market, no money of owners, nothing sized by the contract."""
+
+    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What is called on other contracts than the market's own, by the view that names each."""
 
     def lenders(self, state: object) -> Mapping[str, Lender]:
         return {}

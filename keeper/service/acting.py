@@ -7,6 +7,8 @@ from decimal import Decimal
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.alerts import outbox
+from keeper.chain import blocks
+from keeper.chain.calls import Call, run
 from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
@@ -20,6 +22,7 @@ from keeper.store.database import Store
 
 GWEI = 10**9
 COIN = 10**18
+WORD = 32
 # Local chains finalize late and never reorganise by themselves.
 LOCAL_CONFIRMATIONS = 1
 
@@ -36,7 +39,7 @@ def actor_of(settings: Settings, pool: NodePool, store: Store, payer: str, signe
     return Actor(
         pool,
         store,
-        limits_of(settings, pool.name),
+        limits_of(settings, pool.name, allowed_beside(settings, pool)),
         payer,
         signer,
         outbox,
@@ -46,8 +49,8 @@ def actor_of(settings: Settings, pool: NodePool, store: Store, payer: str, signe
     )
 
 
-def limits_of(settings: Settings, chain: str) -> Limits:
-    """What execution may do on one chain."""
+def limits_of(settings: Settings, chain: str, beside: Allow | None = None) -> Limits:
+    """What execution may do on one chain; `beside` are contracts that only the chain names."""
     execution = settings.execution
     local = settings.chains[chain].chain_id in LOCAL_CHAIN_IDS
     return Limits(
@@ -61,7 +64,7 @@ def limits_of(settings: Settings, chain: str) -> Limits:
         max_spend_per_transaction=execution.max_spend_per_transaction,
         max_spend_per_day=execution.max_spend_per_day,
         max_gas_per_day=_wei(execution.max_gas_per_day),
-        allow=allowed(settings, chain),
+        allow={**allowed(settings, chain), **(beside or {})},
     )
 
 
@@ -82,6 +85,25 @@ def allowed(settings: Settings, chain: str) -> Allow:
     liquidator = settings.chains[chain].liquidator
     if liquidator is not None:
         found[liquidator.lower()] = _selectors((batching.SIGNATURE,))
+    return found
+
+
+def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
+    """Contracts of the markets that are called beside the one that the configuration names, as that one names
+    them on chain; none where the operator lists what may be called."""
+    found: dict[str, frozenset[str] | None] = {}
+    if settings.execution.allow is not None:
+        return found
+    asked = [
+        (Call(market.address, function_signature_to_4byte_selector(view)), signatures)
+        for market in settings.markets.values()
+        if market.chain == pool.name
+        for view, signatures in PROTOCOLS[market.protocol].called_beside.items()
+    ]
+    answers = run(pool, blocks.latest(pool), [call for call, _ in asked]) if asked else []
+    for (_, signatures), answer in zip(asked, answers, strict=True):
+        if answer.ok and len(answer.data) == WORD and any(answer.data):
+            found["0x" + answer.data[12:].hex()] = _selectors(signatures)
     return found
 
 

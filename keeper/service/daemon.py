@@ -107,6 +107,7 @@ class Daemon:
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
+        self._store_faults: dict[str, SQLAlchemyError] = {}
         self.scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(4 * len(nodes) + 3)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -148,6 +149,9 @@ class Daemon:
             log.info("stopped")
         if self._fatal is not None:
             raise self._fatal
+        for fault in self._store_faults.values():
+            # What the last round of a job could not write: whoever started this must know.
+            raise fault
 
     def _ledger(self, name: str) -> Ledger:
         deciding = self.chains[name].deciding
@@ -184,7 +188,9 @@ class Daemon:
         def guarded() -> None:
             try:
                 work()
+                self._store_faults.pop(name, None)
             except SQLAlchemyError as error:
+                self._store_faults[name] = error
                 log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
             except LostLeaseError as error:
                 log.warning("stands back", job=name, why=str(error))

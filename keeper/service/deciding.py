@@ -9,9 +9,10 @@ from decimal import Decimal
 
 import numpy as np
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from keeper.alerts import books, outbox
+from keeper.alerts import books, notices, outbox
 from keeper.book.reading import Reader
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
@@ -66,6 +67,7 @@ class Deciding:
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
         self._open: dict[str, judging.Open] | None = None
+        self._told: dict[str, set[str]] = {}
         for run in self.runs:
             chain = self.settings.chains[self.pool.name]
             run.prices = Pricing(run.name, run.settings, chain, self.pool, run.adapter.lenses())
@@ -154,6 +156,7 @@ class Deciding:
     def _noticed(self, run: MarketRun, at: Valued) -> None:
         """Tell what the book noticed of chain and nodes at this block."""
         refresh = at.refresh
+        self._notices(run, at)
         if refresh is None or not (refresh.rebuilt or refresh.silent or refresh.unbalanced):
             return
         with self.store.session() as session:
@@ -163,6 +166,17 @@ class Deciding:
                 books.silent_change(session, run.name, at.head.number, sorted(refresh.silent))
             if refresh.unbalanced:
                 books.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
+
+    def _notices(self, run: MarketRun, at: Valued) -> None:
+        """Tell, once an episode, what the adapter says of its whole market."""
+        known = self._told.get(run.name)
+        standing = run.adapter.notices(run.book.state)
+        if known is not None and standing.keys() == known:
+            return
+        with self.store.session() as session:
+            known = notices.open_notices(session, run.name) if known is None else set(known)
+            notices.note(session, run.name, at.head.number, standing, known)
+        self._told[run.name] = known
 
     def _hold(self, head: Head) -> None:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
@@ -196,12 +210,21 @@ class Deciding:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
         assert self._open is not None, "a market is valued before it is judged"
         try:
-            with self.store.session() as session:
-                return judging.judge(session, run, at, self.policies, self._open[run.name])
+            try:
+                return self._judge(run, at)
+            except (IntegrityError, judging.StaleEpisodesError):
+                # Another keeper writes to the same store: what is remembered of it is out of date.
+                self._open = judging.open_episodes(self.store, [each.name for each in self.runs])
+                return self._judge(run, at)
         except BaseException:
             # What was not committed must not be remembered.
             self._open = None
             raise
+
+    def _judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
+        assert self._open is not None
+        with self.store.session() as session:
+            return judging.judge(session, run, at, self.policies, self._open[run.name])
 
     def _confirm(
         self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]

@@ -32,6 +32,10 @@ _LOWER = (
 )
 
 
+class StaleEpisodesError(Exception):
+    """An episode that is remembered as open was closed by somebody else."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenEpisode:
     """As much of an open episode as judging needs of all of them."""
@@ -132,6 +136,8 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
     for account, threshold, health in found.closed:
         row = closing[open_now.known[account, threshold].id]
         open_now.drop(account, threshold)
+        if row.closed_block is not None:
+            continue
         row.closed_block, row.closed_health = at.head.number, health
         protected = policies.levels(run.name, account).protection is not None
         outbox.episode_closed(session, row, protected=protected)
@@ -165,6 +171,8 @@ def _wanted(
         if health < (levels.top_up if protection else levels.liquidate):
             asking.append((valuation, levels, open_now.known[valuation.account, threshold].id))
     rows = _episodes(session, [number for _, _, number in asking])
+    if any(row.closed_block is not None for row in rows.values()):
+        raise StaleEpisodesError
     return [Wanted(run, v, levels, rows[number], at.acting) for v, levels, number in asking]
 
 

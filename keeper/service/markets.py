@@ -16,6 +16,7 @@ from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter, Valuation
 from keeper.protocols.compound_v3.market import CometMarket
+from keeper.protocols.liquity.market import TroveMarket
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.service.pricing import Pricing
 from keeper.store.database import Store
@@ -23,9 +24,11 @@ from keeper.store.database import Store
 # Accounts compared with the contract's own view before a market may be acted in.
 START_SAMPLE = 64
 
-PROTOCOLS: dict[str, type[AaveV3Market] | type[MorphoBlueMarket] | type[CometMarket]] = {
+Known = type[AaveV3Market] | type[CometMarket] | type[MorphoBlueMarket] | type[TroveMarket]
+PROTOCOLS: dict[str, Known] = {
     "aave-v3": AaveV3Market,
     "compound-v3": CometMarket,
+    "liquity": TroveMarket,
     "morpho-blue": MorphoBlueMarket,
 }
 """The one place where protocols are listed."""

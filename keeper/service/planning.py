@@ -4,7 +4,7 @@ once."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
@@ -14,8 +14,8 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.execution import journal
 from keeper.execution.journal import Mode
-from keeper.plan import Kind, Plan
-from keeper.policy.choose import NATIVE, Costs, Decision, Request, choose
+from keeper.plan import NATIVE, Kind, Plan
+from keeper.policy.choose import Costs, Decision, Request, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import WAD, Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
@@ -66,7 +66,12 @@ class Planner:
             no_one = Impossible("no [signer] is configured: there is nobody to act")
             return [(w, Decision(_request(w, None), no_one)) for w in wanted]
         trading = self._trading(wanted)
-        facts = self._facts(wanted, self.payer, trading)
+        price = gas_price(self.pool, self.head.base_fee)
+        kept = kept_native(self.settings, self.pool.name, price)
+        facts = {
+            name: replace(each, payer=self.payer, kept_native=kept)
+            for name, each in self._facts(wanted, self.payer, trading).items()
+        }
         funds = self._funds(facts, self.payer)
         owners = self._owners(wanted, self.payer)
         by_request: dict[int, Wanted] = {}
@@ -82,7 +87,6 @@ class Planner:
             by_request[id(request)] = each
             requests.append(request)
         run = wanted[0].run
-        price = gas_price(self.pool, self.head.base_fee)
         costs = costs_of(self.settings, run, facts[run.name], price, self._data_fee())
         batches = Batches(self.head.gas_limit) if trading else None
         chosen = choose(requests, funds, costs, batches)
@@ -137,9 +141,9 @@ class Planner:
             ]
         for plan in promised:
             token = plan.spend.token.lower()
-            if plan.spend.spender:
+            if plan.spend.from_signer:
                 funds[token] = max(funds.get(token, 0) - plan.spend.amount, 0)
-            funds[NATIVE] = max(funds[NATIVE] - plan.gas * self.head.base_fee, 0)
+            funds[NATIVE] = max(funds[NATIVE] - plan.gas * self.head.base_fee - plan.value, 0)
         return funds
 
     def _owners(self, wanted: list[Wanted], payer: str) -> dict[tuple[str, str], OwnerFunds]:
@@ -184,7 +188,7 @@ class Planner:
         def plan(left: Mapping[str, int]) -> list[Plan] | Impossible:
             if isinstance(found, Impossible):
                 return found
-            if found.spend.spender and left.get(found.spend.token, 0) < found.spend.amount:
+            if found.spend.from_signer and left.get(found.spend.token, 0) < found.spend.amount:
                 return Impossible("the signer's money goes to another account first")
             return [found]
 

@@ -6,28 +6,31 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_address, to_checksum_address
 
-from keeper.chain import blocks
+from keeper.chain import blocks, logs
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Call, run
+from keeper.chain.calls import run
+from keeper.chain.logs import LogFilter
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
-from keeper.config import Chain
+from keeper.config import Chain, Market
+from keeper.oracles import abi
 from keeper.oracles.resolving import resolve
 from keeper.oracles.sources import Source
-from keeper.protocols.aave_v3.market import AaveV3Market
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.identity import Identity, first_block, identify
+from keeper.protocols.morpho_blue.events import CREATE_MARKET
+from keeper.protocols.morpho_blue.market import MorphoBlueMarket
+from keeper.service.markets import PROTOCOLS, Adapter
 from keeper.setup.feeds import propose, rhythms
-
-_SOURCE_OF = function_signature_to_4byte_selector("getSourceOfAsset(address)")
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One reserve. `price` in base currency units; zero when the oracle gives none, as `source` None.
+    """What has a price; `address` is its name in the market where it has none (a pair of Morpho Blue).
+
+    `price` in base currency units; zero when the oracle gives none, as `source` None.
 
     `heartbeat` in seconds is a proposal and `because` its reason; None where no feed is found behind it.
     """
@@ -68,19 +71,18 @@ def connect(rpc: str) -> tuple[NodePool, Head]:
 def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     """What stands at `address`; ConfigError when it is no market the keeper knows."""
     identity = identify(pool, head, address)
-    adapter = AaveV3Market("new", identity.address, 0)
-    state = adapter.read_market(run(pool, head, [adapter.market_call([])], adapter.lenses())[0])
-    facts = adapter.read_planning(
-        state, [], run(pool, head, adapter.planning_calls(state, [], identity.address))
+    born = first_block(pool, identity.address, head.number)
+    settings = Market.model_validate(
+        {"protocol": identity.protocol, "chain": "new", "address": identity.address}
     )
-    reserves = list(state.market.reserves.values())
-    asked = [Call(state.oracle, _SOURCE_OF + encode(["address"], [r.asset])) for r in reserves]
-    found = {
-        reserve.asset: "0x" + answer.data[12:32].hex()
-        for reserve, answer in zip(reserves, run(pool, head, asked), strict=True)
-        if answer.ok and any(answer.data)
-    }
-    sources = resolve(pool, head, found.values())
+    adapter: Adapter = PROTOCOLS[identity.protocol].of("new", settings)
+    _hear(pool, head, adapter, born or 0)
+    state = adapter.read_market(run(pool, head, [adapter.market_call([])], adapter.lenses())[0])
+    priced = adapter.priced_assets(state)
+    asked = [call for each in priced for call in (each.source_call, each.symbol_call)]
+    answers = iter(run(pool, head, asked, adapter.lenses()))
+    found = [(each, abi.address(next(answers)) or "", abi.text(next(answers))) for each in priced]
+    sources = resolve(pool, head, [source for _, source, _ in found if source])
     times = rhythms(pool, head, [feed.address for each in sources.values() for feed in each.feeds()])
     return Survey(
         chain_id=pool.chain_id,
@@ -88,22 +90,31 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
         identity=identity,
         version=adapter.version(state),
         revision=adapter.revision(state),
-        oracle=str(to_checksum_address(state.oracle)),
+        oracle=str(to_checksum_address(state.oracle)) if isinstance(state, PoolState) else "",
         base_decimals=adapter.base_decimals(state),
-        from_block=first_block(pool, identity.address, head.number),
+        from_block=born,
         head=head,
         clock_difference=int(time.time()) - head.timestamp,
         assets=tuple(
-            _asset(
-                facts.symbol(reserve.asset),
-                str(to_checksum_address(reserve.asset)),
-                reserve.price,
-                sources.get(found.get(reserve.asset, "")),
-                times,
-            )
-            for reserve in reserves
+            _asset(symbol or each.asset, _shown(each.asset), each.price or 0, sources.get(source), times)
+            for each, source, symbol in found
         ),
     )
+
+
+def _hear(pool: NodePool, head: Head, adapter: Adapter, born: int) -> None:
+    """What markets there are, where only events tell (Morpho Blue)."""
+    if not isinstance(adapter, MorphoBlueMarket):
+        return
+    wanted = LogFilter((adapter.contract.lower(),), (CREATE_MARKET,))
+    chain = Chain(chain_id=pool.chain_id, rpc=["http://unused"])
+    scan = logs.of_range_at_once(pool, born, head.number, wanted, chain.log_range, chain.parallel_requests)
+    for _, some in scan:
+        adapter.touched(some)
+
+
+def _shown(asset: str) -> str:
+    return str(to_checksum_address(asset)) if is_address(asset) else asset
 
 
 def _asset(

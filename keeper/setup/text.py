@@ -8,9 +8,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from keeper.oracles.sources import tree
+from keeper.protocols.identity import NAMES
 from keeper.setup.survey import Asset, Survey
 from keeper.setup.wishes import Wishes
 
+MOST_ASSETS = 100
+"""Price sources that are written down; Morpho Blue has thousands."""
+_MORPHO = """\
+# All markets of the singleton are followed; to follow some, name their ids.
+# market_ids = ["0x…"]
+# What a whole loan token is worth in base currency, where that is not 1.
+# loan_prices = { WETH = "2500" }
+"""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -51,9 +60,12 @@ rpc = [{_text(found.rpc)}]
 
 def _market(found: Survey, wishes: Wishes) -> str:
     version = found.version or "of no known arithmetic: it can only be watched"
+    kind = f"revision {found.revision}, version {version}"
+    if found.oracle:
+        kind += f"; price oracle {found.oracle}"
     start, why = _from_block(found, wishes)
     return f"""\
-# Aave v3, revision {found.revision}, version {version}; price oracle {found.oracle}.
+# {NAMES[found.identity.protocol][0].upper()}{NAMES[found.identity.protocol][1:]}, {kind}.
 [markets.{_key(wishes.market)}]
 protocol = {_text(found.identity.protocol)}
 chain = {_text(wishes.chain)}
@@ -62,7 +74,7 @@ address = {_text(found.identity.address)}
 from_block = {start}
 # Accounts with an asset whose price source is of no known kind: "watch" only, or "act" on its price.
 unresolved = "watch"
-"""
+{_MORPHO if found.identity.protocol == "morpho-blue" else ""}"""
 
 
 def _from_block(found: Survey, wishes: Wishes) -> tuple[int, str]:
@@ -79,11 +91,15 @@ def _oracles(found: Survey, wishes: Wishes) -> list[str]:
         "# Price sources and the feeds they rest on. Heartbeats (seconds) are not on chain: those below\n"
         "# were measured. min_price, max_price, deviation and a second source can be added to each.\n"
     )
-    return [intro, *(_oracle(asset, found, wishes) for asset in found.assets)]
+    rest = len(found.assets) - MOST_ASSETS
+    more = [f"# And {rest} more, which can be named in the same way.\n"] if rest > 0 else []
+    return [intro, *(_oracle(asset, found, wishes) for asset in found.assets[:MOST_ASSETS]), *more]
 
 
 def _oracle(asset: Asset, found: Survey, wishes: Wishes) -> str:
-    name = f"markets.{_key(wishes.market)}.oracles.{_key(asset.symbol)}"
+    # Several pairs of Morpho Blue have the same collateral, so each goes by its id.
+    by = asset.address if found.identity.protocol == "morpho-blue" else asset.symbol
+    name = f"markets.{_key(wishes.market)}.oracles.{_key(by)}"
     price = Decimal(asset.price).scaleb(-found.base_decimals)
     lines = [f"# {asset.symbol} {asset.address}, price {price.normalize():f}"]
     source = asset.source

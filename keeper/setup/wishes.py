@@ -20,6 +20,9 @@ CHAIN_NAMES = {
     11155111: "sepolia",
 }
 
+MARKET_NAMES = {"aave-v3": "aave", "compound-v3": "comet", "morpho-blue": "morpho", "liquity": "troves"}
+"""What a market is called unless the operator says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:

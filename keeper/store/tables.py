@@ -258,6 +258,8 @@ class Transaction(SQLModel, table=True):
     purpose: str
     target: str = ""
     data: str = Field(default="", sa_column=Column(Text, nullable=False))
+    value: int = Field(default=0, sa_type=BigInt)
+    """Wei that go with the call."""
     raw: str = Field(sa_column=Column(Text, nullable=False))
     state: str = Field(index=True)
     gas_limit: int

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx
 from keeper.localchain.uniswap_v3 import Token
+from tests.conformance.keeping import MARKET
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Something that a protocol's governance can close: what does it, the step that then cannot be taken, and
+    a word of what must be said."""
+
+    txs: list[Tx]
+    action: str
+    word: str
+
+
+def protection(owner: str, action: str, asset: str) -> str:
+    return f"""
+[[protect]]
+market = "{MARKET}"
+account = "{owner}"
+target = 1.25
+top_up = 1.01
+max_per_day = "1000000"
+steps = [{{ action = "{action}", asset = "{asset}" }}]
+"""
 
 
 class Case(Protocol):
@@ -18,6 +42,11 @@ class Case(Protocol):
     """A health (1e18) to top up to that the protocol's assets at hand can reach."""
     by_contract_only: bool
     """Whether a liquidation earns only through our contract."""
+
+    oracle: str
+    """The priced asset that `fall` moves, as the configuration names it."""
+    owner: str
+    """Whose account a top-up test protects: anyone's, or the signer's where only an owner can top up."""
 
     def toml(self) -> str:
         """The market's section, without its name and chain."""
@@ -43,5 +72,11 @@ class Case(Protocol):
     def tokens(self) -> dict[str, Token]:
         """What can be exchanged, at its present price, by symbol."""
 
-    def protect(self, owner: str) -> str:
+    def refresh(self) -> list[Tx]:
+        """A new round of `oracle` at the price that it has."""
+
+    def protect(self, owner: str, action: str = ...) -> str:
         """A [[protect]] section that tops `owner` up by one step."""
+
+    def closings(self) -> dict[str, Closing]:
+        """What can be closed in this protocol, by name."""

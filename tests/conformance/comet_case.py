@@ -10,7 +10,7 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
-from tests.conformance.keeping import MARKET
+from tests.conformance.case import Closing, protection
 
 WAD = 10**18
 PERCENT = WAD // 100
@@ -30,6 +30,8 @@ SPEC = CometSpec(
 
 class CometCase:
     target = 125 * WAD // 100
+    owner = "0x" + "a1" * 20
+    oracle = "WETH"
     by_contract_only = True
 
     def __init__(self, anvil: Anvil) -> None:
@@ -93,6 +95,9 @@ class CometCase:
 
     def fall(self) -> list[Tx]:
         self.prices["WETH"] = self.prices["WETH"] * 89 // 100
+        return self.refresh()
+
+    def refresh(self) -> list[Tx]:
         return [comet.set_price(self.at, "WETH", self.prices["WETH"])]
 
     def hold(self) -> list[Tx]:
@@ -110,13 +115,14 @@ class CometCase:
             for symbol, spec in self.specs.items()
         }
 
-    def protect(self, owner: str) -> str:
-        return f"""
-[[protect]]
-market = "{MARKET}"
-account = "{owner}"
-target = 1.25
-top_up = 1.01
-max_per_day = "1000000"
-steps = [{{ action = "repay", asset = "USDC" }}]
-"""
+    def protect(self, owner: str, action: str = "repay") -> str:
+        return protection(owner, action, "USDC" if action == "repay" else "WETH")
+
+    def closings(self) -> dict[str, Closing]:
+        full = calldata("setCaps(address,uint128)", self.at.tokens["WETH"], 1)
+        return {
+            "supply paused": Closing([comet.pause(self.at, supply=True)], "repay", "paused"),
+            "supply cap": Closing(
+                [{"from": self.at.governor, "to": self.at.comet, "data": full}], "supply", "supply cap"
+            ),
+        }

@@ -7,11 +7,14 @@ import random
 from keeper.localchain import morpho_blue as morpho
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
+from keeper.localchain.deployer import Deployer
 from keeper.localchain.morpho_blue import MorphoDeployment, Pair, PairSpec, TokenSpec
+from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
 from keeper.protocols.morpho_blue.positions import key
-from tests.conformance.keeping import MARKET
+from tests.conformance.case import Closing, protection
 
 WAD = 10**18
 LENDER = ACCOUNTS[1]
@@ -34,6 +37,7 @@ def mint(token: str, who: str, amount: int) -> Tx:
 
 class MorphoCase:
     target = 125 * WAD // 100
+    owner = "0x" + "a1" * 20
     by_contract_only = False
 
     def __init__(self, anvil: Anvil) -> None:
@@ -46,6 +50,8 @@ class MorphoCase:
             for pair in self.at.pairs
         }
         self.opened: list[tuple[Pair, str]] = []
+        self.oracle = self.at.pairs[0].id
+        self.feed = self._rest_on_a_feed()
         txs: list[Tx] = []
         for pair in self.at.pairs:
             amount = (
@@ -57,6 +63,29 @@ class MorphoCase:
                 morpho.supply(self.at, pair, LENDER, amount),
             ]
         send_batch(anvil.rpc, txs)
+
+    def _rest_on_a_feed(self) -> str:
+        """The first pair's oracle now names a feed, as Morpho's Chainlink oracle does."""
+        queue = Deployer(self.anvil.rpc, ACCOUNTS[0])
+        feed = create_feed(queue, 2500 * 10**8)
+        code = queue.create(
+            compiled(Compilation(("test/PriceStandIns.sol",)))["MorphoOracleStandIn"].artifact()
+        )
+        queue.flush()
+        oracle = self.at.pairs[0].oracle
+        runtime = self.anvil.rpc.text("eth_getCode", code, "latest")
+        self.anvil.set_code(oracle, bytes.fromhex(runtime[2:]))
+        self.anvil.set_storage_at(oracle, 1, int(feed, 16))
+        send_batch(self.anvil.rpc, [morpho.set_price(self.at, self.at.pairs[0], self.prices[self.oracle])])
+        return feed
+
+    def _price(self, pair: Pair) -> list[Tx]:
+        """The pair's present price, in a new round where it rests on a feed."""
+        txs = [morpho.set_price(self.at, pair, self.prices[pair.id])]
+        if pair.id == self.oracle:
+            answer = calldata("updateAnswer(int256)", self.prices[pair.id] * 10**8 // 10**24)
+            txs.append({"from": ACCOUNTS[0], "to": self.feed, "data": answer})
+        return txs
 
     def toml(self) -> str:
         return f'protocol = "morpho-blue"\naddress = "{self.at.morpho}"\nloan_prices = {{ WETH = "2500" }}'
@@ -91,7 +120,7 @@ class MorphoCase:
         txs: list[Tx] = []
         for pair in self.at.pairs:
             self.prices[pair.id] = int(self.prices[pair.id] * dice.uniform(0.93, 1.06))
-            txs.append(morpho.set_price(self.at, pair, self.prices[pair.id]))
+            txs += self._price(pair)
             if dice.random() < 0.5:
                 txs.append(morpho.accrue(self.at, pair, LENDER))
         for pair, who in dice.sample(self.opened, min(4, len(self.opened))):
@@ -106,6 +135,11 @@ class MorphoCase:
         self.anvil.increase_time(dice.choice([1, 13, 3_600, 5_000_000]))
         self.anvil.mine()
 
+    def position_in(self, pair: Pair, who: str) -> list[str]:
+        """A healthy position in this pair; its key."""
+        send_batch(self.anvil.rpc, self._position(pair, who, 20_000, 0.5))
+        return [key(who, pair.id)]
+
     def near(self, owner: str) -> str:
         pair = self.at.pairs[0]
         send_batch(self.anvil.rpc, self._position(pair, owner, 20_000, 0.97))
@@ -115,7 +149,10 @@ class MorphoCase:
     def fall(self) -> list[Tx]:
         pair = self.at.pairs[0]
         self.prices[pair.id] = self.prices[pair.id] * 93 // 100
-        return [morpho.set_price(self.at, pair, self.prices[pair.id])]
+        return self._price(pair)
+
+    def refresh(self) -> list[Tx]:
+        return self._price(self.at.pairs[0])
 
     def hold(self) -> list[Tx]:
         return []
@@ -133,13 +170,8 @@ class MorphoCase:
             for spec in TOKENS
         }
 
-    def protect(self, owner: str) -> str:
-        return f"""
-[[protect]]
-market = "{MARKET}"
-account = "{owner}"
-target = 1.25
-top_up = 1.01
-max_per_day = "1000000"
-steps = [{{ action = "repay", asset = "USDC" }}]
-"""
+    def protect(self, owner: str, action: str = "repay") -> str:
+        return protection(owner, action, "USDC" if action == "repay" else "WETH")
+
+    def closings(self) -> dict[str, Closing]:
+        return {}

@@ -11,23 +11,41 @@ import pytest
 
 from keeper.chain import blocks
 from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.transactions import queue, send_batch
+from tests.conformance.aave_case import AaveCase
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
-from tests.conformance.keeping import keeping, reading, valued
+from tests.conformance.keeping import MARKET, keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
+from tests.conformance.trove_case import TroveCase
 from tests.conftest import GENESIS
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 
 WAD = 10**18
-OWNER, OTHER = "0x" + "a1" * 20, "0x" + "b2" * 20
+OTHER = "0x" + "b2" * 20
 SOAK = os.environ.get("KEEPER_SOAK") == "1"
 ACCOUNTS_OPENED = 40 if SOAK else 20
 STIRS = 60 if SOAK else 16
 
-CASES: dict[str, Callable[[Anvil], Case]] = {"morpho-blue": MorphoCase, "compound-v3": CometCase}
+CASES: dict[str, Callable[[Anvil], Case]] = {
+    "morpho-blue": MorphoCase,
+    "compound-v3": CometCase,
+    "liquity": TroveCase,
+    "aave-3.0.2": AaveCase.of("3.0.2"),
+    "aave-3.6": AaveCase.of("3.6"),
+}
+CLOSED = [
+    ("compound-v3", "supply paused"),
+    ("compound-v3", "supply cap"),
+    *(
+        (f"aave-{version}", name)
+        for version in ("3.0.2", "3.6")
+        for name in ("paused", "frozen", "supply cap")
+    ),
+]
 
 
 @pytest.fixture(params=CASES)
@@ -117,9 +135,9 @@ def test_a_breach_is_liquidated_in_the_block_that_causes_it_and_cured_or_emptied
 
 
 def test_a_top_up_is_the_least_that_reaches_its_target(case: Case, tmp_path: Path) -> None:
-    account = case.near(OWNER)
+    account = case.near(case.owner)
     quiet(case)
-    k = keeping(case.anvil, case.toml(), tmp_path, case.protect(OWNER))
+    k = keeping(case.anvil, case.toml(), tmp_path, case.protect(case.owner))
     k.send(case.fund(k.payer))
     k.step(case.hold())
     k.step(case.fall())
@@ -130,6 +148,56 @@ def test_a_top_up_is_the_least_that_reaches_its_target(case: Case, tmp_path: Pat
     k.step(case.hold())
     assert reached is not None and case.target <= reached < case.target + case.target // 10**5
     assert [i.state for i in k.intents()] == ["settled"]
+
+
+def test_a_stale_price_blocks_a_top_up_until_a_new_round(case: Case, tmp_path: Path) -> None:
+    case.near(case.owner)
+    quiet(case)
+    for tx in case.fall():
+        queue(case.anvil, tx)
+    case.anvil.mine(4)
+    told = f'\n[markets.{MARKET}.oracles."{case.oracle}"]\nheartbeat = {2 * BLOCK_SECONDS}\n'
+    k = keeping(case.anvil, case.toml() + told, tmp_path, case.protect(case.owner))
+    k.send(case.fund(k.payer))
+    k.work()
+    assert k.intents() == [] and "heartbeat" in k.alerts("cannot_act")[0].body
+    k.step(case.refresh())
+    assert [i.kind for i in k.intents()] == ["top_up"]
+
+
+def test_a_version_that_is_unknown_is_only_watched(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = case.near(OTHER)
+    quiet(case)
+    k = keeping(case.anvil, case.toml(), tmp_path)
+    monkeypatch.setattr(type(k.deciding.runs[0].adapter), "version", lambda *_: None)
+    k.send(case.fund(k.payer))
+    k.step(case.hold())
+    k.step(case.fall())
+    k.step(case.hold())
+    assert k.intents() == [] and k.transactions() == []
+    assert "no known arithmetic" in k.alerts("watch_only")[0].body
+    assert k.valuation(account) in k.deciding.runs[0].valuations, "by the contract's own view"
+
+
+@pytest.mark.parametrize(("protocol", "what"), CLOSED)
+def test_what_is_closed_is_understood_and_not_tried(protocol: str, what: str, tmp_path: Path) -> None:
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
+        case = CASES[protocol](anvil)
+        case.near(case.owner)
+        closing = case.closings()[what]
+        send_batch(anvil.rpc, closing.txs)
+        quiet(case)
+        k = keeping(anvil, case.toml(), tmp_path, case.protect(case.owner, closing.action))
+        k.send(case.fund(k.payer))
+        k.step(case.hold())
+        k.step(case.fall())
+        for _ in range(3):
+            k.step(case.hold())
+        assert k.intents() == [] and k.transactions() == []
+        [told] = k.alerts("cannot_act")
+        assert closing.word in told.body
 
 
 def test_requests_a_block_do_not_grow_with_accounts(case: Case, tmp_path: Path) -> None:

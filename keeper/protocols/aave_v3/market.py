@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from keeper.book.entries import Entries
 from keeper.book.source import Touched
@@ -60,6 +61,7 @@ class AaveV3Market:
         "withdraw(address,uint256,address)",
     )
     """What the keeper itself calls on the market's contract."""
+    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(self, name: str, address: str, from_block: int) -> None:
         self.name = name
@@ -177,6 +179,9 @@ class AaveV3Market:
 
     def traded(self, state: PoolState, raw: AccountState) -> frozenset[str]:
         return prices.priced_by(state, raw)
+
+    def notices(self, state: PoolState) -> Mapping[str, str]:
+        return {}
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
         market = health.accrue(state.market, timestamp, self._rules(state))

@@ -201,6 +201,9 @@ class CometMarket(Without):
     def traded(self, state: Market, raw: Raw) -> frozenset[str]:
         return self.priced_by(state, raw)
 
+    def notices(self, state: Market) -> Mapping[str, str]:
+        return {}
+
     def indices(self, state: Market, timestamp: int) -> dict[str, dict[str, int]]:
         now = state.at(timestamp)
         return {state.base.lower(): {"supply": now.supply_index, "borrow": now.borrow_index}}

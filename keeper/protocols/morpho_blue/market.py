@@ -253,6 +253,9 @@ class MorphoBlueMarket(Without):
         pair = state.pairs[raw.id]
         return frozenset({pair.loan.lower(), pair.collateral.lower()})
 
+    def notices(self, state: Singleton) -> Mapping[str, str]:
+        return {}
+
     def indices(self, state: Singleton, timestamp: int) -> dict[str, dict[str, int]]:
         return {
             pair.id: {

@@ -13,7 +13,7 @@ from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings
 from keeper.oracles.sequencer import Sequencer
-from keeper.protocols.identity import identify
+from keeper.protocols.identity import NAMES, identify
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
 from keeper.service.price_examination import price_lines
@@ -34,11 +34,19 @@ def contract(run: MarketRun) -> Iterator[Finding]:
         yield Finding(
             subject,
             "fault",
-            f"{found.led_from} is not the pool but leads to it",
+            f"{found.led_from} is not {NAMES[found.protocol]} but leads to it",
             f'Set markets.{run.name}.address = "{found.address}"',
         )
         return
-    yield Finding(subject, "ok", f"{found.address} is an Aave v3 pool")
+    if found.protocol != run.adapter.protocol:
+        yield Finding(
+            subject,
+            "fault",
+            f"{found.address} is {NAMES[found.protocol]}",
+            f'Set markets.{run.name}.protocol = "{found.protocol}"',
+        )
+        return
+    yield Finding(subject, "ok", f"{found.address} is {NAMES[found.protocol]}")
 
 
 def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.plan import Kind, Plan, Spend
-from keeper.policy.choose import NATIVE, Costs, Request, choose
+from keeper.plan import NATIVE, Kind, Plan, Spend
+from keeper.policy.choose import Costs, Request, choose
 from keeper.protocols.base import Impossible
 
 pytestmark = pytest.mark.unit

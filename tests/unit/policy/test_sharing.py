@@ -8,8 +8,8 @@ from itertools import combinations
 
 import pytest
 
-from keeper.plan import Leg, Plan, Spend
-from keeper.policy.choose import NATIVE, Costs, Request, choose
+from keeper.plan import NATIVE, Leg, Plan, Spend
+from keeper.policy.choose import Costs, Request, choose
 from keeper.protocols.base import Impossible
 
 pytestmark = pytest.mark.unit

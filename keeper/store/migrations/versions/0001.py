@@ -55,6 +55,7 @@ def upgrade() -> None:
     sa.Column('purpose', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('target', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('data', sa.Text(), nullable=False),
+    sa.Column('value', keeper.store.types.BigInt(length=80), nullable=False),
     sa.Column('raw', sa.Text(), nullable=False),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('gas_limit', sa.Integer(), nullable=False),

@@ -1,0 +1,54 @@
+"""What an adapter says of its whole market: told once when it begins and once when it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from sqlmodel import Session, col, select
+
+from keeper.alerts.outbox import tell
+from keeper.store.tables import Alert
+
+_BEGUN, _OVER = "market_notice", "market_notice_over"
+
+
+def note(session: Session, market: str, block: int, standing: Mapping[str, str], known: set[str]) -> None:
+    """Tell what is new in `standing` (name to words) and what of `known` is over; `known` is then brought up
+    to date."""
+    for name in sorted(standing.keys() - known):
+        tell(
+            session,
+            once=f"notice:{market}:{name}:{block}",
+            kind=_BEGUN,
+            severity="warning",
+            market=market,
+            title=f"{market}: {standing[name]}",
+            fields={"notice": name, "block": str(block)},
+        )
+    for name in sorted(known - standing.keys()):
+        tell(
+            session,
+            once=f"notice:{market}:{name}:{block}:over",
+            kind=_OVER,
+            severity="info",
+            market=market,
+            title=f"{market}: no longer {name.replace('_', ' ')}",
+            fields={"notice": name, "block": str(block)},
+        )
+    known.clear()
+    known.update(standing)
+
+
+def open_notices(session: Session, market: str) -> set[str]:
+    """The names of those that were told as begun and not as over."""
+    rows = session.exec(
+        select(Alert)
+        .where(Alert.market == market, col(Alert.kind).in_((_BEGUN, _OVER)))
+        .order_by(col(Alert.id))
+    ).all()
+    found: set[str] = set()
+    for row in rows:
+        name = str(json.loads(row.fields)["notice"])
+        (found.add if row.kind == _BEGUN else found.discard)(name)
+    return found

@@ -1,0 +1,198 @@
+"""A cold scan of 1,000 accounts of each protocol besides Aave, against one view call each through web3.py.
+
+Both run in this process against the same Anvil at the same block: the keeper with an empty book, from
+discovery in the event logs to exact numbers of all; the other asks the protocol of each account. And the
+requests a block that 100 and 1,000 accounts take.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from web3 import Web3
+from web3.types import TxParams
+
+from keeper.chain import blocks
+from keeper.config import Settings
+from keeper.localchain import comet_standin as comet
+from keeper.localchain import morpho_blue as morpho
+from keeper.localchain import troves
+from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
+from keeper.localchain.calldata import calldata
+from keeper.localchain.transactions import Tx, send_batch
+from keeper.service.markets import MarketRun, build, pools
+from keeper.service.valuing import value
+from scripts.bench.result import Result
+
+FEW, MANY = 100, 1_000
+ROUNDS, BLOCKS = 5, 5
+GENESIS = 1_750_000_000
+WAD = 10**18
+LENDER = ACCOUNTS[1]
+
+
+@dataclass(frozen=True)
+class Market:
+    """One deployed market: how it is configured, what one view call asks, what opens the n-th account, and
+    what each block brings."""
+
+    protocol: str
+    address: str
+    view: Callable[[str], tuple[str, str]]
+    open: Callable[[int], list[Tx]]
+    block: Callable[[], list[Tx]] = list
+
+
+def measure() -> list[Result]:
+    found: list[Result] = []
+    for deploy in (_morpho, _comet, _troves):
+        with Anvil(AnvilOptions(timestamp=GENESIS, gas_limit=10**9)) as anvil:
+            found += _measured(anvil, deploy(anvil))
+    return found
+
+
+def _measured(anvil: Anvil, market: Market) -> list[Result]:
+    _open(anvil, market, range(FEW))
+    few = _requests_a_block(anvil, market)
+    _open(anvil, market, range(FEW, MANY))
+    many = _requests_a_block(anvil, market)
+    send_batch(anvil.rpc, market.block())
+    anvil.mine()
+    seconds = sorted(_scanned(anvil, market) for _ in range(ROUNDS))[ROUNDS // 2]
+    baseline = _one_by_one(anvil, market)
+    ratio = baseline / seconds
+    return [
+        {
+            "name": f"scan of {MANY} accounts, {market.protocol}",
+            "value": seconds,
+            "unit": "s",
+            "baseline": baseline,
+            "ratio": ratio,
+            "aim": "20 x faster than one call an account",
+            "ok": ratio >= 20,
+        },
+        {
+            "name": f"requests a block at {MANY} accounts, {market.protocol}",
+            "value": many,
+            "unit": "requests",
+            "baseline": few,
+            "ratio": many / few,
+            "aim": f"as many as at {FEW}",
+            "ok": many == few,
+        },
+    ]
+
+
+def _open(anvil: Anvil, market: Market, numbers: Sequence[int]) -> None:
+    for at in range(0, len(numbers), 50):
+        txs = [*market.block(), *(tx for number in numbers[at : at + 50] for tx in market.open(number))]
+        send_batch(anvil.rpc, txs)
+
+
+def _reading(anvil: Anvil, market: Market) -> MarketRun:
+    settings = Settings.model_validate(
+        {
+            "chains": {"local": {"chain_id": 31337, "rpc": [anvil.url]}},
+            "markets": {"m": {"protocol": market.protocol, "chain": "local", "address": market.address}},
+        }
+    )
+    [run] = build(settings, pools(settings), None)
+    return run
+
+
+def _scanned(anvil: Anvil, market: Market) -> float:
+    run = _reading(anvil, market)
+    started = time.perf_counter()
+    at = value(run, blocks.latest(run.book.pool))
+    seconds = time.perf_counter() - started
+    assert at.acting and len(at.valuations) >= MANY, (run.stopped, len(at.valuations), at.unvaluable)
+    return seconds
+
+
+def _requests_a_block(anvil: Anvil, market: Market) -> float:
+    run = _reading(anvil, market)
+    value(run, blocks.latest(run.book.pool))
+    before = run.book.pool.requests
+    for _ in range(BLOCKS):
+        send_batch(anvil.rpc, market.block())
+        anvil.mine()
+        value(run, blocks.latest(run.book.pool))
+    return (run.book.pool.requests - before) / BLOCKS
+
+
+def _one_by_one(anvil: Anvil, market: Market) -> float:
+    web3 = Web3(Web3.HTTPProvider(anvil.url))
+    block = web3.eth.block_number
+    started = time.perf_counter()
+    for number in range(MANY):
+        target, data = market.view(_who(number))
+        call: TxParams = {"to": Web3.to_checksum_address(target), "data": data}  # type: ignore[typeddict-item]
+        web3.eth.call(call, block)
+    return time.perf_counter() - started
+
+
+def _who(number: int) -> str:
+    return f"0x{0xBE << 152 | number:040x}"
+
+
+def _morpho(anvil: Anvil) -> Market:
+    tokens = [morpho.TokenSpec("WETH", 18, 2500 * 10**8), morpho.TokenSpec("USDC", 6, 10**8)]
+    at = morpho.deploy(anvil.rpc, tokens, [morpho.PairSpec("USDC", "WETH", 86 * WAD // 100)])
+    [pair] = at.pairs
+
+    def mint(token: str, who: str, amount: int) -> list[Tx]:
+        data = calldata("mint(address,uint256)", who, amount)
+        return [
+            {"from": ACCOUNTS[0], "to": token, "data": data},
+            morpho.approve(who, token, at.morpho, amount),
+        ]
+
+    def opening(number: int) -> list[Tx]:
+        who = _who(number)
+        return [
+            *mint(pair.collateral, who, 10 * WAD),
+            morpho.supply_collateral(at, pair, who, 10 * WAD),
+            morpho.borrow(at, pair, who, (9_000 + number) * 10**6),
+        ]
+
+    send_batch(anvil.rpc, [*mint(pair.loan, LENDER, 10**15), morpho.supply(at, pair, LENDER, 10**15)])
+    identity = bytes.fromhex(pair.id[2:])
+    return Market(
+        "morpho-blue",
+        at.morpho,
+        lambda who: (at.morpho, calldata("position(bytes32,address)", identity, who)),
+        opening,
+    )
+
+
+def _comet(anvil: Anvil) -> Market:
+    ether = comet.CollateralSpec("WETH", 18, 2500 * 10**8, 83 * WAD // 100, 90 * WAD // 100, 95 * WAD // 100)
+    at = comet.deploy(anvil.rpc, comet.CometSpec("USDC", 6, 10**8, [ether]))
+    send_batch(anvil.rpc, comet.mint_and_supply(at, LENDER, "USDC", 10**15))
+
+    def opening(number: int) -> list[Tx]:
+        who = _who(number)
+        supply = comet.mint_and_supply(at, who, "WETH", 10 * WAD)
+        return [*supply, comet.withdraw(at, who, "USDC", (9_000 + number) * 10**6)]
+
+    def view(who: str) -> tuple[str, str]:
+        return at.comet, calldata("isLiquidatable(address)", who)
+
+    return Market("compound-v3", at.comet, view, opening)
+
+
+def _troves(anvil: Anvil) -> Market:
+    price = 60_000 * 10**8
+    at = troves.deploy(anvil.rpc, price)
+
+    def opening(number: int) -> list[Tx]:
+        # Ever lower ratios, each put behind the one before: no search through the list.
+        hints = (_who(number - 1) if number else troves.NOBODY, troves.NOBODY)
+        return [troves.open_trove(at, _who(number), WAD, (10_000 + number) * WAD, hints)]
+
+    def view(who: str) -> tuple[str, str]:
+        return at.trove_manager, calldata("getCurrentICR(address,uint256)", who, price * 10**10)
+
+    return Market("liquity", at.trove_manager, view, opening, lambda: [troves.set_price(at, price)])

@@ -1,0 +1,99 @@
+"""Markets with something wrong in them: each fault is said and survived, and what is well goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from keeper.errors import ConfigError
+from keeper.localchain import comet_standin as comet
+from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.transactions import send_batch
+from tests.conformance.case import Case
+from tests.conformance.comet_case import CometCase
+from tests.conformance.exchange import open_exchange
+from tests.conformance.keeping import Keeping, keeping, reading, valued
+from tests.conformance.morpho_case import MorphoCase
+from tests.conftest import GENESIS
+from tests.support.world import BLOCK_SECONDS
+
+pytestmark = pytest.mark.integration
+
+ONE, OTHER = "0x" + "c3" * 20, "0x" + "d4" * 20
+REVERTING = bytes.fromhex("60006000fd")
+
+
+@pytest.fixture
+def anvil() -> Iterator[Anvil]:
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as running:
+        yield running
+
+
+def opened(case: Case, folder: Path, more: str = "", chain: str = "") -> Keeping:
+    case.anvil.set_automine(False)
+    case.anvil.set_timestamp_interval(BLOCK_SECONDS)
+    k = keeping(case.anvil, case.toml() + more, folder, chain=chain)
+    k.send(case.fund(k.payer))
+    k.step(case.hold())
+    return k
+
+
+def test_a_market_id_of_another_singleton_is_refused_by_name(anvil: Anvil, tmp_path: Path) -> None:
+    first, second = MorphoCase(anvil), MorphoCase(anvil)
+    foreign = second.at.pairs[0].id
+    run = reading(anvil, first.toml() + f'\nmarket_ids = ["{foreign}"]', tmp_path)
+    with pytest.raises(ConfigError, match="is no market of") as said:
+        valued(run)
+    assert foreign in str(said.value) and "another singleton has others" in str(said.value)
+
+
+def test_one_pairs_reverting_oracle_is_said_and_the_other_pairs_go_on(anvil: Anvil, tmp_path: Path) -> None:
+    case = MorphoCase(anvil)
+    account = case.near(ONE)
+    broken = case.at.pairs[1]
+    [other] = case.position_in(broken, OTHER)
+    k = opened(case, tmp_path)
+    anvil.set_code(broken.oracle, REVERTING)
+    k.step()
+    [run] = k.deciding.runs
+    assert run.stopped == "" and k.alerts("market_failed") == []
+    assert {v.account for v in run.valuations} == {account}
+    assert other in run.book.accounts
+    assert k.alerts("price_reverting"), "the price that is missing is told of"
+    k.step(case.fall())
+    assert {i.account for i in k.intents()} == {account}
+
+
+def test_a_reverting_rate_model_stops_its_pairs_and_nothing_else(anvil: Anvil, tmp_path: Path) -> None:
+    case = MorphoCase(anvil)
+    account = case.near(ONE)
+    k = opened(case, tmp_path)
+    well = k.valuation(account)
+    code = anvil.rpc.text("eth_getCode", case.at.irm, "latest")
+    anvil.set_code(case.at.irm, REVERTING)
+    k.step(case.fall())
+    k.step()
+    assert k.intents() == [] and k.alerts("market_failed") == []
+    [run] = k.deciding.runs
+    assert run.stopped == "" and account not in {v.account for v in run.valuations}
+    anvil.set_code(case.at.irm, bytes.fromhex(code[2:]))
+    k.step()
+    assert {i.account for i in k.intents()} == {account}, "as soon as it answers again"
+    assert (k.valuation(account).health or 0) < (well.health or 0)
+
+
+def test_a_comet_that_pauses_absorbing_is_understood_and_opens_again(anvil: Anvil, tmp_path: Path) -> None:
+    case = CometCase(anvil)
+    account = case.near(ONE)
+    exchange = open_exchange(case)
+    send_batch(anvil.rpc, [comet.pause(case.at, absorb=True)])
+    k = opened(case, tmp_path, chain=exchange.settings())
+    fall = case.fall()
+    exchange.follow()
+    k.step(fall)
+    k.step()
+    assert k.intents() == [] and "paused: absorb" in k.alerts("cannot_act")[0].body
+    k.step([comet.pause(case.at)])
+    assert {i.account for i in k.intents()} == {account}
