@@ -141,7 +141,8 @@ def test_a_restless_chain_leaves_the_book_as_the_chain(version: str, tmp_path: P
             if number % 50 == 49:
                 soak.every_breach_was_seen()
         soak.the_book_is_the_chain()
-        assert soak.reorgs >= BLOCKS // 13
+        # One is due every thirteenth block; now and then there is nothing above the block it would end at.
+        assert soak.reorgs >= BLOCKS // 14
         assert soak.listed >= BLOCKS // 67
         assert soak.touched > BLOCKS
         assert soak.seen
