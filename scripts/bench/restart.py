@@ -26,9 +26,9 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     whole = found["store"] + found["columns"] + found["valued"]
     return [
         {
-            "name": f"restart with {accounts:,} accounts in the store ({size} MiB, peak {found['peak']:.0f} MiB):"
-            f" read {found['store']:.1f}, columns {found['columns']:.1f}, index and first pass"
-            f" {found['valued']:.1f} s",
+            "name": f"restart with {accounts:,} accounts in the store ({size} MiB, peak "
+            f"{found['peak']:.0f} MiB): read {found['store']:.1f}, columns {found['columns']:.1f}, "
+            f"index and first pass {found['valued']:.1f} s",
             "value": whole,
             "unit": "s",
             "baseline": written["save"],
