@@ -60,7 +60,7 @@ def test_a_crash_of_all_markets_is_answered_most_valuable_first(markets: Togethe
     planned = k.intents()
     assert {i.market for i in planned} == set(markets.cases)
     gains = [i.gain for i in planned]
-    assert gains == sorted(gains, reverse=True), "dollars of 8, of 6 and of 18 decimals are compared as dollars"
+    assert gains == sorted(gains, reverse=True), "dollars of 8 and of 18 decimals are compared as dollars"
     assert all(WAD < gain < 20_000 * WAD for gain in gains), "each earns some part of its 20,000"
     for _ in range(3):
         k.step(markets.hold())
