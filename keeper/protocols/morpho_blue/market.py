@@ -192,6 +192,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
                 self._asset(pair, pair.collateral, {}).price if pair.usable else None,
                 LENS.call("oracleOf(address,bytes32)", self.contract, bytes.fromhex(pair.id[2:])),
                 erc20_calls.symbol(pair.collateral),
+                token=pair.collateral.lower(),
             )
             for pair in state.pairs.values()
         ]
