@@ -49,6 +49,8 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     """How long every record is; 0 where they differ: see `record_length`."""
     scale: ClassVar[int] = 8
     """Decimals of the base currency."""
+    pays_coins: ClassVar[tuple[str, int] | None] = None
+    """The event (topic) that says how many coins were sent to whoever liquidated, and in which word."""
     owners_pay: ClassVar[bool] = False
     """Whether an owner's own money can top up."""
     name = ""
@@ -202,6 +204,13 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         valuation = self.valued(state, account, raw, timestamp)
         lines, formula = self.lines(state, valuation, raw, timestamp, symbols)
         return Explanation(valuation, tuple(lines), formula)
+
+    def coins_paid(self, logs: Iterable[Log]) -> int:
+        if self.pays_coins is None:
+            return 0
+        event, place = self.pays_coins
+        ours = (each for each in logs if (each.address, each.topics[0]) == (self.contract.lower(), event))
+        return sum(words(bytes.fromhex(each.data[2:]))[place] for each in ours)
 
     # Planning.
 

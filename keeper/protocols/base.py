@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from keeper.book.source import A, BookSource, S
 from keeper.chain.calls import Answer, Call
+from keeper.chain.logs import Log
 from keeper.plan import Loan, Plan
 
 
@@ -274,6 +275,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
         """By token."""
+
+    def coins_paid(self, logs: Iterable[Log]) -> int:
+        """Wei of the chain's own coin that the market sent for liquidations, by a transaction's logs."""
 
     def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
         """What `plan_redemption` decides from."""

@@ -15,3 +15,4 @@ HEARD = Heard(
         {topic("ActivePoolDebtUpdated(uint256,uint256)"), topic("ActivePoolLUSDDebtUpdated(uint256)")}
     ),
 )
+PAYS_COINS = (topic("Liquidation(uint256,uint256,uint256,uint256,uint256)"), 3)

@@ -26,7 +26,7 @@ from keeper.protocols.base import (
 from keeper.protocols.calldata import encoded
 from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.liquity import lens, planning
-from keeper.protocols.liquity.events import HEARD
+from keeper.protocols.liquity.events import HEARD, PAYS_COINS
 from keeper.protocols.liquity.lens import LENS, System
 from keeper.protocols.topping_up import Way, Wish
 
@@ -44,6 +44,7 @@ class TroveMarket(Adapter[System, Stored]):
         "borrowerOperations()": (planning.ADD, planning.REPAY)
     }
     lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
+    pays_coins = PAYS_COINS
     what = "a TroveManager"
     remedy = "Name the TroveManager of a system of the Liquity family"
 
