@@ -245,6 +245,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def notices(self, state: S) -> Mapping[str, str]:
         """What the operator should hear of the whole market, by a name that stays while it lasts."""
 
+    def cautions(self, state: S) -> Sequence[tuple[str, str]]:
+        """What the operator should know of this configuration before he acts, and what to do about it."""
+
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
 
