@@ -38,7 +38,7 @@ class PostStatusError(PostError):
 
 
 class Poster:
-    """One URL; safe to use from several threads. Nothing is repeated and no redirection followed: whoever asks
+    """One URL; safe to use from several threads. Nothing is repeated, no redirection followed: whoever asks
     knows whether that is safe. Credentials in the URL go as basic authentication; the environment's proxies
     are used."""
 
