@@ -237,6 +237,9 @@ class Market(Section):
     """What to do for accounts with an asset whose price source is of no known kind."""
     oracles: dict[str, Oracle] = {}
     """By symbol or address of the asset."""
+    base_price: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    """What a whole unit of the market's base currency is worth in the unit of account, in which all
+    amounts of the policy are. 1 where both are dollars; a market that counts in ether needs it."""
     market_ids: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]] = []
     """Morpho Blue: the markets of the singleton to follow; empty: all."""
     loan_prices: dict[str, Annotated[Decimal, Field(gt=0)]] = {}
@@ -297,11 +300,11 @@ class Policy(Section):
     hysteresis: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.005")
     """How far above a warn or top-up threshold an account must rise before its episode ends."""
     min_profit: Decimal = Decimal(0)
-    """Least gain of a liquidation after gas, in whole units of the base currency."""
+    """Least gain of a liquidation after gas, in whole units of account."""
     realize_bad_debt: bool = False
     """Whether accounts that owe more than they have are liquidated even at a loss."""
     max_bad_debt_loss: Money = Decimal(0)
-    """Most that one such liquidation may lose, gas included, in whole units of the base currency."""
+    """Most that one such liquidation may lose, gas included, in whole units of account."""
     min_native: Money = Decimal(0)
     """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
     gas_hours: Money = Decimal(24)
@@ -309,9 +312,9 @@ class Policy(Section):
     receive_a_tokens: bool = True
     """Whether liquidations may take aTokens, to be redeemed later, where a pool has nothing to pay out."""
     max_per_day: Money | None = None
-    """Most that liquidations and top-ups of one account may spend in 24 hours, whole base units."""
+    """Most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
     native_price: Money | None = None
-    """Base currency a unit of gas money costs; without it the wrapped native asset's price is used."""
+    """Units of account a native coin costs; without it the wrapped native asset's price is used."""
     native_asset: str = "WETH"
     max_attempts: int = Field(default=5, ge=1)
     accounts: list[AccountPolicy] = []
@@ -352,6 +355,7 @@ class Protect(Section):
     top_up: Ratio | None = None
     warn: Ratio | None = None
     max_per_day: Money
+    """Whole units of account that top-ups of this owner may spend in 24 hours, in all markets together."""
     money: Literal["keeper", "owner"] = "keeper"
     """Whose money pays: the keeper's own inventory, or the owner's through the market's `owner_top_up`."""
     permits: list[Permit] = []
@@ -383,7 +387,7 @@ class Allowed(Section):
 class Execution(Section):
     max_gas_price_gwei: Money = Decimal(500)
     max_spend_per_transaction: Money | None = None
-    """Whole units of the market's base currency that one transaction may spend."""
+    """Whole units of account that one transaction may spend."""
     max_spend_per_day: Money | None = None
     """The same for all transactions of 24 hours."""
     max_gas_per_day: Money | None = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import bindparam
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select
 
 from keeper.execution.lifecycle import check_intent
@@ -57,7 +57,8 @@ _CARRIED = (
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an intent is made of; `plan` is the serialised plan. Base amounts in base units."""
+    """What an intent is made of; `plan` is the serialised plan. `spend` and `gain` are money (1e-18 of the
+    unit of account)."""
 
     chain: str
     market: str
@@ -68,11 +69,10 @@ class Draft:
     plan: str
     summary: dict[str, str]
     health: int
-    spend_base: int
-    gain_base: int
+    spend: int
+    gain: int
     block: int
     timestamp: int
-    base_decimals: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,8 @@ def commit(session: Session, draft: Draft) -> Intent:
         plan=draft.plan,
         summary=json.dumps(draft.summary),
         health=draft.health,
-        spend_base=draft.spend_base,
-        gain_base=draft.gain_base,
-        base_decimals=draft.base_decimals,
+        spend=draft.spend,
+        gain=draft.gain,
         planned_block=draft.block,
         planned_timestamp=draft.timestamp,
     )
@@ -187,14 +186,22 @@ def intents(session: Session, numbers: Sequence[int | None]) -> list[Intent]:
 
 
 def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:
-    """Base units that this account's intents spent or may still spend, planned after `since` (Unix time)."""
+    """Money that this account's intents spent or may still spend, planned after `since` (Unix time)."""
+    return _spent(session, mode, since, Intent.market == market, Intent.account == account)
+
+
+def spent_for_owner(session: Session, owner: str, mode: Mode, since: int) -> int:
+    """The same of all top-ups for this owner's accounts, on whatever chain and market."""
+    return _spent(session, mode, since, Intent.kind == "top_up", col(Intent.account).startswith(owner))
+
+
+def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool] | bool) -> int:
     rows = session.exec(
-        select(Intent.spend_base).where(
-            Intent.market == market,
-            Intent.account == account,
+        select(Intent.spend).where(
             Intent.mode == mode,
             Intent.planned_timestamp > since,
             col(Intent.state).in_(_SPENDING),
+            *whose,
         )
     )
     return sum(rows)

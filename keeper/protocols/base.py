@@ -134,12 +134,14 @@ class Explanation:
 @dataclass(frozen=True, slots=True)
 class PricedAsset:
     """Something the market has a price for. `price` in base units a whole asset, None when its oracle
-    reverts; `source_call` answers the address of its price source, `symbol_call` its symbol."""
+    reverts; `source_call` answers the address of its price source, `symbol_call` its symbol. `token` (lower
+    case) is what it is the price of, where that is not `asset` itself."""
 
     asset: str
     price: int | None
     source_call: Call
     symbol_call: Call
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,14 @@ class Deciding:
 
     def _planner(self, head: Head) -> Planner:
         return Planner(
-            self.pool, self.store, self.settings, head, self.next_timestamp(head), self.mode, self.payer
+            self.pool,
+            self.runs,
+            self.store,
+            self.settings,
+            head,
+            self.next_timestamp(head),
+            self.mode,
+            self.payer,
         )
 
     def _write(
@@ -342,11 +349,10 @@ class Deciding:
                 plan=outcome.to_json(),
                 summary=outcome.summary,
                 health=wanted.valuation.health or 0,
-                spend_base=outcome.spend_base,
-                gain_base=outcome.gain_base,
+                spend=wanted.run.rate.up(outcome.spend_base),
+                gain=wanted.run.rate.down(outcome.gain_base),
                 block=head.number,
                 timestamp=head.timestamp,
-                base_decimals=wanted.run.adapter.base_decimals(wanted.run.book.state),
             ),
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keeper.account_unit import Rate
 from keeper.book.book import Book
 from keeper.book.entries import Ints
 from keeper.book.standing import Standing
@@ -55,6 +56,11 @@ class MarketRun:
     prices: Pricing | None = None
     """Set where prices are judged; reading a market alone needs none."""
     _standing: Standing | None = None
+
+    @property
+    def rate(self) -> Rate:
+        """What a base unit of the market is worth. Only once the book has been read."""
+        return Rate.of(self.adapter.base_decimals(self.book.state), self.settings.base_price)
 
     @property
     def standing(self) -> Standing:

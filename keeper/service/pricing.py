@@ -78,6 +78,13 @@ class Pricing:
                 return self.judgements[asset].market_price
         return None
 
+    def verdicts(self, assets: frozenset[str]) -> dict[str, Judgement]:
+        """By priced asset; for these, which one account is valued by, also by the token they price. The same
+        token can have other prices for other accounts (Morpho Blue: one in each market)."""
+        named = {each.token: each.asset for each in self._assets if each.token and each.asset in assets}
+        judged = self.judgements
+        return judged | {token: judged[asset] for token, asset in named.items() if asset in judged}
+
     def riders(self) -> Riders:
         """Every source, feed, second source and the sequencer's state, and the events of all feeds."""
         calls = [each.source_call for each in self._assets]

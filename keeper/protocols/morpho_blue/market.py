@@ -237,6 +237,7 @@ class MorphoBlueMarket(Without):
                 self._asset(pair, pair.collateral, {}).price if pair.usable else None,
                 lens.oracle_call(self.contract, pair.id),
                 erc20_calls.symbol(pair.collateral),
+                token=pair.collateral.lower(),
             )
             for pair in state.pairs.values()
         ]
