@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import certifi
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
-from urllib3.exceptions import HTTPError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 from urllib3.util import make_headers
 
 # More threads than this at once open connections that are closed after one request.
@@ -72,6 +72,9 @@ class Poster:
         """The answer's body. PostError when there is none, of the kind that says why."""
         try:
             answer = self._open(body=body, headers=self._headers, timeout=self._timeout, retries=False)
+        except NewConnectionError as error:
+            # Nobody listens there; urllib3 counts that among the timeouts.
+            raise PostError(type(error).__name__) from None
         except TimeoutError:
             raise PostTimeoutError("no answer in time") from None
         except (HTTPError, OSError) as error:

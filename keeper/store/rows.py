@@ -37,7 +37,7 @@ def insert_rows(session: Session, rows: Iterable[SQLModel]) -> None:
 
 
 def update_row(session: Session, row: SQLModel, **values: object) -> None:
-    """Change columns of a row that this session has loaded, at once."""
+    """Change columns of a row that is in the store, at once; what else of it was changed stays unwritten."""
     kind = type(row)
     keys = {f"key_{column.name}": getattr(row, column.name) for column in _table(kind).primary_key}
     session.connection().execute(_update(kind, tuple(sorted(values))), {**keys, **values})
