@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
+from functools import lru_cache
 
 from keeper.chain.calls import Answer, Call
 from keeper.protocols.base import Facts
+from keeper.protocols.calldata import encoded
 
-_BALANCE = function_signature_to_4byte_selector("balanceOf(address)")
-_SYMBOL = function_signature_to_4byte_selector("symbol()")
+# Symbols are asked for at every tick that plans.
+_REPEATED = 4_096
 
 
 def balance_of(token: str, owner: str) -> Call:
-    return Call(token, _BALANCE + encode(["address"], [owner]))
+    return Call(token, encoded("balanceOf(address)", owner))
 
 
+@lru_cache(_REPEATED)
 def symbol(token: str) -> Call:
-    return Call(token, _SYMBOL)
+    return Call(token, encoded("symbol()"))
 
 
 def read_uint(answer: Answer) -> int:
     """The first word; zero when the call failed."""
     return int.from_bytes(answer.data[:32], "big") if answer.ok else 0
+
+
+def read_address(answer: Answer) -> str:
+    """The first word as an address; the zero address when the call failed."""
+    return f"0x{read_uint(answer):040x}"
 
 
 def read_symbol(answer: Answer, token: str) -> str:

@@ -21,9 +21,11 @@ from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.chain.calls import run as read
+from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.execution import journal, transactions
+from keeper.plan import NATIVE
 from keeper.protocols.base import Asset, Facts
 from keeper.service.costing import native_price
 from keeper.service.markets import MarketRun
@@ -85,6 +87,8 @@ class Ledger:
         liquidator = self.settings.chains[self.pool.name].liquidator
         ours = {transaction.sender.lower(), owner} | ({liquidator.lower()} if liquidator else set())
         moved = movements(receipt["logs"], ours)
+        if coins := self._coins(transaction, receipt):
+            moved[NATIVE] = coins
         worth, unpriced = value(moved, prices)
         wei = gas_wei(receipt)
         if native is None:
@@ -105,6 +109,14 @@ class Ledger:
         log.info("booked", transaction=transaction.hash, value=worth, gas=booking.gas)
         return True
 
+    def _coins(self, transaction: Transaction, receipt: Mapping[str, Any]) -> int:
+        """Wei that came to us besides tokens, less those that went with the call: no log tells of them, but
+        each protocol says what it pays."""
+        if int(receipt["status"], 16) != 1:
+            return 0
+        logs = parse(receipt["logs"])
+        return sum(run.adapter.coins_paid(logs) for run in self.runs) - transaction.value
+
     def _prices(self, head: Head, runs: Sequence[MarketRun]) -> tuple[Mapping[str, Priced], int | None, str]:
         """Every token of these markets and the native coin at a block (the first that knows one says its
         price), and who owns our contract there; one call."""
@@ -122,7 +134,10 @@ class Ledger:
         for run in then:
             for token, asset in run.adapter.assets(run.book.state, known[run.name]).items():
                 priced.setdefault(token, Priced(asset, run.rate))
-        return priced, native_price(self.settings, then, known), _owner(list(answers))
+        native = native_price(self.settings, then, known)
+        if native is not None:
+            priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
+        return priced, native, _owner(list(answers))
 
 
 def unbooked(session: Session, chain: str) -> list[Transaction]:

@@ -215,7 +215,7 @@ def test_a_day_cap_bounds_the_coins(system: TroveCase, tmp_path: Path) -> None:
     k.step(system.hold())
     assert k.transactions()[0].value == value
     assert [i.state for i in k.intents()] == ["settled"]
-    assert "neither funds, nor cap" in k.alerts("cannot_act")[0].body
+    assert "the day's cap is used up" in k.alerts("cannot_act")[0].body
 
 
 def test_while_the_feed_is_stale_nothing_is_valued_or_sent_and_then_it_is(
