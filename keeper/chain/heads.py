@@ -17,8 +17,8 @@ from keeper.config import LOCAL_CHAIN_IDS, Chain
 
 log = structlog.get_logger()
 
-# Without a head for so many block times a node is silent.
-SILENT_BLOCKS = 2
+# Without a head for so many block times a node is silent: looked into in time to have left it by the second.
+SILENT_BLOCKS = 1.5
 _REMEMBERED = 256
 # All nodes are asked for their head so often, in seconds: so that a better one is known when it is needed.
 SURVEY_SECONDS = 60.0
@@ -36,7 +36,9 @@ class Heads:
             self.subscription = Subscription(pool.name, chain.chain_id, chain.ws, on_head)
         self._done: Head | None = None
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
-        self._done_at = self._searched_at = self._surveyed_at = time.monotonic()
+        self._heard: str = ""
+        self._heard_at = self._surveyed_at = time.monotonic()
+        self._searched_at = -float("inf")
         self._polls = 0
         self._next_poll = 0.0
 
@@ -53,6 +55,12 @@ class Heads:
         """The newest block, if it is not done; NodeError when no node answers."""
         seconds = block_seconds or 12.0
         self._survey()
+        head = self._newest(seconds)
+        if head is not None and head.hash != self._heard:
+            self._heard, self._heard_at = head.hash, time.monotonic()
+        return head
+
+    def _newest(self, seconds: float) -> Head | None:
         told = self._told(seconds)
         if told is not None:
             return told
@@ -84,7 +92,7 @@ class Heads:
 
     def done(self, head: Head) -> None:
         """Not to be answered again."""
-        self._done, self._done_at = head, time.monotonic()
+        self._done = head
         self._seen.append(head.hash)
         self._polls, self._next_poll = 0, 0.0
 
@@ -93,17 +101,19 @@ class Heads:
         now = time.monotonic()
         if not self.paced:
             return
-        due = self._done_at + seconds - self.poll
+        due = self._heard_at + seconds - self.poll
         if now < due:
             self._next_poll = due
             return
         self._polls += 1
-        self._next_poll = now + min(self.poll * 2 ** max(self._polls - 2, 0), max(seconds / 4, self.poll))
+        later = now + min(self.poll * 2 ** max(self._polls - 2, 0), max(seconds / 4, self.poll))
+        silent = self._heard_at + SILENT_BLOCKS * seconds
+        self._next_poll = min(later, silent) if now < silent else later
 
     def _search(self, seconds: float) -> Head | None:
-        """After two block times without a block: ask all nodes, and go to one that has a newer."""
+        """Where no block came for too long: ask all nodes, and go to one that has a newer."""
         now = time.monotonic()
-        if self._done is None or now - self._done_at < SILENT_BLOCKS * seconds:
+        if self._done is None or now - self._heard_at < SILENT_BLOCKS * seconds:
             return None
         if now - self._searched_at < seconds or len(self.pool.nodes) < 2:
             return None

@@ -53,23 +53,34 @@ class Open:
         self.foreseen: set[str] = set()
         """Accounts found liquidatable ahead of a block, by a pending update: told of when a block has it."""
         self._rows: dict[str, dict[str, int | None]] = {}
+        self._asked: dict[str, Rows] = {}
 
     def put(self, account: str, threshold: str, episode: OpenEpisode) -> None:
         self.known[account, threshold] = episode
-        self._rows.setdefault(threshold, {}).setdefault(account, None)
+        rows = self._rows.setdefault(threshold, {})
+        if account not in rows:
+            rows[account] = None
+            self._asked.pop(threshold, None)
 
     def drop(self, account: str, threshold: str) -> None:
         del self.known[account, threshold]
         if threshold == "liquidate":
             self.foreseen.discard(account)
         del self._rows[threshold][account]
+        self._asked.pop(threshold, None)
 
     def rows(self, threshold: str, rows: BookRows) -> Rows:
         """The rows of those with an open episode of this threshold; whom the book does not know has none."""
+        asked = self._asked.get(threshold)
+        if asked is not None:
+            return asked
         found = self._rows.get(threshold, {})
         for account in [account for account, row in found.items() if row is None]:
             found[account] = rows.row(account)
-        return np.array([row for row in found.values() if row is not None], np.int64)
+        known = np.array([row for row in found.values() if row is not None], np.int64)
+        if len(known) == len(found):
+            self._asked[threshold] = known
+        return known
 
 
 def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:
