@@ -25,8 +25,8 @@ COLUMNS = (
 
 
 def export(session: Session, where: str) -> int:
-    """Write the books to a file, or to standard output for "-"; how many lines. Values in whole units of the
-    market's base currency, exactly."""
+    """Write the books to a file, or to standard output for "-"; how many lines. Values in whole units of
+    account, exactly."""
     rows = session.exec(
         select(Booking, Transaction)
         .join(Transaction, col(Transaction.id) == col(Booking.transaction_id))
@@ -59,11 +59,11 @@ def _row(session: Session, booking: Booking, transaction: Transaction) -> list[o
         " ".join(each.account for each in carried),
         "; ".join(moved),
         booking.unpriced,
-        _whole(booking.value_base, booking.base_decimals),
+        _whole(booking.value, 18),
         transaction.gas_used,
         _whole(booking.gas_wei, 18),
-        _whole(booking.gas_base, booking.base_decimals),
-        _whole(booking.net_base, booking.base_decimals),
+        _whole(booking.gas, 18),
+        _whole(booking.net, 18),
     ]
 
 

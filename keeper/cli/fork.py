@@ -72,8 +72,8 @@ def show(result: Outcome) -> None:
                 ratio(deed.health),
                 deed.state,
                 deed.what,
-                money(deed.gain, decimals) if deed.kind == "liquidate" else "",
-                money(deed.spent, decimals) if deed.kind == "top_up" else "",
+                money(deed.gain, 18) if deed.kind == "liquidate" else "",
+                money(deed.spent, 18) if deed.kind == "top_up" else "",
                 deed.why,
             ]
             for deed in result.deeds
@@ -87,9 +87,9 @@ def show(result: Outcome) -> None:
         )
     console.print(
         f"{result.blocks} blocks after {result.forked_at}: "
-        f"would have earned {money(result.earned, decimals)} by liquidations, "
-        f"spent {money(result.spent, decimals)} on top-ups and "
-        f"{result.gas / 10**18:.6f} native coins on gas; inventory {money(result.inventory, decimals)}. "
+        f"would have earned {money(result.earned, 18)} by liquidations, "
+        f"spent {money(result.spent, 18)} on top-ups and "
+        f"{result.gas / 10**18:.6f} native coins on gas; inventory {money(result.inventory, 18)}. "
         f"{result.alerts} alerts, all local only: nothing reached your node, store or channels.",
         highlight=False,
     )

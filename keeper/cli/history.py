@@ -90,11 +90,11 @@ def _what(row: Intent) -> str:
 def _as_object(row: Intent, sent: Sequence[Transaction], net: Decimal | None) -> dict[str, object]:
     return {
         "earned": None if net is None else str(net),
-        **row.model_dump(mode="json", exclude={"plan", "summary", "health", "spend_base", "gain_base"}),
+        **row.model_dump(mode="json", exclude={"plan", "summary", "health", "spend", "gain"}),
         "summary": json.loads(row.summary),
         "health": str(row.health),
-        "spend_base": str(row.spend_base),
-        "gain_base": str(row.gain_base),
+        "spend": str(Decimal(row.spend).scaleb(-18)),
+        "gain": str(Decimal(row.gain).scaleb(-18)),
         "transactions": [
             {
                 "hash": t.hash,

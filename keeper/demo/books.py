@@ -7,7 +7,7 @@ from collections import Counter
 
 from sqlmodel import col, select
 
-from keeper.demo.stage import Stage
+from keeper.demo.stage import DOLLARS, Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import as_int
 from keeper.store.database import open_store
@@ -41,7 +41,7 @@ def booked(stage: Stage, last: int, faults: list[str]) -> int:
             faults.append(
                 f"the books say {moved[reserve.asset.lower()]} {reserve.symbol}, the chain {really}"
             )
-    return sum(row.value_base for row in rows if row.transaction_id in liquidating)
+    return sum(DOLLARS.base_down(row.value) for row in rows if row.transaction_id in liquidating)
 
 
 def _held(stage: Stage, token: str, block: int) -> int:

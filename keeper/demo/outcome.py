@@ -15,7 +15,7 @@ from eth_utils.abi import event_signature_to_log_topic
 from sqlmodel import select
 
 from keeper.demo import books, wrongs
-from keeper.demo.stage import Stage
+from keeper.demo.stage import DOLLARS, Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
 from keeper.store.database import open_store
@@ -193,7 +193,7 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
             action, amount = next(iter(json.loads(intent.summary).items()))
             line.done.append(f"{'supplied' if action == 'supply' else 'repaid'} {amount}")
             line.transactions.append(sent.hash)
-            line.gain -= intent.spend_base
+            line.gain -= DOLLARS.base_up(intent.spend)
             top_ups += 1
     store.close()
     return top_ups, gas_cost

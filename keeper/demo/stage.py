@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from eth_account import Account
 from eth_utils.crypto import keccak
 
+from keeper.account_unit import Rate
 from keeper.demo.cast import Cast, cast, opening
 from keeper.demo.exchange import Exchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
@@ -28,6 +30,10 @@ PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain
 _DOLLARS = 3_000_000
 # With an exchange the keeper borrows what liquidations need; its own money is for the owners it protects.
 TOP_UP_MONEY = ("WETH", "DAI")
+
+
+DOLLARS = Rate.of(8, Decimal(1))
+"""Aave counts in dollars of 8 decimals, and so does the keeper of the demo."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select
 
 from keeper.execution.lifecycle import check_intent
+from keeper.store.rows import insert_row, update_row
 from keeper.store.tables import (
     OPEN_INTENTS,
     Carriage,
@@ -23,10 +25,40 @@ Mode = Literal["dry", "live"]
 # Attempts that ended this way have spent, or may have spent, what they planned.
 _SPENDING = (*OPEN_INTENTS, IntentState.SETTLED)
 
+# Asked at every block; building a statement takes longer than running it.
+_OPEN = (
+    select(Intent)
+    .where(
+        Intent.chain == bindparam("chain"),
+        Intent.mode == bindparam("mode"),
+        col(Intent.state).in_(OPEN_INTENTS),
+    )
+    .order_by(col(Intent.id))
+)
+_THESE = (
+    select(Intent).where(col(Intent.id).in_(bindparam("numbers", expanding=True))).order_by(col(Intent.id))
+)
+_ATTEMPTS = (
+    select(Intent.id, Intent.state, Intent.ended_block)
+    .where(
+        Intent.episode_id == bindparam("episode"),
+        Intent.kind == bindparam("kind"),
+        Intent.mode == bindparam("mode"),
+    )
+    .order_by(col(Intent.attempt))
+)
+_CARRIED = (
+    select(Transaction)
+    .join(Carriage, col(Carriage.transaction_id) == col(Transaction.id))
+    .where(Carriage.intent_id == bindparam("intent"))
+    .order_by(col(Carriage.step))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an intent is made of; `plan` is the serialised plan. Base amounts in base units."""
+    """What an intent is made of; `plan` is the serialised plan. `spend` and `gain` are money (1e-18 of the
+    unit of account)."""
 
     chain: str
     market: str
@@ -37,11 +69,10 @@ class Draft:
     plan: str
     summary: dict[str, str]
     health: int
-    spend_base: int
-    gain_base: int
+    spend: int
+    gain: int
     block: int
     timestamp: int
-    base_decimals: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +86,18 @@ class Attempts:
 
 
 def attempts(session: Session, episode_id: int, kind: str, mode: Mode) -> Attempts:
-    rows = session.exec(
-        select(Intent)
-        .where(Intent.episode_id == episode_id, Intent.kind == kind, Intent.mode == mode)
-        .order_by(col(Intent.attempt))
-    ).all()
+    rows = session.exec(_ATTEMPTS, params={"episode": episode_id, "kind": kind, "mode": mode}).all()
+    states = [IntentState(state) for _, state, _ in rows]
     failures = 0
-    for row in reversed(rows):
-        if row.state == IntentState.SETTLED or IntentState(row.state).open:
+    for state in reversed(states):
+        if state == IntentState.SETTLED or state.open:
             break
         failures += 1
     return Attempts(
-        open=any(IntentState(row.state).open for row in rows),
+        open=any(state.open for state in states),
         count=len(rows),
         failures_in_a_row=failures,
-        last_block=rows[-1].ended_block if rows else None,
+        last_block=rows[-1][2] if rows else None,
     )
 
 
@@ -105,15 +133,14 @@ def commit(session: Session, draft: Draft) -> Intent:
         plan=draft.plan,
         summary=json.dumps(draft.summary),
         health=draft.health,
-        spend_base=draft.spend_base,
-        gain_base=draft.gain_base,
-        base_decimals=draft.base_decimals,
+        spend=draft.spend,
+        gain=draft.gain,
         planned_block=draft.block,
         planned_timestamp=draft.timestamp,
     )
-    session.add(intent)
-    session.flush()
-    session.add(Transition(intent_id=intent.id, before="", after=IntentState.PLANNED, block=draft.block))
+    insert_row(session, intent)
+    planned = Transition(intent_id=intent.id, before="", after=IntentState.PLANNED, block=draft.block)
+    insert_row(session, planned)
     return intent
 
 
@@ -128,22 +155,18 @@ def move_intent(
     """One change of state, one row; `act` is the transaction that decided it. LifecycleError for a move that
     the lifecycle does not know."""
     check_intent(IntentState(intent.state), state)
-    session.add(
-        Transition(
-            intent_id=intent.id,
-            before=intent.state,
-            after=state,
-            reason=reason,
-            block=block,
-            block_hash=act.block_hash if act else None,
-            fee=fee_of(act) if act else None,
-        )
+    moved = Transition(
+        intent_id=intent.id,
+        before=intent.state,
+        after=state,
+        reason=reason,
+        block=block,
+        block_hash=act.block_hash if act else None,
+        fee=fee_of(act) if act else None,
     )
-    intent.state = state
-    intent.reason = reason
-    intent.ended_block = None if state.open else block
-    session.add(intent)
-    session.flush()
+    insert_row(session, moved)
+    ended = None if state.open else block
+    update_row(session, intent, state=state, reason=reason, ended_block=ended)
 
 
 def fee_of(transaction: Transaction) -> int | None:
@@ -154,22 +177,31 @@ def fee_of(transaction: Transaction) -> int | None:
 
 
 def open_intents(session: Session, chain: str, mode: Mode) -> Sequence[Intent]:
-    return session.exec(
-        select(Intent)
-        .where(Intent.chain == chain, Intent.mode == mode, col(Intent.state).in_(OPEN_INTENTS))
-        .order_by(col(Intent.id))
-    ).all()
+    return session.exec(_OPEN, params={"chain": chain, "mode": mode}).all()
+
+
+def intents(session: Session, numbers: Sequence[int | None]) -> list[Intent]:
+    """These intents (ids), oldest first."""
+    return list(session.exec(_THESE, params={"numbers": list(numbers)}))
 
 
 def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:
-    """Base units that this account's intents spent or may still spend, planned after `since` (Unix time)."""
+    """Money that this account's intents spent or may still spend, planned after `since` (Unix time)."""
+    return _spent(session, mode, since, Intent.market == market, Intent.account == account)
+
+
+def spent_for_owner(session: Session, owner: str, mode: Mode, since: int) -> int:
+    """The same of all top-ups for this owner's accounts, on whatever chain and market."""
+    return _spent(session, mode, since, Intent.kind == "top_up", col(Intent.account).startswith(owner))
+
+
+def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool] | bool) -> int:
     rows = session.exec(
-        select(Intent.spend_base).where(
-            Intent.market == market,
-            Intent.account == account,
+        select(Intent.spend).where(
             Intent.mode == mode,
             Intent.planned_timestamp > since,
             col(Intent.state).in_(_SPENDING),
+            *whose,
         )
     )
     return sum(rows)
@@ -177,12 +209,7 @@ def spent_since(session: Session, market: str, account: str, mode: Mode, since: 
 
 def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:
     """The transactions that carry an intent, in order."""
-    return session.exec(
-        select(Transaction)
-        .join(Carriage, col(Carriage.transaction_id) == col(Transaction.id))
-        .where(Carriage.intent_id == intent_id)
-        .order_by(col(Carriage.step))
-    ).all()
+    return session.exec(_CARRIED, params={"intent": intent_id}).all()
 
 
 def last_of_allowance(session: Session, chain: str, token: str, spender: str) -> int | None:

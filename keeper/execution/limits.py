@@ -9,13 +9,12 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
+from keeper.account_unit import money, words
 from keeper.execution.lifecycle import LIVE
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 from keeper.store.types import now
 
 DAY_SECONDS = 24 * 3600
-# Spending is added up in units of 1e-18, whatever the decimals of each market's base currency.
-_SUM_DECIMALS = 18
 _COMMITTED = (IntentState.REHEARSED, IntentState.SETTLED)
 _APPROVE = "0x095ea7b3"
 
@@ -25,7 +24,7 @@ Allow = Mapping[str, frozenset[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What execution may do. Prices and gas money in wei, spending in whole base units."""
+    """What execution may do. Prices and gas money in wei, spending in whole units of account."""
 
     max_gas_price: int
     plan_blocks: int = 3
@@ -66,10 +65,10 @@ def not_allowed(limits: Limits, sender: str, target: str, data: str) -> str:
 
 def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
     """Why these intents, in one transaction, would spend too much; empty when they would not."""
-    together = sum(_scaled(intent) for intent in intents)
+    together = sum(intent.spend for intent in intents)
     most = limits.max_spend_per_transaction
-    if most is not None and together > _units(most):
-        return f"would spend {_words(together)}, more than max_spend_per_transaction ({most})"
+    if most is not None and together > money(most):
+        return f"would spend {words(together)}, more than max_spend_per_transaction ({most})"
     most = limits.max_spend_per_day
     if most is None:
         return ""
@@ -81,9 +80,9 @@ def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
             col(Intent.state).in_(_COMMITTED),
         )
     ).all()
-    spent = sum(_scaled(row) for row in rows if row.id not in {intent.id for intent in intents})
-    if spent + together > _units(most):
-        return f"{_words(spent)} are spent today, {_words(together)} more exceed max_spend_per_day ({most})"
+    spent = sum(row.spend for row in rows if row.id not in {intent.id for intent in intents})
+    if spent + together > money(most):
+        return f"{words(spent)} are spent today, {words(together)} more exceed max_spend_per_day ({most})"
     return ""
 
 
@@ -113,15 +112,3 @@ def gas_overspent(session: Session, limits: Limits, chain: str, sender: str, wei
             f"gas of {spent} wei today and {wei} more exceed max_gas_per_day ({limits.max_gas_per_day} wei)"
         )
     return ""
-
-
-def _scaled(intent: Intent) -> int:
-    return int(intent.spend_base * Decimal(10) ** (_SUM_DECIMALS - intent.base_decimals))
-
-
-def _units(amount: Decimal) -> int:
-    return int(amount * 10**_SUM_DECIMALS)
-
-
-def _words(scaled: int) -> str:
-    return f"{Decimal(scaled) / 10**_SUM_DECIMALS:.2f}"

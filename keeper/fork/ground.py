@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keeper.account_unit import Rate
 from keeper.chain.blocks import latest
 from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
@@ -26,6 +27,7 @@ class Ground:
     decimals: int
     price: int
     base_decimals: int
+    rate: Rate
     holder: str
     oracle: str
 
@@ -51,6 +53,7 @@ def survey(pool: NodePool, runs: list[MarketRun]) -> list[Ground]:
                     decimals=reserve.decimals,
                     price=reserve.price,
                     base_decimals=adapter.base_decimals(state),
+                    rate=Rate.of(adapter.base_decimals(state), run.settings.base_price),
                     holder=reserve.a_token.lower(),
                     oracle=state.oracle.lower(),
                 )

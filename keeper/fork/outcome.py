@@ -59,7 +59,8 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The whole rehearsal. Amounts in base units (`base_decimals`), gas in wei.
+    """The whole rehearsal. Prices in base units (`base_decimals`), what was earned, spent or held as money
+    (1e-18 of the unit of account), gas in wei.
 
     `inventory` is what the signer's tokens gained or lost in units, at the prices of the end: measured,
     where `earned` and `spent` are as planned. `blocks` are the fork's first and last.
@@ -115,8 +116,8 @@ def _deed(row: Intent, sent: Sequence[Transaction]) -> Deed:
         health=row.health,
         what=", ".join(f"{name} {value}" for name, value in summary.items() if " " in value),
         why=row.reason,
-        gain=row.gain_base,
-        spent=row.spend_base,
+        gain=row.gain,
+        spent=row.spend,
         gas=sum(_gas(each) for each in sent),
         transactions=tuple(each.hash for each in sent),
     )
@@ -149,5 +150,5 @@ def _inventory(fork: Fork, prices: Mapping[str, int]) -> int:
         had = fork.given.get(each.asset)
         if had is not None:
             has = funds.balance(fork.anvil, each.asset, fork.signer.address)
-            change += (has - had) * prices[each.asset] // 10**each.decimals
+            change += each.rate.down((has - had) * prices[each.asset] // 10**each.decimals)
     return change

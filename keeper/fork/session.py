@@ -13,6 +13,7 @@ from pathlib import Path
 from eth_account import Account
 from sqlmodel import col, select
 
+from keeper.account_unit import money
 from keeper.alerts.deliver import Deliverer
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
@@ -155,7 +156,7 @@ def _fund(fork: Fork, amount: Decimal) -> None:
     fork.anvil.set_balance(who, NATIVE_WEI)
     for each in fork.assets:
         if each.price and each.asset not in fork.given:
-            units = int(amount * 10 ** (each.base_decimals + each.decimals) / each.price)
+            units = each.rate.base_down(money(amount)) * 10**each.decimals // each.price
             fork.given[each.asset] = funds.give(fork.anvil, each.asset, who, units, each.holder)
 
 

@@ -6,11 +6,31 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from keeper.account_unit import WAD, Rate, words
 from keeper.plan import NATIVE, Kind, Plan
 from keeper.policy.profit import demanding
 from keeper.protocols.base import Impossible
 
-WAD = 10**18
+ONE = Rate()
+
+
+@dataclass(slots=True)
+class Spending:
+    """Money (1e-18 of the unit of account) spent today for one account or one owner."""
+
+    spent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A cap on what is spent a day; several budgets can watch the same spending."""
+
+    cap: int
+    spending: Spending
+
+    @property
+    def left(self) -> int:
+        return max(self.cap - self.spending.spent, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,49 +38,69 @@ class Request:
     """A breach that asks for an action. `plan` sizes it against the funds it is given, best first; `taken` is
     told which plan was chosen, so that plans sized later know of it.
 
-    `budget_base` is what the account may still cost today, in base units; None is no limit. `underwater`: its
-    collateral is worth less than its debt.
+    `budgets` are all paid from by whatever is done; none is no limit. `rate` turns the plans' base units into
+    money. `underwater`: the account's collateral is worth less than its debt.
     """
 
     market: str
     account: str
     kind: Kind
     health: int
-    budget_base: int | None
+    budgets: Sequence[Budget]
     plan: Callable[[Mapping[str, int]], list[Plan] | Impossible]
     taken: Callable[[Plan], None] = lambda _: None
     underwater: bool = False
+    rate: Rate = ONE
+
+    def affords(self, plan: Plan) -> bool:
+        """Whether all budgets have what the plan spends."""
+        spend = self.rate.up(plan.spend_base)
+        return all(spend <= budget.left for budget in self.budgets)
+
+    def pay(self, plan: Plan) -> None:
+        for budget in self.budgets:
+            budget.spending.spent += self.rate.up(plan.spend_base)
+
+
+def affordable(budgets: Sequence[Budget], rate: Rate) -> int | None:
+    """Base units that all these budgets allow; None without any."""
+    return rate.base_down(min(each.left for each in budgets)) if budgets else None
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What gas costs: wei a unit of gas, and base units a whole native coin (None where unknown).
+    """What gas costs: wei a unit of gas, and money a whole native coin (None where unknown).
 
     `data_fee` is the wei that the chain charges for one plan's data besides gas; `kept_native` the wei that
-    liquidations leave for the top-ups of protected accounts; `max_loss_base` what realizing bad debt may
+    liquidations leave for the top-ups of protected accounts; `max_loss` the money that realizing bad debt may
     lose (None: it is not done).
     """
 
     gas_price: int
-    native_base: int | None
-    min_profit_base: int
+    native: int | None
+    min_profit: int
     kept_native: int = 0
     data_fee: int = 0
-    max_loss_base: int | None = None
+    max_loss: int | None = None
 
     def wei(self, gas: int) -> int:
         """What one plan that takes so much gas costs."""
         return gas * self.gas_price + self.data_fee
 
-    def base(self, gas: int) -> int:
-        """Base units that much gas costs with the data of one plan, rounded up."""
-        return -(-self.wei(gas) * (self.native_base or 0) // WAD)
+    def money(self, gas: int) -> int:
+        """What that much gas costs with the data of one plan, rounded up."""
+        return -(-self.wei(gas) * (self.native or 0) // WAD)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody can say what gas costs: then no profit can be told either."""
+        return self.native is None and bool(self.gas_price or self.data_fee)
 
     def least(self, request: Request) -> int:
-        """The profit that a liquidation must bring, base units; negative where a loss is allowed."""
-        if request.underwater and self.max_loss_base is not None:
-            return min(self.min_profit_base, -self.max_loss_base)
-        return self.min_profit_base
+        """The profit (money) that a liquidation must bring; negative where a loss is allowed."""
+        if request.underwater and self.max_loss is not None:
+            return min(self.min_profit, -self.max_loss)
+        return self.min_profit
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +163,13 @@ def choose(
     top_ups = sorted((r for r in requests if r.kind == "top_up"), key=lambda r: r.health)
     for request in top_ups:
         found = _first(request.plan(left))
+        if isinstance(found, Plan) and not request.affords(found):
+            found = Impossible("the day's cap does not allow it")
         gas = found.gas if isinstance(found, Plan) else 0
-        decisions.append(Decision(request, _take(found, left, costs, gas)))
+        decisions.append(Decision(request, _take(request, found, left, costs, gas)))
     liquidations = [r for r in requests if r.kind == "liquidate"]
     valued = [(r, _best(r, left, costs, sharing)) for r in liquidations]
-    valued.sort(key=lambda pair: -_gain(pair[1], costs, sharing))
+    valued.sort(key=lambda pair: -_gain(pair[0], pair[1], costs, sharing))
     refused: list[Request] = []
     for request, _ in valued:
         outcome = _chosen(request, left, costs, sharing)
@@ -152,9 +194,9 @@ def _chosen(
     if isinstance(best, Impossible):
         return best
     gas = sharing.gas(best)
-    outcome = _take(best, left, costs, gas)
+    outcome = _take(request, best, left, costs, gas)
     if isinstance(outcome, Plan):
-        outcome = demanding(outcome, costs.base(gas) + costs.least(request))
+        outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + costs.least(request)))
         sharing.add(outcome)
         request.taken(outcome)
     return outcome
@@ -164,16 +206,17 @@ def _best(
     request: Request, funds: Mapping[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
 ) -> Plan | Impossible:
     """The best liquidation within budget that earns the least profit asked for."""
+    if costs.unknown:
+        return Impossible("nothing tells what gas costs: set policy.native_price, or policy.native_asset")
     plans = request.plan(funds)
     if isinstance(plans, Impossible):
         return plans
-    budget = request.budget_base
-    within = [p for p in plans if budget is None or p.spend_base <= budget]
+    within = [plan for plan in plans if request.affords(plan)]
     if not within:
         return Impossible("the day's cap for this account does not allow it")
 
     def profit(plan: Plan) -> int:
-        return plan.gain_base - costs.base(sharing.gas(plan))
+        return request.rate.down(plan.gain_base) - costs.money(sharing.gas(plan))
 
     best, least = max(within, key=profit), costs.least(request)
     # What is sold at once at a known price is preferred to what is only valued.
@@ -187,9 +230,9 @@ def _best(
     earned = profit(best)
     if asked and earned < least:
         return Impossible(
-            f"would earn {earned} base units after gas, less than min_profit ({costs.min_profit_base})"
+            f"would earn {words(earned)} after gas, less than min_profit ({words(costs.min_profit)})"
         )
-    return replace(best, summary={**best.summary, "profit_base": str(earned)})
+    return replace(best, summary={**best.summary, "profit": words(earned)})
 
 
 def _together(
@@ -201,7 +244,8 @@ def _together(
         found = _best(request, left, costs, sharing, asked=False)
         key = batches.key(found) if isinstance(found, Plan) else None
         if isinstance(found, Plan) and key is not None and key not in sharing.groups:
-            small.setdefault(key, []).append((found.gain_base - costs.least(request), request, found))
+            spare = request.rate.down(found.gain_base) - costs.least(request)
+            small.setdefault(key, []).append((spare, request, found))
     decisions = []
     for members in small.values():
         members.sort(key=lambda each: -each[0])
@@ -211,8 +255,8 @@ def _together(
             if not batches.fits(plans):
                 break
             # Each pays for its own data; the gas is one transaction's.
-            data = count * (costs.base(0))
-            gas = costs.base(batches.gas_of(plans)) - costs.base(0)
+            data = count * costs.money(0)
+            gas = costs.money(batches.gas_of(plans)) - costs.money(0)
             excess = sum(spare for spare, _, _ in members[:count]) - gas - data
             if excess > best_excess:
                 best_count, best_excess = count, excess
@@ -221,11 +265,15 @@ def _together(
     return decisions
 
 
-def _gain(outcome: Plan | Impossible, costs: Costs, sharing: Sharing) -> int:
-    return -1 if isinstance(outcome, Impossible) else outcome.gain_base - costs.base(sharing.gas(outcome))
+def _gain(request: Request, outcome: Plan | Impossible, costs: Costs, sharing: Sharing) -> int:
+    if isinstance(outcome, Impossible):
+        return -1
+    return request.rate.down(outcome.gain_base) - costs.money(sharing.gas(outcome))
 
 
-def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs, gas: int) -> Plan | Impossible:
+def _take(
+    request: Request, outcome: Plan | Impossible, left: dict[str, int], costs: Costs, gas: int
+) -> Plan | Impossible:
     if isinstance(outcome, Impossible):
         return outcome
     fee = costs.wei(gas)
@@ -235,6 +283,7 @@ def _take(outcome: Plan | Impossible, left: dict[str, int], costs: Costs, gas: i
     if outcome.kind != "top_up" and native - fee < costs.kept_native:
         return Impossible("the signer's native currency is kept for top-ups (min_native, protected accounts)")
     left[NATIVE] -= fee + outcome.value
+    request.pay(outcome)
     if not outcome.spend.from_signer:
         return outcome
     token = outcome.spend.token.lower()

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from keeper.book.source import A, BookSource, S
 from keeper.chain.calls import Answer, Call
+from keeper.chain.logs import Log
 from keeper.plan import Loan, Plan
 
 
@@ -26,11 +27,14 @@ class Valuation:
     health: int | None
 
 
+Action = Literal["supply", "repay"]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A way to top up: supply or repay, in an asset named by symbol or address."""
 
-    action: Literal["supply", "repay"]
+    action: Action
     asset: str
 
 
@@ -45,6 +49,8 @@ class Facts:
     funds: Mapping[str, int]
     symbols: Mapping[str, str]
     held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Each account's neighbours, where the protocol keeps accounts in an order and asks for the place."""
     recipient: str = ""
     """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
     payer: str = ""
@@ -113,12 +119,12 @@ class AssetLine:
     symbol: str
     decimals: int
     price: int
-    supplied: int
-    collateral: int
-    threshold: int
-    owed: int
-    debt: int
-    breaks_at: int | None
+    supplied: int = 0
+    collateral: int = 0
+    threshold: int = 0
+    owed: int = 0
+    debt: int = 0
+    breaks_at: int | None = None
     """Price of this asset, others unchanged, at which health crosses 1; None when none does."""
 
 
@@ -134,12 +140,14 @@ class Explanation:
 @dataclass(frozen=True, slots=True)
 class PricedAsset:
     """Something the market has a price for. `price` in base units a whole asset, None when its oracle
-    reverts; `source_call` answers the address of its price source, `symbol_call` its symbol."""
+    reverts; `source_call` answers the address of its price source, `symbol_call` its symbol. `token` (lower
+    case) is what it is the price of, where that is not `asset` itself."""
 
     asset: str
     price: int | None
     source_call: Call
     symbol_call: Call
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +245,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def notices(self, state: S) -> Mapping[str, str]:
         """What the operator should hear of the whole market, by a name that stays while it lasts."""
 
+    def cautions(self, state: S) -> Sequence[tuple[str, str]]:
+        """What the operator should know of this configuration before he acts, and what to do about it."""
+
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
 
@@ -267,6 +278,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
         """By token."""
+
+    def coins_paid(self, logs: Iterable[Log]) -> int:
+        """Wei of the chain's own coin that the market sent for liquidations, by a transaction's logs."""
 
     def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
         """What `plan_redemption` decides from."""

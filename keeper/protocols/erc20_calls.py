@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
+from functools import lru_cache
 
 from keeper.chain.calls import Answer, Call
 from keeper.protocols.base import Facts
+from keeper.protocols.calldata import encoded
 
-_BALANCE = function_signature_to_4byte_selector("balanceOf(address)")
-_SYMBOL = function_signature_to_4byte_selector("symbol()")
+# Symbols are asked for at every tick that plans.
+_REPEATED = 4_096
+SYMBOL_LETTERS = 32
 
 
 def balance_of(token: str, owner: str) -> Call:
-    return Call(token, _BALANCE + encode(["address"], [owner]))
+    return Call(token, encoded("balanceOf(address)", owner))
 
 
+@lru_cache(_REPEATED)
 def symbol(token: str) -> Call:
-    return Call(token, _SYMBOL)
+    return Call(token, encoded("symbol()"))
 
 
 def read_uint(answer: Answer) -> int:
@@ -27,8 +28,15 @@ def read_uint(answer: Answer) -> int:
     return int.from_bytes(answer.data[:32], "big") if answer.ok else 0
 
 
+def read_address(answer: Answer) -> str:
+    """The first word as an address; the zero address when the call failed."""
+    return f"0x{read_uint(answer):040x}"
+
+
 def read_symbol(answer: Answer, token: str) -> str:
-    """A token's symbol, also where it is a bytes32 as with the oldest tokens; its address if it has none."""
+    """A token's symbol, also where it is a bytes32 as with the oldest tokens; its address if it has none.
+
+    It is anybody's text: what does not print is left out, and it is cut to `SYMBOL_LETTERS`."""
     if not answer.ok or len(answer.data) < 32:
         return token
     if len(answer.data) == 32:
@@ -36,7 +44,8 @@ def read_symbol(answer: Answer, token: str) -> str:
     else:
         length = int.from_bytes(answer.data[32:64], "big")
         text = answer.data[64 : 64 + length]
-    return text.decode("utf-8", "replace") or token
+    letters = [each for each in text.decode("utf-8", "replace") if each.isprintable()]
+    return "".join(letters[:SYMBOL_LETTERS]) or token
 
 
 def facts_calls(tokens: Sequence[str], payer: str) -> list[Call]:

@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Generic
 
+import numpy as np
+
+from keeper.book.entries import Entries
+from keeper.book.source import A, S
 from keeper.chain.calls import Answer, Call
+from keeper.margin.lending.weights import Weights
 from keeper.plan import Plan
-from keeper.protocols.base import Impossible, Lender, OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.protocols import packing
+from keeper.protocols.base import Facts, Impossible, Lender, OwnerFunds, OwnerMoney, Step, Unsized
 
 
-class Without:
-    """No claims to redeem, no loans within the market, no money of owners, nothing sized by the contract."""
+class Without(Generic[S, A]):
+    """No screening in floats, no notices, no claims to redeem, no loans within the market, no owners' money,
+    nothing sized by the contract."""
 
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What is called on other contracts than the market's own, by the view that names each."""
 
-    def lenders(self, state: object) -> Mapping[str, Lender]:
+    def entries(self, records: Sequence[bytes]) -> Entries:
+        return packing.unscreened(len(records))
+
+    def weights(self, state: S, timestamp: int, legs: Sequence[int]) -> Weights | None:
+        return Weights(power=np.zeros(1), need=np.zeros(1))
+
+    def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:
+        return ["" for _ in legs]
+
+    def notices(self, state: S) -> Mapping[str, str]:
         return {}
 
-    def holding_calls(self, state: object, asset: str, owner: str) -> list[Call]:
+    def lenders(self, state: S) -> Mapping[str, Lender]:
+        return {}
+
+    def cautions(self, state: S) -> Sequence[tuple[str, str]]:
+        return []
+
+    def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
         return []
 
     def plan_redemption(
-        self, state: object, asset: str, owner: str, answers: Sequence[Answer]
+        self, state: S, asset: str, owner: str, answers: Sequence[Answer]
     ) -> Plan | Impossible | None:
         return None
 
     def unsized_top_ups(
         self,
-        state: object,
+        state: S,
         account: str,
-        raw: object,
-        facts: object,
+        raw: A,
+        facts: Facts,
         funds: Mapping[str, int],
         steps: Sequence[Step],
         budget_base: int,
@@ -40,10 +62,10 @@ class Without:
     ) -> list[Unsized | Impossible]:
         return [Impossible("this protocol's top-ups are not sized without its arithmetic")]
 
-    def owner_calls(self, state: object, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
+    def owner_calls(self, state: S, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
         return []
 
     def read_owner(
-        self, state: object, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
+        self, state: S, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
     ) -> OwnerFunds:
         return OwnerFunds(money.contract, {}, {}, {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,13 +16,18 @@ import structlog
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 from sqlmodel import Session, col, or_, select
 
+from keeper.account_unit import WAD, Rate
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, Call, run
+from keeper.chain.calls import Answer, Call
+from keeper.chain.calls import run as read
+from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.execution import journal, transactions
+from keeper.plan import NATIVE
 from keeper.protocols.base import Asset, Facts
+from keeper.service.costing import native_price
 from keeper.service.markets import MarketRun
 from keeper.store.database import Store
 from keeper.store.tables import Booking, Intent, IntentState, Transaction, TransactionState
@@ -31,8 +36,19 @@ log = structlog.get_logger()
 
 TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256)").hex()
 _OWNER = function_signature_to_4byte_selector("owner()")
-WAD = 10**18
 _MINED = (TransactionState.INCLUDED, TransactionState.FINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A token at a market's price, and what that market's base units are worth."""
+
+    asset: Asset
+    rate: Rate
+
+    def worth(self, units: int) -> int:
+        """Money, rounded down."""
+        return self.rate.down(self.asset.worth(units))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +68,13 @@ class Ledger:
         known = [each for each in self.runs if each.book.head is not None]
         booked = 0
         for transaction in waiting if known else ():
-            at = next((r for r in known if r.name == markets[transaction.id]), known[0])
-            booked += self._book(transaction, at)
+            name = markets[transaction.id]
+            own = [run for run in known if run.name == name]
+            booked += self._book(transaction, [*own, *(run for run in known if run.name != name)])
         return booked
 
-    def _book(self, transaction: Transaction, at: MarketRun) -> bool:
+    def _book(self, transaction: Transaction, runs: list[MarketRun]) -> bool:
+        """`runs`: whose prices count, its own market's before the others'."""
         assert transaction.block is not None and transaction.id is not None
         receipt = self.pool.call("eth_getTransactionReceipt", transaction.hash)
         head = blocks.by_number(self.pool, transaction.block)
@@ -65,43 +83,61 @@ class Ledger:
         if head.hash != transaction.block_hash:
             # The chain has moved on and the journal has not: it will, and then this is asked again.
             return False
-        assets, native, owner = self._prices(head, at)
+        prices, native, owner = self._prices(head, runs)
         liquidator = self.settings.chains[self.pool.name].liquidator
         ours = {transaction.sender.lower(), owner} | ({liquidator.lower()} if liquidator else set())
         moved = movements(receipt["logs"], ours)
-        worth, unpriced = value(moved, assets)
+        if coins := self._coins(transaction, receipt):
+            moved[NATIVE] = coins
+        worth, unpriced = value(moved, prices)
         wei = gas_wei(receipt)
+        if native is None:
+            unpriced.append("gas")
         booking = Booking(
             transaction_id=transaction.id,
             block_hash=head.hash,
             timestamp=head.timestamp,
-            market=at.name,
-            base_decimals=at.adapter.base_decimals(at.book.state),
-            moved=json.dumps([_line(token, units, assets) for token, units in moved.items()]),
+            market=runs[0].name,
+            moved=json.dumps([_line(token, units, prices) for token, units in moved.items()]),
             unpriced=", ".join(unpriced),
-            value_base=worth,
+            value=worth,
             gas_wei=wei,
-            gas_base=-(-wei * native // WAD),
+            gas=-(-wei * (native or 0) // WAD),
         )
         with self.store.session() as session:
             session.merge(booking)
-        log.info("booked", transaction=transaction.hash, value=worth, gas=booking.gas_base)
+        log.info("booked", transaction=transaction.hash, value=worth, gas=booking.gas)
         return True
 
-    def _prices(self, head: Head, at: MarketRun) -> tuple[Mapping[str, Asset], int, str]:
-        """The market's assets and the native coin at a block, and who owns our contract there."""
-        adapter = at.adapter
+    def _coins(self, transaction: Transaction, receipt: Mapping[str, Any]) -> int:
+        """Wei that came to us besides tokens, less those that went with the call: no log tells of them, but
+        each protocol says what it pays."""
+        if int(receipt["status"], 16) != 1:
+            return 0
+        logs = parse(receipt["logs"])
+        return sum(run.adapter.coins_paid(logs) for run in self.runs) - transaction.value
+
+    def _prices(self, head: Head, runs: Sequence[MarketRun]) -> tuple[Mapping[str, Priced], int | None, str]:
+        """Every token of these markets and the native coin at a block (the first that knows one says its
+        price), and who owns our contract there; one call."""
         liquidator = self.settings.chains[self.pool.name].liquidator
-        calls = [adapter.market_call([])] + ([Call(liquidator, _OWNER)] if liquidator else [])
-        answers = run(self.pool, head, calls, adapter.lenses())
-        state = adapter.read_market(answers[0])
-        facts = Facts({}, at.prices.symbols if at.prices else {})
-        policy = self.settings.policy
-        if policy.native_price is not None:
-            native: int | None = int(policy.native_price * 10 ** adapter.base_decimals(state))
-        else:
-            native = adapter.gas_price_asset(state, facts, policy.native_asset)
-        return adapter.assets(state, facts), native or 0, _owner(answers[1:])
+        calls = [run.adapter.market_call(run.book.references) for run in runs]
+        calls += [Call(liquidator, _OWNER)] if liquidator else []
+        lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
+        answers = iter(read(self.pool, head, calls, lenses))
+        known = {run.name: Facts({}, run.prices.symbols if run.prices else {}) for run in runs}
+        then = [
+            replace(run, book=run.book.under(run.adapter.read_market(next(answers))), prices=None)
+            for run in runs
+        ]
+        priced: dict[str, Priced] = {}
+        for run in then:
+            for token, asset in run.adapter.assets(run.book.state, known[run.name]).items():
+                priced.setdefault(token, Priced(asset, run.rate))
+        native = native_price(self.settings, then, known)
+        if native is not None:
+            priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
+        return priced, native, _owner(list(answers))
 
 
 def unbooked(session: Session, chain: str) -> list[Transaction]:
@@ -133,10 +169,10 @@ def movements(logs: Iterable[Mapping[str, Any]], ours: set[str]) -> dict[str, in
     return {token: units for token, units in moved.items() if units}
 
 
-def value(moved: Mapping[str, int], assets: Mapping[str, Asset]) -> tuple[int, list[str]]:
-    """Base units of all movements (each rounded down), and the tokens that have no price."""
-    priced = {token: units for token, units in moved.items() if token in assets and assets[token].price}
-    worth = sum(assets[token].worth(units) for token, units in priced.items())
+def value(moved: Mapping[str, int], prices: Mapping[str, Priced]) -> tuple[int, list[str]]:
+    """Money of all movements (each rounded down), and the tokens that have no price."""
+    priced = {token: units for token, units in moved.items() if token in prices and prices[token].asset.price}
+    worth = sum(prices[token].worth(units) for token, units in priced.items())
     return worth, [token for token in moved if token not in priced]
 
 
@@ -147,9 +183,10 @@ def gas_wei(receipt: Mapping[str, Any]) -> int:
 
 
 def earned(session: Session, intent: Intent) -> Decimal | None:
-    """What an intent earned: what its transactions brought, less their gas, whole units of its market's base
-    currency. In a transaction of several each has an equal part of the gas and, if it was done, a part of the
-    proceeds by what it was expected to gain. None while nothing of it is booked."""
+    """What an intent earned: what its transactions brought, less their gas, in whole units of account.
+
+    In a transaction of several each has an equal part of the gas and, if it was done, a part of the proceeds
+    by what it was expected to gain. None while nothing of it is booked."""
     total, found = Decimal(0), False
     for transaction in journal.transactions_of(session, intent.id or 0):
         booking = session.get(Booking, transaction.id)
@@ -157,10 +194,10 @@ def earned(session: Session, intent: Intent) -> Decimal | None:
             continue
         carried = transactions.intents_of(session, transaction.id or 0)
         done = [each for each in carried if each.state == IntentState.SETTLED] or carried
-        weights = {each.id: max(each.gain_base, 1) for each in done}
-        share = booking.value_base * weights.get(intent.id, 0) // sum(weights.values())
-        net = share - -(-booking.gas_base // len(carried))
-        total, found = total + Decimal(net).scaleb(-booking.base_decimals), True
+        weights = {each.id: max(each.gain, 1) for each in done}
+        share = booking.value * weights.get(intent.id, 0) // sum(weights.values())
+        net = share - -(-booking.gas // len(carried))
+        total, found = total + Decimal(net).scaleb(-18), True
     return total if found else None
 
 
@@ -173,9 +210,9 @@ def _owner(answers: Sequence[Answer]) -> str:
     return "0x" + answers[0].data[12:32].hex() if answers and answers[0].ok else ""
 
 
-def _line(token: str, units: int, assets: Mapping[str, Asset]) -> dict[str, str]:
-    asset = assets.get(token)
-    if asset is None:
+def _line(token: str, units: int, prices: Mapping[str, Priced]) -> dict[str, str]:
+    if token not in prices:
         return {"token": token, "symbol": token, "units": str(units), "decimals": "0"}
+    asset = prices[token].asset
     decimals = str(len(str(asset.unit)) - 1)
     return {"token": token, "symbol": asset.symbol, "units": str(units), "decimals": decimals}

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from keeper.account_unit import Rate
 from keeper.book.book import Book
 from keeper.book.entries import Ints
 from keeper.book.standing import Standing
+from keeper.chain.calls import Call
 from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
@@ -52,9 +54,16 @@ class MarketRun:
     """Accounts with the lowest healths at the last block, the lowest first."""
     progress: Callable[[int], None] | None = None
     """Hears the last block covered while a long scan is under way."""
+    along: Sequence[Call] = ()
+    """Further calls to be read with the book at the next block."""
     prices: Pricing | None = None
     """Set where prices are judged; reading a market alone needs none."""
     _standing: Standing | None = None
+
+    @property
+    def rate(self) -> Rate:
+        """What a base unit of the market is worth. Only once the book has been read."""
+        return Rate.of(self.adapter.base_decimals(self.book.state), self.settings.base_price)
 
     @property
     def standing(self) -> Standing:

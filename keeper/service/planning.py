@@ -3,31 +3,30 @@ once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import partial
 
 from keeper.chain.blocks import Head
-from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
+from keeper.chain.reads import Reads
 from keeper.config import Settings
 from keeper.execution import journal
 from keeper.execution.journal import Mode
 from keeper.plan import NATIVE, Kind, Plan
-from keeper.policy.choose import Costs, Decision, Request, choose
+from keeper.policy.choose import Budget, Decision, Request, affordable, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
-from keeper.policy.levels import WAD, Levels
+from keeper.policy.levels import Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service import data_fees
-from keeper.service.gas import gas_price, kept_native
+from keeper.service.costing import Budgets, costs_of
+from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
+from keeper.service.means import Asked
 from keeper.service.trading import Batches, Trading, ready, venue_of
 from keeper.service.unknown import Sizing
 from keeper.store.database import Store
 from keeper.store.tables import Episode
-
-DAY = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +47,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Plans for one chain at one block. `payer` is who acts; without one nothing can be planned."""
+    """Plans for one chain at one block. `payer` is who acts; without one nothing can be planned. `runs` are
+    all markets of the chain; `reads` and `means` what is known already, or on its way."""
 
     pool: NodePool
+    runs: Sequence[MarketRun]
     store: Store
     settings: Settings
     head: Head
     next_timestamp: int
     mode: Mode
     payer: str | None
+    reads: Reads
+    means: Asked | None
 
     def decide(self, wanted: list[Wanted]) -> list[tuple[Wanted, Decision]]:
         """A decision for each wanted action, in the order in which they should be sent."""
@@ -64,16 +67,17 @@ class Planner:
             return []
         if self.payer is None:
             no_one = Impossible("no [signer] is configured: there is nobody to act")
-            return [(w, Decision(_request(w, None), no_one)) for w in wanted]
+            return [(w, Decision(_request(w), no_one)) for w in wanted]
         trading = self._trading(wanted)
-        price = gas_price(self.pool, self.head.base_fee)
+        assert self.means is not None, "whoever acts has means"
+        facts = self._facts(wanted, self.payer, trading)
+        means = self.means.result()
+        price = means.gas_price
         kept = kept_native(self.settings, self.pool.name, price)
-        facts = {
-            name: replace(each, payer=self.payer, kept_native=kept)
-            for name, each in self._facts(wanted, self.payer, trading).items()
-        }
-        funds = self._funds(facts, self.payer)
+        facts = {name: replace(each, payer=self.payer, kept_native=kept) for name, each in facts.items()}
+        funds = self._funds(facts, means.native)
         owners = self._owners(wanted, self.payer)
+        budgets = Budgets(self.settings, self.store, self.mode, self.head)
         by_request: dict[int, Wanted] = {}
         requests = []
         for each in wanted:
@@ -81,13 +85,13 @@ class Planner:
                 each,
                 facts[each.run.name],
                 funds,
+                budgets.of(each.run.name, each.valuation.account, each.levels.protection),
                 owners.get((each.run.name, each.valuation.account)),
                 trading,
             )
             by_request[id(request)] = each
             requests.append(request)
-        run = wanted[0].run
-        costs = costs_of(self.settings, run, facts[run.name], price, self._data_fee())
+        costs = costs_of(self.settings, self.pool.name, self.runs, facts, price, self._data_fee())
         batches = Batches(self.head.gas_limit) if trading else None
         chosen = choose(requests, funds, costs, batches)
         return [(by_request[id(d.request)], _ready(d)) for d in chosen]
@@ -118,7 +122,7 @@ class Planner:
         selling = trading.calls(_traded(wanted)) if trading else []
         lenses = trading.lenses() if trading else ()
         whole = [*selling, *(c for each in calls.values() for c in each)]
-        answers = iter(read(self.pool, self.head, whole, lenses))
+        answers = iter(self.reads.run(whole, lenses))
         if trading:
             trading.read([next(answers) for _ in selling], runs.values())
         return {
@@ -128,13 +132,12 @@ class Planner:
             for name, run in runs.items()
         }
 
-    def _funds(self, facts: Mapping[str, Facts], payer: str) -> dict[str, int]:
+    def _funds(self, facts: Mapping[str, Facts], native: int) -> dict[str, int]:
         """What the payer holds, less what open intents have promised; gas money included."""
         funds: dict[str, int] = {}
         for each in facts.values():
             funds.update({token.lower(): amount for token, amount in each.funds.items()})
-        balance = self.pool.call("eth_getBalance", payer, {"blockHash": self.head.hash})
-        funds[NATIVE] = int(balance, 16)
+        funds[NATIVE] = native
         with self.store.session() as session:
             promised = [
                 Plan.from_json(i.plan) for i in journal.open_intents(session, self.pool.name, self.mode)
@@ -157,7 +160,7 @@ class Planner:
             w.run.adapter.owner_calls(w.run.book.state, w.valuation.account, money, payer)
             for w, money in asked
         ]
-        answers = iter(read(self.pool, self.head, [call for each in calls for call in each]))
+        answers = iter(self.reads.run([call for each in calls for call in each]))
         return {
             (w.run.name, w.valuation.account): w.run.adapter.read_owner(
                 w.run.book.state, money, [next(answers) for _ in each], self.next_timestamp
@@ -166,11 +169,16 @@ class Planner:
         }
 
     def _by_contract(
-        self, wanted: Wanted, facts: Facts, funds: Mapping[str, int], owner: OwnerFunds | None
+        self,
+        wanted: Wanted,
+        facts: Facts,
+        funds: Mapping[str, int],
+        budgets: Sequence[Budget],
+        owner: OwnerFunds | None,
     ) -> Callable[[Mapping[str, int]], list[Plan] | Impossible]:
         """Sized beforehand, by rehearsals; at the choice only whether the money is still there counts."""
         run, protection = wanted.run, wanted.levels.protection
-        account, budget = wanted.valuation.account, self._budget(wanted)
+        account, budget = wanted.valuation.account, affordable(budgets, run.rate)
         assert protection is not None and budget is not None and self.payer is not None
         steps = run.adapter.unsized_top_ups(
             run.book.state,
@@ -199,22 +207,22 @@ class Planner:
         wanted: Wanted,
         facts: Facts,
         funds: Mapping[str, int],
+        budgets: Sequence[Budget],
         owner: OwnerFunds | None,
         trading: Trading | None,
     ) -> Request:
         run, account = wanted.run, wanted.valuation.account
         raw = run.book.accounts[account]
-        budget = self._budget(wanted)
         protection = wanted.levels.protection
-        verdicts = run.prices.judgements if run.prices is not None else {}
         assets = run.adapter.priced_by(run.book.state, raw)
+        verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
         if protection is not None and not wanted.known:
-            sized = self._by_contract(wanted, facts, funds, owner)
+            sized = self._by_contract(wanted, facts, funds, budgets, owner)
 
             def by_contract(left: Mapping[str, int]) -> list[Plan] | Impossible:
                 return _confirmed(sized(left), verdicts, facts)
 
-            return Request(run.name, account, "top_up", wanted.valuation.health or 0, budget, by_contract)
+            return _request(wanted, budgets, by_contract)
         if protection is None:
             shut = closed(assets, verdicts, facts.symbols)
             plan = partial(
@@ -231,18 +239,10 @@ class Planner:
                 borrowed = trading.plans(run, account, self.next_timestamp, facts)
                 return either(at_market(borrowed, verdicts, facts.symbols), own)
 
-            return Request(
-                run.name,
-                account,
-                "liquidate",
-                wanted.valuation.health or 0,
-                budget,
-                liquidate,
-                trading.taken if trading else lambda _: None,
-                underwater=wanted.valuation.collateral < wanted.valuation.debt,
-            )
+            return _request(wanted, budgets, liquidate, trading.taken if trading else lambda _: None)
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+            budget = affordable(budgets, run.rate)
             assert budget is not None and protection is not None
             why = may_top_up(assets, verdicts, facts.symbols)
             if why:
@@ -261,22 +261,7 @@ class Planner:
             )
             return _confirmed(found if isinstance(found, Impossible) else [found], verdicts, facts)
 
-        return Request(run.name, account, "top_up", wanted.valuation.health or 0, budget, top_up)
-
-    def _budget(self, wanted: Wanted) -> int | None:
-        """Base units the account may still cost today, the cap less what 24 hours of intents spent."""
-        run, account = wanted.run, wanted.valuation.account
-        decimals = run.adapter.base_decimals(run.book.state)
-        caps = []
-        if self.settings.policy.max_per_day is not None:
-            caps.append(_base(self.settings.policy.max_per_day, decimals))
-        if wanted.levels.protection is not None:
-            caps.append(wanted.levels.protection.max_per_day * 10**decimals // WAD)
-        if not caps:
-            return None
-        with self.store.session() as session:
-            spent = journal.spent_since(session, run.name, account, self.mode, self.head.timestamp - DAY)
-        return max(min(caps) - spent, 0)
+        return _request(wanted, budgets, top_up)
 
 
 def _confirmed(found: list[Plan] | Impossible, verdicts: Verdicts, facts: Facts) -> list[Plan] | Impossible:
@@ -318,33 +303,21 @@ def _ready(decision: Decision) -> Decision:
     return Decision(decision.request, ready(decision.outcome))
 
 
-def costs_of(settings: Settings, run: MarketRun, facts: Facts, gas_price: int, data_fee: int = 0) -> Costs:
-    """What gas costs where `run` is, in its base currency; wei a unit of gas for `gas_price`, wei a plan for
-    `data_fee`."""
-    policy, state = settings.policy, run.book.state
-    decimals = run.adapter.base_decimals(state)
-    market = run.prices.market_price(policy.native_asset) if run.prices is not None else None
-    native = (
-        _base(policy.native_price, decimals)
-        if policy.native_price is not None
-        else market or run.adapter.gas_price_asset(state, facts, policy.native_asset)
-    )
-    kept = kept_native(settings, run.settings.chain, gas_price)
-    loss = _base(policy.max_bad_debt_loss, decimals) if policy.realize_bad_debt else None
-    return Costs(gas_price, native, _base(policy.min_profit, decimals), kept, data_fee, loss)
-
-
-def _base(amount: Decimal, decimals: int) -> int:
-    """Whole units of the base currency as base units."""
-    return int(amount * 10**decimals)
-
-
-def _request(wanted: Wanted, budget: int | None) -> Request:
+def _request(
+    wanted: Wanted,
+    budgets: Sequence[Budget] = (),
+    plan: Callable[[Mapping[str, int]], list[Plan] | Impossible] = lambda _: Impossible(""),
+    taken: Callable[[Plan], None] = lambda _: None,
+) -> Request:
+    valuation = wanted.valuation
     return Request(
         wanted.run.name,
-        wanted.valuation.account,
+        valuation.account,
         wanted.kind,
-        wanted.valuation.health or 0,
-        budget,
-        lambda _: Impossible(""),
+        valuation.health or 0,
+        budgets,
+        plan,
+        taken,
+        underwater=valuation.collateral < valuation.debt,
+        rate=wanted.run.rate,
     )

@@ -13,8 +13,8 @@ from keeper.config import Settings
 from keeper.execution import journal
 from keeper.plan import Plan
 from keeper.protocols.base import Impossible
+from keeper.service.costing import costs_of
 from keeper.service.markets import MarketRun
-from keeper.service.planning import costs_of
 from keeper.store.database import Store
 from keeper.store.tables import Episode
 
@@ -81,6 +81,7 @@ def _redeem(
     holding = adapter.holding_calls(state, episode.asset, owner)
     answers = read(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
     facts = adapter.read_planning(state, [], answers[len(holding) :])
+    costs = costs_of(settings, pool.name, [run], {run.name: facts}, head.base_fee)
     outcome = adapter.plan_redemption(state, episode.asset, owner, answers[: len(holding)])
     with store.session() as session:
         row = session.merge(episode)
@@ -91,7 +92,7 @@ def _redeem(
                 row.closed_block = head.number
         elif isinstance(outcome, Impossible):
             row.held, row.opens_at = outcome.reason, outcome.opens_at
-        elif outcome.gain_base <= costs_of(settings, run, facts, head.base_fee).base(outcome.gas):
+        elif run.rate.down(outcome.gain_base) <= costs.money(outcome.gas):
             row.held = "what the pool can pay out is worth less than the gas"
         else:
             row.held, row.opens_at = "", None
@@ -117,8 +118,8 @@ def _commit(session: Session, chain: str, episode: Episode, plan: Plan, head: He
             plan=plan.to_json(),
             summary=plan.summary,
             health=0,
-            spend_base=0,
-            gain_base=0,
+            spend=0,
+            gain=0,
             block=head.number,
             timestamp=head.timestamp,
         ),

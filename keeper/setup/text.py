@@ -143,7 +143,7 @@ warn = {wishes.warn}        # you are told
 top_up = {wishes.top_up}      # protected accounts are topped up
 liquidate = {wishes.liquidate}    # others are liquidated; no protocol allows it above 1
 target = {wishes.target}      # where a top-up brings an account
-# Least gain of a liquidation after gas, in whole units of the base currency.
+# Least gain of a liquidation after gas, in whole units of account: dollars in most markets.
 min_profit = 0
 """
 
@@ -153,7 +153,7 @@ def _protect(account: str, wishes: Wishes) -> str:
 [[protect]]
 market = {_text(wishes.market)}
 account = {_text(account)}
-# Most that top-ups may spend in 24 hours, in whole units of the base currency.
+# Most that top-ups may spend in 24 hours, in whole units of account.
 max_per_day = {_text(f"{wishes.max_per_day:f}")}
 # Tried in order; without them each debt is repaid, then each collateral supplied.
 # steps = [{{ action = "repay", asset = "USDC" }}, {{ action = "supply", asset = "WETH" }}]

@@ -219,10 +219,9 @@ class Intent(SQLModel, table=True):
     plan: str = Field(sa_column=Column(Text, nullable=False))
     summary: str = Field(sa_column=Column(Text, nullable=False))
     health: int = Field(sa_type=BigInt)
-    spend_base: int = Field(sa_type=BigInt)
-    gain_base: int = Field(sa_type=BigInt)
-    base_decimals: int = 8
-    """Decimals of the market's base currency, in which `spend_base` and `gain_base` are."""
+    spend: int = Field(sa_type=BigInt)
+    """What the plan spends, 1e-18 of the unit of account; `gain` alike, before gas."""
+    gain: int = Field(sa_type=BigInt)
     planned_block: int
     planned_timestamp: int = Field(sa_type=BigInteger, index=True)
     ended_block: int | None = None
@@ -286,24 +285,23 @@ class Booking(SQLModel, table=True):
     """What a transaction of ours brought and cost, by its receipt, at the prices of its block.
 
     It counts while the transaction is in the block `block_hash`. `moved` is JSON: token, symbol, units
-    (signed) and decimals of everything that came to us or left. Values in base units of `market`; tokens
-    without a price there count nothing, and `unpriced` names them."""
+    (signed) and decimals of everything that came to us or left. Values are 1e-18 of the unit of account; what
+    has no price in any market of the chain counts nothing, and `unpriced` names it."""
 
     transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)
     block_hash: str
     timestamp: int = Field(sa_type=BigInteger)
     market: str
-    base_decimals: int
     moved: str = Field(sa_column=Column(Text, nullable=False))
     unpriced: str = Field(default="", sa_column=Column(Text, nullable=False))
-    value_base: int = Field(sa_type=BigInt)
+    value: int = Field(sa_type=BigInt)
     gas_wei: int = Field(sa_type=BigInt)
-    gas_base: int = Field(sa_type=BigInt)
+    gas: int = Field(sa_type=BigInt)
 
     @property
-    def net_base(self) -> int:
-        """What was earned, or lost, in base units."""
-        return self.value_base - self.gas_base
+    def net(self) -> int:
+        """What was earned, or lost."""
+        return self.value - self.gas
 
 
 class Carriage(SQLModel, table=True):

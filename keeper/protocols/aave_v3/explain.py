@@ -9,25 +9,22 @@ from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.state import AccountState
-from keeper.protocols.base import AssetLine, Explanation, Valuation
+from keeper.protocols.base import AssetLine, Valuation
 
 HIGHEST_FACTOR = 1_000
 
 
-def explain(
-    account: str,
-    valuation: Valuation,
-    raw: AccountState,
-    market: AccruedMarket,
-    symbols: Mapping[str, str],
-) -> Explanation:
-    lines = []
+def lines(
+    valuation: Valuation, raw: AccountState, market: AccruedMarket, symbols: Mapping[str, str]
+) -> tuple[list[AssetLine], str]:
+    """Every position, and the formula of the version's health."""
+    found = []
     for position in raw.positions:
         accrued = market.reserves[position.reserve_id]
         value = health.value_position(position, raw, market)
         asset = accrued.reserve.asset
         price = health.price_for(accrued, raw.emode, market.emode(raw.emode), market.rules)
-        lines.append(
+        found.append(
             AssetLine(
                 asset=asset,
                 symbol=symbols.get(asset, asset),
@@ -47,7 +44,7 @@ def explain(
         else "Σ collateral × threshold ÷ debt"
     )
     mode = f", e-mode {raw.emode}" if raw.emode else ""
-    return Explanation(valuation, tuple(lines), f"Aave {market.rules.version}{mode}: {formula}")
+    return found, f"Aave {market.rules.version}{mode}: {formula}"
 
 
 def _breaks_at(raw: AccountState, market: AccruedMarket, reserve_id: int) -> int | None:

@@ -1,26 +1,20 @@
-"""Calls to and answers of `contracts/src/AaveV3Lens.sol`, which is called without being deployed."""
+"""Answers of `contracts/src/AaveV3Lens.sol`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
-
-from keeper.chain.calls import Answer, Call, Lens
-from keeper.contracts import runtime_code
+from keeper.chain.calls import Call
 from keeper.errors import KeeperError
 from keeper.margin.lending.aave.state import EMode, MarketState, Reserve
+from keeper.protocols.lenses import LensContract
 
-ADDRESS = "0x00000000000000000000000000000000ba7c00a3"
+LENS = LensContract("AaveV3Lens", "0x00000000000000000000000000000000ba7c00a3")
 
 # Words of the lens's structures: see their declarations in the contract.
 _RESERVE_WORDS = 24
 _EMODE_WORDS = 12
-
-_MARKET_SELECTOR = function_signature_to_4byte_selector("market(address,uint8[])")
-_ACCOUNTS_SELECTOR = function_signature_to_4byte_selector("accounts(address,bytes)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +49,16 @@ class PoolState:
     """Basis points, the whole of it."""
 
 
-def lens() -> Lens:
-    return Lens(ADDRESS, runtime_code("AaveV3Lens"))
-
-
 def market_call(pool: str, emodes: Iterable[int]) -> Call:
-    return Call(ADDRESS, _MARKET_SELECTOR + encode(["address", "uint8[]"], [pool, sorted(emodes)]))
+    return LENS.call("market(address,uint8[])", pool, sorted(emodes))
 
 
-def accounts_call(pool: str, accounts: Sequence[str]) -> Call:
-    packed = bytes.fromhex("".join(account[2:] for account in accounts))
-    return Call(ADDRESS, _ACCOUNTS_SELECTOR + encode(["address", "bytes"], [pool, packed]))
-
-
-def read_market(answer: Answer) -> PoolState:
+def read_market(data: bytes) -> PoolState:
     """Read by hand: the layout is fixed, and a general decoder would take most of a tick.
 
     A structure's words stand one after the other; where a field is a list, its word is the list's place in
     bytes from the structure's beginning. KeeperError when the answer is shorter than it says."""
-    market = _Words(answer.data, 32)
+    market = _Words(data, 32)
     revision, provider, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
     reserves = market.rows(reserves_at, _RESERVE_WORDS)
     emodes = [market.at(market.base + emodes_at + 32, place) for place in market.places(emodes_at)]

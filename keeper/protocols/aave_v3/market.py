@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 from keeper.book.entries import Entries
-from keeper.book.source import Touched
-from keeper.chain.calls import Answer, Call, Lens
-from keeper.chain.logs import Log, LogFilter
-from keeper.config import Market
-from keeper.errors import ConfigError
+from keeper.chain.calls import Answer, Call
+from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
 from keeper.margin.lending.weights import Weights
 from keeper.plan import Plan
 from keeper.protocols.aave_v3 import (
+    balance,
     calls,
-    events,
     explain,
     lens,
     liquidating,
@@ -29,14 +25,16 @@ from keeper.protocols.aave_v3 import (
     prices,
     records,
     redeeming,
-    totals,
     unsized,
 )
-from keeper.protocols.aave_v3.lens import PoolState
+from keeper.protocols.aave_v3.events import HEARD, TRANSFER
+from keeper.protocols.aave_v3.lens import LENS, PoolState
 from keeper.protocols.aave_v3.valuing import RecordValuer
+from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import (
+    Action,
     Asset,
-    Explanation,
+    AssetLine,
     Facts,
     Impossible,
     Lender,
@@ -48,10 +46,12 @@ from keeper.protocols.base import (
     Unsized,
     Valuation,
 )
+from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
+from keeper.protocols.topping_up import Way, Wish
 
 
-class AaveV3Market:
-    """Implements MarketAdapter for one pool. Addresses inside are lower case."""
+class AaveV3Market(Adapter[PoolState, AccountState]):
+    """One pool. Addresses inside are lower case."""
 
     protocol = "aave-v3"
     called = (
@@ -60,61 +60,38 @@ class AaveV3Market:
         "repay(address,uint256,uint256,address)",
         "withdraw(address,uint256,address)",
     )
-    """What the keeper itself calls on the market's contract."""
-    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    lens, heard, view_words = LENS, HEARD, 6
+    what = "an Aave v3 pool"
+    remedy = "Name the Pool proxy (PoolAddressesProvider.getPool())"
+    owners_pay = True
 
-    def __init__(self, name: str, address: str, from_block: int) -> None:
-        self.name = name
-        self.contract = address
-        self.from_block = from_block
+    # Copying.
 
-    @classmethod
-    def of(cls, name: str, settings: Market) -> AaveV3Market:
-        return cls(name, settings.address, settings.from_block)
-
-    # Copying: see BookSource.
-
-    def lenses(self) -> tuple[Lens, ...]:
-        return (lens.lens(),)
-
-    def log_filter(self, state: PoolState) -> LogFilter:
+    def emitters(self, state: PoolState) -> tuple[str, ...]:
         tokens = [
             token
             for reserve in state.market.reserves.values()
             for token in (reserve.a_token, reserve.variable_debt_token, reserve.stable_debt_token)
             if int(token, 16)
         ]
-        return LogFilter((self.contract.lower(), *tokens), events.TOPICS)
+        return (self.contract.lower(), *tokens)
 
     def discovery_filter(self, state: PoolState) -> LogFilter:
         # Whoever has collateral or debt once received a token of it.
-        addresses = self.log_filter(state).addresses
-        return LogFilter(addresses[1:], (events.TRANSFER,))
-
-    def touched(self, logs: Iterable[Log]) -> Touched:
-        return events.touched(logs)
+        return LogFilter(self.emitters(state)[1:], (TRANSFER,))
 
     def market_call(self, references: Iterable[int]) -> Call:
         # What a record refers to is its e-mode category.
         return lens.market_call(self.contract, references)
 
-    def read_market(self, answer: Answer) -> PoolState:
-        if not answer.ok:
-            raise ConfigError(
-                "does not answer as an Aave v3 pool",
-                where=f"markets.{self.name}.address {self.contract}",
-                remedy="Name the Pool proxy (PoolAddressesProvider.getPool())",
-            )
-        return lens.read_market(answer)
+    def read_state(self, data: bytes) -> PoolState:
+        return lens.read_market(data)
 
     def covers(self, state: PoolState, references: Iterable[int]) -> bool:
         return all(category in state.market.emodes for category in references)
 
-    def accounts_call(self, accounts: Sequence[str]) -> Call:
-        return lens.accounts_call(self.contract, accounts)
-
-    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
-        return records.split(accounts, answer)
+    def record_length(self, data: bytes, at: int) -> int:
+        return records.length(data, at)
 
     def decode(self, record: bytes) -> AccountState:
         return records.decode(record)
@@ -133,13 +110,14 @@ class AaveV3Market:
         return records.sums(many)
 
     def unbalanced(self, state: PoolState, sums: Mapping[str, int]) -> str:
-        return totals.unbalanced(state, sums)
+        return balance.unbalanced(state, sums)
 
     def view_call(self, account: str) -> Call:
         return calls.account_data(self.contract, account)
 
-    def read_view(self, account: str, answer: Answer) -> Valuation | None:
-        return calls.read_account_data(account, answer) if answer.ok else None
+    def read_words(self, account: str, view: Sequence[int]) -> Valuation:
+        collateral, debt, _, threshold, _, health_now = view
+        return _valuation(account, AccountData(collateral, debt, threshold, health_now))
 
     # Valuing.
 
@@ -153,14 +131,15 @@ class AaveV3Market:
     def base_decimals(self, state: PoolState) -> int:
         return len(str(state.market.base_unit)) - 1
 
-    def decimals(self, state: PoolState, account: str) -> int:
-        return self.base_decimals(state)
-
     def value(
         self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
     ) -> list[Valuation]:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
+
+    def valued(self, state: PoolState, account: str, raw: AccountState, timestamp: int) -> Valuation:
+        market = health.accrue(state.market, timestamp, self._rules(state))
+        return _valuation(account, health.account_data(raw, market))
 
     def value_records(
         self, state: PoolState, records: Mapping[str, bytes], timestamp: int
@@ -177,12 +156,6 @@ class AaveV3Market:
     def priced_by(self, state: PoolState, raw: AccountState) -> frozenset[str]:
         return prices.priced_by(state, raw)
 
-    def traded(self, state: PoolState, raw: AccountState) -> frozenset[str]:
-        return prices.priced_by(state, raw)
-
-    def notices(self, state: PoolState) -> Mapping[str, str]:
-        return {}
-
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
         market = health.accrue(state.market, timestamp, self._rules(state))
         return {
@@ -190,17 +163,16 @@ class AaveV3Market:
             for each in market.reserves.values()
         }
 
-    def explain(
+    def lines(
         self,
         state: PoolState,
-        account: str,
+        valuation: Valuation,
         raw: AccountState,
         timestamp: int,
         symbols: Mapping[str, str],
-    ) -> Explanation:
+    ) -> tuple[Sequence[AssetLine], str]:
         market = health.accrue(state.market, timestamp, self._rules(state))
-        valuation = _valuation(account, health.account_data(raw, market))
-        return explain.explain(account, valuation, raw, market, symbols)
+        return explain.lines(valuation, raw, market, symbols)
 
     def _rules(self, state: PoolState) -> Rules:
         return BY_REVISION[state.revision]
@@ -209,26 +181,17 @@ class AaveV3Market:
 
     def planning_calls(self, state: PoolState, accounts: Sequence[str], payer: str) -> list[Call]:
         reserves = state.market.reserves.values()
-        return [
-            *(calls.balance_of(reserve.asset, payer) for reserve in reserves),
-            *(calls.symbol(reserve.asset) for reserve in reserves),
-            *(calls.scaled_balance_of(r.a_token, account) for account in accounts for r in reserves),
-        ]
+        held = [calls.scaled_balance_of(r.a_token, account) for account in accounts for r in reserves]
+        return [*super().planning_calls(state, accounts, payer), *held]
 
     def read_planning(self, state: PoolState, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
         left = iter(answers)
-        assets = [reserve.asset for reserve in state.market.reserves.values()]
-        return Facts(
-            funds={asset: calls.read_uint(next(left)) for asset in assets},
-            symbols={asset: calls.read_symbol(next(left), asset) for asset in assets},
-            held={(a, asset): calls.read_uint(next(left)) for a in accounts for asset in assets},
-        )
+        facts = super().read_planning(state, accounts, left)
+        tokens = self.tokens(state)
+        return replace(facts, held={(a, t): read_uint(next(left)) for a in accounts for t in tokens})
 
-    def gas_price_asset(self, state: PoolState, facts: Facts, symbol: str) -> int | None:
-        for reserve in state.market.reserves.values():
-            if facts.symbol(reserve.asset) == symbol:
-                return reserve.price
-        return None
+    def tokens(self, state: PoolState) -> Sequence[str]:
+        return [reserve.asset for reserve in state.market.reserves.values()]
 
     def plan_liquidation(
         self,
@@ -273,46 +236,32 @@ class AaveV3Market:
 
     def holding_calls(self, state: PoolState, asset: str, owner: str) -> list[Call]:
         reserve = _by_asset(state, asset)
-        return [calls.balance_of(reserve.a_token, owner), calls.symbol(asset)] if reserve else []
+        return [balance_of(reserve.a_token, owner), symbol(asset)] if reserve else []
 
     def plan_redemption(
         self, state: PoolState, asset: str, owner: str, answers: Sequence[Answer]
     ) -> Plan | Impossible | None:
         reserve = _by_asset(state, asset)
-        held = calls.read_uint(answers[0]) if reserve else 0
+        held = read_uint(answers[0]) if reserve else 0
         if reserve is None or not held:
             return None
-        symbol = calls.read_symbol(answers[1], asset)
-        return redeeming.redemption(self.name, self.contract, reserve, symbol, owner, held)
+        name = read_symbol(answers[1], asset)
+        return redeeming.redemption(self.name, self.contract, reserve, name, owner, held)
 
-    def plan_top_up(
-        self,
-        state: PoolState,
-        account: str,
-        raw: AccountState,
-        timestamp: int,
-        facts: Facts,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        target: int,
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> Plan | Impossible:
-        return planning.top_up(
-            self.name,
-            self.contract,
-            state.market,
-            self._rules(state),
-            account,
-            raw,
-            timestamp,
-            facts,
-            funds,
-            steps,
-            target,
-            budget_base,
-            owner,
+    def takes(self, state: PoolState, raw: AccountState, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+        return planning.takes(state.market, wish.facts)
+
+    def usual(self, state: PoolState, raw: AccountState, wish: Wish) -> Sequence[Step]:
+        return planning.default_steps(raw, state.market)
+
+    def way(
+        self, state: PoolState, raw: AccountState, wish: Wish, step: Step, asset: Asset
+    ) -> Way | Impossible:
+        now, later = (
+            health.accrue(state.market, at, self._rules(state))
+            for at in (wish.timestamp, wish.timestamp + planning.GRACE)
         )
+        return planning.way(self.contract, raw, now, later, wish, step, asset)
 
     def unsized_top_ups(
         self,
@@ -339,16 +288,12 @@ class AaveV3Market:
         )
 
     def owner_calls(self, state: PoolState, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
-        return owner_money.owner_calls(_assets(state), owner, money.contract, operator)
+        return owner_money.owner_calls(self.tokens(state), owner, money.contract, operator)
 
     def read_owner(
         self, state: PoolState, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
     ) -> OwnerFunds:
-        return owner_money.read_owner(_assets(state), money, answers, timestamp)
-
-
-def _assets(state: PoolState) -> list[str]:
-    return [reserve.asset for reserve in state.market.reserves.values()]
+        return owner_money.read_owner(self.tokens(state), money, answers, timestamp)
 
 
 def _by_asset(state: PoolState, asset: str) -> Reserve | None:

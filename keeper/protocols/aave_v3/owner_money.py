@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from keeper.chain.calls import Answer, Call
-from keeper.protocols.aave_v3.calls import balance_of, encoded, read_uint
 from keeper.protocols.base import OwnerFunds, OwnerMoney, SignedAllowance
+from keeper.protocols.calldata import encoded
+from keeper.protocols.erc20_calls import balance_of, read_uint
 
 DAY = 24 * 3600
 ERRORS = "owner_top_up_errors"

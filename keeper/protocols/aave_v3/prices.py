@@ -10,6 +10,7 @@ from keeper.margin.lending.aave.state import AccountState
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.base import PricedAsset
+from keeper.protocols.erc20_calls import symbol
 
 
 def priced_assets(state: PoolState) -> list[PricedAsset]:
@@ -23,7 +24,7 @@ def priced_assets(state: PoolState) -> list[PricedAsset]:
         price = None if category in state.unpriced_emodes else state.market.emodes[category].price
         found.setdefault(source.lower(), price)
     return [
-        PricedAsset(asset, price, calls.source_of(state.oracle, asset), calls.symbol(asset))
+        PricedAsset(asset, price, calls.source_of(state.oracle, asset), symbol(asset))
         for asset, price in found.items()
     ]
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keeper.book.entries import Entries, Sparse
-from keeper.chain.calls import Answer
-from keeper.errors import KeeperError
 from keeper.margin.lending.aave import bounds
 from keeper.margin.lending.aave.state import AccountState, Position
+from keeper.protocols.packing import unscreened
 
 # The head of a record and each of its positions take 34 bytes; stable debt takes 37 more.
 _HEAD = _POSITION = 34
@@ -24,34 +23,13 @@ _SUMMED_AT_ONCE = 1 << 20
 _FEW = 100
 
 
-def split(accounts: Sequence[str], answer: Answer) -> dict[str, bytes]:
-    """Each account's record; KeeperError when the lens failed, or the answer is shorter or longer."""
-    if not answer.ok:
-        raise KeeperError(
-            f"the lens could not read these accounts (revert data 0x{answer.data.hex()[:200]})",
-            where=f"{accounts[0]} and {len(accounts) - 1} others",
-        )
-    length = int.from_bytes(answer.data[32:64], "big")
-    data = answer.data[64 : 64 + length]
-    records: dict[str, bytes] = {}
-    at = 0
-    for account in accounts:
-        if at + _HEAD > len(data):
-            break
-        end = at + _HEAD
-        for _ in range(data[at + 1]):
-            stable = end + 1 < len(data) and data[end + 1] & _STABLE
-            end += _POSITION + (_STABLE_MORE if stable else 0)
-        records[account] = bytes(data[at:end])
-        at = end
-    if at != len(data) or len(data) != length or len(records) != len(accounts):
-        raise KeeperError(
-            f"the lens answered {len(data)} bytes where {len(accounts)} accounts were asked for, of which "
-            f"{len(records)} are whole",
-            where=f"{accounts[0]} and others",
-            remedy="The node may cut long answers: name another, or report it",
-        )
-    return records
+def length(data: bytes, at: int) -> int:
+    """Bytes of the record that begins there."""
+    end = at + _HEAD
+    for _ in range(data[at + 1] if at + 1 < len(data) else 0):
+        stable = end + 1 < len(data) and data[end + 1] & _STABLE
+        end += _POSITION + (_STABLE_MORE if stable else 0)
+    return end - at
 
 
 def decode(record: bytes) -> AccountState:
@@ -118,8 +96,7 @@ def _amounts(limbs: NDArray[np.uint32]) -> NDArray[np.float64]:
 def entries(records: Sequence[bytes]) -> Entries:
     """Columns of the records. Stable debt grows at a rate of the account's own: such rows are opaque."""
     if not records:
-        none = Sparse(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0))
-        return Entries(bounds.LEGS, none, none, np.zeros(0, np.bool_))
+        return replace(unscreened(0), leg_count=bounds.LEGS)
     table = _table(records)
     legs = table.reserve + bounds.RESERVES * table.category
     return Entries(

@@ -1,19 +1,16 @@
-"""Calls to and answers of `contracts/src/CometLens.sol`, which is called without being deployed."""
+"""Answers of `contracts/src/CometLens.sol`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_abi.abi import decode, encode
-from eth_utils.abi import function_signature_to_4byte_selector
+from eth_abi.abi import decode
 
-from keeper.chain.calls import Answer, Call, Lens
-from keeper.contracts import runtime_code
 from keeper.margin.lending.comet.rates import Curve, Totals, accrue
 from keeper.margin.lending.comet.terms import CollateralTerms, CometTerms
+from keeper.protocols.lenses import LensContract
 
-ADDRESS = "0x00000000000000000000000000000000ba7c00c3"
+LENS = LensContract("CometLens", "0x00000000000000000000000000000000ba7c00c3")
 _INFO = "(uint8,address,address,uint64,uint64,uint64,uint64,uint128)"
 _TOTALS = "(uint64,uint64,uint64,uint64,uint104,uint104,uint40,uint8)"
 _CURVE = "(uint256,uint256,uint256,uint256)"
@@ -59,32 +56,7 @@ class Market:
         return accrue(self.totals, self.supply, self.borrow, timestamp)
 
 
-def lens() -> Lens:
-    return Lens(ADDRESS, runtime_code("CometLens"))
-
-
-def _call(signature: str, *arguments: object) -> Call:
-    types = signature[signature.index("(") + 1 : -1].split(",")
-    return Call(ADDRESS, function_signature_to_4byte_selector(signature) + encode(types, arguments))
-
-
-def market_call(comet: str) -> Call:
-    return _call("market(address)", comet)
-
-
-def accounts_call(comet: str, accounts: Sequence[str]) -> Call:
-    return _call("accounts(address,bytes)", comet, bytes.fromhex("".join(a[2:] for a in accounts)))
-
-
-def valued_call(comet: str, account: str) -> Call:
-    return _call("valued(address,address)", comet, account)
-
-
-def feed_call(comet: str, token: str) -> Call:
-    return _call("feedOf(address,address)", comet, token)
-
-
-def read_market(answer: Answer) -> Market:
+def read_market(data: bytes) -> Market:
     (
         base,
         _,
@@ -102,7 +74,7 @@ def read_market(answer: Answer) -> Market:
         supply,
         borrow,
         assets,
-    ) = decode([_STATE], answer.data)[0]
+    ) = decode([_STATE], data)[0]
     return Market(
         base=base,
         base_price=base_price if base_priced else None,

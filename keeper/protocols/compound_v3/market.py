@@ -2,98 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from keeper.book.entries import Entries
-from keeper.book.source import Touched
-from keeper.chain.calls import Answer, Call, Lens
-from keeper.chain.logs import Log, LogFilter
-from keeper.config import Market as Settings
-from keeper.errors import ConfigError
-from keeper.margin.lending.comet.account import Account, Holding, base_value, liquidity
+from keeper.margin.lending.comet.account import Account, base_value, liquidity
 from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
+from keeper.margin.rounding import WAD
 from keeper.plan import Plan
-from keeper.protocols import erc20_calls
+from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import (
+    Action,
     Asset,
     AssetLine,
-    Explanation,
     Facts,
     Impossible,
     Offer,
-    OwnerFunds,
     PricedAsset,
     Step,
     Valuation,
 )
-from keeper.protocols.compound_v3 import events, lens, planning, records
-from keeper.protocols.compound_v3.lens import Market
-from keeper.protocols.compound_v3.planning import Raw
-from keeper.protocols.without import Without
+from keeper.protocols.compound_v3 import lens, planning, records
+from keeper.protocols.compound_v3.events import HEARD
+from keeper.protocols.compound_v3.lens import LENS, Market
+from keeper.protocols.compound_v3.records import Raw
+from keeper.protocols.erc20_calls import symbol
+from keeper.protocols.topping_up import ENDLESS, Way, Wish
 
-BASE_DECIMALS = 8
-WAD = 10**18
 
-
-class CometMarket(Without):
-    """Implements MarketAdapter for one Comet."""
+class CometMarket(Adapter[Market, Raw]):
+    """One Comet."""
 
     protocol = "compound-v3"
     called = ("supplyTo(address,address,uint256)",)
+    lens, heard, view_words, scale = LENS, HEARD, 5, 8
+    what = "a Comet"
+    remedy = "Name the Comet proxy (cUSDCv3 or the like)"
 
-    def __init__(self, name: str, address: str, from_block: int) -> None:
-        self.name = name
-        self.contract = address
-        self.from_block = from_block
+    # Copying.
 
-    @classmethod
-    def of(cls, name: str, settings: Settings) -> CometMarket:
-        return cls(name, settings.address, settings.from_block)
+    def read_state(self, data: bytes) -> Market:
+        return lens.read_market(data)
 
-    # Copying: see BookSource.
-
-    def lenses(self) -> tuple[Lens, ...]:
-        return (lens.lens(),)
-
-    def log_filter(self, state: Market) -> LogFilter:
-        return LogFilter((self.contract.lower(),), events.TOPICS)
-
-    def discovery_filter(self, state: Market) -> LogFilter:
-        return self.log_filter(state)
-
-    def touched(self, logs: Iterable[Log]) -> Touched:
-        return events.touched(logs)
-
-    def market_call(self, references: Iterable[int]) -> Call:
-        return lens.market_call(self.contract)
-
-    def read_market(self, answer: Answer) -> Market:
-        if not answer.ok:
-            raise ConfigError(
-                "does not answer as a Comet",
-                where=f"markets.{self.name}.address {self.contract}",
-                remedy="Name the Comet proxy (cUSDCv3 or the like)",
-            )
-        return lens.read_market(answer)
-
-    def covers(self, state: Market, references: Iterable[int]) -> bool:
-        return True
-
-    def accounts_call(self, accounts: Sequence[str]) -> Call:
-        return lens.accounts_call(self.contract, accounts)
-
-    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
-        return records.split(accounts, answer)
+    def record_length(self, data: bytes, at: int) -> int:
+        return records.length(data, at)
 
     def decode(self, record: bytes) -> Raw:
-        return Raw(*records.decode(record))
-
-    def reference(self, record: bytes) -> int:
-        return 0
+        return records.decode(record)
 
     def entries(self, many: Sequence[bytes]) -> Entries:
         return records.entries(many)
@@ -121,31 +79,15 @@ class CometMarket(Without):
             power=power, need=need, power_dust=2.0, need_dust=1.0 + base_unit, opaque=frozenset(opaque)
         )
 
-    def sums(self, many: Sequence[bytes]) -> Mapping[str, int]:
-        supplied = borrowed = 0
-        for record in many:
-            principal, _ = records.decode(record)
-            supplied, borrowed = supplied + max(principal, 0), borrowed + max(-principal, 0)
-        return {"supplied": supplied, "borrowed": borrowed}
+    def counted(self, raw: Raw) -> Mapping[str, int]:
+        return {"supplied principal": max(raw.principal, 0), "borrowed principal": max(-raw.principal, 0)}
 
-    def unbalanced(self, state: Market, sums: Mapping[str, int]) -> str:
-        """Principals are only ever added and taken away: they must agree to the unit."""
-        totals = {"supplied": state.totals.supply_base, "borrowed": state.totals.borrow_base}
-        for name, total in totals.items():
-            if sums.get(name, 0) != total:
-                return (
-                    f"all accounts have {name} a principal of {sums.get(name, 0)}, the market counts {total}"
-                )
-        return ""
+    def totals(self, state: Market) -> Mapping[str, int]:
+        now = state.totals
+        return {"supplied principal": now.supply_base, "borrowed principal": now.borrow_base}
 
-    def view_call(self, account: str) -> Call:
-        return lens.valued_call(self.contract, account)
-
-    def read_view(self, account: str, answer: Answer) -> Valuation | None:
-        if not answer.ok or len(answer.data) != 160:
-            return None
-        words = [int.from_bytes(answer.data[i : i + 32], "big") for i in range(0, 160, 32)]
-        collateral, debt, weighed, liquidatable, _ = words
+    def read_words(self, account: str, view: Sequence[int]) -> Valuation:
+        collateral, debt, weighed, liquidatable, _ = view
         found = _valuation(account, collateral, debt, weighed)
         below = found.health is not None and found.health < WAD
         if below != bool(liquidatable):
@@ -161,29 +103,22 @@ class CometMarket(Without):
     def version(self, state: Market) -> str | None:
         return "3"
 
-    def base_decimals(self, state: Market) -> int:
-        return BASE_DECIMALS
-
-    def decimals(self, state: Market, account: str) -> int:
-        return BASE_DECIMALS
-
     def value(self, state: Market, accounts: Mapping[str, Raw], timestamp: int) -> list[Valuation]:
         totals = state.at(timestamp)
-        return [self._value(state, account, raw, totals) for account, raw in accounts.items()]
+        return [_valued(state, account, raw, totals) for account, raw in accounts.items()]
 
-    def _value(self, state: Market, account: str, raw: Raw, totals: Totals) -> Valuation:
-        has = holdings(state, raw)
-        owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
-        weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
-        return _valuation(account, sum(each.value for each in has), -owed, weighed)
-
-    def value_records(self, state: Market, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
-        return self.value(state, {a: self.decode(record) for a, record in records.items()}, timestamp)
+    def valued(self, state: Market, account: str, raw: Raw, timestamp: int) -> Valuation:
+        return _valued(state, account, raw, state.at(timestamp))
 
     def priced_assets(self, state: Market) -> list[PricedAsset]:
         prices = [(state.base, state.base_price), *((c.asset, c.price) for c in state.collaterals)]
         return [
-            PricedAsset(asset.lower(), price, lens.feed_call(self.contract, asset), erc20_calls.symbol(asset))
+            PricedAsset(
+                asset.lower(),
+                price,
+                LENS.call("feedOf(address,address)", self.contract, asset),
+                symbol(asset),
+            )
             for asset, price in prices
         ]
 
@@ -198,55 +133,31 @@ class CometMarket(Without):
             {state.base.lower(), *(state.collaterals[place].asset.lower() for place, _ in raw.held)}
         )
 
-    def traded(self, state: Market, raw: Raw) -> frozenset[str]:
-        return self.priced_by(state, raw)
-
-    def notices(self, state: Market) -> Mapping[str, str]:
-        return {}
-
     def indices(self, state: Market, timestamp: int) -> dict[str, dict[str, int]]:
         now = state.at(timestamp)
         return {state.base.lower(): {"supply": now.supply_index, "borrow": now.borrow_index}}
 
-    def explain(
-        self, state: Market, account: str, raw: Raw, timestamp: int, symbols: Mapping[str, str]
-    ) -> Explanation:
-        totals = state.at(timestamp)
-        valuation = self._value(state, account, raw, totals)
-        owed = -present_value(min(raw.principal, 0), totals)
-        supplied = present_value(max(raw.principal, 0), totals)
-        base = state.base.lower()
-        lines = [
-            AssetLine(
-                base,
-                symbols.get(base, base),
-                len(str(state.terms.base_scale)) - 1,
-                state.base_price or 0,
-                supplied,
-                0,
-                0,
-                owed,
-                valuation.debt,
-                None,
-            )
-        ]
-        lines += [planning.line(state, raw, place, totals, symbols) for place, _ in raw.held]
-        formula = "Comet: Σ collateral × liquidation collateral factor ÷ debt"
-        return Explanation(valuation, tuple(lines), formula)
+    def lines(
+        self, state: Market, valuation: Valuation, raw: Raw, timestamp: int, symbols: Mapping[str, str]
+    ) -> tuple[Sequence[AssetLine], str]:
+        totals, base = state.at(timestamp), state.base.lower()
+        balance = present_value(raw.principal, totals)
+        first = AssetLine(
+            base,
+            symbols.get(base, base),
+            len(str(state.terms.base_scale)) - 1,
+            state.base_price or 0,
+            supplied=max(balance, 0),
+            owed=max(-balance, 0),
+            debt=valuation.debt,
+        )
+        held = [planning.line(state, raw, place, totals, symbols) for place, _ in raw.held]
+        return [first, *held], "Comet: Σ collateral × liquidation collateral factor ÷ debt"
 
     # Planning.
 
-    def _tokens(self, state: Market) -> list[str]:
+    def tokens(self, state: Market) -> Sequence[str]:
         return [state.base.lower(), *(each.asset.lower() for each in state.collaterals)]
-
-    def planning_calls(self, state: Market, accounts: Sequence[str], payer: str) -> list[Call]:
-        return erc20_calls.facts_calls(self._tokens(state), payer)
-
-    def read_planning(self, state: Market, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
-        return erc20_calls.read_facts(self._tokens(state), answers)
-
-    def gas_price_asset(self, state: Market, facts: Facts, symbol: str) -> int | None:
-        return next((a.price for a in self.assets(state, facts).values() if a.symbol == symbol), None)
 
     def assets(self, state: Market, facts: Facts) -> Mapping[str, Asset]:
         found = [(state.base, state.base_price, state.terms.base_scale)]
@@ -278,32 +189,32 @@ class CometMarket(Without):
             "absorbed (keeper contracts deploy)"
         )
 
-    def plan_top_up(
-        self,
-        state: Market,
-        account: str,
-        raw: Raw,
-        timestamp: int,
-        facts: Facts,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        target: int,
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> Plan | Impossible:
-        if owner is not None:
-            return Impossible("owners' own money is not supported in this protocol")
-        return planning.top_up(
-            self, state, account, raw, timestamp, self.assets(state, facts), funds, steps, target, budget_base
-        )
+    def closed(self, state: Market, raw: Raw, wish: Wish) -> str:
+        return "supplying is paused" if state.supply_paused else ""
+
+    def takes(self, state: Market, raw: Raw, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+        return planning.takes(state, self.assets(state, wish.facts))
+
+    def usual(self, state: Market, raw: Raw, wish: Wish) -> Sequence[Step]:
+        """Repay, then supply what is held."""
+        held = [Step("supply", state.collaterals[place].asset) for place, _ in raw.held]
+        return [Step("repay", state.base), *held]
+
+    def way(self, state: Market, raw: Raw, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
+        totals = state.at(wish.timestamp)
+
+        def health(moved: Raw) -> int:
+            found = _valued(state, wish.account, moved, totals).health
+            return ENDLESS if found is None else found
+
+        return planning.way(self.contract, state, raw, health, wish, step, asset)
 
 
-def holdings(state: Market, raw: Raw) -> list[Holding]:
-    """The collaterals held, at present prices (0 where a feed fails)."""
-    return [
-        Holding(balance, state.collaterals[place].price or 0, state.collaterals[place].terms)
-        for place, balance in raw.held
-    ]
+def _valued(state: Market, account: str, raw: Raw, totals: Totals) -> Valuation:
+    has = planning.account_of(state, raw).holdings
+    owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
+    weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
+    return _valuation(account, sum(each.value for each in has), -owed, weighed)
 
 
 def _valuation(account: str, collateral: int, debt: int, weighed: int) -> Valuation:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
-
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.errors import MarginError
 from keeper.margin.lending.comet.account import (
@@ -20,37 +16,25 @@ from keeper.margin.lending.comet.account import (
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
-from keeper.margin.lending.least import least
-from keeper.plan import Check, Plan, Spend
-from keeper.protocols.amounts import units
-from keeper.protocols.base import Asset, AssetLine, Deal, Impossible, Offer, Step
+from keeper.plan import Check
+from keeper.protocols.base import Action, Asset, AssetLine, Deal, Impossible, Offer, Step
+from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, Market
-
-if TYPE_CHECKING:
-    from keeper.protocols.compound_v3.market import CometMarket
+from keeper.protocols.compound_v3.records import Raw
+from keeper.protocols.topping_up import MOST, Way, Wish, needed
 
 LIQUIDATION_GAS = 350_000
 TOP_UP_GAS = 200_000
 ERRORS = "comet_errors"
 _HIGHEST_FACTOR = 1_000
-_MOST = 2**127
-_ENDLESS = 2**255
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """An account as stored: signed principal, and (place, balance) of each collateral held."""
-
-    principal: int
-    held: tuple[tuple[int, int], ...] = ()
+Health = Callable[[Raw], int]
+"""An account's health at the planned second; endless without debt."""
 
 
-def _encoded(signature: str, *arguments: object) -> bytes:
-    types = signature[signature.index("(") + 1 : -1].split(",")
-    return function_signature_to_4byte_selector(signature) + encode(types, arguments)
-
-
-def _account(state: Market, raw: Raw) -> Account:
+def account_of(state: Market, raw: Raw) -> Account:
+    """At present prices; 0 where a feed fails."""
     held = [
         Holding(balance, state.collaterals[place].price or 0, state.collaterals[place].terms)
         for place, balance in raw.held
@@ -74,7 +58,7 @@ def offers(
     if base is None or any(state.collaterals[place].price is None for place, _ in raw.held):
         return Impossible("a price that the market needs is missing")
     totals = state.at(timestamp)
-    whole = _account(state, raw)
+    whole = account_of(state, raw)
     if not is_liquidatable(whole, totals, state.terms, base.price):
         return Impossible("health is back above 1")
     after = absorb(whole, totals, state.terms, base.price)
@@ -105,7 +89,7 @@ def _cost_of_all(each: Collateral, available: int, state: Market, base_price: in
     if _quote(each, state, base_price, 1) > available:
         return 0
     low, high = 0, 1
-    while _quote(each, state, base_price, high) <= available and high < _MOST:
+    while _quote(each, state, base_price, high) <= available and high < MOST:
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
@@ -131,98 +115,48 @@ def _deal(
     if budget <= 0 or got <= 0 or got > absorbed + each.reserves:
         return None
     calls = (
-        _encoded("absorb(address,address[])", recipient, [account]),
-        _encoded("buyCollateral(address,uint256,uint256,address)", each.asset, got, budget, recipient),
+        encoded("absorb(address,address[])", recipient, [account]),
+        encoded("buyCollateral(address,uint256,uint256,address)", each.asset, got, budget, recipient),
     )
     return Deal(budget, budget, got, calls)
 
 
-def top_up(
-    adapter: CometMarket,
-    state: Market,
-    account: str,
-    raw: Raw,
-    timestamp: int,
-    assets: Mapping[str, Asset],
-    funds: Mapping[str, int],
-    steps: Sequence[Step],
-    target: int,
-    budget_base: int,
-) -> Plan | Impossible:
-    """The first step that reaches `target` alone; else the first that helps; else why none does."""
-    if state.supply_paused:
-        return Impossible("supplying is paused")
-    totals = state.at(timestamp)
-    [before] = adapter.value(state, {account: raw}, timestamp)
-    chosen: Plan | None = None
-    reasons = []
-    for step in steps or _usual(state, raw):
-        place, asset = _find(step, state, assets)
-        if asset is None or (place is None) != (step.action == "repay"):
-            reasons.append(f"{step.action} {step.asset} is nothing this market takes")
-            continue
-
-        health = partial(_health_after, adapter, state, account, raw, timestamp, totals, place)
-        most = -present_value(raw.principal, totals) if place is None else state.collaterals[place].cap
-        needed = least(partial(_reaches, health, target), most) or most
-        affordable = budget_base * asset.unit // asset.price
-        room = most if place is None else state.collaterals[place].cap - state.collaterals[place].supplied
-        amount = min(needed, funds.get(asset.token, 0), affordable, max(room, 0))
-        if amount <= 0:
-            why = (
-                "the day's cap is used up"
-                if affordable <= 0
-                else "the supply cap is reached"
-                if room <= 0
-                else f"no {asset.symbol} to pay with"
-            )
-            reasons.append(f"{step.action} {asset.symbol}: {why}")
-            continue
-        reached = health(amount)
-        if before.health is not None and reached <= before.health:
-            reasons.append(f"{step.action} {asset.symbol}: the amount at hand changes nothing")
-            continue
-        plan = _plan(adapter, account, step, asset, place, raw, amount, reached)
-        if reached >= target:
-            return plan
-        chosen = chosen or plan
-    return chosen or Impossible("; ".join(reasons) or "the account has nothing to work with")
+def takes(state: Market, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:
+    """The base token repays; every collateral that has a price can be supplied."""
+    base, found = state.base.lower(), list[tuple[Action, Asset]]()
+    if base in assets:
+        found.append(("repay", assets[base]))
+    found += [("supply", asset) for token, asset in assets.items() if token != base]
+    return found
 
 
-def _health_after(
-    adapter: CometMarket,
-    state: Market,
-    account: str,
-    raw: Raw,
-    timestamp: int,
-    totals: Totals,
-    place: int | None,
-    amount: int,
-) -> int:
-    """Health after `amount` was supplied; endless without debt."""
-    [valued] = adapter.value(state, {account: after(raw, state, totals, place, amount)}, timestamp)
-    return _ENDLESS if valued.health is None else valued.health
+def way(comet: str, state: Market, raw: Raw, health: Health, wish: Wish, step: Step, asset: Asset) -> Way:
+    """A supply for the account, of base (which repays) or of a collateral."""
+    totals = state.at(wish.timestamp)
+    place = None if step.action == "repay" else _place(state, asset.token)
+
+    def then(amount: int) -> int:
+        return health(after(raw, state, totals, place, amount))
+
+    def data(amount: int) -> bytes:
+        return encoded("supplyTo(address,address,uint256)", wish.account, asset.token, amount)
+
+    found = Way(step, asset, 0, then, comet, data, TOP_UP_GAS, ERRORS)
+    if place is None:
+        return replace(found, needed=needed(then, wish.target, -present_value(raw.principal, totals)))
+    each, held = state.collaterals[place], dict(raw.held).get(place, 0)
+    call = "0x" + encoded("collateralBalanceOf(address,address)", wish.account, asset.token).hex()
+    return replace(
+        found,
+        needed=needed(then, wish.target, MOST),
+        check=lambda amount, _: Check(comet, call, 0, held + amount),
+        room=max(each.cap - each.supplied, 0),
+        full="the supply cap is reached",
+    )
 
 
-def _reaches(health: Callable[[int], int], target: int, amount: int) -> bool:
-    return health(amount) >= target
-
-
-def _usual(state: Market, raw: Raw) -> list[Step]:
-    """Repay, then supply what is held."""
-    held = [Step("supply", state.collaterals[place].asset) for place, _ in raw.held]
-    return [Step("repay", state.base), *held]
-
-
-def _find(step: Step, state: Market, assets: Mapping[str, Asset]) -> tuple[int | None, Asset | None]:
-    """The place of a collateral (None for the base token) and the asset a step names."""
-    wanted = step.asset.lower()
-    for place, each in enumerate(state.collaterals):
-        asset = assets.get(each.asset.lower())
-        if asset is not None and wanted in (asset.token, asset.symbol.lower()):
-            return place, asset
-    base = assets.get(state.base.lower())
-    return None, base if base and wanted in (base.token, base.symbol.lower()) else None
+def _place(state: Market, token: str) -> int:
+    return [each.asset.lower() for each in state.collaterals].index(token)
 
 
 def after(raw: Raw, state: Market, totals: Totals, place: int | None, amount: int) -> Raw:
@@ -235,39 +169,6 @@ def after(raw: Raw, state: Market, totals: Totals, place: int | None, amount: in
     return replace(raw, held=tuple(sorted(held.items())))
 
 
-def _plan(
-    adapter: CometMarket,
-    account: str,
-    step: Step,
-    asset: Asset,
-    place: int | None,
-    raw: Raw,
-    amount: int,
-    reached: int,
-) -> Plan:
-    data = _encoded("supplyTo(address,address,uint256)", account, asset.token, amount)
-    check: Check | None = None
-    if place is not None:
-        call = _encoded("collateralBalanceOf(address,address)", account, asset.token)
-        check = Check(adapter.contract, "0x" + call.hex(), 0, dict(raw.held).get(place, 0) + amount)
-    decimals = len(str(asset.unit)) - 1
-    return Plan(
-        market=adapter.name,
-        account=account,
-        kind="top_up",
-        action=step.action,
-        target=adapter.contract,
-        data="0x" + data.hex(),
-        spend=Spend(asset.token, adapter.contract, amount),
-        spend_base=-(-amount * asset.price // asset.unit),
-        gain_base=0,
-        gas=TOP_UP_GAS,
-        summary={step.action: f"{units(amount, decimals)} {asset.symbol}", "health_after": str(reached)},
-        postcondition=check,
-        errors=ERRORS,
-    )
-
-
 def line(state: Market, raw: Raw, place: int, totals: Totals, symbols: Mapping[str, str]) -> AssetLine:
     """One collateral of an account, for people."""
     each, balance = state.collaterals[place], dict(raw.held)[place]
@@ -277,12 +178,10 @@ def line(state: Market, raw: Raw, place: int, totals: Totals, symbols: Mapping[s
         symbols.get(asset, asset),
         len(str(each.terms.scale)) - 1,
         price,
-        balance,
-        balance * price // each.terms.scale,
-        each.terms.liquidate_cf // 10**14,
-        0,
-        0,
-        _breaks_at(state, raw, place, totals),
+        supplied=balance,
+        collateral=balance * price // each.terms.scale,
+        threshold=each.terms.liquidate_cf // 10**14,
+        breaks_at=_breaks_at(state, raw, place, totals),
     )
 
 
@@ -295,7 +194,7 @@ def _breaks_at(state: Market, raw: Raw, place: int, totals: Totals) -> int | Non
         changed = list(state.collaterals)
         changed[place] = replace(changed[place], price=price)
         moved = replace(state, collaterals=tuple(changed))
-        return is_liquidatable(_account(moved, raw), totals, state.terms, state.base_price or 0)
+        return is_liquidatable(account_of(moved, raw), totals, state.terms, state.base_price or 0)
 
     if not breaks(0):
         return None

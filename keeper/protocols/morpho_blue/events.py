@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from eth_utils.abi import event_signature_to_log_topic
-
 from keeper.book.source import Touched
 from keeper.chain.logs import Log
+from keeper.protocols.heard import account_at, topic
 from keeper.protocols.morpho_blue.positions import key
 
+CREATE_MARKET = topic("CreateMarket(bytes32,(address,address,address,address,uint256))")
+_SUPPLY_COLLATERAL = topic("SupplyCollateral(bytes32,address,address,uint256)")
+_BORROW = topic("Borrow(bytes32,address,address,address,uint256,uint256)")
 
-def _topic(signature: str) -> str:
-    return "0x" + event_signature_to_log_topic(signature).hex()
-
-
-CREATE_MARKET = _topic("CreateMarket(bytes32,(address,address,address,address,uint256))")
-SUPPLY_COLLATERAL = _topic("SupplyCollateral(bytes32,address,address,uint256)")
-WITHDRAW_COLLATERAL = _topic("WithdrawCollateral(bytes32,address,address,address,uint256)")
-BORROW = _topic("Borrow(bytes32,address,address,address,uint256,uint256)")
-REPAY = _topic("Repay(bytes32,address,address,uint256,uint256)")
-LIQUIDATE = _topic("Liquidate(bytes32,address,address,uint256,uint256,uint256,uint256,uint256)")
-
-# Where the borrower stands among the topics.
-_BORROWER = {SUPPLY_COLLATERAL: 3, WITHDRAW_COLLATERAL: 2, BORROW: 2, REPAY: 3, LIQUIDATE: 3}
+# Where the borrower stands among the topics; the market's id is the first after the event's own.
+_BORROWER = {
+    _SUPPLY_COLLATERAL: 3,
+    topic("WithdrawCollateral(bytes32,address,address,address,uint256)"): 2,
+    _BORROW: 2,
+    topic("Repay(bytes32,address,address,uint256,uint256)"): 3,
+    topic("Liquidate(bytes32,address,address,uint256,uint256,uint256,uint256,uint256)"): 3,
+}
 TOPICS = (CREATE_MARKET, *_BORROWER)
-DISCOVERY = (CREATE_MARKET, SUPPLY_COLLATERAL, BORROW)
+DISCOVERY = (CREATE_MARKET, _SUPPLY_COLLATERAL, _BORROW)
 
 
 def touched(logs: Iterable[Log], wanted: frozenset[str]) -> Touched:
@@ -34,7 +31,7 @@ def touched(logs: Iterable[Log], wanted: frozenset[str]) -> Touched:
     for log in logs:
         place = _BORROWER.get(log.topics[0])
         if place is not None and (not wanted or log.topics[1] in wanted):
-            accounts.add(key("0x" + log.topics[place][26:], log.topics[1]))
+            accounts.add(key(account_at(log, place), log.topics[1]))
     return Touched(frozenset(accounts))
 
 

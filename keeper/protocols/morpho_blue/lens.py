@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_utils.abi import function_signature_to_4byte_selector
+from eth_abi.abi import decode
 
-from keeper.chain.calls import Answer, Call, Lens
-from keeper.contracts import runtime_code
+from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.morpho import irm
 from keeper.margin.lending.morpho.market import MarketState, MarketTerms, accrue
+from keeper.protocols.erc20_calls import read_symbol
+from keeper.protocols.lenses import LensContract
 
-ADDRESS = "0x00000000000000000000000000000000ba7c00b1"
+LENS = LensContract("MorphoBlueLens", "0x00000000000000000000000000000000ba7c00b1")
 PARAMS = "(address,address,address,address,uint256)"
 _TOTALS = "(uint128,uint128,uint128,uint128,uint128,uint128)"
-_STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8)"
-NO_DEBT_HEALTH = 2**256 - 1
+_STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8,bytes)"
 _NOBODY = "0x" + "00" * 20
 
 
@@ -43,6 +42,8 @@ class Pair:
     rate_at_target: int | None
     loan_decimals: int
     collateral_decimals: int
+    loan_symbol: str
+    """As the token says, which anybody can have made; its address where it says nothing."""
 
     @property
     def params(self) -> tuple[str, str, str, str, int]:
@@ -61,40 +62,23 @@ class Pair:
         return accrue(self.totals, rate, timestamp) if self.totals.total_borrow_assets else self.totals
 
 
-def lens() -> Lens:
-    return Lens(ADDRESS, runtime_code("MorphoBlueLens"))
-
-
-def _call(signature: str, *arguments: object) -> Call:
-    types = signature[signature.index("(") + 1 : -1].split(",")
-    return Call(ADDRESS, function_signature_to_4byte_selector(signature) + encode(types, arguments))
-
-
 def markets_call(morpho: str, ids: Sequence[str]) -> Call:
-    return _call("markets(address,bytes32[])", morpho, [bytes.fromhex(each[2:]) for each in ids])
-
-
-def positions_call(morpho: str, accounts: Sequence[str]) -> Call:
-    packed = bytes.fromhex("".join(account[2:] for account in accounts))
-    return _call("positions(address,bytes)", morpho, packed)
+    return LENS.call("markets(address,bytes32[])", morpho, [bytes.fromhex(each[2:]) for each in ids])
 
 
 def valued_call(morpho: str, market_id: str, borrower: str) -> Call:
-    return _call("valued(address,bytes32,address)", morpho, bytes.fromhex(market_id[2:]), borrower)
+    of = bytes.fromhex(market_id[2:])
+    return LENS.call("valued(address,bytes32,address)", morpho, of, borrower)
 
 
-def oracle_call(morpho: str, market_id: str) -> Call:
-    return _call("oracleOf(address,bytes32)", morpho, bytes.fromhex(market_id[2:]))
-
-
-def read_markets(answer: Answer) -> dict[str, Pair]:
+def read_markets(data: bytes) -> dict[str, Pair]:
     """Markets by id; those that were never created are left out."""
-    rows = decode([f"{_STATE}[]"], answer.data)[0]
+    rows = decode([f"{_STATE}[]"], data)[0]
     return {pair.id: pair for row in rows if row[2][4] for pair in [_pair(row)]}
 
 
 def _pair(row: Any) -> Pair:
-    identity, params, totals, price, priced, rate, rated, target, adaptive, loan, collateral = row
+    identity, params, totals, price, priced, rate, rated, target, adaptive, loan, collateral, symbol = row
     without_interest = params[3] == _NOBODY
     return Pair(
         id="0x" + identity.hex(),
@@ -109,4 +93,5 @@ def _pair(row: Any) -> Pair:
         rate_at_target=target if adaptive else None,
         loan_decimals=loan,
         collateral_decimals=collateral,
+        loan_symbol=read_symbol(Answer(True, symbol), params[0].lower()),
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Self
 
 import numpy as np
 
 from keeper.book.entries import Entries
 from keeper.book.source import Touched
-from keeper.chain.calls import Answer, Call, Lens
+from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import Market
 from keeper.errors import ConfigError
-from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE
+from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE, MarketState
 from keeper.margin.lending.morpho.position import (
     Position,
     borrowed_up,
@@ -25,26 +26,24 @@ from keeper.margin.lending.morpho.position import (
 from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
-from keeper.plan import Plan
-from keeper.protocols import erc20_calls, inventory
+from keeper.protocols import erc20_calls
+from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import (
+    Action,
     Asset,
     AssetLine,
-    Explanation,
     Facts,
     Impossible,
     Offer,
-    OwnerFunds,
     PricedAsset,
     Step,
     Valuation,
 )
+from keeper.protocols.lenses import packed
 from keeper.protocols.morpho_blue import events, lens, planning, positions
-from keeper.protocols.morpho_blue.lens import NO_DEBT_HEALTH, Pair
+from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
-from keeper.protocols.without import Without
-
-BASE_DECIMALS = 8
+from keeper.protocols.topping_up import ENDLESS, Way, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +61,31 @@ class Singleton:
     pairs: Mapping[str, Pair]
 
 
-class MorphoBlueMarket(Without):
-    """Implements MarketAdapter. An account is a borrower in one market: see `positions`.
+class MorphoBlueMarket(Adapter[Singleton, Stake]):
+    """An account is a borrower in one market: see `positions`.
 
     Values are in units of each market's loan token; plans in base currency, of which a whole loan token is
     worth what `loan_prices` says (by symbol or address), else 1.
     """
 
     protocol = "morpho-blue"
-    called = (
-        f"liquidate({lens.PARAMS},address,uint256,uint256,bytes)",
-        f"supplyCollateral({lens.PARAMS},uint256,address,bytes)",
-        f"repay({lens.PARAMS},uint256,uint256,address,bytes)",
-    )
+    called = (planning.LIQUIDATE, planning.SUPPLY, planning.REPAY)
+    lens, view_words, scale = LENS, 4, 8
+    what = "Morpho Blue"
+    remedy = "Name the singleton that holds all markets"
 
     def __init__(self, name: str, settings: Market) -> None:
-        self.name = name
-        self.contract = settings.address
-        self.from_block = settings.from_block
+        super().__init__(name, settings.address, settings.from_block)
         self._wanted = frozenset(each.lower() for each in settings.market_ids)
         self._loan_prices = {name.lower(): price for name, price in settings.loan_prices.items()}
         self._numbers = positions.Numbers()
         self._numbers.note(sorted(self._wanted))
 
     @classmethod
-    def of(cls, name: str, settings: Market) -> MorphoBlueMarket:
+    def of(cls, name: str, settings: Market) -> Self:
         return cls(name, settings)
 
-    # Copying: see BookSource.
-
-    def lenses(self) -> tuple[Lens, ...]:
-        return (lens.lens(),)
+    # Copying.
 
     def log_filter(self, state: Singleton) -> LogFilter:
         return LogFilter((self.contract.lower(),), events.TOPICS)
@@ -113,14 +106,8 @@ class MorphoBlueMarket(Without):
         numbers = {*references, *range(1, len(self._numbers.ids))}
         return lens.markets_call(self.contract, [self._numbers.ids[n] for n in sorted(numbers)])
 
-    def read_market(self, answer: Answer) -> Singleton:
-        if not answer.ok:
-            raise ConfigError(
-                "does not answer as Morpho Blue",
-                where=f"markets.{self.name}.address {self.contract}",
-                remedy="Name the singleton that holds all markets",
-            )
-        pairs = lens.read_markets(answer)
+    def read_state(self, data: bytes) -> Singleton:
+        pairs = lens.read_markets(data)
         missing = sorted(self._wanted - pairs.keys())
         if missing:
             raise ConfigError(
@@ -134,7 +121,7 @@ class MorphoBlueMarket(Without):
         return all(self._numbers.ids[number] in state.pairs for number in references)
 
     def accounts_call(self, accounts: Sequence[str]) -> Call:
-        return lens.positions_call(self.contract, accounts)
+        return LENS.call("positions(address,bytes)", self.contract, packed(accounts))
 
     def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
         return positions.split(accounts, answer)
@@ -165,32 +152,19 @@ class MorphoBlueMarket(Without):
         # Collateral's value and its weighing are rounded down once each; a debt is rounded up once.
         return Weights(power=power, need=need, power_dust=2.0, need_dust=1.0, opaque=frozenset(opaque))
 
-    def sums(self, many: Sequence[bytes]) -> Mapping[str, int]:
-        found: dict[str, int] = {}
-        for record in many:
-            stake = self.decode(record)
-            found[stake.id] = found.get(stake.id, 0) + stake.position.borrow_shares
-        return found
+    def counted(self, raw: Stake) -> Mapping[str, int]:
+        return {f"borrow shares of {raw.id}": raw.position.borrow_shares}
 
-    def unbalanced(self, state: Singleton, sums: Mapping[str, int]) -> str:
-        """Borrow shares are only ever added and taken away: they must agree to the unit."""
-        for pair in state.pairs.values():
-            if sums.get(pair.id, 0) != pair.totals.total_borrow_shares:
-                return (
-                    f"all positions of {pair.id} owe {sums.get(pair.id, 0)} shares, the market counts "
-                    f"{pair.totals.total_borrow_shares}"
-                )
-        return ""
+    def totals(self, state: Singleton) -> Mapping[str, int]:
+        pairs = state.pairs.values()
+        return {f"borrow shares of {pair.id}": pair.totals.total_borrow_shares for pair in pairs}
 
     def view_call(self, account: str) -> Call:
         return lens.valued_call(self.contract, id_of(account), borrower_of(account))
 
-    def read_view(self, account: str, answer: Answer) -> Valuation | None:
-        if not answer.ok or len(answer.data) != 128:
-            return None
-        words = [int.from_bytes(answer.data[i : i + 32], "big") for i in range(0, 128, 32)]
-        collateral, debt, lltv, health = words
-        return Valuation(account, collateral, debt, lltv, None if health == NO_DEBT_HEALTH else health)
+    def read_words(self, account: str, view: Sequence[int]) -> Valuation:
+        collateral, debt, lltv, health = view
+        return Valuation(account, collateral, debt, lltv, None if health == ENDLESS else health)
 
     # Valuing.
 
@@ -200,43 +174,25 @@ class MorphoBlueMarket(Without):
     def version(self, state: Singleton) -> str | None:
         return "1.0"
 
-    def base_decimals(self, state: Singleton) -> int:
-        return BASE_DECIMALS
-
     def decimals(self, state: Singleton, account: str) -> int:
         """Of an account's values: its loan token's."""
         return state.pairs[id_of(account)].loan_decimals
 
     def value(self, state: Singleton, accounts: Mapping[str, Stake], timestamp: int) -> list[Valuation]:
         totals = {pair.id: pair.at(timestamp) for pair in state.pairs.values()}
-        found = []
-        for account, stake in accounts.items():
-            pair, now = state.pairs[stake.id], totals[stake.id]
-            price = pair.price or 0
-            health = health_factor_down(stake.position, now, price, pair.terms)
-            found.append(
-                Valuation(
-                    account,
-                    collateral_value_down(stake.position.collateral, price),
-                    borrowed_up(stake.position, now),
-                    pair.terms.lltv,
-                    None if health == NO_DEBT_HEALTH else health,
-                )
-            )
-        return found
+        return [_valued(state, a, stake, totals[stake.id]) for a, stake in accounts.items()]
 
-    def value_records(
-        self, state: Singleton, records: Mapping[str, bytes], timestamp: int
-    ) -> list[Valuation]:
-        return self.value(state, {a: self.decode(record) for a, record in records.items()}, timestamp)
+    def valued(self, state: Singleton, account: str, raw: Stake, timestamp: int) -> Valuation:
+        return _valued(state, account, raw, state.pairs[raw.id].at(timestamp))
 
     def priced_assets(self, state: Singleton) -> list[PricedAsset]:
         return [
             PricedAsset(
                 pair.id,
                 self._asset(pair, pair.collateral, {}).price if pair.usable else None,
-                lens.oracle_call(self.contract, pair.id),
+                LENS.call("oracleOf(address,bytes32)", self.contract, bytes.fromhex(pair.id[2:])),
                 erc20_calls.symbol(pair.collateral),
+                token=pair.collateral.lower(),
             )
             for pair in state.pairs.values()
         ]
@@ -253,9 +209,6 @@ class MorphoBlueMarket(Without):
         pair = state.pairs[raw.id]
         return frozenset({pair.loan.lower(), pair.collateral.lower()})
 
-    def notices(self, state: Singleton) -> Mapping[str, str]:
-        return {}
-
     def indices(self, state: Singleton, timestamp: int) -> dict[str, dict[str, int]]:
         return {
             pair.id: {
@@ -267,58 +220,51 @@ class MorphoBlueMarket(Without):
             for now in [pair.at(timestamp)]
         }
 
-    def explain(
-        self, state: Singleton, account: str, raw: Stake, timestamp: int, symbols: Mapping[str, str]
-    ) -> Explanation:
+    def lines(
+        self, state: Singleton, valuation: Valuation, raw: Stake, timestamp: int, symbols: Mapping[str, str]
+    ) -> tuple[Sequence[AssetLine], str]:
         pair = state.pairs[raw.id]
-        [valuation] = self.value(state, {account: raw}, timestamp)
         breaks = liquidation_price_up(raw.position, pair.at(timestamp), pair.terms)
-        base = 10**pair.loan_decimals
         unit = 10**pair.collateral_decimals
-        lines = (
-            AssetLine(
-                asset=pair.collateral,
-                symbol=symbols.get(pair.id, pair.collateral),
-                decimals=pair.collateral_decimals,
-                price=(pair.price or 0) * unit // ORACLE_PRICE_SCALE,
-                supplied=raw.position.collateral,
-                collateral=valuation.collateral,
-                threshold=pair.terms.lltv // 10**14,
-                owed=0,
-                debt=0,
-                breaks_at=None if breaks is None else breaks * unit // ORACLE_PRICE_SCALE,
-            ),
-            AssetLine(
-                asset=pair.loan,
-                symbol=symbols.get(pair.loan.lower(), pair.loan),
-                decimals=pair.loan_decimals,
-                price=base,
-                supplied=0,
-                collateral=0,
-                threshold=0,
-                owed=valuation.debt,
-                debt=valuation.debt,
-                breaks_at=None,
-            ),
+        has = AssetLine(
+            pair.collateral,
+            symbols.get(pair.id, pair.collateral),
+            pair.collateral_decimals,
+            (pair.price or 0) * unit // ORACLE_PRICE_SCALE,
+            supplied=raw.position.collateral,
+            collateral=valuation.collateral,
+            threshold=pair.terms.lltv // 10**14,
+            breaks_at=None if breaks is None else breaks * unit // ORACLE_PRICE_SCALE,
         )
-        return Explanation(valuation, lines, "Morpho Blue 1.0: collateral × price × LLTV ÷ debt")
+        owes = AssetLine(
+            pair.loan,
+            symbols.get(pair.loan.lower(), pair.loan),
+            pair.loan_decimals,
+            10**pair.loan_decimals,
+            owed=valuation.debt,
+            debt=valuation.debt,
+        )
+        return (has, owes), "Morpho Blue 1.0: collateral × price × LLTV ÷ debt"
+
+    def cautions(self, state: Singleton) -> Sequence[tuple[str, str]]:
+        found = []
+        if not self._wanted:
+            everyone = (
+                f"all {len(state.pairs)} markets are followed; anybody makes one with his own oracle"
+            )
+            found.append((everyone, f"List the markets that you trust in markets.{self.name}.market_ids"))
+        known = self._loan_prices.keys()
+        pairs = state.pairs.values()
+        assumed = {p.loan_symbol for p in pairs if not known & {p.loan.lower(), p.loan_symbol.lower()}}
+        if assumed:
+            counted = f"a whole {', '.join(sorted(assumed))} is counted as 1 of the base currency"
+            found.append((counted, f"Set markets.{self.name}.loan_prices for what is not a dollar"))
+        return found
 
     # Planning.
 
-    def _tokens(self, state: Singleton) -> list[str]:
+    def tokens(self, state: Singleton) -> Sequence[str]:
         return sorted({t.lower() for pair in state.pairs.values() for t in (pair.loan, pair.collateral)})
-
-    def planning_calls(self, state: Singleton, accounts: Sequence[str], payer: str) -> list[Call]:
-        return erc20_calls.facts_calls(self._tokens(state), payer)
-
-    def read_planning(self, state: Singleton, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
-        return erc20_calls.read_facts(self._tokens(state), answers)
-
-    def gas_price_asset(self, state: Singleton, facts: Facts, symbol: str) -> int | None:
-        for asset in self.assets(state, facts).values():
-            if asset.symbol == symbol:
-                return asset.price
-        return None
 
     def assets(self, state: Singleton, facts: Facts) -> Mapping[str, Asset]:
         found: dict[str, Asset] = {}
@@ -331,11 +277,11 @@ class MorphoBlueMarket(Without):
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
         """A token of a market at the market's own price; the loan token at what the operator says."""
         loan = pair.loan.lower()
-        names = (loan, symbols.get(loan, loan).lower())
+        names = (loan, pair.loan_symbol.lower())
         said = next((self._loan_prices[name] for name in names if name in self._loan_prices), Decimal(1))
-        worth = int(said * 10**BASE_DECIMALS)
+        worth = int(said * 10**self.scale)
         if token == pair.loan:
-            return Asset(loan, symbols.get(loan, loan), worth, 10**pair.loan_decimals)
+            return Asset(loan, pair.loan_symbol, worth, 10**pair.loan_decimals)
         unit = 10**pair.collateral_decimals
         price = (pair.price or 0) * unit * worth // (ORACLE_PRICE_SCALE * 10**pair.loan_decimals)
         name = token.lower()
@@ -355,48 +301,26 @@ class MorphoBlueMarket(Without):
             self._asset(pair, pair.collateral, facts.symbols),
         )
 
-    def plan_liquidation(
-        self,
-        state: Singleton,
-        account: str,
-        raw: Stake,
-        timestamp: int,
-        facts: Facts,
-        funds: Mapping[str, int],
-    ) -> list[Plan] | Impossible:
-        found = self.offers(state, account, raw, timestamp, facts)
-        if isinstance(found, Impossible):
-            return found
-        plans = inventory.plans(self.name, account, found, funds)
-        return plans or Impossible(f"the signer holds no {found[0].pays.symbol} to repay with")
-
-    def plan_top_up(
-        self,
-        state: Singleton,
-        account: str,
-        raw: Stake,
-        timestamp: int,
-        facts: Facts,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        target: int,
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> Plan | Impossible:
-        if owner is not None:
-            return Impossible("owners' own money is not supported in this protocol")
+    def closed(self, state: Singleton, raw: Stake, wish: Wish) -> str:
         pair = state.pairs[raw.id]
-        return planning.top_up(
-            self.name,
-            self.contract,
-            pair,
-            account,
-            raw.position,
-            timestamp,
-            funds,
-            steps,
-            target,
-            budget_base,
-            self._asset(pair, pair.loan, facts.symbols),
-            self._asset(pair, pair.collateral, facts.symbols),
-        )
+        return "" if pair.usable else "the market's oracle or rate model does not answer"
+
+    def takes(self, state: Singleton, raw: Stake, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+        pair, symbols = state.pairs[raw.id], wish.facts.symbols
+        loan, collateral = (self._asset(pair, token, symbols) for token in (pair.loan, pair.collateral))
+        return [("repay", loan), ("supply", collateral)]
+
+    def way(self, state: Singleton, raw: Stake, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
+        return planning.way(self.contract, state.pairs[raw.id], raw.position, wish, step, asset)
+
+
+def _valued(state: Singleton, account: str, raw: Stake, now: MarketState) -> Valuation:
+    pair, price = state.pairs[raw.id], state.pairs[raw.id].price or 0
+    health = health_factor_down(raw.position, now, price, pair.terms)
+    return Valuation(
+        account,
+        collateral_value_down(raw.position.collateral, price),
+        borrowed_up(raw.position, now),
+        pair.terms.lltv,
+        None if health == ENDLESS else health,
+    )

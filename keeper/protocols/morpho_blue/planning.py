@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
-
-from keeper.margin.lending.least import least
 from keeper.margin.lending.morpho.market import MarketState
 from keeper.margin.lending.morpho.position import (
     Position,
@@ -20,35 +15,26 @@ from keeper.margin.lending.morpho.position import (
     seized_down,
 )
 from keeper.margin.lending.morpho.shares import to_assets_up, to_shares_down
-from keeper.plan import Check, Plan, Spend
-from keeper.protocols.amounts import units
+from keeper.plan import Check
 from keeper.protocols.base import Asset, Deal, Impossible, Offer, Step
+from keeper.protocols.calldata import encoded
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of
+from keeper.protocols.topping_up import MOST, Way, Wish, needed
 
+LIQUIDATE = f"liquidate({PARAMS},address,uint256,uint256,bytes)"
+SUPPLY = f"supplyCollateral({PARAMS},uint256,address,bytes)"
+REPAY = f"repay({PARAMS},uint256,uint256,address,bytes)"
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
 GRACE = 120
 LIQUIDATION_GAS = 180_000
 TOP_UP_GAS = 200_000
 ERRORS = "morpho_blue_errors"
 _COLLATERAL_WORD = 2
-_MOST = 2**128 - 1
 
 
-def _encoded(name: str, types: str, *arguments: object) -> bytes:
-    selector = function_signature_to_4byte_selector(f"{name}({types})")
-    return selector + encode(_split(types), arguments)
-
-
-def _split(types: str) -> list[str]:
-    """Types of a parameter list that begins with MarketParams."""
-    return [PARAMS, *types.removeprefix(PARAMS + ",").split(",")]
-
-
-def liquidate(pair: Pair, borrower: str, seized: int, shares: int, data: bytes = b"") -> bytes:
-    return _encoded(
-        "liquidate", f"{PARAMS},address,uint256,uint256,bytes", pair.params, borrower, seized, shares, data
-    )
+def liquidate(pair: Pair, borrower: str, seized: int, shares: int) -> bytes:
+    return encoded(LIQUIDATE, pair.params, borrower, seized, shares, b"")
 
 
 def offers(
@@ -97,122 +83,55 @@ def _deal(
     return Deal(costs[0], max(costs), everything, (liquidate(pair, borrower, everything, 0),))
 
 
-def top_up(
-    market: str,
-    morpho: str,
-    pair: Pair,
-    account: str,
-    position: Position,
-    timestamp: int,
-    funds: Mapping[str, int],
-    steps: Sequence[Step],
-    target: int,
-    budget_base: int,
-    loan: Asset,
-    collateral: Asset,
-) -> Plan | Impossible:
-    """The first step that reaches `target` alone; else the first that helps; else why none does."""
-    if not pair.usable or pair.price is None:
-        return Impossible("the market's oracle or rate model does not answer")
-    now = pair.at(timestamp)
-    before = _health(position, now, pair)
-    partial_plan: Plan | None = None
-    reasons = []
-    for step in steps or (Step("repay", loan.token), Step("supply", collateral.token)):
-        asset = loan if step.action == "repay" else collateral
-        if step.asset.lower() not in (asset.token, asset.symbol.lower()):
-            reasons.append(f"{step.asset} is not what this market's {step.action} takes")
-            continue
-        most = borrowed_up(position, now) if step.action == "repay" else _MOST
-        needed = least(partial(_reaches, target, step, position, now, pair), most) or most
-        affordable = budget_base * asset.unit // asset.price if asset.price else 0
-        amount = min(needed, funds.get(asset.token, 0), affordable)
-        if amount <= 0:
-            why = "the day's cap is used up" if affordable <= 0 else f"no {asset.symbol} to pay with"
-            reasons.append(f"{step.action} {asset.symbol}: {why}")
-            continue
-        reached, after = _after(step, position, now, pair, amount)
-        if reached <= before:
-            reasons.append(f"{step.action} {asset.symbol}: the amount at hand changes nothing")
-            continue
-        plan = _plan(market, morpho, pair, account, step, asset, amount, reached, position, after)
-        if reached >= target:
-            return plan
-        partial_plan = partial_plan or plan
-    return partial_plan or Impossible("; ".join(reasons))
+def way(morpho: str, pair: Pair, position: Position, wish: Wish, step: Step, asset: Asset) -> Way:
+    """A call on the singleton, for the account's borrower."""
+    now, borrower = pair.at(wish.timestamp), borrower_of(wish.account)
+
+    def health(amount: int) -> int:
+        return _after(step, position, now, pair, amount)
+
+    if step.action == "supply":
+
+        def supply(amount: int) -> bytes:
+            return encoded(SUPPLY, pair.params, amount, borrower, b"")
+
+        call = "0x" + encoded("position(bytes32,address)", bytes.fromhex(pair.id[2:]), borrower).hex()
+        return Way(
+            step,
+            asset,
+            needed(health, wish.target, MOST),
+            health,
+            morpho,
+            supply,
+            TOP_UP_GAS,
+            ERRORS,
+            check=lambda amount, _: Check(morpho, call, _COLLATERAL_WORD, position.collateral + amount),
+        )
+    owed = borrowed_up(position, now)
+
+    def repay(amount: int) -> bytes:
+        # A whole debt is repaid by shares: by assets a unit of interest would stay, or revert.
+        sizes = (amount, 0) if amount < owed else (0, position.borrow_shares)
+        return encoded(REPAY, pair.params, *sizes, borrower, b"")
+
+    return Way(step, asset, needed(health, wish.target, owed), health, morpho, repay, TOP_UP_GAS, ERRORS)
 
 
 def _health(position: Position, now: MarketState, pair: Pair) -> int:
     return health_factor_down(position, now, pair.price or 0, pair.terms)
 
 
-def _reaches(target: int, step: Step, position: Position, now: MarketState, pair: Pair, amount: int) -> bool:
-    return _after(step, position, now, pair, amount)[0] >= target
-
-
-def _after(step: Step, position: Position, now: MarketState, pair: Pair, amount: int) -> tuple[int, Position]:
-    """Health and position after the step; repaying the whole debt is by shares."""
+def _after(step: Step, position: Position, now: MarketState, pair: Pair, amount: int) -> int:
+    """Health after the step; repaying the whole debt is by shares."""
     if step.action == "supply":
-        after = replace(position, collateral=position.collateral + amount)
-        return _health(after, now, pair), after
+        return _health(replace(position, collateral=position.collateral + amount), now, pair)
     if amount >= borrowed_up(position, now):
         shares = position.borrow_shares
     else:
         shares = to_shares_down(amount, now.total_borrow_assets, now.total_borrow_shares)
-    after = replace(position, borrow_shares=position.borrow_shares - shares)
     totals = replace(
         now,
         total_borrow_assets=max(now.total_borrow_assets - amount, 0),
         total_borrow_shares=now.total_borrow_shares - shares,
     )
-    return _health(after, totals, pair), after
-
-
-def _plan(
-    market: str,
-    morpho: str,
-    pair: Pair,
-    account: str,
-    step: Step,
-    asset: Asset,
-    amount: int,
-    reached: int,
-    before: Position,
-    after: Position,
-) -> Plan:
-    borrower = borrower_of(account)
-    check: Check | None = None
-    if step.action == "supply":
-        data = _encoded(
-            "supplyCollateral", f"{PARAMS},uint256,address,bytes", pair.params, amount, borrower, b""
-        )
-        position = _encoded_position(pair, borrower)
-        check = Check(morpho, "0x" + position.hex(), _COLLATERAL_WORD, after.collateral)
-    else:
-        # A whole debt is repaid by shares: by assets a unit of interest would stay, or revert.
-        whole = after.borrow_shares == 0
-        sizes = (0, before.borrow_shares) if whole else (amount, 0)
-        types = f"{PARAMS},uint256,uint256,address,bytes"
-        data = _encoded("repay", types, pair.params, *sizes, borrower, b"")
-    decimals = len(str(asset.unit)) - 1
-    return Plan(
-        market=market,
-        account=account,
-        kind="top_up",
-        action=step.action,
-        target=morpho,
-        data="0x" + data.hex(),
-        spend=Spend(asset.token, morpho, amount),
-        spend_base=-(-amount * asset.price // asset.unit),
-        gain_base=0,
-        gas=TOP_UP_GAS,
-        summary={step.action: f"{units(amount, decimals)} {asset.symbol}", "health_after": str(reached)},
-        postcondition=check,
-        errors=ERRORS,
-    )
-
-
-def _encoded_position(pair: Pair, borrower: str) -> bytes:
-    types = ["bytes32", "address"]
-    selector = function_signature_to_4byte_selector("position(bytes32,address)")
-    return selector + encode(types, [bytes.fromhex(pair.id[2:]), borrower])
+    return _health(replace(position, borrow_shares=position.borrow_shares - shares), totals, pair)

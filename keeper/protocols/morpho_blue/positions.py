@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from keeper.book.entries import Entries, Floats, Ints, Sparse
+from keeper.book.entries import Entries
 from keeper.chain.calls import Answer
 from keeper.errors import KeeperError
 from keeper.margin.lending.morpho.position import Position
+from keeper.protocols import packing
 
 ADDRESS_DIGITS = 42
 _ID, _WORD, _RECORD = 32, 16, 64
@@ -56,19 +57,9 @@ class Numbers:
 
 
 def split(accounts: Sequence[str], answer: Answer) -> dict[str, bytes]:
-    """Each account's record; KeeperError when the lens failed or its answer is not whole."""
-    length = int.from_bytes(answer.data[32:64], "big") if answer.ok else 0
-    data = answer.data[64 : 64 + length]
-    if not answer.ok or len(data) != 2 * _WORD * len(accounts):
-        raise KeeperError(
-            f"the lens answered {len(data)} bytes for {len(accounts)} positions",
-            where=f"{accounts[0]} and others",
-            remedy="The node may cut long answers: name another, or report it",
-        )
-    return {
-        account: bytes.fromhex(account[ADDRESS_DIGITS:]) + data[2 * _WORD * i : 2 * _WORD * (i + 1)]
-        for i, account in enumerate(accounts)
-    }
+    """Each account's record: the market's id and what the lens answered."""
+    found = packing.split(accounts, answer, lambda data, at: 2 * _WORD)
+    return {account: bytes.fromhex(account[ADDRESS_DIGITS:]) + words for account, words in found.items()}
 
 
 def market_id(record: bytes) -> str:
@@ -88,11 +79,5 @@ def entries(records: Sequence[bytes], numbers: Numbers) -> Entries:
     words = np.ascontiguousarray(data[:, _ID:]).view(">u8").reshape(size, 4).astype(np.float64)
     shares = words[:, 0] * 2.0**64 + words[:, 1]
     collateral = words[:, 2] * 2.0**64 + words[:, 3]
-    return Entries(LEGS, _sparse(legs, collateral), _sparse(legs + 1, shares), np.zeros(size, np.bool_))
-
-
-def _sparse(legs: Ints, amounts: Floats) -> Sparse:
-    there = amounts > 0
-    starts = np.zeros(len(legs) + 1, np.int32)
-    np.cumsum(there, out=starts[1:])
-    return Sparse(starts, legs[there], amounts[there])
+    power, need = packing.one_a_row(legs, collateral), packing.one_a_row(legs + 1, shares)
+    return Entries(LEGS, power, need, np.zeros(size, np.bool_))

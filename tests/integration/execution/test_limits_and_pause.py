@@ -91,8 +91,8 @@ def test_the_days_spending_is_counted_over_all_accounts(fresh: Fresh, ready: Rea
     w = ready("[execution]\nmax_spend_per_day = 12000\n", accounts=(OTHER, THIRD))
     for _ in range(4):
         w.step(CRASH)
-    spent = sum(i.spend_base for i in w.intents() if i.state == "settled")
-    assert 0 < spent <= 12_000 * 10**8
+    spent = sum(i.spend for i in w.intents() if i.state == "settled")
+    assert 0 < spent <= 12_000 * 10**18
     refused = [i for i in w.intents() if i.state == "refused"]
     assert refused and all("max_spend_per_day (12000)" in i.reason for i in refused)
 

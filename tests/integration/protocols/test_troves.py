@@ -86,7 +86,7 @@ def test_several_troves_share_a_transaction_and_coins_come_too(system: TroveCase
     assert view_int(system.anvil.rpc, system.at.musd, "balanceOf(address)", k.payer) == 600 * WAD
     fee = (transaction.gas_used or 0) * (transaction.gas_price or 0)
     gained = as_int(system.anvil.rpc.call("eth_getBalance", k.payer, "latest")) - before + fee
-    expected = sum(int(i.gain_base) for i in k.intents()) - 600 * WAD
+    expected = sum(int(i.gain) for i in k.intents()) - 600 * WAD
     # What the pool could not take of the second fell in part to the third, and its coins with it.
     assert expected <= gained * system.price // 10**8 <= expected + expected // 10**4
 
@@ -199,7 +199,7 @@ def test_coins_that_go_with_a_call_count_as_spent_and_only_to_what_is_allowed(
     k.step(system.fall())
     [intent] = k.intents()
     plan = Plan.from_json(intent.plan)
-    assert plan.value and intent.spend_base == -(-plan.value * system.price // 10**8)
+    assert plan.value and intent.spend == -(-plan.value * system.price // 10**8)
     assert intent.state == "refused" and "not on the allow-list" in (intent.reason or "")
     assert k.transactions() == []
 
@@ -215,7 +215,7 @@ def test_a_day_cap_bounds_the_coins(system: TroveCase, tmp_path: Path) -> None:
     k.step(system.hold())
     assert k.transactions()[0].value == value
     assert [i.state for i in k.intents()] == ["settled"]
-    assert "neither funds, nor cap" in k.alerts("cannot_act")[0].body
+    assert "the day's cap is used up" in k.alerts("cannot_act")[0].body
 
 
 def test_while_the_feed_is_stale_nothing_is_valued_or_sent_and_then_it_is(

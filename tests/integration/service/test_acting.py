@@ -289,7 +289,7 @@ def test_several_breaches_share_the_inventory_and_promise_nothing_twice(
     w.step({"WETH": 2260 * 10**8})
     planned = [i for i in w.intents() if i.ended_block is None]
     assert 1 <= len(planned) <= 3
-    assert sum(i.spend_base for i in planned) <= 20_001 * 10**8
+    assert sum(i.spend for i in planned) <= 20_001 * 10**18
     for _ in range(4):
         w.step()
     assert not [i for i in w.intents() if i.state in ("failed", "refused")]

@@ -114,12 +114,12 @@ def test_the_profit_is_what_was_planned_and_the_books_say_the_same(
     with w.store.session() as session:
         booking = session.get_one(Booking, row.id)
         assert booking.gas_wei == (row.gas_used or 0) * (row.gas_price or 0)
-        assert booking.gas_base == -(-booking.gas_wei * 2260 * 10**8 // ETHER)
+        assert booking.gas == -(-booking.gas_wei * 2260 * 10**18 // ETHER)
         assert [(each["symbol"], each["units"]) for each in json.loads(booking.moved)] == [
             ("USDC", str(earned))
         ]
-        assert booking.value_base == earned * 100
-        net = Decimal(booking.net_base).scaleb(-8)
+        assert booking.value == earned * 10**12
+        net = Decimal(booking.net).scaleb(-18)
         assert booking_of(session, intent) == net
 
 
@@ -146,7 +146,7 @@ def test_many_fall_at_once_and_share_a_transaction(
         booking = session.get_one(Booking, first.id)
         shares = [booking_of(session, session.get_one(Intent, each.intent_id)) for each in carried]
     whole = sum(share for share in shares if share is not None)
-    assert abs(whole - Decimal(booking.net_base).scaleb(-8)) < Decimal("0.00001")
+    assert abs(whole - Decimal(booking.net).scaleb(-18)) < Decimal("0.00001")
 
 
 def test_a_leg_that_another_keeper_takes_does_not_stop_the_others(
@@ -209,7 +209,7 @@ def test_a_transaction_that_would_not_pay_is_not_sent_unless_bad_debt_is_realize
     books(w)
     with w.store.session() as session:
         [booking] = session.exec(select(Booking)).all()
-    assert -25 * 10**8 < booking.net_base < 0
+    assert -25 * 10**18 < booking.net < 0
 
 
 def test_several_debts_in_one_transaction_earn_one_token(
@@ -248,7 +248,7 @@ def test_with_its_own_money_and_no_contract_it_still_works(
     books(w)
     with w.store.session() as session:
         for booking in session.exec(select(Booking)).all():
-            assert booking.gas_base > 0
+            assert booking.gas > 0
 
 
 def test_a_revert_and_an_allowance_are_booked_with_what_they_cost(
@@ -267,7 +267,7 @@ def test_a_revert_and_an_allowance_are_booked_with_what_they_cost(
     books(w)
     with w.store.session() as session:
         booking = session.get_one(Booking, row.id)
-    assert booking.value_base == 0 and booking.net_base == -booking.gas_base < 0
+    assert booking.value == 0 and booking.net == -booking.gas < 0
 
 
 def test_a_booking_is_made_anew_for_the_block_that_has_the_transaction_now(

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import pytest
 
 from keeper.plan import NATIVE, Kind, Plan, Spend
-from keeper.policy.choose import Costs, Request, choose
+from keeper.policy.choose import Budget, Costs, Request, Spending, choose
 from keeper.protocols.base import Impossible
 
 pytestmark = pytest.mark.unit
 
 TOKEN = "0xtoken"
-FREE = Costs(gas_price=0, native_base=None, min_profit_base=0)
+FREE = Costs(gas_price=0, native=None, min_profit=0)
 
 
 def request(
@@ -39,7 +39,7 @@ def request(
             )
         ]
 
-    return Request("m", name, kind, health, budget, plan)
+    return Request("m", name, kind, health, [] if budget is None else [Budget(budget, Spending())], plan)
 
 
 def outcomes(
@@ -72,7 +72,7 @@ def test_the_same_money_is_never_promised_twice() -> None:
 
 
 def test_gas_is_paid_before_profit_counts() -> None:
-    dear = Costs(gas_price=10**16, native_base=100, min_profit_base=0)
+    dear = Costs(gas_price=10**16, native=100, min_profit=0)
     asked = [
         request("poor", "liquidate", wants=10, gain=99),
         request("rich", "liquidate", wants=10, gain=101),
@@ -81,7 +81,7 @@ def test_gas_is_paid_before_profit_counts() -> None:
 
 
 def test_without_gas_money_nothing_is_planned() -> None:
-    dear = Costs(gas_price=10**9, native_base=0, min_profit_base=0)
+    dear = Costs(gas_price=10**9, native=0, min_profit=0)
     assert outcomes([request("a", "top_up", wants=1)], 10, dear, native=10**10) == []
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 WAD = 10**18
 BASE, EACH = 300_000, 100_000
 # A unit of gas costs one base unit.
-COSTS = Costs(gas_price=1, native_base=WAD, min_profit_base=0)
+COSTS = Costs(gas_price=1, native=WAD, min_profit=0)
 
 
 class Batches:
@@ -42,7 +42,7 @@ def request(name: str, gain: int, token: str = "0xt", underwater: bool = False) 
     def plan(_: Mapping[str, int]) -> list[Plan] | Impossible:
         return [found]
 
-    return Request("m", name, "liquidate", 1, None, plan, underwater=underwater)
+    return Request("m", name, "liquidate", 1, [], plan, underwater=underwater)
 
 
 def chosen(requests: list[Request], costs: Costs = COSTS) -> list[str]:
@@ -82,14 +82,14 @@ def test_a_full_transaction_is_followed_by_another_that_must_pay_for_itself() ->
 
 
 def test_the_data_a_chain_charges_for_counts() -> None:
-    charged = Costs(gas_price=1, native_base=WAD, min_profit_base=0, data_fee=50_000)
+    charged = Costs(gas_price=1, native=WAD, min_profit=0, data_fee=50_000)
     assert chosen([request("a", 410_000)]) == ["a"]
     assert chosen([request("a", 410_000)], charged) == []
     assert chosen([request("a", 460_000)], charged) == ["a"]
 
 
 def test_bad_debt_is_realized_at_a_loss_up_to_the_cap_and_only_where_there_is_some() -> None:
-    allowed = Costs(gas_price=1, native_base=WAD, min_profit_base=1_000, max_loss_base=50_000)
+    allowed = Costs(gas_price=1, native=WAD, min_profit=1_000, max_loss=50_000)
     assert chosen([request("a", 360_000, underwater=True)]) == []
     assert chosen([request("a", 360_000, underwater=True)], allowed) == ["a"]
     assert chosen([request("a", 349_000, underwater=True)], allowed) == []

@@ -80,6 +80,11 @@ def collateral_ratio_down(trove: Trove, price: int) -> int:
     return trove.coll * natural(price, "price") // trove.debt if trove.debt else MAX_UINT256
 
 
+def health_down(trove: Trove, price: int, terms: LiquityTerms = V1) -> int | None:
+    """The ratio over the least one, 18 decimals; below 1 exactly where it is below it. No debt: None."""
+    return collateral_ratio_down(trove, price) * WAD // terms.mcr if trove.debt else None
+
+
 def composite_debt(debt: int, terms: LiquityTerms = V1) -> int:
     """Debt with the gas reserve on top."""
     return natural(debt, "debt") + terms.gas_reserve

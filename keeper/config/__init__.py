@@ -1,0 +1,26 @@
+"""The settings of a keeper: a file a section, and how they are read."""
+
+from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, Relay
+from keeper.config.markets import ChainlinkSource, Market, Oracle, PythSource, UniswapV3Source
+from keeper.config.policy import Protect
+from keeper.config.running import AlertChannel, Signer
+from keeper.config.settings import Settings, load
+from keeper.config.values import checked_address, wad
+
+__all__ = [
+    "LOCAL_CHAIN_IDS",
+    "AlertChannel",
+    "Chain",
+    "ChainlinkSource",
+    "Market",
+    "Oracle",
+    "Protect",
+    "PythSource",
+    "Relay",
+    "Settings",
+    "Signer",
+    "UniswapV3Source",
+    "checked_address",
+    "load",
+    "wad",
+]

@@ -1,0 +1,121 @@
+"""[chains.NAME]: nodes, time, where liquidations are sold, and private relays."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from keeper.config.values import Address, Section
+
+HEAD_AGE_LIMIT = 300
+# Development chains, whose time is made up: Hardhat's and Anvil's, Ganache's.
+LOCAL_CHAIN_IDS = frozenset({31337, 1337})
+
+
+class UniswapV3Venue(Section):
+    """Where seizures are exchanged. Routes are direct or lead over one of the `hops` (tokens)."""
+
+    factory: Address
+    fees: list[Annotated[int, Field(gt=0, lt=1_000_000)]] = Field(
+        default=[100, 500, 3000, 10000], min_length=1, max_length=8
+    )
+    hops: list[Address] = []
+
+
+class Venues(Section):
+    uniswap_v3: UniswapV3Venue | None = None
+
+
+class Relay(Section):
+    """A private relay, which transactions go to first."""
+
+    url: str
+    kind: Literal["private-transaction", "bundle"] = "private-transaction"
+    fallback_blocks: int = Field(default=5, ge=1)
+    """Blocks after which a transaction that no block has goes to the public pool."""
+    updates: str | None = None
+    """Websocket address of a node that tells of whole pending transactions: oracle updates among them are
+    acted on before a block has them, in bundles behind them. Absent: blocks are waited for."""
+    behind: Literal["svr", "mev-share"] = "svr"
+    """How the relay is asked to include ours behind an update: whole (`eth_sendBundle`), or by the update's
+    hash (`mev_sendBundle`)."""
+
+    @field_validator("updates")
+    @classmethod
+    def _updates(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("ws://", "wss://")):
+            raise ValueError("must start with ws:// or wss://")
+        return url
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url
+
+
+class Chain(Section):
+    chain_id: int = Field(gt=0)
+    rpc: list[str] = Field(min_length=1)
+    block_time: Annotated[Decimal, Field(gt=0)] | None = None
+    """Seconds between blocks; learnt from the chain when absent."""
+    poll: Annotated[Decimal, Field(gt=0)] = Decimal("0.5")
+    timeout: Annotated[Decimal, Field(gt=0)] = Decimal(20)
+    log_range: int = Field(default=50_000, ge=1)
+    """Blocks asked for in one log request at first; shrinks when a node refuses."""
+    ws: list[str] = []
+    """Websocket addresses at which nodes of this chain tell of new heads; without, heads are polled for."""
+    requests_per_second: Annotated[Decimal, Field(gt=0)] | None = None
+    """Budget of all requests to this chain's nodes together; absent: as many as are needed."""
+    parallel_requests: int = Field(default=4, ge=1, le=64)
+    """Requests under way at once while a long history or a large book is read."""
+    relay: Relay | None = None
+
+    sequencer_feed: Address | None = None
+    """A rollup's uptime feed (Chainlink): nothing is sent while the sequencer is down."""
+    sequencer_grace: int = Field(default=900, ge=0)
+    """Seconds after an outage in which a feed without a new round counts as stale."""
+    max_head_age: int | None = Field(default=None, ge=0)
+    """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
+    Absent: 300, and any on the chain ids of local chains."""
+
+    liquidator: Address | None = None
+    """Our Liquidator contract on this chain, which works with borrowed money; `keeper contracts deploy` makes
+    one. Absent: liquidations spend the signer's own tokens."""
+    profit_token: Address | None = None
+    """What the contract's liquidations earn; absent: each earns in the token that it repays."""
+    venues: Venues = Venues()
+    data_fee: Literal["none", "op-stack"] = "none"
+    """Whether the chain charges for a transaction's data besides gas, and whom to ask how much."""
+
+    @model_validator(mode="after")
+    def _sells_somewhere(self) -> Chain:
+        if self.liquidator is not None and self.venues.uniswap_v3 is None:
+            raise ValueError("liquidator: needs a venue to sell at: add venues.uniswap_v3 with its factory")
+        return self
+
+    @property
+    def head_age_limit(self) -> int | None:
+        """Seconds; None when block time and clock are not compared."""
+        if self.max_head_age is None:
+            return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
+        return self.max_head_age or None
+
+    @field_validator("ws")
+    @classmethod
+    def _websockets(cls, urls: list[str]) -> list[str]:
+        for url in urls:
+            if not url.startswith(("ws://", "wss://")):
+                raise ValueError("a ws entry must start with ws:// or wss://")
+        return urls
+
+    @field_validator("rpc")
+    @classmethod
+    def _urls(cls, urls: list[str]) -> list[str]:
+        for url in urls:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError("an rpc entry must start with http:// or https://")
+        return urls

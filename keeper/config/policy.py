@@ -1,0 +1,101 @@
+"""[policy] and [[protect]]: when something is done about an account, and what it may cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from keeper.config.values import Address, Money, Ratio, Section
+
+
+class AccountPolicy(Section):
+    """Thresholds for one account instead of the general ones."""
+
+    market: str
+    account: Address
+    warn: Ratio | None = None
+    top_up: Ratio | None = None
+    liquidate: Ratio | None = None
+    ignore: bool = False
+
+
+class Policy(Section):
+    warn: Ratio = Decimal("1.10")
+    top_up: Ratio = Decimal("1.05")
+    liquidate: Ratio = Decimal("1.0")
+    target: Ratio = Decimal("1.25")
+    hysteresis: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.005")
+    """How far above a warn or top-up threshold an account must rise before its episode ends."""
+    min_profit: Decimal = Decimal(0)
+    """Least gain of a liquidation after gas, in whole units of account."""
+    realize_bad_debt: bool = False
+    """Whether accounts that owe more than they have are liquidated even at a loss."""
+    max_bad_debt_loss: Money = Decimal(0)
+    """Most that one such liquidation may lose, gas included, in whole units of account."""
+    min_native: Money = Decimal(0)
+    """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
+    gas_hours: Money = Decimal(24)
+    """Fewer hours of gas money than this, at the recent rate of spending, are told."""
+    receive_a_tokens: bool = True
+    """Whether liquidations may take aTokens, to be redeemed later, where a pool has nothing to pay out."""
+    max_per_day: Money | None = None
+    """Most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
+    native_price: Money | None = None
+    """Units of account a native coin costs; without it the wrapped native asset's price is used."""
+    native_asset: str = "WETH"
+    max_attempts: int = Field(default=5, ge=1)
+    accounts: list[AccountPolicy] = []
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Policy:
+        if not self.warn >= self.top_up >= self.liquidate:
+            raise ValueError("thresholds must fall: warn ≥ top_up ≥ liquidate")
+        if self.liquidate > 1:
+            raise ValueError("liquidate cannot exceed 1: no protocol allows it above health 1")
+        if self.target < self.top_up:
+            raise ValueError("target must not be below top_up, or a top-up would not end the breach")
+        return self
+
+
+class TopUpStep(Section):
+    """One way to top up: supply a collateral or repay a debt, in the given asset (symbol or address)."""
+
+    action: Literal["supply", "repay"]
+    asset: str
+
+
+class Permit(Section):
+    """An allowance that the owner signed beforehand (EIP-2612) for the market's `owner_top_up`."""
+
+    token: Address
+    value: Annotated[int, Field(gt=0)]
+    """Token units; a string in the file, as TOML numbers do not hold them."""
+    nonce: int = Field(ge=0)
+    deadline: int = Field(gt=0)
+    signature: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{130}$")]
+
+
+class Protect(Section):
+    market: str
+    account: Address
+    target: Ratio | None = None
+    top_up: Ratio | None = None
+    warn: Ratio | None = None
+    max_per_day: Money
+    """Whole units of account that top-ups of this owner may spend in 24 hours, in all markets together."""
+    money: Literal["keeper", "owner"] = "keeper"
+    """Whose money pays: the keeper's own inventory, or the owner's through the market's `owner_top_up`."""
+    permits: list[Permit] = []
+    on_unknown: Literal["watch", "top_up"] = "watch"
+    """On a revision whose arithmetic is unknown or differs: only watch, or top up, sized by the contract's
+    own view in rehearsals. Liquidations wait in either case."""
+    steps: list[TopUpStep] = []
+    """Tried in this order. Empty: repay each of the account's debts, then supply its collaterals."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Protect:
+        if self.target is not None and self.top_up is not None and self.target < self.top_up:
+            raise ValueError("target must not be below top_up")
+        return self

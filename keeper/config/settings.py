@@ -1,0 +1,130 @@
+"""The settings: one TOML file, the environment over it, validated once.
+
+Environment variables `KEEPER_SECTION__KEY` override single values (KEEPER_STORE__URL, for example).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from keeper.config.chains import Chain
+from keeper.config.markets import Market
+from keeper.config.policy import Policy, Protect
+from keeper.config.running import AlertChannel, Execution, Service, Signer, Store
+from keeper.config_mistakes import explain
+from keeper.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="KEEPER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    chains: dict[str, Chain] = Field(min_length=1)
+    markets: dict[str, Market] = Field(min_length=1)
+    store: Store = Store()
+    signer: Signer | None = None
+    policy: Policy = Policy()
+    protect: list[Protect] = []
+    alerts: list[AlertChannel] = []
+    execution: Execution = Execution()
+    service: Service = Service()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        assert isinstance(init_settings, InitSettingsSource)
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _references(self) -> Settings:
+        for name, market in self.markets.items():
+            _known(f"markets.{name}.chain", market.chain, self.chains)
+        for i, protect in enumerate(self.protect):
+            _known(f"protect[{i}].market", protect.market, self.markets)
+            if protect.money == "owner" and self.markets[protect.market].owner_top_up is None:
+                raise ValueError(
+                    f"protect[{i}].money: 'owner' needs markets.{protect.market}.owner_top_up; "
+                    f"`keeper contracts deploy owner-top-up --market {protect.market} --live` makes one"
+                )
+            if protect.permits and protect.money != "owner":
+                raise ValueError(f"protect[{i}].permits: only used with money = 'owner'")
+            if (protect.target or self.policy.target) < (protect.top_up or self.policy.top_up):
+                raise ValueError(f"protect[{i}]: target must not be below top_up")
+        seen = [(p.market, p.account) for p in self.protect]
+        if len(set(seen)) != len(seen):
+            raise ValueError("protect: the same account of a market is listed twice")
+        for i, account in enumerate(self.policy.accounts):
+            _known(f"policy.accounts[{i}].market", account.market, self.markets)
+        return self
+
+
+def _known(where: str, name: str, table: Mapping[str, object]) -> None:
+    if name not in table:
+        raise ValueError(f"{where}: {name!r} is not defined; there is {', '.join(sorted(table))}")
+
+
+def load(path: Path) -> Settings:
+    """Read and validate the configuration; paths in it are relative to the file. ConfigError if wrong."""
+    try:
+        data = tomllib.loads(path.read_text(), parse_float=Decimal)
+    except FileNotFoundError:
+        raise ConfigError(
+            "there is no such configuration file",
+            where=str(path),
+            remedy="Name one with --config FILE; README shows the smallest one",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        raise ConfigError(explain(error, Settings), where=str(path)) from None
+    return _anchored(settings, path.resolve().parent)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Relative paths mean: beside the configuration file, wherever the command is started."""
+    changes: dict[str, object] = {}
+    prefix = "sqlite:///"
+    url = settings.store.url
+    if url.startswith(prefix) and not url.startswith(prefix + "/") and url != prefix + ":memory:":
+        changes["store"] = settings.store.model_copy(
+            update={"url": prefix + str(folder / url.removeprefix(prefix))}
+        )
+    if settings.signer is not None:
+        password = settings.signer.password_file
+        changes["signer"] = settings.signer.model_copy(
+            update={
+                "keystore": folder / settings.signer.keystore if settings.signer.keystore else None,
+                "password_file": folder / password if password else None,
+            }
+        )
+    service = settings.service
+    changes["service"] = service.model_copy(
+        update={
+            "alerts_file": folder / service.alerts_file if service.alerts_file else None,
+            "record": folder / service.record if service.record else None,
+            "pause_file": folder / service.pause_file if service.pause_file else None,
+        }
+    )
+    return settings.model_copy(update=changes)

@@ -1,0 +1,38 @@
+"""The kinds of values in the settings.
+
+Ratios are Decimals read from the file's own digits; a float never stands between file and arithmetic.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+WAD = 10**18
+
+
+def checked_address(value: str) -> str:
+    """An address in its checksummed form; ValueError for what is none, or mistyped by its own checksum."""
+    if not is_hex_address(value):
+        raise ValueError("is no address: write 0x and 40 hexadecimal digits")
+    mixed = value[2:] not in (value[2:].lower(), value[2:].upper())
+    if mixed and not is_checksum_address(value):
+        raise ValueError("has a wrong checksum: a digit is mistyped; copy the address again")
+    return str(to_checksum_address(value))
+
+
+Address = Annotated[str, AfterValidator(checked_address)]
+Ratio = Annotated[Decimal, Field(gt=0, lt=1000)]
+Money = Annotated[Decimal, Field(ge=0)]
+
+
+def wad(ratio: Decimal) -> int:
+    """A ratio scaled to 1e18, exactly."""
+    return int(ratio * WAD)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)

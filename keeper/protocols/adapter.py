@@ -1,0 +1,267 @@
+"""What adapters have in common. A protocol's own class says what is its own, or overrides what differs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, Self
+
+from keeper.book.source import A, S, Touched
+from keeper.chain.calls import Answer, Call, Lens
+from keeper.chain.logs import Log, LogFilter
+from keeper.config import Market as Settings
+from keeper.errors import ConfigError
+from keeper.plan import NATIVE, Plan
+from keeper.protocols import erc20_calls, inventory, packing, topping_up
+from keeper.protocols.base import (
+    Action,
+    Asset,
+    AssetLine,
+    Explanation,
+    Facts,
+    Impossible,
+    MarketAdapter,
+    OwnerFunds,
+    Step,
+    Valuation,
+)
+from keeper.protocols.calldata import words
+from keeper.protocols.heard import Heard
+from keeper.protocols.lenses import LensContract
+from keeper.protocols.topping_up import Way, Wish, named
+from keeper.protocols.without import Without
+
+
+class Adapter(Without[S, A], MarketAdapter[S, A]):
+    """A market that is one contract, read through one lens."""
+
+    called: ClassVar[tuple[str, ...]]
+    """What the keeper itself calls on the market's contract."""
+    lens: ClassVar[LensContract]
+    heard: ClassVar[Heard]
+    what: ClassVar[str]
+    """What must stand at the configured address, for people."""
+    remedy: ClassVar[str]
+    view_words: ClassVar[int]
+    """How many words the protocol's own view of an account has."""
+    record_bytes: ClassVar[int] = 0
+    """How long every record is; 0 where they differ: see `record_length`."""
+    scale: ClassVar[int] = 8
+    """Decimals of the base currency."""
+    pays_coins: ClassVar[tuple[str, int] | None] = None
+    """The event (topic) that says how many coins were sent to whoever liquidated, and in which word."""
+    owners_pay: ClassVar[bool] = False
+    """Whether an owner's own money can top up."""
+    name = ""
+    contract = ""
+    from_block = 0
+
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        self.name = name
+        self.contract = address
+        self.from_block = from_block
+
+    @classmethod
+    def of(cls, name: str, settings: Settings) -> Self:
+        return cls(name, settings.address, settings.from_block)
+
+    # A protocol's own, beside what MarketAdapter asks for.
+
+    @abstractmethod
+    def read_state(self, data: bytes) -> S:
+        """What the lens answered of the whole market."""
+
+    def counted(self, raw: A) -> Mapping[str, int]:
+        """What an account adds to the market's own totals, where nothing is rounded."""
+        return {}
+
+    def totals(self, state: S) -> Mapping[str, int]:
+        """Those totals as the market counts them."""
+        return {}
+
+    @abstractmethod
+    def read_words(self, account: str, view: Sequence[int]) -> Valuation:
+        """The protocol's own view of an account."""
+
+    @abstractmethod
+    def tokens(self, state: S) -> Sequence[str]:
+        """What is paid or had in this market, lower case."""
+
+    @abstractmethod
+    def lines(
+        self, state: S, valuation: Valuation, raw: A, timestamp: int, symbols: Mapping[str, str]
+    ) -> tuple[Sequence[AssetLine], str]:
+        """An account asset by asset, and the formula of its health."""
+
+    @abstractmethod
+    def valued(self, state: S, account: str, raw: A, timestamp: int) -> Valuation:
+        """One account at `timestamp`, exactly."""
+
+    def closed(self, state: S, raw: A, wish: Wish) -> str:
+        """Why nothing at all can be put into this account; empty where something can."""
+        return ""
+
+    @abstractmethod
+    def takes(self, state: S, raw: A, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+        """What an account can be topped up with."""
+
+    def usual(self, state: S, raw: A, wish: Wish) -> Sequence[Step]:
+        """The steps where the operator names none."""
+        return [Step(action, asset.token) for action, asset in self.takes(state, raw, wish)]
+
+    @abstractmethod
+    def way(self, state: S, raw: A, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
+        """A step as this account can take it."""
+
+    # Copying: see BookSource.
+
+    def lenses(self) -> tuple[Lens, ...]:
+        return (self.lens.placed(),)
+
+    def emitters(self, state: S) -> tuple[str, ...]:
+        """The contracts whose events change accounts."""
+        return (self.contract.lower(),)
+
+    def log_filter(self, state: S) -> LogFilter:
+        return LogFilter(self.emitters(state), self.heard.topics)
+
+    def discovery_filter(self, state: S) -> LogFilter:
+        return LogFilter(self.emitters(state), self.heard.naming)
+
+    def touched(self, logs: Iterable[Log]) -> Touched:
+        return self.heard.touched(logs)
+
+    def market_call(self, references: Iterable[int]) -> Call:
+        return self.lens.market(self.contract)
+
+    def read_market(self, answer: Answer) -> S:
+        if not answer.ok:
+            raise ConfigError(
+                f"does not answer as {self.what}",
+                where=f"markets.{self.name}.address {self.contract}",
+                remedy=self.remedy,
+            )
+        return self.read_state(answer.data)
+
+    def covers(self, state: S, references: Iterable[int]) -> bool:
+        return True
+
+    def accounts_call(self, accounts: Sequence[str]) -> Call:
+        return self.lens.accounts(self.contract, accounts)
+
+    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
+        return packing.split(accounts, answer, self.record_length)
+
+    def record_length(self, data: bytes, at: int) -> int:
+        """Bytes of the record that begins at this place of the lens's answer."""
+        return self.record_bytes
+
+    def reference(self, record: bytes) -> int:
+        return 0
+
+    def sums(self, records: Sequence[bytes]) -> Mapping[str, int]:
+        found: Counter[str] = Counter()
+        for record in records:
+            found.update(self.counted(self.decode(record)))
+        return found
+
+    def unbalanced(self, state: S, sums: Mapping[str, int]) -> str:
+        """What is only ever added and taken away must agree to the unit."""
+        for name, total in self.totals(state).items():
+            if sums.get(name, 0) != total:
+                return f"{name}: {sums.get(name, 0)} of all accounts together, the market counts {total}"
+        return ""
+
+    def view_call(self, account: str) -> Call:
+        return self.lens.valued(self.contract, account)
+
+    def read_view(self, account: str, answer: Answer) -> Valuation | None:
+        if not answer.ok or len(answer.data) != 32 * self.view_words:
+            return None
+        return self.read_words(account, words(answer.data))
+
+    # Valuing.
+
+    def base_decimals(self, state: S) -> int:
+        return self.scale
+
+    def decimals(self, state: S, account: str) -> int:
+        return self.base_decimals(state)
+
+    def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
+        return [self.valued(state, account, raw, timestamp) for account, raw in accounts.items()]
+
+    def value_records(self, state: S, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+        return self.value(state, {a: self.decode(record) for a, record in records.items()}, timestamp)
+
+    def traded(self, state: S, raw: A) -> frozenset[str]:
+        return self.priced_by(state, raw)
+
+    def explain(
+        self, state: S, account: str, raw: A, timestamp: int, symbols: Mapping[str, str]
+    ) -> Explanation:
+        valuation = self.valued(state, account, raw, timestamp)
+        lines, formula = self.lines(state, valuation, raw, timestamp, symbols)
+        return Explanation(valuation, tuple(lines), formula)
+
+    def coins_paid(self, logs: Iterable[Log]) -> int:
+        if self.pays_coins is None:
+            return 0
+        event, place = self.pays_coins
+        ours = (each for each in logs if (each.address, each.topics[0]) == (self.contract.lower(), event))
+        return sum(words(bytes.fromhex(each.data[2:]))[place] for each in ours)
+
+    # Planning.
+
+    def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
+        return erc20_calls.facts_calls(self.tokens(state), payer)
+
+    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
+        return erc20_calls.read_facts(self.tokens(state), answers)
+
+    def gas_price_asset(self, state: S, facts: Facts, symbol: str) -> int | None:
+        assets = self.assets(state, facts)
+        if NATIVE in assets:
+            return assets[NATIVE].price
+        return next((each.price for each in assets.values() if each.symbol == symbol), None)
+
+    def plan_liquidation(
+        self, state: S, account: str, raw: A, timestamp: int, facts: Facts, funds: Mapping[str, int]
+    ) -> list[Plan] | Impossible:
+        found = self.offers(state, account, raw, timestamp, facts)
+        if isinstance(found, Impossible):
+            return found
+        plans = inventory.plans(self.name, account, found, funds)
+        return plans or Impossible(f"the signer holds no {found[0].pays.symbol} to repay with")
+
+    def plan_top_up(
+        self,
+        state: S,
+        account: str,
+        raw: A,
+        timestamp: int,
+        facts: Facts,
+        funds: Mapping[str, int],
+        steps: Sequence[Step],
+        target: int,
+        budget_base: int,
+        owner: OwnerFunds | None = None,
+    ) -> Plan | Impossible:
+        if owner is not None and not self.owners_pay:
+            return Impossible("owners' own money is not supported in this protocol")
+        wish = Wish(account, timestamp, facts, funds, steps, target, budget_base, owner)
+        before = self.valued(state, account, raw, timestamp).health
+        return topping_up.first_enough(self.name, wish, before, self._ways(state, raw, wish))
+
+    def _ways(self, state: S, raw: A, wish: Wish) -> Iterator[Way | Impossible]:
+        if why := self.closed(state, raw, wish):
+            yield Impossible(why)
+            return
+        taken = self.takes(state, raw, wish)
+        for step in wish.steps or self.usual(state, raw, wish):
+            asset = named(step, [asset for action, asset in taken if action == step.action])
+            if asset is None:
+                yield Impossible(f"{step.action} {step.asset} is nothing this market takes")
+            else:
+                yield self.way(state, raw, wish, step, asset)

@@ -1,0 +1,54 @@
+"""Which events change whose account, as a table; reading logs by it is the same in every protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from eth_utils.abi import event_signature_to_log_topic
+
+from keeper.book.source import Touched
+from keeper.chain.logs import Log
+
+_NOBODY = "0x" + "0" * 40
+
+
+def topic(signature: str) -> str:
+    """An event's first topic, 0x hex."""
+    return "0x" + event_signature_to_log_topic(signature).hex()
+
+
+UPGRADED = topic("Upgraded(address)")
+
+
+def account_at(log: Log, place: int) -> str:
+    return "0x" + log.topics[place][26:]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`places`: where the accounts stand among the topics of an event. `of_all` are events after which any
+    account may be another. A proxy's upgrade is always heard."""
+
+    places: Mapping[str, tuple[int, ...]]
+    of_all: frozenset[str] = frozenset()
+
+    @property
+    def naming(self) -> tuple[str, ...]:
+        """The events that name accounts."""
+        return tuple(self.places)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return (*self.places, *sorted(self.of_all), UPGRADED)
+
+    def touched(self, logs: Iterable[Log]) -> Touched:
+        accounts: set[str] = set()
+        upgraded = everyone = False
+        for log in logs:
+            event = log.topics[0]
+            upgraded = upgraded or event == UPGRADED
+            everyone = everyone or event in self.of_all
+            accounts.update(account_at(log, place) for place in self.places.get(event, ()))
+        accounts.discard(_NOBODY)
+        return Touched(frozenset(accounts), upgraded, everyone)

@@ -1,0 +1,91 @@
+"""What acting costs and may cost, in the unit of account: gas, the least profit, what is left of the day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from keeper.account_unit import money
+from keeper.book.source import owner_of
+from keeper.chain.blocks import Head
+from keeper.config import Settings
+from keeper.execution import journal
+from keeper.execution.journal import Mode
+from keeper.policy.choose import Budget, Costs, Spending
+from keeper.policy.levels import Protection
+from keeper.protocols.base import Facts
+from keeper.service.gas import kept_native
+from keeper.service.markets import MarketRun
+from keeper.store.database import Store
+
+DAY = 24 * 3600
+
+
+def costs_of(
+    settings: Settings,
+    chain: str,
+    runs: Sequence[MarketRun],
+    facts: Mapping[str, Facts],
+    gas_price: int,
+    data_fee: int = 0,
+) -> Costs:
+    """What gas costs on a chain with these markets; wei a unit of gas for `gas_price`, wei a plan for
+    `data_fee`. `facts` by market, of those that have been asked."""
+    policy = settings.policy
+    return Costs(
+        gas_price,
+        native_price(settings, runs, facts),
+        money(policy.min_profit),
+        kept_native(settings, chain, gas_price),
+        data_fee,
+        money(policy.max_bad_debt_loss) if policy.realize_bad_debt else None,
+    )
+
+
+def native_price(
+    settings: Settings, runs: Sequence[MarketRun], facts: Mapping[str, Facts] | None = None
+) -> int | None:
+    """Money that a whole native coin costs: as configured, else what a market of the chain pays (or last
+    paid) for the wrapped one, else what a market's own oracle says; None where nobody knows."""
+    policy = settings.policy
+    if policy.native_price is not None:
+        return money(policy.native_price)
+    read = [run for run in runs if run.book.head is not None]
+    for run in read:
+        paid = run.prices.market_price(policy.native_asset) if run.prices is not None else None
+        if paid:
+            return run.rate.down(paid)
+    for run in read:
+        known = (facts or {}).get(run.name) or Facts({}, run.prices.symbols if run.prices else {})
+        said = run.adapter.gas_price_asset(run.book.state, known, policy.native_asset)
+        if said:
+            return run.rate.down(said)
+    return None
+
+
+@dataclass(slots=True)
+class Budgets:
+    """What accounts and owners may still cost today. An owner has one budget, in whatever markets he is: each
+    of his caps counts what all of his top-ups have spent, those chosen in the same tick included."""
+
+    settings: Settings
+    store: Store
+    mode: Mode
+    head: Head
+    _owners: dict[str, Spending] = field(default_factory=dict)
+
+    def of(self, market: str, account: str, protection: Protection | None) -> list[Budget]:
+        found = []
+        since = self.head.timestamp - DAY
+        if self.settings.policy.max_per_day is not None:
+            with self.store.session() as session:
+                spent = journal.spent_since(session, market, account, self.mode, since)
+            found.append(Budget(money(self.settings.policy.max_per_day), Spending(spent)))
+        if protection is not None:
+            owner = owner_of(account)
+            if owner not in self._owners:
+                with self.store.session() as session:
+                    spent = journal.spent_for_owner(session, owner, self.mode, since)
+                self._owners[owner] = Spending(spent)
+            found.append(Budget(protection.max_per_day, self._owners[owner]))
+        return found
