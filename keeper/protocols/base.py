@@ -276,6 +276,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def lenders(self, state: S) -> Mapping[str, Lender]:
         """By token."""
 
+    def holder(self, state: S, token: str) -> str:
+        """The contract (lower case) that keeps the market's units of a token."""
+
     def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
         """By token."""
 
