@@ -110,8 +110,8 @@ class ChainStatus(SQLModel, table=True):
 
 
 class PriceStatus(SQLModel, table=True):
-    """What the daemon last knew of an asset's price, in base units (`decimals`); `memory` carries the guards over a
-    restart."""
+    """What the daemon last knew of an asset's price, in base units of `decimals`; `memory` carries the guards
+    over a restart."""
 
     __tablename__ = "price_status"
 
