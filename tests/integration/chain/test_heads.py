@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from keeper.chain import blocks
 from keeper.chain.heads import Heads
-from keeper.chain.node import NodeError
+from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import LEFT_FOR_BLOCKS, NodePool
 from keeper.config import Chain
 from keeper.errors import ConfigError
@@ -145,6 +145,64 @@ def test_a_subscription_that_falls_silent_is_polled_beside_within_two_block_time
         assert time.monotonic() - last_block_at < 2.0
     finally:
         heads.stop()
+
+
+@pytest.mark.parametrize("begins_well", [True, False])
+@pytest.mark.parametrize("paced", [True, False])
+def test_a_node_that_makes_up_heads_is_left_for_one_that_does_not(
+    anvil: Anvil, paced: bool, begins_well: bool
+) -> None:
+    """Its newest block is one whose state nobody has. No tick ends there; but another node has a true one."""
+
+    def lie(request: Request, result: Any) -> Any:
+        if request["method"] != "eth_getBlockByNumber":
+            return result
+        return {**result, "number": hex(int(result["number"], 16) + 50), "hash": "0x" + "ab" * 32}
+
+    block_seconds = 0.5
+    with _two(anvil) as (first, _, pool), capture_logs() as said:
+        heads = Heads(pool, _chain(first.url, poll=Decimal("0.05")))
+        heads.paced = paced
+        if begins_well:
+            head = heads.newest(block_seconds)
+            assert head is not None
+            heads.done(head)
+        first.answers.append(lie)
+        number, started, done = anvil.mine(), time.monotonic(), []
+
+        def tick() -> bool:
+            newest = heads.newest(block_seconds)
+            if newest is None:
+                return False
+            try:
+                pool.call("eth_getBalance", "0x" + "00" * 20, {"blockHash": newest.hash})
+            except (NodeError, RpcError):
+                return False
+            heads.done(newest)
+            done.append(newest)
+            return True
+
+        _until(tick)
+        assert [each.number for each in done] == [number]
+        assert pool.current is pool.nodes[1]
+        assert time.monotonic() - started < 6 * block_seconds
+    assert {"unreadable head", "silent node"} <= {each["event"] for each in said}
+
+
+def test_a_head_whose_ticks_fail_is_answered_again_where_no_node_has_a_better(anvil: Anvil) -> None:
+    """What fails may be our own: the newest block is never given up for good."""
+    with _two(anvil) as (_, _, pool):
+        heads = Heads(pool, _chain(pool.nodes[0]._url))
+        first = heads.newest(0.3)
+        assert first is not None
+        heads.done(first)
+        number, limit, answered = anvil.mine(), time.monotonic() + 2.5, []
+        while time.monotonic() < limit:
+            head = heads.newest(0.3)
+            answered += [(time.monotonic(), head.number)] if head is not None else []
+            time.sleep(0.01)
+        assert {each for _, each in answered} == {number}
+        assert max(at for at, _ in answered) > limit - 1.0
 
 
 def test_a_node_that_is_behind_starts_no_reorg(anvil: Anvil) -> None:
