@@ -19,7 +19,7 @@ from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStan
 from keeper.localchain.liquidator import tokens_of
 from keeper.localchain.morpho_blue import MorphoDeployment, PairSpec, TokenSpec
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.localchain.troves import TroveDeployment
+from keeper.localchain.troves import NOBODY, TroveDeployment
 from keeper.localchain.uniswap_v3 import Token
 
 WAD = 10**18
@@ -89,7 +89,7 @@ class FourMarkets:
         who: str,
         ether: int,
         part: int,
-        hints: tuple[str, str] = (troves.NOBODY, troves.NOBODY),
+        hints: tuple[str, str] = (NOBODY, NOBODY),
         price: int = FIRST_PRICE,
     ) -> list[Tx]:
         """An account with so many wei of collateral, which owes this part (1e18) of what the market lets it
