@@ -190,6 +190,8 @@ class Offer:
     deal: Callable[[int], Deal | None]
     gas: int
     errors: str = ""
+    first_gas: int = 0
+    """What a call takes more where it is the first at its target within a transaction."""
     besides: int = 0
     """Base units that come to the contract's owner besides, in the chain's own coin."""
     callback: bool = False
