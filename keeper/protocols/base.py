@@ -190,6 +190,8 @@ class Offer:
     deal: Callable[[int], Deal | None]
     gas: int
     errors: str = ""
+    first_gas: int = 0
+    """What a call takes more where it is the first at its target within a transaction."""
     besides: int = 0
     """Base units that come to the contract's owner besides, in the chain's own coin."""
     callback: bool = False
@@ -275,6 +277,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def lenders(self, state: S) -> Mapping[str, Lender]:
         """By token."""
+
+    def holder(self, state: S, token: str) -> str:
+        """The contract (lower case) that keeps the market's units of a token."""
 
     def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
         """By token."""

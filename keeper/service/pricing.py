@@ -73,8 +73,8 @@ class Pricing:
         return [name for name in self.settings.oracles if name.lower() not in known]
 
     def market_price(self, symbol: str) -> int | None:
-        """What the market pays for the asset with this symbol, base units; while that is unknown, what it last
-        paid; None when it was never known."""
+        """What the market pays for the asset with this symbol, base units; while that is unknown, what it
+        last paid; None when it was never known."""
         for asset, each in self.watched.items():
             if each.symbol == symbol and asset in self.judgements:
                 return self.judgements[asset].market_price or self._last_paid.get(asset)

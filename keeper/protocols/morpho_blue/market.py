@@ -249,9 +249,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def cautions(self, state: Singleton) -> Sequence[tuple[str, str]]:
         found = []
         if not self._wanted:
-            everyone = (
-                f"all {len(state.pairs)} markets are followed; anybody makes one with his own oracle"
-            )
+            everyone = f"all {len(state.pairs)} markets are followed; anybody makes one with his own oracle"
             found.append((everyone, f"List the markets that you trust in markets.{self.name}.market_ids"))
         known = self._loan_prices.keys()
         pairs = state.pairs.values()
