@@ -98,7 +98,8 @@ class Plan:
     the asset that the plan takes claims on instead of the asset itself. `sized_by_contract`: no arithmetic of
     ours stands behind it, so it may be carried out where the market is otherwise only watched. `leg`: our
     contract carries it out, and it may share a transaction with others (`execution.batching`). `value` is the
-    wei that go with the call.
+    wei that go with the call. `gas_budget` are the wei that its gas may cost for it to earn what was asked of
+    it (negative: it needs others to pay for the transaction); None where the operator's limits are the only ones.
     """
 
     market: str
@@ -119,6 +120,7 @@ class Plan:
     trade: Trade | None = None
     leg: Leg | None = None
     value: int = 0
+    gas_budget: int | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

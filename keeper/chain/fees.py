@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keeper.chain.node import RpcError
@@ -21,6 +21,8 @@ class Fees:
 
     max_fee: int
     tip: int | None
+    present: int = field(default=0, compare=False)
+    """What a unit is expected to cost in the next block."""
 
     def fields(self) -> dict[str, int]:
         """What a transaction says of them: type 2, or type 0 without a tip."""
@@ -41,12 +43,12 @@ def suggest(pool: NodePool, ceiling: int, waited: int = 0) -> Fees:
     if base == 0 and _is_legacy(pool):
         price = _risen(int(pool.call("eth_gasPrice"), 16), waited)
         _affordable(pool, price if not waited else 0, ceiling)
-        return Fees(min(price, ceiling), None)
+        return Fees(min(price, ceiling), None, min(price, ceiling))
     tips = sorted(int(row[0], 16) for row in history.get("reward") or [] if row)
     tip = max(tips[len(tips) // 2] if tips else 0, 1)
     _affordable(pool, base + tip, ceiling)
     tip = _risen(tip, waited)
-    return Fees(max_fee=min(2 * base + tip, ceiling), tip=min(tip, ceiling))
+    return Fees(min(2 * base + tip, ceiling), min(tip, ceiling), min(base + tip, ceiling))
 
 
 def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
@@ -60,6 +62,18 @@ def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
     if old.tip is None:
         return Fees(max_fee, None)
     return Fees(max_fee, min(max(_raised(old.tip), wanted.tip or 0), max_fee))
+
+
+def within(price: Fees, most: int) -> Fees:
+    """The same bid, of which no unit of gas can cost more than `most`; KeeperError where it could not even pay
+    the next block's base fee and the tip."""
+    if price.max_fee <= most:
+        return price
+    if price.present > most or price.tip is None:
+        raise KeeperError(
+            f"a unit of gas costs {price.present} wei, and what it is for pays no more than {most}"
+        )
+    return replace(price, max_fee=most)
 
 
 def _raised(fee: int) -> int:

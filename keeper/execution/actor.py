@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
+from keeper.chain import fees
 from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
 from keeper.chain.node import RpcError
@@ -25,6 +27,7 @@ from keeper.execution import (
     transactions,
     trigger,
     turns,
+    worth,
 )
 from keeper.execution.bidding import Bid, Bidding
 from keeper.execution.combining import Combined, Planned, groups, rehearse_together
@@ -233,7 +236,9 @@ class Actor:
     ) -> bool:
         """Sign, commit and hand over; False when nothing was signed."""
         try:
-            signed = self._sign(lane, carried, rehearsal, bid.result(), head)
+            asked, plans = bid.result(), [each.plan for each in carried]
+            price = fees.within(asked.price, worth.most_a_gas(plans, lane.limits.max_gas_price))
+            signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)
         except (UnreachableError, LostLeaseError):
             raise
         except NotSignedError as error:

@@ -16,7 +16,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.chain.node import RpcError
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import follow, nonces, settling, transactions
+from keeper.execution import follow, nonces, settling, transactions, worth
 from keeper.execution.lane import Lane
 from keeper.execution.lifecycle import UNDECIDED
 from keeper.execution.rehearsal import Action, rehearse
@@ -145,9 +145,10 @@ class Tending:
     def _replace(self, old: Transaction, action: Action, gas: int, waited: int, why: str) -> bool:
         """Sign a successor at the same nonce with higher fees, and send it; False above the ceiling."""
         lane = self.lane
-        price = self._price(old, waited)
+        most = self._most_a_gas(old) if action.purpose == "act" else lane.limits.max_gas_price
+        price = self._price(old, waited, most)
         if price is None:
-            log.warning("cannot bid more", hash=old.hash, ceiling=lane.limits.max_gas_price)
+            log.warning("cannot bid more", hash=old.hash, ceiling=most)
             return False
         with lane.store.session() as session:
             begin(lane, session)
@@ -174,15 +175,22 @@ class Tending:
         send(lane, [successor], self.head)
         return True
 
-    def _price(self, old: Transaction, waited: int) -> Fees | None:
+    def _most_a_gas(self, old: Transaction) -> int:
+        """What it carries may have ended otherwise meanwhile: only what is still open pays."""
+        with self.lane.store.session() as session:
+            carried = transactions.intents_of(session, old.id or 0)
+        plans = [Plan.from_json(each.plan) for each in carried if each.ended_block is None]
+        return worth.most_a_gas(plans, self.lane.limits.max_gas_price)
+
+    def _price(self, old: Transaction, waited: int, ceiling: int) -> Fees | None:
         present = Fees(old.max_fee, old.tip)
         try:
-            wanted = fees.suggest(self.lane.pool, self.lane.limits.max_gas_price, waited)
+            wanted = fees.suggest(self.lane.pool, ceiling, waited)
         except UnreachableError:
             raise
         except KeeperError:
             wanted = present
-        return fees.replacing(present, wanted, self.lane.limits.max_gas_price)
+        return fees.replacing(present, wanted, ceiling)
 
     def _fill(self, counted: int) -> None:
         """A transfer of nothing at each nonce that holds up later ones and that nobody uses."""

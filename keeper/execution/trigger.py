@@ -15,7 +15,7 @@ from keeper.chain import fees
 from keeper.chain.backrun import Backrun, PendingUpdate, submit
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
-from keeper.execution import journal, limits, nonces, transactions
+from keeper.execution import journal, limits, nonces, transactions, worth
 from keeper.execution.combining import Planned, groups, rehearse_together
 from keeper.execution.lane import Lane
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
@@ -97,7 +97,8 @@ def _rehearsed(
 
 def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
-    price = fees.suggest(lane.pool, lane.limits.max_gas_price)
+    most = worth.most_a_gas([each.plan for each in carried], lane.limits.max_gas_price)
+    price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price), most)
     pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
     signed = []
     try:

@@ -91,6 +91,11 @@ class Costs:
         """What that much gas costs with the data of one plan, rounded up."""
         return -(-self.wei(gas) * (self.native or 0) // WAD)
 
+    def gas_budget(self, spare: int) -> int | None:
+        """Wei that gas may cost where so much money can be spared for gas and data, rounded down; None where
+        nobody can say."""
+        return spare * WAD // self.native - self.data_fee if self.native else None
+
     @property
     def unknown(self) -> bool:
         """Whether nobody can say what gas costs: then no profit can be told either."""
@@ -196,7 +201,10 @@ def _chosen(
     gas = sharing.gas(best)
     outcome = _take(request, best, left, costs, gas)
     if isinstance(outcome, Plan):
-        outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + costs.least(request)))
+        least = costs.least(request)
+        budget = costs.gas_budget(request.rate.down(outcome.gain_base) - least)
+        outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + least))
+        outcome = replace(outcome, gas_budget=budget)
         sharing.add(outcome)
         request.taken(outcome)
     return outcome
