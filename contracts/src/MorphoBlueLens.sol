@@ -45,6 +45,8 @@ contract MorphoBlueLens {
     uint256 private constant KEY = 52;
     uint256 private constant SYMBOL_BYTES = 128;
     uint256 private constant SYMBOL_GAS = 100_000;
+    /// What an oracle over several vaults and feeds takes, with room.
+    uint256 private constant WORD_GAS = 1_500_000;
 
     /// @notice The markets of these ids, as of their last update, with price and rate at this block.
     function markets(IMorpho morpho, Id[] calldata ids) external view returns (State[] memory states) {
@@ -55,7 +57,7 @@ contract MorphoBlueLens {
             state.params = morpho.idToMarketParams(ids[i]);
             state.totals = morpho.market(ids[i]);
             if (state.totals.lastUpdate == 0) continue;
-            (state.priced, state.price) = _price(state.params.oracle);
+            (state.priced, state.price) = _word(state.params.oracle, abi.encodeCall(IOracle.price, ()));
             if (state.params.irm != address(0)) _rate(state);
             state.loanDecimals = _decimals(state.params.loanToken);
             state.collateralDecimals = _decimals(state.params.collateralToken);
@@ -97,22 +99,23 @@ contract MorphoBlueLens {
         return morpho.idToMarketParams(id).oracle;
     }
 
-    function _price(address oracle) private view returns (bool, uint256) {
-        if (oracle.code.length == 0) return (false, 0);
-        try IOracle(oracle).price() returns (uint256 price) {
-            return (true, price);
-        } catch {
-            return (false, 0);
-        }
+    function _rate(State memory state) private view {
+        address irm = state.params.irm;
+        uint256 atTarget;
+        (state.rated, state.borrowRate) = _word(irm, abi.encodeCall(IIrm.borrowRateView, (state.params, state.totals)));
+        (state.adaptive, atTarget) = _word(irm, abi.encodeCall(IAdaptiveCurve.rateAtTarget, (state.id)));
+        state.rateAtTarget = int256(atTarget);
     }
 
-    function _rate(State memory state) private view {
-        try IIrm(state.params.irm).borrowRateView(state.params, state.totals) returns (uint256 rate) {
-            (state.rated, state.borrowRate) = (true, rate);
-        } catch {}
-        try IAdaptiveCurve(state.params.irm).rateAtTarget(state.id) returns (int256 rate) {
-            (state.adaptive, state.rateAtTarget) = (true, rate);
-        } catch {}
+    /// @dev One word of an answer. Anybody's oracle or token may answer nothing, too little or endlessly, or burn all
+    /// the gas it gets: that is its own market's fault and must not be the others'. (What `try` decodes, it does not
+    /// catch.)
+    function _word(address target, bytes memory data) private view returns (bool ok, uint256 word) {
+        assembly ("memory-safe") {
+            ok := staticcall(WORD_GAS, target, add(data, 32), mload(data), 0, 32)
+            ok := and(ok, gt(returndatasize(), 31))
+            if ok { word := mload(0) }
+        }
     }
 
     function _symbol(address token) private view returns (bytes memory answer) {
@@ -128,11 +131,7 @@ contract MorphoBlueLens {
     }
 
     function _decimals(address token) private view returns (uint8) {
-        if (token.code.length == 0) return 0;
-        try ITokenDecimals(token).decimals() returns (uint8 decimals) {
-            return decimals;
-        } catch {
-            return 0;
-        }
+        (bool ok, uint256 decimals) = _word(token, abi.encodeCall(ITokenDecimals.decimals, ()));
+        return ok && decimals <= type(uint8).max ? uint8(decimals) : 0;
     }
 }

@@ -83,11 +83,15 @@ class Market(Section):
     amounts of the policy are. 1 where both are dollars; a market that counts in ether needs it."""
     market_ids: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]] = []
     """Morpho Blue: the markets of the singleton to follow; empty: all."""
+    unlisted: Literal["watch", "act"] | None = None
+    """Morpho Blue without `market_ids`: whether accounts in markets that nobody listed are acted on, or
+    watched and told of only. Anybody makes such a market, of his own token and with his own oracle. Absent:
+    watch; act on local chains, where nobody else is."""
     loan_prices: dict[str, Annotated[Decimal, Field(gt=0)]] = {}
     """Morpho Blue: what a whole loan token is worth in base currency, by symbol or address; absent: 1."""
 
     @model_validator(mode="after")
     def _fits(self) -> Market:
-        if self.protocol != "morpho-blue" and (self.market_ids or self.loan_prices):
-            raise ValueError("market_ids and loan_prices belong to protocol = 'morpho-blue'")
+        if self.protocol != "morpho-blue" and (self.market_ids or self.loan_prices or self.unlisted):
+            raise ValueError("market_ids, loan_prices and unlisted belong to protocol = 'morpho-blue'")
         return self

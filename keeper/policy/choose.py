@@ -214,11 +214,11 @@ def _best(
     request: Request, funds: Mapping[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
 ) -> Plan | Impossible:
     """The best liquidation within budget that earns the least profit asked for."""
-    if costs.unknown:
-        return Impossible("nothing tells what gas costs: set policy.native_price, or policy.native_asset")
     plans = request.plan(funds)
     if isinstance(plans, Impossible):
         return plans
+    if costs.unknown:
+        return Impossible("nothing tells what gas costs: set policy.native_price, or policy.native_asset")
     within = [plan for plan in plans if request.affords(plan)]
     if not within:
         return Impossible("the day's cap for this account does not allow it")

@@ -148,6 +148,8 @@ class PricedAsset:
     source_call: Call
     symbol_call: Call
     token: str = ""
+    vouched: bool = True
+    """False for a price and a symbol that a stranger may have made: they count for his market alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from keeper.book.entries import Ints
 from keeper.book.standing import Standing
 from keeper.chain.calls import Call
 from keeper.chain.pool import NodePool
-from keeper.config import Market, Settings
+from keeper.config import LOCAL_CHAIN_IDS, Chain, Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter, Valuation
 from keeper.protocols.compound_v3.market import CometMarket
@@ -115,7 +115,7 @@ def build(
         MarketRun(
             name,
             market,
-            adapter := _adapter(name, market),
+            adapter := _adapter(name, market, settings.chains[market.chain]),
             Book(
                 adapter,
                 pools[market.chain],
@@ -129,8 +129,10 @@ def build(
     ]
 
 
-def _adapter(name: str, market: Market) -> Adapter:
-    adapter: Adapter = PROTOCOLS[market.protocol].of(name, market)
+def _adapter(name: str, market: Market, chain: Chain) -> Adapter:
+    unlisted = market.unlisted or ("act" if chain.chain_id in LOCAL_CHAIN_IDS else "watch")
+    known = market.model_copy(update={"unlisted": unlisted})
+    adapter: Adapter = PROTOCOLS[market.protocol].of(name, known)
     return adapter
 
 

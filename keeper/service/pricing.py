@@ -75,8 +75,9 @@ class Pricing:
     def market_price(self, symbol: str) -> int | None:
         """What the market pays for the asset with this symbol, base units; while that is unknown, what it
         last paid; None when it was never known."""
+        vouched = {each.asset for each in self._assets if each.vouched}
         for asset, each in self.watched.items():
-            if each.symbol == symbol and asset in self.judgements:
+            if each.symbol == symbol and asset in self.judgements and asset in vouched:
                 return self.judgements[asset].market_price or self._last_paid.get(asset)
         return None
 
@@ -157,7 +158,13 @@ class Pricing:
             each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
             for each in assets
         }
-        sources = resolving.resolve(self.pool, head, [at for at, _ in found.values() if at != abi.NOWHERE])
+        strange = {found[each.asset][0] for each in assets if not each.vouched}
+        asked = {at for at, _ in found.values()} - strange - {abi.NOWHERE}
+        sources = resolving.resolve(self.pool, head, asked)
+        # What a stranger deployed is not even called more than the book needs: nothing is done on its word.
+        sources |= {
+            at: Source(at, "morpho-oracle", note="nobody listed its market") for at in strange - asked
+        }
         before = self.watched
         self._assets, self.watched = assets, {}
         for asset, (at, symbol) in found.items():

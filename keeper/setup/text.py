@@ -15,7 +15,8 @@ from keeper.setup.wishes import Wishes
 MOST_ASSETS = 100
 """Price sources that are written down; Morpho Blue has thousands."""
 _MORPHO = """\
-# All markets of the singleton are followed; to follow some, name their ids.
+# All markets of the singleton are followed, but anybody makes one, of his own token and with his own oracle:
+# accounts are acted on only in the markets that are named here (unlisted = "act" trusts them all).
 # market_ids = ["0x…"]
 # What a whole loan token is worth in base currency, where that is not 1.
 # loan_prices = { WETH = "2500" }

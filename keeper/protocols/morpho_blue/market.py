@@ -77,6 +77,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def __init__(self, name: str, settings: Market) -> None:
         super().__init__(name, settings.address, settings.from_block)
         self._wanted = frozenset(each.lower() for each in settings.market_ids)
+        self._trusts_all = settings.unlisted == "act"
         self._loan_prices = {name.lower(): price for name, price in settings.loan_prices.items()}
         self._numbers = positions.Numbers()
         self._numbers.note(sorted(self._wanted))
@@ -100,6 +101,17 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
 
     def _follows(self, market_id: str) -> bool:
         return not self._wanted or market_id in self._wanted
+
+    def _vouched(self, pair: Pair) -> bool:
+        """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
+        return self._trusts_all or pair.id in self._wanted
+
+    def _strange(self, pair: Pair) -> str:
+        """Why no money goes into this market; empty where it may."""
+        if self._vouched(pair):
+            return ""
+        listing = f"if you trust it, list {pair.id} in markets.{self.name}.market_ids"
+        return f"anybody can have made this market and its oracle: {listing}"
 
     def market_call(self, references: Iterable[int]) -> Call:
         # What a record refers to is its market; those without positions are followed as they are created.
@@ -193,6 +205,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
                 LENS.call("oracleOf(address,bytes32)", self.contract, bytes.fromhex(pair.id[2:])),
                 erc20_calls.symbol(pair.collateral),
                 token=pair.collateral.lower(),
+                vouched=self._vouched(pair),
             )
             for pair in state.pairs.values()
         ]
@@ -249,7 +262,8 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def cautions(self, state: Singleton) -> Sequence[tuple[str, str]]:
         found = []
         if not self._wanted:
-            everyone = f"all {len(state.pairs)} markets are followed; anybody makes one with his own oracle"
+            done = "acted on" if self._trusts_all else "watched, and nothing is done there"
+            everyone = f"all {len(state.pairs)} markets are {done}; anybody makes one with his own oracle"
             found.append((everyone, f"List the markets that you trust in markets.{self.name}.market_ids"))
         known = self._loan_prices.keys()
         pairs = state.pairs.values()
@@ -266,16 +280,19 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
 
     def assets(self, state: Singleton, facts: Facts) -> Mapping[str, Asset]:
         found: dict[str, Asset] = {}
-        for pair in state.pairs.values():
-            if pair.usable:
-                for token in (pair.loan, pair.collateral):
-                    found.setdefault(token.lower(), self._asset(pair, token, facts.symbols))
+        known = [pair for pair in state.pairs.values() if pair.usable and self._vouched(pair)]
+        # What the operator says of a token counts before what any market's oracle does.
+        for pair in known:
+            found.setdefault(pair.loan.lower(), self._asset(pair, pair.loan, facts.symbols))
+        for pair in known:
+            found.setdefault(pair.collateral.lower(), self._asset(pair, pair.collateral, facts.symbols))
         return found
 
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
         """A token of a market at the market's own price; the loan token at what the operator says."""
         loan = pair.loan.lower()
-        names = (loan, pair.loan_symbol.lower())
+        # A stranger calls his token what he likes.
+        names = (loan, pair.loan_symbol.lower()) if self._vouched(pair) else (loan,)
         said = next((self._loan_prices[name] for name in names if name in self._loan_prices), Decimal(1))
         worth = int(said * 10**self.scale)
         if token == pair.loan:
@@ -289,6 +306,8 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         self, state: Singleton, account: str, raw: Stake, timestamp: int, facts: Facts
     ) -> list[Offer] | Impossible:
         pair = state.pairs[raw.id]
+        if why := self._strange(pair):
+            return Impossible(why)
         return planning.offers(
             self.contract,
             pair,
@@ -301,6 +320,8 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
 
     def closed(self, state: Singleton, raw: Stake, wish: Wish) -> str:
         pair = state.pairs[raw.id]
+        if why := self._strange(pair):
+            return why
         return "" if pair.usable else "the market's oracle or rate model does not answer"
 
     def takes(self, state: Singleton, raw: Stake, wish: Wish) -> Sequence[tuple[Action, Asset]]:

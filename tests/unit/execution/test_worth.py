@@ -15,7 +15,6 @@ pytestmark = pytest.mark.unit
 CEILING = 500 * 10**9
 
 
-
 def test_what_is_left_of_a_batch_pays_for_itself() -> None:
     first, second = (replace(plan(n), gas=500_000, gas_budget=10**16) for n in (1, 2))
     together = 2 * 10**16 // batching.gas_of([first, second])
