@@ -6,12 +6,15 @@ import json
 from datetime import UTC, datetime
 from typing import Literal
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, select
 
+from keeper.store.rows import insert_row
 from keeper.store.tables import Alert, Episode, Intent, IntentState, Transaction
 from keeper.store.types import now
 
 Severity = Literal["info", "warning", "critical"]
+_TOLD = select(Alert.id).where(Alert.once == bindparam("once"))
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
@@ -27,22 +30,20 @@ def tell(
     fields: dict[str, str] | None = None,
 ) -> None:
     """Write an alert unless one with the same `once` was ever written."""
-    if session.exec(select(Alert.id).where(Alert.once == once)).first() is not None:
+    if session.exec(_TOLD, params={"once": once}).first() is not None:
         return
     shown = {"kind": kind, "severity": severity, "market": market, "account": account, **(fields or {})}
-    session.add(
-        Alert(
-            once=once,
-            kind=kind,
-            severity=severity,
-            market=market,
-            account=account,
-            title=title,
-            body="\n".join(f"{name}: {value}" for name, value in shown.items() if value),
-            fields=json.dumps(fields or {}),
-        )
+    alert = Alert(
+        once=once,
+        kind=kind,
+        severity=severity,
+        market=market,
+        account=account,
+        title=title,
+        body="\n".join(f"{name}: {value}" for name, value in shown.items() if value),
+        fields=json.dumps(fields or {}),
     )
-    session.flush()
+    insert_row(session, alert)
 
 
 def ratio(health: int | None) -> str:

@@ -1,16 +1,14 @@
-"""One JSON-RPC endpoint: web3's HTTP transport, with errors sorted by what a caller does about them."""
+"""One JSON-RPC endpoint, with errors sorted by what a caller does about them."""
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
-from typing import Any, cast
+from itertools import count
+from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from eth_typing import URI
-from web3.providers.rpc import HTTPProvider
-from web3.types import RPCEndpoint
-
+from keeper.chain.http import Poster, PostError, PostStatusError, PostTimeoutError
 from keeper.chain.websocket import offers_heads
 from keeper.errors import KeeperError, UnreachableError
 
@@ -67,9 +65,8 @@ class Node:
         self.overrides = True
         """Whether it is thought to take state overrides in `eth_call`."""
         self._url = url
-        self._provider = HTTPProvider(
-            URI(url), request_kwargs={"timeout": float(timeout)}, exception_retry_configuration=None
-        )
+        self._poster = Poster(url, float(timeout))
+        self._numbers = count(1)
 
     def offers_websocket(self) -> bool:
         """Whether new heads can be subscribed to at this address."""
@@ -78,22 +75,24 @@ class Node:
     def call(self, method: str, params: list[Any]) -> Any:
         """The result of one request. NodeError when there is no answer, RpcError for an error answer."""
         self.requests += 1
+        asked = {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": params}
         try:
-            answer = self._provider.make_request(RPCEndpoint(method), params)
-        except requests.HTTPError as error:
-            status = error.response.status_code if error.response is not None else 0
+            answer = json.loads(self._poster.post(json.dumps(asked).encode()))
+        except PostStatusError as error:
             raise NodeError(
-                f"answered {method} with HTTP {status}", where=self.label, refused=_about_size(status)
+                f"answered {method} with HTTP {error.status}",
+                where=self.label,
+                refused=_about_size(error.status),
             ) from None
-        except requests.Timeout:
+        except PostTimeoutError:
             raise NodeError(f"did not answer {method} in time", where=self.label, refused=True) from None
-        except (requests.RequestException, OSError):
+        except PostError:
             raise NodeError(f"cannot be reached ({method})", where=self.label) from None
         except ValueError:
             raise NodeError(f"answered {method} with broken JSON", where=self.label) from None
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
             raise NodeError(f"answered {method} with no result", where=self.label)
-        refusal = cast(Any, answer.get("error"))
+        refusal = answer.get("error")
         if refusal:
             if not isinstance(refusal, dict):
                 refusal = {"message": str(refusal)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import structlog
 
-from keeper.chain import fees
 from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
 from keeper.chain.node import RpcError
@@ -15,7 +15,18 @@ from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import allowances, follow, journal, limits, nonces, settling, transactions, trigger
+from keeper.execution import (
+    allowances,
+    follow,
+    journal,
+    limits,
+    nonces,
+    settling,
+    transactions,
+    trigger,
+    turns,
+)
+from keeper.execution.bidding import Bid, Bidding
 from keeper.execution.combining import Combined, Planned, groups, rehearse_together
 from keeper.execution.journal import Mode
 from keeper.execution.lane import Lane, Telling
@@ -26,9 +37,10 @@ from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
 from keeper.execution.sending import send
 from keeper.execution.signing import NotSignedError, begin, sign
 from keeper.execution.tending import Tending
+from keeper.execution.turns import Turns
 from keeper.plan import Plan
 from keeper.store.database import Store
-from keeper.store.tables import Intent, IntentState, MarketStatus, Transaction
+from keeper.store.tables import Intent, IntentState, Transaction
 
 log = structlog.get_logger()
 
@@ -58,7 +70,8 @@ class Actor:
         self.lane: Lane | None = None
         if signer is not None:
             held = lease or Lease(store, f"{pool.name}:{payer}")
-            self.lane = Lane(pool, store, limits, payer, signer, held, tell, relay, pause_file)
+            bidding = Bidding(pool, payer, limits.max_gas_price)
+            self.lane = Lane(pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file)
         self.stands_back = ""
         self.leading = True
         self._counted = 0
@@ -78,35 +91,48 @@ class Actor:
         # what this block asks for was sent.
         self._idle = not flying and not open_now
         if not self._idle:
-            self._look(self.lane, head, continuous=continuous)
+            self._counted = follow.look(self.lane, head, continuous=continuous)
+            self._looked = head
             settling.settle(self.lane, head)
-
-    def _look(self, lane: Lane, head: Head, *, continuous: bool) -> None:
-        self._counted = follow.look(lane, head, continuous=continuous)
-        self._looked = head
 
     def carry(self, head: Head, next_timestamp: int) -> None:
         """Care for what is in flight; rehearse, sign and send what is planned."""
         if self.lane is None:
             self._rehearse_dry(head, next_timestamp)
             return
-        if not self._leads(self.lane) or self._paused(self.lane):
+        if not self._leads(self.lane):
             return
-        tending = Tending(self.lane, head, next_timestamp)
-        flying = 0
+        self._carry(self.lane, head, next_timestamp)
+        if self.stands_back:
+            return
+        allowances.take_back(self.lane, head)
+        if self._idle and self._looked != head:
+            # Whatever was sent just now is in a later block than this: only others can have used the key.
+            follow.count(self.lane, head)
+            self._looked = head
+
+    def _carry(self, lane: Lane, head: Head, next_timestamp: int) -> None:
+        tending, flying = Tending(lane, head, next_timestamp), 0
         if not self._idle:
+            if self._paused(lane):
+                return
             tending.all(self._counted)
             with self.store.session() as session:
                 flying = len(transactions.unmined(session, self.pool.name, self.payer))
-        for group in groups(self._waiting(head), head.gas_limit):
+        now = self._turns(head, lane.pause_file)
+        self.stands_back = now.paused
+        if now.paused:
+            return
+        self._end_all(now, head)
+        if not now.waiting or flying >= self.limits.max_in_flight:
+            return
+        bid = lane.bidding.ask()
+        for group in groups(now.waiting, head.gas_limit):
             if flying >= self.limits.max_in_flight:
                 break
-            sent = self._carry_all(self.lane, group, head, next_timestamp, tending.ahead)
+            sent = self._carry_all(lane, group, head, next_timestamp, tending.ahead, bid)
             tending.ahead.extend(sent)
             flying += len(sent)
-        allowances.take_back(self.lane, head)
-        if self._idle and self._looked != head:
-            self._look(self.lane, head, continuous=False)
 
     @property
     def can_bundle(self) -> bool:
@@ -141,30 +167,22 @@ class Actor:
             self.stands_back = paused(session, lane.pause_file)
         return bool(self.stands_back)
 
-    def _waiting(self, head: Head) -> list[Planned]:
-        """The intents whose turn it is; those whose time is over are ended."""
+    def _turns(self, head: Head, pause_file: Path | None) -> Turns:
         with self.store.session() as session:
-            found = list(journal.open_intents(session, self.pool.name, self.mode))
-        waiting = []
-        for intent in found:
-            assert intent.id is not None
-            with self.store.session() as session:
-                carried = journal.transactions_of(session, intent.id)
-                market = session.get(MarketStatus, intent.market)
-            if intent.state != IntentState.PLANNED or any(follow.waiting(t) for t in carried):
-                continue
-            plan = Plan.from_json(intent.plan)
-            if market is not None and not market.acting and not plan.sized_by_contract:
-                # Planned before the numbers were found to differ: what it rests on is not known to hold.
-                self._end(intent, IntentState.REFUSED, head, "the market is watched only")
-            elif head.number - intent.planned_block > self.limits.plan_blocks and not carried:
-                self._end(intent, IntentState.EXPIRED, head, "was not sent in time")
-            else:
-                waiting.append(Planned(intent, plan))
-        return waiting
+            return turns.look(session, self.pool.name, self.mode, self.limits, head, pause_file)
+
+    def _end_all(self, now: Turns, head: Head) -> None:
+        for over in now.over:
+            self._end(over.intent, over.state, head, over.why)
 
     def _carry_all(
-        self, lane: Lane, group: list[Planned], head: Head, next_timestamp: int, ahead: list[Action]
+        self,
+        lane: Lane,
+        group: list[Planned],
+        head: Head,
+        next_timestamp: int,
+        ahead: list[Action],
+        bid: Future[Bid],
     ) -> list[Action]:
         """Send a group in one transaction, or each of it alone; the actions that were sent."""
         if len(group) > 1:
@@ -175,14 +193,14 @@ class Actor:
                 found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
-            if found.carried and self._send(lane, found.carried, found.rehearsal, head):
+            if found.carried and self._send(lane, found.carried, found.rehearsal, head, bid):
                 return list(found.rehearsal.actions)
             ended = {each.intent.id for each, _ in found.failed}
             group = [each for each in group if each.intent.id not in ended]
         sent: list[Action] = []
         for each in group:
             rehearsal = self._rehearsed(each.intent, each.plan, head, next_timestamp, [*ahead, *sent])
-            if rehearsal is not None and self._send(lane, (each,), rehearsal, head):
+            if rehearsal is not None and self._send(lane, (each,), rehearsal, head, bid):
                 sent += rehearsal.actions
         return sent
 
@@ -205,11 +223,17 @@ class Actor:
         late = is_needless(problem, Plan.from_json(intent.plan).errors)
         self._end(intent, IntentState.EXPIRED if late else IntentState.REFUSED, head, problem)
 
-    def _send(self, lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> bool:
+    def _send(
+        self,
+        lane: Lane,
+        carried: Sequence[Planned],
+        rehearsal: Rehearsal,
+        head: Head,
+        bid: Future[Bid],
+    ) -> bool:
         """Sign, commit and hand over; False when nothing was signed."""
         try:
-            price = fees.suggest(self.pool, self.limits.max_gas_price)
-            signed = self._sign(lane, carried, rehearsal, price, head)
+            signed = self._sign(lane, carried, rehearsal, bid.result(), head)
         except (UnreachableError, LostLeaseError):
             raise
         except NotSignedError as error:
@@ -229,24 +253,24 @@ class Actor:
         lane: Lane,
         carried: Sequence[Planned],
         rehearsal: Rehearsal,
-        price: fees.Fees,
+        bid: Bid,
         head: Head,
     ) -> list[Transaction]:
         """Sign every action and commit them with the intents' new states before any is sent."""
-        pending = int(self.pool.call("eth_getTransactionCount", self.payer, "pending"), 16)
-        signed = []
         with self.store.session() as session:
             begin(lane, session)
-            rows = [session.get_one(Intent, each.intent.id) for each in carried]
+            rows = journal.intents(session, [each.intent.id for each in carried])
             if any(row.state != IntentState.PLANNED for row in rows):
                 return []
             problem = limits.overspent(session, self.limits, rows)
             if problem:
                 raise NotSignedError(problem)
             numbers = [row.id for row in rows if row.id is not None]
-            for action, gas in zip(rehearsal.actions, rehearsal.gas, strict=True):
-                nonce = nonces.following(session, self.pool.name, self.payer, pending)
-                signed.append(sign(lane, session, head, action, gas, price, nonce, numbers))
+            nonce = nonces.following(session, self.pool.name, self.payer, bid.pending)
+            signed = [
+                sign(lane, session, head, action, gas, bid.price, nonce + step, numbers)
+                for step, (action, gas) in enumerate(zip(rehearsal.actions, rehearsal.gas, strict=True))
+            ]
             if rehearsal.complete:
                 for row in rows:
                     journal.move_intent(session, row, IntentState.REHEARSED, head.number)
@@ -255,7 +279,9 @@ class Actor:
     def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:
         """What live mode would do, up to the signature."""
         ahead: list[Action] = []
-        for each in self._waiting(head):
+        now = self._turns(head, None)
+        self._end_all(now, head)
+        for each in now.waiting:
             intent = each.intent
             rehearsal = self._rehearsed(intent, each.plan, head, next_timestamp, ahead)
             if rehearsal is None:

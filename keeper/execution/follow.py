@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import structlog
@@ -27,18 +28,31 @@ def look(lane: Lane, head: Head, *, continuous: bool) -> int:
     """
     with lane.store.session() as session:
         flying = transactions.undecided(session, lane.chain, lane.sender)
-    counted = int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
+    counted = _counted(lane)
     final = final_block(lane, head) if flying else head.number
     taken = set[int]()
     for transaction in flying:
         if _follow(lane, transaction, head, final, counted, continuous=continuous):
             taken.add(transaction.nonce)
+    _note(lane, head, counted, taken)
+    return counted
+
+
+def count(lane: Lane, head: Head) -> None:
+    """Notice what others did with the key, where nothing of ours was under way before this round."""
+    _note(lane, head, _counted(lane), ())
+
+
+def _counted(lane: Lane) -> int:
+    return int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
+
+
+def _note(lane: Lane, head: Head, counted: int, taken: Collection[int]) -> None:
     with lane.store.session() as session:
         foreign = nonces.count(session, lane.chain, lane.sender, counted, head.number, taken)
         if foreign:
             log.error("foreign nonce", chain=lane.chain, sender=lane.sender, nonces=foreign)
             lane.tell.foreign_nonce(session, lane.chain, lane.sender, foreign, head.number)
-    return counted
 
 
 def final_block(lane: Lane, head: Head) -> int:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select
 
 from keeper.execution.lifecycle import check_intent
+from keeper.store.rows import insert_row, update_row
 from keeper.store.tables import (
     OPEN_INTENTS,
     Carriage,
@@ -23,6 +24,35 @@ from keeper.store.tables import (
 Mode = Literal["dry", "live"]
 # Attempts that ended this way have spent, or may have spent, what they planned.
 _SPENDING = (*OPEN_INTENTS, IntentState.SETTLED)
+
+# Asked at every block; building a statement takes longer than running it.
+_OPEN = (
+    select(Intent)
+    .where(
+        Intent.chain == bindparam("chain"),
+        Intent.mode == bindparam("mode"),
+        col(Intent.state).in_(OPEN_INTENTS),
+    )
+    .order_by(col(Intent.id))
+)
+_THESE = (
+    select(Intent).where(col(Intent.id).in_(bindparam("numbers", expanding=True))).order_by(col(Intent.id))
+)
+_ATTEMPTS = (
+    select(Intent.id, Intent.state, Intent.ended_block)
+    .where(
+        Intent.episode_id == bindparam("episode"),
+        Intent.kind == bindparam("kind"),
+        Intent.mode == bindparam("mode"),
+    )
+    .order_by(col(Intent.attempt))
+)
+_CARRIED = (
+    select(Transaction)
+    .join(Carriage, col(Carriage.transaction_id) == col(Transaction.id))
+    .where(Carriage.intent_id == bindparam("intent"))
+    .order_by(col(Carriage.step))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +86,18 @@ class Attempts:
 
 
 def attempts(session: Session, episode_id: int, kind: str, mode: Mode) -> Attempts:
-    rows = session.exec(
-        select(Intent)
-        .where(Intent.episode_id == episode_id, Intent.kind == kind, Intent.mode == mode)
-        .order_by(col(Intent.attempt))
-    ).all()
+    rows = session.exec(_ATTEMPTS, params={"episode": episode_id, "kind": kind, "mode": mode}).all()
+    states = [IntentState(state) for _, state, _ in rows]
     failures = 0
-    for row in reversed(rows):
-        if row.state == IntentState.SETTLED or IntentState(row.state).open:
+    for state in reversed(states):
+        if state == IntentState.SETTLED or state.open:
             break
         failures += 1
     return Attempts(
-        open=any(IntentState(row.state).open for row in rows),
+        open=any(state.open for state in states),
         count=len(rows),
         failures_in_a_row=failures,
-        last_block=rows[-1].ended_block if rows else None,
+        last_block=rows[-1][2] if rows else None,
     )
 
 
@@ -111,9 +138,9 @@ def commit(session: Session, draft: Draft) -> Intent:
         planned_block=draft.block,
         planned_timestamp=draft.timestamp,
     )
-    session.add(intent)
-    session.flush()
-    session.add(Transition(intent_id=intent.id, before="", after=IntentState.PLANNED, block=draft.block))
+    insert_row(session, intent)
+    planned = Transition(intent_id=intent.id, before="", after=IntentState.PLANNED, block=draft.block)
+    insert_row(session, planned)
     return intent
 
 
@@ -128,22 +155,18 @@ def move_intent(
     """One change of state, one row; `act` is the transaction that decided it. LifecycleError for a move that
     the lifecycle does not know."""
     check_intent(IntentState(intent.state), state)
-    session.add(
-        Transition(
-            intent_id=intent.id,
-            before=intent.state,
-            after=state,
-            reason=reason,
-            block=block,
-            block_hash=act.block_hash if act else None,
-            fee=fee_of(act) if act else None,
-        )
+    moved = Transition(
+        intent_id=intent.id,
+        before=intent.state,
+        after=state,
+        reason=reason,
+        block=block,
+        block_hash=act.block_hash if act else None,
+        fee=fee_of(act) if act else None,
     )
-    intent.state = state
-    intent.reason = reason
-    intent.ended_block = None if state.open else block
-    session.add(intent)
-    session.flush()
+    insert_row(session, moved)
+    ended = None if state.open else block
+    update_row(session, intent, state=state, reason=reason, ended_block=ended)
 
 
 def fee_of(transaction: Transaction) -> int | None:
@@ -154,11 +177,12 @@ def fee_of(transaction: Transaction) -> int | None:
 
 
 def open_intents(session: Session, chain: str, mode: Mode) -> Sequence[Intent]:
-    return session.exec(
-        select(Intent)
-        .where(Intent.chain == chain, Intent.mode == mode, col(Intent.state).in_(OPEN_INTENTS))
-        .order_by(col(Intent.id))
-    ).all()
+    return session.exec(_OPEN, params={"chain": chain, "mode": mode}).all()
+
+
+def intents(session: Session, numbers: Sequence[int | None]) -> list[Intent]:
+    """These intents (ids), oldest first."""
+    return list(session.exec(_THESE, params={"numbers": list(numbers)}))
 
 
 def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:
@@ -185,12 +209,7 @@ def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool]
 
 def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:
     """The transactions that carry an intent, in order."""
-    return session.exec(
-        select(Transaction)
-        .join(Carriage, col(Carriage.transaction_id) == col(Transaction.id))
-        .where(Carriage.intent_id == intent_id)
-        .order_by(col(Carriage.step))
-    ).all()
+    return session.exec(_CARRIED, params={"intent": intent_id}).all()
 
 
 def last_of_allowance(session: Session, chain: str, token: str, spender: str) -> int | None:

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
+from keeper.execution.bidding import Bidding
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Limits
 from keeper.store.database import Store
@@ -43,6 +44,7 @@ class Lane:
     signer: Signing
     lease: Lease
     tell: Telling
+    bidding: Bidding
     relay: Relay | None = None
     pause_file: Path | None = None
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from zlib import crc32
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
@@ -28,6 +28,11 @@ from keeper.store.tables import Lease as Row
 from keeper.store.types import now
 
 SECONDS = 15.0
+_RENEW = (
+    update(Row)
+    .where(col(Row.name) == bindparam("lease"), col(Row.token) == bindparam("ours"))
+    .values(holder=bindparam("who"), renewed_at=bindparam("since"), expires_at=bindparam("until"))
+)
 
 
 class LostLeaseError(KeeperError):
@@ -108,14 +113,16 @@ class Lease:
 
     def renew(self, session: Session) -> bool:
         """Renew in the caller's transaction, which from then on nobody else can sign beside."""
+        moment = now()
         renewed = session.connection().execute(
-            update(Row)
-            .where(col(Row.name) == self.name, col(Row.token) == self.token)
-            .values(
-                holder=self.holder,
-                renewed_at=now(),
-                expires_at=now() + timedelta(seconds=self.seconds),
-            )
+            _RENEW,
+            {
+                "lease": self.name,
+                "ours": self.token,
+                "who": self.holder,
+                "since": moment,
+                "until": moment + timedelta(seconds=self.seconds),
+            },
         )
         return renewed.rowcount == 1
 

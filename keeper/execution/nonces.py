@@ -7,26 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
 from keeper.execution.lifecycle import LIVE, UNDECIDED
 from keeper.store.tables import SignerNonce, Transaction, TransactionState
 
 _MINED = frozenset({TransactionState.INCLUDED, TransactionState.FINAL})
+_HIGHEST = select(func.max(Transaction.nonce)).where(
+    Transaction.chain == bindparam("chain"),
+    Transaction.sender == bindparam("sender"),
+    col(Transaction.state).in_(LIVE | _MINED),
+)
+_COUNTED = select(SignerNonce.counted).where(
+    SignerNonce.chain == bindparam("chain"), SignerNonce.sender == bindparam("sender")
+)
 
 
 def following(session: Session, chain: str, sender: str, pending: int) -> int:
     """The first nonce that nothing uses: not by the node's pending count, nor by any transaction of ours that
     is live or final, nor by what the chain was ever seen to count. A node that is behind changes nothing."""
-    highest = session.exec(
-        select(func.max(Transaction.nonce)).where(
-            Transaction.chain == chain,
-            Transaction.sender == sender,
-            col(Transaction.state).in_(LIVE | _MINED),
-        )
-    ).one()
-    row = session.get(SignerNonce, (chain, sender))
-    seen = row.counted if row is not None else 0
+    ours = {"chain": chain, "sender": sender}
+    highest = session.exec(_HIGHEST, params=ours).one()
+    seen = session.exec(_COUNTED, params=ours).first() or 0
     return max(pending, seen, -1 if highest is None else highest + 1)
 
 

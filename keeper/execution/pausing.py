@@ -9,6 +9,8 @@ from sqlmodel import Session, col, select
 from keeper.store.tables import Pause
 from keeper.store.types import now
 
+_STANDING = select(Pause).where(col(Pause.resumed_at).is_(None))
+
 
 def paused(session: Session, file: Path | None) -> str:
     """Who paused and why, in words; empty when nobody did."""
@@ -22,7 +24,7 @@ def paused(session: Session, file: Path | None) -> str:
 
 
 def standing(session: Session) -> Pause | None:
-    return session.exec(select(Pause).where(col(Pause.resumed_at).is_(None))).first()
+    return session.exec(_STANDING).first()
 
 
 def pause(session: Session, who: str, why: str) -> bool:

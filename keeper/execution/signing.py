@@ -14,6 +14,7 @@ from keeper.execution import limits, transactions
 from keeper.execution.lane import Lane
 from keeper.execution.pausing import paused
 from keeper.execution.rehearsal import Action
+from keeper.store.rows import insert_row, update_row
 from keeper.store.tables import StandingAllowance, Transaction, TransactionState
 
 TRANSFER_GAS = 21_000
@@ -96,12 +97,14 @@ def sign(
 
 def _note_allowance(lane: Lane, session: Session, head: Head, action: Action) -> None:
     """What is granted is written down with the grant: taking it back cannot be forgotten."""
-    session.merge(
-        StandingAllowance(
-            chain=lane.chain,
-            owner=lane.sender,
-            token=action.target.lower(),
-            spender="0x" + action.data[34:74].lower(),
-            since_block=head.number,
-        )
-    )
+    granted = {
+        "chain": lane.chain,
+        "owner": lane.sender,
+        "token": action.target.lower(),
+        "spender": "0x" + action.data[34:74].lower(),
+    }
+    known = session.get(StandingAllowance, tuple(granted.values()))
+    if known is None:
+        insert_row(session, StandingAllowance(**granted, since_block=head.number))
+    else:
+        update_row(session, known, since_block=head.number)

@@ -5,31 +5,42 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
 from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE, UNDECIDED, UNMINED, check_transaction
+from keeper.store.rows import insert_row, update_row
 from keeper.store.tables import Carriage, Intent, Transaction, TransactionState, Transition
+
+# Asked at every block; building a statement takes longer than running it.
+_IN_STATES = (
+    select(Transaction)
+    .where(
+        Transaction.chain == bindparam("chain"),
+        Transaction.sender == bindparam("sender"),
+        col(Transaction.state).in_(bindparam("states", expanding=True)),
+    )
+    .order_by(col(Transaction.nonce), col(Transaction.id))
+)
+_STEPS = select(func.count()).where(Carriage.intent_id == bindparam("intent"))
 
 
 def record(session: Session, transaction: Transaction, carries: Sequence[int], reason: str = "") -> None:
     """Write a signed transaction before it is sent, with the intents (ids) that it carries."""
-    session.add(transaction)
-    session.flush()
+    insert_row(session, transaction)
     assert transaction.id is not None
     for intent in carries:
-        step = session.exec(select(func.count()).where(Carriage.intent_id == intent)).one()
-        session.add(Carriage(intent_id=intent, transaction_id=transaction.id, step=step))
-    session.add(
-        Transition(
-            transaction_id=transaction.id,
-            before="",
-            after=transaction.state,
-            reason=reason,
-            block=transaction.signed_block,
-        )
+        step = session.exec(_STEPS, params={"intent": intent}).one()
+        insert_row(session, Carriage(intent_id=intent, transaction_id=transaction.id, step=step))
+    signed = Transition(
+        transaction_id=transaction.id,
+        before="",
+        after=transaction.state,
+        reason=reason,
+        block=transaction.signed_block,
     )
-    session.flush()
+    insert_row(session, signed)
 
 
 def move(
@@ -38,19 +49,18 @@ def move(
     """One change of state, one row; LifecycleError for a move that the lifecycle does not know."""
     check_transaction(TransactionState(transaction.state), state)
     mined = state in (TransactionState.INCLUDED, TransactionState.FINAL)
-    session.add(
-        Transition(
-            transaction_id=transaction.id,
-            before=transaction.state,
-            after=state,
-            reason=reason,
-            block=transaction.block if mined else block,
-            block_hash=transaction.block_hash if mined else None,
-            fee=fee_of(transaction) if mined else None,
-        )
+    moved = Transition(
+        transaction_id=transaction.id,
+        before=transaction.state,
+        after=state,
+        reason=reason,
+        block=transaction.block if mined else block,
+        block_hash=transaction.block_hash if mined else None,
+        fee=fee_of(transaction) if mined else None,
     )
-    transaction.state = state
+    insert_row(session, moved)
     session.add(transaction)
+    update_row(session, transaction, state=state)
     session.flush()
 
 
@@ -125,14 +135,5 @@ def intents_of(session: Session, transaction_id: int) -> list[Intent]:
 def _in_states(
     session: Session, chain: str, sender: str, states: Collection[TransactionState]
 ) -> list[Transaction]:
-    return list(
-        session.exec(
-            select(Transaction)
-            .where(
-                Transaction.chain == chain,
-                Transaction.sender == sender,
-                col(Transaction.state).in_(states),
-            )
-            .order_by(col(Transaction.nonce), col(Transaction.id))
-        )
-    )
+    asked = {"chain": chain, "sender": sender, "states": sorted(states)}
+    return list(session.exec(_IN_STATES, params=asked))

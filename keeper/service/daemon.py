@@ -28,7 +28,7 @@ from keeper.execution.actor import Actor
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
 from keeper.policy.levels import Policies
-from keeper.service import gas
+from keeper.service import gas, statuses
 from keeper.service.acting import actor_of
 from keeper.service.booking import Ledger
 from keeper.service.config_watch import ConfigWatch
@@ -225,9 +225,7 @@ class Daemon:
                 with loops.acting:
                     loops.actor.settle(head)
             with loops.looking:
-                loops.deciding.tick(head)
-                if loops.watch is not None:
-                    loops.watch.updates.learn()
+                found = loops.deciding.decide(head)
         except UnreachableError as error:
             loops.deciding.unreachable(error)
             return
@@ -236,7 +234,14 @@ class Daemon:
             self._fatal = error
             self.stop()
             return
-        self._act(name)
+        try:
+            self._act(name)
+        finally:
+            # Whatever came of acting: what was seen is written down.
+            with loops.looking:
+                loops.deciding.finish(found)
+                if loops.watch is not None:
+                    loops.watch.updates.learn()
 
     def _act(self, name: str) -> None:
         """The acting loop's round at the newest block: right after deciding, and by a job of its own."""
@@ -255,11 +260,8 @@ class Daemon:
 
     def _acted(self, name: str, loops: ChainLoops, head: Head) -> None:
         with self.store.session() as session:
-            row = session.get(ChainStatus, name)
-            if row is not None:
-                row.acted_block, row.updated_at = head.number, now()
-                row.stands_back = loops.actor.stands_back if loops.actor else ""
-                session.add(row)
+            stands_back = loops.actor.stands_back if loops.actor else ""
+            statuses.write_acted(session, name, self.mode, head.number, stands_back)
             if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
                 outbox.stands_back(session, name, loops.actor.stands_back)
         loops.acted = head.number

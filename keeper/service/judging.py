@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,11 +20,13 @@ from keeper.service.planning import Wanted
 from keeper.service.selecting import Rows, Watch
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
+from keeper.store.rows import insert_row
 from keeper.store.tables import Episode
 from keeper.store.types import BigInt
 
 # Fewer than SQLite takes as parameters of one statement.
 _AT_ONCE = 1_000
+_THESE = select(Episode).where(col(Episode.id).in_(bindparam("numbers", expanding=True)))
 _LOWER = (
     update(Episode)
     .where(col(Episode.id) == bindparam("number"))
@@ -53,23 +55,34 @@ class Open:
         self.foreseen: set[str] = set()
         """Accounts found liquidatable ahead of a block, by a pending update: told of when a block has it."""
         self._rows: dict[str, dict[str, int | None]] = {}
+        self._asked: dict[str, Rows] = {}
 
     def put(self, account: str, threshold: str, episode: OpenEpisode) -> None:
         self.known[account, threshold] = episode
-        self._rows.setdefault(threshold, {}).setdefault(account, None)
+        rows = self._rows.setdefault(threshold, {})
+        if account not in rows:
+            rows[account] = None
+            self._asked.pop(threshold, None)
 
     def drop(self, account: str, threshold: str) -> None:
         del self.known[account, threshold]
         if threshold == "liquidate":
             self.foreseen.discard(account)
         del self._rows[threshold][account]
+        self._asked.pop(threshold, None)
 
     def rows(self, threshold: str, rows: BookRows) -> Rows:
         """The rows of those with an open episode of this threshold; whom the book does not know has none."""
+        asked = self._asked.get(threshold)
+        if asked is not None:
+            return asked
         found = self._rows.get(threshold, {})
         for account in [account for account, row in found.items() if row is None]:
             found[account] = rows.row(account)
-        return np.array([row for row in found.values() if row is not None], np.int64)
+        known = np.array([row for row in found.values() if row is not None], np.int64)
+        if len(known) == len(found):
+            self._asked[threshold] = known
+        return known
 
 
 def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:
@@ -107,6 +120,7 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
     keys: list[tuple[str, str]] = [(v.account, t) for v in valuations for t in THRESHOLDS]
     lowest = {key: open_now.known[key].lowest for key in keys if key in open_now.known}
     found = episodes.changes(run.name, valuations, lowest, policies)
+    fresh: dict[int, Episode] = {}
     for below in found.opened:
         episode = Episode(
             market=run.name,
@@ -116,9 +130,9 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
             opened_health=below.health,
             lowest_health=below.health,
         )
-        session.add(episode)
-        session.flush()
+        insert_row(session, episode)
         assert episode.id is not None
+        fresh[episode.id] = episode
         open_now.put(below.account, below.threshold, OpenEpisode(episode.id, below.health))
         levels = policies.levels(run.name, below.account)
         outbox.episode_opened(
@@ -148,7 +162,7 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
         levels = policies.levels(run.name, account)
         outbox.episode_opened(session, row, levels.liquidate, protected=levels.protection is not None)
         open_now.foreseen.discard(account)
-    return _wanted(session, run, at, valuations, policies, open_now)
+    return _wanted(session, run, at, valuations, policies, open_now, fresh)
 
 
 def _wanted(
@@ -158,7 +172,9 @@ def _wanted(
     valuations: Sequence[Valuation],
     policies: Policies,
     open_now: Open,
+    fresh: Mapping[int, Episode],
 ) -> list[Wanted]:
+    """`fresh` are the episodes that began at this block."""
     asking: list[tuple[Valuation, Levels, int]] = []
     for valuation in valuations:
         levels = policies.levels(run.name, valuation.account)
@@ -170,7 +186,8 @@ def _wanted(
         threshold = "top_up" if protection else "liquidate"
         if health < (levels.top_up if protection else levels.liquidate):
             asking.append((valuation, levels, open_now.known[valuation.account, threshold].id))
-    rows = _episodes(session, [number for _, _, number in asking])
+    rows = _episodes(session, [number for _, _, number in asking if number not in fresh])
+    rows.update(fresh)
     if any(row.closed_block is not None for row in rows.values()):
         raise StaleEpisodesError
     return [Wanted(run, v, levels, rows[number], at.acting) for v, levels, number in asking]
@@ -190,6 +207,6 @@ def _episodes(session: Session, numbers: Sequence[int]) -> dict[int, Episode]:
     """Episodes by number, read together; they are never deleted."""
     found: dict[int, Episode] = {}
     for first in range(0, len(numbers), _AT_ONCE):
-        wanted = col(Episode.id).in_(numbers[first : first + _AT_ONCE])
-        found.update({e.id: e for e in session.scalars(select(Episode).where(wanted)) if e.id is not None})
+        rows = session.scalars(_THESE, {"numbers": numbers[first : first + _AT_ONCE]})
+        found.update({row.id: row for row in rows if row.id is not None})
     return found

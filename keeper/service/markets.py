@@ -12,6 +12,7 @@ from keeper.account_unit import Rate
 from keeper.book.book import Book
 from keeper.book.entries import Ints
 from keeper.book.standing import Standing
+from keeper.chain.calls import Call
 from keeper.chain.pool import NodePool
 from keeper.config import Market, Settings
 from keeper.protocols.aave_v3.market import AaveV3Market
@@ -53,6 +54,8 @@ class MarketRun:
     """Accounts with the lowest healths at the last block, the lowest first."""
     progress: Callable[[int], None] | None = None
     """Hears the last block covered while a long scan is under way."""
+    along: Sequence[Call] = ()
+    """Further calls to be read with the book at the next block."""
     prices: Pricing | None = None
     """Set where prices are judged; reading a market alone needs none."""
     _standing: Standing | None = None

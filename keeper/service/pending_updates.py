@@ -19,6 +19,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import Call, Lens
 from keeper.chain.simulation import After, read_after
 from keeper.protocols.base import Valuation
+from keeper.service.ahead import decide_ahead, liquidatable
 from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Wanted
@@ -63,7 +64,7 @@ class PendingUpdates:
         if head is None or not self._may_look(head, update):
             return None
         wanted = self._wanted(update, head)
-        numbers = self.deciding.decide_ahead(head, wanted) if wanted else []
+        numbers = decide_ahead(self.deciding, head, wanted) if wanted else []
         log.info(
             "pending update",
             chain=self.deciding.pool.name,
@@ -134,7 +135,7 @@ class PendingUpdates:
         screen = self._screens.setdefault(run.name, Screen(book.columns))
         screen.run(weights)
         near = screen.below(_HEALTHY)
-        open_rows = self.deciding.liquidatable(run)
+        open_rows = liquidatable(self.deciding, run)
         fresh = ~np.isin(near.rows, open_rows)
         rows, need = near.rows[fresh], near.need[fresh]
         largest = rows[np.argsort(-need, kind="stable")[:MOST_ACCOUNTS]]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from keeper.chain.blocks import Head
-from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
+from keeper.chain.reads import Reads
 from keeper.config import Settings
 from keeper.execution import journal
 from keeper.execution.journal import Mode
@@ -20,8 +20,9 @@ from keeper.policy.levels import Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service import data_fees
 from keeper.service.costing import Budgets, costs_of
-from keeper.service.gas import gas_price, kept_native
+from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
+from keeper.service.means import Asked
 from keeper.service.trading import Batches, Trading, ready, venue_of
 from keeper.service.unknown import Sizing
 from keeper.store.database import Store
@@ -47,7 +48,7 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Plans for one chain at one block. `payer` is who acts; without one nothing can be planned. `runs` are
-    all markets of the chain."""
+    all markets of the chain; `reads` and `means` what is known already, or on its way."""
 
     pool: NodePool
     runs: Sequence[MarketRun]
@@ -57,6 +58,8 @@ class Planner:
     next_timestamp: int
     mode: Mode
     payer: str | None
+    reads: Reads
+    means: Asked | None
 
     def decide(self, wanted: list[Wanted]) -> list[tuple[Wanted, Decision]]:
         """A decision for each wanted action, in the order in which they should be sent."""
@@ -66,13 +69,13 @@ class Planner:
             no_one = Impossible("no [signer] is configured: there is nobody to act")
             return [(w, Decision(_request(w), no_one)) for w in wanted]
         trading = self._trading(wanted)
-        price = gas_price(self.pool, self.head.base_fee)
+        assert self.means is not None, "whoever acts has means"
+        facts = self._facts(wanted, self.payer, trading)
+        means = self.means.result()
+        price = means.gas_price
         kept = kept_native(self.settings, self.pool.name, price)
-        facts = {
-            name: replace(each, payer=self.payer, kept_native=kept)
-            for name, each in self._facts(wanted, self.payer, trading).items()
-        }
-        funds = self._funds(facts, self.payer)
+        facts = {name: replace(each, payer=self.payer, kept_native=kept) for name, each in facts.items()}
+        funds = self._funds(facts, means.native)
         owners = self._owners(wanted, self.payer)
         budgets = Budgets(self.settings, self.store, self.mode, self.head)
         by_request: dict[int, Wanted] = {}
@@ -119,7 +122,7 @@ class Planner:
         selling = trading.calls(_traded(wanted)) if trading else []
         lenses = trading.lenses() if trading else ()
         whole = [*selling, *(c for each in calls.values() for c in each)]
-        answers = iter(read(self.pool, self.head, whole, lenses))
+        answers = iter(self.reads.run(whole, lenses))
         if trading:
             trading.read([next(answers) for _ in selling], runs.values())
         return {
@@ -129,13 +132,12 @@ class Planner:
             for name, run in runs.items()
         }
 
-    def _funds(self, facts: Mapping[str, Facts], payer: str) -> dict[str, int]:
+    def _funds(self, facts: Mapping[str, Facts], native: int) -> dict[str, int]:
         """What the payer holds, less what open intents have promised; gas money included."""
         funds: dict[str, int] = {}
         for each in facts.values():
             funds.update({token.lower(): amount for token, amount in each.funds.items()})
-        balance = self.pool.call("eth_getBalance", payer, {"blockHash": self.head.hash})
-        funds[NATIVE] = int(balance, 16)
+        funds[NATIVE] = native
         with self.store.session() as session:
             promised = [
                 Plan.from_json(i.plan) for i in journal.open_intents(session, self.pool.name, self.mode)
@@ -158,7 +160,7 @@ class Planner:
             w.run.adapter.owner_calls(w.run.book.state, w.valuation.account, money, payer)
             for w, money in asked
         ]
-        answers = iter(read(self.pool, self.head, [call for each in calls for call in each]))
+        answers = iter(self.reads.run([call for each in calls for call in each]))
         return {
             (w.run.name, w.valuation.account): w.run.adapter.read_owner(
                 w.run.book.state, money, [next(answers) for _ in each], self.next_timestamp

@@ -11,8 +11,9 @@ import structlog
 from keeper.book.book import Refresh
 from keeper.book.reading import Reader
 from keeper.book.refreshing import Ask, refresh_together
-from keeper.book.source import owner_of
+from keeper.book.source import Riders, owner_of
 from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call
 from keeper.errors import ConfigError, UnreachableError
 from keeper.protocols.base import PricedAsset, Valuation
 from keeper.service import selecting
@@ -30,7 +31,8 @@ class Valued:
     many the market has, `others_below` how many more are certainly below a threshold, which no one asks
     after. `coming` are healths at the next block's time of accounts that interest alone takes below one.
     `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
-    no valuation, and the others go on. `refresh` says what else was noticed."""
+    no valuation, and the others go on. `along` is what the run wanted read with the book, `refresh` says what
+    else was noticed."""
 
     head: Head
     valuations: list[Valuation]
@@ -41,6 +43,7 @@ class Valued:
     others_below: int = 0
     touching: int = 0
     coming: dict[str, int] = field(default_factory=dict)
+    along: Mapping[Call, Answer] = field(default_factory=dict)
     refresh: Refresh[Valuation] | None = None
 
 
@@ -70,8 +73,8 @@ def value_together(
     """
     asks = []
     for run in runs:
-        if run.prices is not None:
-            run.book.riders = run.prices.riders()
+        riders = run.prices.riders() if run.prices is not None else Riders()
+        run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
         first = run.book.head is None
         sample = first_sample if first else run.sample(protected.get(run.name, ()))
         asks.append(Ask(run.book, sample, run.progress))
@@ -108,10 +111,21 @@ def _value(
         views = {**views, **run.book.views(head, first_sample(run.book.accounts))}
     state = run.book.state
     assets = run.adapter.priced_assets(state)
+    riding = len(refresh.answers) - len(run.along)
+    along = dict(zip(run.along, refresh.answers[riding:], strict=True))
     if run.prices is not None:
-        run.prices.observe(head, refresh, assets, run.adapter.base_decimals(state))
+        prices = replace(refresh, answers=refresh.answers[:riding])
+        run.prices.observe(head, prices, assets, run.adapter.base_decimals(state))
     unvaluable = _unvaluable(run, assets)
-    at = Valued(head, [], acting=False, unvaluable=unvaluable, accounts=len(run.book.rows), refresh=refresh)
+    at = Valued(
+        head,
+        [],
+        acting=False,
+        unvaluable=unvaluable,
+        accounts=len(run.book.rows),
+        along=along,
+        refresh=refresh,
+    )
     if run.adapter.version(state) is None:
         run.stopped = (
             f"revision {run.adapter.revision(state)} of {run.adapter.protocol} has no known arithmetic"
@@ -233,14 +247,18 @@ def _silence(run: MarketRun, asset: str) -> str:
     return f"{name} has no price: {verdict.closed}" if verdict else f"{name} has no price"
 
 
-def confirm(run: MarketRun, head: Head, accounts: Sequence[str]) -> str:
-    """Compare the accounts that are about to be acted on with the contract's own view, all of them.
+def confirm(run: MarketRun, head: Head, at: Valued, accounts: Sequence[str]) -> str:
+    """Compare the accounts that are about to be acted on with the contract's own view, all of them. Those in
+    the block's sample were compared in `value`; the others' views are read now.
 
     A difference stops acting in the market, as it does in `value`; the reason, empty when all agree.
     """
-    chosen = set(accounts)
+    compared = at.refresh.views.keys() if at.refresh is not None else ()
+    chosen = set(accounts).difference(compared)
+    if not chosen:
+        return ""
     own = [v for v in run.valuations if v.account in chosen]
-    views = run.book.views(head, accounts)
+    views = run.book.views(head, [account for account in accounts if account in chosen])
     difference = compare(own, views, chosen - views.keys())
     if difference:
         run.stopped = difference

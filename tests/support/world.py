@@ -66,14 +66,18 @@ class World:
         queue(self.anvil, act.set_price(self.market, self.market.reserves[symbol], price))
 
     def work(self) -> None:
-        """Both loops at the present head."""
-        head = self.deciding.new_head()
+        """Both loops at the present head, in the daemon's order."""
+        head, found = self.deciding.new_head(), None
         if head is not None:
             self.actor.settle(head)
-            self.deciding.tick(head)
+            found = self.deciding.decide(head)
             self.heads.append(head)
         assert self.deciding.head is not None
-        self.actor.carry(self.deciding.head, self.deciding.next_timestamp(self.deciding.head))
+        try:
+            self.actor.carry(self.deciding.head, self.deciding.next_timestamp(self.deciding.head))
+        finally:
+            if found is not None:
+                self.deciding.finish(found)
 
     def step(self, prices: dict[str, int] | None = None) -> None:
         for symbol, price in (prices or {}).items():

@@ -1,0 +1,64 @@
+"""Whose turn it is: the planned intents to be carried now, those whose time is over, or a pause; one look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import bindparam
+from sqlmodel import Session, col, select
+
+from keeper.chain.blocks import Head
+from keeper.execution import follow, journal
+from keeper.execution.combining import Planned
+from keeper.execution.journal import Mode
+from keeper.execution.limits import Limits
+from keeper.execution.pausing import paused
+from keeper.plan import Plan
+from keeper.store.tables import Intent, IntentState, MarketStatus
+
+_STOPPED = select(MarketStatus.market).where(
+    MarketStatus.chain == bindparam("chain"), col(MarketStatus.acting).is_(False)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """An intent that is not carried any more, the state that it ends in, and why."""
+
+    intent: Intent
+    state: IntentState
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """`paused` says who stopped the sending; then the rest is not to be acted upon."""
+
+    paused: str
+    waiting: Sequence[Planned]
+    over: Sequence[Over]
+
+
+def look(
+    session: Session, chain: str, mode: Mode, limits: Limits, head: Head, pause_file: Path | None
+) -> Turns:
+    """As the store has it now."""
+    waiting, over = list[Planned](), list[Over]()
+    intents = [i for i in journal.open_intents(session, chain, mode) if i.state == IntentState.PLANNED]
+    stopped = set(session.exec(_STOPPED, params={"chain": chain})) if intents else set()
+    for intent in intents:
+        assert intent.id is not None
+        carried = journal.transactions_of(session, intent.id)
+        if any(follow.waiting(each) for each in carried):
+            continue
+        plan = Plan.from_json(intent.plan)
+        if intent.market in stopped and not plan.sized_by_contract:
+            # Planned before the numbers were found to differ: what it rests on is not known to hold.
+            over.append(Over(intent, IntentState.REFUSED, "the market is watched only"))
+        elif head.number - intent.planned_block > limits.plan_blocks and not carried:
+            over.append(Over(intent, IntentState.EXPIRED, "was not sent in time"))
+        else:
+            waiting.append(Planned(intent, plan))
+    return Turns(paused(session, pause_file), waiting, over)

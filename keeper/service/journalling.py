@@ -1,0 +1,98 @@
+"""From decisions to the journal: whether an attempt may be made now, its intent, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlmodel import Session
+
+from keeper.alerts import outbox
+from keeper.chain.blocks import Head
+from keeper.execution import journal
+from keeper.execution.journal import Mode
+from keeper.policy.choose import Decision
+from keeper.protocols.base import Impossible
+from keeper.service import redeeming
+from keeper.service.planning import Wanted
+from keeper.store.rows import update_row
+from keeper.store.tables import Episode, Intent
+
+log = structlog.get_logger()
+
+# Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
+LONGEST_WAIT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Journalling:
+    """The journal of one chain, for one payer (None: nobody acts) in one mode."""
+
+    chain: str
+    mode: Mode
+    payer: str | None
+
+    def due(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
+        """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
+        out."""
+        if not wanted:
+            return []
+        held = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
+        free = [w for w in wanted if (w.run.name, w.valuation.account, w.kind) not in held]
+        return [w for w in free if self._waited_out(session, w, head)]
+
+    def _waited_out(self, session: Session, wanted: Wanted, head: Head) -> bool:
+        assert wanted.episode.id is not None
+        made = journal.attempts(session, wanted.episode.id, wanted.kind, self.mode)
+        if self.mode == "dry":
+            return made.count == 0
+        if made.last_block is None:
+            return True
+        wait = min(2**made.failures_in_a_row, LONGEST_WAIT) if made.failures_in_a_row else 0
+        return head.number >= made.last_block + wait
+
+    def write(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> Intent | None:
+        """The intent of what was decided; without one, why nothing is done."""
+        outcome = decision.outcome
+        assert wanted.episode.id is not None
+        if isinstance(outcome, Impossible):
+            _held(session, wanted, outcome)
+            return None
+        if (wanted.episode.held, wanted.episode.opens_at) != ("", None):
+            update_row(session, wanted.episode, held="", opens_at=None)
+        if outcome.redeem and self.payer is not None:
+            redeeming.expect(session, wanted.run.name, self.payer, outcome.redeem, head.number)
+        return journal.commit(
+            session,
+            journal.Draft(
+                chain=self.chain,
+                market=outcome.market,
+                account=outcome.account,
+                kind=outcome.kind,
+                mode=self.mode,
+                episode_id=wanted.episode.id,
+                plan=outcome.to_json(),
+                summary=outcome.summary,
+                health=wanted.valuation.health or 0,
+                spend=wanted.run.rate.up(outcome.spend_base),
+                gain=wanted.run.rate.down(outcome.gain_base),
+                block=head.number,
+                timestamp=head.timestamp,
+            ),
+        )
+
+
+def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:
+    """Nothing can be done: written with the episode, and told once."""
+    episode: Episode = wanted.episode
+    if (episode.held, episode.opens_at) != (outcome.reason, outcome.opens_at):
+        update_row(session, episode, held=outcome.reason, opens_at=outcome.opens_at)
+    outbox.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
+    log.info(
+        "no action",
+        market=wanted.run.name,
+        account=wanted.valuation.account,
+        why=outcome.reason,
+        opens_at=outcome.opens_at,
+    )

@@ -1,0 +1,41 @@
+"""What the book and the adapter noticed of chain, nodes and market at a block: told, none of it decides."""
+
+from __future__ import annotations
+
+from keeper.alerts import books, notices
+from keeper.service.markets import MarketRun
+from keeper.service.valuing import Valued
+from keeper.store.database import Store
+
+
+class Noticing:
+    """What was told so far of each market."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._told: dict[str, set[str]] = {}
+
+    def tell(self, run: MarketRun, at: Valued) -> None:
+        """Once an episode."""
+        self._standing(run, at)
+        refresh = at.refresh
+        if refresh is None or not (refresh.rebuilt or refresh.silent or refresh.unbalanced):
+            return
+        with self._store.session() as session:
+            if refresh.rebuilt:
+                books.rebuilt(session, run.name, at.head.number)
+            if refresh.silent:
+                books.silent_change(session, run.name, at.head.number, sorted(refresh.silent))
+            if refresh.unbalanced:
+                books.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
+
+    def _standing(self, run: MarketRun, at: Valued) -> None:
+        """What the adapter says of its whole market."""
+        known = self._told.get(run.name)
+        standing = run.adapter.notices(run.book.state)
+        if known is not None and standing.keys() == known:
+            return
+        with self._store.session() as session:
+            known = notices.open_notices(session, run.name) if known is None else set(known)
+            notices.note(session, run.name, at.head.number, standing, known)
+        self._told[run.name] = known

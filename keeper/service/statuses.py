@@ -1,0 +1,66 @@
+"""What `keeper status` reads of chains and markets, as of the last block."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from keeper.alerts import outbox
+from keeper.chain.blocks import Head
+from keeper.execution.journal import Mode
+from keeper.policy.levels import Policies
+from keeper.service.markets import MarketRun
+from keeper.service.valuing import Valued
+from keeper.store.tables import ChainStatus, MarketStatus
+from keeper.store.types import now
+
+
+def write_market(session: Session, chain: str, run: MarketRun, at: Valued, policies: Policies) -> None:
+    """The market's row; an alert when acting stopped at this block."""
+    state = run.book.state
+    breaches = sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.others_below
+    if at.newly_stopped:
+        outbox.market_stopped(session, run.name, at.head.number, at.newly_stopped)
+    session.merge(
+        MarketStatus(
+            market=run.name,
+            chain=chain,
+            block=at.head.number,
+            block_hash=at.head.hash,
+            block_timestamp=at.head.timestamp,
+            revision=run.adapter.revision(state),
+            version=run.adapter.version(state) or "",
+            acting=at.acting,
+            reason=run.stopped,
+            accounts=at.accounts,
+            breaches=breaches,
+            unvaluable=len(at.unvaluable),
+            updated_at=now(),
+        )
+    )
+
+
+def write_chain(session: Session, chain: str, mode: Mode, head: Head, held: str, requests: int) -> None:
+    """The chain's row: reached at `head`; `held` says why nothing is sent, `requests` were made so far."""
+    row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
+    row.mode, row.block, row.block_timestamp = mode, head.number, head.timestamp
+    row.reachable, row.reason = True, held
+    row.requests, row.updated_at = requests, now()
+    session.add(row)
+
+
+def write_acted(session: Session, chain: str, mode: Mode, block: int, stands_back: str) -> None:
+    """The block at which the acting loop worked last, and why it sends nothing, if so."""
+    row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
+    row.acted_block, row.updated_at = block, now()
+    row.stands_back = stands_back
+    session.add(row)
+
+
+def write_unreachable(session: Session, chain: str, mode: Mode, error: str) -> None:
+    """Tell, once an outage, that the chain does not answer."""
+    row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
+    if row.reachable:
+        row.updated_at = now()
+    row.reachable, row.reason = False, error
+    session.add(row)
+    outbox.chain_unreachable(session, chain, row.updated_at.isoformat(), error)
