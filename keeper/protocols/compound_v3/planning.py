@@ -143,10 +143,14 @@ def takes(state: Market, assets: Mapping[str, Asset]) -> list[tuple[Action, Asse
     return found
 
 
-def way(comet: str, state: Market, raw: Raw, health: Health, wish: Wish, step: Step, asset: Asset) -> Way:
+def way(
+    comet: str, state: Market, raw: Raw, health: Health, wish: Wish, step: Step, asset: Asset
+) -> Way | Impossible:
     """A supply for the account, of base (which repays) or of a collateral."""
     totals = state.at(wish.timestamp)
     place = None if step.action == "repay" else _place(state, asset.token)
+    if state.base_supply_paused if place is None else state.collaterals[place].supply_paused:
+        return Impossible(f"{step.action} {asset.symbol}: supplying it is paused")
 
     def then(amount: int) -> int:
         return health(after(raw, state, totals, place, amount))

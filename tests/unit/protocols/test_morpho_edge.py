@@ -32,6 +32,7 @@ def market(price: int) -> Pair:
         rate_at_target=None,
         loan_decimals=6,
         collateral_decimals=18,
+        loan_symbol="LOAN",
     )
 
 
