@@ -34,16 +34,18 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     started = time.perf_counter()
     index.build(synthetic.weights(pool, synthetic.NOW, legs))
     building = time.perf_counter() - started
-    finding, confirming, renewing, counts = [], [], [], []
+    finding, alone, confirming, renewing, counts = [], [], [], [], []
     factor, step = 1.0, 1e-4
     rules = BY_REVISION[pool.revision]
     for _ in range(TICKS):
         factor *= 1 - step
         market = synthetic.moved(pool, {0: factor})
         weights = synthetic.weights(market, synthetic.NOW, legs)
+        own = time.thread_time()
         began = time.perf_counter()
         rows = index.candidates(weights)
         found = time.perf_counter()
+        own = time.thread_time() - own
         assert rows is not None
         valuer = RecordValuer(health.accrue(market.market, synthetic.NOW, rules))
         below = sum(valuer.value(made[row]).health < 10**18 for row in rows.tolist())
@@ -51,6 +53,7 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
         index.renew(rows, weights)
         ended = time.perf_counter()
         finding.append(found - began)
+        alone.append(own)
         confirming.append(confirmed - began)
         renewing.append(ended - confirmed)
         counts.append(len(rows))
@@ -58,12 +61,14 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
         step *= 1.3 if len(rows) - below < CANDIDATES else 0.8
     last = slice(TICKS // 10, None)
     find, confirm = _p99(finding[last]), _p99(confirming[last])
-    usual = float(np.median(finding[last])) * 1e3
+    # On a machine that others use, the processor's own time says what the wall clock cannot.
+    median, busy = float(np.median(finding[last])) * 1e3, _p99(alone[last]) * 1e3
+    usual = f"median {median:.3f}, p99 of processor time {busy:.3f}"
     upkeep = float(np.mean(renewing[last]))
     about = f"{accounts:,} accounts, {np.mean(counts[last]):.0f} candidates"
     return [
         _result(
-            f"one-feed tick of {about}: finding, p99 (median {usual:.3f} ms)",
+            f"one-feed tick of {about}: finding, p99 ({usual} ms)",
             find * 1e3,
             "at most 0.1 ms",
             find <= 1e-4,
