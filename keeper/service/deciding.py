@@ -84,6 +84,7 @@ class Deciding:
         self.journalling = Journalling(self.pool.name, self.mode, self.payer)
         self._noticing = Noticing(self.store)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
+        self._means: Asked | None = None
         self._acting: dict[str, bool] = {}
         for run in self.runs:
             chain = self.settings.chains[self.pool.name]
@@ -112,13 +113,13 @@ class Deciding:
         started = time.monotonic()
         self._learn_block_time(head)
         valued = self.value(head)
-        wanted = [each for run, at in valued for each in self.judge(run, at)]
         self._hold(head)
-        due = self._due(head, wanted)
-        means = Asked(self._threads, self.pool, head, self.payer) if due and self.payer else None
-        reads = _reads(self.pool, head, valued)
+        self._means = None
+        judged = [self._judged(run, at) for run, at in valued]
+        wanted = [each for all_of_market, _ in judged for each in all_of_market]
+        due = [each for _, due_of_market in judged for each in due_of_market]
         valued, due = self._confirm(head, valued, due)
-        decisions = self.plan(head, due, reads, means)
+        decisions = self.plan(head, due, _reads(self.pool, head, valued))
         self._write(head, valued, decisions)
         self.head = head
         self.heads.done(head)
@@ -222,6 +223,10 @@ class Deciding:
 
     def judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
+        return self._judged(run, at)[0]
+
+    def _judged(self, run: MarketRun, at: Valued) -> tuple[list[Wanted], list[Wanted]]:
+        """What is asked for, and what of it may be attempted now."""
         assert self.open is not None, "a market is valued before it is judged"
         try:
             try:
@@ -235,16 +240,19 @@ class Deciding:
             self.open = None
             raise
 
-    def _judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
+    def _judge(self, run: MarketRun, at: Valued) -> tuple[list[Wanted], list[Wanted]]:
         assert self.open is not None
         with self.store.session() as session:
-            return judging.judge(session, run, at, self.policies, self.open[run.name])
+            wanted = judging.judge(session, run, at, self.policies, self.open[run.name])
+            due = [] if self.held else self.journalling.due(session, wanted, at.head)
+            if due:
+                self._ask_means(at.head)
+        return wanted, due
 
-    def _due(self, head: Head, wanted: list[Wanted]) -> list[Wanted]:
-        if self.held or not wanted:
-            return []
-        with self.store.session() as session:
-            return self.journalling.due(session, wanted, head)
+    def _ask_means(self, head: Head) -> None:
+        """As early as it is known that they will be needed, and once a round."""
+        if self.payer is not None and (self._means is None or self._means.head != head):
+            self._means = Asked(self._threads, self.pool, head, self.payer)
 
     def _confirm(
         self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]
@@ -260,12 +268,11 @@ class Deciding:
             confirmed.append((run, at))
         return confirmed, due
 
-    def plan(
-        self, head: Head, due: list[Wanted], reads: Reads | None = None, means: Asked | None = None
-    ) -> Decided:
-        """What to do about each, with what is known already of the state and of the payer's means."""
-        if means is None and due and self.payer is not None:
-            means = Asked(self._threads, self.pool, head, self.payer)
+    def plan(self, head: Head, due: list[Wanted], reads: Reads | None = None) -> Decided:
+        """What to do about each; `reads` is what is known already of the state."""
+        if due:
+            self._ask_means(head)
+        means, self._means = self._means, None
         planner = Planner(
             self.pool,
             self.runs,
