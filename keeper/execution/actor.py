@@ -76,7 +76,6 @@ class Actor:
         self.leading = True
         self._counted = 0
         self._idle = False
-        self._quiet = False
         self._looked: Head | None = None
 
     def settle(self, head: Head) -> None:
@@ -86,8 +85,8 @@ class Actor:
         before = self._looked
         continuous = before is not None and before.hash in (head.parent, head.hash)
         # With nothing under way there is nothing to settle: the look at the key's nonce can wait until after
-        # what this block asks for was sent. Nobody but this actor sends anything while it leads.
-        self._idle = self._quiet or self._nothing_under_way()
+        # what this block asks for was sent.
+        self._idle = self._nothing_under_way()
         if not self._idle:
             self._counted = follow.look(self.lane, head, continuous=continuous)
             self._looked = head
@@ -100,7 +99,6 @@ class Actor:
             return
         if not self._leads(self.lane):
             return
-        self._quiet = False
         self._carry(self.lane, head, next_timestamp)
         if self.stands_back:
             return
@@ -109,14 +107,13 @@ class Actor:
             # Whatever was sent just now is in a later block than this: only others can have used the key.
             follow.count(self.lane, head)
             self._looked = head
-        self._quiet = self._nothing_under_way()
 
     def _nothing_under_way(self) -> bool:
         """No open intent, and no transaction that the chain may still decide."""
         with self.store.session() as session:
-            if journal.open_intents(session, self.pool.name, self.mode):
+            if journal.any_open(session, self.pool.name, self.mode):
                 return False
-            return not transactions.undecided(session, self.pool.name, self.payer)
+            return not transactions.any_undecided(session, self.pool.name, self.payer)
 
     def _carry(self, lane: Lane, head: Head, next_timestamp: int) -> None:
         tending, flying = Tending(lane, head, next_timestamp), 0
@@ -153,7 +150,6 @@ class Actor:
         for the block."""
         if self.lane is None or not self._leads(self.lane) or self._paused(self.lane):
             return False
-        self._quiet = False
         with self.store.session() as session:
             found = [session.get_one(Intent, number) for number in numbers]
         return trigger.act_behind(self.lane, found, update, adapter, head, next_timestamp)
@@ -168,7 +164,6 @@ class Actor:
         if other and other != self.stands_back:
             log.warning("stands back", chain=lane.chain, why=other)
         self.stands_back, self.leading = other, not other
-        self._quiet = self._quiet and not other
         return not other
 
     def _paused(self, lane: Lane) -> bool:

@@ -36,6 +36,11 @@ _OPEN = (
     )
     .order_by(col(Intent.id))
 )
+_SOME_OPEN = select(Intent.id).where(
+    Intent.chain == bindparam("chain"),
+    Intent.mode == bindparam("mode"),
+    col(Intent.state).in_(OPEN_INTENTS),
+)
 _THESE = (
     select(Intent).where(col(Intent.id).in_(bindparam("numbers", expanding=True))).order_by(col(Intent.id))
 )
@@ -214,6 +219,10 @@ def open_intents(session: Session, chain: str, mode: Mode) -> Sequence[Intent]:
 def intents(session: Session, numbers: Sequence[int | None]) -> list[Intent]:
     """These intents (ids), oldest first."""
     return list(session.exec(_THESE, params={"numbers": list(numbers)}))
+
+
+def any_open(session: Session, chain: str, mode: Mode) -> bool:
+    return session.connection().execute(_SOME_OPEN, {"chain": chain, "mode": mode}).first() is not None
 
 
 def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:

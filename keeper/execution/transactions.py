@@ -23,6 +23,11 @@ _IN_STATES = (
     )
     .order_by(col(Transaction.nonce), col(Transaction.id))
 )
+_SOME_UNDECIDED = select(Transaction.id).where(
+    Transaction.chain == bindparam("chain"),
+    Transaction.sender == bindparam("sender"),
+    col(Transaction.state).in_(sorted(UNDECIDED)),
+)
 _STEPS = select(func.count()).where(Carriage.intent_id == bindparam("intent"))
 
 
@@ -101,6 +106,11 @@ def was_in_block(session: Session, transaction: Transaction) -> bool:
 def undecided(session: Session, chain: str, sender: str) -> list[Transaction]:
     """Everything the chain may still decide otherwise, in the order of nonces, older ones first."""
     return _in_states(session, chain, sender, UNDECIDED)
+
+
+def any_undecided(session: Session, chain: str, sender: str) -> bool:
+    asked = {"chain": chain, "sender": sender}
+    return session.connection().execute(_SOME_UNDECIDED, asked).first() is not None
 
 
 def unmined(session: Session, chain: str, sender: str) -> list[Transaction]:
