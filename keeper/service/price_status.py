@@ -31,11 +31,7 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
     prices = run.prices
     if prices is None:
         return
-    # Read together, so that merging asks for none of them alone.
-    kept = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
-    for asset in prices.watched:
-        session.merge(_row(prices, asset, at.head.number))
-    del kept
+    _write_prices(session, prices, at.head.number)
     rows = session.exec(
         select(PriceFault).where(PriceFault.market == run.name, col(PriceFault.closed_block).is_(None))
     ).all()
@@ -66,6 +62,19 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
     for account in run.of(protected):
         if account in at.unvaluable:
             alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
+
+
+def _write_prices(session: Session, prices: Pricing, block: int) -> None:
+    """Each price's row, new or brought up to date."""
+    rows = session.exec(select(PriceStatus).where(PriceStatus.market == prices.market)).all()
+    known = {row.asset: row for row in rows}
+    for asset in prices.watched:
+        now = _row(prices, asset, block)
+        before = known.get(asset)
+        if before is None:
+            session.add(now)
+        else:
+            before.sqlmodel_update(now.model_dump())
 
 
 def _row(prices: Pricing, asset: str, block: int) -> PriceStatus:
