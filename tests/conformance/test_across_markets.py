@@ -98,9 +98,7 @@ def test_when_gas_is_short_the_most_valuable_goes_first_and_the_others_are_told(
     assert all("too little native currency" in each for each in why.values())
 
 
-def test_an_owner_with_positions_in_several_markets_has_one_budget(
-    markets: Together, tmp_path: Path
-) -> None:
+def test_an_owner_with_positions_in_several_markets_has_one_budget(markets: Together, tmp_path: Path) -> None:
     names = (MARKET, "morpho")
     protected = ""
     for name in names:
