@@ -67,7 +67,8 @@ class Leg:
     units of `pays`, which `loan` lends; they are expected to bring `expected` units of `gets`, and fail below
     `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
     tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
-    `gas` is what the calls take, without loan and exchanges.
+    `gas` is what the calls take, without loan and exchanges, and `first_gas` what the first leg at a target
+    takes more than those that find everything touched already.
     """
 
     contract: str
@@ -85,6 +86,7 @@ class Leg:
     profit: int
     min_profit: int
     gas: int
+    first_gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,15 @@ contract MorphoBlueLens {
         bool adaptive;
         uint8 loanDecimals;
         uint8 collateralDecimals;
+        /// What the loan token answers to `symbol()`, cut off: anybody's token may be the loan token of a market.
+        bytes loanSymbol;
     }
 
     uint256 private constant ORACLE_PRICE_SCALE = 1e36;
     uint256 private constant WAD = 1e18;
     uint256 private constant KEY = 52;
+    uint256 private constant SYMBOL_BYTES = 128;
+    uint256 private constant SYMBOL_GAS = 100_000;
 
     /// @notice The markets of these ids, as of their last update, with price and rate at this block.
     function markets(IMorpho morpho, Id[] calldata ids) external view returns (State[] memory states) {
@@ -55,6 +59,7 @@ contract MorphoBlueLens {
             if (state.params.irm != address(0)) _rate(state);
             state.loanDecimals = _decimals(state.params.loanToken);
             state.collateralDecimals = _decimals(state.params.collateralToken);
+            state.loanSymbol = _symbol(state.params.loanToken);
         }
     }
 
@@ -108,6 +113,18 @@ contract MorphoBlueLens {
         try IAdaptiveCurve(state.params.irm).rateAtTarget(state.id) returns (int256 rate) {
             (state.adaptive, state.rateAtTarget) = (true, rate);
         } catch {}
+    }
+
+    function _symbol(address token) private view returns (bytes memory answer) {
+        answer = new bytes(SYMBOL_BYTES);
+        assembly ("memory-safe") {
+            // symbol()
+            mstore(0, shl(224, 0x95d89b41))
+            let ok := staticcall(SYMBOL_GAS, token, 0, 4, add(answer, 32), SYMBOL_BYTES)
+            let size := returndatasize()
+            if gt(size, SYMBOL_BYTES) { size := SYMBOL_BYTES }
+            mstore(answer, mul(ok, size))
+        }
     }
 
     function _decimals(address token) private view returns (uint8) {

@@ -196,6 +196,8 @@ class Book(Generic[S, A, V]):
         touched = change.touched
         if self.recent and self.recent[-1].hash == change.head.hash:
             touched |= self.recent.pop().touched
+        # Nobody asks what the oldest block touched: a reorg that orphans it is deeper than remembered.
+        touched = touched if self.recent else frozenset()
         self.recent.append(Block(change.head.number, change.head.hash, touched))
         self._unsaved.update(change.records)
         due = self._saved_block is None or abs(change.head.number - self._saved_block) >= CHECKPOINT_BLOCKS

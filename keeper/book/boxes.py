@@ -28,6 +28,10 @@ class Boxes:
     until: Floats
     cell: NDArray[np.int8]
 
+    def of(self, rows: NDArray[np.bool_]) -> Boxes:
+        """Those of some rows only."""
+        return Boxes(self.low[rows], self.high[rows], self.until[rows], self.cell[rows])
+
 
 def make(power: Floats, need: Floats, by: Widening, thresholds: Floats) -> Boxes:
     """Boxes of rows whose sums by group of legs are `power` and `need` (rows × groups).

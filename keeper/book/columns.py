@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from keeper.book.entries import Entries, Ints, Sparse
+from keeper.book.entries import Entries, Floats, Ints, Sparse
 
 BLOCK_ROWS = 1 << 16
 """Rows of one block: what is computed on the way fits the processor's cache."""
 _TAIL_ROWS = 1 << 12
 _MOST_SMALL = 32
 _NOWHERE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Entries of some rows one by one: whose (a place among those asked for), of which leg, how much."""
+
+    owners: NDArray[np.int64]
+    legs: Ints
+    amounts: Floats
+
+    def weighed(self, weights: Floats, rows: int) -> Floats:
+        """Each of the `rows` places' sum of amount times weight."""
+        sums = np.bincount(self.owners, self.amounts * weights[self.legs], minlength=rows)
+        return sums.astype(np.float64, copy=False)
+
+    def weighed_by_group(self, weights: Floats, rows: int, groups: Ints, count: int) -> Floats:
+        """The same by group of legs: an array of rows × groups."""
+        cells = self.owners * count + groups[self.legs]
+        sums = np.bincount(cells, self.amounts * weights[self.legs], minlength=rows * count)
+        return sums.astype(np.float64, copy=False).reshape(rows, count)
 
 
 @dataclass(slots=True)
@@ -29,6 +49,11 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def held(self) -> tuple[Held, Held]:
+        """What all its rows hold, in their order."""
+        places = np.arange(len(self.rows))
+        return _held(self.power, places, places), _held(self.need, places, places)
 
 
 class Columns:
@@ -85,13 +110,18 @@ class Columns:
         found.discard(_NOWHERE)
         return found
 
-    def of(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], csr_array, csr_array]]:
-        """Power and need of these rows, as (their places in `rows`, power, need) by block."""
+    def of(self, rows: NDArray[np.int64]) -> tuple[Held, Held]:
+        """What these rows hold on the power and on the need side."""
         block, place = self._block[rows], self._place[rows]
-        for number in np.unique(block):
-            mine = np.flatnonzero(block == number)
-            there = self.blocks[number]
-            yield mine, there.power[place[mine]], there.need[place[mine]]
+        by_block = block.argsort(kind="stable")
+        bounds = block[by_block].searchsorted(np.arange(len(self.blocks) + 1)).tolist()
+        sides: tuple[list[Held], list[Held]] = ([], [])
+        for number, there in enumerate(self.blocks):
+            mine = by_block[bounds[number] : bounds[number + 1]]
+            if len(mine):
+                sides[0].append(_held(there.power, mine, place[mine]))
+                sides[1].append(_held(there.need, mine, place[mine]))
+        return _together(sides[0]), _together(sides[1])
 
     def _lay_out(self, records: Sequence[bytes]) -> None:
         self.blocks, self.opaque, self.legs, self.depth = [], set(), set(), 0
@@ -152,6 +182,24 @@ class Columns:
             self.blocks.append(fresh)
         self._block[numbers] = len(self.blocks) - 1
         self._place[numbers] = np.arange(start, start + len(numbers), dtype=np.int32)
+
+
+def _held(matrix: csr_array, owners: NDArray[np.int64], places: NDArray[np.integer]) -> Held:
+    """The entries of these places of one block's matrix."""
+    starts = matrix.indptr[places]
+    counts = matrix.indptr[places + 1] - starts
+    at = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+    return Held(np.repeat(owners, counts), matrix.indices[at], matrix.data[at])
+
+
+def _together(parts: Sequence[Held]) -> Held:
+    if not parts:
+        return Held(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0))
+    return Held(
+        np.concatenate([part.owners for part in parts]),
+        np.concatenate([part.legs for part in parts]),
+        np.concatenate([part.amounts for part in parts]),
+    )
 
 
 def _matrix(side: Sparse, legs: int) -> csr_array:

@@ -9,37 +9,30 @@ between the thresholds it lies between. Derivation: docs/SCREENING.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keeper.book import boxes
 from keeper.book.boxes import Boxes
-from keeper.book.columns import Columns
+from keeper.book.columns import Columns, Held
 from keeper.book.entries import Floats, Ints
+from keeper.book.runs import Fences, Run
 from keeper.book.screening import Widening
 from keeper.margin.lending.weights import Weights
 
 Rows = NDArray[np.int64]
 
-# Rows whose box was made anew since all were; when there are more, all are made anew.
-MOST_ANEW = 1 << 14
+# Boxes made anew lie unsorted until there are so many; then they are sorted in.
+RECENT = 1 << 10
+# Those sorted in since all boxes were made are joined with the others when they are this part of them.
+_JOINED_AT = 16
 # Dust grows with prices: boxes hold until it is so many times what it was.
 _DUST_GROWTH = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    """Bounds in the order in which they break, and whose they are."""
-
-    at: Floats
-    rows: Ints
-
-    def broken(self, level: float) -> Ints:
-        """The rows whose bound lies before `level`."""
-        return self.rows[: self.at.searchsorted(level)]
+# Where a row's box is; from 0 on, its place among the recent ones.
+_IN_BASE, _IN_MIDDLE, _NOWHERE = -1, -2, -3
 
 
 class PriceIndex:
@@ -56,92 +49,117 @@ class PriceIndex:
         self.clock = 0.0
         self._levels: Floats = np.ones(self.count)
         self._by = Widening(0.0, 1.0, 0.0, 0.0)
+        self._recent = 0
         self._looked_at: Floats = self._levels
-        self._anew = 0
-        self._forget_anew()
+        self._home: Ints = np.zeros(0, np.int32)
+        self._base = self._middle = Run.empty(self.count)
+        self._forget_recent()
 
     def build(self, weights: Weights) -> None:
         """Boxes of all rows around these weights."""
         self._start(weights)
         size = self.columns.row_count
         self.cell = np.full(size, len(self.thresholds), np.int8)
-        self._anew_of: Ints = np.full(size, -1, np.int32)
-        low: list[list[tuple[Floats, Ints]]] = [[] for _ in range(self.count)]
-        high: list[list[tuple[Floats, Ints]]] = [[] for _ in range(self.count)]
-        until: list[tuple[Floats, Ints]] = []
+        self._home = np.full(size, _NOWHERE, np.int32)
+        parts: list[Fences] = []
         for block in self.columns.blocks:
-            made = boxes.make(
-                block.power @ self._by_group(weights.power),
-                block.need @ self._by_group(weights.need),
-                self._by,
-                self.thresholds,
-            )
             there = block.rows >= 0
-            self.cell[block.rows[there]] = made.cell[there]
-            for group in range(self.count):
-                ends = there & (made.low[:, group] > -np.inf)
-                low[group].append((-made.low[ends, group], block.rows[ends]))
-                ends = there & (made.high[:, group] < np.inf)
-                high[group].append((made.high[ends, group], block.rows[ends]))
-            ends = there & (made.until < np.inf)
-            until.append((made.until[ends], block.rows[ends]))
-        self._low, self._high = [_sorted(each) for each in low], [_sorted(each) for each in high]
-        self._until = _sorted(until)
-        self._forget_anew()
+            made = self._boxes(block.held(), len(block), weights).of(there)
+            rows = block.rows[there]
+            self.cell[rows] = made.cell
+            self._home[rows] = _IN_BASE
+            parts.append(self._fences(rows, made))
+        self._base, self._middle = Run.of(parts) if parts else Run.empty(self.count), Run.empty(self.count)
+        self._forget_recent()
 
     def candidates(self, weights: Weights) -> Rows | None:
         """The rows whose box these weights leave, those that never had one among them; None when all boxes
         must be made anew, because more than prices and interest has changed. Their boxes are to be made anew
-        (`renew`) before the next tick: they are not named again for the same levels."""
+        (`renew`) before the next tick: they are not named again."""
         if not self._move(weights):
             return None
-        found = [self._until.broken(self.clock)]
-        fresh = slice(0, self._anew)
-        left = self._anew_until[fresh] < self.clock
-        # A box that another group's level left was found then, and made anew.
-        for group in (self._levels != self._looked_at).nonzero()[0].tolist():
-            level = self._levels[group]
-            found.append(self._low[group].broken(-level))
-            found.append(self._high[group].broken(level))
-            left |= self._anew_low[group, fresh] > level
-            left |= self._anew_high[group, fresh] < level
+        moved = (self._levels != self._looked_at).nonzero()[0].tolist()
+        levels = [(group, float(self._levels[group])) for group in moved]
         self._looked_at = self._levels
-        rows = np.concatenate(found)
-        rows = rows[self._anew_of[rows] < 0]
-        again = self._anew_rows[: self._anew][left]
-        return np.unique(np.concatenate([rows, again[again >= 0]])).astype(np.int64)
+        found = [self._recently_broken(levels)]
+        for run, home in ((self._base, _IN_BASE), (self._middle, _IN_MIDDLE)):
+            parts = run.broken(levels, self.clock)
+            if parts:
+                # Only here may a row come twice: its box may have broken on two sides.
+                rows = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+                found.append(rows[self._home[rows] == home])
+        return np.concatenate(found, dtype=np.int64)
 
-    def renew(self, rows: Rows, weights: Weights) -> bool:
-        """Make the boxes of these rows anew around the weights last moved to; False when there is no room,
-        and all must be. To be called for candidates and for rows whose stake changed."""
+    def renew(self, rows: Rows, weights: Weights) -> None:
+        """Make the boxes of these rows anew around the weights last moved to. To be called for candidates
+        and for rows whose stake changed."""
         if not len(rows):
-            return True
-        if self._anew + len(rows) > MOST_ANEW:
-            return False
+            return
         more = self.columns.row_count - len(self.cell)
-        if more:
+        if more > 0:
             self.cell = np.concatenate([self.cell, np.full(more, -1, np.int8)])
-            self._anew_of = np.concatenate([self._anew_of, np.full(more, -1, np.int32)])
-        power, need = np.zeros((len(rows), self.count)), np.zeros((len(rows), self.count))
-        by_power, by_need = self._by_group(weights.power), self._by_group(weights.need)
-        for at, some_power, some_need in self.columns.of(rows):
-            power[at], need[at] = some_power @ by_power, some_need @ by_need
-        made = boxes.make(power, need, self._by, self.thresholds)
-        self._keep(rows, made)
-        return True
-
-    def _keep(self, rows: Rows, made: Boxes) -> None:
-        before = self._anew_of[rows]
-        self._anew_rows[before[before >= 0]] = -1
-        end = self._anew + len(rows)
-        at = slice(self._anew, end)
-        self._anew_rows[at] = rows
-        self._anew_low[:, at] = (made.low * self._levels).T
-        self._anew_high[:, at] = (made.high * self._levels).T
-        self._anew_until[at] = made.until + self.clock
-        self._anew_of[rows] = np.arange(self._anew, end, dtype=np.int32)
+            self._home = np.concatenate([self._home, np.full(more, _NOWHERE, np.int32)])
+        made = self._boxes(self.columns.of(rows), len(rows), weights)
         self.cell[rows] = made.cell
-        self._anew = end
+        before = self._home[rows]
+        self._forget(before[before >= 0])
+        self._home[rows] = _NOWHERE
+        fences = self._fences(rows.astype(np.int32), made)
+        if self._recent + len(rows) > RECENT:
+            self._sort_in(fences)
+        else:
+            self._keep(fences)
+
+    def _keep(self, fences: Fences) -> None:
+        """Among the recent boxes, which every tick looks at."""
+        end = self._recent + len(fences.rows)
+        at = slice(self._recent, end)
+        self._recent_rows[at] = fences.rows
+        self._recent_low[:, at] = fences.low
+        self._recent_high[:, at] = fences.high
+        self._recent_until[at] = fences.until
+        self._home[fences.rows] = np.arange(self._recent, end, dtype=np.int32)
+        self._recent = end
+
+    def _recently_broken(self, levels: Sequence[tuple[int, float]]) -> Ints:
+        """The recent rows whose box the clock or these groups' levels have left."""
+        fresh = slice(0, self._recent)
+        left = self._recent_until[fresh] < self.clock
+        for group, level in levels:
+            left |= self._recent_low[group, fresh] > level
+            left |= self._recent_high[group, fresh] < level
+        return self._recent_rows[fresh][left]
+
+    def _sort_in(self, more: Fences) -> None:
+        """These and the recent boxes go among the sorted ones."""
+        live = np.flatnonzero(self._recent_rows[: self._recent] >= 0)
+        recent = Fences(
+            self._recent_rows[live],
+            self._recent_low[:, live],
+            self._recent_high[:, live],
+            self._recent_until[live],
+        )
+        self._middle = self._middle.joined(self._home == _IN_MIDDLE, Run.of([recent, more]))
+        self._home[recent.rows] = self._home[more.rows] = _IN_MIDDLE
+        if self._middle.count * _JOINED_AT > self._base.count:
+            self._base = self._base.joined(self._home == _IN_BASE, self._middle)
+            self._home[self._home == _IN_MIDDLE] = _IN_BASE
+            self._middle = Run.empty(self.count)
+        self._forget_recent()
+
+    def _boxes(self, held: tuple[Held, Held], rows: int, weights: Weights) -> Boxes:
+        has, owes = held
+        return boxes.make(
+            has.weighed_by_group(weights.power, rows, self.groups, self.count),
+            owes.weighed_by_group(weights.need, rows, self.groups, self.count),
+            self._by,
+            self.thresholds,
+        )
+
+    def _fences(self, rows: Ints, made: Boxes) -> Fences:
+        """Boxes around the present levels and time, in absolute ones."""
+        levels = self._levels[:, None]
+        return Fences(rows, made.low.T * levels, made.high.T * levels, made.until + self.clock)
 
     def _start(self, weights: Weights) -> None:
         """Levels, clock and what they are measured against."""
@@ -152,11 +170,14 @@ class PriceIndex:
         self._zero_need = used[weights.need[used] == 0]
         self._legs_known = len(self.columns.legs)
         self._of = self.groups[np.concatenate([self._power_legs, self._need_legs])]
-        self._first = np.full(self.count, -1)
+        # One place more, which never moves: for groups without a leg.
+        self._first = np.full(self.count, len(self._of))
         for place in range(len(self._of) - 1, -1, -1):
             self._first[self._of[place]] = place
-        self._reference = self._weigh(weights)
-        self._drift = np.zeros(len(self._of))
+        self._weighed: Floats = np.ones(len(self._of) + 1)
+        self._reference: Floats = np.ones(len(self._of) + 1)
+        self._reference = self._weigh(weights).copy()
+        self._drift = np.ones(len(self._of))
         self._levels, self.clock = np.ones(self.count), 0.0
         self._looked_at = self._levels
         self._opaque_legs = weights.opaque
@@ -172,7 +193,11 @@ class PriceIndex:
         self._by = Widening.of(dusty, self._depth)
 
     def _weigh(self, weights: Weights) -> Floats:
-        return np.concatenate([weights.power[self._power_legs], weights.need[self._need_legs]])
+        """What the legs weigh over what they weighed at the start; the same array each time."""
+        has = len(self._power_legs)
+        weights.power.take(self._power_legs, out=self._weighed[:has], mode="clip")
+        weights.need.take(self._need_legs, out=self._weighed[has:-1], mode="clip")
+        return np.divide(self._weighed, self._reference, out=self._weighed)
 
     def _move(self, weights: Weights) -> bool:
         """Levels and clock at these weights; False when boxes say nothing about them."""
@@ -189,35 +214,30 @@ class PriceIndex:
             or (len(self._zero_need) and weights.need[self._zero_need].any())
         ):
             return False
-        ratios = self._weigh(weights) / self._reference
-        if not len(ratios):
+        if not len(self._of):
             return True
-        if not ratios.min() > 0:
+        ratios = self._weigh(weights)
+        if not np.minimum.reduce(ratios) > 0:
             return False
-        levels = np.where(self._first >= 0, ratios[self._first], 1.0)
-        drift = np.log(ratios / levels[self._of])
+        levels = ratios[self._first]
+        drift = ratios[:-1] / levels[self._of]
+        moved = drift / self._drift
         # A step's own rounding is added: the clock must never run slow.
-        self.clock += float(np.abs(drift - self._drift).max()) + 2.0**-50
+        most = max(math.log(np.maximum.reduce(moved)), -math.log(np.minimum.reduce(moved)))
+        self.clock += most + 2.0**-50
         self._levels, self._drift = levels, drift
         return True
 
-    def _by_group(self, weights: Floats) -> Floats:
-        spread = np.zeros((len(weights), self.count))
-        legs = np.fromiter(self.columns.legs, np.int64)
-        spread[legs, self.groups[legs]] = weights[legs]
-        return spread
+    def _forget(self, places: Ints) -> None:
+        """Recent boxes in whose place there are others now: nothing breaks them."""
+        self._recent_rows[places] = -1
+        self._recent_low[:, places] = -np.inf
+        self._recent_high[:, places] = np.inf
+        self._recent_until[places] = np.inf
 
-    def _forget_anew(self) -> None:
-        self._anew = 0
-        self._anew_rows: Rows = np.full(MOST_ANEW, -1, np.int64)
-        self._anew_low: Floats = np.zeros((self.count, MOST_ANEW))
-        self._anew_high: Floats = np.zeros((self.count, MOST_ANEW))
-        self._anew_until: Floats = np.zeros(MOST_ANEW)
-
-
-def _sorted(parts: Sequence[tuple[Floats, Ints]]) -> _Sorted:
-    if not parts:
-        return _Sorted(np.zeros(0), np.zeros(0, np.int32))
-    at, rows = np.concatenate([a for a, _ in parts]), np.concatenate([r for _, r in parts])
-    order = np.argsort(at, kind="stable")
-    return _Sorted(at[order], rows[order])
+    def _forget_recent(self) -> None:
+        self._recent = 0
+        self._recent_rows: Ints = np.full(RECENT, -1, np.int32)
+        self._recent_low: Floats = np.zeros((self.count, RECENT))
+        self._recent_high: Floats = np.zeros((self.count, RECENT))
+        self._recent_until: Floats = np.zeros(RECENT)

@@ -94,9 +94,8 @@ class Screen:
 
     def of(self, rows: NDArray[np.int64], weights: Weights) -> Near:
         """Bounds of these rows alone."""
-        power, need = np.zeros(len(rows)), np.zeros(len(rows))
-        for at, some_power, some_need in self.columns.of(rows):
-            power[at], need[at] = some_power @ weights.power, some_need @ weights.need
+        has, owes = self.columns.of(rows)
+        power, need = has.weighed(weights.power, len(rows)), owes.weighed(weights.need, len(rows))
         low, high = np.empty(len(rows)), np.empty(len(rows))
         one, two = np.empty(len(rows)), np.empty(len(rows))
         none = np.empty(len(rows), np.bool_)

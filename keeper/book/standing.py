@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from keeper.book.columns import Columns
 from keeper.book.entries import Ints
@@ -65,17 +64,19 @@ class Standing:
             self.index = None
             return None
         key = (thresholds, groups.tobytes())
-        rows: NDArray[np.int64] | None = None
-        if self.index is not None and key == self._key:
-            rows = self.index.candidates(weights)
-        if self.index is None or rows is None:
+        # Named rows are not named again: an index whose renewal failed must not be asked any more.
+        index, self.index = self.index, None
+        rows = index.candidates(weights) if index is not None and key == self._key else None
+        if index is None or rows is None:
             self._build(weights, thresholds, groups, key)
             return None
         rows = np.union1d(rows, np.fromiter(changed, np.int64))
-        if len(rows) > self.columns.row_count // 20 or not self.index.renew(rows, weights):
+        if len(rows) > self.columns.row_count // 20:
             self._build(weights, thresholds, groups, key)
             return None
-        near = np.flatnonzero(self.index.cell < len(thresholds))
+        index.renew(rows, weights)
+        self.index = index
+        near = np.flatnonzero(index.cell < len(thresholds))
         return self.screen.of(near, weights)
 
     def _build(

@@ -17,9 +17,11 @@ from keeper.config import LOCAL_CHAIN_IDS, Chain
 
 log = structlog.get_logger()
 
-# Without a head for so many block times a node is silent.
-SILENT_BLOCKS = 2
+# Without a head for so many block times a node is silent: looked into in time to have left it by the second.
+SILENT_BLOCKS = 1.5
 _REMEMBERED = 256
+# A head that was answered so often, for a whole block time, and was never done is one nobody can read.
+_TRIES = 3
 # All nodes are asked for their head so often, in seconds: so that a better one is known when it is needed.
 SURVEY_SECONDS = 60.0
 
@@ -36,7 +38,10 @@ class Heads:
             self.subscription = Subscription(pool.name, chain.chain_id, chain.ws, on_head)
         self._done: Head | None = None
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
-        self._done_at = self._searched_at = self._surveyed_at = time.monotonic()
+        self._heard = self._disowned = ""
+        self._tries = 0
+        self._heard_at = self._surveyed_at = time.monotonic()
+        self._searched_at = -float("inf")
         self._polls = 0
         self._next_poll = 0.0
 
@@ -53,6 +58,26 @@ class Heads:
         """The newest block, if it is not done; NodeError when no node answers."""
         seconds = block_seconds or 12.0
         self._survey()
+        head = self._newest(seconds)
+        if head is None:
+            return None
+        if head.hash != self._heard:
+            self._heard, self._heard_at, self._tries = head.hash, time.monotonic(), 0
+        self._tries += 1
+        long = time.monotonic() - self._heard_at > seconds
+        if self._tries > _TRIES and long and len(self.pool.nodes) > 1:
+            self._disown(head)
+            return None
+        return head
+
+    def _disown(self, head: Head) -> None:
+        """A block whose state and logs no node gives, the one that told of it included. The next is answered
+        again; where none comes, another node is looked for, and where none has a better, this block again."""
+        log.warning("unreadable head", chain=self.pool.name, node=self.pool.current.label, at=head.number)
+        self._disowned, self._tries = head.hash, 0
+        self.pool.doubt()
+
+    def _newest(self, seconds: float) -> Head | None:
         told = self._told(seconds)
         if told is not None:
             return told
@@ -76,7 +101,7 @@ class Heads:
 
     def _is_new(self, head: Head) -> bool:
         """Not done before, and not an older block of the same chain from a node that is behind."""
-        return head.hash not in self._seen
+        return head.hash not in self._seen and head.hash != self._disowned
 
     def told(self, block_seconds: float | None) -> bool:
         """Whether the subscription told of a block that is not done; no request is made."""
@@ -84,7 +109,7 @@ class Heads:
 
     def done(self, head: Head) -> None:
         """Not to be answered again."""
-        self._done, self._done_at = head, time.monotonic()
+        self._done = head
         self._seen.append(head.hash)
         self._polls, self._next_poll = 0, 0.0
 
@@ -93,29 +118,33 @@ class Heads:
         now = time.monotonic()
         if not self.paced:
             return
-        due = self._done_at + seconds - self.poll
+        due = self._heard_at + seconds - self.poll
         if now < due:
             self._next_poll = due
             return
         self._polls += 1
-        self._next_poll = now + min(self.poll * 2 ** max(self._polls - 2, 0), max(seconds / 4, self.poll))
+        later = now + min(self.poll * 2 ** max(self._polls - 2, 0), max(seconds / 4, self.poll))
+        silent = self._heard_at + SILENT_BLOCKS * seconds
+        self._next_poll = min(later, silent) if now < silent else later
 
     def _search(self, seconds: float) -> Head | None:
-        """After two block times without a block: ask all nodes, and go to one that has a newer."""
+        """Where no block came for too long: ask all nodes, and go to one that has a newer."""
         now = time.monotonic()
-        if self._done is None or now - self._done_at < SILENT_BLOCKS * seconds:
+        done = self._done.number if self._done is not None else -1
+        if now - self._heard_at < SILENT_BLOCKS * seconds:
             return None
         if now - self._searched_at < seconds or len(self.pool.nodes) < 2:
             return None
         self._searched_at = now
         best: tuple[int, Head] | None = None
         for index, head in enumerate(self._all()):
-            newer = head is not None and head.number > self._done.number and self._is_new(head)
+            newer = head is not None and head.number > done and self._is_new(head)
             if newer and head is not None and (best is None or head.number > best[1].number):
                 best = index, head
         if best is None:
+            self._disowned = ""
             return None
-        log.warning("silent node", chain=self.pool.name, node=self.pool.current.label, at=self._done.number)
+        log.warning("silent node", chain=self.pool.name, node=self.pool.current.label, at=done)
         self.pool.leave(best[0], "silent")
         if self.subscription is not None:
             self.subscription.leave()

@@ -123,6 +123,12 @@ class NodePool:
         self.standings[self._current].failed(2.0)
         self._go(better, why)
 
+    def doubt(self) -> None:
+        """The current node's head was none: forget it, and remember for minutes that it said so."""
+        standing = self.standings[self._current]
+        standing.head = 0
+        standing.failed(8.0)
+
     def reconsider(self) -> None:
         """Go to the best node, where one is clearly better than the current."""
         best = self._current

@@ -54,13 +54,12 @@ def fork(
 
 def show(result: Outcome) -> None:
     """Tables for people."""
-    decimals = result.base_decimals
     moved = [p for p in result.prices if p.before != p.after]
     if moved:
         print_table(
             "prices",
             ["asset", "before", "after"],
-            [[p.symbol, money(p.before, decimals), money(p.after, decimals)] for p in moved],
+            [[p.symbol, money(p.before, 18), money(p.after, 18)] for p in moved],
         )
     print_table(
         "what the keeper did on the fork",

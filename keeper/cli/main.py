@@ -254,11 +254,21 @@ def demo(
     prices: Annotated[
         DemoPrices, typer.Option("--prices", help="`hostile`: the oracles lie; nothing wrong is done.")
     ] = DemoPrices.FALLING,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="One crash over Aave, Morpho Blue, troves and a Comet, with one signer."),
+    ] = False,
 ) -> None:
     """Tell the whole story on a local chain with the real Aave v3: a crash, and what the keeper does."""
     from keeper.cli.demo import demo as work
+    from keeper.cli.demo_all import demo_all
 
-    work(as_json=json, seed=seed, hostile=prices is DemoPrices.HOSTILE)
+    if everything and prices is DemoPrices.HOSTILE:
+        raise typer.BadParameter("hostile prices are played on Aave alone", param_hint="--all")
+    if everything:
+        demo_all(as_json=json, seed=seed)
+    else:
+        work(as_json=json, seed=seed, hostile=prices is DemoPrices.HOSTILE)
 
 
 @alerts_app.command("test")

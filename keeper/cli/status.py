@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from sqlmodel import col, select
@@ -166,12 +167,19 @@ def _price(row: PriceStatus) -> list[str]:
     return [
         row.market,
         row.symbol,
-        _text(row.price) or "NONE",
+        _whole(row.price, row.decimals) or "NONE",
         row.kind,
         "" if row.age is None else f"{row.age} s",
-        _text(row.second) or "",
+        _whole(row.second, row.decimals),
         row.state or "well",
     ]
+
+
+def _whole(price: int | None, decimals: int) -> str:
+    """A price in whole units, with no digit lost."""
+    if price is None:
+        return ""
+    return f"{Decimal(price).scaleb(-decimals).normalize():f}"
 
 
 def _text(number: int | None) -> str | None:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from sqlmodel import col, select
 
-from keeper.chain.signer import PASSWORD_VARIABLE
 from keeper.demo.day import prices
 from keeper.demo.hostile import Feeds, beats, rest, transactions
-from keeper.demo.stage import BLOCK_SECONDS, PASSWORD, Stage
-from keeper.errors import KeeperError
+from keeper.demo.running import Process, daemon, store_of, wait_for
+from keeper.demo.stage import BLOCK_SECONDS, Stage
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import queue
-from keeper.store.database import Store, open_store
-from keeper.store.tables import OPEN_INTENTS, ChainStatus, Intent, Transaction, TransactionState
+from keeper.store.database import Store
+from keeper.store.tables import OPEN_INTENTS, Intent, Transaction, TransactionState
 
-PATIENCE = 60.0
 # Blocks granted after the day for what was begun in it.
 LATE_BLOCKS = 25
 _MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
@@ -53,8 +44,8 @@ def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
     now = {spec.symbol: spec.price for spec in stage.specs}
     last = stage.first_block
     told: set[int] = set()
-    with _daemon(stage) as process:
-        store = _store_of(stage, process)
+    with daemon(stage.folder, stage.config) as process:
+        store = store_of(stage.folder, process)
         try:
             tell(_moment(stage, store, process, last, now, told))
             if stage.feeds is not None:
@@ -78,7 +69,7 @@ def _hostile(
     feeds: Feeds,
     seed: int,
     store: Store,
-    process: subprocess.Popen[bytes],
+    process: Process,
     tell: Callable[[Moment], None],
     told: set[int],
 ) -> int:
@@ -99,33 +90,6 @@ def _hostile(
     return last
 
 
-@contextmanager
-def _daemon(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
-    """`keeper run --live` as a process of its own; ended as an operator would end it."""
-    command = [sys.executable, "-m", "keeper.cli.main", "run", "--live", "--config", str(stage.config)]
-    environment = {**os.environ, PASSWORD_VARIABLE: PASSWORD}
-    with (stage.folder / "keeper.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
-        try:
-            yield process
-            process.send_signal(signal.SIGINT)
-            if process.wait(PATIENCE) != 0:
-                raise KeeperError(
-                    f"the daemon ended with exit code {process.returncode}", where=_tail(stage.folder)
-                )
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
-
-def _store_of(stage: Stage, process: subprocess.Popen[bytes]) -> Store:
-    """The daemon's store, opened once the daemon has worked at its first block."""
-    path = stage.folder / "keeper.db"
-    _wait(stage, process, lambda: (stage.folder / "record.jsonl").exists())
-    return open_store(f"sqlite:///{path}")
-
-
 def _block(stage: Stage, step: Mapping[str, int], now: Mapping[str, int]) -> int:
     """New answers of the feeds, in a block behind whatever the keeper has sent; the exchange follows."""
     for symbol, price in step.items():
@@ -139,19 +103,13 @@ def _block(stage: Stage, step: Mapping[str, int], now: Mapping[str, int]) -> int
 def _moment(
     stage: Stage,
     store: Store,
-    process: subprocess.Popen[bytes],
+    process: Process,
     block: int,
     now: Mapping[str, int],
     told: set[int],
 ) -> Moment:
     """Wait until both loops have worked at this block, then look at what they left."""
-
-    def worked() -> bool:
-        with store.session() as session:
-            row = session.get(ChainStatus, "local")
-            return row is not None and row.acted_block == block
-
-    _wait(stage, process, worked)
+    wait_for(stage.folder, process, store, block)
     with store.session() as session:
         ended = [
             row
@@ -178,18 +136,3 @@ def _unfinished(store: Store, stage: Stage) -> bool:
         if a["health"] is not None and int(a["health"]) < 10**18 and int(a["collateral"])
     ]
     return bool(open_intents or moving or left)
-
-
-def _wait(stage: Stage, process: subprocess.Popen[bytes], done: Callable[[], bool]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not done():
-        if process.poll() is not None:
-            raise KeeperError("the daemon ended by itself", where=_tail(stage.folder))
-        if time.monotonic() > limit:
-            raise KeeperError("the daemon does not get on", where=_tail(stage.folder))
-        time.sleep(0.01)
-
-
-def _tail(folder: Path) -> str:
-    log = folder / "keeper.log"
-    return f"{log}: …{log.read_text(errors='replace')[-1500:]}"

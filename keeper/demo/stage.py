@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
 from keeper.account_unit import Rate
@@ -17,6 +18,7 @@ from keeper.demo.cast import Cast, cast, opening
 from keeper.demo.exchange import Exchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
 from keeper.demo.hostile import Feeds, beats, install, settings, transactions
+from keeper.demo.running import PASSWORD
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, ReserveSpec, demo_market
 from keeper.localchain.aave_v302 import deploy
@@ -26,7 +28,6 @@ from keeper.localchain.transactions import queue, send_batch
 GENESIS = 1_760_000_000
 BLOCK_SECONDS = 12
 SEASON = 120 * 24 * 3600
-PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain)
 _DOLLARS = 3_000_000
 # With an exchange the keeper borrows what liquidations need; its own money is for the owners it protects.
 TOP_UP_MONEY = ("WETH", "DAI")
@@ -88,9 +89,7 @@ def stage(seed: int, folder: Path, *, hostile: bool = False) -> Iterator[Stage]:
             for tx in transactions(feeds, opening_beat, GENESIS + SEASON + BLOCK_SECONDS):
                 queue(anvil, tx)
         first = anvil.mine()
-        keystore = folder / "keystore.json"
-        keystore.write_text(json.dumps(key.encrypt(PASSWORD, kdf="pbkdf2", iterations=1000)))
-        keystore.chmod(0o600)
+        keystore = write_keystore(folder, key)
         config = folder / "keeper.toml"
         record, alerts = folder / "record.jsonl", folder / "alerts.jsonl"
         known = settings(feeds) if feeds else ""
@@ -100,6 +99,13 @@ def stage(seed: int, folder: Path, *, hostile: bool = False) -> Iterator[Stage]:
         yield Stage(
             anvil, market, people, specs, key.address, folder, config, record, alerts, first, feeds, exchange
         )
+
+
+def write_keystore(folder: Path, key: LocalAccount) -> Path:
+    path = folder / "keystore.json"
+    path.write_text(json.dumps(key.encrypt(PASSWORD, kdf="pbkdf2", iterations=1000)))
+    path.chmod(0o600)
+    return path
 
 
 def _config(

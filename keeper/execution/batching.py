@@ -279,7 +279,9 @@ def _encoded(name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str
         places[leg.gets],
         leg.min_got,
         leg.min_profit,
-        _cap(leg.gas + (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))),
+        _cap(
+            leg.gas + leg.first_gas + (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))
+        ),
         swaps,
         _calls_back(leg),
     )
@@ -296,7 +298,16 @@ def _gas(legs: Sequence[Leg]) -> int:
     return (
         BASE_GAS
         + sum(leg.gas for leg in legs)
+        + sum(_first_gas(legs).values())
         + LOAN_GAS * len(_loans(legs))
         + SWAP_GAS * (sum(map(bool, shared.values())) + own)
         + TOKEN_GAS * len(tokens)
     )
+
+
+def _first_gas(legs: Sequence[Leg]) -> dict[str, int]:
+    """What the first leg at each target takes more than the others there."""
+    most: dict[str, int] = {}
+    for leg in legs:
+        most[leg.target] = max(most.get(leg.target, 0), leg.first_gas)
+    return most

@@ -1,4 +1,4 @@
-"""What a fork has to know of a market: its assets, what they are worth, who holds them, and their feeds."""
+"""What a fork has to know of its markets: their tokens, their worth, who holds them, and their feeds."""
 
 from __future__ import annotations
 
@@ -10,57 +10,72 @@ from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
 from keeper.fork.leaves import leaves_of
 from keeper.localchain.rpc import LocalRpc
-from keeper.protocols.aave_v3.lens import PoolState
+from keeper.protocols.erc20_calls import read_address
 from keeper.service.markets import MarketRun
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One asset of a market. Addresses in lower case; `price` in base units a whole token.
+    """One token of a market. Addresses in lower case; `price` in base units a whole token, of which `rate`
+    says the worth; `unit` is a whole token in its own units.
 
-    `holder` is the contract that keeps the market's units of it.
+    `holder` is the contract that keeps the market's units of it, `sources` say what it costs: none where the
+    protocol does not ask, several where it has several prices (Morpho Blue: one in each market).
     """
 
     market: str
     asset: str
     symbol: str
-    decimals: int
+    unit: int
     price: int
-    base_decimals: int
     rate: Rate
     holder: str
-    oracle: str
+    sources: tuple[str, ...]
+
+    @property
+    def money(self) -> int:
+        """What a whole token is worth, 1e-18 of the unit of account."""
+        return self.rate.down(self.price)
 
 
 def survey(pool: NodePool, runs: list[MarketRun]) -> list[Ground]:
-    """All assets of these markets at the newest block."""
-    head = latest(pool)
-    found: list[Ground] = []
-    for run in runs:
-        adapter = run.adapter
-        state: PoolState = adapter.read_market(
-            read(pool, head, [adapter.market_call([])], adapter.lenses())[0]
+    """All tokens of these markets at the newest block."""
+    return [each for run in runs for each in _of(pool, run)]
+
+
+def _of(pool: NodePool, run: MarketRun) -> list[Ground]:
+    head, adapter = latest(pool), run.adapter
+    lenses = adapter.lenses()
+    state = adapter.read_market(read(pool, head, [adapter.market_call([])], lenses)[0])
+    facts = adapter.read_planning(
+        state, [], read(pool, head, adapter.planning_calls(state, [], adapter.contract))
+    )
+    priced = adapter.priced_assets(state)
+    sources: dict[str, list[str]] = {}
+    for each, answer in zip(priced, read(pool, head, [p.source_call for p in priced], lenses), strict=True):
+        sources.setdefault(each.token or each.asset, []).append(read_address(answer))
+    rate = Rate.of(adapter.base_decimals(state), run.settings.base_price)
+    return [
+        Ground(
+            market=run.name,
+            asset=token,
+            symbol=asset.symbol,
+            unit=asset.unit,
+            price=asset.price,
+            rate=rate,
+            holder=adapter.holder(state, token),
+            sources=tuple(dict.fromkeys(sources.get(token, []))),
         )
-        facts = adapter.read_planning(
-            state, [], read(pool, head, adapter.planning_calls(state, [], adapter.contract))
-        )
-        for reserve in state.market.reserves.values():
-            found.append(
-                Ground(
-                    market=run.name,
-                    asset=reserve.asset.lower(),
-                    symbol=facts.symbol(reserve.asset),
-                    decimals=reserve.decimals,
-                    price=reserve.price,
-                    base_decimals=adapter.base_decimals(state),
-                    rate=Rate.of(adapter.base_decimals(state), run.settings.base_price),
-                    holder=reserve.a_token.lower(),
-                    oracle=state.oracle.lower(),
-                )
-            )
-    return found
+        for token, asset in adapter.assets(state, facts).items()
+        # What can be paid or is priced; not claims on it.
+        if token in facts.funds or token in sources
+    ]
 
 
 def feeds(rpc: LocalRpc, assets: list[Ground]) -> dict[str, tuple[str, ...]]:
-    """The leaf feeds behind each priced asset."""
-    return {each.asset: leaves_of(rpc, each.oracle, each.asset) for each in assets if each.price}
+    """The leaf feeds behind each priced token, in whichever market it is priced."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in assets:
+        behind = (leaf for source in each.sources if each.price for leaf in leaves_of(rpc, source))
+        found[each.asset] = tuple(dict.fromkeys([*found.get(each.asset, ()), *behind]))
+    return found

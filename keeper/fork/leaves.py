@@ -9,6 +9,8 @@ from keeper.errors import KeeperError
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, LocalRpc, as_dict, as_int, as_list, as_str
 
+# As Aave, Compound and the trove systems ask, and as Morpho Blue does.
+_QUESTIONS = ("latestAnswer()", "latestRoundData()", "price()", "fetchPrice()")
 _ANSWERS = ("0x50d25bcd", "0xfeaf968c")  # latestAnswer(), latestRoundData()
 
 
@@ -24,11 +26,13 @@ class Leaf:
     updated_at: int
 
 
-def leaves_of(rpc: LocalRpc, oracle: str, asset: str) -> tuple[str, ...]:
-    """The feeds (lower case) that an oracle's `getAssetPrice(asset)` asks and that ask no further feed."""
-    call: Json = {"to": oracle, "data": calldata("getAssetPrice(address)", asset)}
-    trace = as_dict(rpc.call("debug_traceCall", call, "latest", {"tracer": "callTracer"}))
-    return tuple(dict.fromkeys(_leaves(trace)))
+def leaves_of(rpc: LocalRpc, source: str) -> tuple[str, ...]:
+    """The feeds (lower case) that a price source asks, whichever way it is asked, and that ask no further."""
+    found: list[str] = []
+    for question in _QUESTIONS:
+        call: Json = {"to": source, "data": calldata(question)}
+        found += _leaves(as_dict(rpc.call("debug_traceCall", call, "latest", {"tracer": "callTracer"})))
+    return tuple(dict.fromkeys(found))
 
 
 def read_leaf(rpc: LocalRpc, address: str) -> Leaf:

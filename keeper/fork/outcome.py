@@ -22,7 +22,7 @@ _WHY = ("cannot_act", "action_refused", "action_failed", "action_expired")
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An asset's price before the shock and at the end, in base units."""
+    """What a whole asset was worth before the shock and at the end, 1e-18 of the unit of account."""
 
     symbol: str
     before: int
@@ -31,7 +31,8 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One attempt. `gain` and `spent` in base units as planned, `gas` in wei as paid; health scaled 1e18."""
+    """One attempt. `gain` and `spent` as planned (1e-18 of the unit of account), `gas` in wei as paid; health
+    scaled 1e18."""
 
     market: str
     account: str
@@ -59,8 +60,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The whole rehearsal. Prices in base units (`base_decimals`), what was earned, spent or held as money
-    (1e-18 of the unit of account), gas in wei.
+    """The whole rehearsal. Amounts of money in 1e-18 of the unit of account, gas in wei.
 
     `inventory` is what the signer's tokens gained or lost in units, at the prices of the end: measured,
     where `earned` and `spent` are as planned. `blocks` are the fork's first and last.
@@ -69,7 +69,6 @@ class Outcome:
     chain: str
     forked_at: int
     blocks: int
-    base_decimals: int
     prices: tuple[Price, ...]
     deeds: tuple[Deed, ...]
     left: tuple[Left, ...]
@@ -89,12 +88,11 @@ def outcome(fork: Fork, before: Mapping[str, int], after: Mapping[str, int]) -> 
         left = _left(session, fork)
         alerts = len(session.exec(select(Alert.id)).all())
     done = [deed for deed in deeds if deed.state == IntentState.SETTLED]
-    assets = {each.asset: each for each in fork.assets}
+    assets = {each.asset: each for each in reversed(fork.assets)}
     return Outcome(
         chain=fork.chain,
         forked_at=fork.forked_at,
         blocks=fork.anvil.block_number() - fork.forked_at,
-        base_decimals=fork.assets[0].base_decimals,
         prices=tuple(Price(assets[a].symbol, before[a], after[a]) for a in assets),
         deeds=tuple(deeds),
         left=tuple(left),
@@ -145,10 +143,9 @@ def _left(session: Session, fork: Fork) -> list[Left]:
 
 
 def _inventory(fork: Fork, prices: Mapping[str, int]) -> int:
+    units = {each.asset: each.unit for each in fork.assets}
     change = 0
-    for each in fork.assets:
-        had = fork.given.get(each.asset)
-        if had is not None:
-            has = funds.balance(fork.anvil, each.asset, fork.signer.address)
-            change += each.rate.down((has - had) * prices[each.asset] // 10**each.decimals)
+    for token, had in fork.given.items():
+        has = funds.balance(fork.anvil, token, fork.signer.address)
+        change += (has - had) * prices[token] // units[token]
     return change

@@ -28,6 +28,7 @@ from keeper.fork.settings import answering_node, choose_chain, local_only
 from keeper.fork.shocks import Move, Shock
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.liquidator import deploy_liquidator
+from keeper.plan import NATIVE
 from keeper.service.daemon import Daemon
 from keeper.service.markets import build, pools
 from keeper.store.database import Store, open_store
@@ -43,7 +44,7 @@ _MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCL
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to rehearse. `funds` in whole base units an asset; `block` None forks at the newest."""
+    """What to rehearse. `funds` in whole units of account an asset; `block` None forks at the newest."""
 
     chain: str | None = None
     block: int | None = None
@@ -155,8 +156,8 @@ def _fund(fork: Fork, amount: Decimal) -> None:
     who = fork.signer.address
     fork.anvil.set_balance(who, NATIVE_WEI)
     for each in fork.assets:
-        if each.price and each.asset not in fork.given:
-            units = each.rate.base_down(money(amount)) * 10**each.decimals // each.price
+        if each.price and each.asset != NATIVE and each.asset not in fork.given:
+            units = each.rate.base_down(money(amount)) * each.unit // each.price
             fork.given[each.asset] = funds.give(fork.anvil, each.asset, who, units, each.holder)
 
 
@@ -201,9 +202,10 @@ def _worked(fork: Fork, daemon: Daemon, thread: threading.Thread, patience: floa
 
 
 def _prices(fork: Fork) -> dict[str, int]:
+    """What each token is worth; where several markets price it, in the first of them."""
     nodes = pools(fork.settings)
     runs = build(fork.settings, nodes, None, read_only=True)
-    return {each.asset: each.price for each in ground.survey(nodes[fork.chain], runs)}
+    return {each.asset: each.money for each in reversed(ground.survey(nodes[fork.chain], runs))}
 
 
 def _newest_intent(store: Store) -> int:

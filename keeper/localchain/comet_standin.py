@@ -12,7 +12,7 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, compiled
-from keeper.localchain.tokens import create_feed, create_zero_first
+from keeper.localchain.tokens import NONE, create_feed, create_zero_first
 from keeper.localchain.transactions import Tx
 
 WAD = 10**18
@@ -70,15 +70,24 @@ def _curve(kink: int, low: int, high: int, base: int) -> tuple[int, int, int, in
     return kink, low // YEAR, high // YEAR, base // YEAR
 
 
-def deploy(rpc: LocalRpc, spec: CometSpec, deployer: str = ACCOUNTS[0]) -> CometStandIn:
-    """The market with mintable tokens and Chainlink mock feeds."""
+def deploy(
+    rpc: LocalRpc,
+    spec: CometSpec,
+    deployer: str = ACCOUNTS[0],
+    existing: Mapping[str, str] = NONE,
+    existing_feeds: Mapping[str, str] = NONE,
+) -> CometStandIn:
+    """The market with mintable tokens and Chainlink mock feeds, save those that are there already."""
     queue = Deployer(rpc, deployer)
     both = [
         (spec.symbol, spec.decimals, spec.price),
         *((c.symbol, c.decimals, c.price) for c in spec.collaterals),
     ]
-    tokens = {symbol: create_zero_first(queue, symbol, symbol, decimals) for symbol, decimals, _ in both}
-    feeds = {symbol: create_feed(queue, price) for symbol, _, price in both}
+    tokens = {
+        symbol: existing.get(symbol) or create_zero_first(queue, symbol, symbol, decimals)
+        for symbol, decimals, _ in both
+    }
+    feeds = {symbol: existing_feeds.get(symbol) or create_feed(queue, price) for symbol, _, price in both}
     assets = [
         (tokens[c.symbol], feeds[c.symbol], c.borrow, c.liquidate, c.liquidation, c.cap * int(10**c.decimals))
         for c in spec.collaterals

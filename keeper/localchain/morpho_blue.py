@@ -15,7 +15,7 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, compiled
-from keeper.localchain.tokens import create_zero_first
+from keeper.localchain.tokens import NONE, create_zero_first
 from keeper.localchain.transactions import Tx
 
 _PACKAGE = "node_modules/@morpho-org/morpho-blue/src"
@@ -89,8 +89,10 @@ def deploy(
     tokens: Sequence[TokenSpec],
     pairs: Sequence[PairSpec],
     deployer: str = ACCOUNTS[0],
+    existing: Mapping[str, str] = NONE,
 ) -> MorphoDeployment:
-    """The singleton, one rate model, tokens that anyone may mint, and a market for each pair."""
+    """The singleton, one rate model, tokens that anyone may mint, and a market for each pair. `existing`:
+    addresses of tokens that are there already, by symbol."""
     queue = Deployer(rpc, deployer)
     code = _artifacts()
     morpho = queue.create(code["Morpho"], ("address",), deployer)
@@ -100,7 +102,9 @@ def deploy(
         queue.call(morpho, "enableLltv(uint256)", lltv)
     specs = {each.symbol: each for each in tokens}
     addresses = {
-        each.symbol: create_zero_first(queue, each.symbol, each.symbol, each.decimals) for each in tokens
+        each.symbol: existing.get(each.symbol)
+        or create_zero_first(queue, each.symbol, each.symbol, each.decimals)
+        for each in tokens
     }
     made = tuple(_create(queue, morpho, irm, addresses, specs, pair) for pair in pairs)
     queue.flush()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.artifacts import Artifact
@@ -10,6 +12,8 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.solc import Compilation, compiled
 
 FEED_DECIMALS = 8
+NONE: Mapping[str, str] = MappingProxyType({})
+"""No tokens or feeds by symbol that would be there already."""
 _FEED = "@chainlink/contracts/src/v0.8/tests/MockV3Aggregator.sol"
 _TOKEN_ARGUMENTS = ("string", "string", "uint8")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from eth_abi.abi import encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
@@ -13,9 +15,17 @@ NOWHERE = "0x" + "0" * 40
 
 def call(target: str, signature: str, *arguments: object) -> Call:
     """A read of `target` by the function's signature."""
-    inner = signature[signature.index("(") + 1 : -1]
-    types = _split(inner)
-    return Call(target, function_signature_to_4byte_selector(signature) + encode(types, arguments))
+    selector = _selector(signature)
+    if not arguments:
+        return Call(target, selector)
+    types = _split(signature[signature.index("(") + 1 : -1])
+    return Call(target, selector + encode(types, arguments))
+
+
+@cache
+def _selector(signature: str) -> bytes:
+    """Remembered: the same few are asked for at every block."""
+    return function_signature_to_4byte_selector(signature)
 
 
 def topic(signature: str) -> str:

@@ -88,6 +88,7 @@ def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
         profit=max(sized.profit, 0),
         min_profit=0,
         gas=offer.gas,
+        first_gas=offer.first_gas,
     )
     paid = offer.pays.worth(deal.repaid)
     return Plan(

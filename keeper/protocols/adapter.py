@@ -214,6 +214,9 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
 
     # Planning.
 
+    def holder(self, state: S, token: str) -> str:
+        return self.contract.lower()
+
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
         return erc20_calls.facts_calls(self.tokens(state), payer)
 

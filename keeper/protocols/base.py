@@ -190,6 +190,8 @@ class Offer:
     deal: Callable[[int], Deal | None]
     gas: int
     errors: str = ""
+    first_gas: int = 0
+    """What a call takes more where it is the first at its target within a transaction."""
     besides: int = 0
     """Base units that come to the contract's owner besides, in the chain's own coin."""
     callback: bool = False
@@ -245,6 +247,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def notices(self, state: S) -> Mapping[str, str]:
         """What the operator should hear of the whole market, by a name that stays while it lasts."""
 
+    def cautions(self, state: S) -> Sequence[tuple[str, str]]:
+        """What the operator should know of this configuration before he acts, and what to do about it."""
+
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
 
@@ -272,6 +277,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def lenders(self, state: S) -> Mapping[str, Lender]:
         """By token."""
+
+    def holder(self, state: S, token: str) -> str:
+        """The contract (lower case) that keeps the market's units of a token."""
 
     def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
         """By token."""

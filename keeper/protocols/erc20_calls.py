@@ -11,6 +11,7 @@ from keeper.protocols.calldata import encoded
 
 # Symbols are asked for at every tick that plans.
 _REPEATED = 4_096
+SYMBOL_LETTERS = 32
 
 
 def balance_of(token: str, owner: str) -> Call:
@@ -33,7 +34,9 @@ def read_address(answer: Answer) -> str:
 
 
 def read_symbol(answer: Answer, token: str) -> str:
-    """A token's symbol, also where it is a bytes32 as with the oldest tokens; its address if it has none."""
+    """A token's symbol, also where it is a bytes32 as with the oldest tokens; its address if it has none.
+
+    It is anybody's text: what does not print is left out, and it is cut to `SYMBOL_LETTERS`."""
     if not answer.ok or len(answer.data) < 32:
         return token
     if len(answer.data) == 32:
@@ -41,7 +44,8 @@ def read_symbol(answer: Answer, token: str) -> str:
     else:
         length = int.from_bytes(answer.data[32:64], "big")
         text = answer.data[64 : 64 + length]
-    return text.decode("utf-8", "replace") or token
+    letters = [each for each in text.decode("utf-8", "replace") if each.isprintable()]
+    return "".join(letters[:SYMBOL_LETTERS]) or token
 
 
 def facts_calls(tokens: Sequence[str], payer: str) -> list[Call]:

@@ -42,7 +42,7 @@ def _plan(market: str, account: str, offer: Offer, deal: Deal, margin_gas: int) 
         spend=Spend(offer.pays.token, offer.target if deal.allowance else "", deal.allowance),
         spend_base=offer.pays.worth(deal.allowance),
         gain_base=got - paid,
-        gas=offer.gas + margin_gas,
+        gas=offer.gas + offer.first_gas + margin_gas,
         summary={
             "repay": f"{units(deal.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
             "receive": f"{units(deal.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",

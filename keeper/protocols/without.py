@@ -38,6 +38,9 @@ class Without(Generic[S, A]):
     def lenders(self, state: S) -> Mapping[str, Lender]:
         return {}
 
+    def cautions(self, state: S) -> Sequence[tuple[str, str]]:
+        return []
+
     def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
         return []
 

@@ -45,8 +45,8 @@ def costs_of(
 def native_price(
     settings: Settings, runs: Sequence[MarketRun], facts: Mapping[str, Facts] | None = None
 ) -> int | None:
-    """Money that a whole native coin costs: as configured, else what a market of the chain pays for the
-    wrapped one, else what a market's own oracle says; None where nobody knows."""
+    """Money that a whole native coin costs: as configured, else what a market of the chain pays (or last
+    paid) for the wrapped one, else what a market's own oracle says; None where nobody knows."""
     policy = settings.policy
     if policy.native_price is not None:
         return money(policy.native_price)

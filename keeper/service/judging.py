@@ -24,6 +24,8 @@ from keeper.store.rows import insert_row
 from keeper.store.tables import Episode
 from keeper.store.types import BigInt
 
+# Of an account that the book does not know, or was not asked for yet.
+_ROWLESS = -1
 # Fewer than SQLite takes as parameters of one statement.
 _AT_ONCE = 1_000
 _THESE = select(Episode).where(col(Episode.id).in_(bindparam("numbers", expanding=True)))
@@ -54,24 +56,32 @@ class Open:
         self.known: dict[tuple[str, str], OpenEpisode] = {}
         self.foreseen: set[str] = set()
         """Accounts found liquidatable ahead of a block, by a pending update: told of when a block has it."""
-        self._rows: dict[str, dict[str, int | None]] = {}
+        self._rows: dict[str, dict[str, int]] = {}
+        self._rowless: dict[str, set[str]] = {}
 
     def put(self, account: str, threshold: str, episode: OpenEpisode) -> None:
         self.known[account, threshold] = episode
-        self._rows.setdefault(threshold, {}).setdefault(account, None)
+        if account not in self._rows.setdefault(threshold, {}):
+            self._rows[threshold][account] = _ROWLESS
+            self._rowless.setdefault(threshold, set()).add(account)
 
     def drop(self, account: str, threshold: str) -> None:
         del self.known[account, threshold]
         if threshold == "liquidate":
             self.foreseen.discard(account)
         del self._rows[threshold][account]
+        self._rowless[threshold].discard(account)
 
     def rows(self, threshold: str, rows: BookRows) -> Rows:
         """The rows of those with an open episode of this threshold; whom the book does not know has none."""
-        found = self._rows.get(threshold, {})
-        for account in [account for account, row in found.items() if row is None]:
-            found[account] = rows.row(account)
-        return np.array([row for row in found.values() if row is not None], np.int64)
+        found, rowless = self._rows.get(threshold, {}), self._rowless.get(threshold, set())
+        for account in list(rowless):
+            row = rows.row(account)
+            if row is not None:
+                found[account] = row
+                rowless.discard(account)
+        known = np.fromiter(found.values(), np.int64, len(found))
+        return known[known != _ROWLESS] if rowless else known
 
 
 def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:

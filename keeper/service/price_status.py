@@ -31,17 +31,25 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
     prices = run.prices
     if prices is None:
         return
-    _write_prices(session, prices, at.head.number)
-    rows = session.exec(
+    decimals = run.adapter.base_decimals(run.book.state)
+    known = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
+    kept = {row.asset: row for row in known}
+    for asset in prices.watched:
+        row = _row(prices, asset, at.head.number, decimals)
+        if asset in kept:
+            kept[asset].sqlmodel_update(row.model_dump())
+        else:
+            session.add(row)
+    stays = session.exec(
         select(PriceFault).where(PriceFault.market == run.name, col(PriceFault.closed_block).is_(None))
     ).all()
-    left = {(row.asset, row.kind): row for row in rows}
+    left = {(row.asset, row.kind): row for row in stays}
     open_ids: list[int] = []
     for asset, judgement in prices.judgements.items():
         for fault in judgement.faults:
-            row = left.pop((asset, fault.kind), None)
-            if row is None:
-                row = PriceFault(
+            stay = left.pop((asset, fault.kind), None)
+            if stay is None:
+                stay = PriceFault(
                     market=run.name,
                     asset=asset,
                     symbol=prices.watched[asset].symbol,
@@ -49,35 +57,22 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
                     detail=fault.detail,
                     opened_block=at.head.number,
                 )
-                session.add(row)
+                session.add(stay)
                 session.flush()
-                alerts.fault_opened(session, row, hold=_held(judgement), unvaluable=len(at.unvaluable))
-            elif row.detail != fault.detail:
-                row.detail = fault.detail
-            if row.id is not None and fault.kind in PRICELESS:
-                open_ids.append(row.id)
-    for row in left.values():
-        row.closed_block = at.head.number
-        alerts.fault_closed(session, row)
+                alerts.fault_opened(session, stay, hold=_held(judgement), unvaluable=len(at.unvaluable))
+            elif stay.detail != fault.detail:
+                stay.detail = fault.detail
+            if stay.id is not None and fault.kind in PRICELESS:
+                open_ids.append(stay.id)
+    for stay in left.values():
+        stay.closed_block = at.head.number
+        alerts.fault_closed(session, stay)
     for account in run.of(protected):
         if account in at.unvaluable:
             alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
 
 
-def _write_prices(session: Session, prices: Pricing, block: int) -> None:
-    """Each price's row, new or brought up to date."""
-    rows = session.exec(select(PriceStatus).where(PriceStatus.market == prices.market)).all()
-    known = {row.asset: row for row in rows}
-    for asset in prices.watched:
-        now = _row(prices, asset, block)
-        before = known.get(asset)
-        if before is None:
-            session.add(now)
-        else:
-            before.sqlmodel_update(now.model_dump())
-
-
-def _row(prices: Pricing, asset: str, block: int) -> PriceStatus:
+def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
     watched, judgement, seen = prices.watched[asset], prices.judgements[asset], prices.observed[asset]
     ages = [seen.timestamp - newest.updated_at for _, newest in seen.rounds if newest is not None]
     faults = "; ".join(f"{fault.kind.replace('_', ' ')}: {fault.detail}" for fault in judgement.faults)
@@ -88,6 +83,7 @@ def _row(prices: Pricing, asset: str, block: int) -> PriceStatus:
         source=watched.source.address,
         kind=watched.source.kind,
         block=block,
+        decimals=decimals,
         price=seen.price,
         second=seen.second.price if seen.second else None,
         age=max(ages, default=None),

@@ -53,6 +53,7 @@ class Pricing:
         self.memories: dict[str, Memory] = {}
         self.observed: dict[str, Observation] = {}
         self.judgements: dict[str, Judgement] = {}
+        self._last_paid: dict[str, int] = {}
         self._assets: list[PricedAsset] = []
         self._unpriced: frozenset[str] = frozenset()
 
@@ -72,10 +73,11 @@ class Pricing:
         return [name for name in self.settings.oracles if name.lower() not in known]
 
     def market_price(self, symbol: str) -> int | None:
-        """What the market pays for the asset with this symbol, base units; None when unknown."""
+        """What the market pays for the asset with this symbol, base units; while that is unknown, what it
+        last paid; None when it was never known."""
         for asset, each in self.watched.items():
             if each.symbol == symbol and asset in self.judgements:
-                return self.judgements[asset].market_price
+                return self.judgements[asset].market_price or self._last_paid.get(asset)
         return None
 
     def verdicts(self, assets: frozenset[str]) -> dict[str, Judgement]:
@@ -122,7 +124,7 @@ class Pricing:
             return None
         other = copy.copy(self)
         other.watched, other.memories = dict(self.watched), dict(self.memories)
-        other.observed, other.judgements = {}, {}
+        other.observed, other.judgements, other._last_paid = {}, {}, dict(self._last_paid)
         other._read(head, assets, answers, base_decimals)
         return other
 
@@ -206,7 +208,10 @@ class Pricing:
             )
             memory = guards.remember(observation, self.memories.get(asset), watched.terms)
             self.memories[asset], self.observed[asset] = memory, observation
-            self.judgements[asset] = guards.judge(observation, memory, watched.terms)
+            judged = guards.judge(observation, memory, watched.terms)
+            self.judgements[asset] = judged
+            if judged.market_price:
+                self._last_paid[asset] = judged.market_price
 
 
 def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> Terms:

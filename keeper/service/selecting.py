@@ -71,15 +71,21 @@ def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, w
     next block, as a ratio: whoever may cross a threshold by interest alone is among the chosen. `unbounded`
     rows have no bounds that count, and are always chosen."""
     low, high, rows = near.low, near.high, near.rows
+    everyone = len(book.rows)
     undecided, chosen = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
     below_any = np.zeros(len(rows), np.bool_)
+    over: list[Rows] = []
     for threshold, level in watch.levels.items():
         for each in {level, watch.ends(threshold)}:
             undecided |= (low < _over(each) * growth) & ~(high < _under(each))
         certain = high < _under(level)
         below_any |= certain
         # Who is certainly below and has no episode yet.
-        chosen |= certain & ~np.isin(rows, watch.open(threshold))
+        open_rows = watch.open(threshold)
+        chosen |= certain & ~_marked(everyone, open_rows)[rows]
+        # Who has an open episode and is not certainly below where it ends.
+        still = _marked(everyone, rows[high < _under(watch.ends(threshold))])
+        over.append(open_rows[~still[open_rows]])
     if "liquidate" in watch.levels:
         breaching = np.flatnonzero(high < _under(watch.levels["liquidate"]))
         largest = np.argsort(-near.need[breaching], kind="stable")[:MOST_BREACHES]
@@ -88,10 +94,17 @@ def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, w
     chosen[order] = True
     chosen |= undecided
     always = {*unbounded, *(row for a in watch.special for row in book.rows.of(a))}
-    over = [_over_again(near, watch, threshold) for threshold in watch.levels]
-    exact = np.unique(np.concatenate([rows[chosen], np.fromiter(always, np.int64), *over]))
-    others = int(np.count_nonzero(below_any & ~np.isin(rows, exact)))
-    return Selected(exact, rows[order], others, int(undecided.sum()))
+    exact = _marked(everyone, rows[chosen], np.fromiter(always, np.int64), *over)
+    others = int(np.count_nonzero(below_any & ~exact[rows]))
+    return Selected(np.flatnonzero(exact), rows[order], others, int(undecided.sum()))
+
+
+def _marked(everyone: int, *some: Rows) -> NDArray[np.bool_]:
+    """By row, whether it is among some."""
+    marked = np.zeros(everyone, np.bool_)
+    for rows in some:
+        marked[rows] = True
+    return marked
 
 
 def thresholds(watch: Watch) -> list[float]:
@@ -99,13 +112,6 @@ def thresholds(watch: Watch) -> list[float]:
     take an account from there to below."""
     levels = [each for t, level in watch.levels.items() for each in (level, watch.ends(t))]
     return sorted({value for level in levels for value in (_under(level), _over(level) * FORESEEN)})
-
-
-def _over_again(near: Near, watch: Watch, threshold: Threshold) -> Rows:
-    """Rows with an open episode that are not certainly below where it ends."""
-    open_rows = watch.open(threshold)
-    still = near.rows[near.high < _under(watch.ends(threshold))]
-    return open_rows[~np.isin(open_rows, still)]
 
 
 def _over(level: int) -> float:

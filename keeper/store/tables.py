@@ -110,8 +110,8 @@ class ChainStatus(SQLModel, table=True):
 
 
 class PriceStatus(SQLModel, table=True):
-    """What the daemon last knew of an asset's price, in base units; `memory` carries the guards over a
-    restart."""
+    """What the daemon last knew of an asset's price, in base units of `decimals`; `memory` carries the guards
+    over a restart."""
 
     __tablename__ = "price_status"
 
@@ -121,6 +121,7 @@ class PriceStatus(SQLModel, table=True):
     source: str
     kind: str
     block: int
+    decimals: int = 8
     price: int | None = Field(default=None, sa_type=BigInt)
     second: int | None = Field(default=None, sa_type=BigInt)
     age: int | None = Field(default=None, sa_type=BigInteger)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 from eth_account import Account
-from sqlmodel import select
+from sqlmodel import col, select
 
 from keeper.config import load
 from keeper.execution import batching
@@ -50,13 +50,14 @@ def measure() -> list[Result]:
         tempfile.TemporaryDirectory() as folder,
     ):
         market, settings = _stage(anvil)
-        plans = _planned(anvil, market, settings, Path(folder))
+        fallen = [act.set_price(market, market.reserves[symbol], price) for symbol, price in FALLEN.items()]
+        plans = planned(anvil, lambda: _mined(anvil, fallen), settings, Path(folder))
         snapshot = anvil.snapshot()
-        alone = _sent(anvil, [batching.combine([plans[0]])])[0][0]
+        alone = sent(anvil, [batching.combine([plans[0]])])[0][0]
         anvil.revert(snapshot)
         limit = as_int(as_dict(anvil.rpc.call("eth_getBlockByNumber", "latest", False))["gasLimit"])
         groups = batching.split(plans, limit)
-        outcomes = _sent(anvil, [batching.combine(group) for group in groups], groups)
+        outcomes = sent(anvil, [batching.combine(group) for group in groups], groups)
     done = sum(count for _, count in outcomes)
     best = min(gas / count for gas, count in outcomes if count)
     possible = limit / best
@@ -80,6 +81,10 @@ def measure() -> list[Result]:
             "ok": best < alone,
         },
     ]
+
+
+def _mined(anvil: Anvil, txs: list[Tx]) -> None:
+    send_batch(anvil.rpc, txs)
 
 
 def _stage(anvil: Anvil) -> tuple[AaveDeployment, str]:
@@ -127,8 +132,8 @@ def _accounts(market: AaveDeployment) -> list[Tx]:
     return txs
 
 
-def _planned(anvil: Anvil, market: AaveDeployment, settings: str, folder: Path) -> list[Plan]:
-    """What the deciding loop commits at the block after the fall."""
+def planned(anvil: Anvil, fall: Callable[[], None], settings: str, folder: Path) -> list[Plan]:
+    """What the deciding loop commits at the block after the fall, in its order."""
     path = folder / "bench.toml"
     path.write_text(settings)
     loaded = load(path)
@@ -137,20 +142,21 @@ def _planned(anvil: Anvil, market: AaveDeployment, settings: str, folder: Path) 
     runs = build(loaded, nodes, store)
     deciding = Deciding(nodes["local"], store, loaded, Policies(loaded), runs, "live", PAYER)
     deciding.tick()
-    for symbol, price in FALLEN.items():
-        send_batch(anvil.rpc, [act.set_price(market, market.reserves[symbol], price)])
+    fall()
     anvil.set_automine(False)
     deciding.tick()
     with store.session() as session:
-        plans = [Plan.from_json(row.plan) for row in session.exec(select(Intent)).all()]
+        plans = [
+            Plan.from_json(row.plan) for row in session.exec(select(Intent).order_by(col(Intent.id))).all()
+        ]
     store.close()
     return plans
 
 
-def _sent(
+def sent(
     anvil: Anvil, calls: Sequence[batching.Batched], groups: Sequence[list[Plan]] = ()
 ) -> list[tuple[int, int]]:
-    """Gas used and accounts liquidated of each call, all sent for one block."""
+    """Gas used and accounts liquidated of each call, all sent by PAYER for one block."""
     anvil.impersonate(PAYER)
     hashes = []
     for call in calls:

@@ -16,7 +16,7 @@ from scripts.bench import synthetic
 from scripts.bench.result import Result
 
 ACCOUNTS = 1_000_000
-TICKS = 300
+TICKS = 1_000
 CANDIDATES = 100
 THRESHOLDS = (1.0,)
 
@@ -34,40 +34,48 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     started = time.perf_counter()
     index.build(synthetic.weights(pool, synthetic.NOW, legs))
     building = time.perf_counter() - started
-    finding, confirming, renewing, counts = [], [], [], []
+    finding, alone, confirming, renewing, counts = [], [], [], [], []
     factor, step = 1.0, 1e-4
     rules = BY_REVISION[pool.revision]
-    rebuilt = 0
     for _ in range(TICKS):
         factor *= 1 - step
         market = synthetic.moved(pool, {0: factor})
         weights = synthetic.weights(market, synthetic.NOW, legs)
+        own = time.thread_time()
         began = time.perf_counter()
         rows = index.candidates(weights)
         found = time.perf_counter()
+        own = time.thread_time() - own
         assert rows is not None
         valuer = RecordValuer(health.accrue(market.market, synthetic.NOW, rules))
         below = sum(valuer.value(made[row]).health < 10**18 for row in rows.tolist())
         confirmed = time.perf_counter()
-        if not index.renew(rows, weights):
-            index.build(weights)
-            rebuilt += 1
+        index.renew(rows, weights)
         ended = time.perf_counter()
         finding.append(found - began)
+        alone.append(own)
         confirming.append(confirmed - began)
         renewing.append(ended - confirmed)
         counts.append(len(rows))
         # Steer the tick's size to the number of candidates that is wanted.
         step *= 1.3 if len(rows) - below < CANDIDATES else 0.8
-    last = slice(TICKS // 3, None)
+    last = slice(TICKS // 10, None)
     find, confirm = _p99(finding[last]), _p99(confirming[last])
+    # On a machine that others use, the processor's own time says what the wall clock cannot.
+    median, busy = float(np.median(finding[last])) * 1e3, _p99(alone[last]) * 1e3
+    usual = f"median {median:.3f}, p99 of processor time {busy:.3f}"
     upkeep = float(np.mean(renewing[last]))
     about = f"{accounts:,} accounts, {np.mean(counts[last]):.0f} candidates"
     return [
-        _result(f"one-feed tick of {about}: finding, p99", find * 1e3, "at most 0.1 ms", find <= 1e-4),
+        _result(
+            f"one-feed tick of {about}: finding, p99 ({usual} ms)",
+            find * 1e3,
+            "at most 0.1 ms",
+            find <= 1e-4,
+        ),
         _result("the same, and confirming exactly, p99", confirm * 1e3, "at most 2 ms", confirm <= 2e-3),
         _result(
-            f"upkeep of the index a tick, amortised ({rebuilt} rebuilds in {TICKS})",
+            "upkeep of the index a tick, amortised",
             upkeep * 1e3,
             "told",
             True,

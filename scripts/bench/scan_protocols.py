@@ -1,4 +1,4 @@
-"""A cold scan of 1,000 accounts of each protocol besides Aave, against one view call each through web3.py.
+"""A cold scan of 1,000 accounts of each protocol, against one view call each through web3.py.
 
 Both run in this process against the same Anvil at the same block: the keeper with an empty book, from
 discovery in the event logs to exact numbers of all; the other asks the protocol of each account. And the
@@ -16,9 +16,11 @@ from web3.types import TxParams
 
 from keeper.chain import blocks
 from keeper.config import Settings
+from keeper.localchain import aave_actions as act
+from keeper.localchain import aave_v36, troves
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import morpho_blue as morpho
-from keeper.localchain import troves
+from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
@@ -47,7 +49,7 @@ class Market:
 
 def measure() -> list[Result]:
     found: list[Result] = []
-    for deploy in (_morpho, _comet, _troves):
+    for deploy in (_aave, _morpho, _comet, _troves):
         with Anvil(AnvilOptions(timestamp=GENESIS, gas_limit=10**9)) as anvil:
             found += _measured(anvil, deploy(anvil))
     return found
@@ -135,6 +137,22 @@ def _one_by_one(anvil: Anvil, market: Market) -> float:
 
 def _who(number: int) -> str:
     return f"0x{0xBE << 152 | number:040x}"
+
+
+def _aave(anvil: Anvil) -> Market:
+    at = aave_v36.deploy(anvil.rpc, *demo_market())
+    ether, dollars = at.reserves["WETH"], at.reserves["USDC"]
+    send_batch(anvil.rpc, act.mint_and_supply(at, dollars, LENDER, 10**15), at.errors)
+
+    def opening(number: int) -> list[Tx]:
+        who = _who(number)
+        supply = act.mint_and_supply(at, ether, who, 10 * WAD)
+        return [*supply, act.borrow(at, dollars, who, (9_000 + number) * 10**6)]
+
+    def view(who: str) -> tuple[str, str]:
+        return at.pool, calldata("getUserAccountData(address)", who)
+
+    return Market("aave-v3", at.pool, view, opening)
 
 
 def _morpho(anvil: Anvil) -> Market:

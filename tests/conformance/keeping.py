@@ -22,7 +22,7 @@ from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun, build, pools
 from keeper.service.valuing import Valued, value
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert, Intent, Transaction
+from keeper.store.tables import Alert, Episode, Intent, Transaction
 from tests.support.world import BLOCK_SECONDS, write_keystore
 
 MARKET = "m"
@@ -68,6 +68,11 @@ class Keeping:
     def transactions(self) -> list[Transaction]:
         with self.store.session() as session:
             return list(session.exec(select(Transaction).order_by(col(Transaction.id))).all())
+
+    def episodes(self, threshold: str) -> list[Episode]:
+        with self.store.session() as session:
+            rows = session.exec(select(Episode).order_by(col(Episode.id))).all()
+        return [row for row in rows if row.threshold == threshold]
 
     def alerts(self, kind: str) -> list[Alert]:
         with self.store.session() as session:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +12,18 @@ import pytest
 from sqlmodel import col, select
 
 from keeper.account_unit import WAD
+from keeper.chain.pool import NodePool
+from keeper.config import load
+from keeper.fork.ground import survey
+from keeper.fork.leaves import leaves_of
 from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.transactions import send_batch
 from keeper.plan import Plan
 from keeper.service.booking import Ledger
 from keeper.service.gas import gas_price
+from keeper.service.markets import MarketRun, build, pools
 from keeper.store.tables import Booking, Episode
-from tests.conformance.keeping import MARKET, Keeping, keeping
+from tests.conformance.keeping import MARKET, Keeping, config_text, keeping
 from tests.conformance.together import Together, together
 from tests.conftest import GENESIS
 from tests.support.world import BLOCK_SECONDS
@@ -72,6 +81,39 @@ def test_a_crash_of_all_markets_is_answered_most_valuable_first(markets: Togethe
         booked = session.exec(select(Booking)).all()
     assert all(row.gas > 0 and not row.unpriced for row in booked)
     assert sum(row.value for row in booked) == pytest.approx(sum(gains), rel=0.01)
+
+
+def test_a_fork_rehearses_a_crash_of_every_protocol(markets: Together, tmp_path: Path) -> None:
+    for number, name in enumerate((MARKET, "comet", "troves")):
+        markets.cases[name].near("0x" + f"{0xB1 + number:02x}" * 20)
+    config = tmp_path / "keeper.toml"
+    config.write_text(config_text(markets.anvil.url, markets.first(), markets.others(), markets.venue()))
+    found = {
+        each.market: feed
+        for each in survey(*_reading(config))
+        if each.symbol in ("WETH", "native") and each.market != "morpho"
+        for feed in leaves_of(markets.anvil.rpc, each.sources[0])
+    }
+    shocks = [word for feed in found.values() for word in ("--shock", f"{feed}=-11%")]
+    send_batch(markets.anvil.rpc, markets.hold())
+    done = subprocess.run(
+        [sys.executable, "-m", "keeper.cli.main", "fork", "--config", str(config), "--json", *shocks],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(done.stdout)
+    settled = {deed["market"] for deed in result["deeds"] if deed["state"] == "settled"}
+    assert settled == {MARKET, "comet", "troves"}, done.stdout[-3000:]
+    assert int(result["totals"]["earned"]) > 0
+
+
+def _reading(config: Path) -> tuple[NodePool, list[MarketRun]]:
+    settings = load(config)
+    nodes = pools(settings)
+    return nodes["local"], build(settings, nodes, None, read_only=True)
 
 
 def test_when_gas_is_short_the_most_valuable_goes_first_and_the_others_are_told(

@@ -86,6 +86,7 @@ def test_every_part_has_its_line_and_health_is_exit_0(patient: Patient) -> None:
             f"{node}, websocket",
             "chain local",
             "chain local, logs",
+            "chain local, gas price",
             "store",
             "market aave, contract",
             "market aave",

@@ -225,6 +225,10 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def lenders(self, state: PoolState) -> Mapping[str, Lender]:
         return offering.lenders(self.contract, state)
 
+    def holder(self, state: PoolState, token: str) -> str:
+        reserve = _by_asset(state, token)
+        return reserve.a_token.lower() if reserve is not None else self.contract.lower()
+
     def assets(self, state: PoolState, facts: Facts) -> Mapping[str, Asset]:
         listed = {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
         # A claim is worth what it is a claim on.

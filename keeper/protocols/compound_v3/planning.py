@@ -23,7 +23,10 @@ from keeper.protocols.compound_v3.lens import Collateral, Market
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.topping_up import MOST, Way, Wish, needed
 
-LIQUIDATION_GAS = 350_000
+# Of our stand-in 95,000 were measured among others; the real Comet reads its feeds through proxies and packs
+# its storage, so that twice as much is counted until it has been measured.
+LIQUIDATION_GAS = 200_000
+FIRST_GAS = 150_000
 TOP_UP_GAS = 200_000
 ERRORS = "comet_errors"
 _HIGHEST_FACTOR = 1_000
@@ -73,7 +76,9 @@ def offers(
             continue
         top = _cost_of_all(each, balance + each.reserves, state, base.price)
         deal = partial(_deal, comet, account, state, each, balance, base.price, recipient)
-        found.append(Offer(base, assets[each.asset.lower()], comet, (top,), deal, LIQUIDATION_GAS, ERRORS))
+        found.append(
+            Offer(base, assets[each.asset.lower()], comet, (top,), deal, LIQUIDATION_GAS, ERRORS, FIRST_GAS)
+        )
     return found or Impossible("there is no collateral of any worth to buy")
 
 

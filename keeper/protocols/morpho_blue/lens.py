@@ -8,15 +8,16 @@ from typing import Any
 
 from eth_abi.abi import decode
 
-from keeper.chain.calls import Call
+from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.morpho import irm
 from keeper.margin.lending.morpho.market import MarketState, MarketTerms, accrue
+from keeper.protocols.erc20_calls import read_symbol
 from keeper.protocols.lenses import LensContract
 
 LENS = LensContract("MorphoBlueLens", "0x00000000000000000000000000000000ba7c00b1")
 PARAMS = "(address,address,address,address,uint256)"
 _TOTALS = "(uint128,uint128,uint128,uint128,uint128,uint128)"
-_STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8)"
+_STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8,bytes)"
 _NOBODY = "0x" + "00" * 20
 
 
@@ -41,6 +42,8 @@ class Pair:
     rate_at_target: int | None
     loan_decimals: int
     collateral_decimals: int
+    loan_symbol: str
+    """As the token says, which anybody can have made; its address where it says nothing."""
 
     @property
     def params(self) -> tuple[str, str, str, str, int]:
@@ -75,7 +78,7 @@ def read_markets(data: bytes) -> dict[str, Pair]:
 
 
 def _pair(row: Any) -> Pair:
-    identity, params, totals, price, priced, rate, rated, target, adaptive, loan, collateral = row
+    identity, params, totals, price, priced, rate, rated, target, adaptive, loan, collateral, symbol = row
     without_interest = params[3] == _NOBODY
     return Pair(
         id="0x" + identity.hex(),
@@ -90,4 +93,5 @@ def _pair(row: Any) -> Pair:
         rate_at_target=target if adaptive else None,
         loan_decimals=loan,
         collateral_decimals=collateral,
+        loan_symbol=read_symbol(Answer(True, symbol), params[0].lower()),
     )

@@ -246,6 +246,19 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         )
         return (has, owes), "Morpho Blue 1.0: collateral × price × LLTV ÷ debt"
 
+    def cautions(self, state: Singleton) -> Sequence[tuple[str, str]]:
+        found = []
+        if not self._wanted:
+            everyone = f"all {len(state.pairs)} markets are followed; anybody makes one with his own oracle"
+            found.append((everyone, f"List the markets that you trust in markets.{self.name}.market_ids"))
+        known = self._loan_prices.keys()
+        pairs = state.pairs.values()
+        assumed = {p.loan_symbol for p in pairs if not known & {p.loan.lower(), p.loan_symbol.lower()}}
+        if assumed:
+            counted = f"a whole {', '.join(sorted(assumed))} is counted as 1 of the base currency"
+            found.append((counted, f"Set markets.{self.name}.loan_prices for what is not a dollar"))
+        return found
+
     # Planning.
 
     def tokens(self, state: Singleton) -> Sequence[str]:
@@ -262,11 +275,11 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
         """A token of a market at the market's own price; the loan token at what the operator says."""
         loan = pair.loan.lower()
-        names = (loan, symbols.get(loan, loan).lower())
+        names = (loan, pair.loan_symbol.lower())
         said = next((self._loan_prices[name] for name in names if name in self._loan_prices), Decimal(1))
         worth = int(said * 10**self.scale)
         if token == pair.loan:
-            return Asset(loan, symbols.get(loan, loan), worth, 10**pair.loan_decimals)
+            return Asset(loan, pair.loan_symbol, worth, 10**pair.loan_decimals)
         unit = 10**pair.collateral_decimals
         price = (pair.price or 0) * unit * worth // (ORACLE_PRICE_SCALE * 10**pair.loan_decimals)
         name = token.lower()

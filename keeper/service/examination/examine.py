@@ -13,7 +13,7 @@ from keeper.service.examination.files import files
 from keeper.service.examination.finding import Finding, attempt
 from keeper.service.examination.funds import funds
 from keeper.service.examination.keys import address_of, signer
-from keeper.service.examination.markets import contract, market
+from keeper.service.examination.markets import contract, gas, market
 from keeper.service.examination.nodes import nodes
 from keeper.service.examination.owners import owners
 from keeper.service.examination.store import store
@@ -41,6 +41,9 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         yield from found
         if all(finding.verdict != "fault" for finding in found):
             yield from attempt(subject, partial(market, settings, run))
+    for name in sorted(reachable):
+        if read := [run for run in runs if run.settings.chain == name and run.book.head is not None]:
+            yield from attempt(f"chain {name}, gas price", partial(gas, settings, name, read))
     yield from signer(settings)
     payer = address_of(settings)
     if payer is not None:

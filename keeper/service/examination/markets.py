@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
+from keeper.account_unit import words
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings
 from keeper.oracles.sequencer import Sequencer
+from keeper.protocols.base import Facts
 from keeper.protocols.identity import NAMES, identify
+from keeper.service.costing import native_price
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
 from keeper.service.price_examination import price_lines
@@ -81,7 +84,8 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
                 f"{protect.account} has no position in {run.name}",
                 "Check the address, or the market's from_block",
             )
-    yield from _gas(settings, run, head)
+    for what, remedy in run.adapter.cautions(run.book.state):
+        yield Finding(f"market {run.name}, trust", "warning", what, remedy)
 
 
 def _sequencer(market: str, feed: str, said: Sequencer) -> Finding:
@@ -115,15 +119,22 @@ def _sentinel(run: MarketRun, head: Head) -> Iterator[Finding]:
     )
 
 
-def _gas(settings: Settings, run: MarketRun, head: Head) -> Iterator[Finding]:
-    state, policy = run.book.state, settings.policy
-    facts = run.adapter.read_planning(
-        state, [], read(run.book.pool, head, run.adapter.planning_calls(state, [], run.adapter.contract))
+def gas(settings: Settings, chain: str, runs: list[MarketRun]) -> Iterator[Finding]:
+    """Whether any market of a chain tells what its gas costs. The markets have been read."""
+    known = {run.name: _facts(run) for run in runs}
+    price = native_price(settings, runs, known)
+    if price is not None:
+        yield Finding(f"chain {chain}, gas price", "ok", f"a native coin is counted as {words(price)}")
+        return
+    yield Finding(
+        f"chain {chain}, gas price",
+        "warning",
+        f"no market lists {settings.policy.native_asset}: without the cost of gas nothing is liquidated",
+        "Set policy.native_price, or policy.native_asset to a listed symbol",
     )
-    if policy.native_price is None and run.adapter.gas_price_asset(state, facts, policy.native_asset) is None:
-        yield Finding(
-            f"market {run.name}, gas",
-            "warning",
-            f"{policy.native_asset} is not listed here, so gas is not counted as a cost",
-            "Set policy.native_price, or policy.native_asset to a listed symbol",
-        )
+
+
+def _facts(run: MarketRun) -> Facts:
+    state, head = run.book.state, blocks.latest(run.book.pool)
+    answers = read(run.book.pool, head, run.adapter.planning_calls(state, [], run.adapter.contract))
+    return run.adapter.read_planning(state, [], answers)

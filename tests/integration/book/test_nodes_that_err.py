@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
@@ -337,6 +338,25 @@ def test_discovery_goes_on_in_parallel_and_finds_all(field: Field) -> None:
     assert book.head is not None and covered[-1] == book.head.number
     ranges = sorted(field.proxy.log_ranges())
     assert all(a[1] + 1 == b[0] for a, b in pairwise(ranges))
+
+
+def test_a_long_discovery_says_how_far_it_is_and_how_long_it_will_take(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the log, as nobody looks at a service's terminal."""
+    monkeypatch.setattr("keeper.book.finding.TOLD_EVERY", 0.0)
+    field.borrower(1)
+    field.local.anvil.mine(100)
+    field.proxy.changes.append(lambda r: time.sleep(0.02) if r["method"] == "eth_getLogs" else None)
+    book = field.book(10)
+    with capture_logs() as said:
+        field.refresh(book)
+    told = [each for each in said if each["event"] == "reading events"]
+    assert len(told) > 5
+    assert [each["block"] for each in told] == sorted({each["block"] for each in told})
+    assert book.head is not None and all(each["of"] == book.head.number for each in told)
+    # A tenth of the way in a second or less each: what is left is told within reason.
+    assert all(0 <= each["seconds_left"] <= 30 for each in told)
 
 
 def _book_at(field: Field, *proxies: RpcProxy) -> AaveBook:

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from keeper.chain import blocks
 from keeper.chain.heads import Heads
-from keeper.chain.node import NodeError
+from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import LEFT_FOR_BLOCKS, NodePool
 from keeper.config import Chain
 from keeper.errors import ConfigError
@@ -85,28 +86,123 @@ def test_polling_takes_over_when_the_subscription_is_silent(anvil: Anvil) -> Non
         heads.stop()
 
 
-def test_a_silent_node_is_left_within_two_block_times(anvil: Anvil) -> None:
-    with _two(anvil) as (first, second, pool):
-        heads = Heads(pool, _chain(first.url, second.url))
-        head = heads.newest(BLOCK_SECONDS)
+@pytest.mark.parametrize("poll", ["0.05", "0.9", "5"])
+@pytest.mark.parametrize("paced", [True, False])
+def test_a_silent_node_is_left_within_two_block_times(anvil: Anvil, paced: bool, poll: str) -> None:
+    """Counted from its last block, however seldom it is polled; that it was silent is said."""
+    block_seconds = 1.0
+    with _two(anvil) as (first, second, pool), capture_logs() as said:
+        heads = Heads(pool, _chain(first.url, second.url, poll=Decimal(poll)))
+        heads.paced = paced
+        head = heads.newest(block_seconds)
+        last_block_at = time.monotonic()
         assert head is not None
         heads.done(head)
         frozen = anvil.rpc.call("eth_getBlockByNumber", "latest", False)
         first.answers.append(lambda r, x: frozen if r["method"] == "eth_getBlockByNumber" else x)
         number = anvil.mine(2)
-        started = time.monotonic()
         found: list[blocks.Head] = []
 
         def look() -> bool:
-            newest = heads.newest(BLOCK_SECONDS)
+            newest = heads.newest(block_seconds)
             if newest is not None:
                 found.append(newest)
             return bool(found)
 
         _until(look)
+        assert time.monotonic() - last_block_at < 2 * block_seconds
         assert found[0].number == number
-        assert time.monotonic() - started < 3 * BLOCK_SECONDS
         assert pool.current is pool.nodes[1]
+    assert "silent node" in [each["event"] for each in said]
+
+
+def test_a_subscription_that_falls_silent_is_polled_beside_within_two_block_times(anvil: Anvil) -> None:
+    chain = _chain(anvil.url, ws=["ws" + anvil.url.removeprefix("http")])
+    pool, told = NodePool("local", chain), threading.Event()
+    heads = Heads(pool, chain, told.set)
+    heads.start()
+    try:
+        _until(lambda: anvil.mine() and told.wait(0.2))
+        head = heads.newest(1.0)
+        assert head is not None
+        heads.done(head)
+        assert heads.subscription is not None
+        last_block_at = time.monotonic()
+        # The connection stays open, and nothing comes through it any more.
+        heads.subscription._stream.on_told = lambda _: None
+        heads.subscription._stream.heard_at = last_block_at
+        stale = heads.subscription.newest
+        number = anvil.mine()
+        heads.subscription.newest, heads.subscription._stream.heard_at = stale, last_block_at
+        found: list[blocks.Head] = []
+
+        def look() -> bool:
+            found.extend(filter(None, [heads.newest(1.0)]))
+            return bool(found)
+
+        _until(look)
+        assert found[0].number == number
+        assert time.monotonic() - last_block_at < 2.0
+    finally:
+        heads.stop()
+
+
+@pytest.mark.parametrize("begins_well", [True, False])
+@pytest.mark.parametrize("paced", [True, False])
+def test_a_node_that_makes_up_heads_is_left_for_one_that_does_not(
+    anvil: Anvil, paced: bool, begins_well: bool
+) -> None:
+    """Its newest block is one whose state nobody has. No tick ends there; but another node has a true one."""
+
+    def lie(request: Request, result: Any) -> Any:
+        if request["method"] != "eth_getBlockByNumber":
+            return result
+        return {**result, "number": hex(int(result["number"], 16) + 50), "hash": "0x" + "ab" * 32}
+
+    block_seconds = 0.5
+    with _two(anvil) as (first, _, pool), capture_logs() as said:
+        heads = Heads(pool, _chain(first.url, poll=Decimal("0.05")))
+        heads.paced = paced
+        if begins_well:
+            head = heads.newest(block_seconds)
+            assert head is not None
+            heads.done(head)
+        first.answers.append(lie)
+        number, started, done = anvil.mine(), time.monotonic(), []
+
+        def tick() -> bool:
+            newest = heads.newest(block_seconds)
+            if newest is None:
+                return False
+            try:
+                pool.call("eth_getBalance", "0x" + "00" * 20, {"blockHash": newest.hash})
+            except (NodeError, RpcError):
+                return False
+            heads.done(newest)
+            done.append(newest)
+            return True
+
+        _until(tick)
+        assert [each.number for each in done] == [number]
+        assert pool.current is pool.nodes[1]
+        assert time.monotonic() - started < 6 * block_seconds
+    assert {"unreadable head", "silent node"} <= {each["event"] for each in said}
+
+
+def test_a_head_whose_ticks_fail_is_answered_again_where_no_node_has_a_better(anvil: Anvil) -> None:
+    """What fails may be our own: the newest block is never given up for good."""
+    with _two(anvil) as (_, _, pool):
+        heads = Heads(pool, _chain(pool.nodes[0]._url))
+        first = heads.newest(0.3)
+        assert first is not None
+        heads.done(first)
+        number, limit, answered = anvil.mine(), time.monotonic() + 2.5, []
+        while time.monotonic() < limit:
+            head = heads.newest(0.3)
+            answered += [(time.monotonic(), head.number)] if head is not None else []
+            time.sleep(0.01)
+        assert {each for _, each in answered} == {number}
+        assert max(at for at, _ in answered) > limit - 1.0
 
 
 def test_a_node_that_is_behind_starts_no_reorg(anvil: Anvil) -> None:

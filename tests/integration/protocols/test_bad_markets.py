@@ -9,12 +9,14 @@ import pytest
 
 from keeper.errors import ConfigError
 from keeper.localchain import comet_standin as comet
-from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import send_batch
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
-from tests.conformance.keeping import Keeping, keeping, reading, valued
+from tests.conformance.keeping import MARKET, Keeping, keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS
 from tests.support.world import BLOCK_SECONDS
@@ -64,6 +66,33 @@ def test_one_pairs_reverting_oracle_is_said_and_the_other_pairs_go_on(anvil: Anv
     assert k.alerts("price_reverting"), "the price that is missing is told of"
     k.step(case.fall())
     assert {i.account for i in k.intents()} == {account}
+
+
+def test_a_pairs_collateral_is_counted_at_what_the_second_source_says(anvil: Anvil, tmp_path: Path) -> None:
+    case = MorphoCase(anvil)
+    case.near(ONE)
+    queue = Deployer(anvil.rpc, ACCOUNTS[0])
+    # A fifth less than the pair's own oracle says: more than a liquidation brings.
+    second = create_feed(queue, 1_860 * 10**8)
+    queue.flush()
+    source = f'second = {{ kind = "chainlink", address = "{second}" }}'
+    k = opened(case, tmp_path, f"\n[markets.{MARKET}.oracles.{case.oracle}]\n{source}\n")
+    k.step(case.fall())
+    assert k.intents() == []
+    [episode] = k.episodes("liquidate")
+    assert "less than min_profit" in episode.held, "with a second opinion it would lose money"
+
+
+def test_loan_prices_by_symbol_count_wherever_prices_are_compared(anvil: Anvil, tmp_path: Path) -> None:
+    case = MorphoCase(anvil)
+    run = reading(anvil, case.toml(), tmp_path)
+    valued(run)
+    dear = case.at.pairs[2]
+    priced = {each.asset: each.price for each in run.adapter.priced_assets(run.book.state)}
+    assert priced[dear.id] == pytest.approx(60_000 * 10**8, rel=1e-6), "WBTC against WETH, in dollars"
+    [everyone, assumed] = run.adapter.cautions(run.book.state)
+    assert "3 markets" in everyone[0] and "market_ids" in everyone[1]
+    assert "DAI, USDC" in assumed[0] and "WETH" not in assumed[0]
 
 
 def test_a_reverting_rate_model_stops_its_pairs_and_nothing_else(anvil: Anvil, tmp_path: Path) -> None:

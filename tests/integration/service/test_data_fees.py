@@ -23,6 +23,7 @@ def chain(anvil: Anvil, kind: str) -> Chain:
 
 def test_an_op_chain_is_asked_what_data_costs_and_others_are_not(anvil: Anvil) -> None:
     anvil.set_code(data_fees.OP_STACK_ORACLE, STAND_IN)
+    anvil.mine()
     settings = chain(anvil, "op-stack")
     pool = NodePool("local", settings)
     wei = data_fees.of(settings).wei(pool, blocks.latest(pool))
@@ -33,6 +34,7 @@ def test_an_op_chain_is_asked_what_data_costs_and_others_are_not(anvil: Anvil) -
 
 
 def test_a_chain_that_is_none_of_the_op_stack_is_said_to_be_none(anvil: Anvil) -> None:
+    anvil.mine()
     settings = chain(anvil, "op-stack")
     pool = NodePool("local", settings)
     with pytest.raises(UnreachableError, match="does not say what data costs"):

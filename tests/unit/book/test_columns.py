@@ -55,9 +55,8 @@ def test_changes_leave_what_laying_out_anew_would() -> None:
         assert _by_row(columns, len(made)) == _by_row(anew, len(made))
         rows = np.array(sorted(changed))
         weights = np.ones(columns.blocks[0].power.shape[1])
-        found = np.zeros(len(rows))
-        for at, power, need in columns.of(rows):
-            found[at] = power @ weights + need @ weights
+        power, need = columns.of(rows)
+        found = power.weighed(weights, len(rows)) + need.weighed(weights, len(rows))
         expected = [
             sum(float(p.scaled_collateral) + float(p.scaled_debt) for p in records.decode(made[r]).positions)
             for r in rows

@@ -124,9 +124,11 @@ def test_candidates_are_all_that_brute_force_finds(walk: Walk) -> None:
         weights = walk.weights()
         rows = index.candidates(weights)
         wanted = set() if rows is None else set(rows.tolist()) | changed
-        if rows is None or not index.renew(np.array(sorted(wanted), np.int64), weights):
+        if rows is None:
             index = PriceIndex(walk.columns, walk.groups(), THRESHOLDS)
             index.build(weights)
+        else:
+            index.renew(np.array(sorted(wanted), np.int64), weights)
         named += len(wanted)
         above = [sum(each >= limit for limit in limits) for each in walk.healths()]
         crossed += sum(a != b for a, b in zip(above, before, strict=True))
@@ -137,6 +139,52 @@ def test_candidates_are_all_that_brute_force_finds(walk: Walk) -> None:
     assert certain > 0.8 * TICKS * ACCOUNTS
     assert named < 0.6 * TICKS * ACCOUNTS
     assert crossed > TICKS // 20
+
+
+def test_new_boxes_go_through_all_layers_without_losing_anyone(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for few recent boxes they are sorted in, and joined with the others, at almost every tick."""
+    monkeypatch.setattr("keeper.book.index.RECENT", 8)
+    monkeypatch.setattr("keeper.book.index._JOINED_AT", 3)
+    index = PriceIndex(walk.columns, walk.groups(), THRESHOLDS)
+    index.build(walk.weights())
+    limits = [int(t * WAD) for t in sorted(THRESHOLDS)]
+    kept = 0
+    for _ in range(TICKS // 5):
+        changed = walk.tick()
+        weights = walk.weights()
+        rows = index.candidates(weights)
+        if rows is None:
+            index.build(weights)
+        else:
+            assert len(set(rows.tolist())) == len(rows)
+            index.renew(np.array(sorted(set(rows.tolist()) | changed), np.int64), weights)
+            kept += 1
+        above = [sum(each >= limit for limit in limits) for each in walk.healths()]
+        for row, (cell, count) in enumerate(zip(index.cell.tolist(), above, strict=True)):
+            assert cell in (-1, count), row
+    assert kept > TICKS // 10
+
+
+def test_an_index_whose_renewal_failed_is_built_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom it had named it would not name again."""
+    pool = synthetic.state(10)
+    walk = Walk(pool, synthetic.records(pool, 2_000), random.Random(1))
+    standing, groups = Standing(walk.columns, least_accounts=0), walk.groups()
+    standing.near(walk.weights(), (), THRESHOLDS, groups)
+    standing.near(walk.weights(), (0,), THRESHOLDS, groups)
+    assert standing.passes == 1
+
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PriceIndex, "renew", fails)
+        with pytest.raises(MemoryError):
+            standing.near(walk.weights(), (0,), THRESHOLDS, groups)
+    standing.near(walk.weights(), (), THRESHOLDS, groups)
+    assert standing.passes == 2
 
 
 def test_whoever_is_below_is_near(walk: Walk) -> None:

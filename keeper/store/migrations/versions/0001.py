@@ -167,6 +167,7 @@ def upgrade() -> None:
     sa.Column('source', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('block', sa.Integer(), nullable=False),
+    sa.Column('decimals', sa.Integer(), nullable=False),
     sa.Column('price', keeper.store.types.BigInt(length=80), nullable=True),
     sa.Column('second', keeper.store.types.BigInt(length=80), nullable=True),
     sa.Column('age', sa.BigInteger(), nullable=True),

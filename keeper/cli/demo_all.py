@@ -1,0 +1,147 @@
+"""`keeper demo --all`: one crash over all markets, told a line a block and a table a market."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from keeper.account_unit import words
+from keeper.alerts.wording import ratio
+from keeper.cli.output import console, print_json, print_table
+from keeper.demo.crash_outcome import CrashLine, CrashOutcome, crash_outcome
+from keeper.demo.crash_play import CrashMoment, play_crash
+from keeper.demo.crash_stage import BUDGET, crash_stage
+from keeper.localchain.four_markets import PROTOCOLS
+
+TITLES = {
+    "aave": "Aave 3.6",
+    "morpho": "Morpho Blue",
+    "troves": "Mezo's troves (Liquity family)",
+    "comet": "Compound v3 (our stand-in: no package ships the real one)",
+}
+_VERBS = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}
+
+
+def demo_all(*, as_json: bool, seed: int) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="keeper-demo-"))
+    moments: list[CrashMoment] = []
+
+    def tell(moment: CrashMoment) -> None:
+        moments.append(moment)
+        if not as_json:
+            _tell_block(moment)
+
+    with crash_stage(seed, folder) as stage:
+        if not as_json:
+            console.print(
+                f"{', '.join(TITLES.values())}: on one local chain with one ether price, {len(stage.people)} "
+                f"accounts, one signer, seed {seed}. The keeper runs live; ether falls.\n"
+            )
+        play_crash(stage, seed, tell)
+        result = crash_outcome(stage, moments)
+    if as_json:
+        print_json(as_object(result))
+    else:
+        console.print()
+        _tell_outcome(result)
+    if result.faults:
+        typer.echo(f"what the keeper left is in {folder}", err=True)
+        raise typer.Exit(1)
+    shutil.rmtree(folder)
+
+
+def _tell_block(moment: CrashMoment) -> None:
+    parts = []
+    for market in PROTOCOLS:
+        breaches = [account["breach"] for account in moment.markets.get(market, [])]
+        broken = breaches.count("liquidate")
+        warned = breaches.count("warn") + breaches.count("top_up")
+        parts.append(f"{market} [yellow]{warned:>2}[/yellow] [red]{broken:>2}[/red]")
+    shown = "   ".join(parts)
+    console.print(f"block [bold]{moment.block:>4}[/bold]  ether {moment.ether / 10**8:>8,.2f}   {shown}")
+    for intent in moment.ended:
+        what = f"{_VERBS[intent.kind]} {intent.account[:8]}…{intent.account[38:42]} in {intent.market}"
+        if intent.state == "settled":
+            console.print(f"            [cyan]{what}[/cyan] (health was {ratio(intent.health)})")
+        else:
+            why = escape(intent.reason)
+            console.print(f"            [dim]{intent.kind} in {intent.market} {intent.state}: {why}[/dim]")
+
+
+def _tell_outcome(result: CrashOutcome) -> None:
+    console.print(
+        "(a line a block: in each market how many were [yellow]warned[/yellow] and [red]broken[/red])\n"
+    )
+    for market in PROTOCOLS:
+        print_table(
+            TITLES[market],
+            ["account", "who", "before", "lowest", "after", "what was done"],
+            [_row(line) for line in result.lines if line.market == market],
+        )
+    print_table(
+        "one signer, all markets",
+        ["market", "liquidations", "top-ups"],
+        [[m, str(result.liquidations[m]), str(result.top_ups[m])] for m in PROTOCOLS],
+    )
+    console.print(
+        f"{result.transactions} transactions, {result.shared} of them for several markets at once; booked "
+        f"{words(result.booked)}, gas {words(result.gas_cost)}; of the protected owner's {BUDGET} a day "
+        f"{words(result.owner_spent)} were spent in all markets together"
+    )
+    if not result.faults:
+        console.print(
+            f"checked from outside: {result.compared:,} answers of the contracts in {result.blocks} blocks "
+            "agree with the keeper"
+        )
+    for fault in result.faults:
+        console.print(f"[red]fault:[/red] {escape(fault)}")
+
+
+def _row(line: CrashLine) -> list[str]:
+    after = "emptied" if line.emptied else ratio(line.after)
+    who = f"{line.account[:8]}…{line.account[-4:]}"
+    return [who, line.label, ratio(line.before), ratio(line.lowest), after, "\n".join(line.done)]
+
+
+def as_object(result: CrashOutcome) -> dict[str, Any]:
+    """What `demo --all --json` prints; money in decimal strings of 18 decimals."""
+    return {
+        "ok": not result.faults,
+        "faults": result.faults,
+        "compared": result.compared,
+        "blocks": result.blocks,
+        "transactions": result.transactions,
+        "shared": result.shared,
+        "booked": str(result.booked),
+        "gas_cost": str(result.gas_cost),
+        "owner_spent": str(result.owner_spent),
+        "markets": {
+            market: {
+                "liquidations": result.liquidations[market],
+                "top_ups": result.top_ups[market],
+                "accounts": [
+                    {
+                        "account": line.account,
+                        "label": line.label,
+                        "before": _text(line.before),
+                        "lowest": _text(line.lowest),
+                        "after": _text(line.after),
+                        "emptied": line.emptied,
+                        "done": line.done,
+                    }
+                    for line in result.lines
+                    if line.market == market
+                ],
+            }
+            for market in PROTOCOLS
+        },
+    }
+
+
+def _text(health: int | None) -> str | None:
+    return None if health is None else str(health)

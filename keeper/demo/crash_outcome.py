@@ -1,0 +1,142 @@
+"""What the crash came to: each account's way through it, what was done, and what should not have been."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import col, select
+
+from keeper.account_unit import WAD as MONEY
+from keeper.demo.crash_play import CrashMoment, recorded
+from keeper.demo.crash_stage import BUDGET, OWNER, CrashStage
+from keeper.store.database import open_store
+from keeper.store.tables import Booking, Carriage, Intent, Transaction
+
+_CHECKER = Path(__file__).with_name("check_crash.py")
+WAD = 10**18
+
+
+@dataclass
+class CrashLine:
+    """One account's day; health scaled 1e18."""
+
+    market: str
+    account: str
+    label: str
+    before: int | None
+    lowest: int | None
+    after: int | None
+    emptied: bool
+    done: list[str] = field(default_factory=list)
+
+
+@dataclass
+class CrashOutcome:
+    """The whole day; money in whole dollars of 18 decimals."""
+
+    lines: list[CrashLine]
+    liquidations: Counter[str]
+    top_ups: Counter[str]
+    transactions: int
+    shared: int
+    """Transactions that carried intents of more than one market."""
+    booked: int
+    gas_cost: int
+    owner_spent: int
+    compared: int
+    blocks: int
+    faults: list[str]
+
+
+def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOutcome:
+    """From the record, the journal and the outside check; `faults` names what should not have happened."""
+    check, faults = _checked(stage, moments[-1].block)
+    lines = _lines(stage, moments)
+    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
+    with store.session() as session:
+        intents = session.exec(select(Intent).where(Intent.state == "settled").order_by(col(Intent.id))).all()
+        carried = session.exec(
+            select(Carriage.transaction_id, Intent.market)
+            .join(Intent, col(Intent.id) == col(Carriage.intent_id))
+            .where(Intent.state == "settled")
+        ).all()
+        bookings = session.exec(select(Booking)).all()
+        mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
+    store.close()
+    by_account = {(line.market, line.account): line for line in lines}
+    for intent in intents:
+        line = by_account.get((intent.market, intent.account[:42]))
+        if line is not None:
+            line.done.append(_words(intent))
+    for line in lines:
+        if line.lowest is not None and line.lowest < WAD and not line.emptied and (line.after or WAD) < WAD:
+            faults.append(f"{line.account} in {line.market} is still liquidatable")
+    owner = [i for i in intents if i.kind == "top_up" and i.account[:42] == OWNER]
+    spent = sum(int(i.spend) for i in owner)
+    if spent > BUDGET * MONEY:
+        faults.append(f"the owner's budget of {BUDGET} was overspent: {spent / MONEY:.2f}")
+    if any(i.kind == "liquidate" and i.account[:42] == OWNER for i in intents) and not owner:
+        faults.append("the protected owner was liquidated without a top-up")
+    together: dict[int, set[str]] = {}
+    for transaction, market in carried:
+        together.setdefault(transaction, set()).add(market)
+    return CrashOutcome(
+        lines,
+        Counter(i.market for i in intents if i.kind == "liquidate"),
+        Counter(i.market for i in intents if i.kind == "top_up"),
+        len(mined),
+        sum(len(markets) > 1 for markets in together.values()),
+        sum(int(row.value) for row in bookings),
+        sum(int(row.gas) for row in bookings),
+        spent,
+        check["compared"],
+        check["blocks"],
+        faults,
+    )
+
+
+def _checked(stage: CrashStage, last: int) -> tuple[dict[str, Any], list[str]]:
+    """Run the comparison in a process that cannot import keeper."""
+    arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last)]
+    done = subprocess.run(  # noqa: S603  (our own program)
+        [sys.executable, "-I", str(_CHECKER), *arguments], capture_output=True, text=True, check=False
+    )
+    if not done.stdout:
+        return {"compared": 0, "blocks": 0}, [f"the outside check failed: {done.stderr[-500:]}"]
+    check: dict[str, Any] = json.loads(done.stdout)
+    return check, list(check["problems"]) if done.returncode else []
+
+
+def _lines(stage: CrashStage, moments: Sequence[CrashMoment]) -> list[CrashLine]:
+    healths: dict[tuple[str, str], list[int | None]] = {}
+    for moment in moments:
+        for market, accounts in moment.markets.items():
+            for each in accounts:
+                health = None if each["health"] is None else int(each["health"])
+                healths.setdefault((market, each["account"].lower()), []).append(health)
+    last = recorded(stage, moments[-1].block)
+    collateral = {(m, a["account"].lower()): int(a["collateral"]) for m, each in last.items() for a in each}
+    found = []
+    for person in stage.people:
+        seen = healths.get((person.market, person.owner), [None])
+        left = collateral.get((person.market, person.owner), 0)
+        known = [health for health in seen if health is not None]
+        lowest = min(known, default=None)
+        after = seen[-1] if left else None
+        found.append(CrashLine(person.market, person.owner, person.label, seen[0], lowest, after, left == 0))
+    return found
+
+
+def _words(intent: Intent) -> str:
+    summary = json.loads(intent.summary)
+    if intent.kind == "top_up":
+        action, amount = next(iter(summary.items()))
+        return f"{'supplied' if action == 'supply' else 'repaid'} {amount}"
+    return "liquidated"

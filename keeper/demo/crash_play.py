@@ -1,0 +1,104 @@
+"""One crash over all markets: the daemon works at every block, and what it left is looked at."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import col, select
+
+from keeper.demo.crash_stage import CrashStage
+from keeper.demo.running import daemon, store_of, wait_for
+from keeper.localchain.aave_market import demo_market
+from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS
+from keeper.localchain.transactions import queue
+from keeper.store.database import Store
+from keeper.store.tables import OPEN_INTENTS, Intent
+
+BLOCKS = 16
+# Blocks granted after the day for what was begun in it.
+LATE_BLOCKS = 20
+_BOTTOM, _RECOVERY = 0.62, 0.25
+WAD = 10**18
+
+
+@dataclass(frozen=True)
+class CrashMoment:
+    """What one block looked like in every market once the keeper had worked at it."""
+
+    block: int
+    ether: int
+    markets: Mapping[str, list[dict[str, Any]]]
+    """The recorded accounts, by market."""
+    ended: list[Intent]
+
+
+def path(seed: int) -> list[int]:
+    """Ether's price (8 decimals) at every block: a fall of two fifths, and a part of it regained."""
+    dice = random.Random(seed + 11)  # noqa: S311  (a market day, not a secret)
+    found = []
+    for block in range(1, BLOCKS + 1):
+        time = block / BLOCKS
+        level = 1 - (1 - _BOTTOM) * min(time / 0.7, 1) + (1 - _BOTTOM) * _RECOVERY * max(time - 0.7, 0) / 0.3
+        found.append(int(FIRST_PRICE * level * dice.uniform(0.99, 1.01)))
+    return found
+
+
+def play_crash(stage: CrashStage, seed: int, tell: Callable[[CrashMoment], None]) -> int:
+    """The whole day; returns the last block."""
+    told: set[int] = set()
+    last, ether = stage.first_block, FIRST_PRICE
+    with daemon(stage.folder, stage.config) as process:
+        store = store_of(stage.folder, process)
+        try:
+            wait_for(stage.folder, process, store, last)
+            tell(_moment(stage, store, last, ether, told))
+            for ether in path(seed):
+                last = _block(stage, ether)
+                wait_for(stage.folder, process, store, last)
+                tell(_moment(stage, store, last, ether, told))
+            for _ in range(LATE_BLOCKS):
+                if not _unfinished(stage, store):
+                    break
+                last = _block(stage, ether)
+                wait_for(stage.folder, process, store, last)
+                tell(_moment(stage, store, last, ether, told))
+        finally:
+            store.close()
+    return last
+
+
+def _block(stage: CrashStage, ether: int) -> int:
+    """The price in all markets, in a block behind whatever the keeper has sent; the exchange follows."""
+    for tx in stage.markets.moved(ether):
+        queue(stage.anvil, tx, last=True)
+    prices = {spec.symbol: spec.price for spec in demo_market()[0]}
+    stage.exchange.follow(stage.anvil, stage.markets.aave, {**prices, "WETH": ether})
+    return stage.anvil.mine()
+
+
+def _moment(stage: CrashStage, store: Store, block: int, ether: int, told: set[int]) -> CrashMoment:
+    with store.session() as session:
+        rows = session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
+    ended = [row for row in rows if row.id not in told]
+    told.update(row.id for row in ended if row.id is not None)
+    return CrashMoment(block, ether, recorded(stage, block), ended)
+
+
+def recorded(stage: CrashStage, block: int) -> Mapping[str, list[dict[str, Any]]]:
+    """What the daemon recorded of every market at this block."""
+    with stage.record.open() as lines:
+        entries = [json.loads(line) for line in lines.readlines()[-4 * len(PROTOCOLS) :]]
+    return {e["market"]: e["accounts"] for e in entries if e["block"]["number"] == block}
+
+
+def _unfinished(stage: CrashStage, store: Store) -> bool:
+    """Whether anything is under way, or anyone whom the keeper would liquidate is left."""
+    with store.session() as session:
+        if session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first() is not None:
+            return True
+    accounts = [a for each in recorded(stage, stage.anvil.block_number()).values() for a in each]
+    return any(a["health"] is not None and int(a["health"]) < WAD and int(a["collateral"]) for a in accounts)

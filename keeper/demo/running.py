@@ -1,0 +1,74 @@
+"""The daemon of a demo, as a process of its own, and waiting for what it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from keeper.chain.signer import PASSWORD_VARIABLE
+from keeper.errors import KeeperError
+from keeper.store.database import Store, open_store
+from keeper.store.tables import ChainStatus
+
+PATIENCE = 60.0
+PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain)
+
+Process = subprocess.Popen[bytes]
+
+
+@contextmanager
+def daemon(folder: Path, config: Path) -> Iterator[Process]:
+    """`keeper run --live` as a process of its own; ended as an operator would end it."""
+    command = [sys.executable, "-m", "keeper.cli.main", "run", "--live", "--config", str(config)]
+    environment = {**os.environ, PASSWORD_VARIABLE: PASSWORD}
+    with (folder / "keeper.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
+        try:
+            yield process
+            process.send_signal(signal.SIGINT)
+            if process.wait(PATIENCE) != 0:
+                raise KeeperError(
+                    f"the daemon ended with exit code {process.returncode}", where=_tail(folder)
+                )
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def store_of(folder: Path, process: Process) -> Store:
+    """The daemon's store, opened once the daemon has worked at its first block."""
+    _wait(folder, process, lambda: (folder / "record.jsonl").exists())
+    return open_store(f"sqlite:///{folder / 'keeper.db'}")
+
+
+def wait_for(folder: Path, process: Process, store: Store, block: int) -> None:
+    """Until both loops have worked at this block."""
+
+    def worked() -> bool:
+        with store.session() as session:
+            row = session.get(ChainStatus, "local")
+            return row is not None and row.acted_block == block
+
+    _wait(folder, process, worked)
+
+
+def _wait(folder: Path, process: Process, done: Callable[[], bool]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not done():
+        if process.poll() is not None:
+            raise KeeperError("the daemon ended by itself", where=_tail(folder))
+        if time.monotonic() > limit:
+            raise KeeperError("the daemon does not get on", where=_tail(folder))
+        time.sleep(0.01)
+
+
+def _tail(folder: Path) -> str:
+    log = folder / "keeper.log"
+    return f"{log}: …{log.read_text(errors='replace')[-1500:]}"
