@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from coincurve import PrivateKey
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
-from keeper.chain import keystore, serializing
+from keeper.chain import keystore
 from keeper.chain.keystore import PASSWORD_VARIABLE as PASSWORD_VARIABLE
 from keeper.chain.web3signer import Web3Signer
 from keeper.config import Signer as SignerSettings
+from keeper.errors import ConfigError
 
 
 class Signing(Protocol):
@@ -29,8 +28,7 @@ class Signer:
     """Signs transactions with a key in this process."""
 
     def __init__(self, account: LocalAccount) -> None:
-        # Unlike others, this object shows nothing of the key when it is printed.
-        self._key = PrivateKey(bytes(account.key))
+        self._account = account
         self.address: str = account.address
 
     def __repr__(self) -> str:
@@ -38,11 +36,10 @@ class Signer:
 
     def sign(self, transaction: dict[str, Any]) -> tuple[str, str]:
         """(raw transaction, hash) as 0x hex. The transaction must name its chain."""
-        return serializing.signed(transaction, self._signature)
-
-    def _signature(self, message: bytes) -> tuple[int, int, int]:
-        made = self._key.sign_recoverable(keccak(message), hasher=None)
-        return made[64], int.from_bytes(made[:32], "big"), int.from_bytes(made[32:64], "big")
+        if not transaction.get("chainId"):
+            raise ConfigError("a transaction without chain id is never signed", where="signer")
+        signed = self._account.sign_transaction(transaction)
+        return "0x" + bytes(signed.raw_transaction).hex(), "0x" + bytes(signed.hash).hex()
 
 
 def load(settings: SignerSettings) -> Signing:

@@ -1,4 +1,4 @@
-"""Our bytes of a signed transaction are those of eth_account, which is checked against the whole world."""
+"""What an external signer signs is put together as eth_account does, which is checked by the whole world."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+from eth_keys.datatypes import PrivateKey
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keeper.chain.serializing import signed
 from keeper.chain.signer import Signer
 from keeper.errors import ConfigError
 
@@ -28,10 +31,15 @@ TYPED = st.fixed_dictionaries(
 LEGACY = st.fixed_dictionaries({**COMMON, "gasPrice": AMOUNT})
 
 
+def signature(message: bytes) -> tuple[int, int, int]:
+    made = PrivateKey(bytes(KEY.key)).sign_msg_hash(keccak(message))
+    return made.v, made.r, made.s
+
+
 @given(TYPED | LEGACY)
 def test_signed_bytes_and_hash_are_those_of_eth_account(transaction: dict[str, Any]) -> None:
     theirs = KEY.sign_transaction({**transaction, "to": bytes.fromhex(transaction["to"][2:])})
-    raw, digest = Signer(KEY).sign(transaction)
+    raw, digest = signed(transaction, signature)
     assert bytes.fromhex(raw[2:]) == bytes(theirs.raw_transaction)
     assert bytes.fromhex(digest[2:]) == bytes(theirs.hash)
 
@@ -40,3 +48,5 @@ def test_signed_bytes_and_hash_are_those_of_eth_account(transaction: dict[str, A
 def test_a_transaction_without_a_chain_is_never_signed(chain: int | None) -> None:
     with pytest.raises(ConfigError, match="never signed"):
         Signer(KEY).sign({"chainId": chain, "nonce": 0, "gas": 21_000, "gasPrice": 1})
+    with pytest.raises(ConfigError, match="never signed"):
+        signed({"chainId": chain, "nonce": 0, "gas": 21_000, "gasPrice": 1}, signature)
