@@ -80,6 +80,7 @@ contract CometLens {
         bool priced;
         uint256 supplied;
         uint256 reserves;
+        bool supplyPaused;
     }
 
     struct State {
@@ -93,6 +94,8 @@ contract CometLens {
         uint256 baseBorrowMin;
         uint256 cash;
         bool supplyPaused;
+        /// Later versions close more: the base token alone, all collaterals, one of them.
+        bool baseSupplyPaused;
         bool absorbPaused;
         bool buyPaused;
         IComet.TotalsBasic totals;
@@ -102,6 +105,7 @@ contract CometLens {
     }
 
     uint256 private constant FACTOR_SCALE = 1e18;
+    uint256 private constant BASE_INDEX_SCALE = 1e15;
 
     /// @notice The market, as of its last accrual, with prices at this block.
     function market(IComet comet) external view returns (State memory state) {
@@ -114,6 +118,7 @@ contract CometLens {
         state.baseBorrowMin = comet.baseBorrowMin();
         state.cash = ICometBase(state.baseToken).balanceOf(address(comet));
         state.supplyPaused = comet.isSupplyPaused();
+        state.baseSupplyPaused = _flag(comet, abi.encodeWithSignature("isBaseSupplyPaused()"));
         state.absorbPaused = comet.isAbsorbPaused();
         state.buyPaused = comet.isBuyPaused();
         state.totals = comet.totalsBasic();
@@ -134,12 +139,15 @@ contract CometLens {
 
     function _assets(IComet comet) private view returns (Asset[] memory assets) {
         assets = new Asset[](comet.numAssets());
+        bool all = _flag(comet, abi.encodeWithSignature("isCollateralSupplyPaused()"));
         for (uint8 i; i < assets.length; ++i) {
             Asset memory each = assets[i];
             each.info = comet.getAssetInfo(i);
             (each.priced, each.price) = _price(comet, each.info.priceFeed);
             (each.supplied,) = comet.totalsCollateral(each.info.asset);
             each.reserves = comet.getCollateralReserves(each.info.asset);
+            each.supplyPaused =
+                all || _flag(comet, abi.encodeWithSignature("isCollateralAssetSupplyPaused(uint24)", uint24(i)));
         }
     }
 
@@ -188,12 +196,16 @@ contract CometLens {
     }
 
     /// @notice An account's debt, collateral and collateral at the liquidation factors (8 decimals), from Comet's own
-    /// balance and prices, and what Comet says of it. Reverts where Comet's own check would.
+    /// balance and prices, and what Comet says of it. Reverts where Comet's own check would. Comet's checks take its
+    /// indices as of the last accrual (it accrues before it absorbs): `checked` is the debt that they see.
     function valued(IComet comet, address account)
         external
         view
-        returns (uint256 collateral, uint256 debt, uint256 weighed, bool liquidatable, bool collateralized)
+        returns (
+            uint256 collateral, uint256 debt, uint256 weighed, uint256 checked, bool liquidatable, bool collateralized
+        )
     {
+        checked = _stored(comet, account) * comet.getPrice(comet.baseTokenPriceFeed()) / comet.baseScale();
         debt = comet.borrowBalanceOf(account) * comet.getPrice(comet.baseTokenPriceFeed()) / comet.baseScale();
         for (uint8 i; i < comet.numAssets(); ++i) {
             IComet.AssetInfo memory info = comet.getAssetInfo(i);
@@ -204,7 +216,10 @@ contract CometLens {
             weighed += value * info.liquidateCollateralFactor / FACTOR_SCALE;
         }
         liquidatable = comet.isLiquidatable(account);
-        collateralized = comet.isBorrowCollateralized(account);
+        // A collateral that was deactivated makes this one revert, and nothing else.
+        try comet.isBorrowCollateralized(account) returns (bool said) {
+            collateralized = said;
+        } catch {}
     }
 
     /// @notice The price feed of a token of the market.
@@ -215,6 +230,19 @@ contract CometLens {
             if (info.asset == token) return info.priceFeed;
         }
         return address(0);
+    }
+
+    /// @dev What an account owes at the index of the last accrual.
+    function _stored(IComet comet, address account) private view returns (uint256) {
+        (int104 principal,,,,) = comet.userBasic(account);
+        if (principal >= 0) return 0;
+        return uint256(uint104(-principal)) * comet.totalsBasic().baseBorrowIndex / BASE_INDEX_SCALE;
+    }
+
+    /// @dev False where the version has no such flag.
+    function _flag(IComet comet, bytes memory question) private view returns (bool) {
+        (bool ok, bytes memory answer) = address(comet).staticcall(question);
+        return ok && answer.length == 32 && abi.decode(answer, (bool));
     }
 
     function _price(IComet comet, address feed) private view returns (bool, uint256) {

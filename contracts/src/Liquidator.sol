@@ -33,6 +33,8 @@ contract Liquidator is Swaps {
 
     /// @dev Bit i + 1: leg i of the batch under way has worked.
     uint256 private done = NONE_DONE;
+    /// @dev What was held of a leg's `gets` before its target called back, and one more: never zero.
+    uint256 private heldBefore = 1;
 
     event OwnerSet(address indexed owner);
     event OperatorSet(address indexed operator, bool allowed);
@@ -164,8 +166,10 @@ contract Liquidator is Swaps {
         uint256[] memory floors = leg.swaps.length != 0 ? _balances(tokens) : new uint256[](0);
         uint256 before = leg.swaps.length != 0 ? floors[leg.gets] : gets.held();
 
-        if (leg.callback) _expect(leg.target, this.onMorphoLiquidate.selector);
-        else if (leg.allowance != 0) pays.allow(leg.target, leg.allowance);
+        if (leg.callback) {
+            heldBefore = before + 1;
+            _expect(leg.target, this.onMorphoLiquidate.selector);
+        } else if (leg.allowance != 0) pays.allow(leg.target, leg.allowance);
         for (uint256 i; i < leg.calls.length; ++i) {
             (bool ok, bytes memory answer) = leg.target.call(leg.calls[i]);
             if (!ok) _revert(answer);
@@ -208,17 +212,18 @@ contract Liquidator is Swaps {
     }
 
     /// @notice Morpho's, and of whoever does it the same way: what was seized is here, `repaid` is owed for it.
-    /// @param data What the caller put into the leg's call: the batch's tokens, the leg's `pays` and `gets`, what
-    /// is seized, and the exchanges that bring what is owed.
+    /// @param data What the caller put into the leg's call: the batch's tokens, the leg's `pays` and `gets`, and the
+    /// exchanges that bring what is owed.
     function onMorphoLiquidate(uint256 repaid, bytes calldata data)
         external
         expectedFor(this.onMorphoLiquidate.selector)
     {
-        (address[] memory tokens, uint8 pays, uint8 gets, uint256 seized, Swap[] memory swaps) =
-            abi.decode(data, (address[], uint8, uint8, uint256, Swap[]));
+        (address[] memory tokens, uint8 pays, uint8 gets, Swap[] memory swaps) =
+            abi.decode(data, (address[], uint8, uint8, Swap[]));
         uint256[] memory floors = new uint256[](tokens.length);
         for (uint256 i; i < tokens.length; ++i) floors[i] = tokens[i].held();
-        floors[gets] -= seized;
+        // What was seized counts as it came: the second at which a debt is repaid decides, which nobody can plan.
+        floors[gets] = heldBefore - 1;
         floors[pays] += repaid;
         for (uint256 i; i < swaps.length; ++i) _swap(swaps[i], tokens, floors);
         tokens[pays].allow(msg.sender, repaid);

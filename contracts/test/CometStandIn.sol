@@ -343,6 +343,11 @@ contract CometStandIn {
         return -int256(uint256(uint104(-principal)) * borrowIndex / BASE_INDEX_SCALE);
     }
 
+    /// @dev At the indices of the last accrual: so does Comet's own check, which is asked after an accrual.
+    function _stored(int104 principal) private view returns (int256) {
+        return -int256(uint256(uint104(-principal)) * totals.baseBorrowIndex / BASE_INDEX_SCALE);
+    }
+
     function _principal(int256 balance) private view returns (int104) {
         (uint64 supplyIndex, uint64 borrowIndex) = _accruedIndices();
         if (balance >= 0) return int104(int256(uint256(balance) * BASE_INDEX_SCALE / supplyIndex));
@@ -383,7 +388,7 @@ contract CometStandIn {
     function _liquidity(address account, bool liquidating) private view returns (int256 liquidity) {
         int104 principal = userBasic[account].principal;
         if (principal >= 0) return 0;
-        liquidity = _present(principal) * int256(getPrice(baseTokenPriceFeed)) / int256(baseScale);
+        liquidity = _stored(principal) * int256(getPrice(baseTokenPriceFeed)) / int256(baseScale);
         for (uint8 i; i < assets.length && liquidity < 0; ++i) {
             if (userBasic[account].assetsIn & (1 << i) == 0) continue;
             AssetInfo memory info = assets[i];

@@ -31,8 +31,8 @@ RECENT = 1 << 10
 _JOINED_AT = 16
 # Dust grows with prices: boxes hold until it is so many times what it was.
 _DUST_GROWTH = 2.0
-# Where a row's box is; from 0 on, its place among the recent ones.
-_IN_BASE, _IN_MIDDLE, _NOWHERE = -1, -2, -3
+# In which layer a row's box is.
+_IN_BASE, _IN_MIDDLE, _RECENT, _NOWHERE = range(4)
 
 
 class PriceIndex:
@@ -51,7 +51,9 @@ class PriceIndex:
         self._by = Widening(0.0, 1.0, 0.0, 0.0)
         self._recent = 0
         self._looked_at: Floats = self._levels
-        self._home: Ints = np.zeros(0, np.int32)
+        self._home: NDArray[np.int8] = np.zeros(0, np.int8)
+        # Its place there, where that is the recent one.
+        self._place: Ints = np.zeros(0, np.int32)
         self._base = self._middle = Run.empty(self.count)
         self._forget_recent()
 
@@ -60,7 +62,8 @@ class PriceIndex:
         self._start(weights)
         size = self.columns.row_count
         self.cell = np.full(size, len(self.thresholds), np.int8)
-        self._home = np.full(size, _NOWHERE, np.int32)
+        self._home = np.full(size, _NOWHERE, np.int8)
+        self._place = np.zeros(size, np.int32)
         parts: list[Fences] = []
         for block in self.columns.blocks:
             there = block.rows >= 0
@@ -98,11 +101,11 @@ class PriceIndex:
         more = self.columns.row_count - len(self.cell)
         if more > 0:
             self.cell = np.concatenate([self.cell, np.full(more, -1, np.int8)])
-            self._home = np.concatenate([self._home, np.full(more, _NOWHERE, np.int32)])
+            self._home = np.concatenate([self._home, np.full(more, _NOWHERE, np.int8)])
+            self._place = np.concatenate([self._place, np.zeros(more, np.int32)])
         made = self._boxes(self.columns.of(rows), len(rows), weights)
         self.cell[rows] = made.cell
-        before = self._home[rows]
-        self._forget(before[before >= 0])
+        self._forget(self._place[rows[self._home[rows] == _RECENT]])
         self._home[rows] = _NOWHERE
         fences = self._fences(rows.astype(np.int32), made)
         if self._recent + len(rows) > RECENT:
@@ -118,7 +121,8 @@ class PriceIndex:
         self._recent_low[:, at] = fences.low
         self._recent_high[:, at] = fences.high
         self._recent_until[at] = fences.until
-        self._home[fences.rows] = np.arange(self._recent, end, dtype=np.int32)
+        self._home[fences.rows] = _RECENT
+        self._place[fences.rows] = np.arange(self._recent, end, dtype=np.int32)
         self._recent = end
 
     def _recently_broken(self, levels: Sequence[tuple[int, float]]) -> Ints:

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-import rlp
 from eth_keys.datatypes import PublicKey, Signature
 from eth_utils.crypto import keccak
 
+from keeper.chain import serializing
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 
 SECONDS = 10.0
@@ -35,10 +35,7 @@ class Web3Signer:
 
     def sign(self, transaction: dict[str, Any]) -> tuple[str, str]:
         """(raw transaction, hash) as 0x hex. The transaction must name its chain."""
-        if not transaction.get("chainId"):
-            raise ConfigError("a transaction without chain id is never signed", where="signer")
-        raw = _typed(self, transaction) if "type" in transaction else _legacy(self, transaction)
-        return "0x" + raw.hex(), "0x" + keccak(raw).hex()
+        return serializing.signed(transaction, self.signature)
 
     def signature(self, message: bytes) -> tuple[int, int, int]:
         """(recovery bit, r, s) of the keccak hash of `message`; KeeperError if another key made it."""
@@ -88,39 +85,3 @@ class Web3Signer:
 
 def _listed(answer: str) -> list[str]:
     return [key.strip().strip('"') for key in answer.strip().strip("[]").split(",") if key.strip()]
-
-
-def _typed(signer: Web3Signer, transaction: dict[str, Any]) -> bytes:
-    """EIP-1559 (type 2)."""
-    fields: list[Any] = [
-        _number(transaction["chainId"]),
-        _number(transaction["nonce"]),
-        _number(transaction["maxPriorityFeePerGas"]),
-        _number(transaction["maxFeePerGas"]),
-        *_common(transaction),
-        [],
-    ]
-    bit, r, s = signer.signature(b"\x02" + rlp.encode(fields))
-    return b"\x02" + bytes(rlp.encode([*fields, _number(bit), _number(r), _number(s)]))
-
-
-def _legacy(signer: Web3Signer, transaction: dict[str, Any]) -> bytes:
-    """EIP-155: the chain id is part of what is signed."""
-    chain = int(transaction["chainId"])
-    fields = [_number(transaction["nonce"]), _number(transaction["gasPrice"]), *_common(transaction)]
-    bit, r, s = signer.signature(rlp.encode([*fields, _number(chain), b"", b""]))
-    return bytes(rlp.encode([*fields, _number(chain * 2 + 35 + bit), _number(r), _number(s)]))
-
-
-def _common(transaction: dict[str, Any]) -> list[bytes]:
-    """Gas, receiver (empty: a contract is made), value and data."""
-    return [
-        _number(transaction["gas"]),
-        bytes.fromhex(str(transaction.get("to") or "").removeprefix("0x")),
-        _number(transaction.get("value", 0)),
-        bytes.fromhex(str(transaction.get("data") or "").removeprefix("0x")),
-    ]
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from keeper.alerts.outbox import ratio
+from keeper.alerts.wording import ratio
 from keeper.chain import blocks
 from keeper.cli.output import print_json, print_table
 from keeper.cli.progress import scanning

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from keeper.account_unit import words
-from keeper.alerts.outbox import ratio
+from keeper.alerts.wording import ratio
 from keeper.cli.output import console, print_json, print_table
 from keeper.demo.crash_outcome import CrashLine, CrashOutcome, crash_outcome
 from keeper.demo.crash_play import CrashMoment, play_crash

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eth_utils.address import is_address, to_checksum_address
 
-from keeper.alerts.outbox import ratio
+from keeper.alerts.wording import ratio
 from keeper.book.source import part_of
 from keeper.chain.calls import run as read
 from keeper.cli.output import console, money, name, print_json, print_table

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from keeper.alerts.outbox import ratio
+from keeper.alerts.wording import ratio
 from keeper.cli.numbers import decimal
 from keeper.cli.output import console, money, print_json, print_table
 from keeper.config import load

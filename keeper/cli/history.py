@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from keeper.alerts.outbox import ratio
+from keeper.alerts.wording import ratio
 from keeper.cli.books import export
 from keeper.cli.output import console, print_json, print_table
 from keeper.config import load

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from keeper.alerts.outbox import ratio
+from keeper.alerts.wording import ratio
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError

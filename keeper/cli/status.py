@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
-from keeper.alerts.outbox import moment, ratio
+from keeper.alerts.wording import moment, ratio
 from keeper.cli.output import console, print_json, print_table
 from keeper.config import load
 from keeper.execution.pausing import paused

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from keeper.alerts.outbox import ratio
+from keeper.alerts.wording import ratio
 from keeper.cli.output import console, money, print_table
 from keeper.demo.director import Moment
 from keeper.demo.outcome import Line, Outcome

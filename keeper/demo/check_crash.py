@@ -4,9 +4,9 @@ alone; it imports nothing of the keeper's.
     check_crash.py RPC RECORD FIRST_BLOCK LAST_BLOCK
 
 At every block every market must be recorded, and of each account: Aave's getUserAccountData to the unit;
-the troves' getCurrentICR and debt to the unit; Comet's borrowBalanceOf to the unit and isLiquidatable; and
-Morpho Blue must refuse to liquidate with "position is healthy" exactly where the keeper says so. Prints one
-JSON object with what differed; exits 1 when anything differs or is missing.
+the troves' getCurrentICR and debt to the unit; Comet's borrowBalanceOf to the unit and whether it absorbs;
+and Morpho Blue must refuse to liquidate with "position is healthy" exactly where the keeper says so. Prints
+one JSON object with what differed; exits 1 when anything differs or is missing.
 """
 
 import json
@@ -22,6 +22,7 @@ NO_DEBT = 2**256 - 1
 MARKETS = {"aave-v3", "morpho-blue", "liquity", "compound-v3"}
 PARAMS = "(address,address,address,address,uint256)"
 ANYBODY = "0x" + "77" * 20
+NOT_LIQUIDATABLE = "ddeb79ba"
 Account = dict[str, Any]
 
 
@@ -43,8 +44,8 @@ class Chain:
         call = {"from": ANYBODY, "to": target, "data": "0x" + bytes(data).hex()}
         answer = self.web3.provider.make_request("eth_call", [call, {"blockHash": block}])  # type: ignore[arg-type]
         if "error" in answer:
-            raise RefusedError(str(answer["error"].get("message")))
-        values = decode(out, bytes.fromhex(str(answer["result"])[2:]))
+            raise RefusedError(json.dumps(answer["error"]))
+        values = decode(out, bytes.fromhex(str(answer["result"])[2:])) if out else ()
         return values[0] if len(out) == 1 else values
 
 
@@ -80,7 +81,13 @@ def comet(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tup
     scale = chain.ask(block, at, "baseScale()", ["uint256"])
     yield "debt", account["debt"], str(owed * price // scale)
     below = account["health"] is not None and int(account["health"]) < WAD
-    yield "liquidatable", below, chain.ask(block, at, "isLiquidatable(address)", ["bool"], who)
+    # Comet's own check takes its indices as of the last accrual; before it absorbs, it accrues.
+    try:
+        chain.ask(block, at, "absorb(address,address[])", [], ANYBODY, [who])
+        refused = False
+    except RefusedError as refusal:
+        refused = NOT_LIQUIDATABLE in str(refusal)
+    yield "liquidatable", below, not refused
 
 
 def morpho(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:

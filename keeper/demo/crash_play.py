@@ -54,17 +54,17 @@ def play_crash(stage: CrashStage, seed: int, tell: Callable[[CrashMoment], None]
     with daemon(stage.folder, stage.config) as process:
         store = store_of(stage.folder, process)
         try:
-            wait_for(stage.folder, process, store, last)
+            wait_for(stage.folder, process, store, last, len(PROTOCOLS))
             tell(_moment(stage, store, last, ether, told))
             for ether in path(seed):
                 last = _block(stage, ether)
-                wait_for(stage.folder, process, store, last)
+                wait_for(stage.folder, process, store, last, len(PROTOCOLS))
                 tell(_moment(stage, store, last, ether, told))
             for _ in range(LATE_BLOCKS):
                 if not _unfinished(stage, store):
                     break
                 last = _block(stage, ether)
-                wait_for(stage.folder, process, store, last)
+                wait_for(stage.folder, process, store, last, len(PROTOCOLS))
                 tell(_moment(stage, store, last, ether, told))
         finally:
             store.close()

@@ -23,7 +23,7 @@ from keeper.localchain.transactions import send_batch
 EACH = 6
 OWNER = "0x" + "0a" * 20
 OWNER_IN = ("aave", "morpho", "comet")
-BUDGET = 25_000
+BUDGET = 60_000
 """Dollars a day for the one owner, in all markets together."""
 MONTH = 30 * 24 * 3600
 _DOLLARS = 2_000_000

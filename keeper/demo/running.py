@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -48,15 +49,27 @@ def store_of(folder: Path, process: Process) -> Store:
     return open_store(f"sqlite:///{folder / 'keeper.db'}")
 
 
-def wait_for(folder: Path, process: Process, store: Store, block: int) -> None:
-    """Until both loops have worked at this block."""
+def wait_for(folder: Path, process: Process, store: Store, block: int, markets: int = 1) -> None:
+    """Until both loops have worked at this block, and so many markets are recorded at it."""
 
     def worked() -> bool:
         with store.session() as session:
             row = session.get(ChainStatus, "local")
-            return row is not None and row.acted_block == block
+            acted = row is not None and row.acted_block == block
+        return acted and _recorded(folder / "record.jsonl", block) >= markets
 
     _wait(folder, process, worked)
+
+
+def _recorded(record: Path, block: int) -> int:
+    """How many whole lines of this block the record ends with."""
+    lines = record.read_bytes().split(b"\n")[:-1]
+    found = 0
+    for line in reversed(lines):
+        if json.loads(line)["block"]["number"] != block:
+            break
+        found += 1
+    return found
 
 
 def _wait(folder: Path, process: Process, done: Callable[[], bool]) -> None:

@@ -87,12 +87,9 @@ class Actor:
             return
         before = self._looked
         continuous = before is not None and before.hash in (head.parent, head.hash)
-        with self.store.session() as session:
-            flying = transactions.undecided(session, self.pool.name, self.payer)
-            open_now = any(journal.open_intents(session, self.pool.name, self.mode))
         # With nothing under way there is nothing to settle: the look at the key's nonce can wait until after
         # what this block asks for was sent.
-        self._idle = not flying and not open_now
+        self._idle = self._nothing_under_way()
         if not self._idle:
             self._counted = follow.look(self.lane, head, continuous=continuous)
             self._looked = head
@@ -113,6 +110,13 @@ class Actor:
             # Whatever was sent just now is in a later block than this: only others can have used the key.
             follow.count(self.lane, head)
             self._looked = head
+
+    def _nothing_under_way(self) -> bool:
+        """No open intent, and no transaction that the chain may still decide."""
+        with self.store.session() as session:
+            if journal.any_open(session, self.pool.name, self.mode):
+                return False
+            return not transactions.any_undecided(session, self.pool.name, self.payer)
 
     def _carry(self, lane: Lane, head: Head, next_timestamp: int) -> None:
         tending, flying = Tending(lane, head, next_timestamp), 0

@@ -239,8 +239,8 @@ def _filled(call: str, leg: Leg, places: Mapping[str, int]) -> bytes:
     """The call with what its callback is to do in the place of its last argument, which is empty bytes."""
     swaps = _back_swaps(leg, places)
     todo = encode(
-        ["address[]", "uint8", "uint8", "uint256", f"{_SWAP}[]"],
-        [list(places), places[leg.pays], places[leg.gets], leg.expected, swaps],
+        ["address[]", "uint8", "uint8", f"{_SWAP}[]"],
+        [list(places), places[leg.pays], places[leg.gets], swaps],
     )
     return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
 

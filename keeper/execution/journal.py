@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select
 
 from keeper.execution.lifecycle import check_intent
-from keeper.store.rows import insert_row, update_row
+from keeper.store.rows import insert_row, insert_values, update_row
 from keeper.store.tables import (
     OPEN_INTENTS,
     Carriage,
@@ -20,6 +20,7 @@ from keeper.store.tables import (
     Transaction,
     Transition,
 )
+from keeper.store.types import now
 
 Mode = Literal["dry", "live"]
 # Attempts that ended this way have spent, or may have spent, what they planned.
@@ -35,6 +36,11 @@ _OPEN = (
     )
     .order_by(col(Intent.id))
 )
+_SOME_OPEN = select(Intent.id).where(
+    Intent.chain == bindparam("chain"),
+    Intent.mode == bindparam("mode"),
+    col(Intent.state).in_(OPEN_INTENTS),
+)
 _THESE = (
     select(Intent).where(col(Intent.id).in_(bindparam("numbers", expanding=True))).order_by(col(Intent.id))
 )
@@ -46,6 +52,9 @@ _ATTEMPTS = (
         Intent.mode == bindparam("mode"),
     )
     .order_by(col(Intent.attempt))
+)
+_ANY_CARRIED = select(Carriage.intent_id).where(
+    col(Carriage.intent_id).in_(bindparam("numbers", expanding=True))
 )
 _CARRIED = (
     select(Transaction)
@@ -139,9 +148,36 @@ def commit(session: Session, draft: Draft) -> Intent:
         planned_timestamp=draft.timestamp,
     )
     insert_row(session, intent)
-    planned = Transition(intent_id=intent.id, before="", after=IntentState.PLANNED, block=draft.block)
-    insert_row(session, planned)
+    note(session, intent_id=intent.id, after=IntentState.PLANNED, block=draft.block)
     return intent
+
+
+def note(
+    session: Session,
+    *,
+    after: str,
+    block: int | None,
+    intent_id: int | None = None,
+    transaction_id: int | None = None,
+    before: str = "",
+    reason: str = "",
+    block_hash: str | None = None,
+    fee: int | None = None,
+) -> None:
+    """One row for one change of state, of an intent or of a transaction."""
+    insert_values(
+        session,
+        Transition,
+        intent_id=intent_id,
+        transaction_id=transaction_id,
+        before=before,
+        after=after,
+        reason=reason,
+        block=block,
+        block_hash=block_hash,
+        fee=fee,
+        at=now(),
+    )
 
 
 def move_intent(
@@ -155,7 +191,8 @@ def move_intent(
     """One change of state, one row; `act` is the transaction that decided it. LifecycleError for a move that
     the lifecycle does not know."""
     check_intent(IntentState(intent.state), state)
-    moved = Transition(
+    note(
+        session,
         intent_id=intent.id,
         before=intent.state,
         after=state,
@@ -164,7 +201,6 @@ def move_intent(
         block_hash=act.block_hash if act else None,
         fee=fee_of(act) if act else None,
     )
-    insert_row(session, moved)
     ended = None if state.open else block
     update_row(session, intent, state=state, reason=reason, ended_block=ended)
 
@@ -183,6 +219,10 @@ def open_intents(session: Session, chain: str, mode: Mode) -> Sequence[Intent]:
 def intents(session: Session, numbers: Sequence[int | None]) -> list[Intent]:
     """These intents (ids), oldest first."""
     return list(session.exec(_THESE, params={"numbers": list(numbers)}))
+
+
+def any_open(session: Session, chain: str, mode: Mode) -> bool:
+    return session.connection().execute(_SOME_OPEN, {"chain": chain, "mode": mode}).first() is not None
 
 
 def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:
@@ -210,6 +250,11 @@ def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool]
 def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:
     """The transactions that carry an intent, in order."""
     return session.exec(_CARRIED, params={"intent": intent_id}).all()
+
+
+def carried(session: Session, numbers: Sequence[int]) -> set[int]:
+    """Those of these intents (ids) that any transaction carries or carried."""
+    return set(session.exec(_ANY_CARRIED, params={"numbers": list(numbers)})) if numbers else set()
 
 
 def last_of_allowance(session: Session, chain: str, token: str, spender: str) -> int | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eth_utils.address import to_checksum_address
-from sqlmodel import Session
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, col
 
 from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
@@ -14,12 +15,22 @@ from keeper.execution import limits, transactions
 from keeper.execution.lane import Lane
 from keeper.execution.pausing import paused
 from keeper.execution.rehearsal import Action
-from keeper.store.rows import insert_row, update_row
+from keeper.store.rows import insert_values
 from keeper.store.tables import StandingAllowance, Transaction, TransactionState
 
 TRANSFER_GAS = 21_000
 NOTHING = "0x"
 _APPROVE = "0x095ea7b3"
+_GRANTED_AGAIN = (
+    update(StandingAllowance)
+    .where(
+        col(StandingAllowance.chain) == bindparam("to_chain"),
+        col(StandingAllowance.owner) == bindparam("to_owner"),
+        col(StandingAllowance.token) == bindparam("to_token"),
+        col(StandingAllowance.spender) == bindparam("to_spender"),
+    )
+    .values(since_block=bindparam("block"))
+)
 
 
 class NotSignedError(KeeperError):
@@ -97,14 +108,16 @@ def sign(
 
 def _note_allowance(lane: Lane, session: Session, head: Head, action: Action) -> None:
     """What is granted is written down with the grant: taking it back cannot be forgotten."""
-    granted = {
-        "chain": lane.chain,
-        "owner": lane.sender,
-        "token": action.target.lower(),
-        "spender": "0x" + action.data[34:74].lower(),
-    }
-    known = session.get(StandingAllowance, tuple(granted.values()))
-    if known is None:
-        insert_row(session, StandingAllowance(**granted, since_block=head.number))
-    else:
-        update_row(session, known, since_block=head.number)
+    token, spender = action.target.lower(), "0x" + action.data[34:74].lower()
+    known = {"to_chain": lane.chain, "to_owner": lane.sender, "to_token": token, "to_spender": spender}
+    if session.connection().execute(_GRANTED_AGAIN, {**known, "block": head.number}).rowcount:
+        return
+    insert_values(
+        session,
+        StandingAllowance,
+        chain=lane.chain,
+        owner=lane.sender,
+        token=token,
+        spender=spender,
+        since_block=head.number,
+    )

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
-from keeper.execution.journal import fee_of
+from keeper.execution.journal import fee_of, note
 from keeper.execution.lifecycle import LIVE, UNDECIDED, UNMINED, check_transaction
-from keeper.store.rows import insert_row, update_row
+from keeper.store.rows import insert_row, insert_values, update_row
 from keeper.store.tables import Carriage, Intent, Transaction, TransactionState, Transition
 
 # Asked at every block; building a statement takes longer than running it.
@@ -23,6 +23,11 @@ _IN_STATES = (
     )
     .order_by(col(Transaction.nonce), col(Transaction.id))
 )
+_SOME_UNDECIDED = select(Transaction.id).where(
+    Transaction.chain == bindparam("chain"),
+    Transaction.sender == bindparam("sender"),
+    col(Transaction.state).in_(sorted(UNDECIDED)),
+)
 _STEPS = select(func.count()).where(Carriage.intent_id == bindparam("intent"))
 
 
@@ -32,15 +37,14 @@ def record(session: Session, transaction: Transaction, carries: Sequence[int], r
     assert transaction.id is not None
     for intent in carries:
         step = session.exec(_STEPS, params={"intent": intent}).one()
-        insert_row(session, Carriage(intent_id=intent, transaction_id=transaction.id, step=step))
-    signed = Transition(
+        insert_values(session, Carriage, intent_id=intent, transaction_id=transaction.id, step=step)
+    note(
+        session,
         transaction_id=transaction.id,
-        before="",
         after=transaction.state,
         reason=reason,
         block=transaction.signed_block,
     )
-    insert_row(session, signed)
 
 
 def move(
@@ -49,7 +53,8 @@ def move(
     """One change of state, one row; LifecycleError for a move that the lifecycle does not know."""
     check_transaction(TransactionState(transaction.state), state)
     mined = state in (TransactionState.INCLUDED, TransactionState.FINAL)
-    moved = Transition(
+    note(
+        session,
         transaction_id=transaction.id,
         before=transaction.state,
         after=state,
@@ -58,7 +63,6 @@ def move(
         block_hash=transaction.block_hash if mined else None,
         fee=fee_of(transaction) if mined else None,
     )
-    insert_row(session, moved)
     session.add(transaction)
     update_row(session, transaction, state=state)
     session.flush()
@@ -102,6 +106,11 @@ def was_in_block(session: Session, transaction: Transaction) -> bool:
 def undecided(session: Session, chain: str, sender: str) -> list[Transaction]:
     """Everything the chain may still decide otherwise, in the order of nonces, older ones first."""
     return _in_states(session, chain, sender, UNDECIDED)
+
+
+def any_undecided(session: Session, chain: str, sender: str) -> bool:
+    asked = {"chain": chain, "sender": sender}
+    return session.connection().execute(_SOME_UNDECIDED, asked).first() is not None
 
 
 def unmined(session: Session, chain: str, sender: str) -> list[Transaction]:

@@ -47,10 +47,11 @@ def look(
     """As the store has it now."""
     waiting, over = list[Planned](), list[Over]()
     intents = [i for i in journal.open_intents(session, chain, mode) if i.state == IntentState.PLANNED]
+    sent = journal.carried(session, [i.id for i in intents if i.id is not None])
     stopped = set(session.exec(_STOPPED, params={"chain": chain})) if intents else set()
     for intent in intents:
         assert intent.id is not None
-        carried = journal.transactions_of(session, intent.id)
+        carried = journal.transactions_of(session, intent.id) if intent.id in sent else ()
         if any(follow.waiting(each) for each in carried):
             continue
         plan = Plan.from_json(intent.plan)

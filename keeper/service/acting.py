@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from keeper.alerts import outbox
+from keeper.alerts import acting as alerts
 from keeper.chain import blocks
 from keeper.chain.calls import Call, run
 from keeper.chain.pool import NodePool
@@ -42,7 +42,7 @@ def actor_of(settings: Settings, pool: NodePool, store: Store, payer: str, signe
         limits_of(settings, pool.name, allowed_beside(settings, pool)),
         payer,
         signer,
-        outbox,
+        alerts,
         Relay(wanted.url, wanted.kind, wanted.fallback_blocks) if wanted else None,
         settings.service.pause_file,
         Lease(store, f"{pool.name}:{payer}", float(settings.service.lease_seconds)),

@@ -17,7 +17,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from keeper.alerts import outbox
+from keeper.alerts import acting, keeping
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.blocks import Head
 from keeper.chain.node import RpcError
@@ -200,7 +200,7 @@ class Daemon:
             except Exception as error:
                 log.exception("job failed", job=name)
                 with suppress(SQLAlchemyError), self.store.session() as session:
-                    outbox.job_failed(session, name, str(error) or repr(error))
+                    keeping.job_failed(session, name, str(error) or repr(error))
 
         return guarded
 
@@ -263,7 +263,7 @@ class Daemon:
             stands_back = loops.actor.stands_back if loops.actor else ""
             statuses.write_acted(session, name, self.mode, head.number, stands_back)
             if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
-                outbox.stands_back(session, name, loops.actor.stands_back)
+                acting.stands_back(session, name, loops.actor.stands_back)
         loops.acted = head.number
 
     def _done(self, loops: ChainLoops) -> bool:
@@ -281,7 +281,7 @@ class Daemon:
         digest, words = found
         log.warning("configuration", file=self.config.path.name, what=words)
         with self.store.session() as session:
-            outbox.config_changed(session, self.config.path.name, digest, words)
+            keeping.config_changed(session, self.config.path.name, digest, words)
 
     def _balances(self, name: str) -> None:
         """Forecast how long the gas money lasts; tell, once a day, when it runs low."""
@@ -295,4 +295,4 @@ class Daemon:
                 row.native, row.gas_hours = found.balance, found.hours
             low = gas.runs_low(found, self.settings)
             if low:
-                outbox.low_balance(session, name, self.payer, now().date().isoformat(), low)
+                keeping.low_balance(session, name, self.payer, now().date().isoformat(), low)

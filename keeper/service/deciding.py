@@ -14,7 +14,7 @@ from decimal import Decimal
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from keeper.alerts import outbox
+from keeper.alerts import keeping, markets
 from keeper.book.reading import Reader
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
@@ -23,10 +23,9 @@ from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
 from keeper.config import Settings
 from keeper.execution.journal import Mode
-from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
-from keeper.protocols.base import Impossible
-from keeper.service import clock, judging, price_status, redeeming, statuses
+from keeper.service import clock, judging, price_status, statuses
+from keeper.service.finishing import Decided, Finishing, Round
 from keeper.service.journalling import Journalling
 from keeper.service.markets import MarketRun
 from keeper.service.means import Asked
@@ -38,21 +37,6 @@ from keeper.service.valuing import Valued, confirm, value_together
 from keeper.store.database import Store
 
 log = structlog.get_logger()
-
-UNDER_WAY = "an attempt is under way, or its last failure is waited out"
-
-Decided = list[tuple[Wanted, Decision]]
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What was found and decided at `head`; `started` by the monotonic clock."""
-
-    head: Head
-    started: float
-    valued: list[tuple[MarketRun, Valued]]
-    wanted: list[Wanted]
-    decisions: Decided
 
 
 @dataclass
@@ -83,7 +67,11 @@ class Deciding:
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
         self.journalling = Journalling(self.pool.name, self.mode, self.payer)
         self._noticing = Noticing(self.store)
+        self._finishing = Finishing(
+            self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
+        )
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
+        self._means: Asked | None = None
         self._acting: dict[str, bool] = {}
         for run in self.runs:
             chain = self.settings.chains[self.pool.name]
@@ -112,13 +100,13 @@ class Deciding:
         started = time.monotonic()
         self._learn_block_time(head)
         valued = self.value(head)
-        wanted = [each for run, at in valued for each in self.judge(run, at)]
         self._hold(head)
-        due = self._due(head, wanted)
-        means = Asked(self._threads, self.pool, head, self.payer) if due and self.payer else None
-        reads = _reads(self.pool, head, valued)
+        self._means = None
+        judged = [self._judged(run, at) for run, at in valued]
+        wanted = [each for all_of_market, _ in judged for each in all_of_market]
+        due = [each for _, due_of_market in judged for each in due_of_market]
         valued, due = self._confirm(head, valued, due)
-        decisions = self.plan(head, due, reads, means)
+        decisions = self.plan(head, due, _reads(self.pool, head, valued))
         self._write(head, valued, decisions)
         self.head = head
         self.heads.done(head)
@@ -127,41 +115,7 @@ class Deciding:
 
     def finish(self, done: Round) -> None:
         """Write down what only tells; plan what has no hurry."""
-        head = done.head
-        with self.store.session() as session:
-            for run, at in done.valued:
-                if not at.newly_stopped:
-                    statuses.write_market(session, self.pool.name, run, at, self.policies)
-                price_status.write(session, run, at, self.policies.protected(run.name))
-            requests = self.pool.requests
-            statuses.write_chain(session, self.pool.name, self.mode, head, self.held, requests)
-        if self.mode == "live" and self.payer is not None and not self.held:
-            acting = [run for run, at in done.valued if at.acting]
-            redeeming.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
-        if self.recorder is not None:
-            self._record(self.recorder, done)
-        log.info(
-            "block",
-            chain=self.pool.name,
-            number=head.number,
-            accounts=sum(at.accounts for _, at in done.valued),
-            exact=sum(len(at.valuations) for _, at in done.valued),
-            below=len(done.wanted),
-            planned=sum(not isinstance(d.outcome, Impossible) for _, d in done.decisions),
-            ms=round((time.monotonic() - done.started) * 1000, 1),
-        )
-
-    def _record(self, recorder: Recorder, done: Round) -> None:
-        planned = {id(w) for w, _ in done.decisions}
-        for run, at in done.valued:
-            mine = [w for w in done.wanted if w.run is run]
-            held = {w.valuation.account: UNDER_WAY for w in mine if id(w) not in planned}
-            held |= {
-                w.valuation.account: d.outcome.reason
-                for w, d in done.decisions
-                if w.run is run and isinstance(d.outcome, Impossible)
-            }
-            recorder.write(run, at, self.policies, held)
+        self._finishing.finish(done, self.held)
 
     def save_books(self) -> None:
         """Write down what a restart continues from."""
@@ -202,7 +156,7 @@ class Deciding:
             log.error("held", chain=self.pool.name, why=self.held)
             with self.store.session() as session:
                 kind = "clock_off" if off else "sequencer_down"
-                outbox.held(session, self.pool.name, head.number, kind, self.held)
+                keeping.held(session, self.pool.name, head.number, kind, self.held)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
@@ -222,6 +176,10 @@ class Deciding:
 
     def judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
+        return self._judged(run, at)[0]
+
+    def _judged(self, run: MarketRun, at: Valued) -> tuple[list[Wanted], list[Wanted]]:
+        """What is asked for, and what of it may be attempted now."""
         assert self.open is not None, "a market is valued before it is judged"
         try:
             try:
@@ -235,16 +193,19 @@ class Deciding:
             self.open = None
             raise
 
-    def _judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
+    def _judge(self, run: MarketRun, at: Valued) -> tuple[list[Wanted], list[Wanted]]:
         assert self.open is not None
         with self.store.session() as session:
-            return judging.judge(session, run, at, self.policies, self.open[run.name])
+            wanted = judging.judge(session, run, at, self.policies, self.open[run.name])
+            due = [] if self.held else self.journalling.due(session, wanted, at.head)
+            if due:
+                self._ask_means(at.head)
+        return wanted, due
 
-    def _due(self, head: Head, wanted: list[Wanted]) -> list[Wanted]:
-        if self.held or not wanted:
-            return []
-        with self.store.session() as session:
-            return self.journalling.due(session, wanted, head)
+    def _ask_means(self, head: Head) -> None:
+        """As early as it is known that they will be needed, and once a round."""
+        if self.payer is not None and (self._means is None or self._means.head != head):
+            self._means = Asked(self._threads, self.pool, head, self.payer)
 
     def _confirm(
         self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]
@@ -260,12 +221,11 @@ class Deciding:
             confirmed.append((run, at))
         return confirmed, due
 
-    def plan(
-        self, head: Head, due: list[Wanted], reads: Reads | None = None, means: Asked | None = None
-    ) -> Decided:
-        """What to do about each, with what is known already of the state and of the payer's means."""
-        if means is None and due and self.payer is not None:
-            means = Asked(self._threads, self.pool, head, self.payer)
+    def plan(self, head: Head, due: list[Wanted], reads: Reads | None = None) -> Decided:
+        """What to do about each; `reads` is what is known already of the state."""
+        if due:
+            self._ask_means(head)
+        means, self._means = self._means, None
         planner = Planner(
             self.pool,
             self.runs,
@@ -296,7 +256,7 @@ class Deciding:
     def _market_failed(self, run: MarketRun, head: Head, error: Exception) -> None:
         log.exception("market failed", market=run.name, block=head.number)
         with self.store.session() as session:
-            outbox.market_failed(session, run.name, head.number, str(error) or repr(error))
+            markets.failed(session, run.name, head.number, str(error) or repr(error))
 
     def unreachable(self, error: Exception) -> None:
         """Tell, once an outage, that the chain does not answer."""

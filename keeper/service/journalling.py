@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlmodel import Session
 
-from keeper.alerts import outbox
+from keeper.alerts import accounts
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.execution.journal import Mode
@@ -88,7 +88,7 @@ def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:
     episode: Episode = wanted.episode
     if (episode.held, episode.opens_at) != (outcome.reason, outcome.opens_at):
         update_row(session, episode, held=outcome.reason, opens_at=outcome.opens_at)
-    outbox.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
+    accounts.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
     log.info(
         "no action",
         market=wanted.run.name,

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
-from keeper.alerts import outbox
+from keeper.alerts import accounts
 from keeper.book.rows import Rows as BookRows
 from keeper.policy import episodes
 from keeper.policy.levels import THRESHOLDS, Levels, Policies
@@ -134,7 +134,7 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
         fresh[episode.id] = episode
         open_now.put(below.account, below.threshold, OpenEpisode(episode.id, below.health))
         levels = policies.levels(run.name, below.account)
-        outbox.episode_opened(
+        accounts.episode_opened(
             session, episode, levels.of(below.threshold), protected=levels.protection is not None
         )
     lower = []
@@ -153,13 +153,13 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
             continue
         row.closed_block, row.closed_health = at.head.number, health
         protected = policies.levels(run.name, account).protection is not None
-        outbox.episode_closed(session, row, protected=protected)
+        accounts.episode_closed(session, row, protected=protected)
     come = sorted(open_now.foreseen.intersection(v.account for v in valuations))
     foreseen = _episodes(session, [open_now.known[account, "liquidate"].id for account in come])
     for account in come:
         row = foreseen[open_now.known[account, "liquidate"].id]
         levels = policies.levels(run.name, account)
-        outbox.episode_opened(session, row, levels.liquidate, protected=levels.protection is not None)
+        accounts.episode_opened(session, row, levels.liquidate, protected=levels.protection is not None)
         open_now.foreseen.discard(account)
     return _wanted(session, run, at, valuations, policies, open_now, fresh)
 

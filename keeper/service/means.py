@@ -22,6 +22,7 @@ class Asked:
     """Means on their way; `result` waits for them, and raises what asking raised."""
 
     def __init__(self, threads: ThreadPoolExecutor, pool: NodePool, head: Head, payer: str) -> None:
+        self.head = head
         self._native = threads.submit(pool.call, "eth_getBalance", payer, {"blockHash": head.hash})
         self._price = threads.submit(gas_price, pool, head.base_fee)
 

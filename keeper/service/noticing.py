@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keeper.alerts import books, notices
+from keeper.alerts import markets, notices
 from keeper.service.markets import MarketRun
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
@@ -23,11 +23,11 @@ class Noticing:
             return
         with self._store.session() as session:
             if refresh.rebuilt:
-                books.rebuilt(session, run.name, at.head.number)
+                markets.rebuilt(session, run.name, at.head.number)
             if refresh.silent:
-                books.silent_change(session, run.name, at.head.number, sorted(refresh.silent))
+                markets.silent_change(session, run.name, at.head.number, sorted(refresh.silent))
             if refresh.unbalanced:
-                books.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
+                markets.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
 
     def _standing(self, run: MarketRun, at: Valued) -> None:
         """What the adapter says of its whole market."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from keeper.alerts import outbox
+from keeper.alerts import keeping, markets
 from keeper.chain.blocks import Head
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
@@ -19,7 +19,7 @@ def write_market(session: Session, chain: str, run: MarketRun, at: Valued, polic
     state = run.book.state
     breaches = sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.others_below
     if at.newly_stopped:
-        outbox.market_stopped(session, run.name, at.head.number, at.newly_stopped)
+        markets.stopped(session, run.name, at.head.number, at.newly_stopped)
     session.merge(
         MarketStatus(
             market=run.name,
@@ -63,4 +63,4 @@ def write_unreachable(session: Session, chain: str, mode: Mode, error: str) -> N
         row.updated_at = now()
     row.reachable, row.reason = False, error
     session.add(row)
-    outbox.chain_unreachable(session, chain, row.updated_at.isoformat(), error)
+    keeping.chain_unreachable(session, chain, row.updated_at.isoformat(), error)

@@ -5,7 +5,6 @@ The row belongs to the session afterwards as if it had been loaded by it; a chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Any, cast
 
@@ -30,10 +29,9 @@ def insert_row(session: Session, row: SQLModel) -> None:
     session.add(row)
 
 
-def insert_rows(session: Session, rows: Iterable[SQLModel]) -> None:
-    """As `insert_row`, in order."""
-    for row in rows:
-        insert_row(session, row)
+def insert_values(session: Session, kind: type[SQLModel], **values: object) -> None:
+    """Write a row that nobody will hold; every column without a default of the database's is named."""
+    session.connection().execute(_plain(kind), values)
 
 
 def update_row(session: Session, row: SQLModel, **values: object) -> None:
@@ -59,6 +57,11 @@ def _number(kind: type[SQLModel]) -> str | None:
     """The column that the database numbers."""
     column: Column[Any] | None = _table(kind).autoincrement_column
     return None if column is None else column.name
+
+
+@cache
+def _plain(kind: type[SQLModel]) -> Insert:
+    return insert(_table(kind))
 
 
 @cache

@@ -104,9 +104,15 @@ class CometCase:
         return []
 
     def fund(self, payer: str) -> list[Tx]:
-        token = self.at.tokens["USDC"]
-        data = calldata("mint(address,uint256)", payer, 10**12)
-        return [{"from": ACCOUNTS[0], "to": token, "data": data}]
+        wanted = {"USDC": 10**12, "WETH": 10**21}
+        return [
+            {
+                "from": ACCOUNTS[0],
+                "to": self.at.tokens[symbol],
+                "data": calldata("mint(address,uint256)", payer, amount),
+            }
+            for symbol, amount in wanted.items()
+        ]
 
     def tokens(self) -> dict[str, Token]:
         usdc = Token(self.at.tokens["USDC"].lower(), 6, 10**8)

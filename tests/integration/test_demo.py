@@ -100,6 +100,26 @@ def test_a_hostile_day_ends_with_no_wrong_action_and_says_why_it_held_still() ->
         assert reason in reasons[title], title
 
 
+def test_one_crash_over_all_markets_is_survived_by_one_signer() -> None:
+    done = run_demo(ROOT, "--all")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    assert told["ok"] and not told["faults"]
+    assert told["compared"] >= 17 * 27 and told["blocks"] >= 17
+    for name, market in told["markets"].items():
+        assert market["liquidations"] >= 4 and market["top_ups"] >= 1, name
+        broken = [a for a in market["accounts"] if a["lowest"] is not None and int(a["lowest"]) < 10**18]
+        assert broken, name
+        assert all(a["emptied"] or a["after"] is None or int(a["after"]) >= 10**18 for a in broken), name
+    assert told["shared"] >= 1, "liquidations of several markets in one transaction"
+    assert 0 < int(told["owner_spent"]) <= 60_000 * 10**18
+
+
+def test_hostile_prices_are_refused_for_all_markets() -> None:
+    done = run_demo(ROOT, "--all", "--prices", "hostile")
+    assert done.returncode == 2 and "Aave alone" in done.stderr
+
+
 def test_every_account_that_could_be_acted_on_is_acted_on_or_told_about(tmp_path: Path) -> None:
     """From the daemon's own record: nobody below the threshold that asks for an action goes unmentioned."""
     with stage(1, tmp_path, hostile=True) as scene:

@@ -6,31 +6,36 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
 from keeper.cli.main import main
-from keeper.store.tables import Transition
 
 
 def die_at(when: str, number: int) -> None:
     left = [number]
-    due: set[Any] = set()
+    due: set[int] = set()
+    """Threads whose present transaction of the store has the change in it."""
 
-    def before_flush(session: Session, *_: object) -> None:
-        left[0] -= sum(isinstance(row, Transition) for row in session.new)
+    def before_execute(
+        connection: Connection, cursor: object, statement: str, values: Any, context: object, many: bool
+    ) -> None:
+        if not statement.startswith("INSERT INTO transition "):
+            return
+        left[0] -= len(values) if many else 1
         if left[0] <= 0:
             if when == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
-            due.add(id(session))
+            due.add(threading.get_ident())
 
     def after_commit(session: Session) -> None:
-        if id(session) in due:
+        if threading.get_ident() in due:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(Session, "before_flush", before_flush)
+    event.listen(Engine, "before_cursor_execute", before_execute)
     event.listen(Session, "after_commit", after_commit)
 
 

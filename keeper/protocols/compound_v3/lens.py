@@ -14,9 +14,9 @@ LENS = LensContract("CometLens", "0x00000000000000000000000000000000ba7c00c3")
 _INFO = "(uint8,address,address,uint64,uint64,uint64,uint64,uint128)"
 _TOTALS = "(uint64,uint64,uint64,uint64,uint104,uint104,uint40,uint8)"
 _CURVE = "(uint256,uint256,uint256,uint256)"
-_ASSET = f"({_INFO},uint256,bool,uint256,uint256)"
+_ASSET = f"({_INFO},uint256,bool,uint256,uint256,bool)"
 _STATE = (
-    "(address,address,uint256,bool,uint256,uint256,uint256,uint256,uint256,bool,bool,bool,"
+    "(address,address,uint256,bool,uint256,uint256,uint256,uint256,uint256,bool,bool,bool,bool,"
     f"{_TOTALS},{_CURVE},{_CURVE},{_ASSET}[])"
 )
 
@@ -32,6 +32,7 @@ class Collateral:
     cap: int
     supplied: int
     reserves: int
+    supply_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Market:
     supply: Curve
     borrow: Curve
     collaterals: tuple[Collateral, ...]
+    base_supply_paused: bool = False
 
     def at(self, timestamp: int) -> Totals:
         """Indices with interest to `timestamp`."""
@@ -68,6 +70,7 @@ def read_market(data: bytes) -> Market:
         borrow_min,
         cash,
         supply_paused,
+        base_supply_paused,
         absorb_paused,
         buy_paused,
         totals,
@@ -95,7 +98,9 @@ def read_market(data: bytes) -> Market:
                 cap=info[7],
                 supplied=supplied,
                 reserves=reserves,
+                supply_paused=closed,
             )
-            for info, price, priced, supplied, reserves in assets
+            for info, price, priced, supplied, reserves, closed in assets
         ),
+        base_supply_paused=base_supply_paused,
     )

@@ -38,7 +38,7 @@ class CometMarket(Adapter[Market, Raw]):
 
     protocol = "compound-v3"
     called = ("supplyTo(address,address,uint256)",)
-    lens, heard, view_words, scale = LENS, HEARD, 5, 8
+    lens, heard, view_words, scale = LENS, HEARD, 6, 8
     what = "a Comet"
     remedy = "Name the Comet proxy (cUSDCv3 or the like)"
 
@@ -87,10 +87,9 @@ class CometMarket(Adapter[Market, Raw]):
         return {"supplied principal": now.supply_base, "borrowed principal": now.borrow_base}
 
     def read_words(self, account: str, view: Sequence[int]) -> Valuation:
-        collateral, debt, weighed, liquidatable, _ = view
+        collateral, debt, weighed, checked, liquidatable, _ = view
         found = _valuation(account, collateral, debt, weighed)
-        below = found.health is not None and found.health < WAD
-        if below != bool(liquidatable):
+        if (weighed < checked) != bool(liquidatable):
             # Comet itself says otherwise than its own numbers: equal to nothing that we compute.
             return Valuation(account, collateral, debt, -1, found.health)
         return found

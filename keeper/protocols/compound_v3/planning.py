@@ -74,12 +74,20 @@ def offers(
         each = state.collaterals[place]
         if not each.price:
             continue
-        top = _cost_of_all(each, balance + each.reserves, state, base.price)
+        # Only what is absorbed here: another plan of the same block may count on the reserves.
+        top = _cost_of_all(each, _less(balance), state, base.price)
         deal = partial(_deal, comet, account, state, each, balance, base.price, recipient)
         found.append(
             Offer(base, assets[each.asset.lower()], comet, (top,), deal, LIQUIDATION_GAS, ERRORS, FIRST_GAS)
         )
     return found or Impossible("there is no collateral of any worth to buy")
+
+
+def _less(amount: int) -> int:
+    """What is bought is priced when it is included: where a price fell until then, the same base buys more
+    than is there, where it rose, less than was asked for. A hundredth is left for either; our contract's own
+    least profit guards what comes of it."""
+    return amount - amount // 100
 
 
 def _quote(each: Collateral, state: Market, base_price: int, amount: int) -> int:
@@ -117,11 +125,11 @@ def _deal(
 ) -> Deal | None:
     """Absorb, then buy for `budget`."""
     got = _quote(each, state, base_price, budget)
-    if budget <= 0 or got <= 0 or got > absorbed + each.reserves:
+    if budget <= 0 or got <= 0 or got > absorbed:
         return None
     calls = (
         encoded("absorb(address,address[])", recipient, [account]),
-        encoded("buyCollateral(address,uint256,uint256,address)", each.asset, got, budget, recipient),
+        encoded("buyCollateral(address,uint256,uint256,address)", each.asset, _less(got), budget, recipient),
     )
     return Deal(budget, budget, got, calls)
 
@@ -135,10 +143,14 @@ def takes(state: Market, assets: Mapping[str, Asset]) -> list[tuple[Action, Asse
     return found
 
 
-def way(comet: str, state: Market, raw: Raw, health: Health, wish: Wish, step: Step, asset: Asset) -> Way:
+def way(
+    comet: str, state: Market, raw: Raw, health: Health, wish: Wish, step: Step, asset: Asset
+) -> Way | Impossible:
     """A supply for the account, of base (which repays) or of a collateral."""
     totals = state.at(wish.timestamp)
     place = None if step.action == "repay" else _place(state, asset.token)
+    if state.base_supply_paused if place is None else state.collaterals[place].supply_paused:
+        return Impossible(f"{step.action} {asset.symbol}: supplying it is paused")
 
     def then(amount: int) -> int:
         return health(after(raw, state, totals, place, amount))

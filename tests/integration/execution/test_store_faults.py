@@ -39,35 +39,66 @@ class Outage:
             self.begin()
 
 
+Befalls = Callable[[World, FaultyNode, Outage], Counter[str]]
+
+
 def through(w: World, node: FaultyNode, outage: Outage) -> Counter[str]:
     """A crash, the outage in the middle of sending, four blocks of it, and what follows."""
-    assert w.actor.lane is not None
-    w.actor.release()
-    daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
-    met: Counter[str] = Counter()
-
-    def round_() -> None:
-        try:
-            daemon._decide("local")
-        except (SQLAlchemyError, KeeperError) as error:
-            met[str(getattr(error, "orig", error)).lower()] += 1
+    rounds = Rounds(w)
 
     def chosen(request: dict[str, Any]) -> None:
         outage.at_sending(request)
 
     node.choose = chosen
     w.queue_price("WETH", CRASH["WETH"])
-    for _ in range(4):
-        w.anvil.mine()
-        round_()
-    assert outage.begun and met, "the outage was felt"
+    rounds.run(4)
+    assert outage.begun and rounds.met, "the outage was felt"
     outage.end()
-    for _ in range(20):
-        w.anvil.mine()
-        round_()
-        if w.health(OTHER) >= WAD and {t.state for t in w.transactions()} <= {"final", "dropped"}:
-            break
-    return met
+    rounds.until_done()
+    return rounds.met
+
+
+def while_waiting(w: World, node: FaultyNode, outage: Outage) -> Counter[str]:
+    """A crash, the transactions sent and kept back by the node; they are included while the store is out."""
+    rounds = Rounds(w)
+    node.holds = True
+    w.queue_price("WETH", CRASH["WETH"])
+    rounds.run(1)
+    assert {t.state for t in w.transactions()} == {"sent"} and not rounds.met
+    outage.begin()
+    rounds.run(1)
+    node.release()
+    rounds.run(3)
+    assert w.health(OTHER) >= WAD and rounds.met, "done while nothing could be written"
+    outage.end()
+    rounds.until_done()
+    return rounds.met
+
+
+class Rounds:
+    """A keeper's rounds, one a block; what goes wrong in them is written down."""
+
+    def __init__(self, w: World) -> None:
+        assert w.actor.lane is not None
+        w.actor.release()
+        self.w = w
+        self.daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+        self.met: Counter[str] = Counter()
+
+    def run(self, blocks: int) -> None:
+        for _ in range(blocks):
+            self.w.anvil.mine()
+            try:
+                self.daemon._decide("local")
+            except (SQLAlchemyError, KeeperError) as error:
+                self.met[str(getattr(error, "orig", error)).lower()] += 1
+
+    def until_done(self) -> None:
+        for _ in range(20):
+            self.run(1)
+            decided = {t.state for t in self.w.transactions()} <= {"final", "dropped"}
+            if self.w.health(OTHER) >= WAD and decided:
+                break
 
 
 def done_once(w: World, fresh: Fresh) -> None:
@@ -79,20 +110,25 @@ def done_once(w: World, fresh: Fresh) -> None:
     assert len(nonces) == len(set(nonces))
 
 
-def test_locked(fresh: Fresh, ready: Ready, tmp_path: Path) -> None:
+MOMENTS = pytest.mark.parametrize("befalls", [through, while_waiting])
+
+
+@MOMENTS
+def test_locked(fresh: Fresh, ready: Ready, tmp_path: Path, befalls: Befalls) -> None:
     with faulty(fresh[0].url) as node:
         w = ready(rpc=node.url, store=QUICK)
         other = sqlite3.connect(tmp_path / "keeper.db", isolation_level=None, check_same_thread=False)
         outage = Outage(
             lambda: (other.execute("BEGIN IMMEDIATE"), None)[1], lambda: (other.execute("ROLLBACK"), None)[1]
         )
-        met = through(w, node, outage)
+        met = befalls(w, node, outage)
         other.close()
     assert any("locked" in each for each in met)
     done_once(w, fresh)
 
 
-def test_full(fresh: Fresh, ready: Ready, tmp_path: Path) -> None:
+@MOMENTS
+def test_full(fresh: Fresh, ready: Ready, tmp_path: Path, befalls: Befalls) -> None:
     """No file of this process may grow beyond what the database's log has reached."""
     free = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -103,19 +139,21 @@ def test_full(fresh: Fresh, ready: Ready, tmp_path: Path) -> None:
     try:
         with faulty(fresh[0].url) as node:
             w = ready(rpc=node.url, store=QUICK)
-            met = through(w, node, Outage(full, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, free)))
+            outage = Outage(full, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, free))
+            met = befalls(w, node, outage)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, free)
     assert any("full" in each or "i/o" in each for each in met)
     done_once(w, fresh)
 
 
-def test_gone(fresh: Fresh, ready: Ready, tmp_path_factory: pytest.TempPathFactory) -> None:
+@MOMENTS
+def test_gone(fresh: Fresh, ready: Ready, tmp_path_factory: pytest.TempPathFactory, befalls: Befalls) -> None:
     server = _started(tmp_path_factory)
     try:
         with faulty(fresh[0].url) as node:
             w = ready(rpc=node.url, store=server.get_uri())
-            met = through(w, node, Outage(server.stop, server.start))
+            met = befalls(w, node, Outage(server.stop, server.start))
             done_once(w, fresh)
             w.store.close()
         assert met

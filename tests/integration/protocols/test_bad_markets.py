@@ -11,6 +11,7 @@ from keeper.errors import ConfigError
 from keeper.localchain import comet_standin as comet
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.deployer import Deployer
+from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import send_batch
 from tests.conformance.case import Case
@@ -126,3 +127,24 @@ def test_a_comet_that_pauses_absorbing_is_understood_and_opens_again(anvil: Anvi
     assert k.intents() == [] and "paused: absorb" in k.alerts("cannot_act")[0].body
     k.step([comet.pause(case.at)])
     assert {i.account for i in k.intents()} == {account}
+
+
+@pytest.mark.parametrize("seconds", [1, BLOCK_SECONDS, 110])
+def test_a_liquidation_with_a_callback_works_at_another_second_than_planned(
+    anvil: Anvil, tmp_path: Path, seconds: int
+) -> None:
+    """What a repayment by shares seizes hangs on the second: less before the planned one, more after it."""
+    case = MorphoCase(anvil)
+    account = case.near(ONE)
+    exchange = open_exchange(case)
+    k = opened(case, tmp_path, chain=exchange.settings())
+    fall = case.fall()
+    exchange.follow()
+    k.step(fall)
+    assert [i.account for i in k.intents()] == [account]
+    head = as_dict(anvil.rpc.call("eth_getBlockByNumber", "latest", False))
+    anvil.set_next_timestamp(as_int(head["timestamp"]) + seconds)
+    k.step()
+    [sent] = k.transactions()
+    assert sent.succeeded and [i.state for i in k.intents()] == ["settled"]
+    assert exchange.earned(k.payer) > 0

@@ -1,0 +1,78 @@
+"""What is told of an account: an episode's beginning and end, and that nothing can be done in it."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from keeper.alerts.outbox import Severity, tell
+from keeper.alerts.wording import moment, ratio
+from keeper.store.tables import Episode
+
+
+def episode_opened(session: Session, episode: Episode, level: int, *, protected: bool) -> None:
+    severities: dict[str, tuple[Severity, Severity]] = {
+        "warn": ("warning", "info"),
+        "top_up": ("warning", "info"),
+        "liquidate": ("critical", "info"),
+    }
+    if episode.threshold == "top_up" and not protected:
+        return
+    titles = {
+        "warn": "health below the warning threshold",
+        "top_up": "health below the top-up threshold",
+        "liquidate": "account can be liquidated",
+    }
+    tell(
+        session,
+        once=f"episode:{episode.id}",
+        kind=f"below_{episode.threshold}",
+        severity=severities[episode.threshold][0 if protected else 1],
+        market=episode.market,
+        account=episode.account,
+        title=f"{episode.account}: {titles[episode.threshold]}",
+        fields={
+            "health": ratio(episode.opened_health),
+            "threshold": f"{episode.threshold} {ratio(level)}",
+            "block": str(episode.opened_block),
+        },
+    )
+
+
+def episode_closed(session: Session, episode: Episode, *, protected: bool) -> None:
+    if not protected:
+        return
+    tell(
+        session,
+        once=f"episode:{episode.id}:closed",
+        kind="recovered",
+        severity="info",
+        market=episode.market,
+        account=episode.account,
+        title=f"{episode.account}: above the {episode.threshold} threshold again",
+        fields={
+            "health": ratio(episode.closed_health),
+            "threshold": episode.threshold,
+            "lowest": ratio(episode.lowest_health),
+            "block": str(episode.closed_block),
+        },
+    )
+
+
+def cannot_act(session: Session, episode: Episode, kind: str, *, protected: bool) -> None:
+    """Told once an episode, and anew when the time of opening changes: why nothing is done about it."""
+    opens = f":{episode.opens_at}" if episode.opens_at else ""
+    tell(
+        session,
+        once=f"episode:{episode.id}:cannot{opens}",
+        kind="cannot_act",
+        severity="critical" if protected else "warning",
+        market=episode.market,
+        account=episode.account,
+        title=f"{episode.account}: {kind} is needed but not possible",
+        fields={
+            "health": ratio(episode.lowest_health),
+            "threshold": episode.threshold,
+            "why": episode.held,
+            "opens at": moment(episode.opens_at),
+        },
+    )

@@ -1,0 +1,97 @@
+"""What is told of acting: what came of an attempt, and what befell key, relay and keeper."""
+
+from __future__ import annotations
+
+import json
+
+from sqlmodel import Session
+
+from keeper.alerts.outbox import tell
+from keeper.alerts.wording import ratio
+from keeper.store.tables import Episode, Intent, IntentState, Transaction
+from keeper.store.types import now
+
+
+def intent_ended(
+    session: Session, intent: Intent, act: Transaction | None, *, needless: bool = False
+) -> None:
+    """What an attempt did, or why it did not. One that became needless makes no noise."""
+    if needless and intent.state == IntentState.EXPIRED:
+        return
+    done = intent.state == IntentState.SETTLED
+    verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}.get(
+        intent.kind, intent.kind
+    )
+    if intent.mode == "dry":
+        verb = f"would have been {verb} (dry run)"
+    episode = session.get(Episode, intent.episode_id)
+    summary: dict[str, str] = json.loads(intent.summary)
+    what = ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
+    tell(
+        session,
+        once=f"intent:{intent.id}:{intent.state}",
+        kind="action_taken" if done else f"action_{intent.state}",
+        severity="info" if done else "warning",
+        market=intent.market,
+        account=intent.account,
+        title=f"{intent.account}: {verb}" if done else f"{intent.account}: {intent.kind} {intent.state}",
+        fields={
+            "health": ratio(intent.health),
+            "threshold": episode.threshold if episode else "",
+            "action": what,
+            "why": intent.reason,
+            "transaction": act.hash if act else "",
+            "attempt": str(intent.attempt),
+        },
+    )
+
+
+def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
+    """The signer's key was used by something that is not in the journal."""
+    shown = ", ".join(str(nonce) for nonce in nonces)
+    tell(
+        session,
+        once=f"chain:{chain}:foreign:{sender}:{nonces[-1]}",
+        kind="foreign_nonce",
+        severity="critical",
+        market="",
+        account=sender,
+        title=f"{sender}: the key was used by something else on {chain} (nonce {shown})",
+        fields={
+            "chain": chain,
+            "nonces": shown,
+            "block": str(block),
+            "remedy": "Give the keeper a key of its own; if nobody you know did this, move the funds",
+        },
+    )
+
+
+def relay_silent(session: Session, chain: str, relay: str, transaction: Transaction) -> None:
+    """A relay took a transaction and no block has it; from now on it goes to everybody."""
+    tell(
+        session,
+        once=f"relay:{transaction.hash}",
+        kind="relay_silent",
+        severity="warning",
+        market="",
+        account=transaction.sender,
+        title=f"{relay} took a transaction at block {transaction.relayed_block} and nothing came of it",
+        fields={
+            "chain": chain,
+            "transaction": transaction.hash,
+            "what now": "it goes to the public pool",
+        },
+    )
+
+
+def stands_back(session: Session, chain: str, why: str) -> None:
+    """Another keeper acts with the same key: told once a day."""
+    tell(
+        session,
+        once=f"chain:{chain}:stands_back:{now().date().isoformat()}",
+        kind="stands_back",
+        severity="warning",
+        market="",
+        title=f"chain {chain}: this keeper only watches: {why}",
+        fields={"chain": chain, "why": why},
+    )

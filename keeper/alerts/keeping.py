@@ -1,0 +1,64 @@
+"""What is told of the keeper itself: its chains, its configuration, its gas money and its own faults."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from keeper.alerts.outbox import Severity, tell
+from keeper.store.types import now
+
+
+def chain_unreachable(session: Session, chain: str, since: str, why: str) -> None:
+    """Told once an outage, which began at `since`."""
+    title = f"chain {chain} cannot be reached: {why}"
+    _tell(session, f"chain:{chain}", "chain_unreachable", since, "critical", title, chain=chain, why=why)
+
+
+def held(session: Session, chain: str, block: int, kind: str, why: str) -> None:
+    """Told once a stretch in which nothing is sent on a chain."""
+    title = f"chain {chain} is held: {why}"
+    _tell(
+        session, f"chain:{chain}", kind, str(block), "critical", title, chain=chain, why=why, block=str(block)
+    )
+
+
+def low_balance(session: Session, chain: str, payer: str, day: str, detail: str) -> None:
+    """Told once a day."""
+    title = f"{payer}: {detail}"
+    about = f"chain:{chain}:{payer}"
+    _tell(session, about, "low_balance", day, "warning", title, account=payer, chain=chain)
+
+
+def job_failed(session: Session, job: str, why: str) -> None:
+    """A fault of the keeper's own; told once a cause."""
+    title = f"{job} failed: {why[:200]}"
+    _tell(session, f"job:{job}", "job_failed", why[:120], "critical", title, job=job, why=why[:500])
+
+
+def config_changed(session: Session, file: str, digest: str, what: str) -> None:
+    """Told once a content of the file and day."""
+    once = f"{digest}:{now().date().isoformat()}"
+    _tell(session, "config", "config_changed", once, "warning", f"{file} {what}", file=file, what=what)
+
+
+def _tell(
+    session: Session,
+    about: str,
+    kind: str,
+    once: str,
+    severity: Severity,
+    title: str,
+    *,
+    account: str = "",
+    **fields: str,
+) -> None:
+    tell(
+        session,
+        once=f"{about}:{kind}:{once}",
+        kind=kind,
+        severity=severity,
+        market="",
+        account=account,
+        title=title,
+        fields=fields,
+    )

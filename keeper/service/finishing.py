@@ -1,0 +1,89 @@
+"""The end of a round, after whoever acts has sent: what only tells is written down."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from keeper.chain.blocks import Head
+from keeper.chain.pool import NodePool
+from keeper.config import Settings
+from keeper.execution.journal import Mode
+from keeper.policy.choose import Decision
+from keeper.policy.levels import Policies
+from keeper.protocols.base import Impossible
+from keeper.service import price_status, redeeming, statuses
+from keeper.service.markets import MarketRun
+from keeper.service.planning import Wanted
+from keeper.service.record import Recorder
+from keeper.service.valuing import Valued
+from keeper.store.database import Store
+
+log = structlog.get_logger()
+
+UNDER_WAY = "an attempt is under way, or its last failure is waited out"
+
+Decided = list[tuple[Wanted, Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What was found and decided at `head`; `started` by the monotonic clock."""
+
+    head: Head
+    started: float
+    valued: list[tuple[MarketRun, Valued]]
+    wanted: list[Wanted]
+    decisions: Decided
+
+
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """Ends the rounds of one chain."""
+
+    pool: NodePool
+    store: Store
+    settings: Settings
+    policies: Policies
+    mode: Mode
+    payer: str | None
+    recorder: Recorder | None
+
+    def finish(self, done: Round, held: str) -> None:
+        """Status, prices, redemptions (they have no hurry), the record. `held` says why nothing is sent."""
+        head = done.head
+        with self.store.session() as session:
+            for run, at in done.valued:
+                if not at.newly_stopped:
+                    statuses.write_market(session, self.pool.name, run, at, self.policies)
+                price_status.write(session, run, at, self.policies.protected(run.name))
+            statuses.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
+        if self.mode == "live" and self.payer is not None and not held:
+            acting = [run for run, at in done.valued if at.acting]
+            redeeming.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
+        if self.recorder is not None:
+            self._record(self.recorder, done)
+        log.info(
+            "block",
+            chain=self.pool.name,
+            number=head.number,
+            accounts=sum(at.accounts for _, at in done.valued),
+            exact=sum(len(at.valuations) for _, at in done.valued),
+            below=len(done.wanted),
+            planned=sum(not isinstance(d.outcome, Impossible) for _, d in done.decisions),
+            ms=round((time.monotonic() - done.started) * 1000, 1),
+        )
+
+    def _record(self, recorder: Recorder, done: Round) -> None:
+        planned = {id(w) for w, _ in done.decisions}
+        for run, at in done.valued:
+            mine = [w for w in done.wanted if w.run is run]
+            held = {w.valuation.account: UNDER_WAY for w in mine if id(w) not in planned}
+            held |= {
+                w.valuation.account: d.outcome.reason
+                for w, d in done.decisions
+                if w.run is run and isinstance(d.outcome, Impossible)
+            }
+            recorder.write(run, at, self.policies, held)
