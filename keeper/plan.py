@@ -99,7 +99,7 @@ class Plan:
     ours stands behind it, so it may be carried out where the market is otherwise only watched. `leg`: our
     contract carries it out, and it may share a transaction with others (`execution.batching`). `value` is the
     wei that go with the call. `gas_budget` are the wei that its gas may cost for it to earn what was asked of
-    it (negative: it needs others to pay for the transaction); None where the operator's limits are the only ones.
+    it (negative: others must pay for the transaction); None where only the operator's limits hold.
     """
 
     market: str

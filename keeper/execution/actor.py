@@ -252,7 +252,7 @@ class Actor:
             self._end(carried[0].intent, IntentState.REFUSED, head, error.what)
             return False
         except KeeperError as error:
-            log.warning("gas too expensive", chain=self.pool.name, error=str(error))
+            log.warning("not signed", chain=self.pool.name, error=str(error))
             return False
         send(lane, signed, head)
         return bool(signed)

@@ -44,7 +44,16 @@ def count(lane: Lane, head: Head) -> None:
 
 
 def _counted(lane: Lane) -> int:
-    return int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
+    counted = int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
+    with lane.store.session() as session:
+        before = nonces.seen(session, lane.chain, lane.sender)
+    if before is None or counted <= before + nonces.FAR:
+        return counted
+    # One wrong answer must not move the nonces for good: the least that any node says counts.
+    answers = lane.pool.call_each("eth_getTransactionCount", lane.sender, "latest")
+    said = [int(each, 16) for each in answers if isinstance(each, str)]
+    log.warning("far ahead", chain=lane.chain, counted=counted, before=before, asked_again=said)
+    return min(said, default=before)
 
 
 def _note(lane: Lane, head: Head, counted: int, taken: Collection[int]) -> None:

@@ -10,8 +10,13 @@ from collections.abc import Collection
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
+from keeper.errors import KeeperError
 from keeper.execution.lifecycle import LIVE, UNDECIDED
 from keeper.store.tables import SignerNonce, Transaction, TransactionState
+
+FAR = 256
+"""More nonces than a key uses between two looks: a node that counts so many more than were known is asked
+again, and not believed alone. Signed so far ahead nothing would ever be included."""
 
 _MINED = frozenset({TransactionState.INCLUDED, TransactionState.FINAL})
 _HIGHEST = select(func.max(Transaction.nonce)).where(
@@ -26,11 +31,24 @@ _COUNTED = select(SignerNonce.counted).where(
 
 def following(session: Session, chain: str, sender: str, pending: int) -> int:
     """The first nonce that nothing uses: not by the node's pending count, nor by any transaction of ours that
-    is live or final, nor by what the chain was ever seen to count. A node that is behind changes nothing."""
+    is live or final, nor by what the chain was ever seen to count. A node that is behind changes nothing;
+    KeeperError where it is far ahead of all that is known."""
     ours = {"chain": chain, "sender": sender}
     highest = session.exec(_HIGHEST, params=ours).one()
-    seen = session.exec(_COUNTED, params=ours).first() or 0
-    return max(pending, seen, -1 if highest is None else highest + 1)
+    seen = session.exec(_COUNTED, params=ours).first()
+    known = max(seen or 0, -1 if highest is None else highest + 1)
+    if pending > known + FAR and not (seen is None and highest is None):
+        raise KeeperError(
+            f"{pending} nonces are said to be used, and {known} are known of: nothing is signed",
+            where=f"chain {chain}",
+            remedy="Ask another node; if the key is used elsewhere, stop that",
+        )
+    return max(pending, known)
+
+
+def seen(session: Session, chain: str, sender: str) -> int | None:
+    """The most that the chain was seen to count; None before the first look."""
+    return session.exec(_COUNTED, params={"chain": chain, "sender": sender}).first()
 
 
 def count(

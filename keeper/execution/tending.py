@@ -204,6 +204,9 @@ class Tending:
             for answer in lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
             if isinstance(answer, str)
         )
+        if max(held) - max(counted, pending) > nonces.FAR:
+            log.error("gap too wide", chain=lane.chain, counted=counted, pending=pending, ours=max(held))
+            return
         price = fees.suggest(lane.pool, lane.limits.max_gas_price)
         with lane.store.session() as session:
             begin(lane, session)

@@ -15,9 +15,11 @@ from keeper.chain import fees
 from keeper.chain.backrun import Backrun, PendingUpdate, submit
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
+from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal, limits, nonces, transactions, worth
 from keeper.execution.combining import Planned, groups, rehearse_together
 from keeper.execution.lane import Lane
+from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
 from keeper.execution.sending import BUNDLE
 from keeper.execution.signing import NotSignedError, begin, sign
@@ -98,10 +100,10 @@ def _rehearsed(
 def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
     most = worth.most_a_gas([each.plan for each in carried], lane.limits.max_gas_price)
-    price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price), most)
-    pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
     signed = []
     try:
+        price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price), most)
+        pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
         with lane.store.session() as session:
             begin(lane, session)
             rows = [session.get_one(Intent, each.intent.id) for each in carried]
@@ -119,7 +121,9 @@ def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: He
                 signed.append(row)
             for intent in rows:
                 journal.move_intent(session, intent, IntentState.REHEARSED, head.number)
-    except NotSignedError as error:
+    except (UnreachableError, LostLeaseError):
+        raise
+    except KeeperError as error:
         log.info("not behind the update", intents=[each.intent.id for each in carried], why=error.what)
         return []
     return signed

@@ -158,13 +158,11 @@ class Pricing:
             each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
             for each in assets
         }
-        strange = {found[each.asset][0] for each in assets if not each.vouched}
-        asked = {at for at, _ in found.values()} - strange - {abi.NOWHERE}
-        sources = resolving.resolve(self.pool, head, asked)
-        # What a stranger deployed is not even called more than the book needs: nothing is done on its word.
-        sources |= {
-            at: Source(at, "morpho-oracle", note="nobody listed its market") for at in strange - asked
-        }
+        vouched = {found[each.asset][0] for each in assets if each.vouched} - {abi.NOWHERE}
+        sources = resolving.resolve(self.pool, head, vouched)
+        # What a stranger deployed is called no more than the book needs: nothing is done on its word.
+        for at in {at for at, _ in found.values()} - vouched - {abi.NOWHERE}:
+            sources[at] = Source(at, "morpho-oracle", note="nobody listed its market")
         before = self.watched
         self._assets, self.watched = assets, {}
         for asset, (at, symbol) in found.items():

@@ -223,6 +223,32 @@ def test_a_gap_below_ours_is_filled(fresh: Fresh, ready: Ready) -> None:
     assert done.purpose == "fill"
 
 
+@pytest.mark.parametrize("tag", ["pending", "latest"])
+def test_one_wrong_count_of_nonces_moves_nothing(
+    fresh: Fresh, ready: Ready, monkeypatch: pytest.MonkeyPatch, tag: str
+) -> None:
+    """A node that mixes up its answers once: nothing is signed at a nonce that the chain never reaches, and no
+    thousand gaps are filled at 21,000 gas each."""
+    w = ready()
+    w.step()
+    pool, lies = w.deciding.pool, [hex(1_000)]
+    honest = pool.call
+
+    def call(method: str, *params: object) -> object:
+        asked = method == "eth_getTransactionCount" and params[1] == tag
+        return lies.pop() if asked and lies else honest(method, *params)
+
+    monkeypatch.setattr(pool, "call", call)
+    w.step()
+    for _ in range(4):
+        w.step(CRASH)
+    assert not lies
+    assert max(t.nonce for t in w.transactions()) < 10
+    assert [t for t in w.transactions() if t.purpose == "fill"] == []
+    assert [i.state for i in w.intents()][-1] == "settled"
+    assert w.alerts("foreign_nonce") == []
+
+
 def test_replacing_raises_both_fees_by_an_eighth_rounded_up_within_the_ceiling() -> None:
     assert fees.replacing(Fees(9, 1), Fees(1, 1), 100) == Fees(11, 2)
     assert fees.replacing(Fees(100, 10), Fees(500, 3), 1000) == Fees(500, 12)

@@ -149,4 +149,4 @@ def test_the_rule_for_unlisted_markets_depends_on_who_else_is_there() -> None:
     market = Market(protocol="morpho-blue", chain="c", address="0x" + "00" * 20)
     public = Chain(chain_id=1, rpc=["http://localhost"])
     local = Chain(chain_id=31337, rpc=["http://localhost"])
-    assert [_adapter("m", market, c)._trusts_all for c in (public, local)] == [False, True]
+    assert [vars(_adapter("m", market, c))["_trusts_all"] for c in (public, local)] == [False, True]
