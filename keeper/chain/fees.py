@@ -65,8 +65,8 @@ def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
 
 
 def within(price: Fees, most: int) -> Fees:
-    """The same bid, of which no unit of gas can cost more than `most`; KeeperError where that would not pay the
-    next block's base fee and the tip."""
+    """The same bid, of which no unit of gas can cost more than `most`; KeeperError where that would not pay
+    the next block's base fee and the tip."""
     if price.max_fee <= most:
         return price
     if price.present > most or price.tip is None:

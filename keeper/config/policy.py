@@ -42,10 +42,11 @@ class Policy(Section):
     """Whether liquidations may take aTokens, to be redeemed later, where a pool has nothing to pay out."""
     max_per_day: Money | None = None
     """Most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
-    native_price: Money | None = None
+    native_price: Annotated[Money, Field(gt=0)] | None = None
     """Units of account a native coin costs; without it the wrapped native asset's price is used."""
     native_asset: str = "WETH"
     max_attempts: int = Field(default=5, ge=1)
+    """Liquidations of one account that may fail on chain within 24 hours, before it has to wait."""
     accounts: list[AccountPolicy] = []
 
     @model_validator(mode="after")

@@ -53,7 +53,8 @@ class Allowed(Section):
 
 
 class Execution(Section):
-    max_gas_price_gwei: Money = Decimal(500)
+    max_gas_price_gwei: Annotated[Decimal, Field(ge=0, le=100_000)] = Decimal(500)
+    """A price in wei would be far above the bound: it would be no ceiling."""
     max_spend_per_transaction: Money | None = None
     """Whole units of account that one transaction may spend."""
     max_spend_per_day: Money | None = None

@@ -25,8 +25,10 @@ def checked_address(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(checked_address)]
-Ratio = Annotated[Decimal, Field(gt=0, lt=1000)]
-Money = Annotated[Decimal, Field(ge=0)]
+# A health of a hundred is none; a percentage is.
+Ratio = Annotated[Decimal, Field(gt=0, lt=100)]
+# Whole units and coins: more than all there are is an amount of wei, or of a token's smallest units.
+Money = Annotated[Decimal, Field(ge=0, lt=10**12)]
 
 
 def wad(ratio: Decimal) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -55,6 +56,13 @@ _ATTEMPTS = (
 )
 _ANY_CARRIED = select(Carriage.intent_id).where(
     col(Carriage.intent_id).in_(bindparam("numbers", expanding=True))
+)
+_FAILED = select(Intent.market, Intent.account).where(
+    Intent.chain == bindparam("chain"),
+    Intent.kind == bindparam("kind"),
+    Intent.mode == bindparam("mode"),
+    Intent.planned_timestamp > bindparam("since"),
+    Intent.state == IntentState.FAILED,
 )
 _CARRIED = (
     select(Transaction)
@@ -223,6 +231,12 @@ def intents(session: Session, numbers: Sequence[int | None]) -> list[Intent]:
 
 def any_open(session: Session, chain: str, mode: Mode) -> bool:
     return session.connection().execute(_SOME_OPEN, {"chain": chain, "mode": mode}).first() is not None
+
+
+def failed_since(session: Session, chain: str, kind: str, mode: Mode, since: int) -> Counter[tuple[str, str]]:
+    """How many attempts planned after `since` (Unix time) failed on chain, by market and account."""
+    asked = {"chain": chain, "kind": kind, "mode": mode, "since": since}
+    return Counter((market, account) for market, account in session.exec(_FAILED, params=asked))
 
 
 def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:

@@ -65,7 +65,9 @@ class Deciding:
     def __post_init__(self) -> None:
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
-        self.journalling = Journalling(self.pool.name, self.mode, self.payer)
+        self.journalling = Journalling(
+            self.pool.name, self.mode, self.payer, self.settings.policy.max_attempts
+        )
         self._noticing = Noticing(self.store)
         self._finishing = Finishing(
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder

@@ -23,15 +23,18 @@ log = structlog.get_logger()
 
 # Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
 LONGEST_WAIT = 256
+DAY = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Journalling:
-    """The journal of one chain, for one payer (None: nobody acts) in one mode."""
+    """The journal of one chain, for one payer (None: nobody acts) in one mode. `max_attempts`: failures on
+    chain after which an account is not liquidated for a day."""
 
     chain: str
     mode: Mode
     payer: str | None
+    max_attempts: int
 
     def due(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
         """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
@@ -40,7 +43,18 @@ class Journalling:
             return []
         held = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
         free = [w for w in wanted if (w.run.name, w.valuation.account, w.kind) not in held]
-        return [w for w in free if self._waited_out(session, w, head)]
+        failed = journal.failed_since(session, self.chain, "liquidate", self.mode, head.timestamp - DAY)
+        given_up = [
+            w
+            for w in free
+            if w.kind == "liquidate" and failed[w.run.name, w.valuation.account] >= self.max_attempts
+        ]
+        for each in given_up:
+            # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
+            why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
+            if each.episode.held != why:
+                _held(session, each, Impossible(why))
+        return [w for w in free if w not in given_up and self._waited_out(session, w, head)]
 
     def _waited_out(self, session: Session, wanted: Wanted, head: Head) -> bool:
         assert wanted.episode.id is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlmodel import Session, col, select
 
@@ -14,6 +15,7 @@ from keeper.execution import journal
 from keeper.plan import Plan
 from keeper.protocols.base import Impossible
 from keeper.service.costing import costs_of
+from keeper.service.gas import gas_price
 from keeper.service.markets import MarketRun
 from keeper.store.database import Store
 from keeper.store.tables import Episode
@@ -81,7 +83,7 @@ def _redeem(
     holding = adapter.holding_calls(state, episode.asset, owner)
     answers = read(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
     facts = adapter.read_planning(state, [], answers[len(holding) :])
-    costs = costs_of(settings, pool.name, [run], {run.name: facts}, head.base_fee)
+    costs = costs_of(settings, pool.name, [run], {run.name: facts}, gas_price(pool, head.base_fee))
     outcome = adapter.plan_redemption(state, episode.asset, owner, answers[: len(holding)])
     with store.session() as session:
         row = session.merge(episode)
@@ -92,11 +94,14 @@ def _redeem(
                 row.closed_block = head.number
         elif isinstance(outcome, Impossible):
             row.held, row.opens_at = outcome.reason, outcome.opens_at
+        elif costs.unknown:
+            row.held = "nothing tells what gas costs"
         elif run.rate.down(outcome.gain_base) <= costs.money(outcome.gas):
             row.held = "what the pool can pay out is worth less than the gas"
         else:
             row.held, row.opens_at = "", None
-            _commit(session, pool.name, row, outcome, head)
+            worth = run.rate.down(outcome.gain_base)
+            _commit(session, pool.name, row, replace(outcome, gas_budget=costs.gas_budget(worth)), head)
 
 
 def _liquidating(session: Session, chain: str) -> bool:

@@ -192,6 +192,12 @@ FILE = [
     config("a negative threshold", swap("warn = 1.10", "warn = -1.1"), "policy.warn", "greater than 0"),
     config("a threshold that is no number", swap("warn = 1.10", "warn = nan"), "policy.warn"),
     config("a threshold without end", swap("warn = 1.10", "warn = inf"), "policy.warn"),
+    config("a threshold in percent", swap("warn = 1.10", "warn = 110"), "policy.warn", "less than 100"),
+    config(
+        "gas in wei", add("[execution]\nmax_gas_price_gwei = 50000000000\n"), "execution.max_gas_price_gwei"
+    ),
+    config("a cap in wei", swap('"100000"', '"100000000000000000000000"'), "protect.0.max_per_day"),
+    config("gas for nothing", swap("[policy]", "[policy]\nnative_price = 0"), "policy.native_price"),
     config("thresholds the wrong way round", swap("warn = 1.10", "warn = 1.01"), "warn ≥ top_up ≥ liquidate"),
     config("liquidating the healthy", swap("liquidate = 1.0", "liquidate = 1.02"), "no protocol allows it"),
     config("a target that ends nothing", swap("target = 1.25", "target = 1.01"), "target must not be below"),

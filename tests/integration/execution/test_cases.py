@@ -45,6 +45,25 @@ def test_an_account_that_needs_two_liquidations_gets_both_each_once(fresh: Fresh
     assert w.allowance("USDC") == 0 and w.allowance("DAI") == 0
 
 
+def test_whoever_makes_ours_fail_again_and_again_does_not_bleed_us_of_gas(fresh: Fresh, ready: Ready) -> None:
+    """Each time ours is on its way the account recovers before it, and falls again: always a new episode."""
+    w = ready("[policy]\nmax_attempts = 3\n")
+    recovery = act.set_price(w.market, w.market.reserves["WETH"], WELL["WETH"])
+    changed = {"from": recovery["from"], "to": recovery["to"], "data": recovery["data"], "gas": hex(10**6)}
+    for _ in range(8):
+        w.step(CRASH)
+        ahead = {"maxFeePerGas": hex(10**12), "maxPriorityFeePerGas": hex(10**11)}
+        w.anvil.rpc.call("eth_sendTransaction", {**changed, **ahead})
+        w.step()
+    assert [i.state for i in w.intents()] == ["failed"] * 3
+    w.step(CRASH)
+    assert any("3 attempts failed on chain" in a.body for a in w.alerts("cannot_act"))
+    w.anvil.set_next_timestamp(w.heads[-1].timestamp + 25 * 3600)
+    for _ in range(3):
+        w.step(CRASH)
+    assert [i.state for i in w.intents()] == ["failed"] * 3 + ["settled"], "a day later it is tried again"
+
+
 def test_one_that_reverts_on_chain_fails_is_told_and_is_tried_again_later(fresh: Fresh, ready: Ready) -> None:
     """The price recovers in the very block that includes ours, before it."""
     w = ready()

@@ -227,8 +227,8 @@ def test_a_gap_below_ours_is_filled(fresh: Fresh, ready: Ready) -> None:
 def test_one_wrong_count_of_nonces_moves_nothing(
     fresh: Fresh, ready: Ready, monkeypatch: pytest.MonkeyPatch, tag: str
 ) -> None:
-    """A node that mixes up its answers once: nothing is signed at a nonce that the chain never reaches, and no
-    thousand gaps are filled at 21,000 gas each."""
+    """A node that mixes up its answers once: nothing is signed at a nonce that the chain never reaches, and
+    no thousand gaps are filled at 21,000 gas each."""
     w = ready()
     w.step()
     pool, lies = w.deciding.pool, [hex(1_000)]

@@ -270,6 +270,28 @@ def test_at_full_utilisation_atokens_are_taken_and_redeemed_when_the_pool_can_pa
     assert any("redeemed" in a.title for a in w.alerts("action_taken"))
 
 
+def test_claims_wait_while_tips_make_gas_dearer_than_what_can_be_paid_out(
+    fresh_market: Fresh, tmp_path: Path
+) -> None:
+    """The base fee is a hundredth of what a unit of gas costs."""
+    w = borrower(fresh_market, tmp_path)
+    weth = w.market.reserves["WETH"]
+    drain(w, "WETH")
+    w.work()
+    w.step(CRASH)
+    for _ in range(3):
+        w.step()
+    w.send(*act.mint_and_supply(w.market, weth, LENDER, 5 * 10**15))
+    w.anvil.set_balance(LENDER, 10**20)
+    w.anvil.impersonate(LENDER)
+    for _ in range(12):
+        dear = {"maxFeePerGas": hex(10**12), "maxPriorityFeePerGas": hex(10**11)}
+        w.anvil.rpc.call("eth_sendTransaction", {"from": LENDER, "to": LENDER, "gas": hex(21_000), **dear})
+        w.step()
+    assert {i.kind for i in w.intents()} == {"liquidate"}
+    assert "worth less than the gas" in episode(w, "redeem").held
+
+
 def _claims(w: World) -> int:
     return view_int(w.anvil.rpc, w.market.reserves["WETH"].a_token, "balanceOf(address)", w.payer)
 
