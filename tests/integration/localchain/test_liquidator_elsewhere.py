@@ -51,7 +51,7 @@ def test_a_morpho_account_is_liquidated_in_its_callback_without_a_loan(anvil: An
     # In the callback just what is owed is bought; what is left of the collateral is sold after all legs.
     buy_back: list[tuple[object, ...]] = [(1, 0, True, 0, NOWHERE, route)]
     addresses = [pair.loan, pair.collateral]
-    inside = encode(["address[]", "uint8", "uint8", "uint256", SWAPS], [addresses, 0, 1, 5 * WAD, buy_back])
+    inside = encode(["address[]", "uint8", "uint8", SWAPS], [addresses, 0, 1, buy_back])
     signature = f"liquidate({morpho_blue.PARAMS},address,uint256,uint256,bytes)"
     call = bytes.fromhex(calldata(signature, pair.params, BORROWER, 5 * WAD, 0, inside)[2:])
     leg: tuple[object, ...] = (9, at.morpho, [call], 0, 0, 1, 0, 0, 2_000_000, [], True)
