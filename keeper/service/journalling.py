@@ -9,6 +9,7 @@ import structlog
 from sqlmodel import Session
 
 from keeper.alerts import accounts
+from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.execution.journal import Mode
@@ -17,7 +18,7 @@ from keeper.protocols.base import Impossible
 from keeper.service import redeeming
 from keeper.service.planning import Wanted
 from keeper.store.rows import update_row
-from keeper.store.tables import Episode, Intent
+from keeper.store.tables import Episode, Intent, IntentState
 
 log = structlog.get_logger()
 
@@ -77,7 +78,7 @@ class Journalling:
             update_row(session, wanted.episode, held="", opens_at=None)
         if outcome.redeem and self.payer is not None:
             redeeming.expect(session, wanted.run.name, self.payer, outcome.redeem, head.number)
-        return journal.commit(
+        intent = journal.commit(
             session,
             journal.Draft(
                 chain=self.chain,
@@ -95,6 +96,21 @@ class Journalling:
                 timestamp=head.timestamp,
             ),
         )
+        return intent if self._within_cap(session, head, wanted, intent) else None
+
+    def _within_cap(self, session: Session, head: Head, wanted: Wanted, intent: Intent) -> bool:
+        """Whether the owner's cap holds with this intent written: another chain may have planned for the same
+        owner since its budget was read. What was written last is given up."""
+        protection = wanted.levels.protection
+        if protection is None:
+            return True
+        owner, since = owner_of(intent.account), head.timestamp - DAY
+        if journal.spent_for_owner(session, owner, self.mode, since) <= protection.max_per_day:
+            return True
+        why = "the owner's cap of the day was used up on another chain meanwhile"
+        journal.move_intent(session, intent, IntentState.REFUSED, head.number, why)
+        log.warning("cap used up", market=intent.market, account=intent.account, intent=intent.id)
+        return False
 
 
 def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:

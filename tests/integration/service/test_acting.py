@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from keeper.chain.blocks import Head
+from keeper.execution import journal
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy as deploy_v36
@@ -173,6 +176,47 @@ def test_a_daily_cap_stretches_a_top_up_over_days(
     w.step()
     w.step()
     assert 100_000 * 10**6 - w.balance("USDC") == 1000 * 10**6
+
+
+def test_two_chains_that_plan_at_once_do_not_spend_an_owners_cap_twice(
+    market: tuple[Anvil, AaveDeployment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other chain's intent is written after this one read the budget, before it writes its own."""
+    anvil, deployed = market
+    w = world(anvil, deployed, tmp_path, protect(cap="20000"))
+    w.send(*position(deployed, OWNER, 10, 19_000))
+    fund(w, USDC=100_000 * 10**6)
+    w.work()
+    plan = w.deciding.plan
+
+    def meanwhile(head: Head, *known: Any) -> Any:
+        found = plan(head, *known)
+        with w.store.session() as session:
+            for wanted, _ in found:
+                elsewhere = journal.Draft(
+                    chain="other",
+                    market="other",
+                    account=OWNER.lower(),
+                    kind="top_up",
+                    mode="live",
+                    episode_id=wanted.episode.id or 0,
+                    plan="{}",
+                    summary={},
+                    health=0,
+                    spend=19_000 * WAD,
+                    gain=0,
+                    block=1,
+                    timestamp=head.timestamp,
+                )
+                journal.commit(session, elsewhere)
+        return found
+
+    monkeypatch.setattr(w.deciding, "plan", meanwhile)
+    w.step({"WETH": 2300 * 10**8})
+    spent = [i.spend for i in w.intents() if i.state in ("planned", "rehearsed", "settled")]
+    assert sum(spent) <= 20_000 * WAD
+    assert [i.state for i in w.intents() if i.market == "aave"] == ["refused"]
+    assert w.transactions() == []
 
 
 def test_a_protected_account_is_never_liquidated_by_its_own_keeper(
