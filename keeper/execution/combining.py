@@ -15,10 +15,12 @@ from keeper.store.tables import Intent
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A planned intent with its plan."""
+    """A planned intent with its plan. `alone`: it failed on chain lately, and shares no transaction: what
+    works in rehearsals only would take all others with it again."""
 
     intent: Intent
     plan: Plan
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,11 @@ class Combined:
 def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planned]]:
     """In their order, those that may share a transaction together."""
     by_plan = {id(each.plan): each for each in planned}
-    split = batching.split([each.plan for each in planned], block_gas_limit)
-    return [[by_plan[id(plan)] for plan in group] for group in split]
+    split = batching.split([each.plan for each in planned if not each.alone], block_gas_limit)
+    found = [[by_plan[id(plan)] for plan in group] for group in split]
+    found += [[each] for each in planned if each.alone]
+    place = {id(each): number for number, each in enumerate(planned)}
+    return sorted(found, key=lambda group: place[id(group[0])])
 
 
 def rehearse_together(

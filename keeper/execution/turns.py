@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from keeper.chain.blocks import Head
 from keeper.execution import follow, journal
 from keeper.execution.combining import Planned
 from keeper.execution.journal import Mode
-from keeper.execution.limits import Limits
+from keeper.execution.limits import DAY_SECONDS, Limits
 from keeper.execution.pausing import paused
 from keeper.plan import Plan
 from keeper.store.tables import Intent, IntentState, MarketStatus
@@ -49,6 +50,8 @@ def look(
     intents = [i for i in journal.open_intents(session, chain, mode) if i.state == IntentState.PLANNED]
     sent = journal.carried(session, [i.id for i in intents if i.id is not None])
     stopped = set(session.exec(_STOPPED, params={"chain": chain})) if intents else set()
+    since = head.timestamp - DAY_SECONDS
+    failed = journal.failed_since(session, chain, "liquidate", mode, since) if intents else Counter()
     for intent in intents:
         assert intent.id is not None
         carried = journal.transactions_of(session, intent.id) if intent.id in sent else ()
@@ -61,5 +64,6 @@ def look(
         elif head.number - intent.planned_block > limits.plan_blocks and not carried:
             over.append(Over(intent, IntentState.EXPIRED, "was not sent in time"))
         else:
-            waiting.append(Planned(intent, plan))
+            alone = intent.kind == "liquidate" and bool(failed[intent.market, intent.account])
+            waiting.append(Planned(intent, plan, alone))
     return Turns(paused(session, pause_file), waiting, over)

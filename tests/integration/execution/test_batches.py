@@ -9,13 +9,14 @@ import pytest
 from sqlmodel import select
 
 from keeper.execution import journal
+from keeper.execution.journal import Draft
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.aave_v36 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import queue
-from keeper.store.tables import Carriage
+from keeper.store.tables import Carriage, Episode, IntentState
 from tests.conftest import GENESIS
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD
 from tests.support.liquidations import liquidations
@@ -64,6 +65,30 @@ def test_what_falls_together_is_liquidated_in_one_transaction(w: tuple[World, Se
     assert [(i.state, i.ended_block) for i in keeper.intents()] == [
         ("settled", transaction.signed_block + 1)
     ] * 3
+    assert liquidations(keeper.anvil, keeper.market) == {OTHER: 1, THIRD: 1, FOURTH: 1}
+
+
+def test_what_failed_on_chain_lately_takes_no_others_with_it(w: tuple[World, Selling]) -> None:
+    keeper, selling = w
+    [run] = keeper.deciding.runs
+    with keeper.store.session() as session:
+        past = Episode(
+            market=run.name, account=OTHER, threshold="liquidate",
+            opened_block=1, closed_block=2, opened_health=1, lowest_health=1,
+        )  # fmt: skip
+        session.add(past)
+        session.flush()
+        assert past.id is not None and keeper.deciding.head is not None
+        now = keeper.deciding.head.timestamp
+        draft = Draft("local", run.name, OTHER, "liquidate", "live", past.id, "{}", {}, 1, 0, 0, 1, now)
+        intent = journal.commit(session, draft)
+        journal.move_intent(session, intent, IntentState.REHEARSED, 1)
+        journal.move_intent(session, intent, IntentState.FAILED, 2)
+    selling.follow(CRASH)
+    keeper.step(CRASH)
+    assert sorted(map(len, carried(keeper).values())) == [1, 2]
+    assert {OTHER} in carried(keeper).values()
+    keeper.step()
     assert liquidations(keeper.anvil, keeper.market) == {OTHER: 1, THIRD: 1, FOURTH: 1}
 
 
