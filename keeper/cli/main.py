@@ -130,7 +130,7 @@ def explain(
     """Show how an account's health comes about, asset by asset, and the price at which it breaks."""
     from keeper.cli.explain import explain as work
 
-    work(config, account, as_json=json)
+    raise typer.Exit(work(config, account, as_json=json))
 
 
 @app.command()
