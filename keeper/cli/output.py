@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from keeper.book.source import owner_of, part_of
+from keeper.alerts.wording import short
+from keeper.book.source import owner_of
 
 # Piped output is wide enough for whole addresses and hashes.
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -36,8 +37,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
 
 def name(account: str) -> str:
     """An account, with the beginning of what names the part of the market it is held in."""
-    owner, part = str(to_checksum_address(owner_of(account))), part_of(account)
-    return f"{owner} {part[:10]}" if part else owner
+    owner = owner_of(account)
+    return short(account).replace(owner, str(to_checksum_address(owner)), 1)
 
 
 def money(amount: int, decimals: int) -> str:
@@ -56,7 +57,10 @@ def setup_logging(*, as_json: bool, level: int = logging.INFO) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # A traceback never shows the values of variables: one of them may be the key.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from sqlmodel import col, select
 
+from keeper.alerts.backlog import backlog
 from keeper.alerts.wording import moment, ratio
 from keeper.cli.output import console, print_json, print_table
 from keeper.config import load
@@ -38,6 +40,7 @@ def status(config: Path, *, as_json: bool) -> None:
         intents = session.exec(select(Intent).where(col(Intent.state).in_(OPEN_INTENTS))).all()
         signers = session.exec(select(SignerNonce)).all()
         pause = paused(session, settings.service.pause_file)
+        untaken = backlog(session)
     if as_json:
         print_json(
             {
@@ -68,6 +71,9 @@ def status(config: Path, *, as_json: bool) -> None:
                 ],
                 "intents": [row.model_dump(mode="json", exclude={"plan"}) for row in intents],
                 "paused": pause,
+                "alerts": [
+                    {**asdict(each), "oldest": each.oldest and each.oldest.isoformat()} for each in untaken
+                ],
                 "signers": [row.model_dump(mode="json") for row in signers],
             }
         )
@@ -127,6 +133,21 @@ def status(config: Path, *, as_json: bool) -> None:
                     f"{e.held}, opens {moment(e.opens_at)}" if e.opens_at else e.held,
                 ]
                 for e in episodes
+            ],
+        )
+    if untaken:
+        print_table(
+            "alerts that a channel did not take",
+            ["channel", "waiting", "oldest", "given up", "why"],
+            [
+                [
+                    each.channel,
+                    str(each.waiting),
+                    _ago(each.oldest) if each.oldest else "",
+                    str(each.given_up) if each.given_up else "",
+                    each.failure,
+                ]
+                for each in untaken
             ],
         )
     if intents:
