@@ -16,7 +16,7 @@ from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
 from keeper.config import Settings, load
 from keeper.errors import ConfigError, KeeperError
-from keeper.policy.levels import Policies
+from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.base import Explanation
 from keeper.service.markets import MarketRun
 from keeper.service.record import block_json
@@ -154,8 +154,10 @@ def _print(answer: Explained, policies: Policies) -> None:
         rows,
     )
     breach = policies.crossed(run.name, e.valuation)
+    words = policies.words(run.name, e.valuation.account, breach or "")
     console.print(
         f"collateral {money(e.valuation.collateral, decimals)}, debt {money(e.valuation.debt, decimals)}, "
-        f"health [bold]{ratio(e.valuation.health)}[/bold]" + (f", below {breach}" if breach else "")
+        f"health [bold]{ratio(e.valuation.health)}[/bold]"
+        + (f", {'' if words == NEAR else 'below '}{words}" if words else "")
     )
     console.print(e.formula, style="dim")

@@ -38,7 +38,7 @@ def scan(config: Path, *, as_json: bool) -> None:
                 money(v.collateral, run.adapter.decimals(state, v.account)),
                 money(v.debt, run.adapter.decimals(state, v.account)),
                 ratio(v.health),
-                policies.crossed(run.name, v) or "",
+                policies.words(run.name, v.account, policies.crossed(run.name, v) or ""),
             ]
             for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))
         ]

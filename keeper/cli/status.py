@@ -12,9 +12,10 @@ from sqlmodel import col, select
 
 from keeper.alerts.backlog import backlog
 from keeper.alerts.wording import moment, ratio
-from keeper.cli.output import console, print_json, print_table
+from keeper.cli.output import cell, console, print_json, print_table
 from keeper.config import load
 from keeper.execution.pausing import paused
+from keeper.policy.levels import Policies
 from keeper.store.database import open_store
 from keeper.store.tables import (
     OPEN_INTENTS,
@@ -30,6 +31,7 @@ from keeper.store.tables import (
 
 def status(config: Path, *, as_json: bool) -> None:
     settings = load(config)
+    policies = Policies(settings)
     store = open_store(settings.store.url)
     with store.session() as session:
         chains = session.exec(select(ChainStatus)).all()
@@ -78,8 +80,11 @@ def status(config: Path, *, as_json: bool) -> None:
             }
         )
         return
-    for line in [*([pause.upper()] if pause else []), *_foreign(signers)]:
+    for line in [*([pause] if pause else []), *_foreign(signers)]:
         console.print(line, style="bold red", markup=False)
+    if not chains and not markets:
+        console.print("nothing has run with this store yet; `keeper run` starts the daemon", markup=False)
+        return
     print_table(
         "chains",
         ["chain", "mode", "block", "acted at", "node", "requests", "gas money", "seen"],
@@ -105,7 +110,7 @@ def status(config: Path, *, as_json: bool) -> None:
                 m.market,
                 str(m.block),
                 f"{m.version or '?'} (revision {m.revision})",
-                "acting" if m.acting else f"WATCHED ONLY: {m.reason}",
+                _state(m, pause),
                 str(m.accounts),
                 str(m.breaches),
                 str(m.unvaluable),
@@ -126,8 +131,10 @@ def status(config: Path, *, as_json: bool) -> None:
             [
                 [
                     e.market,
-                    e.account,
-                    f"holds claims of {e.asset}" if e.asset else e.threshold,
+                    cell(e.account),
+                    f"holds claims of {e.asset}"
+                    if e.asset
+                    else policies.words(e.market, e.account, e.threshold),
                     str(e.opened_block),
                     "" if e.asset else ratio(e.lowest_health),
                     f"{e.held}, opens {moment(e.opens_at)}" if e.opens_at else e.held,
@@ -154,8 +161,17 @@ def status(config: Path, *, as_json: bool) -> None:
         print_table(
             "open intents",
             ["id", "market", "account", "kind", "mode", "attempt", "state"],
-            [[str(i.id), i.market, i.account, i.kind, i.mode, str(i.attempt), i.state] for i in intents],
+            [
+                [str(i.id), i.market, cell(i.account), i.kind, i.mode, str(i.attempt), i.state]
+                for i in intents
+            ],
         )
+
+
+def _state(market: MarketStatus, pause: str) -> str:
+    if not market.acting:
+        return f"WATCHED ONLY: {market.reason}"
+    return "paused" if pause else "acting"
 
 
 def _foreign(signers: Sequence[SignerNonce]) -> list[str]:

@@ -27,6 +27,7 @@ class Price:
     symbol: str
     before: int
     after: int
+    market: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def outcome(fork: Fork, before: Mapping[str, int], after: Mapping[str, int]) -> 
         chain=fork.chain,
         forked_at=fork.forked_at,
         blocks=fork.anvil.block_number() - fork.forked_at,
-        prices=tuple(Price(assets[a].symbol, before[a], after[a]) for a in assets),
+        prices=tuple(Price(assets[a].symbol, before[a], after[a], assets[a].market) for a in assets),
         deeds=tuple(deeds),
         left=tuple(left),
         earned=sum(deed.gain for deed in done if deed.kind == "liquidate"),

@@ -122,7 +122,7 @@ class Daemon:
             poll = float(self.settings.chains[name].poll)
             self._every(poll, f"decide:{name}", partial(self._decide, name))
             self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
-            self._every(60.0, f"balances:{name}", partial(self._balances, name))
+            self._every(60.0, f"balances:{name}", partial(self._watch_balances, name))
             self._every(max(poll, 1.0), f"books:{name}", self._ledger(name).book)
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
@@ -306,10 +306,14 @@ class Daemon:
         with self.store.session() as session:
             keeping.config_changed(session, self.config.path.name, digest, words)
 
+    def _watch_balances(self, name: str) -> None:
+        """Until the deciding loop has seen the chain, whatever is wrong with it is that loop's to tell."""
+        if self.chains[name].deciding.head is not None:
+            self._balances(name)
+
     def _balances(self, name: str) -> None:
         """Forecast how long the gas money lasts; tell, once a day, when it runs low."""
-        if self.payer is None or self.chains[name].deciding.head is None:
-            # Until the deciding loop has seen the chain, whatever is wrong with it is that loop's to tell.
+        if self.payer is None:
             return
         balance = int(self.chains[name].deciding.pool.call("eth_getBalance", self.payer, "latest"), 16)
         with self.store.session() as session:
