@@ -102,13 +102,12 @@ def show(result: Outcome) -> None:
 
 
 def unmoved(prices: Sequence[Price]) -> list[str]:
-    """Assets that share their symbol with one that moved, and did not move: on another feed, or another token
-    of that name."""
+    """Priced assets that did not move though one with their symbol did."""
     moved = {p.symbol for p in prices if p.before != p.after}
     return [
-        f"{p.symbol} in {p.market} did not move: it hangs on another feed; a --shock of its own moves it"
+        f"{p.symbol} in {p.market} did not move: its price there does not hang on the feed that was shocked"
         for p in prices
-        if p.symbol in moved and p.before == p.after
+        if p.symbol in moved and p.before == p.after != 0
     ]
 
 
