@@ -82,42 +82,10 @@ def status(config: Path, *, as_json: bool) -> None:
         return
     for line in [*([pause] if pause else []), *_foreign(signers)]:
         console.print(line, style="bold red", markup=False)
-    if not chains and not markets:
+    if chains or markets:
+        _daemon(chains, markets, pause)
+    else:
         console.print("nothing has run with this store yet; `keeper run` starts the daemon", markup=False)
-        return
-    print_table(
-        "chains",
-        ["chain", "mode", "block", "acted at", "node", "requests", "gas money", "seen"],
-        [
-            [
-                c.chain,
-                c.mode,
-                str(c.block),
-                str(c.acted_block),
-                _node(c),
-                str(c.requests),
-                _gas(c),
-                _ago(c.updated_at),
-            ]
-            for c in chains
-        ],
-    )
-    print_table(
-        "markets",
-        ["market", "block", "version", "state", "accounts", "below a threshold", "without a price"],
-        [
-            [
-                m.market,
-                str(m.block),
-                f"{m.version or '?'} (revision {m.revision})",
-                _state(m, pause),
-                str(m.accounts),
-                str(m.breaches),
-                str(m.unvaluable),
-            ]
-            for m in markets
-        ],
-    )
     if prices:
         print_table(
             "prices",
@@ -166,6 +134,43 @@ def status(config: Path, *, as_json: bool) -> None:
                 for i in intents
             ],
         )
+
+
+def _daemon(chains: Sequence[ChainStatus], markets: Sequence[MarketStatus], pause: str) -> None:
+    """What the daemon last wrote of chains and markets."""
+    print_table(
+        "chains",
+        ["chain", "mode", "block", "acted at", "node", "requests", "gas money", "seen"],
+        [
+            [
+                c.chain,
+                c.mode,
+                str(c.block),
+                str(c.acted_block),
+                _node(c),
+                str(c.requests),
+                _gas(c),
+                _ago(c.updated_at),
+            ]
+            for c in chains
+        ],
+    )
+    print_table(
+        "markets",
+        ["market", "block", "version", "state", "accounts", "below a threshold", "without a price"],
+        [
+            [
+                m.market,
+                str(m.block),
+                f"{m.version or '?'} (revision {m.revision})",
+                _state(m, pause),
+                str(m.accounts),
+                str(m.breaches),
+                str(m.unvaluable),
+            ]
+            for m in markets
+        ],
+    )
 
 
 def _state(market: MarketStatus, pause: str) -> str:
