@@ -29,6 +29,7 @@ from keeper.service.finishing import Decided, Finishing, Round
 from keeper.service.journalling import Journalling
 from keeper.service.markets import MarketRun
 from keeper.service.means import Asked
+from keeper.service.misnamed import Misnaming
 from keeper.service.noticing import Noticing
 from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
@@ -69,6 +70,7 @@ class Deciding:
             self.pool.name, self.mode, self.payer, self.settings.policy.max_attempts
         )
         self._noticing = Noticing(self.store)
+        self._misnaming = Misnaming(self.settings, self.store)
         self._finishing = Finishing(
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
         )
@@ -118,6 +120,8 @@ class Deciding:
     def finish(self, done: Round) -> None:
         """Write down what only tells; plan what has no hurry."""
         self._finishing.finish(done, self.held)
+        for run, _ in done.valued:
+            self._misnaming.tell(run, done.head)
 
     def save_books(self) -> None:
         """Write down what a restart continues from."""

@@ -167,6 +167,15 @@ def test_an_address_beside_the_pool_is_a_fault_that_names_the_pool(patient: Pati
     assert fault["verdict"] == "fault" and market.pool.lower() in fault["remedy"].lower()
 
 
+def test_a_node_of_another_chain_is_a_fault_of_chain_id(patient: Patient) -> None:
+    text = patient.config.read_text().replace("chain_id = 31337", "chain_id = 1")
+    patient.config.write_text(text)
+    code, found = patient.doctor()
+    assert code == 1
+    fault = next(f for s, f in found.items() if s.startswith("chain local, node"))
+    assert fault["verdict"] == "fault" and "Correct chain_id" in fault["remedy"]
+
+
 def test_a_clock_that_is_off_is_a_fault_where_it_is_checked(patient: Patient) -> None:
     text = patient.config.read_text().replace("block_time", "max_head_age = 300\nblock_time")
     patient.config.write_text(text)
