@@ -76,7 +76,7 @@ def test_a_guessed_heartbeat_is_marked_and_the_doctor_does_not_call_it_well(
 
 
 def test_a_second_market_is_added_and_the_rest_stays(anvil: Anvil, tmp_path: Path) -> None:
-    aave, comet, morpho = AaveCase(anvil), CometCase(anvil), MorphoCase(anvil)
+    aave, comet, morpho = AaveCase(anvil, "3.6"), CometCase(anvil), MorphoCase(anvil)
     pool = aave.at.pool
     assert keeper("init", pool, "--rpc", anvil.url, "--protect", OWNER, folder=tmp_path).returncode == 0
     path = tmp_path / "keeper.toml"
@@ -106,7 +106,7 @@ def test_a_second_market_is_added_and_the_rest_stays(anvil: Anvil, tmp_path: Pat
 
 def test_a_market_of_another_chain_brings_its_chain(anvil: Anvil, tmp_path: Path) -> None:
     with Anvil(AnvilOptions(timestamp=GENESIS, chain_id=1337)) as other:
-        first, second = AaveCase(anvil), AaveCase(other)
+        first, second = AaveCase(anvil, "3.6"), AaveCase(other, "3.6")
         assert keeper("init", first.at.pool, "--rpc", anvil.url, folder=tmp_path).returncode == 0
         done = keeper("init", second.at.pool, "--rpc", other.url, "--add", folder=tmp_path)
         assert done.returncode == 0, done.stderr
