@@ -45,6 +45,8 @@ class Stream:
         self.what = what
         self.on_told = on_told
         self.heard_at = 0.0
+        self.listening = False
+        """Whether a node has taken the subscription and has not gone since."""
         self._stopping = threading.Event()
         self._socket: ClientConnection | None = None
         self._thread = threading.Thread(target=self._run, name=f"{what}:{chain}", daemon=True)
@@ -82,6 +84,8 @@ class Stream:
                     return
                 why = error.what if isinstance(error, NodeError) else type(error).__name__
                 log.warning(f"{self.what} lost", chain=self.chain, node=label, error=why)
+            finally:
+                self.listening = False
             # Whoever told of something is tried again soon; the others ever later.
             wait = 0.5 if self.heard_at > before else min(wait * 2, LONGEST_WAIT)
             self._stopping.wait(wait)
@@ -99,6 +103,7 @@ class Stream:
                 if told.get("method") != "eth_subscription":
                     if "error" in told:
                         raise NodeError(f"refuses to tell of {self.what}", where=label)
+                    self.listening = True
                     continue
                 self.heard_at = time.monotonic()
                 self.on_told(told["params"]["result"])

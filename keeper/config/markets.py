@@ -90,7 +90,8 @@ class Market(Section):
     watched and told of only. Anybody makes such a market, of his own token and with his own oracle. Absent:
     watch; act on local chains, where nobody else is."""
     loan_prices: dict[str, Annotated[Decimal, Field(gt=0)]] = {}
-    """Morpho Blue: what a whole loan token is worth in base currency, by symbol or address; absent: 1."""
+    """Morpho Blue: what a whole loan token is worth in base currency, by symbol or address.
+    Absent: 1 on local chains; elsewhere nothing is done where a loan token's worth is not said."""
 
     @model_validator(mode="after")
     def _fits(self) -> Market:

@@ -59,6 +59,11 @@ class UpdateWatch:
     def start(self) -> None:
         self._stream.start()
 
+    @property
+    def listening(self) -> bool:
+        """Whether a node tells of pending transactions now."""
+        return self._stream.listening
+
     def again(self) -> None:
         """After a block: what is still waiting is looked at anew, as bundles are for one block."""
         head = self.updates.deciding.head

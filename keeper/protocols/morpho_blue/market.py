@@ -106,10 +106,21 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
 
+    def _says(self, pair: Pair) -> Decimal | None:
+        """What a whole loan token is worth by the operator's word, if he says it."""
+        # A stranger calls his token what he likes.
+        names = (pair.loan.lower(), pair.loan_symbol.lower())[: 2 if self._vouched(pair) else 1]
+        return next((self._loan_prices[name] for name in names if name in self._loan_prices), None)
+
     def _strange(self, pair: Pair) -> str:
         """Why no money goes into this market; empty where it may."""
-        if self._vouched(pair):
+        if self._trusts_all:
             return ""
+        if pair.id in self._wanted:
+            unsaid = (
+                f"what a whole {pair.loan_symbol} is worth is not said: set markets.{self.name}.loan_prices"
+            )
+            return "" if self._says(pair) else unsaid
         listing = f"if you trust it, list {pair.id} in markets.{self.name}.market_ids"
         return f"anybody can have made this market and its oracle: {listing}"
 
@@ -268,12 +279,21 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
             done = "acted on" if self._trusts_all else "watched, and nothing is done there"
             everyone = f"all {len(state.pairs)} markets are {done}; anybody makes one with his own oracle"
             found.append((everyone, f"List the markets that you trust in markets.{self.name}.market_ids"))
-        known = self._loan_prices.keys()
-        pairs = state.pairs.values()
-        assumed = {p.loan_symbol for p in pairs if not known & {p.loan.lower(), p.loan_symbol.lower()}}
+        assumed = {pair.loan_symbol for pair in state.pairs.values() if not self._says(pair)}
         if assumed:
-            counted = f"a whole {', '.join(sorted(assumed))} is counted as 1 of the base currency"
-            found.append((counted, f"Set markets.{self.name}.loan_prices for what is not a dollar"))
+            prices = f"markets.{self.name}.loan_prices"
+            each = f"a whole {', '.join(sorted(assumed))}"
+            if self._trusts_all:
+                found.append(
+                    (f"{each} is counted as 1 of the base currency", f"Set {prices} for what is no dollar")
+                )
+            else:
+                found.append(
+                    (
+                        f"what {each} is worth is not said: nothing is done there",
+                        f"Set {prices}; a dollar is 1",
+                    )
+                )
         return found
 
     # Planning.
@@ -294,10 +314,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
         """A token of a market at the market's own price; the loan token at what the operator says."""
         loan = pair.loan.lower()
-        # A stranger calls his token what he likes.
-        names = (loan, pair.loan_symbol.lower()) if self._vouched(pair) else (loan,)
-        said = next((self._loan_prices[name] for name in names if name in self._loan_prices), Decimal(1))
-        worth = int(said * 10**self.scale)
+        worth = int((self._says(pair) or Decimal(1)) * 10**self.scale)
         if token == pair.loan:
             return Asset(loan, pair.loan_symbol, worth, 10**pair.loan_decimals)
         unit = 10**pair.collateral_decimals

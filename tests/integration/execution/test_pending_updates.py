@@ -76,7 +76,9 @@ def running(w: World) -> Iterator[Daemon]:
     thread.start()
     try:
         wait_for(lambda: daemon.chains["local"].acted == w.anvil.block_number())
-        assert daemon.chains["local"].watch is not None
+        watch = daemon.chains["local"].watch
+        assert watch is not None
+        wait_for(lambda: watch.listening)
         yield daemon
     finally:
         daemon.stop()

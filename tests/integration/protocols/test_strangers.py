@@ -68,10 +68,12 @@ def borrow_there(case: MorphoCase, pair: Pair, dollars: int = 100_000) -> None:
     )
 
 
-def opened(case: MorphoCase, folder: Path, more: str) -> Keeping:
+def opened(case: MorphoCase, folder: Path, more: str, *, dollar: bool = True) -> Keeping:
+    """With `dollar` the configuration says what one is worth."""
     case.anvil.set_automine(False)
     case.anvil.set_timestamp_interval(BLOCK_SECONDS)
-    k = keeping(case.anvil, case.toml() + more, folder)
+    said = case.toml().replace("{ WETH", '{ USDC = "1", WETH') if dollar else case.toml()
+    k = keeping(case.anvil, said + more, folder)
     k.send(case.fund(k.payer))
     k.step()
     return k
@@ -102,6 +104,18 @@ def test_a_listed_market_is_acted_on(anvil: Anvil, tmp_path: Path) -> None:
     k.step(case.hold())
     k.step(case.fall())
     assert {i.account for i in k.intents()} == {account}
+
+
+def test_a_loan_token_of_unknown_worth_is_not_counted_as_a_dollar(anvil: Anvil, tmp_path: Path) -> None:
+    case = MorphoCase(anvil)
+    account = case.near(ONE)
+    listed = f'\nmarket_ids = ["{case.at.pairs[0].id}"]\nunlisted = "watch"'
+    k = opened(case, tmp_path, listed, dollar=False)
+    k.step(case.hold())
+    k.step(case.fall())
+    assert k.intents() == []
+    [episode] = [each for each in k.episodes("liquidate") if each.account == account]
+    assert "what a whole USDC is worth is not said" in episode.held
 
 
 def test_a_strangers_token_does_not_make_gas_look_cheap(anvil: Anvil, tmp_path: Path) -> None:
