@@ -20,6 +20,9 @@ from keeper.store.types import now
 
 log = structlog.get_logger()
 
+MOST_NAMED = 20
+"""Names offered for a wrong one; Morpho Blue has hundreds of loan tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Misnamed:
@@ -54,7 +57,7 @@ def _loan_prices(run: MarketRun) -> Iterator[Misnamed]:
             yield Misnamed(
                 f"markets.{run.name}.loan_prices.{name}",
                 "is no loan token here: its price counts for nothing",
-                f"Name one of {', '.join(sorted(set(known.values())))}, or a loan token's address",
+                f"Name one of {', '.join(sorted(set(known.values()))[:MOST_NAMED])}, or a loan token's address",
             )
 
 
