@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +15,8 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
     """Every mistake with its place, one after another; the nearest known key beside an unknown one."""
     lines = []
     for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
+        place = _place(problem["loc"])
+        message = _in_words(problem["type"], problem.get("ctx", {}), problem["msg"])
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{_nearest(problem['loc'], settings)}"
         elif problem["type"] == "missing":
@@ -25,6 +27,50 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
                 message = f"{message} (got {str(shown)[:80]!r})"
         lines.append(f"{place}: {message}" if place else message)
     return "; ".join(lines)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """protect[0].steps[1].asset: lists by index, as elsewhere."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    return "".join(parts).removeprefix(".")
+
+
+_DIGITS = re.compile(r"\^0x\[0-9a-fA-F\]\{(\d+)\}\$")
+_KINDS = {
+    "int": "a whole number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "string": "text in quotes",
+    "list": "a list: write it in [ ]",
+    "model": "a section",
+    "dict": "a section",
+    "path": "a path in quotes",
+}
+
+
+def _in_words(kind: str, given: Mapping[str, Any], said: str) -> str:
+    """What a value must be, for who never heard of the library that checks it."""
+    if kind == "string_pattern_mismatch" and (digits := _DIGITS.fullmatch(str(given.get("pattern")))):
+        return f"write 0x and {digits[1]} hexadecimal digits"
+    bounds = {
+        "greater_than": ("greater than", "gt"),
+        "greater_than_equal": ("at least", "ge"),
+        "less_than": ("less than", "lt"),
+        "less_than_equal": ("at most", "le"),
+    }
+    if kind in bounds:
+        words, key = bounds[kind]
+        return f"must be {words} {given.get(key)}"
+    if kind == "literal_error":
+        return f"must be one of {given.get('expected')}".replace(" or ", ", ")
+    if kind == "too_short":
+        return f"must name at least {given.get('min_length')}"
+    if kind == "too_long":
+        return f"must name at most {given.get('max_length')}"
+    of = kind.removesuffix("_type").removesuffix("_parsing")
+    if of != kind and (must := _KINDS.get(of)):
+        return f"must be {must}"
+    return said.removeprefix("Value error, ")
 
 
 def _nearest(location: tuple[int | str, ...], settings: type[BaseModel]) -> str:

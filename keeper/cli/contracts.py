@@ -11,12 +11,13 @@ from tomlkit.items import Table
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
-from keeper.config import Settings, load
-from keeper.errors import ConfigError
+from keeper.config import Market, Settings, load
+from keeper.errors import ConfigError, KeeperError
 from keeper.service import deploying
 from keeper.service.acting import actor_of
 from keeper.service.deploying import Contract, Deployed
-from keeper.setup.writing import write
+from keeper.service.markets import PROTOCOLS
+from keeper.setup.writing import check, write
 from keeper.store.database import open_store
 
 Name = Literal["liquidator", "owner-top-up"]
@@ -43,14 +44,19 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(settings.signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
+    text = _with(config, place, contract.address)
+    _would_load(config, text)
     pool = NodePool(chain, settings.chains[chain])
     there = deploying.is_there(pool, contract)
     if not live and not there:
         gas = deploying.cost(pool, payer, contract)
-        _tell_dry(contract, gas, as_json=as_json)
+        missing = deploying.gas_money_missing(
+            pool, payer, gas, int(settings.execution.max_gas_price_gwei * 10**9)
+        )
+        _tell_dry(contract, gas, missing, as_json=as_json)
         return
     done = Deployed(contract.address, "") if there else _deploy(settings, pool, payer, contract)
-    write(config, _with(config, place, done.address), force=True)
+    _write(config, text, place, done.address)
     if as_json:
         print_json({place[-1]: done.address, "transaction": done.transaction, "chain": chain})
         return
@@ -71,11 +77,45 @@ def _wanted(
     if name == "liquidator":
         found = deploying.chains_with(list(settings.chains), chain)
         return found, deploying.liquidator(owner, payer), ("chains", found, "liquidator")
+    known = ", ".join(sorted(name for name, of in settings.markets.items() if _owners_pay(of)))
+    remedy = f"Name one of {known}" if known else "No configured market lets owners pay"
+    if market is None:
+        raise ConfigError("is missing: the contract is for one market", where="--market", remedy=remedy)
     if market not in settings.markets:
-        known = ", ".join(sorted(settings.markets))
-        raise ConfigError(f"{market!r} is not a market; there is {known}", where="--market")
+        raise ConfigError(f"{market!r} is not a market", where="--market", remedy=remedy)
     of = settings.markets[market]
+    if not _owners_pay(of):
+        raise ConfigError(
+            f"{market!r} is {of.protocol}, where an owner's own money cannot top up",
+            where="--market",
+            remedy=remedy,
+        )
     return of.chain, deploying.owner_top_up(of.address), ("markets", market, "owner_top_up")
+
+
+def _owners_pay(market: Market) -> bool:
+    return PROTOCOLS[market.protocol].owners_pay
+
+
+def _would_load(config: Path, text: str) -> None:
+    """Before anything is paid for: the configuration with the address in it must be one."""
+    try:
+        check(config, text)
+    except ConfigError as error:
+        remedy = f"{error.remedy}. Nothing was sent" if error.remedy else "Nothing was sent: correct it first"
+        raise ConfigError(error.what, where=error.where, remedy=remedy) from None
+
+
+def _write(config: Path, text: str, place: tuple[str, ...], address: str) -> None:
+    """What is deployed is paid for: wherever writing fails, its address is told."""
+    try:
+        write(config, text, force=True)
+    except KeeperError as error:
+        raise ConfigError(
+            error.what,
+            where=error.where,
+            remedy=f'It is deployed: set {".".join(place)} = "{address}" by hand',
+        ) from None
 
 
 def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) -> Deployed:
@@ -100,9 +140,11 @@ def _with(config: Path, place: tuple[str, ...], address: str) -> str:
     return tomlkit.dumps(document)
 
 
-def _tell_dry(contract: Contract, gas: int, *, as_json: bool) -> None:
+def _tell_dry(contract: Contract, gas: int, missing: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"address": contract.address, "gas": gas, "deployed": False})
+        print_json({"address": contract.address, "gas": gas, "deployed": False, "missing": missing})
         return
     console.print(f"{contract.name} would be at {contract.address} and take {gas:,} gas.")
+    if missing:
+        console.print(missing, highlight=False)
     console.print("Nothing was signed: give the command with --live to deploy it.")

@@ -4,67 +4,88 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import typer
 
+from keeper.cli.init_flags import Flags, address, check, check_adding, url
 from keeper.cli.numbers import decimal
 from keeper.cli.output import console, print_json, print_table
-from keeper.config import checked_address
+from keeper.config import load
 from keeper.errors import ConfigError
 from keeper.oracles.sources import tree
 from keeper.protocols.identity import NAMES
+from keeper.setup.adding import names_in, rpc_of, with_market
 from keeper.setup.survey import Survey, connect, explore
 from keeper.setup.text import configuration
 from keeper.setup.wishes import MARKET_NAMES, Wishes, chain_name
 from keeper.setup.writing import refuse_existing, write
 
 T = TypeVar("T")
+KEYSTORE = "keystore.json"
+"""Where `keeper key new` puts a key unless told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """What was given on the command line; None and empty are asked for at a terminal."""
-
-    address: str | None
-    rpc: str | None
-    market: str | None
-    chain: str | None
-    warn: str | None
-    top_up: str | None
-    liquidate: str | None
-    target: str | None
-    protect: list[str]
-    max_per_day: str | None
-    keystore: str | None
-    password_file: str | None
-    store: str
-    alerts: list[str]
-    from_block: int | None
-
-
-def init(config: Path, flags: Flags, *, force: bool, ask: bool, as_json: bool) -> None:
-    """Find, ask, write. Without a terminal, with --yes or --json nothing is asked."""
-    refuse_existing(config, force=force)
+def init(config: Path, flags: Flags, *, force: bool, ask: bool, add: bool = False, as_json: bool) -> None:
+    """Find, ask, write; with `add` into the file that is there. Without a terminal, with --yes or --json
+    nothing is asked."""
+    existing = load(config) if add else None
+    if existing is not None:
+        check_adding(flags)
+    else:
+        refuse_existing(config, force=force)
+    check(flags)
     asking = ask and not as_json and sys.stdin.isatty()
-    rpc = _wanted(flags.rpc, "URL of a node (http:// or https://)", "--rpc", asking, _url)
+    known = flags.rpc or (rpc_of(existing, flags.chain) if existing else None)
+    rpc = _wanted(known, "URL of a node (http:// or https://)", "--rpc", asking, url)
     pool, head = connect(rpc)
-    address = _wanted(flags.address, "The market's address", "ADDRESS", asking, _address)
-    found = explore(pool, head, rpc, address)
+    if flags.from_block is not None and flags.from_block > head.number:
+        raise ConfigError(
+            f"block {flags.from_block} has not come: the chain is at {head.number}",
+            where="--from-block",
+            remedy="Name the block in which the market was created, or leave it out",
+        )
+    place = partial(address, where="ADDRESS")
+    found = explore(pool, head, rpc, _wanted(flags.address, "The market's address", "ADDRESS", asking, place))
     if not as_json:
         _show(found)
-    wishes = _wishes(flags, found, asking)
-    write(config, configuration(found, wishes), force=force)
+    if existing is not None:
+        chain, market = names_in(existing, found, flags.market, flags.chain)
+        wishes = _added(flags, chain, market, asking)
+        write(config, with_market(config, existing, found, wishes), force=True)
+    else:
+        wishes = _wishes(flags, found, config, asking)
+        write(config, configuration(found, wishes), force=force)
     if as_json:
-        print_json(_as_object(config, found))
+        print_json(_as_object(config, found) | {"market": wishes.market, "chain": wishes.chain})
     else:
         console.print(f"\nwritten: {config}. Next: keeper doctor --config {config}", highlight=False)
 
 
-def _wishes(flags: Flags, found: Survey, asking: bool) -> Wishes:
+def _added(flags: Flags, chain: str, market: str, asking: bool) -> Wishes:
+    """Of a further market: thresholds, key and channels are the file's."""
+    wishes = Wishes(chain=chain, market=market, from_block=flags.from_block)
+    protect, limit = _protected(flags, wishes.max_per_day, asking)
+    return replace(wishes, protect=protect, max_per_day=limit)
+
+
+def _protected(flags: Flags, usual: Decimal, asking: bool) -> tuple[tuple[str, ...], Decimal]:
+    """Accounts, and the most that each may cost a day."""
+    protect = list(flags.protect)
+    if asking:
+        protect = protect or _several("An account to protect (empty: no more)")
+    limit = flags.max_per_day
+    if protect and limit is None and asking:
+        limit = str(typer.prompt("Most that top-ups may spend a day", default=str(usual)))
+    accounts = tuple(address(each, "--protect") for each in protect)
+    return accounts, usual if limit is None else decimal(limit, "--max-per-day")
+
+
+def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> Wishes:
     usual = Wishes(
         chain=flags.chain or chain_name(found.chain_id),
         market=flags.market or MARKET_NAMES[found.identity.protocol],
@@ -79,14 +100,14 @@ def _wishes(flags: Flags, found: Survey, asking: bool) -> Wishes:
     top_up = ratio(flags.top_up, "--top-up", usual.top_up, "Top up protected accounts below")
     target = ratio(flags.target, "--target", usual.target, "and bring them to")
     liquidate = ratio(flags.liquidate, "--liquidate", usual.liquidate, "Liquidate others below (at most 1)")
-    protect, alerts, keystore = list(flags.protect), list(flags.alerts), flags.keystore
+    protect, limit = _protected(flags, usual.max_per_day, asking)
+    alerts, keystore = list(flags.alerts), flags.keystore
+    if keystore is None and (config.parent / KEYSTORE).is_file():
+        # `keeper key new` has put it there.
+        keystore = KEYSTORE
     if asking:
-        protect = protect or _several("An account to protect (empty: no more)")
         keystore = keystore or typer.prompt("Keystore (empty: only watch)", default="", show_default=False)
         alerts = alerts or _several("An Apprise URL for alerts (empty: no more)")
-    limit = usual.max_per_day
-    if protect:
-        limit = ratio(flags.max_per_day, "--max-per-day", limit, "Most that top-ups may spend a day")
     return Wishes(
         chain=usual.chain,
         market=usual.market,
@@ -94,7 +115,7 @@ def _wishes(flags: Flags, found: Survey, asking: bool) -> Wishes:
         top_up=top_up,
         liquidate=liquidate,
         target=target,
-        protect=tuple(_address(each) for each in protect),
+        protect=protect,
         max_per_day=limit,
         keystore=keystore or None,
         password_file=flags.password_file,
@@ -117,19 +138,6 @@ def _several(question: str) -> list[str]:
     while answer := str(typer.prompt(question, default="", show_default=False)).strip():
         answers.append(answer)
     return answers
-
-
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ConfigError("does not start with http:// or https://", where="--rpc", remedy="Correct it")
-    return text
-
-
-def _address(text: str) -> str:
-    try:
-        return checked_address(text)
-    except ValueError as error:
-        raise ConfigError(f"{text[:80]!r} {error}", where="init") from None
 
 
 def _show(found: Survey) -> None:
@@ -174,6 +182,7 @@ def _as_object(config: Path, found: Survey) -> dict[str, object]:
                 "kind": asset.source.kind if asset.source else None,
                 "feeds": [feed.address for feed in asset.source.feeds()] if asset.source else [],
                 "heartbeat": asset.heartbeat,
+                "guessed": asset.guessed,
             }
             for asset in found.assets
         ],

@@ -67,7 +67,11 @@ def about(
 @app.command()
 def init(
     address: Annotated[
-        str | None, typer.Argument(help="The market's Pool, its addresses provider or an aToken.")
+        str | None,
+        typer.Argument(
+            help="The market: an Aave v3 Pool, its addresses provider or an aToken; Morpho Blue's singleton; "
+            "a Comet (Compound v3); a TroveManager (Liquity, MUSD) or a contract beside it."
+        ),
     ] = None,
     rpc: Annotated[str | None, typer.Option("--rpc", help="URL of a node.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -95,12 +99,15 @@ def init(
         int | None, typer.Option("--from-block", min=0, help="First block to look for accounts in.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add the market to an existing file; its node is used unless --rpc.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what is proposed.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Write a commented configuration for a market, found from its address."""
-    from keeper.cli.init import Flags
     from keeper.cli.init import init as work
+    from keeper.cli.init_flags import Flags
 
     flags = Flags(
         address=address,
@@ -119,7 +126,7 @@ def init(
         alerts=alert or [],
         from_block=from_block,
     )
-    work(config, flags, force=force, ask=not yes, as_json=json)
+    work(config, flags, force=force, ask=not yes, add=add, as_json=json)
 
 
 @app.command()

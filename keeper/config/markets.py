@@ -51,6 +51,8 @@ class Oracle(Section):
 
     heartbeat: int | None = Field(default=None, gt=0)
     """Seconds within which each feed behind the price gives a new round."""
+    heartbeat_guessed: bool = False
+    """Whether nobody has checked the heartbeat yet: it is held against the feed, and `doctor` warns."""
     min_price: Annotated[Decimal, Field(gt=0)] | None = None
     """Whole units of the base currency; a price outside the bounds counts only if the second agrees."""
     max_price: Annotated[Decimal, Field(gt=0)] | None = None
@@ -93,6 +95,8 @@ class Market(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Market:
-        if self.protocol != "morpho-blue" and (self.market_ids or self.loan_prices or self.unlisted):
-            raise ValueError("market_ids, loan_prices and unlisted belong to protocol = 'morpho-blue'")
+        given = [name for name in ("market_ids", "loan_prices", "unlisted") if getattr(self, name)]
+        if self.protocol != "morpho-blue" and given:
+            what = f"{given[0]} belongs" if len(given) == 1 else f"{' and '.join(given)} belong"
+            raise ValueError(f"{what} to protocol = 'morpho-blue'")
         return self

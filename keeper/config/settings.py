@@ -6,7 +6,7 @@ Environment variables `KEEPER_SECTION__KEY` override single values (KEEPER_STORE
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -68,12 +68,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"protect[{i}].permits: only used with money = 'owner'")
             if (protect.target or self.policy.target) < (protect.top_up or self.policy.top_up):
                 raise ValueError(f"protect[{i}]: target must not be below top_up")
-        seen = [(p.market, p.account) for p in self.protect]
-        if len(set(seen)) != len(seen):
-            raise ValueError("protect: the same account of a market is listed twice")
+        _once("protect", [(p.market, p.account) for p in self.protect])
+        _once("policy.accounts", [(a.market, a.account) for a in self.policy.accounts])
         for i, account in enumerate(self.policy.accounts):
             _known(f"policy.accounts[{i}].market", account.market, self.markets)
         return self
+
+
+def _once(where: str, listed: Sequence[tuple[str, str]]) -> None:
+    """Which of two entries would count is nothing to guess."""
+    for i, each in enumerate(listed):
+        first = listed.index(each)
+        if first != i:
+            market, account = each
+            raise ValueError(
+                f"{where}[{i}]: {account} of {market} is listed twice, here and as {where}[{first}]: "
+                "take one out"
+            )
 
 
 def _known(where: str, name: str, table: Mapping[str, object]) -> None:
@@ -89,7 +100,7 @@ def load(path: Path) -> Settings:
         raise ConfigError(
             "there is no such configuration file",
             where=str(path),
-            remedy="Name one with --config FILE; README shows the smallest one",
+            remedy="Make one with `keeper init ADDRESS --rpc URL`, or name another with --config FILE",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from None

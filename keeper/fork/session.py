@@ -16,10 +16,11 @@ from sqlmodel import col, select
 from keeper.account_unit import money
 from keeper.alerts.deliver import Deliverer
 from keeper.chain import blocks
+from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.chain.signer import Signer
 from keeper.config import Settings
-from keeper.errors import KeeperError
+from keeper.errors import ConfigError, KeeperError
 from keeper.fork import funds, ground, shocks
 from keeper.fork.ground import Ground
 from keeper.fork.known import copy_known
@@ -98,6 +99,7 @@ def rehearse(settings: Settings, wish: Wish, folder: Path, tell: Callable[[str],
 def _fork(settings: Settings, wish: Wish, folder: Path) -> Iterator[Fork]:
     chain = choose_chain(settings, wish.chain)
     url = answering_node(settings, chain)
+    _require_come(Node(url, settings.chains[chain].timeout), wish.block)
     options = AnvilOptions(
         chain_id=settings.chains[chain].chain_id,
         fork_url=url,
@@ -124,6 +126,19 @@ def _fork(settings: Settings, wish: Wish, folder: Path) -> Iterator[Fork]:
             yield fork
         finally:
             store.close()
+
+
+def _require_come(node: Node, block: int | None) -> None:
+    """ConfigError for a block that is still to come."""
+    if block is None:
+        return
+    newest = int(node.call("eth_blockNumber", []), 16)
+    if block > newest:
+        raise ConfigError(
+            f"block {block} has not come: the chain is at {newest}",
+            where="--block",
+            remedy="Name an earlier one, or leave it out for the newest",
+        )
 
 
 def _with_own_contract(own: Settings, chain: str, anvil: Anvil, key: str) -> Settings:

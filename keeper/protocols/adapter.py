@@ -53,6 +53,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     """The event (topic) that says how many coins were sent to whoever liquidated, and in which word."""
     owners_pay: ClassVar[bool] = False
     """Whether an owner's own money can top up."""
+    liquidating_costs: ClassVar[bool] = True
     name = ""
     contract = ""
     from_block = 0
@@ -105,6 +106,13 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     @abstractmethod
     def takes(self, state: S, raw: A, wish: Wish) -> Sequence[tuple[Action, Asset]]:
         """What an account can be topped up with."""
+
+    def taken(self, state: S, raws: Mapping[str, A], facts: Facts) -> list[tuple[Action, Asset]]:
+        if not raws:
+            actions: tuple[Action, ...] = ("repay", "supply")
+            return [(action, asset) for action in actions for asset in self.assets(state, facts).values()]
+        wishes = {account: Wish(account, 0, facts, {}, (), 0, 0) for account in raws}
+        return [each for account, raw in raws.items() for each in self.takes(state, raw, wishes[account])]
 
     def usual(self, state: S, raw: A, wish: Wish) -> Sequence[Step]:
         """The steps where the operator names none."""

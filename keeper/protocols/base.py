@@ -286,6 +286,16 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
         """By token."""
 
+    def taken(self, state: S, raws: Mapping[str, A], facts: Facts) -> list[tuple[Action, Asset]]:
+        """What these accounts can be topped up with, whichever of them; without any: what might be."""
+
+    def loan_tokens(self, state: S) -> Mapping[str, str]:
+        """Tokens (with symbols) whose worth the operator says; empty where the market's oracle does."""
+
+    @property
+    def liquidating_costs(self) -> bool:
+        """Whether a liquidator brings money of his own or borrowed."""
+
     def coins_paid(self, logs: Iterable[Log]) -> int:
         """Wei of the chain's own coin that the market sent for liquidations, by a transaction's logs."""
 

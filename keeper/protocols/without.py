@@ -38,6 +38,9 @@ class Without(Generic[S, A]):
     def lenders(self, state: S) -> Mapping[str, Lender]:
         return {}
 
+    def loan_tokens(self, state: S) -> Mapping[str, str]:
+        return {}
+
     def cautions(self, state: S) -> Sequence[tuple[str, str]]:
         return []
 

@@ -30,6 +30,7 @@ from keeper.service.finishing import Decided, Finishing, Round
 from keeper.service.journalling import Journalling
 from keeper.service.markets import MarketRun
 from keeper.service.means import Asked
+from keeper.service.misnamed import Misnaming
 from keeper.service.noticing import Noticing
 from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
@@ -77,6 +78,7 @@ class Deciding:
         )
         self._noticing = Noticing(self.store)
         self._saying = Saying()
+        self._misnaming = Misnaming(self.settings, self.store)
         self._finishing = Finishing(
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
         )
@@ -129,6 +131,8 @@ class Deciding:
     def finish(self, done: Round) -> None:
         """Write down what only tells; plan what has no hurry."""
         self._finishing.finish(done, self.held)
+        for run, _ in done.valued:
+            self._misnaming.tell(run, done.head)
 
     def save_books(self) -> None:
         """Write down what a restart continues from."""

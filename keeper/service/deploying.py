@@ -99,6 +99,21 @@ def cost(pool: NodePool, sender: str, contract: Contract) -> int:
         ) from None
 
 
+def gas_money_missing(pool: NodePool, sender: str, gas: int, ceiling: int) -> str:
+    """What `sender` lacks to pay for that much gas (a margin included), in words; empty when he has it."""
+    most = with_margin(gas) * fees.suggest(pool, ceiling).max_fee
+    has = int(pool.call("eth_getBalance", sender, "latest"), 16)
+    if has >= most:
+        return ""
+    return f"{sender} has {_coins(has)} native coins, and gas may take {_coins(most)}"
+
+
+def _coins(wei: int) -> str:
+    """Rounded up, six decimals."""
+    whole, rest = divmod(-(-wei // 10**12), 10**6)
+    return f"{whole}.{rest:06d}"
+
+
 def deploy(lane: Lane, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
     """Deploy it unless it is there or under way.
 
@@ -140,7 +155,13 @@ def _under_way(lane: Lane, contract: Contract) -> Transaction | None:
 
 def _signed(lane: Lane, contract: Contract, head: Head) -> Transaction:
     """Signed and written down, not sent."""
-    gas = with_margin(cost(lane.pool, lane.sender, contract))
+    needed = cost(lane.pool, lane.sender, contract)
+    missing = gas_money_missing(lane.pool, lane.sender, needed, lane.limits.max_gas_price)
+    if missing:
+        raise KeeperError(
+            missing, where=f"chain {lane.chain}", remedy=f"Send native currency to {lane.sender}"
+        )
+    gas = with_margin(needed)
     price = fees.suggest(lane.pool, lane.limits.max_gas_price)
     pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
     action = Action("deploy", CREATE2_DEPLOYER, "0x" + (_SALT + contract.code).hex())

@@ -30,6 +30,10 @@ def price_lines(prices: Pricing) -> Iterator[Line]:
         if feeds and watched.settings.heartbeat is None:
             remedy = f"Set {key}.heartbeat in seconds; it is published with the feed, not on chain"
             yield subject, "warning", f"{_kinds(watched.source)}; no heartbeat: its age is not judged", remedy
+        elif feeds and watched.settings.heartbeat_guessed:
+            guess = f"a heartbeat of {watched.settings.heartbeat} s is a guess: too few rounds to tell"
+            remedy = f"Check it with the feed's publisher, then take {key}.heartbeat_guessed out"
+            yield subject, "warning", f"{_kinds(watched.source)}; {guess}", remedy
         elif not faults and not unknown:
             second = f", second source {watched.second.settings.kind}" if watched.second else ""
             yield subject, "ok", f"{_kinds(watched.source)}{second}", ""

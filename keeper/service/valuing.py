@@ -73,6 +73,7 @@ def value_together(
     """
     asks = []
     for run in runs:
+        _require_begun(run, head)
         riders = run.prices.riders() if run.prices is not None else Riders()
         run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
         first = run.book.head is None
@@ -93,6 +94,17 @@ def value_together(
         except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
             outcomes.append(error)
     return outcomes
+
+
+def _require_begun(run: MarketRun, head: Head) -> None:
+    """ConfigError where no block that could name an account has come: everyone would stay unseen."""
+    first = run.settings.from_block
+    if run.book.head is None and first > head.number:
+        raise ConfigError(
+            f"accounts are looked for from block {first} on, and the chain is at {head.number} only",
+            where=f"markets.{run.name}.from_block",
+            remedy="Set the block in which the market was created, or leave it out",
+        )
 
 
 def _value(

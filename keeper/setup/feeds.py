@@ -20,6 +20,7 @@ _USUAL = (1200, 3600, 14_400, 28_800, 43_200, 86_400, 172_800)
 _SLACK = 60
 _DAY = 86_400
 _FEW = 3
+TOO_FEW = "too few rounds to tell; check it with the feed's publisher"
 _ROUND = ["uint80", "int256", "uint256", "uint256", "uint80"]
 
 
@@ -56,7 +57,7 @@ def propose(times: Sequence[int]) -> tuple[int, str]:
     that the longest silence stayed within, a day where too little is known."""
     gaps = [later - earlier for earlier, later in pairwise(times)]
     if len(gaps) < _FEW:
-        return _DAY, "too few rounds to tell; check it with the feed's publisher"
+        return _DAY, TOO_FEW
     longest = max(gaps)
     usual = next((each for each in _USUAL if longest <= each + _SLACK), longest)
     return usual, f"the longest silence between its last {len(times)} rounds was {longest} s"

@@ -23,7 +23,7 @@ from keeper.protocols.identity import Identity, first_block, identify
 from keeper.protocols.morpho_blue.events import CREATE_MARKET
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.service.markets import PROTOCOLS, Adapter
-from keeper.setup.feeds import propose, rhythms
+from keeper.setup.feeds import TOO_FEW, propose, rhythms
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Asset:
     `price` in base currency units; zero when the oracle gives none, as `source` None.
 
     `heartbeat` in seconds is a proposal and `because` its reason; None where no feed is found behind it.
+    `guessed`: a feed behind it has too few rounds to tell.
     """
 
     symbol: str
@@ -41,6 +42,7 @@ class Asset:
     source: Source | None
     heartbeat: int | None
     because: str
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +125,5 @@ def _asset(
     """With the heartbeat of the slowest feed behind it."""
     proposals = [propose(times[feed.address]) for feed in source.feeds()] if source else []
     heartbeat, because = max(proposals, default=(None, ""), key=lambda each: each[0] or 0)
-    return Asset(symbol, address, price, source, heartbeat, because)
+    guessed = any(why == TOO_FEW for _, why in proposals)
+    return Asset(symbol, address, price, source, heartbeat, because, guessed)

@@ -17,9 +17,9 @@ MOST_ASSETS = 100
 _MORPHO = """\
 # All markets of the singleton are followed, but anybody makes one, of his own token and with his own oracle:
 # accounts are acted on only in the markets that are named here (unlisted = "act" trusts them all).
-# market_ids = ["0x…"]
+{ids}
 # What a whole loan token is worth in base currency, where that is not 1.
-# loan_prices = { WETH = "2500" }
+# loan_prices = {{ WETH = "2500" }}
 """
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -28,9 +28,7 @@ def configuration(found: Survey, wishes: Wishes) -> str:
     """The whole file, as TOML."""
     parts = [
         _head(found),
-        _chain(found, wishes),
-        _market(found, wishes),
-        *_oracles(found, wishes),
+        *_of_market(found, wishes, chain=True),
         _rest(wishes),
         *(_protect(account, wishes) for account in wishes.protect),
         *([_NO_PROTECT.format(market=_text(wishes.market))] if not wishes.protect else []),
@@ -38,6 +36,20 @@ def configuration(found: Survey, wishes: Wishes) -> str:
         *([_NO_ALERTS] if not wishes.alerts else []),
     ]
     return "\n".join(parts)
+
+
+def sections(found: Survey, wishes: Wishes, *, chain: bool) -> str:
+    """What a further market adds to a file, and its chain where that is new."""
+    protected = [_protect(account, wishes) for account in wishes.protect]
+    return "\n".join([*_of_market(found, wishes, chain=chain), *protected])
+
+
+def _of_market(found: Survey, wishes: Wishes, *, chain: bool) -> list[str]:
+    return [
+        *([_chain(found, wishes)] if chain else []),
+        _market(found, wishes),
+        *_oracles(found, wishes),
+    ]
 
 
 def _head(found: Survey) -> str:
@@ -75,7 +87,15 @@ address = {_text(found.identity.address)}
 from_block = {start}
 # Accounts with an asset whose price source is of no known kind: "watch" only, or "act" on its price.
 unresolved = "watch"
-{_MORPHO if found.identity.protocol == "morpho-blue" else ""}"""
+{_MORPHO.format(ids=_ids(found)) if found.identity.protocol == "morpho-blue" else ""}"""
+
+
+def _ids(found: Survey) -> str:
+    """The markets that were found, by id, commented: which of them to trust is the operator's to say."""
+    listed = [f'#   "{asset.address}",  # {asset.symbol}' for asset in found.assets[:MOST_ASSETS]]
+    rest = len(found.assets) - len(listed)
+    more = [f"#   and {rest} more"] if rest else []
+    return "\n".join(["# market_ids = [", *(listed or ['#   "0x…",']), *more, "# ]"])
 
 
 def _from_block(found: Survey, wishes: Wishes) -> tuple[int, str]:
@@ -90,7 +110,8 @@ def _oracles(found: Survey, wishes: Wishes) -> list[str]:
     """A section an asset. Heartbeats are not on chain: those proposed were measured."""
     intro = (
         "# Price sources and the feeds they rest on. Heartbeats (seconds) are not on chain: those below\n"
-        "# were measured. min_price, max_price, deviation and a second source can be added to each.\n"
+        "# were measured, and guessed where so marked. min_price, max_price, deviation and a second source\n"
+        "# can be added to each.\n"
     )
     rest = len(found.assets) - MOST_ASSETS
     more = [f"# And {rest} more, which can be named in the same way.\n"] if rest > 0 else []
@@ -115,6 +136,7 @@ def _oracle(asset: Asset, found: Survey, wishes: Wishes) -> str:
     if asset.heartbeat is None:
         return "\n".join([*lines, "# No feed gives rounds behind it: there is no age to judge.", ""])
     lines += [f"# {asset.because}", f"[{name}]", f"heartbeat = {asset.heartbeat}"]
+    lines += ["heartbeat_guessed = true"] if asset.guessed else []
     return "\n".join([*lines, ""])
 
 

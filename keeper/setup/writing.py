@@ -10,6 +10,18 @@ from keeper.config import load
 from keeper.errors import ConfigError
 
 
+def check(path: Path, text: str) -> None:
+    """ConfigError when `load` would not accept what `path` would say; nothing is left written."""
+    temporary: Path | None = None
+    try:
+        temporary = _beside(path, text)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
 def write(path: Path, text: str, *, force: bool) -> None:
     """Write a configuration that `load` accepts, readable by its owner only (it may hold access keys).
 
@@ -18,13 +30,7 @@ def write(path: Path, text: str, *, force: bool) -> None:
     refuse_existing(path, force=force)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-        temporary = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        load(temporary)
+        temporary = _beside(path, text)
         if force:
             temporary.replace(path)
         else:
@@ -32,23 +38,43 @@ def write(path: Path, text: str, *, force: bool) -> None:
             os.link(temporary, path)
     except FileExistsError:
         raise _exists(path) from None
-    except ConfigError as error:
-        raise ConfigError(error.what, where=f"what {path} would say", remedy=error.remedy) from None
     except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="Name a file in a folder that exists and may be written",
-        ) from None
+        raise _unwritable(path, error) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, text: str) -> Path:
+    """A file beside `path` with this text, which `load` accepts; none is left where it does not."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        load(temporary)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, ConfigError):
+            raise ConfigError(error.what, where=f"what {path} would say", remedy=error.remedy) from None
+        raise
+    return temporary
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
     """ConfigError when there is a file already and it may not be replaced."""
     if path.exists() and not force:
         raise _exists(path)
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"cannot be written: {error.strerror}",
+        where=str(path),
+        remedy="Name a file in a folder that exists and may be written",
+    )
 
 
 def _exists(path: Path) -> ConfigError:

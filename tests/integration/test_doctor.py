@@ -48,6 +48,7 @@ class Patient:
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr
+        assert "ERROR" not in done.stderr, "what a library logs of a URL is no finding of ours"
         assert KEY not in done.stdout + done.stderr and PASSWORD not in done.stdout + done.stderr
         return done.returncode, {f["subject"]: f for f in json.loads(done.stdout)}
 
@@ -165,6 +166,15 @@ def test_an_address_beside_the_pool_is_a_fault_that_names_the_pool(patient: Pati
     assert code == 1
     fault = found["market aave, contract"]
     assert fault["verdict"] == "fault" and market.pool.lower() in fault["remedy"].lower()
+
+
+def test_a_node_of_another_chain_is_a_fault_of_chain_id(patient: Patient) -> None:
+    text = patient.config.read_text().replace("chain_id = 31337", "chain_id = 1")
+    patient.config.write_text(text)
+    code, found = patient.doctor()
+    assert code == 1
+    fault = next(f for s, f in found.items() if s.startswith("chain local, node"))
+    assert fault["verdict"] == "fault" and "Correct chain_id" in fault["remedy"]
 
 
 def test_a_clock_that_is_off_is_a_fault_where_it_is_checked(patient: Patient) -> None:

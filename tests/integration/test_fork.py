@@ -156,3 +156,9 @@ def test_a_shock_that_fits_nothing_is_refused(real: Real, shock: str, said: str)
     done = fork(real, "--shock", shock)
     assert done.returncode == 2 and said in done.stderr, done.stderr[-2000:]
     assert "Traceback" not in done.stderr
+
+
+def test_a_block_that_has_not_come_is_a_mistake_in_plain_words(real: Real) -> None:
+    done = fork(real, "--block", "99999999")
+    assert done.returncode == 2, done.stderr
+    assert "--block: block 99999999 has not come: the chain is at" in done.stderr

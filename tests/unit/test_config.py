@@ -67,7 +67,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     ("right", "wrong", "said"),
     [
         ("warn = 1.10", "warm = 1.10", "policy.warm: unknown key; did you mean 'warn'?"),
-        ("target = 1.25", "target = 1.25\ntargt = 2", "protect.0.targt: unknown key; did you mean 'target'"),
+        ("target = 1.25", "target = 1.25\ntargt = 2", "protect[0].targt: unknown key; did you mean 'target'"),
         ("warn = 1.10", "warn = 1.01", "warn ≥ top_up ≥ liquidate"),
         ("liquidate = 1.0", "liquidate = 1.02", "no protocol allows it"),
         ("target = 1.25", "target = 1.01", "target must not be below top_up"),
@@ -79,7 +79,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ('rpc = ["http://127.0.0.1:8545"]', "rpc = []", "chains.local.rpc"),
         ('rpc = ["http://127', 'rpc = ["ftp://127', "must start with http"),
         ("[policy]", "[policy", "is not valid TOML"),
-        ('max_per_day = "10000"', "", "protect.0.max_per_day: is required"),
+        ('max_per_day = "10000"', "", "protect[0].max_per_day: is required"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, right: str, wrong: str, said: str) -> None:
@@ -126,3 +126,51 @@ def test_what_is_known_of_a_price_is_read_exactly(tmp_path: Path) -> None:
 def test_wrong_words_about_a_price_are_named(tmp_path: Path, right: str, wrong: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         load(write(tmp_path, GOOD + ORACLES.replace(right, wrong)))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("warn = 1.10", "warn = -1", "policy.warn: must be greater than 0 (got"),
+        ("target = 1.25", "target = 125", "protect[0].target: must be less than 100"),
+        (
+            "chain_id = 31337",
+            'chain_id = "main"',
+            "chains.local.chain_id: must be a whole number (got 'main')",
+        ),
+        ('rpc = ["http://127.0.0.1:8545"]', "rpc = []", "chains.local.rpc: must name at least 1"),
+        ('rpc = ["http://127.0.0.1:8545"]', 'rpc = "http://x"', "chains.local.rpc: must be a list"),
+        (
+            "[store]",
+            '[markets.morpho]\nprotocol = "morpho-blue"\nchain = "local"\n'
+            'address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"\nmarket_ids = ["0x12"]\n[store]',
+            "markets.morpho.market_ids[0]: write 0x and 64 hexadecimal digits (got '0x12')",
+        ),
+        (
+            "from_block = 0",
+            'from_block = 0\nloan_prices = { WETH = "2500" }',
+            "markets.aave: loan_prices belongs to protocol = 'morpho-blue'",
+        ),
+        (
+            "[[alerts]]",
+            '[[protect]]\nmarket = "aave"\naccount = "0x5FbDB2315678afecb367f032d93F642f64180aa3"\n'
+            "max_per_day = 1\n[[alerts]]",
+            "F642f64180aa3 of aave is listed twice, here and as protect[0]",
+        ),
+        (
+            "target = 1.25",
+            'target = 1.25\nsteps = [{ action = "give", asset = "WETH" }]',
+            "protect[0].steps[0].action: must be one of 'supply', 'repay' (got 'give')",
+        ),
+    ],
+)
+def test_a_mistake_is_said_in_plain_words(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, GOOD.replace(right, wrong)))
+    assert said in str(caught.value)
+    assert "Input should" not in str(caught.value)
+
+
+def test_a_missing_file_says_how_one_is_made(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="keeper init ADDRESS --rpc URL"):
+        load(tmp_path / "nothing.toml")

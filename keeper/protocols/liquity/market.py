@@ -45,6 +45,8 @@ class TroveMarket(Adapter[System, Stored]):
     }
     lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
     pays_coins = PAYS_COINS
+    # The stability pool pays, or all other troves do.
+    liquidating_costs = False
     what = "a TroveManager"
     remedy = "Name the TroveManager of a system of the Liquity family"
 
@@ -147,7 +149,8 @@ class TroveMarket(Adapter[System, Stored]):
 
     def takes(self, state: System, raw: Stored, wish: Wish) -> Sequence[tuple[Action, Asset]]:
         assets = self.assets(state, wish.facts)
-        return [("repay", assets[state.debt_token]), ("supply", assets[NATIVE])]
+        coin = assets.get(NATIVE) or Asset(NATIVE, NATIVE, 0, WAD)
+        return [("repay", assets[state.debt_token]), ("supply", coin)]
 
     def way(self, state: System, raw: Stored, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
         return planning.way(self.contract, state, at(raw, state.given, wish.timestamp), wish, step, asset)

@@ -270,6 +270,9 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         )
         return (has, owes), "Morpho Blue 1.0: collateral × price × LLTV ÷ debt"
 
+    def loan_tokens(self, state: Singleton) -> Mapping[str, str]:
+        return {pair.loan.lower(): pair.loan_symbol for pair in state.pairs.values()}
+
     def cautions(self, state: Singleton) -> Sequence[tuple[str, str]]:
         found = []
         if not self._wanted:

@@ -16,6 +16,7 @@ from keeper.service.examination.keys import address_of, signer
 from keeper.service.examination.markets import contract, gas, market
 from keeper.service.examination.nodes import nodes
 from keeper.service.examination.owners import owners
+from keeper.service.examination.protected import together
 from keeper.service.examination.store import store
 from keeper.service.markets import build, pools
 
@@ -44,12 +45,13 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
     for name in sorted(reachable):
         if read := [run for run in runs if run.settings.chain == name and run.book.head is not None]:
             yield from attempt(f"chain {name}, gas price", partial(gas, settings, name, read))
+    yield from attempt("protect", lambda: together(settings, [r for r in runs if r.book.head is not None]))
     yield from signer(settings)
     payer = address_of(settings)
     if payer is not None:
         for name in sorted(reachable):
             known = [run for run in runs if run.settings.chain == name and run.book.head is not None]
-            yield from attempt(f"funds on {name}", partial(funds, connections[name], known, payer))
+            yield from attempt(f"funds on {name}", partial(funds, settings, connections[name], known, payer))
             yield from attempt(
                 f"liquidator on {name}", partial(liquidator, settings, name, connections[name], payer)
             )

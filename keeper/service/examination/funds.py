@@ -12,6 +12,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
+from keeper.config import Settings
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
 
@@ -19,7 +20,7 @@ _ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
 _DECIMALS = function_signature_to_4byte_selector("decimals()")
 
 
-def funds(pool: NodePool, runs: list[MarketRun], payer: str) -> Iterator[Finding]:
+def funds(settings: Settings, pool: NodePool, runs: list[MarketRun], payer: str) -> Iterator[Finding]:
     """Native coins and, for each market that was read, tokens and allowances of `payer`."""
     balance = int(pool.call("eth_getBalance", payer, "latest"), 16)
     whole, rest = divmod(balance, 10**18)
@@ -30,10 +31,10 @@ def funds(pool: NodePool, runs: list[MarketRun], payer: str) -> Iterator[Finding
         "" if balance else f"Send native currency to {payer} for gas",
     )
     for run in runs:
-        yield from _market(pool, run, payer)
+        yield from _market(settings, pool, run, payer)
 
 
-def _market(pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
+def _market(settings: Settings, pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
     head = blocks.latest(pool)
     state, contract = run.book.state, run.adapter.contract
     facts = run.adapter.read_planning(
@@ -48,12 +49,16 @@ def _market(pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
         for token, units in facts.funds.items()
         if units
     ]
-    yield Finding(
-        f"funds for {run.name}",
-        "ok" if held else "warning",
-        ", ".join(held) or "none: liquidations and top-ups have nothing to pay with",
-        "" if held else f"Send tokens of the market to {payer}",
-    )
+    subject, needed = f"funds for {run.name}", _needed_for(settings, run)
+    if held or not needed:
+        yield Finding(subject, "ok", ", ".join(held) or "none, and none are needed here")
+    else:
+        yield Finding(
+            subject,
+            "warning",
+            f"none: {' and '.join(needed)} have nothing to pay with",
+            f"Send tokens of the market to {payer}",
+        )
     for token, units in zip(tokens, allowances, strict=True):
         if units:
             symbol = facts.symbol(token)
@@ -63,6 +68,15 @@ def _market(pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
                 f"{amount(units, decimals[token])} {symbol} were left standing to {contract}",
                 f"Revoke it: approve({contract}, 0) on {symbol} {token}, unless a transaction is under way",
             )
+
+
+def _needed_for(settings: Settings, run: MarketRun) -> list[str]:
+    """What the signer's own tokens pay for in this market."""
+    borrows = settings.chains[run.settings.chain].liquidator is not None
+    found = ["liquidations"] if run.adapter.liquidating_costs and not borrows else []
+    if any(each.market == run.name and each.money == "keeper" for each in settings.protect):
+        found.append("top-ups")
+    return found
 
 
 def decimals_of(pool: NodePool, head: Head, tokens: list[str]) -> dict[str, int]:

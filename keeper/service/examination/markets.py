@@ -14,11 +14,11 @@ from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings
 from keeper.oracles.sequencer import Sequencer
-from keeper.protocols.base import Facts
 from keeper.protocols.identity import NAMES, identify
 from keeper.service.costing import native_price
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
+from keeper.service.misnamed import facts_of, misnamed
 from keeper.service.price_examination import price_lines
 from keeper.service.pricing import Pricing
 from keeper.service.valuing import value
@@ -69,8 +69,12 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
             "Wait for a keeper that knows this version; nothing is sent meanwhile",
         )
     else:
-        detail = f"{run.adapter.protocol} {version or '?'} (revision {revision})"
-        yield Finding(f"market {run.name}", "ok", f"{detail}, {len(at.valuations)} accounts")
+        detail = f"{run.adapter.protocol} {version or '?'} (revision {revision}), {at.accounts} accounts"
+        if at.accounts:
+            yield Finding(f"market {run.name}", "ok", detail)
+        else:
+            remedy = f"Check markets.{run.name}.from_block and address, unless the market is new"
+            yield Finding(f"market {run.name}", "warning", f"{detail}: nobody was ever here", remedy)
         yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
     yield from (Finding(*line) for line in price_lines(run.prices))
     if run.prices.chain.sequencer_feed is not None:
@@ -84,6 +88,8 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
                 f"{protect.account} has no position in {run.name}",
                 "Check the address, or the market's from_block",
             )
+    for wrong in misnamed(settings, run, head):
+        yield Finding(wrong.where, "fault", wrong.what, wrong.remedy)
     for what, remedy in run.adapter.cautions(run.book.state):
         yield Finding(f"market {run.name}, trust", "warning", what, remedy)
 
@@ -121,7 +127,7 @@ def _sentinel(run: MarketRun, head: Head) -> Iterator[Finding]:
 
 def gas(settings: Settings, chain: str, runs: list[MarketRun]) -> Iterator[Finding]:
     """Whether any market of a chain tells what its gas costs. The markets have been read."""
-    known = {run.name: _facts(run) for run in runs}
+    known = {run.name: facts_of(run, blocks.latest(run.book.pool)) for run in runs}
     price = native_price(settings, runs, known)
     if price is not None:
         yield Finding(f"chain {chain}, gas price", "ok", f"a native coin is counted as {words(price)}")
@@ -132,9 +138,3 @@ def gas(settings: Settings, chain: str, runs: list[MarketRun]) -> Iterator[Findi
         f"no market lists {settings.policy.native_asset}: without the cost of gas nothing is liquidated",
         "Set policy.native_price, or policy.native_asset to a listed symbol",
     )
-
-
-def _facts(run: MarketRun) -> Facts:
-    state, head = run.book.state, blocks.latest(run.book.pool)
-    answers = read(run.book.pool, head, run.adapter.planning_calls(state, [], run.adapter.contract))
-    return run.adapter.read_planning(state, [], answers)

@@ -11,7 +11,7 @@ from keeper.chain.calls import GAS
 from keeper.chain.node import Node, NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
-from keeper.errors import KeeperError
+from keeper.errors import ConfigError, KeeperError
 from keeper.execution.rehearsal import simulate
 from keeper.service import clock
 from keeper.service.examination.finding import Finding
@@ -74,7 +74,11 @@ def nodes(settings: Settings, pool: NodePool) -> Iterator[Finding]:
 def _look(node: Node, chain_id: int) -> Seen:
     found = int(node.call("eth_chainId", []), 16)
     if found != chain_id:
-        raise NodeError(f"serves chain {found}, chain_id says {chain_id}", where=node.label)
+        raise ConfigError(
+            f"serves chain {found}, but chain_id says {chain_id}",
+            where=node.label,
+            remedy=f"Correct chain_id in the configuration, or use a node of chain {chain_id}",
+        )
     block = node.call("eth_getBlockByNumber", ["latest", False])
     return Seen(node, int(block["number"], 16), int(block["timestamp"], 16))
 

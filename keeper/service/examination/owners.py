@@ -14,7 +14,7 @@ from keeper.policy.levels import Policies
 from keeper.protocols.base import OwnerMoney
 from keeper.service.examination.finding import Finding
 from keeper.service.examination.funds import amount, decimals_of
-from keeper.service.markets import MarketRun
+from keeper.service.markets import PROTOCOLS, MarketRun
 
 _POOL = function_signature_to_4byte_selector("POOL()")
 
@@ -24,6 +24,14 @@ def owners(settings: Settings, run: MarketRun, operator: str) -> Iterator[Findin
     policies = Policies(settings)
     for i, protect in enumerate(settings.protect):
         if protect.market != run.name or protect.money != "owner":
+            continue
+        if not PROTOCOLS[run.settings.protocol].owners_pay:
+            yield Finding(
+                f"protect[{i}], owner's money",
+                "fault",
+                f"an owner's own money cannot top up in {run.settings.protocol}",
+                f'Set protect[{i}].money = "keeper", or take the entry out',
+            )
             continue
         protection = policies.levels(run.name, protect.account.lower()).protection
         assert protection is not None and protection.owner is not None

@@ -113,3 +113,56 @@ def test_mistakes_are_said(place: World) -> None:
         deploy(place.config, "owner-top-up", market="elsewhere", live=True, as_json=False)
     with pytest.raises(KeeperError, match="not a chain"):
         deploy(place.config, "liquidator", chain="elsewhere", live=True, as_json=False)
+
+
+def test_a_configuration_that_would_be_invalid_is_said_before_anything_is_paid_for(place: World) -> None:
+    place.config.write_text(place.config.read_text().replace(VENUE, ""))
+    before, nonce = (
+        place.config.read_text(),
+        place.anvil.rpc.text("eth_getTransactionCount", place.payer, "latest"),
+    )
+    for live in (False, True):
+        with pytest.raises(ConfigError, match=r"venues.uniswap_v3 with its factory.*Nothing was sent"):
+            deploy(place.config, "liquidator", live=live, as_json=False)
+    assert place.transactions() == []
+    assert place.anvil.rpc.text("eth_getTransactionCount", place.payer, "latest") == nonce
+    assert place.config.read_text() == before
+    assert not list(place.folder.glob(".keeper.toml*"))
+
+
+def test_the_address_is_told_where_it_cannot_be_written(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise ConfigError("cannot be written: no space left", where="keeper.toml")
+
+    monkeypatch.setattr("keeper.cli.contracts.write", full)
+    address = deploying.liquidator(place.payer, place.payer).address
+    with pytest.raises(ConfigError, match=f'set chains.local.liquidator = "{address}"'):
+        deploy(place.config, "liquidator", live=True, as_json=False)
+
+
+def test_owners_cannot_pay_in_a_protocol_that_is_not_aave(place: World) -> None:
+    place.config.write_text(place.config.read_text().replace('"aave-v3"', '"compound-v3"'))
+    for live in (False, True):
+        with pytest.raises(ConfigError, match="'aave' is compound-v3, where an owner's own money") as caught:
+            deploy(place.config, "owner-top-up", market="aave", live=live, as_json=False)
+        assert caught.value.exit_code == 2
+    assert place.transactions() == []
+
+
+def test_a_market_that_is_not_named_is_missing(place: World) -> None:
+    with pytest.raises(ConfigError, match=r"--market: is missing.*Name one of aave"):
+        deploy(place.config, "owner-top-up", live=False, as_json=False)
+
+
+def test_without_gas_money_it_says_at_once_where_to_send_some(
+    place: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.anvil.set_balance(place.payer, 10**9)
+    deploy(place.config, "liquidator", live=False, as_json=True)
+    assert "native coins" in str(shown(capsys)["missing"])
+    with pytest.raises(KeeperError, match=f"Send native currency to {place.payer}") as caught:
+        deploy(place.config, "liquidator", live=True, as_json=False)
+    assert caught.value.exit_code == 1
+    assert place.transactions() == []

@@ -20,8 +20,11 @@ from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx
 from keeper.service import deploying
+from keeper.service.examination.examine import examine
 from keeper.service.examination.finding import Finding
 from keeper.service.examination.owners import owners
+from tests.conformance.comet_case import CometCase
+from tests.conformance.keeping import config_text
 from tests.integration.service.conftest import Fresh
 from tests.support.positions import ether_for_dollars, protect
 from tests.support.world import KEY, PASSWORD, World, world, write_keystore
@@ -263,3 +266,16 @@ def test_the_owners_money_needs_the_contract_in_the_configuration(
     anvil, deployed = fresh_market
     with pytest.raises(ConfigError, match=r"needs markets.aave.owner_top_up"):
         world(anvil, deployed, tmp_path, protect(OWNER, "", 'money = "owner"'))
+
+
+def test_the_doctor_faults_owners_money_where_no_owner_can_pay(tmp_path: Path) -> None:
+    with Anvil() as anvil:
+        case = CometCase(anvil)
+        more = case.protect(OWNER) + 'money = "owner"\n'
+        market = case.toml() + f'\nowner_top_up = "{case.at.comet}"\n'
+        write_keystore(tmp_path)
+        config = tmp_path / "keeper.toml"
+        config.write_text(config_text(anvil.url, market, more))
+        found = {each.subject: each for each in examine(load(config), config)}
+        line = found["protect[0], owner's money"]
+        assert line.verdict == "fault" and "cannot top up in compound-v3" in line.detail
