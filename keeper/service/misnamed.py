@@ -57,7 +57,7 @@ def _loan_prices(run: MarketRun) -> Iterator[Misnamed]:
             yield Misnamed(
                 f"markets.{run.name}.loan_prices.{name}",
                 "is no loan token here: its price counts for nothing",
-                f"Name one of {', '.join(sorted(set(known.values()))[:MOST_NAMED])}, or a loan token's address",
+                f"Name one of {', '.join(sorted(set(known.values()))[:MOST_NAMED])}, or the token's address",
             )
 
 
