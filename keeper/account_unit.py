@@ -22,7 +22,7 @@ def money(amount: Decimal) -> int:
 def words(amount: int) -> str:
     """Money for people: whole units with two decimals, more where it would look like nothing."""
     whole = Decimal(amount) / WAD
-    return f"{whole:.2f}" if not amount or abs(whole) >= Decimal("0.01") else f"{whole:.2g}"
+    return f"{whole:,.2f}" if not amount or abs(whole) >= Decimal("0.01") else f"{whole:.2g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from keeper.alerts.outbox import Severity, tell
-from keeper.alerts.wording import moment, ratio
+from keeper.alerts.wording import moment, ratio, short
 from keeper.store.tables import Episode
 
 
@@ -29,7 +29,7 @@ def episode_opened(session: Session, episode: Episode, level: int, *, protected:
         severity=severities[episode.threshold][0 if protected else 1],
         market=episode.market,
         account=episode.account,
-        title=f"{episode.account}: {titles[episode.threshold]}",
+        title=f"{short(episode.account)}: {titles[episode.threshold]}",
         fields={
             "health": ratio(episode.opened_health),
             "threshold": f"{episode.threshold} {ratio(level)}",
@@ -48,7 +48,7 @@ def episode_closed(session: Session, episode: Episode, *, protected: bool) -> No
         severity="info",
         market=episode.market,
         account=episode.account,
-        title=f"{episode.account}: above the {episode.threshold} threshold again",
+        title=f"{short(episode.account)}: above the {episode.threshold} threshold again",
         fields={
             "health": ratio(episode.closed_health),
             "threshold": episode.threshold,
@@ -68,7 +68,7 @@ def cannot_act(session: Session, episode: Episode, kind: str, *, protected: bool
         severity="critical" if protected else "warning",
         market=episode.market,
         account=episode.account,
-        title=f"{episode.account}: {kind} is needed but not possible",
+        title=f"{short(episode.account)}: {kind} is needed but not possible",
         fields={
             "health": ratio(episode.lowest_health),
             "threshold": episode.threshold,

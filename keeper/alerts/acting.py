@@ -7,7 +7,7 @@ import json
 from sqlmodel import Session
 
 from keeper.alerts.outbox import tell
-from keeper.alerts.wording import ratio
+from keeper.alerts.wording import ratio, short
 from keeper.store.tables import Episode, Intent, IntentState, Transaction
 from keeper.store.types import now
 
@@ -34,7 +34,9 @@ def intent_ended(
         severity="info" if done else "warning",
         market=intent.market,
         account=intent.account,
-        title=f"{intent.account}: {verb}" if done else f"{intent.account}: {intent.kind} {intent.state}",
+        title=f"{short(intent.account)}: {verb}"
+        if done
+        else f"{short(intent.account)}: {intent.kind} {intent.state}",
         fields={
             "health": ratio(intent.health),
             "threshold": episode.threshold if episode else "",

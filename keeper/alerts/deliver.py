@@ -3,84 +3,143 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
-from apprise import Apprise, NotifyType
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
-from keeper.alerts.outbox import SEVERITIES
+from keeper.alerts.channels import Channel, channel
 from keeper.config import AlertChannel
-from keeper.errors import ConfigError
 from keeper.store.database import Store
-from keeper.store.tables import Alert
+from keeper.store.tables import Alert, AlertDelivery
 from keeper.store.types import now
 
 log = structlog.get_logger()
 
-MAX_TRIES = 20
-_TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
+# A channel that fails is tried again after 1, 2, 4 … seconds, at most this many.
+LONGEST_WAIT = 60.0
+# So long is an alert kept for a channel that does not take it; a critical one for ever.
+PATIENCE = timedelta(days=2)
+# One that comes later than this says when it was raised.
+LATE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Channel:
-    name: str
-    least: int
-    apprise: Apprise
+@dataclass(slots=True)
+class _Line:
+    """A channel and how it does. `wait` seconds are between its tries; 0 while it works."""
+
+    channel: Channel
+    wait: float = 0.0
+    next_try: float = 0.0
+    failure: str = ""
 
 
 class Deliverer:
-    """Sends what the outbox holds, each alert until every channel took it or MAX_TRIES is reached.
+    """Sends what the outbox holds: each alert once to console and file, and to each channel until it took it.
 
-    The console and the file get an alert once, at its first delivery. `local_only` marks each there as
+    What a channel took is written down for that channel alone, so that no other's failure repeats it. A
+    channel that fails is left alone for a while, longer each time; then the alert tried least comes first, so
+    that one which is never taken holds up no other. `local_only` marks each line of console and file as
     something that never left this machine and is not about the real chain (a fork's).
     """
 
     def __init__(
-        self, store: Store, channels: Sequence[AlertChannel], file: Path | None, *, local_only: bool = False
+        self,
+        store: Store,
+        channels: Sequence[AlertChannel],
+        file: Path | None,
+        *,
+        local_only: bool = False,
+        today: Callable[[], datetime] = now,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self.file = file
         self._mark: dict[str, bool] = {"local_only": True} if local_only else {}
-        self.channels = [_channel(i, each) for i, each in enumerate(channels)]
+        self._lines = [_Line(channel(i, each)) for i, each in enumerate(channels)]
+        self._today, self._clock = today, clock
 
     def run(self) -> int:
-        """Deliver what waits; how many alerts were delivered."""
+        """Deliver what waits and may be tried now; how many messages channels took."""
         with self.store.session() as session:
-            waiting = session.exec(
-                select(Alert)
-                .where(col(Alert.delivered_at).is_(None), Alert.tries < MAX_TRIES)
-                .order_by(col(Alert.id))
+            fresh = session.exec(
+                select(Alert).where(col(Alert.posted_at).is_(None)).order_by(col(Alert.id))
             ).all()
-        return sum(self._one(alert) for alert in waiting)
+        for alert in fresh:
+            self._post(alert)
+        return sum(self._serve(line) for line in self._lines if self._clock() >= line.next_try)
 
-    def _one(self, alert: Alert) -> bool:
-        if alert.tries == 0:
-            self._console(alert)
-            self._file(alert)
-        level = SEVERITIES.index(alert.severity)
-        failed = [
-            channel.name
-            for channel in self.channels
-            if level >= channel.least
-            and not channel.apprise.notify(
-                body=alert.body, title=alert.title, notify_type=_TYPES[alert.severity]
-            )
-        ]
+    def _post(self, alert: Alert) -> None:
+        """Console and file, and a delivery for every channel that wants it."""
+        self._console(alert)
+        self._file(alert)
         with self.store.session() as session:
-            row = session.merge(alert)
-            row.tries += 1
-            row.failure = f"not taken by {', '.join(failed)}" if failed else ""
-            row.delivered_at = None if failed else now()
-        if failed:
-            log.warning("alert not delivered", alert=alert.id, channels=failed, tries=alert.tries + 1)
-        return not failed
+            session.merge(alert).posted_at = self._today()
+            for line in self._lines:
+                if line.channel.wants(alert.severity):
+                    row = AlertDelivery(
+                        alert_id=alert.id or 0, channel=line.channel.name, since=self._today()
+                    )
+                    session.merge(row)
+
+    def _serve(self, line: _Line) -> int:
+        """All that waits for a channel, until it does not take one."""
+        with self.store.session() as session:
+            waiting = _waiting(session, line.channel.name)
+        for taken, (delivery, alert) in enumerate(waiting):
+            failure = line.channel.send(alert.title, self._body(alert), alert.severity)
+            with self.store.session() as session:
+                row = session.merge(delivery)
+                row.tries += 1
+                row.failure = failure
+                row.delivered_at = None if failure else self._today()
+            if failure:
+                self._failed(line, alert, failure)
+                return taken
+            self._worked(line)
+        return len(waiting)
+
+    def _body(self, alert: Alert) -> str:
+        late = self._today() - alert.created_at > LATE
+        return f"{alert.body}\nraised: {alert.created_at:%Y-%m-%d %H:%M:%S} UTC" if late else alert.body
+
+    def _failed(self, line: _Line, alert: Alert, failure: str) -> None:
+        """Wait longer; told when it begins and when the reason is another."""
+        line.wait = min(2 * line.wait or 1.0, LONGEST_WAIT)
+        line.next_try = self._clock() + line.wait
+        if failure != line.failure:
+            log.warning("alert not delivered", channel=line.channel.name, why=failure, alert=alert.id)
+        line.failure = failure
+        self._give_up(line.channel.name)
+
+    def _worked(self, line: _Line) -> None:
+        if line.failure:
+            log.info("alerts are delivered again", channel=line.channel.name)
+        line.wait, line.next_try, line.failure = 0.0, 0.0, ""
+
+    def _give_up(self, name: str) -> None:
+        """What a failing channel has not taken for too long, unless it is critical."""
+        with self.store.session() as session:
+            lost = [
+                (delivery, alert)
+                for delivery, alert in _waiting(session, name)
+                if alert.severity != "critical" and self._today() - delivery.since > PATIENCE
+            ]
+            for delivery, _ in lost:
+                delivery.given_up_at = self._today()
+        for delivery, alert in lost:
+            log.error("alert given up", channel=name, alert=alert.id, title=alert.title, why=delivery.failure)
 
     def _console(self, alert: Alert) -> None:
         say = {"info": log.info, "warning": log.warning, "critical": log.error}[alert.severity]
-        say("alert", kind=alert.kind, title=alert.title, market=alert.market, **self._mark)
+        why = json.loads(alert.fields).get("why", "")
+        # Many titles end with the reason already.
+        reason = {"why": why} if why and why not in alert.title else {}
+        say("alert", kind=alert.kind, title=alert.title, market=alert.market, **reason, **self._mark)
 
     def _file(self, alert: Alert) -> None:
         if self.file is None:
@@ -99,29 +158,15 @@ class Deliverer:
             out.write(json.dumps(line) + "\n")
 
 
-def _channel(index: int, settings: AlertChannel) -> _Channel:
-    apprise = Apprise()
-    if not apprise.add(settings.url):
-        raise ConfigError(
-            "is not an address that Apprise knows",
-            where=f"alerts[{index}].url",
-            remedy="See Apprise's list of services; json://host:port/path posts JSON",
+def _waiting(session: Session, name: str) -> Sequence[tuple[AlertDelivery, Alert]]:
+    """What waits for a channel: the least tried first, then the oldest."""
+    return session.exec(
+        select(AlertDelivery, Alert)
+        .join(Alert, col(Alert.id) == col(AlertDelivery.alert_id))
+        .where(
+            AlertDelivery.channel == name,
+            col(AlertDelivery.delivered_at).is_(None),
+            col(AlertDelivery.given_up_at).is_(None),
         )
-    return _Channel(f"alerts[{index}]", SEVERITIES.index(settings.min_severity), apprise)
-
-
-def try_channels(channels: Sequence[AlertChannel]) -> list[tuple[str, bool]]:
-    """Send one message to each channel; its name and whether it was taken."""
-    return [
-        (
-            channel.name,
-            bool(
-                channel.apprise.notify(
-                    body="kind: test\nThis is keeper's test message.",
-                    title="keeper: test",
-                    notify_type=NotifyType.INFO,
-                )
-            ),
-        )
-        for channel in (_channel(i, each) for i, each in enumerate(channels))
-    ]
+        .order_by(col(AlertDelivery.tries), col(AlertDelivery.alert_id))
+    ).all()

@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import bindparam
 from sqlmodel import Session, select
 
+from keeper.alerts.wording import short
 from keeper.store.rows import insert_row
 from keeper.store.tables import Alert
 
@@ -30,7 +31,8 @@ def tell(
     """Write an alert unless one with the same `once` was ever written."""
     if session.exec(_TOLD, params={"once": once}).first() is not None:
         return
-    shown = {"kind": kind, "severity": severity, "market": market, "account": account, **(fields or {})}
+    shown = {"kind": kind, "severity": severity, "market": market, "account": short(account)}
+    shown |= fields or {}
     alert = Alert(
         once=once,
         kind=kind,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from keeper.alerts.deliver import try_channels
+from keeper.alerts.channels import try_channels
 from keeper.cli.output import print_json, print_table
 from keeper.config import load
 from keeper.errors import ConfigError
@@ -20,9 +20,9 @@ def test_channels(config: Path, *, as_json: bool) -> None:
         )
     results = try_channels(settings.alerts)
     if as_json:
-        print_json([{"channel": name, "ok": ok} for name, ok in results])
+        print_json([{"channel": name, "ok": not why, "why": why} for name, why in results])
     else:
-        rows = [[name, "taken" if ok else "NOT taken: check its address"] for name, ok in results]
+        rows = [[name, f"NOT taken: {why}" if why else "taken"] for name, why in results]
         print_table("alert channels", ["channel", "result"], rows)
-    if not all(ok for _, ok in results):
+    if any(why for _, why in results):
         raise typer.Exit(3)

@@ -7,7 +7,7 @@ from typing import Any
 
 from keeper.alerts.wording import ratio
 from keeper.chain import blocks
-from keeper.cli.output import print_json, print_table
+from keeper.cli.output import console, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.cli.scan import existing_store
 from keeper.config import load
@@ -40,15 +40,19 @@ def _print(found: Audit) -> None:
     totals = found.unbalanced or "the sums of all positions agree with the protocol's totals"
     if found.unknown:
         totals = f"{found.unknown}; {totals}"
+    title = f"{title}, {len(found.differences)} differ; {totals}"
+    if not found.differences:
+        console.print(title, markup=False, highlight=False)
+        return
     print_table(
-        f"{title}, {len(found.differences)} differ; {totals}",
+        title,
         ["account", "", "collateral", "debt", "threshold", "health"],
         [row for each in found.differences for row in _rows(each)],
     )
 
 
 def _rows(each: Difference) -> list[list[str]]:
-    return [[each.account, "ours", *_cells(each.ours)], ["", "the contract's", *_cells(each.theirs)]]
+    return [[name(each.account), "ours", *_cells(each.ours)], ["", "the contract's", *_cells(each.theirs)]]
 
 
 def _cells(valuation: Valuation | None) -> list[str]:

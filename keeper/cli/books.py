@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
@@ -44,7 +43,7 @@ def export(session: Session, where: str) -> int:
 def _row(session: Session, booking: Booking, transaction: Transaction) -> list[object]:
     carried = transactions.intents_of(session, transaction.id or 0)
     moved = [
-        f"{_whole(int(each['units']), int(each['decimals'])):+} {each['symbol']}"
+        f"{_signed(int(each['units']), int(each['decimals']))} {each['symbol']}"
         for each in json.loads(booking.moved)
     ]
     return [
@@ -67,8 +66,15 @@ def _row(session: Session, booking: Booking, transaction: Transaction) -> list[o
     ]
 
 
-def _whole(units: int, decimals: int) -> Decimal:
-    return Decimal(units).scaleb(-decimals)
+def _signed(units: int, decimals: int) -> str:
+    return f"{'+' if units > 0 else ''}{_whole(units, decimals)}"
+
+
+def _whole(units: int, decimals: int) -> str:
+    """Whole units with every digit that counts and no other."""
+    whole, rest = divmod(abs(units), 10**decimals)
+    digits = f"{rest:0{decimals}d}".rstrip("0") if rest else ""
+    return f"{'-' if units < 0 else ''}{whole}{'.' if digits else ''}{digits}"
 
 
 @contextmanager

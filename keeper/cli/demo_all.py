@@ -89,8 +89,9 @@ def _tell_outcome(result: CrashOutcome) -> None:
         [[m, str(result.liquidations[m]), str(result.top_ups[m])] for m in PROTOCOLS],
     )
     console.print(
-        f"{result.transactions} transactions, {result.shared} of them for several markets at once; booked "
-        f"{words(result.booked)}, gas {words(result.gas_cost)}; of the protected owner's {BUDGET} a day "
+        f"{result.transactions} transactions, {result.shared} of them for several markets at once.\n"
+        f"liquidations earned {words(result.earned)}, top-ups spent {words(result.spent)}, gas cost "
+        f"{words(result.gas_cost)} (in dollars).\nOf the protected owner's {BUDGET:,} a day "
         f"{words(result.owner_spent)} were spent in all markets together"
     )
     if not result.faults:
@@ -117,6 +118,8 @@ def as_object(result: CrashOutcome) -> dict[str, Any]:
         "blocks": result.blocks,
         "transactions": result.transactions,
         "shared": result.shared,
+        "earned": str(result.earned),
+        "spent": str(result.spent),
         "booked": str(result.booked),
         "gas_cost": str(result.gas_cost),
         "owner_spent": str(result.owner_spent),

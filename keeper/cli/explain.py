@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eth_utils.address import is_address, to_checksum_address
 
 from keeper.alerts.wording import ratio
-from keeper.book.source import part_of
+from keeper.book.source import owner_of, part_of
+from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
 from keeper.cli.output import console, money, name, print_json, print_table
-from keeper.cli.scan import scan_markets
-from keeper.config import load
-from keeper.errors import ConfigError
-from keeper.policy.levels import Policies
+from keeper.cli.scan import try_markets
+from keeper.config import Settings, load
+from keeper.errors import ConfigError, KeeperError
+from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.base import Explanation
 from keeper.service.markets import MarketRun
 from keeper.service.record import block_json
-from keeper.service.valuing import Valued
 
 
-def explain(config: Path, account: str, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An account in one market at a block."""
+
+    run: MarketRun
+    head: Head
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A market of which nothing can be said, or of this account in it (its key; else its owner)."""
+
+    market: str
+    account: str
+    why: KeeperError
+
+
+def explain(config: Path, account: str, *, as_json: bool) -> int:
+    """Print what each market says of the account; 1 when one of them could not answer, else 0.
+
+    An error ends it only where no market has an answer.
+    """
     if not is_address(account):
         raise ConfigError(
             f"{account!r} is not an address", where="explain", remedy="Give 0x and 40 hexadecimal digits"
         )
     settings = load(config)
     policies = Policies(settings)
-    wanted = account.lower()
-    found = [
-        (run, at, _explain(run, at, each)) for run, at in scan_markets(settings) for each in run.of([wanted])
-    ]
+    found = list(_ask(settings, account.lower()))
+    answers = [each for each in found if isinstance(each, Explained)]
+    failures = [each for each in found if isinstance(each, Unanswered)]
+    if not answers and len(failures) == 1:
+        raise failures[0].why
     if not found:
         raise ConfigError(
             f"no market knows the account {account}",
@@ -39,46 +63,77 @@ def explain(config: Path, account: str, *, as_json: bool) -> None:
             remedy="Check the address, the markets, and their from_block",
         )
     if as_json:
-        print_json(
-            [
-                {
-                    "block": block_json(at.head),
-                    "market": run.name,
-                    "account": to_checksum_address(wanted),
-                    **({"part": part} if (part := part_of(e.valuation.account)) else {}),
-                    "collateral": str(e.valuation.collateral),
-                    "debt": str(e.valuation.debt),
-                    "threshold": str(e.valuation.threshold),
-                    "health": None if e.valuation.health is None else str(e.valuation.health),
-                    "breach": policies.crossed(run.name, e.valuation),
-                    "formula": e.formula,
-                    "assets": [
-                        {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()}
-                        for line in e.lines
-                    ],
-                }
-                for run, at, e in found
-            ]
+        print_json([_object(each, policies) for each in answers] + [_failure(each) for each in failures])
+        return 1 if failures else 0
+    for answer in answers:
+        _print(answer, policies)
+    for failure in failures:
+        console.print(
+            f"{failure.market}: {name(failure.account)} is not explained: {failure.why}",
+            style="bold red",
+            markup=False,
+            highlight=False,
         )
-        return
-    for run, at, e in found:
-        _print(run, at, e, policies)
+    return 1 if failures else 0
 
 
-def _explain(run: MarketRun, at: Valued, account: str) -> Explanation:
+def _ask(settings: Settings, owner: str) -> Iterator[Explained | Unanswered]:
+    for run, at in try_markets(settings):
+        if isinstance(at, KeeperError):
+            yield Unanswered(run.name, owner, at)
+            continue
+        for account in run.of([owner]):
+            try:
+                yield Explained(run, at.head, _explain(run, at.head, account))
+            except KeeperError as error:
+                yield Unanswered(run.name, account, error)
+
+
+def _explain(run: MarketRun, head: Head, account: str) -> Explanation:
     if run.stopped:
         raise ConfigError(
             f"is watched only ({run.stopped}), so its numbers cannot be explained here",
             where=f"market {run.name}",
         )
     state = run.book.state
-    # Planning reads symbols too; nobody pays here, so the balances asked for are the account's own.
-    answers = read(run.book.pool, at.head, run.adapter.planning_calls(state, [], account))
+    # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
+    answers = read(run.book.pool, head, run.adapter.planning_calls(state, [], owner_of(account)))
     symbols = run.adapter.read_planning(state, [], answers).symbols
-    return run.adapter.explain(state, account, run.book.accounts[account], at.head.timestamp, symbols)
+    return run.adapter.explain(state, account, run.book.accounts[account], head.timestamp, symbols)
 
 
-def _print(run: MarketRun, at: Valued, e: Explanation, policies: Policies) -> None:
+def _named(market: str, account: str) -> dict[str, object]:
+    part = part_of(account)
+    return {
+        "market": market,
+        "account": to_checksum_address(owner_of(account)),
+        **({"part": part} if part else {}),
+    }
+
+
+def _failure(each: Unanswered) -> dict[str, object]:
+    return {**_named(each.market, each.account), "error": str(each.why)}
+
+
+def _object(answer: Explained, policies: Policies) -> dict[str, object]:
+    e = answer.explanation
+    return {
+        "block": block_json(answer.head),
+        **_named(answer.run.name, e.valuation.account),
+        "collateral": str(e.valuation.collateral),
+        "debt": str(e.valuation.debt),
+        "threshold": str(e.valuation.threshold),
+        "health": None if e.valuation.health is None else str(e.valuation.health),
+        "breach": policies.crossed(answer.run.name, e.valuation),
+        "formula": e.formula,
+        "assets": [
+            {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()} for line in e.lines
+        ],
+    }
+
+
+def _print(answer: Explained, policies: Policies) -> None:
+    run, e = answer.run, answer.explanation
     decimals = run.adapter.decimals(run.book.state, e.valuation.account)
     rows = [
         [
@@ -94,13 +149,15 @@ def _print(run: MarketRun, at: Valued, e: Explanation, policies: Policies) -> No
         for line in e.lines
     ]
     print_table(
-        f"{name(e.valuation.account)} in {run.name} at block {at.head.number}",
+        f"{name(e.valuation.account)} in {run.name} at block {answer.head.number}",
         ["asset", "price", "supplied", "collateral", "threshold", "owed", "debt", "breaks at price"],
         rows,
     )
     breach = policies.crossed(run.name, e.valuation)
+    words = policies.words(run.name, e.valuation.account, breach or "")
     console.print(
         f"collateral {money(e.valuation.collateral, decimals)}, debt {money(e.valuation.debt, decimals)}, "
-        f"health [bold]{ratio(e.valuation.health)}[/bold]" + (f", below {breach}" if breach else "")
+        f"health [bold]{ratio(e.valuation.health)}[/bold]"
+        + (f", {'' if words == NEAR else 'below '}{words}" if words else "")
     )
     console.print(e.formula, style="dim")

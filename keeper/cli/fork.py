@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from keeper.alerts.wording import ratio
 from keeper.cli.numbers import decimal
-from keeper.cli.output import console, money, print_json, print_table
+from keeper.cli.output import cell, console, money, print_json, print_table
 from keeper.config import load
-from keeper.fork.outcome import Outcome
+from keeper.fork.outcome import Outcome, Price
 from keeper.fork.session import Wish, rehearse
 from keeper.fork.shocks import parse_shock
 
@@ -58,15 +59,18 @@ def show(result: Outcome) -> None:
     if moved:
         print_table(
             "prices",
-            ["asset", "before", "after"],
-            [[p.symbol, money(p.before, 18), money(p.after, 18)] for p in moved],
+            ["market", "asset", "before", "after"],
+            [[p.market, p.symbol, money(p.before, 18), money(p.after, 18)] for p in moved],
         )
+    for line in unmoved(result.prices):
+        console.print(line, style="yellow", markup=False, highlight=False)
     print_table(
         "what the keeper did on the fork",
-        ["account", "kind", "health", "state", "what", "gain", "spent", "why"],
+        ["market", "account", "kind", "health", "state", "what", "gain", "spent", "why"],
         [
             [
-                deed.account,
+                deed.market,
+                cell(deed.account),
                 deed.kind,
                 ratio(deed.health),
                 deed.state,
@@ -81,8 +85,11 @@ def show(result: Outcome) -> None:
     if result.left:
         print_table(
             "left as they were",
-            ["account", "below", "lowest health", "why"],
-            [[each.account, each.threshold, ratio(each.lowest), each.why] for each in result.left],
+            ["market", "account", "below", "lowest health", "why"],
+            [
+                [each.market, cell(each.account), each.threshold, ratio(each.lowest), each.why]
+                for each in result.left
+            ],
         )
     console.print(
         f"{result.blocks} blocks after {result.forked_at}: "
@@ -94,6 +101,16 @@ def show(result: Outcome) -> None:
     )
 
 
+def unmoved(prices: Sequence[Price]) -> list[str]:
+    """Priced assets that did not move though one with their symbol did."""
+    moved = {p.symbol for p in prices if p.before != p.after}
+    return [
+        f"{p.symbol} in {p.market} did not move: its price there does not hang on the feed that was shocked"
+        for p in prices
+        if p.symbol in moved and p.before == p.after != 0
+    ]
+
+
 def as_object(result: Outcome) -> dict[str, Any]:
     """The same for programs; amounts as decimal strings."""
     return {
@@ -101,7 +118,8 @@ def as_object(result: Outcome) -> dict[str, Any]:
         "forked_at": result.forked_at,
         "blocks": result.blocks,
         "prices": [
-            {"symbol": p.symbol, "before": str(p.before), "after": str(p.after)} for p in result.prices
+            {"market": p.market, "symbol": p.symbol, "before": str(p.before), "after": str(p.after)}
+            for p in result.prices
         ],
         "deeds": [
             {

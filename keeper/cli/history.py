@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from keeper.alerts.wording import ratio
 from keeper.cli.books import export
-from keeper.cli.output import console, print_json, print_table
+from keeper.cli.output import cell, console, name, print_json, print_table
 from keeper.config import load
 from keeper.errors import ConfigError
 from keeper.execution import journal
@@ -47,8 +47,6 @@ def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None 
             "market",
             "account",
             "kind",
-            "mode",
-            "attempt",
             "health",
             "state",
             "what",
@@ -60,10 +58,8 @@ def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None 
                 str(row.id),
                 str(row.planned_block),
                 row.market,
-                row.account,
-                row.kind,
-                row.mode,
-                str(row.attempt),
+                cell(row.account),
+                _kind(row),
                 ratio(row.health),
                 row.state,
                 _what(row),
@@ -82,9 +78,15 @@ def _block(change: Transition) -> str:
     return str(change.block) + (f" {change.block_hash[:10]}…" if change.block_hash else "")
 
 
+def _kind(row: Intent) -> str:
+    """What is wanted, whether for show, and the how manieth try it is from the second on."""
+    again = f", attempt {row.attempt}" if row.attempt > 1 else ""
+    return f"{row.kind}{' (dry run)' if row.mode == 'dry' else ''}{again}"
+
+
 def _what(row: Intent) -> str:
     summary: dict[str, str] = json.loads(row.summary)
-    return ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
+    return ", ".join(f"{action} {value}" for action, value in summary.items() if " " in value)
 
 
 def _as_object(row: Intent, sent: Sequence[Transaction], net: Decimal | None) -> dict[str, object]:
@@ -139,7 +141,7 @@ def _timeline(session: Session, intent: int, *, as_json: bool) -> None:
         print_json({**_as_object(row, list(sent), earned(session, row)), "timeline": timeline})
         return
     print_table(
-        f"intent {intent}: {row.kind} {row.account} in {row.market}, {row.state}",
+        f"intent {intent}: {row.kind} {name(row.account)} in {row.market}, {row.state}",
         ["at", "block", "what", "from", "to", "fee (wei)", "why"],
         [
             [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,6 +46,22 @@ PasswordOption = Annotated[
     ),
 ]
 DEFAULT_KEYSTORE = Path("keystore.json")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"keeper {version('keeper')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Watches lending and derivatives positions, values them exactly, liquidates or tops up."""
 
 
 @app.command()
@@ -137,7 +154,7 @@ def explain(
     """Show how an account's health comes about, asset by asset, and the price at which it breaks."""
     from keeper.cli.explain import explain as work
 
-    work(config, account, as_json=json)
+    raise typer.Exit(work(config, account, as_json=json))
 
 
 @app.command()

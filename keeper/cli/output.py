@@ -14,10 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from keeper.book.source import owner_of, part_of
+from keeper.alerts.wording import short
+from keeper.book.source import owner_of
 
 # Piped output is wide enough for whole addresses and hashes.
 console = Console(width=None if sys.stdout.isatty() else 160)
+# A table of many columns shows whole addresses from this width on.
+_WIDE = 140
+# Columns of prose are not squeezed to a letter a line.
+_LEAST = {"what": 16, "why": 20, "held back by": 20}
 
 
 def print_json(value: Any) -> None:
@@ -28,7 +33,12 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
     """Plain text is shown as it stands, brackets and all; style comes only with rich's Text."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("account", "health"))
+        table.add_column(
+            column,
+            overflow="fold",
+            no_wrap=column in ("account", "health"),
+            min_width=_LEAST.get(column),
+        )
     for row in rows:
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
@@ -36,8 +46,16 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
 
 def name(account: str) -> str:
     """An account, with the beginning of what names the part of the market it is held in."""
-    owner, part = str(to_checksum_address(owner_of(account))), part_of(account)
-    return f"{owner} {part[:10]}" if part else owner
+    owner = owner_of(account)
+    return short(account).replace(owner, str(to_checksum_address(owner)), 1)
+
+
+def cell(account: str) -> str:
+    """The same for a table of many columns: on two lines, and abbreviated where the terminal is narrow."""
+    owner, _, part = name(account).partition(" ")
+    if console.width < _WIDE:
+        owner = f"{owner[:8]}…{owner[-4:]}"
+    return f"{owner}\n{part}" if part else owner
 
 
 def money(amount: int, decimals: int) -> str:
@@ -56,7 +74,10 @@ def setup_logging(*, as_json: bool, level: int = logging.INFO) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # A traceback never shows the values of variables: one of them may be the key.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from keeper.chain.node import NodeError
 from keeper.cli.output import money, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.config import Settings, load
+from keeper.errors import KeeperError
 from keeper.policy.levels import Policies
 from keeper.service.markets import MarketRun, build, pools
 from keeper.service.record import block_json, valuation_json
@@ -36,7 +38,7 @@ def scan(config: Path, *, as_json: bool) -> None:
                 money(v.collateral, run.adapter.decimals(state, v.account)),
                 money(v.debt, run.adapter.decimals(state, v.account)),
                 ratio(v.health),
-                policies.crossed(run.name, v) or "",
+                policies.words(run.name, v.account, policies.crossed(run.name, v) or ""),
             ]
             for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))
         ]
@@ -56,15 +58,28 @@ def scan(config: Path, *, as_json: bool) -> None:
 
 def scan_markets(settings: Settings) -> list[tuple[MarketRun, Valued]]:
     """Every market at its chain's newest block; uses what a store already knows and changes nothing."""
-    nodes = pools(settings)
-    runs = build(settings, nodes, existing_store(settings.store.url), read_only=True)
-    heads = {name: blocks.latest(pool) for name, pool in nodes.items()}
     found = []
-    for run in runs:
-        head = heads[run.settings.chain]
-        with scanning(run, head):
-            found.append((run, _valued(run, head)))
+    for run, at in try_markets(settings):
+        if isinstance(at, KeeperError):
+            raise at
+        found.append((run, at))
     return found
+
+
+def try_markets(settings: Settings) -> Iterator[tuple[MarketRun, Valued | KeeperError]]:
+    """The same one by one; where a market or its chain fails, the error is that market's alone."""
+    nodes = pools(settings)
+    heads: dict[str, Head] = {}
+    for run in build(settings, nodes, existing_store(settings.store.url), read_only=True):
+        chain = run.settings.chain
+        try:
+            if chain not in heads:
+                heads[chain] = blocks.latest(nodes[chain])
+            with scanning(run, heads[chain]):
+                at: Valued | KeeperError = _valued(run, heads[chain])
+        except KeeperError as error:
+            at = error
+        yield run, at
 
 
 def _valued(run: MarketRun, head: Head) -> Valued:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from sqlmodel import col, select
 
+from keeper.alerts.backlog import backlog
 from keeper.alerts.wording import moment, ratio
-from keeper.cli.output import console, print_json, print_table
+from keeper.cli.output import cell, console, print_json, print_table
 from keeper.config import load
 from keeper.execution.pausing import paused
+from keeper.policy.levels import Policies
 from keeper.store.database import open_store
 from keeper.store.tables import (
     OPEN_INTENTS,
@@ -28,6 +31,7 @@ from keeper.store.tables import (
 
 def status(config: Path, *, as_json: bool) -> None:
     settings = load(config)
+    policies = Policies(settings)
     store = open_store(settings.store.url)
     with store.session() as session:
         chains = session.exec(select(ChainStatus)).all()
@@ -38,6 +42,7 @@ def status(config: Path, *, as_json: bool) -> None:
         intents = session.exec(select(Intent).where(col(Intent.state).in_(OPEN_INTENTS))).all()
         signers = session.exec(select(SignerNonce)).all()
         pause = paused(session, settings.service.pause_file)
+        untaken = backlog(session)
     if as_json:
         print_json(
             {
@@ -68,12 +73,71 @@ def status(config: Path, *, as_json: bool) -> None:
                 ],
                 "intents": [row.model_dump(mode="json", exclude={"plan"}) for row in intents],
                 "paused": pause,
+                "alerts": [
+                    {**asdict(each), "oldest": each.oldest and each.oldest.isoformat()} for each in untaken
+                ],
                 "signers": [row.model_dump(mode="json") for row in signers],
             }
         )
         return
-    for line in [*([pause.upper()] if pause else []), *_foreign(signers)]:
+    for line in [*([pause] if pause else []), *_foreign(signers)]:
         console.print(line, style="bold red", markup=False)
+    if chains or markets:
+        _daemon(chains, markets, pause)
+    else:
+        console.print("nothing has run with this store yet; `keeper run` starts the daemon", markup=False)
+    if prices:
+        print_table(
+            "prices",
+            ["market", "asset", "price", "source", "oldest feed", "second source", "state"],
+            [_price(p) for p in prices],
+        )
+    if episodes:
+        print_table(
+            "open episodes",
+            ["market", "account", "below", "since block", "lowest health", "held back by"],
+            [
+                [
+                    e.market,
+                    cell(e.account),
+                    f"holds claims of {e.asset}"
+                    if e.asset
+                    else policies.words(e.market, e.account, e.threshold),
+                    str(e.opened_block),
+                    "" if e.asset else ratio(e.lowest_health),
+                    f"{e.held}, opens {moment(e.opens_at)}" if e.opens_at else e.held,
+                ]
+                for e in episodes
+            ],
+        )
+    if untaken:
+        print_table(
+            "alerts that a channel did not take",
+            ["channel", "waiting", "oldest", "given up", "why"],
+            [
+                [
+                    each.channel,
+                    str(each.waiting),
+                    _ago(each.oldest) if each.oldest else "",
+                    str(each.given_up) if each.given_up else "",
+                    each.failure,
+                ]
+                for each in untaken
+            ],
+        )
+    if intents:
+        print_table(
+            "open intents",
+            ["id", "market", "account", "kind", "mode", "attempt", "state"],
+            [
+                [str(i.id), i.market, cell(i.account), i.kind, i.mode, str(i.attempt), i.state]
+                for i in intents
+            ],
+        )
+
+
+def _daemon(chains: Sequence[ChainStatus], markets: Sequence[MarketStatus], pause: str) -> None:
+    """What the daemon last wrote of chains and markets."""
     print_table(
         "chains",
         ["chain", "mode", "block", "acted at", "node", "requests", "gas money", "seen"],
@@ -99,7 +163,7 @@ def status(config: Path, *, as_json: bool) -> None:
                 m.market,
                 str(m.block),
                 f"{m.version or '?'} (revision {m.revision})",
-                "acting" if m.acting else f"WATCHED ONLY: {m.reason}",
+                _state(m, pause),
                 str(m.accounts),
                 str(m.breaches),
                 str(m.unvaluable),
@@ -107,34 +171,12 @@ def status(config: Path, *, as_json: bool) -> None:
             for m in markets
         ],
     )
-    if prices:
-        print_table(
-            "prices",
-            ["market", "asset", "price", "source", "oldest feed", "second source", "state"],
-            [_price(p) for p in prices],
-        )
-    if episodes:
-        print_table(
-            "open episodes",
-            ["market", "account", "below", "since block", "lowest health", "held back by"],
-            [
-                [
-                    e.market,
-                    e.account,
-                    f"holds claims of {e.asset}" if e.asset else e.threshold,
-                    str(e.opened_block),
-                    "" if e.asset else ratio(e.lowest_health),
-                    f"{e.held}, opens {moment(e.opens_at)}" if e.opens_at else e.held,
-                ]
-                for e in episodes
-            ],
-        )
-    if intents:
-        print_table(
-            "open intents",
-            ["id", "market", "account", "kind", "mode", "attempt", "state"],
-            [[str(i.id), i.market, i.account, i.kind, i.mode, str(i.attempt), i.state] for i in intents],
-        )
+
+
+def _state(market: MarketStatus, pause: str) -> str:
+    if not market.acting:
+        return f"WATCHED ONLY: {market.reason}"
+    return "paused" if pause else "acting"
 
 
 def _foreign(signers: Sequence[SignerNonce]) -> list[str]:

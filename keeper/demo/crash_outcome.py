@@ -47,7 +47,13 @@ class CrashOutcome:
     transactions: int
     shared: int
     """Transactions that carried intents of more than one market."""
+    earned: int
+    """What the transactions with liquidations brought by the books, before gas; one that also tops up counts
+    with what that took added back."""
+    spent: int
+    """What top-ups took, as planned."""
     booked: int
+    """All that came less all that left, by the books, before gas."""
     gas_cost: int
     owner_spent: int
     compared: int
@@ -78,6 +84,8 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
     for line in lines:
         if line.lowest is not None and line.lowest < WAD and not line.emptied and (line.after or WAD) < WAD:
             faults.append(f"{line.account} in {line.market} is still liquidatable")
+    topped_up = sum(int(i.spend) for i in intents if i.kind == "top_up")
+    booked = sum(int(row.value) for row in bookings)
     owner = [i for i in intents if i.kind == "top_up" and i.account[:42] == OWNER]
     spent = sum(int(i.spend) for i in owner)
     if spent > BUDGET * MONEY:
@@ -93,7 +101,9 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
         Counter(i.market for i in intents if i.kind == "top_up"),
         len(mined),
         sum(len(markets) > 1 for markets in together.values()),
-        sum(int(row.value) for row in bookings),
+        booked + topped_up,
+        topped_up,
+        booked,
         sum(int(row.gas) for row in bookings),
         spent,
         check["compared"],
@@ -139,4 +149,8 @@ def _words(intent: Intent) -> str:
     if intent.kind == "top_up":
         action, amount = next(iter(summary.items()))
         return f"{'supplied' if action == 'supply' else 'repaid'} {amount}"
-    return "liquidated"
+    # Where a pool of the protocol's own repays, what we get is all there is to say.
+    verb, amount = "repaid", summary.get("repay", "")
+    if not amount or amount.startswith("0 "):
+        verb, amount = "received", summary.get("receive", "")
+    return f"liquidated: {verb} {amount}" if amount else "liquidated"

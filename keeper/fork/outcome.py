@@ -22,8 +22,10 @@ _WHY = ("cannot_act", "action_refused", "action_failed", "action_expired")
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a whole asset was worth before the shock and at the end, 1e-18 of the unit of account."""
+    """What a whole asset was worth in a market before the shock and at the end, 1e-18 of the unit of
+    account."""
 
+    market: str
     symbol: str
     before: int
     after: int
@@ -79,8 +81,10 @@ class Outcome:
     alerts: int
 
 
-def outcome(fork: Fork, before: Mapping[str, int], after: Mapping[str, int]) -> Outcome:
-    """Read the fork's own journal and the signer's balances."""
+def outcome(
+    fork: Fork, before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int]
+) -> Outcome:
+    """Read the fork's own journal and the signer's balances. Prices by market and asset."""
     with fork.store.session() as session:
         intents = session.exec(select(Intent).order_by(col(Intent.id))).all()
         deeds = [_deed(row, journal.transactions_of(session, row.id or 0)) for row in intents]
@@ -88,12 +92,12 @@ def outcome(fork: Fork, before: Mapping[str, int], after: Mapping[str, int]) -> 
         left = _left(session, fork)
         alerts = len(session.exec(select(Alert.id)).all())
     done = [deed for deed in deeds if deed.state == IntentState.SETTLED]
-    assets = {each.asset: each for each in reversed(fork.assets)}
+    assets = {(each.market, each.asset): each for each in fork.assets}
     return Outcome(
         chain=fork.chain,
         forked_at=fork.forked_at,
         blocks=fork.anvil.block_number() - fork.forked_at,
-        prices=tuple(Price(assets[a].symbol, before[a], after[a]) for a in assets),
+        prices=tuple(Price(each.market, each.symbol, before[at], after[at]) for at, each in assets.items()),
         deeds=tuple(deeds),
         left=tuple(left),
         earned=sum(deed.gain for deed in done if deed.kind == "liquidate"),
@@ -142,7 +146,9 @@ def _left(session: Session, fork: Fork) -> list[Left]:
     return left
 
 
-def _inventory(fork: Fork, prices: Mapping[str, int]) -> int:
+def _inventory(fork: Fork, after: Mapping[tuple[str, str], int]) -> int:
+    """Each token counts at the price of the first market that knows it."""
+    prices = {asset: price for (_, asset), price in reversed(list(after.items()))}
     units = {each.asset: each.unit for each in fork.assets}
     change = 0
     for token, had in fork.given.items():

@@ -216,11 +216,11 @@ def _worked(fork: Fork, daemon: Daemon, thread: threading.Thread, patience: floa
         time.sleep(0.02)
 
 
-def _prices(fork: Fork) -> dict[str, int]:
-    """What each token is worth; where several markets price it, in the first of them."""
+def _prices(fork: Fork) -> dict[tuple[str, str], int]:
+    """What each token is worth in each market that knows it, the first market first."""
     nodes = pools(fork.settings)
     runs = build(fork.settings, nodes, None, read_only=True)
-    return {each.asset: each.money for each in reversed(ground.survey(nodes[fork.chain], runs))}
+    return {(each.market, each.asset): each.money for each in ground.survey(nodes[fork.chain], runs)}
 
 
 def _newest_intent(store: Store) -> int:

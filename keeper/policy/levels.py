@@ -13,6 +13,8 @@ Threshold = Literal["warn", "top_up", "liquidate"]
 # From the mildest to the gravest.
 THRESHOLDS: tuple[Threshold, ...] = ("warn", "top_up", "liquidate")
 WAD = 10**18
+# What is said of an account below `top_up` that nobody protects.
+NEAR = "near"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ class Policies:
     def levels(self, market: str, account: str) -> Levels:
         whole = self._special.get((market, owner_of(account)), self._general)
         return self._special.get((market, account), whole)
+
+    def words(self, market: str, account: str, threshold: str) -> str:
+        """A threshold for people: below `top_up` nothing is done for an account that nobody protects."""
+        if threshold == "top_up" and self.levels(market, account).protection is None:
+            return NEAR
+        return threshold
 
     def protected(self, market: str) -> list[str]:
         """Accounts of a market under protection, lower case."""

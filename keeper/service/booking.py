@@ -16,7 +16,7 @@ import structlog
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 from sqlmodel import Session, col, or_, select
 
-from keeper.account_unit import WAD, Rate
+from keeper.account_unit import WAD, Rate, words
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
@@ -106,7 +106,13 @@ class Ledger:
         )
         with self.store.session() as session:
             session.merge(booking)
-        log.info("booked", transaction=transaction.hash, value=worth, gas=booking.gas)
+        log.info(
+            "booked",
+            transaction=transaction.hash,
+            value=words(worth),
+            gas=words(booking.gas),
+            unpriced=unpriced,
+        )
         return True
 
     def _coins(self, transaction: Transaction, receipt: Mapping[str, Any]) -> int:
@@ -125,7 +131,8 @@ class Ledger:
         calls += [Call(liquidator, _OWNER)] if liquidator else []
         lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
         answers = iter(read(self.pool, head, calls, lenses))
-        known = {run.name: Facts({}, run.prices.symbols if run.prices else {}) for run in runs}
+        symbols = _symbols(runs)
+        known = {run.name: Facts({}, {**symbols, **_own_symbols(run)}) for run in runs}
         then = [
             replace(run, book=run.book.under(run.adapter.read_market(next(answers))), prices=None)
             for run in runs
@@ -204,6 +211,21 @@ def earned(session: Session, intent: Intent) -> Decimal | None:
 def _market_of(session: Session, transaction: Transaction) -> str:
     carried = transactions.intents_of(session, transaction.id or 0)
     return carried[0].market if carried else ""
+
+
+def _symbols(runs: Sequence[MarketRun]) -> dict[str, str]:
+    """What any of these markets calls a token (lower case)."""
+    found: dict[str, str] = {}
+    for run in runs:
+        own = _own_symbols(run)
+        for each in run.adapter.priced_assets(run.book.state) if own else ():
+            if each.asset in own:
+                found.setdefault((each.token or each.asset).lower(), own[each.asset])
+    return found
+
+
+def _own_symbols(run: MarketRun) -> dict[str, str]:
+    return run.prices.symbols if run.prices else {}
 
 
 def _owner(answers: Sequence[Answer]) -> str:

@@ -23,7 +23,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.node import RpcError
 from keeper.chain.signer import Signing
 from keeper.config import Settings
-from keeper.errors import ConfigError, UnreachableError
+from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.execution.actor import Actor
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
@@ -36,6 +36,7 @@ from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
 from keeper.service.pending_updates import PendingUpdates
 from keeper.service.record import Recorder
+from keeper.service.saying import Saying
 from keeper.service.update_watch import UpdateWatch
 from keeper.store.database import Store
 from keeper.store.tables import ChainStatus
@@ -107,6 +108,7 @@ class Daemon:
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
+        self._saying = Saying()
         self._store_faults: dict[str, SQLAlchemyError] = {}
         self.scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(4 * len(nodes) + 3)},
@@ -120,7 +122,7 @@ class Daemon:
             poll = float(self.settings.chains[name].poll)
             self._every(poll, f"decide:{name}", partial(self._decide, name))
             self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
-            self._every(60.0, f"balances:{name}", partial(self._balances, name))
+            self._every(60.0, f"balances:{name}", partial(self._watch_balances, name))
             self._every(max(poll, 1.0), f"books:{name}", self._ledger(name).book)
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
@@ -171,8 +173,11 @@ class Daemon:
 
     def _wake(self, name: str) -> None:
         """A subscription told of a block: decide at once."""
+        self._at_once(f"decide:{name}")
+
+    def _at_once(self, job: str) -> None:
         try:
-            self.scheduler.modify_job(f"decide:{name}", next_run_time=datetime.now())
+            self.scheduler.modify_job(job, next_run_time=datetime.now())
         except JobLookupError:
             return
 
@@ -189,20 +194,36 @@ class Daemon:
             try:
                 work()
                 self._store_faults.pop(name, None)
+                self._saying.over(name)
             except SQLAlchemyError as error:
                 self._store_faults[name] = error
-                log.error("store failed", job=name, error=str(getattr(error, "orig", error)))
+                why = str(getattr(error, "orig", error))
+                if self._saying.due(name, why):
+                    log.error("store failed", job=name, error=why)
             except LostLeaseError as error:
                 log.warning("stands back", job=name, why=str(error))
             except UnreachableError as error:
-                # The deciding loop tells of it; the other jobs only wait.
-                log.warning("unreachable", job=name, error=str(error))
-            except Exception as error:
-                log.exception("job failed", job=name)
-                with suppress(SQLAlchemyError), self.store.session() as session:
-                    keeping.job_failed(session, name, str(error) or repr(error))
+                # Of a chain the deciding loop tells; the other jobs only wait.
+                if not self._away(name) and self._saying.due(name, str(error)):
+                    log.warning("unreachable", job=name, error=str(error))
+            except Exception as error:  # noqa: BLE001  (a job that fails once runs again)
+                self._failed(name, error)
 
         return guarded
+
+    def _away(self, job: str) -> bool:
+        """Whether this job's chain is known not to answer."""
+        loops = self.chains.get(job.partition(":")[2])
+        return loops is not None and loops.deciding.away
+
+    def _failed(self, name: str, error: Exception) -> None:
+        """A job's failure: what the keeper raised on purpose says it all, anything else is a fault."""
+        why = str(error) or repr(error)
+        if self._saying.due(name, why):
+            trace = None if isinstance(error, KeeperError) else error
+            log.error("job failed", job=name, error=why, exc_info=trace)
+        with suppress(SQLAlchemyError), self.store.session() as session:
+            keeping.job_failed(session, name, why)
 
     def _decide(self, name: str) -> None:
         """A round, and others while the subscription told of further blocks meanwhile: it calls only once."""
@@ -226,6 +247,8 @@ class Daemon:
                     loops.actor.settle(head)
             with loops.looking:
                 found = loops.deciding.decide(head)
+            if loops.deciding.blocks_seen == 1:
+                self._at_once(f"balances:{name}")
         except UnreachableError as error:
             loops.deciding.unreachable(error)
             return
@@ -282,6 +305,11 @@ class Daemon:
         log.warning("configuration", file=self.config.path.name, what=words)
         with self.store.session() as session:
             keeping.config_changed(session, self.config.path.name, digest, words)
+
+    def _watch_balances(self, name: str) -> None:
+        """Until the deciding loop has seen the chain, whatever is wrong with it is that loop's to tell."""
+        if self.chains[name].deciding.head is not None:
+            self._balances(name)
 
     def _balances(self, name: str) -> None:
         """Forecast how long the gas money lasts; tell, once a day, when it runs low."""

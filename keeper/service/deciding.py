@@ -22,6 +22,7 @@ from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
 from keeper.config import Settings
+from keeper.errors import KeeperError
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service import clock, judging, price_status, statuses
@@ -34,10 +35,14 @@ from keeper.service.noticing import Noticing
 from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
+from keeper.service.saying import Saying
 from keeper.service.valuing import Valued, confirm, value_together
 from keeper.store.database import Store
 
 log = structlog.get_logger()
+
+# No market can have this name.
+_CHAIN = ""
 
 
 @dataclass
@@ -60,6 +65,8 @@ class Deciding:
     """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
     held: str = ""
     """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
+    away: bool = False
+    """Whether the chain did not answer this loop's last request for a block or its state."""
     open: dict[str, judging.Open] | None = None
     """The open episodes by market; None: to be read from the store."""
 
@@ -71,6 +78,7 @@ class Deciding:
         )
         self._noticing = Noticing(self.store)
         self._misnaming = Misnaming(self.settings, self.store)
+        self._saying = Saying()
         self._finishing = Finishing(
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
         )
@@ -113,6 +121,9 @@ class Deciding:
         decisions = self.plan(head, due, _reads(self.pool, head, valued))
         self._write(head, valued, decisions)
         self.head = head
+        self.away = False
+        if self._saying.over(_CHAIN):
+            log.info("chain answers again", chain=self.pool.name, number=head.number)
         self.heads.done(head)
         self.blocks_seen += 1
         return Round(head, started, valued, wanted, decisions)
@@ -148,6 +159,7 @@ class Deciding:
             if isinstance(at, Exception):
                 self._market_failed(run, head, at)
             else:
+                self._saying.over(run.name)
                 self._noticing.tell(run, at)
                 valued.append((run, at))
         return valued
@@ -260,13 +272,19 @@ class Deciding:
         self._acting.update({run.name: at.acting for run, at in valued})
 
     def _market_failed(self, run: MarketRun, head: Head, error: Exception) -> None:
-        log.exception("market failed", market=run.name, block=head.number)
+        why = str(error) or repr(error)
+        if self._saying.due(run.name, why):
+            # What the keeper raised on purpose says it all; anything else is a fault to be found.
+            trace = None if isinstance(error, KeeperError) else error
+            log.error("market failed", market=run.name, block=head.number, error=why, exc_info=trace)
         with self.store.session() as session:
-            markets.failed(session, run.name, head.number, str(error) or repr(error))
+            markets.failed(session, run.name, head.number, why)
 
     def unreachable(self, error: Exception) -> None:
         """Tell, once an outage, that the chain does not answer."""
-        log.error("chain unreachable", chain=self.pool.name, error=str(error))
+        self.away = True
+        if self._saying.due(_CHAIN, str(error)):
+            log.error("chain unreachable", chain=self.pool.name, error=str(error))
         with self.store.session() as session:
             statuses.write_unreachable(session, self.pool.name, self.mode, str(error))
 

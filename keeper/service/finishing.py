@@ -71,7 +71,8 @@ class Finishing:
             number=head.number,
             accounts=sum(at.accounts for _, at in done.valued),
             exact=sum(len(at.valuations) for _, at in done.valued),
-            below=len(done.wanted),
+            below=sum(statuses.below(run, at, self.policies) for run, at in done.valued),
+            wanted=len(done.wanted),
             planned=sum(not isinstance(d.outcome, Impossible) for _, d in done.decisions),
             ms=round((time.monotonic() - done.started) * 1000, 1),
         )

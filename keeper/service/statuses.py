@@ -14,10 +14,14 @@ from keeper.store.tables import ChainStatus, MarketStatus
 from keeper.store.types import now
 
 
+def below(run: MarketRun, at: Valued, policies: Policies) -> int:
+    """How many accounts of a market are below any threshold of theirs."""
+    return sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.others_below
+
+
 def write_market(session: Session, chain: str, run: MarketRun, at: Valued, policies: Policies) -> None:
     """The market's row; an alert when acting stopped at this block."""
     state = run.book.state
-    breaches = sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.others_below
     if at.newly_stopped:
         markets.stopped(session, run.name, at.head.number, at.newly_stopped)
     session.merge(
@@ -32,7 +36,7 @@ def write_market(session: Session, chain: str, run: MarketRun, at: Valued, polic
             acting=at.acting,
             reason=run.stopped,
             accounts=at.accounts,
-            breaches=breaches,
+            breaches=below(run, at, policies),
             unvaluable=len(at.unvaluable),
             updated_at=now(),
         )

@@ -111,6 +111,10 @@ def test_one_crash_over_all_markets_is_survived_by_one_signer() -> None:
         broken = [a for a in market["accounts"] if a["lowest"] is not None and int(a["lowest"]) < 10**18]
         assert broken, name
         assert all(a["emptied"] or a["after"] is None or int(a["after"]) >= 10**18 for a in broken), name
+        done_to = [words for a in market["accounts"] for words in a["done"] if "liquidated" in words]
+        assert done_to and all(any(c in "123456789" for c in words) for words in done_to), "with amounts"
+    earned, spent = int(told["earned"]), int(told["spent"])
+    assert earned > 0 and spent > 0 and earned - spent == int(told["booked"])
     assert told["shared"] >= 1, "liquidations of several markets in one transaction"
     assert 0 < int(told["owner_spent"]) <= 60_000 * 10**18
 

@@ -65,6 +65,8 @@ def in_grace(waiting: Iterable[Liquidation], timestamp: int) -> Impossible:
 
 def no_pair(raw: AccountState, state: MarketState, facts: Facts) -> Impossible:
     """Nothing the account holds can be liquidated: name what is closed."""
+    if not any(p.scaled_collateral for p in raw.positions if raw.uses_as_collateral(p.reserve_id)):
+        return Impossible("no collateral is left to seize: what is owed is bad debt")
     closed = [
         f"{facts.symbol(state.reserves[p.reserve_id].asset)}: {why}"
         for p in raw.positions

@@ -252,7 +252,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         unit = 10**pair.collateral_decimals
         has = AssetLine(
             pair.collateral,
-            symbols.get(pair.id, pair.collateral),
+            symbols.get(pair.collateral.lower(), pair.collateral),
             pair.collateral_decimals,
             (pair.price or 0) * unit // ORACLE_PRICE_SCALE,
             supplied=raw.position.collateral,

@@ -25,9 +25,7 @@ def upgrade() -> None:
     sa.Column('body', sa.Text(), nullable=False),
     sa.Column('fields', sa.Text(), nullable=False),
     sa.Column('created_at', keeper.store.types.UtcTime(timezone=True), nullable=False),
-    sa.Column('delivered_at', keeper.store.types.UtcTime(timezone=True), nullable=True),
-    sa.Column('tries', sa.Integer(), nullable=False),
-    sa.Column('failure', sa.Text(), nullable=False),
+    sa.Column('posted_at', keeper.store.types.UtcTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('once')
     )
@@ -192,6 +190,20 @@ def upgrade() -> None:
     sa.Column('since_block', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('chain', 'owner', 'token', 'spender')
     )
+    op.create_table('alert_delivery',
+    sa.Column('alert_id', sa.Integer(), nullable=False),
+    sa.Column('channel', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('failure', sa.Text(), nullable=False),
+    sa.Column('since', keeper.store.types.UtcTime(timezone=True), nullable=False),
+    sa.Column('delivered_at', keeper.store.types.UtcTime(timezone=True), nullable=True),
+    sa.Column('given_up_at', keeper.store.types.UtcTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['alert_id'], ['alert.id'], ),
+    sa.PrimaryKeyConstraint('alert_id', 'channel')
+    )
+    with op.batch_alter_table('alert_delivery', schema=None) as batch_op:
+        batch_op.create_index('waiting_deliveries', ['channel'], unique=False, sqlite_where=sa.text('delivered_at IS NULL AND given_up_at IS NULL'), postgresql_where=sa.text('delivered_at IS NULL AND given_up_at IS NULL'))
+
     op.create_table('booking',
     sa.Column('transaction_id', sa.Integer(), nullable=False),
     sa.Column('block_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -281,6 +293,10 @@ def downgrade() -> None:
 
     op.drop_table('intent')
     op.drop_table('booking')
+    with op.batch_alter_table('alert_delivery', schema=None) as batch_op:
+        batch_op.drop_index('waiting_deliveries', sqlite_where=sa.text('delivered_at IS NULL AND given_up_at IS NULL'), postgresql_where=sa.text('delivered_at IS NULL AND given_up_at IS NULL'))
+
+    op.drop_table('alert_delivery')
     op.drop_table('standing_allowance')
     op.drop_table('signer_nonce')
     op.drop_table('price_status')

@@ -1,0 +1,82 @@
+"""A channel to people, by Apprise: whether it takes a message, and in Apprise's words why not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from apprise import Apprise, NotifyType
+
+from keeper.alerts.outbox import SEVERITIES
+from keeper.config import AlertChannel
+from keeper.errors import ConfigError
+
+_TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
+_SILENT = "was not taken, and the service gave no reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """`name` is its place in the configuration, which may be shown; its URL holds secrets and may not."""
+
+    name: str
+    least: int
+    apprise: Apprise
+
+    def wants(self, severity: str) -> bool:
+        return SEVERITIES.index(severity) >= self.least
+
+    def send(self, title: str, body: str, severity: str) -> str:
+        """Hand a message over; empty when it was taken, else why not."""
+        with _overheard() as said:
+            taken = self.apprise.notify(body=body, title=title, notify_type=_TYPES[severity])
+        return "" if taken else "; ".join(dict.fromkeys(said)) or _SILENT
+
+
+def channel(index: int, settings: AlertChannel) -> Channel:
+    """ConfigError when Apprise does not know the address."""
+    apprise = Apprise()
+    if not apprise.add(settings.url):
+        raise ConfigError(
+            "is not an address that Apprise knows",
+            where=f"alerts[{index}].url",
+            remedy="See Apprise's list of services; json://host:port/path posts JSON",
+        )
+    return Channel(f"alerts[{index}]", SEVERITIES.index(settings.min_severity), apprise)
+
+
+def try_channels(channels: Sequence[AlertChannel]) -> list[tuple[str, str]]:
+    """Send one message to each channel: its name, and why it was not taken (empty: it was)."""
+    found = [channel(i, each) for i, each in enumerate(channels)]
+    body = "kind: test\nThis is keeper's test message."
+    return [(each.name, each.send("keeper: test", body, "info")) for each in found]
+
+
+class _Ear(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage().strip())
+
+
+@contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """What Apprise warns of meanwhile: it says why only to its log (payloads and URLs only below warnings).
+
+    The log is the process's one: what two threads send at once is heard by both."""
+    said: list[str] = []
+    logger, ear = logging.getLogger("apprise"), _Ear(said)
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(ear)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    try:
+        yield said
+    finally:
+        logger.removeHandler(ear)
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,0 +1,34 @@
+"""What goes wrong at every turn is logged when it begins or changes, and once a minute while it lasts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+AGAIN_SECONDS = 60.0
+
+
+@dataclass
+class Saying:
+    """What was said last of each subject, and when. For many threads."""
+
+    clock: Callable[[], float] = time.monotonic
+    _said: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def due(self, subject: str, words: str) -> bool:
+        """Whether to say this now; it then counts as said."""
+        with self._lock:
+            before, at = self._said.get(subject, ("", 0.0))
+            now = self.clock()
+            if before == words and now - at < AGAIN_SECONDS:
+                return False
+            self._said[subject] = (words, now)
+            return True
+
+    def over(self, subject: str) -> bool:
+        """Forget it; whether anything had been said of it."""
+        with self._lock:
+            return self._said.pop(subject, None) is not None

@@ -1,0 +1,24 @@
+"""What lasts is said at its beginning, when it changes, and once a minute."""
+
+from __future__ import annotations
+
+from keeper.service.saying import Saying
+
+
+def test_the_same_words_are_said_once_a_minute_and_others_at_once() -> None:
+    now = [0.0]
+    saying = Saying(lambda: now[0])
+    said = []
+    for second in range(130):
+        now[0] = float(second)
+        if saying.due("node", "dead" if second < 125 else "slow"):
+            said.append(second)
+    assert said == [0, 60, 120, 125]
+    assert saying.due("other node", "slow")
+
+
+def test_what_is_over_is_said_anew() -> None:
+    saying = Saying(lambda: 0.0)
+    assert saying.due("node", "dead") and not saying.due("node", "dead")
+    assert saying.over("node") and not saying.over("node")
+    assert saying.due("node", "dead")
