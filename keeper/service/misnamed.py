@@ -52,12 +52,13 @@ def misnamed(settings: Settings, run: MarketRun, head: Head) -> list[Misnamed]:
 def _loan_prices(run: MarketRun) -> Iterator[Misnamed]:
     known = run.adapter.loan_tokens(run.book.state)
     names = {name.lower() for token, symbol in known.items() for name in (token, symbol)}
+    some = ", ".join(sorted(set(known.values()))[:MOST_NAMED])
     for name in run.settings.loan_prices:
         if name.lower() not in names:
             yield Misnamed(
                 f"markets.{run.name}.loan_prices.{name}",
                 "is no loan token here: its price counts for nothing",
-                f"Name one of {', '.join(sorted(set(known.values()))[:MOST_NAMED])}, or the token's address",
+                f"Name one of {some}, or a loan token's address",
             )
 
 

@@ -174,3 +174,9 @@ def test_a_mistake_is_said_in_plain_words(tmp_path: Path, right: str, wrong: str
 def test_a_missing_file_says_how_one_is_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="keeper init ADDRESS --rpc URL"):
         load(tmp_path / "nothing.toml")
+
+
+def test_two_policies_of_one_account_are_refused(tmp_path: Path) -> None:
+    entry = '[[policy.accounts]]\nmarket = "aave"\naccount = "0x5FbDB2315678afecb367f032d93F642f64180aa3"\n'
+    with pytest.raises(ConfigError, match=r"policy.accounts\[1\]: 0x5F.* is listed twice"):
+        load(write(tmp_path, GOOD + entry + entry))

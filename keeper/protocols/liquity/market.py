@@ -45,8 +45,7 @@ class TroveMarket(Adapter[System, Stored]):
     }
     lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
     pays_coins = PAYS_COINS
-    # The stability pool pays, or all other troves do.
-    liquidating_costs = False
+    liquidating_costs = False  # the stability pool pays, or all other troves do
     what = "a TroveManager"
     remedy = "Name the TroveManager of a system of the Liquity family"
 
