@@ -47,6 +47,14 @@ log = structlog.get_logger()
 CONFIG_SECONDS = 2.0
 
 
+class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no types
+    """The scheduler's threads, which can be waited for without its locks: a job that asks the scheduler for
+    something while it shuts down would else wait for whoever waits for the job."""
+
+    def join(self) -> None:
+        self._pool.shutdown(wait=True)
+
+
 @dataclass(slots=True)
 class ChainLoops:
     """The two loops of one chain, and the block the acting loop last worked at."""
@@ -110,8 +118,9 @@ class Daemon:
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._saying = Saying()
         self._store_faults: dict[str, SQLAlchemyError] = {}
+        self._threads = Threads(4 * len(nodes) + 3)
         self.scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(4 * len(nodes) + 3)},
+            executors={"default": self._threads},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -140,7 +149,8 @@ class Daemon:
                 loops.deciding.heads.stop()
                 if loops.watch is not None:
                     loops.watch.stop()
-            self.scheduler.shutdown(wait=True)
+            self.scheduler.shutdown(wait=False)
+            self._threads.join()
             for loops in self.chains.values():
                 loops.deciding.save_books()
             self._close_books()
