@@ -20,7 +20,10 @@ def decide_ahead(deciding: Deciding, head: Head, wanted: list[Wanted]) -> list[i
     Each comes with an episode that is in no store yet and is opened with its intent. The intents' ids."""
     if deciding.open is None or deciding.held:
         return []
-    decisions = deciding.plan(head, [w for w in wanted if _new(deciding, w)])
+    fresh = [w for w in wanted if _new(deciding, w)]
+    with deciding.store.session() as session:
+        given_up = deciding.journalling.given_up(session, fresh, head)
+    decisions = deciding.plan(head, [w for w in fresh if w not in given_up])
     made = _write(deciding, head, decisions)
     for each, _ in made:
         known, account = deciding.open[each.run.name], each.valuation.account

@@ -44,18 +44,22 @@ class Journalling:
             return []
         held = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
         free = [w for w in wanted if (w.run.name, w.valuation.account, w.kind) not in held]
-        failed = journal.failed_since(session, self.chain, "liquidate", self.mode, head.timestamp - DAY)
-        given_up = [
-            w
-            for w in free
-            if w.kind == "liquidate" and failed[w.run.name, w.valuation.account] >= self.max_attempts
-        ]
+        given_up = self.given_up(session, free, head)
         for each in given_up:
             # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
             why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
             if each.episode.held != why:
                 _held(session, each, Impossible(why))
         return [w for w in free if w not in given_up and self._waited_out(session, w, head)]
+
+    def given_up(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
+        """Those whose liquidation failed on chain too often within 24 hours, in whichever episode."""
+        failed = journal.failed_since(session, self.chain, "liquidate", self.mode, head.timestamp - DAY)
+        return [
+            w
+            for w in wanted
+            if w.kind == "liquidate" and failed[w.run.name, w.valuation.account] >= self.max_attempts
+        ]
 
     def _waited_out(self, session: Session, wanted: Wanted, head: Head) -> bool:
         assert wanted.episode.id is not None

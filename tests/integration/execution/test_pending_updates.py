@@ -14,11 +14,13 @@ from sqlmodel import select
 
 from keeper.chain.backrun import PendingUpdate
 from keeper.chain.pending import parse, raw_of
+from keeper.execution import journal
+from keeper.execution.journal import Draft
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict
 from keeper.localchain.transactions import Tx
 from keeper.service.daemon import Daemon
-from keeper.store.tables import Episode
+from keeper.store.tables import Episode, IntentState
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, WELL, Fresh, Ready
 from tests.support.liquidations import liquidations
 from tests.support.positions import protect
@@ -150,6 +152,31 @@ def test_an_update_in_the_pool_is_bundled_with_the_liquidation_and_both_are_in_o
         wait_for(lambda: {i.state for i in w.intents()} == {"settled"})
     assert len(w.intents()) == 1
     assert {a.kind for a in w.alerts()} <= {"action_taken", "below_warn", "below_liquidate"}
+
+
+def test_whoever_failed_too_often_today_is_not_bundled_either(
+    fresh: Fresh, ready: Ready, relay: StandInRelay
+) -> None:
+    w = ready(relayed(fresh, relay), accounts=(OTHER, THIRD))
+    _, look = by_hand(w)
+    [run] = w.deciding.runs
+    assert w.deciding.head is not None
+    now = w.deciding.head.timestamp
+    with w.store.session() as session:
+        past = Episode(
+            market=run.name, account=OTHER, threshold="liquidate",
+            opened_block=1, closed_block=2, opened_health=1, lowest_health=1,
+        )  # fmt: skip
+        session.add(past)
+        session.flush()
+        assert past.id is not None
+        for _ in range(w.settings.policy.max_attempts):
+            draft = Draft("local", run.name, OTHER, "liquidate", "live", past.id, "{}", {}, 1, 0, 0, 1, now)
+            intent = journal.commit(session, draft)
+            journal.move_intent(session, intent, IntentState.REHEARSED, 1)
+            journal.move_intent(session, intent, IntentState.FAILED, 2)
+    look(crash(w))
+    assert {i.account for i in w.intents() if i.state != "failed"} == {THIRD}
 
 
 def test_several_accounts_share_the_bundle(fresh: Fresh, ready: Ready, relay: StandInRelay) -> None:
