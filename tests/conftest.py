@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -20,6 +21,9 @@ from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import LocalRpc
 from tests.support.processes import all_end
+
+if TYPE_CHECKING:
+    from tests.conformance.together import Together
 
 GENESIS = 1_750_000_000
 """Unix time of every test chain's first block."""
@@ -136,3 +140,12 @@ def postgresql(postgresql_server: str) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}")
         yield postgresql_server.replace("/postgres?", f"/{name}?")
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def markets() -> Iterator[Together]:
+    """A chain of its own with a market of every protocol."""
+    from tests.conformance.together import together
+
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as running:
+        yield together(running)

@@ -67,7 +67,7 @@ def redeem(
             ).all()
         for episode in waiting:
             if (head.number - episode.opened_block) % EVERY_BLOCKS == EVERY_BLOCKS - 1:
-                _redeem(pool, store, settings, head, run, episode, owner)
+                _redeem(pool, store, settings, head, runs, run, episode, owner)
 
 
 def _redeem(
@@ -75,6 +75,7 @@ def _redeem(
     store: Store,
     settings: Settings,
     head: Head,
+    runs: Sequence[MarketRun],
     run: MarketRun,
     episode: Episode,
     owner: str,
@@ -83,7 +84,7 @@ def _redeem(
     holding = adapter.holding_calls(state, episode.asset, owner)
     answers = read(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
     facts = adapter.read_planning(state, [], answers[len(holding) :])
-    costs = costs_of(settings, pool.name, [run], {run.name: facts}, gas_price(pool, head.base_fee))
+    costs = costs_of(settings, pool.name, runs, {run.name: facts}, gas_price(pool, head.base_fee))
     outcome = adapter.plan_redemption(state, episode.asset, owner, answers[: len(holding)])
     with store.session() as session:
         row = session.merge(episode)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from keeper.chain.pool import NodePool
 from keeper.config import load
 from keeper.fork.ground import survey
 from keeper.fork.leaves import leaves_of
-from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
 from keeper.plan import Plan
 from keeper.service.booking import Ledger
@@ -24,19 +22,12 @@ from keeper.service.gas import gas_price
 from keeper.service.markets import MarketRun, build, pools
 from keeper.store.tables import Booking, Episode
 from tests.conformance.keeping import MARKET, Keeping, config_text, keeping
-from tests.conformance.together import Together, together
-from tests.conftest import GENESIS
+from tests.conformance.together import Together
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 
 OWNER = "0x" + "a1" * 20
-
-
-@pytest.fixture
-def markets() -> Iterator[Together]:
-    with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
-        yield together(anvil)
 
 
 def quiet(at: Together) -> None:

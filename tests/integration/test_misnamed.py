@@ -16,7 +16,6 @@ from keeper.service.examination.examine import examine
 from keeper.service.examination.finding import Finding
 from tests.conformance.keeping import MARKET, config_text, keeping
 from tests.conformance.morpho_case import MorphoCase
-from tests.conformance.test_across_markets import markets  # noqa: F401
 from tests.conformance.together import Together
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import LocalMarket
@@ -66,7 +65,7 @@ def test_a_mistyped_step_is_a_fault_and_told_at_the_start_of_a_run(
 
 
 def test_every_protocol_takes_what_it_takes_and_names_what_it_does_not(
-    markets: Together,  # noqa: F811
+    markets: Together,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -138,7 +137,7 @@ def test_a_market_without_accounts_is_a_warning(
 
 
 def test_who_is_protected_in_one_market_only_and_has_several_budgets_is_told(
-    markets: Together,  # noqa: F811
+    markets: Together,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
