@@ -10,9 +10,9 @@ from pathlib import Path
 import structlog
 
 from keeper.chain import fees
+from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
-from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
@@ -73,7 +73,7 @@ class Actor:
         self.lane: Lane | None = None
         if signer is not None:
             held = lease or Lease(store, f"{pool.name}:{payer}")
-            bidding = Bidding(pool, payer, limits.max_gas_price)
+            bidding = Bidding(pool, store, payer, limits.max_gas_price)
             self.lane = Lane(pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file)
         self.stands_back = ""
         self.leading = True
@@ -102,6 +102,9 @@ class Actor:
             return
         if not self._leads(self.lane):
             return
+        if not self._idle and self._looked != head:
+            # No node could tell before deciding: nothing is signed until the chain has said what it did.
+            self.settle(head)
         self._carry(self.lane, head, next_timestamp)
         if self.stands_back:
             return
@@ -195,8 +198,8 @@ class Actor:
         if len(group) > 1:
             try:
                 found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
-            except RpcError as error:
-                log.info("no batch", chain=self.pool.name, why=error.message)
+            except (RpcError, CannotError) as error:
+                log.info("no batch", chain=self.pool.name, why=error.what)
                 found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
@@ -217,7 +220,7 @@ class Actor:
         """What works of the plan at the latest state; None where it does not, or cannot be known now."""
         try:
             rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
-        except RpcError as error:
+        except (RpcError, CannotError) as error:
             log.warning("cannot rehearse", chain=self.pool.name, intent=intent.id, error=str(error))
             return None
         if rehearsal.ok:

@@ -43,7 +43,7 @@ def send(lane: Lane, transactions_: Sequence[Transaction], head: Head) -> None:
 def _publicly(lane: Lane, transaction: Transaction) -> str | None:
     """To a node; what is worth noting, None when it was refused."""
     try:
-        lane.pool.call("eth_sendRawTransaction", transaction.raw)
+        lane.pool.send(transaction.raw)
     except NodeError as error:
         return f"no answer, maybe sent: {error.what}"
     except RpcError as error:
