@@ -48,6 +48,28 @@ def intent_ended(
     )
 
 
+def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
+    """Nothing of an attempt left, and it is no fault of the account's: told once an episode, cause and day.
+
+    A top-up is for a protected account: that somebody must know at once."""
+    episode = session.get(Episode, intent.episode_id)
+    tell(
+        session,
+        once=f"episode:{intent.episode_id}:{intent.kind}:unsent:{cause}:{now().date().isoformat()}",
+        kind="not_sent",
+        severity="critical" if intent.kind == "top_up" else "warning",
+        market=intent.market,
+        account=intent.account,
+        title=f"{short(intent.account)}: {intent.kind} is planned and cannot be sent: {cause}",
+        fields={
+            "health": ratio(intent.health),
+            "threshold": episode.threshold if episode else "",
+            "why": why,
+            "attempt": str(intent.attempt),
+        },
+    )
+
+
 def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
     """The signer's key was used by something that is not in the journal."""
     shown = ", ".join(str(nonce) for nonce in nonces)

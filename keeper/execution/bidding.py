@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keeper.chain import fees
 from keeper.chain.fees import Fees
 from keeper.chain.pool import NodePool
+from keeper.chain.refusals import TipFloor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class Bid:
 class Bidding:
     """Asks for one sender on a thread of its own."""
 
-    def __init__(self, pool: NodePool, sender: str, ceiling: int) -> None:
+    def __init__(self, pool: NodePool, sender: str, ceiling: int, floor: TipFloor | None = None) -> None:
         self._pool, self._sender, self._ceiling = pool, sender, ceiling
+        self._floor = floor or TipFloor()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"bidding-{pool.name}")
 
     def ask(self) -> Future[Bid]:
@@ -31,4 +33,4 @@ class Bidding:
 
     def _ask(self) -> Bid:
         pending = int(self._pool.call("eth_getTransactionCount", self._sender, "pending"), 16)
-        return Bid(fees.suggest(self._pool, self._ceiling), pending)
+        return Bid(fees.suggest(self._pool, self._ceiling, least=self._floor.wei), pending)

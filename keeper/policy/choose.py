@@ -218,7 +218,7 @@ def _best(
     if isinstance(plans, Impossible):
         return plans
     if costs.unknown:
-        return Impossible("nothing tells what gas costs: set policy.native_price, or policy.native_asset")
+        return Impossible("nothing tells what gas costs: set native_price of the chain")
     within = [plan for plan in plans if request.affords(plan)]
     if not within:
         return Impossible("the day's cap for this account does not allow it")

@@ -27,8 +27,8 @@ from keeper.config import Settings
 from keeper.execution import journal, transactions
 from keeper.plan import NATIVE
 from keeper.protocols.base import Asset, Facts
-from keeper.service.costing import native_price
 from keeper.service.markets import MarketRun
+from keeper.service.native_price import native_price
 from keeper.store.database import Store
 from keeper.store.tables import Booking, Intent, IntentState, Transaction, TransactionState
 
@@ -141,7 +141,7 @@ class Ledger:
         for run in then:
             for token, asset in run.adapter.assets(run.book.state, known[run.name]).items():
                 priced.setdefault(token, Priced(asset, run.rate))
-        native = native_price(self.settings, then, known)
+        native = native_price(self.settings, self.pool.name, then, known)
         if native is not None:
             priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
         return priced, native, _owner(list(answers))
