@@ -160,6 +160,7 @@ def commit(session: Session, draft: Draft) -> Intent:
         health=draft.health,
         spend=draft.spend,
         gain=draft.gain,
+        loss=int(json.loads(draft.plan).get("loss", 0)),
         planned_block=draft.block,
         planned_timestamp=draft.timestamp,
     )
@@ -263,6 +264,18 @@ def spent_since(session: Session, market: str, account: str, mode: Mode, since: 
 def spent_for_owner(session: Session, owner: str, mode: Mode, since: int) -> int:
     """The same of all top-ups for this owner's accounts, on whatever chain and market."""
     return _spent(session, mode, since, Intent.kind == "top_up", col(Intent.account).startswith(owner))
+
+
+def lost_since(session: Session, mode: Mode, since: int) -> int:
+    """Money that intents of all accounts may lose by realizing bad debt, planned after `since` (Unix time):
+    what ended without leaving, or was refused, lost nothing."""
+    ended = (*OPEN_INTENTS, IntentState.SETTLED, IntentState.FAILED)
+    rows = session.exec(
+        select(Intent.loss).where(
+            Intent.mode == mode, Intent.planned_timestamp > since, col(Intent.state).in_(ended)
+        )
+    )
+    return sum(rows)
 
 
 def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool] | bool) -> int:

@@ -82,6 +82,8 @@ class Costs:
     kept_native: int = 0
     data_fee: int = 0
     max_loss: int | None = None
+    losses: Budget | None = None
+    """What all of a day's losses together may come to; None: no limit."""
 
     def wei(self, gas: int) -> int:
         """What one plan that takes so much gas costs."""
@@ -96,6 +98,13 @@ class Costs:
         nobody can say."""
         return spare * WAD // self.native - self.data_fee if self.native else None
 
+    def risking(self, plan: Plan, least: int) -> Plan:
+        """The plan with the loss that it may bring, which counts against the day's from now on."""
+        loss = max(-least, 0)
+        if loss and self.losses is not None:
+            self.losses.spending.spent += loss
+        return replace(plan, loss=loss)
+
     @property
     def unknown(self) -> bool:
         """Whether nobody can say what gas costs: then no profit can be told either."""
@@ -104,7 +113,8 @@ class Costs:
     def least(self, request: Request) -> int:
         """The profit (money) that a liquidation must bring; negative where a loss is allowed."""
         if request.underwater and self.max_loss is not None:
-            return min(self.min_profit, -self.max_loss)
+            left = self.max_loss if self.losses is None else min(self.max_loss, self.losses.left)
+            return min(self.min_profit, -left)
         return self.min_profit
 
 
@@ -204,7 +214,7 @@ def _chosen(
         least = costs.least(request)
         budget = costs.gas_budget(request.rate.down(outcome.gain_base) - least)
         outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + least))
-        outcome = replace(outcome, gas_budget=budget)
+        outcome = costs.risking(replace(outcome, gas_budget=budget), least)
         sharing.add(outcome)
         request.taken(outcome)
     return outcome

@@ -20,6 +20,8 @@ from keeper.service.native_price import native_price
 from keeper.store.database import Store
 
 DAY = 24 * 3600
+LOSSES_PER_DAY = 10
+"""How many times the most that one account's bad debt may lose all of a day's may, unless configured."""
 
 
 def costs_of(
@@ -29,10 +31,14 @@ def costs_of(
     facts: Mapping[str, Facts],
     gas_price: int,
     data_fee: int = 0,
+    lost: int = 0,
 ) -> Costs:
     """What gas costs on a chain with these markets; wei a unit of gas for `gas_price`, wei a plan for
-    `data_fee`. `facts` by market, of those that have been asked."""
+    `data_fee`. `facts` by market, of those that have been asked; `lost` is the money that realizing bad debt
+    may have cost today."""
     policy = settings.policy
+    a_day = policy.max_bad_debt_loss_per_day
+    most_a_day = money(policy.max_bad_debt_loss * LOSSES_PER_DAY if a_day is None else a_day)
     return Costs(
         gas_price,
         native_price(settings, chain, runs, facts),
@@ -40,6 +46,7 @@ def costs_of(
         kept_native(settings, chain, gas_price),
         data_fee,
         money(policy.max_bad_debt_loss) if policy.realize_bad_debt else None,
+        Budget(most_a_day, Spending(lost)) if policy.realize_bad_debt else None,
     )
 
 
