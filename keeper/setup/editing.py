@@ -1,8 +1,8 @@
-"""Changes to a configuration file that somebody wrote: whatever its tables look like, only what is asked for changes.
+"""Changes to a configuration file that somebody wrote: only what is asked for changes, whatever its layout.
 
-TOML lets one meaning be written in many ways (headers in any order, dotted keys, inline tables). So nothing is
-assumed about the way: an edit is tried at the places where it may belong, and taken where the parsed whole then
-says exactly what was said before and the change.
+TOML lets one meaning be written in many ways (headers in any order, dotted keys, inline tables). So nothing
+is assumed about the way: an edit is tried at the places where it may belong, and taken where the parsed whole
+then says exactly what was said before and the change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Tables = dict[str, Any]
 
 
 def with_value(text: str, place: Place, value: object) -> str:
-    """The file's text with `value` at `place` (keys from the outermost table in); all else means what it meant."""
+    """The file's text with `value` at `place` (keys from the outermost table in); all else is kept."""
     before = _parsed(text)
     wanted = deepcopy(before)
     _set(wanted, place, value)
@@ -69,7 +69,7 @@ def _first_right(candidates: Iterator[str], wanted: Tables) -> str | None:
 
 
 def _insertions(text: str, place: Place, value: object) -> Iterator[str]:
-    """The text with the new key wherever it may stand: below its table's header, at any line, in any inline table."""
+    """The text with the new key below its table's header, at any line, in any inline table."""
     ends = _line_ends(text)
     headed = [at for start, at in zip([0, *ends], ends, strict=False) if _heads(text[start:at], place[:-1])]
     yield from (_inserted(text, at, f"{_dotted(place[-1:])} = {inline(value)}\n") for at in headed)

@@ -161,7 +161,7 @@ def test_sections_are_added_and_nothing_else_changes(seed: int) -> None:
 
 
 def test_a_table_that_does_not_directly_follow_its_parent() -> None:
-    text = '[chains.x]\nrpc = ["u"]\n\n[markets.m]\nchain = "x"\n\n[chains.x.venues.uniswap_v3]\nfactory = "0xF"\n'
+    text = '[chains.x]\nrpc = ["u"]\n\n[markets.m]\nchain = "x"\n\n[chains.x.venues.v3]\nfactory = "0xF"\n'
     assert with_value(text, ("chains", "x", "liquidator"), "0xA") == text.replace(
         "[chains.x]\n", '[chains.x]\nliquidator = "0xA"\n'
     )
