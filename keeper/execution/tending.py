@@ -7,6 +7,7 @@ What was only ever in bundles is let go instead: no later block can take a bundl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -160,6 +161,7 @@ class Tending:
                 if action.purpose == "cancel" and intent.ended_block is None:
                     intent.reason = why
                     session.add(intent)
+            action = self._at_bid(action, carried, gas, price)
             successor = sign(
                 lane,
                 session,
@@ -181,6 +183,13 @@ class Tending:
             carried = transactions.intents_of(session, old.id or 0)
         plans = [Plan.from_json(each.plan) for each in carried if each.ended_block is None]
         return worth.most_a_gas(plans, self.lane.limits.max_gas_price)
+
+    def _at_bid(self, action: Action, carried: Sequence[Intent], gas: int, price: Fees) -> Action:
+        """The action asking on chain for what its gas may cost at this bid."""
+        plans = [(Plan.from_json(each.plan), each.ended_block is None) for each in carried]
+        still = [plan for plan, is_open in plans if is_open]
+        ended = [plan for plan, is_open in plans if not is_open]
+        return worth.at_bid(action, still, gas, price.max_fee, ended)
 
     def _price(self, old: Transaction, waited: int, ceiling: int) -> Fees | None:
         present = Fees(old.max_fee, old.tip)

@@ -96,6 +96,10 @@ class Costs:
         nobody can say."""
         return spare * WAD // self.native - self.data_fee if self.native else None
 
+    def gain_wei(self, money: int) -> int | None:
+        """What so much money is worth in wei, rounded down; None where nobody can say."""
+        return money * WAD // self.native if self.native else None
+
     @property
     def unknown(self) -> bool:
         """Whether nobody can say what gas costs: then no profit can be told either."""
@@ -204,7 +208,8 @@ def _chosen(
         least = costs.least(request)
         budget = costs.gas_budget(request.rate.down(outcome.gain_base) - least)
         outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + least))
-        outcome = replace(outcome, gas_budget=budget)
+        gain_wei = costs.gain_wei(request.rate.down(outcome.gain_base))
+        outcome = replace(outcome, gas_budget=budget, gain_wei=gain_wei)
         sharing.add(outcome)
         request.taken(outcome)
     return outcome
