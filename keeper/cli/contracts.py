@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
-
-import tomlkit
-from tomlkit.items import Table
+from typing import Literal
 
 from keeper.chain import fees
 from keeper.chain import signer as keys
@@ -19,6 +16,7 @@ from keeper.service.acting import actor_of
 from keeper.service.ceilings import gas_ceilings
 from keeper.service.deploying import Contract, Deployed
 from keeper.service.markets import PROTOCOLS
+from keeper.setup.editing import with_value
 from keeper.setup.writing import check, write
 from keeper.store.database import open_store
 
@@ -46,7 +44,7 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(settings.signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
-    text = _with(config, place, contract.address)
+    text = with_value(config.read_text(), place, contract.address)
     _would_load(config, text)
     pool = NodePool(chain, settings.chains[chain])
     there = deploying.is_there(pool, contract)
@@ -130,17 +128,6 @@ def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) 
         return deploying.deploy(actor.lane, contract)
     finally:
         store.close()
-
-
-def _with(config: Path, place: tuple[str, ...], address: str) -> str:
-    """The configuration's text with the address in its place; everything else stays as it was written."""
-    document = tomlkit.parse(config.read_text())
-    table: Any = document
-    for key in place[:-1]:
-        table = table[key]
-    assert isinstance(table, Table)
-    table[place[-1]] = address
-    return tomlkit.dumps(document)
 
 
 def _tell_dry(contract: Contract, gas: int, missing: str, *, as_json: bool) -> None:

@@ -217,6 +217,7 @@ class Actor:
         bid: Future[Bid],
     ) -> list[Action]:
         """Send a group in one transaction, or each of it alone; the actions that were sent."""
+        sent: list[Action] = []
         if len(group) > 1:
             try:
                 found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
@@ -225,15 +226,15 @@ class Actor:
                 found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
-            if found.carried and self._send(lane, found.carried, found.rehearsal, head, bid):
-                return list(found.rehearsal.actions)
             ended = {each.intent.id for each, _ in found.failed}
+            if found.carried:
+                sent = self._send(lane, found.carried, found.rehearsal, head, bid)
+                ended |= {each.intent.id for each in found.carried} if sent else set()
             group = [each for each in group if each.intent.id not in ended]
-        sent: list[Action] = []
         for each in group:
             rehearsal = self._rehearsed(each.intent, each.plan, head, next_timestamp, [*ahead, *sent])
-            if rehearsal is not None and self._send(lane, (each,), rehearsal, head, bid):
-                sent += rehearsal.actions
+            if rehearsal is not None:
+                sent += self._send(lane, (each,), rehearsal, head, bid)
         return sent
 
     def _rehearsed(
@@ -263,29 +264,30 @@ class Actor:
         rehearsal: Rehearsal,
         head: Head,
         bid: Future[Bid],
-    ) -> bool:
-        """Sign, commit and hand over; False when nothing was signed."""
+    ) -> list[Action]:
+        """Sign, commit and hand over; what was sent."""
         try:
             asked, plans = bid.result(), [each.plan for each in carried]
             price = fees.within(asked.price, worth.most_a_gas(plans, lane.limits.max_gas_price))
+            rehearsal = worth.bidding(rehearsal, plans, price.max_fee)
             signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)
         except (UnreachableError, LostLeaseError):
             raise
         except NotSignedError as error:
             if len(carried) > 1:
                 # Together it may be too much where each alone is not.
-                return False
+                return []
             log.warning("not signed", chain=self.pool.name, why=error.what)
             self._end(carried[0].intent, IntentState.REFUSED, head, error.what, Unsent.LIMIT)
-            return False
+            return []
         except KeeperError as error:
             log.warning("not signed", chain=self.pool.name, error=str(error))
             cause = Unsent.GAS_PRICE if isinstance(error, TooDearError) else Unsent.NO_ANSWER
             for each in carried:
                 self._held_up(each.intent, cause, error.what)
-            return False
+            return []
         send(lane, signed, head)
-        return bool(signed)
+        return list(rehearsal.actions) if signed else []
 
     def _sign(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.execution import follow, transactions, worth
@@ -9,7 +11,7 @@ from keeper.execution.lane import Lane
 from keeper.execution.rehearsal import Action
 from keeper.execution.signing import begin, sign
 from keeper.plan import Plan
-from keeper.store.tables import Transaction
+from keeper.store.tables import Intent, Transaction
 
 
 def again(transaction: Transaction) -> Action:
@@ -42,5 +44,14 @@ def replace(
             if action.purpose == "cancel" and intent.ended_block is None:
                 intent.reason = why
                 session.add(intent)
+        action = _at_bid(action, carried, gas, price)
         numbers = [intent.id for intent in carried if intent.id is not None]
         return sign(lane, session, head, action, gas, price, old.nonce, numbers, row, why)
+
+
+def _at_bid(action: Action, carried: Sequence[Intent], gas: int, price: Fees) -> Action:
+    """The action asking on chain for what its gas may cost at this bid."""
+    plans = [(Plan.from_json(each.plan), each.ended_block is None) for each in carried]
+    still = [plan for plan, is_open in plans if is_open]
+    ended = [plan for plan, is_open in plans if not is_open]
+    return worth.at_bid(action, still, gas, price.max_fee, ended)

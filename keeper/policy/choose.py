@@ -98,6 +98,10 @@ class Costs:
         nobody can say."""
         return spare * WAD // self.native - self.data_fee if self.native else None
 
+    def gain_wei(self, money: int) -> int | None:
+        """What so much money is worth in wei, rounded down; None where nobody can say."""
+        return money * WAD // self.native if self.native else None
+
     def risking(self, plan: Plan, least: int) -> Plan:
         """The plan with the loss that it may bring, which counts against the day's from now on."""
         loss = max(-least, 0)
@@ -212,9 +216,13 @@ def _chosen(
     outcome = _take(request, best, left, costs, gas)
     if isinstance(outcome, Plan):
         least = costs.least(request)
+        if request.rate.down(outcome.gain_base) - costs.money(gas) >= costs.min_profit:
+            # What earns something need lose nothing: the day's losses are for those that do.
+            least = costs.min_profit
         budget = costs.gas_budget(request.rate.down(outcome.gain_base) - least)
         outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + least))
-        outcome = costs.risking(replace(outcome, gas_budget=budget), least)
+        gain_wei = costs.gain_wei(request.rate.down(outcome.gain_base))
+        outcome = costs.risking(replace(outcome, gas_budget=budget, gain_wei=gain_wei), least)
         sharing.add(outcome)
         request.taken(outcome)
     return outcome

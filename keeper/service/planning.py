@@ -91,7 +91,9 @@ class Planner:
             )
             by_request[id(request)] = each
             requests.append(request)
-        costs = costs_of(self.settings, self.pool.name, self.runs, facts, price, self._data_fee(), self._lost())
+        costs = costs_of(
+            self.settings, self.pool.name, self.runs, facts, price, self._data_fee(), self._lost()
+        )
         batches = Batches(self.head.gas_limit) if trading else None
         chosen = choose(requests, funds, costs, batches)
         return [(by_request[id(d.request)], _ready(d)) for d in chosen]
