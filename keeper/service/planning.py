@@ -19,7 +19,7 @@ from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service import data_fees
-from keeper.service.costing import Budgets, costs_of
+from keeper.service.costing import DAY, Budgets, costs_of
 from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
 from keeper.service.means import Asked
