@@ -41,6 +41,19 @@ def job_failed(session: Session, job: str, why: str) -> None:
     _tell(session, f"job:{job}", "job_failed", why[:120], "critical", title, job=job, why=why[:500])
 
 
+def not_booked(session: Session, chain: str, digest: str, why: str) -> None:
+    """A transaction that the books lack; told once a cause."""
+    title = f"transaction {digest} cannot be booked: {why[:200]}"
+    about = f"chain:{chain}:{digest}"
+    _tell(session, about, "not_booked", why[:120], "warning", title, chain=chain, transaction=digest)
+
+
+def no_native_price(session: Session, chain: str, day: str, what: str, remedy: str) -> None:
+    """Nothing tells what a chain's coin costs: told at each start, once a day."""
+    title = f"chain {chain}: {what}"
+    _tell(session, f"chain:{chain}", "no_native_price", day, "critical", title, chain=chain, remedy=remedy)
+
+
 def config_changed(session: Session, file: str, digest: str, what: str) -> None:
     """Told once a content of the file and day."""
     once = f"{digest}:{now().date().isoformat()}"

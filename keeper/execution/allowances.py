@@ -66,7 +66,7 @@ def _clear(lane: Lane, standing: StandingAllowance, head: Head) -> Transaction |
     call = {"from": lane.sender, "to": action.target, "data": action.data}
     try:
         gas = with_margin(int(lane.pool.call("eth_estimateGas", call), 16))
-        price = fees.suggest(lane.pool, lane.limits.max_gas_price)
+        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
         pending = nonces.pending(lane.pool, lane.store, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keeper.chain import fees
 from keeper.chain.fees import Fees
 from keeper.chain.pool import NodePool
+from keeper.chain.refusals import TipFloor
 from keeper.execution import nonces
 from keeper.store.database import Store
 
@@ -23,8 +24,11 @@ class Bid:
 class Bidding:
     """Asks for one sender on a thread of its own."""
 
-    def __init__(self, pool: NodePool, store: Store, sender: str, ceiling: int) -> None:
+    def __init__(
+        self, pool: NodePool, store: Store, sender: str, ceiling: int, floor: TipFloor | None = None
+    ) -> None:
         self._pool, self._store, self._sender, self._ceiling = pool, store, sender, ceiling
+        self._floor = floor or TipFloor()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"bidding-{pool.name}")
 
     def ask(self) -> Future[Bid]:
@@ -33,4 +37,4 @@ class Bidding:
 
     def _ask(self) -> Bid:
         pending = nonces.pending(self._pool, self._store, self._sender)
-        return Bid(fees.suggest(self._pool, self._ceiling), pending)
+        return Bid(fees.suggest(self._pool, self._ceiling, least=self._floor.wei), pending)
