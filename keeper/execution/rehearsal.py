@@ -127,8 +127,8 @@ def _sequence(
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
         reached = int(word, 16) if len(word) == 64 else -1
-        if reached < check.at_least:
-            return Rehearsal((), (), f"the postcondition fails: {reached} is below {check.at_least}")
+        if failure := check.failure(reached):
+            return Rehearsal((), (), failure)
     return Rehearsal(actions, tuple(gas))
 
 
