@@ -1,4 +1,4 @@
-"""What a new chain's configuration says of its own coin's price: the market, a feed, or the operator tells."""
+"""What a new configuration says of its chain's own coin: the market, a feed, or the operator tells."""
 
 from __future__ import annotations
 
