@@ -34,12 +34,22 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A postcondition: after the action, word `word` of this call's answer is at least `at_least`."""
+    """A postcondition: after the action, word `word` of this call's answer is at least `at_least`, and at
+    most `at_most` where that is given (a debt)."""
 
     target: str
     data: str
     word: int
     at_least: int
+    at_most: int | None = None
+
+    def failure(self, reached: int) -> str:
+        """Why the word that was read fails it; empty where it holds."""
+        if reached < self.at_least:
+            return f"the postcondition fails: {reached} is below {self.at_least}"
+        if self.at_most is not None and reached > self.at_most:
+            return f"the postcondition fails: {reached} is above {self.at_most}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

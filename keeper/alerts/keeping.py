@@ -14,6 +14,12 @@ def chain_unreachable(session: Session, chain: str, since: str, why: str) -> Non
     _tell(session, f"chain:{chain}", "chain_unreachable", since, "critical", title, chain=chain, why=why)
 
 
+def silent(session: Session, chain: str, since: str, seconds: int) -> None:
+    """Told once a silence, which was noticed at `since`."""
+    title = f"chain {chain}: no block was decided for {seconds} s, nobody is watched there; see the log"
+    _tell(session, f"chain:{chain}", "silent", since, "critical", title, chain=chain, seconds=str(seconds))
+
+
 def held(session: Session, chain: str, block: int, kind: str, why: str) -> None:
     """Told once a stretch in which nothing is sent on a chain."""
     title = f"chain {chain} is held: {why}"

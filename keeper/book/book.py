@@ -110,6 +110,11 @@ class Book(Generic[S, A, V]):
         self._saved_block: int | None = None
 
     @property
+    def read(self) -> bool:
+        """Whether the market was read at all."""
+        return self._state is not None
+
+    @property
     def state(self) -> S:
         assert self._state is not None, "a book is refreshed before it is used"
         return self._state

@@ -10,10 +10,10 @@ from pathlib import Path
 import structlog
 
 from keeper.chain import fees
+from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
 from keeper.chain.fees import TooDearError
-from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
 from keeper.chain.refusals import TipFloor
 from keeper.chain.relay import Relay
@@ -77,7 +77,7 @@ class Actor:
         if signer is not None:
             held = lease or Lease(store, f"{pool.name}:{payer}")
             floor = TipFloor()
-            bidding = Bidding(pool, payer, limits.max_gas_price, floor)
+            bidding = Bidding(pool, store, payer, limits.max_gas_price, floor)
             self.lane = Lane(
                 pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file, floor
             )
@@ -101,7 +101,7 @@ class Actor:
             return
         self._fitting = None
         if self.lane is not None:
-            bidding = Bidding(self.pool, self.payer, self.limits.max_gas_price, self.lane.floor)
+            bidding = Bidding(self.pool, self.store, self.payer, self.limits.max_gas_price, self.lane.floor)
             self.lane = replace(self.lane, limits=self.limits, bidding=bidding)
 
     def settle(self, head: Head) -> None:
@@ -127,6 +127,9 @@ class Actor:
             return
         if not self._leads(self.lane):
             return
+        if not self._idle and self._looked != head:
+            # No node could tell before deciding: nothing is signed until the chain has said what it did.
+            self.settle(head)
         self._carry(self.lane, head, next_timestamp)
         if self.stands_back:
             return
@@ -221,8 +224,8 @@ class Actor:
         if len(group) > 1:
             try:
                 found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
-            except RpcError as error:
-                log.info("no batch", chain=self.pool.name, why=error.message)
+            except (RpcError, CannotError) as error:
+                log.info("no batch", chain=self.pool.name, why=error.what)
                 found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
@@ -243,9 +246,9 @@ class Actor:
         """What works of the plan at the latest state; None where it does not, or cannot be known now."""
         try:
             rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
-        except RpcError as error:
+        except (RpcError, CannotError) as error:
             log.warning("cannot rehearse", chain=self.pool.name, intent=intent.id, error=str(error))
-            self._held_up(intent, Unsent.NO_ANSWER, f"no node rehearses it: {error.message}")
+            self._held_up(intent, Unsent.NO_ANSWER, f"no node rehearses it: {error.what}")
             return None
         if rehearsal.ok:
             return rehearsal

@@ -67,7 +67,7 @@ def _clear(lane: Lane, standing: StandingAllowance, head: Head) -> Transaction |
     try:
         gas = with_margin(int(lane.pool.call("eth_estimateGas", call), 16))
         price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
-        pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
+        pending = nonces.pending(lane.pool, lane.store, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)
             nonce = nonces.following(session, lane.chain, lane.sender, pending)

@@ -51,7 +51,7 @@ def _publicly(lane: Lane, transaction: Transaction, head: Head) -> tuple[Transac
     it was refused."""
     for _ in range(RAISES):
         try:
-            lane.pool.call("eth_sendRawTransaction", transaction.raw)
+            lane.pool.send(transaction.raw)
         except NodeError as error:
             return transaction, f"no answer, maybe sent: {error.what}"
         except RpcError as error:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from keeper.chain import fees
+from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
-from keeper.chain.node import RpcError
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import follow, nonces, own_calls, refused, settling, transactions
 from keeper.execution.lane import Lane
@@ -50,7 +50,7 @@ class Tending:
                 self._tend(transaction)
             except NotSignedError as error:
                 log.warning("not signed", hash=transaction.hash, why=error.what)
-            except RpcError as error:
+            except (RpcError, CannotError) as error:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
             if transaction.id in self._let_go:
                 continue
@@ -187,11 +187,12 @@ class Tending:
             held = [t.nonce for t in transactions.live(session, lane.chain, lane.sender)]
         if held == list(range(counted, counted + len(held))) or not held or min(held) < counted:
             return
-        pending = max(
-            int(answer, 16)
-            for answer in lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
-            if isinstance(answer, str)
-        )
+        # From the least that any node counts: one alone may say what it likes.
+        answers = lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
+        said = [int(answer, 16) for answer in answers if isinstance(answer, str)]
+        if not said:
+            return
+        pending = min(said)
         if max(held) - max(counted, pending) > nonces.FAR:
             log.error("gap too wide", chain=lane.chain, counted=counted, pending=pending, ours=max(held))
             return

@@ -2,7 +2,7 @@
 
 Interfaces: Chainlink's AggregatorV3Interface, its proxies and SVR's DualAggregator; BGD Labs' price caps
 (aave-capo, aave-price-feeds) and synchronicity adapters; Pyth's aggregator port; Morpho's IOracle and
-MorphoChainlinkOracleV2.
+MorphoChainlinkOracleV2; Compound's scaling, multiplying and constant feeds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from keeper.oracles import abi
 from keeper.oracles.sources import Kind
 
 _MORPHO_FEEDS = ("BASE_FEED_1()", "BASE_FEED_2()", "QUOTE_FEED_1()", "QUOTE_FEED_2()")
+# Compound's feeds, which answer `latestRoundData` themselves with the rounds of one of those they rest on
+# (compound-finance/comet, contracts/pricefeeds): one feed behind, or the product of two.
+_UNDERLYING = ("underlyingPriceFeed()", "stETHtoUSDPriceFeed()", "stETHtoETHPriceFeed()")
+_PRODUCTS = (("priceFeedA()", "priceFeedB()"), ("BTCToUSDPriceFeed()", "WBTCToBTCPriceFeed()"))
 LATEST = "latestRoundData()"
 ROUND_WORDS = 5
 _DUAL = "DualAggregator"
@@ -39,6 +43,9 @@ _PROBES = (
     "priceId()",
     "typeAndVersion()",
     *_MORPHO_FEEDS,
+    *_UNDERLYING,
+    *(each for pair in _PRODUCTS for each in pair),
+    "constantPrice()",
 )
 
 
@@ -90,6 +97,16 @@ def identify(address: str, answers: list[Answer]) -> Found:
     wrapped = _at(said, "source()")
     if wrapped:
         return found("scaled", wrapped)
+    constant = abi.signed(said["constantPrice()"])
+    if constant is not None:
+        return found("fixed", note=f"always {constant}")
+    for one, other in _PRODUCTS:
+        factors = [at for name in (one, other) if (at := _at(said, name))]
+        if len(factors) == len((one, other)):
+            return found("synchronicity", *factors)
+    behind = next((at for name in _UNDERLYING if (at := _at(said, name))), None)
+    if behind:
+        return found("scaled", behind)
     if is_round(said[LATEST]):
         dual = abi.text(said["typeAndVersion()"]).startswith(_DUAL)
         return found("svr" if dual else "aggregator", emitter=address)

@@ -42,6 +42,7 @@ from keeper.service.pending_updates import PendingUpdates
 from keeper.service.record import Recorder
 from keeper.service.saying import Saying
 from keeper.service.update_watch import UpdateWatch
+from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
 from keeper.store.tables import ChainStatus
 from keeper.store.types import now
@@ -61,15 +62,25 @@ class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no t
 
 @dataclass(slots=True)
 class ChainLoops:
-    """The two loops of one chain, and the block the acting loop last worked at."""
+    """The two loops of one chain."""
 
     deciding: Deciding
     actor: Actor | None
-    acted: int = 0
+    acted: Head | None = None
+    """The block that the acting loop last worked at: another of the same number is another block."""
     acting: threading.Lock = field(default_factory=threading.Lock)
     looking: threading.Lock = field(default_factory=threading.Lock)
     """Held while the markets are looked at: at a block, or as a pending update would leave them."""
     watch: UpdateWatch | None = None
+
+    @property
+    def acted_at(self) -> int:
+        """Number of the block that the acting loop last worked at; -1 before the first."""
+        return -1 if self.acted is None else self.acted.number
+
+
+def _pulse(deciding: Deciding) -> Pulse:
+    return deciding.pulse
 
 
 class Daemon:
@@ -125,6 +136,9 @@ class Daemon:
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._saying = Saying()
+        self._watchdog = Watchdog(
+            store, {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()}
+        )
         self._store_faults: dict[str, SQLAlchemyError] = {}
         self._threads = Threads(4 * len(nodes) + 3)
         self.scheduler = BackgroundScheduler(
@@ -146,6 +160,7 @@ class Daemon:
         self._every(3600.0, "housekeeping", self.store.compact)
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
+        self._watchdog.start()
         for loops in self.chains.values():
             loops.deciding.heads.start()
             if loops.watch is not None:
@@ -173,6 +188,7 @@ class Daemon:
                 last.callback(loops.deciding.save_books)
             last.callback(self._threads.join)
             last.callback(self.scheduler.shutdown, wait=False)
+            last.callback(self._watchdog.stop)
             for loops in self.chains.values():
                 last.callback(loops.deciding.heads.stop)
                 if loops.watch is not None:
@@ -262,8 +278,7 @@ class Daemon:
             if head is None:
                 return
             if loops.actor is not None:
-                with loops.acting:
-                    loops.actor.settle(head)
+                self._settle(name, loops, loops.actor, head)
             with loops.looking:
                 found = loops.deciding.decide(head)
             if loops.deciding.blocks_seen == 1:
@@ -285,12 +300,21 @@ class Daemon:
                 if loops.watch is not None:
                     loops.watch.updates.learn()
 
+    def _settle(self, name: str, loops: ChainLoops, actor: Actor, head: Head) -> None:
+        """What became of our transactions. Where no node tells, accounts are valued all the same, and the
+        acting loop asks again before it signs."""
+        with loops.acting:
+            try:
+                actor.settle(head)
+            except UnreachableError as error:
+                log.warning("cannot settle", chain=name, block=head.number, error=str(error))
+
     def _act(self, name: str) -> None:
         """The acting loop's round at the newest block: right after deciding, and by a job of its own."""
         loops = self.chains[name]
         with loops.acting:
             head = loops.deciding.head
-            if head is None or head.number == loops.acted:
+            if head is None or head == loops.acted:
                 return
             if loops.actor is not None and not loops.deciding.held:
                 loops.actor.carry(head, loops.deciding.next_timestamp(head))
@@ -306,14 +330,14 @@ class Daemon:
             statuses.write_acted(session, name, self.mode, head.number, stands_back)
             if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
                 acting.stands_back(session, name, loops.actor.stands_back)
-        loops.acted = head.number
+        loops.acted = head
 
     def _done(self, loops: ChainLoops) -> bool:
         """Whether this chain has seen its blocks and acted at the last of them."""
         deciding = loops.deciding
         if self._for_blocks is None or deciding.head is None:
             return False
-        return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head.number
+        return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head
 
     def _config(self) -> None:
         """Tell of a configuration that is no longer what this daemon runs with."""

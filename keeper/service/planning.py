@@ -128,12 +128,14 @@ class Planner:
             name: run.adapter.planning_calls(run.book.state, accounts[name], payer)
             for name, run in runs.items()
         }
-        selling = trading.calls(_traded(wanted)) if trading else []
+        # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
+        lending = [run for run in self.runs if run.book.read]
+        selling = trading.calls(_traded(wanted), lending) if trading else []
         lenses = trading.lenses() if trading else ()
         whole = [*selling, *(c for each in calls.values() for c in each)]
         answers = iter(self.reads.run(whole, lenses))
         if trading:
-            trading.read([next(answers) for _ in selling], runs.values())
+            trading.read([next(answers) for _ in selling], lending)
         return {
             name: run.adapter.read_planning(
                 run.book.state, accounts[name], [next(answers) for _ in calls[name]]
