@@ -8,6 +8,7 @@ from keeper.account_unit import words
 from keeper.chain import blocks, fees
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain, native_coin
+from keeper.config.known_chains import DataFee as Kind
 from keeper.service import data_fees
 from keeper.service.ceilings import GasCeilings, gas_ceilings
 from keeper.service.examination.finding import Finding
@@ -33,9 +34,7 @@ def gas(settings: Settings, pool: NodePool, runs: list[MarketRun]) -> Iterator[F
     yield from _known(settings, pool.name)
 
 
-def _price(
-    settings: Settings, chain: str, runs: list[MarketRun], found: GasCeilings, fee: data_fees.Kind
-) -> Finding:
+def _price(settings: Settings, chain: str, runs: list[MarketRun], found: GasCeilings, fee: Kind) -> Finding:
     """What tells what a native coin costs, and what gas may cost."""
     subject = f"chain {chain}, gas price"
     known = {run.name: facts_of(run, blocks.latest(run.book.pool)) for run in runs}
@@ -51,7 +50,7 @@ def _price(
     return Finding(subject, "ok", counted)
 
 
-def _data_fee(settings: Settings, chain: str, found: data_fees.Kind) -> Iterator[Finding]:
+def _data_fee(settings: Settings, chain: str, found: Kind) -> Iterator[Finding]:
     """What the configuration says against what the chain's contracts answer."""
     configured = settings.chains[chain].data_fee
     if configured is None or configured == found:
