@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from keeper.cli.audit import compare
+from keeper.cli.explain import explain
+from keeper.cli.scan import scan_markets
+from keeper.config import load
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
@@ -230,3 +235,25 @@ def test_where_the_estimate_is_far_too_low_rehearsal_measures(
     for _ in range(3):
         k.step()
     assert sorted(settled(k)) == [OWNER, OTHER][: 1 + beside], why(k)
+
+
+def test_one_shot_commands_do_not_trust_what_may_have_changed_silently(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of many accounts only some are compared with the contract at a start: of these few, none.
+    monkeypatch.setattr("keeper.service.valuing.first_sample", lambda _: [])
+    k = place.keeper(tmp_path)
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.send(comet.mint_and_supply(place.at, SUPPLIER, "USDC", 10**11))
+    k.step()
+    before = k.valuation(OTHER)
+    # No event names the borrower: the checkpoint still says what he owed.
+    k.send([comet.transfer(place.at, SUPPLIER, OTHER, "USDC", 9_000 * 10**6)])
+    config = tmp_path / "keeper.toml"
+    [(run, at)] = scan_markets(load(config))
+    assert run.book.restore() is not None, "it began from a checkpoint"
+    found = {v.account: v for v in at.valuations}
+    assert found[OTHER] == k.valuation(OTHER) != before
+    assert explain(config, OTHER, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])[0]["debt"] == str(k.valuation(OTHER).debt)
+    assert compare(config, as_json=True) == 0
