@@ -95,8 +95,8 @@ class Book(Generic[S, A, V]):
         self.references: set[int] = set()
         self.recent: deque[Block] = deque(maxlen=REMEMBERED_BLOCKS)
         self.followed: LogFilter | None = None
-        # Who looks once takes no stored record on trust: what changes without an event is found by rotation and
-        # totals only over many blocks.
+        # Who looks once takes no stored record on trust: what changes without an event is found by rotation
+        # and totals, only over many blocks.
         self.all_next = read_only
         self.discovered: set[str] = set()
         self.discovered_until = -1

@@ -229,6 +229,10 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def decimals(self, state: S, account: str) -> int:
         """Of the account's own values, where they are not in base currency."""
 
+    def unit_worth(self, state: S, account: str) -> float:
+        """Base units that a unit of the account's own values is worth, to compare accounts by; 0 for what a
+        stranger may have made."""
+
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         """Every account at `timestamp`, exactly. Only when `version` is known."""
 

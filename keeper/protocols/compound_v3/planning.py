@@ -21,7 +21,7 @@ from keeper.protocols.base import Action, Asset, AssetLine, Deal, Impossible, Of
 from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, Market
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.topping_up import MOST, Way, Wish, needed
+from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed
 
 # The real Comet takes 145,000 and 38,000 a collateral where feeds are cheap; feeds behind proxies and
 # adapters take more. Rehearsal measures what is really taken; this decides whether it pays, and what shares a
@@ -176,7 +176,7 @@ def way(
     return replace(
         found,
         needed=needed(then, wish.target, MOST),
-        check=lambda amount, _: Check(comet, call, 0, held + amount),
+        check=grown(comet, call, held),
         room=max(each.cap - each.supplied, 0),
         full="the supply cap is reached",
     )
