@@ -140,6 +140,8 @@ class Plan:
     value: int = 0
     gas_budget: int | None = None
     gain_wei: int | None = None
+    loss: int = 0
+    """Most money (1e-18 of the unit of account) that it may lose, where bad debt is realized."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

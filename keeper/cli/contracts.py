@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from keeper.chain import fees
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
@@ -12,6 +13,7 @@ from keeper.config import Market, Settings, load
 from keeper.errors import ConfigError, KeeperError
 from keeper.service import deploying
 from keeper.service.acting import actor_of
+from keeper.service.ceilings import gas_ceilings
 from keeper.service.deploying import Contract, Deployed
 from keeper.service.markets import PROTOCOLS
 from keeper.setup.editing import with_value
@@ -49,7 +51,7 @@ def deploy(
     if not live and not there:
         gas = deploying.cost(pool, payer, contract)
         missing = deploying.gas_money_missing(
-            pool, payer, gas, int(settings.execution.max_gas_price_gwei * 10**9)
+            pool, payer, gas, gas_ceilings(settings, chain, fees.present(pool)).price
         )
         _tell_dry(contract, gas, missing, as_json=as_json)
         return
@@ -120,9 +122,10 @@ def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) 
     assert settings.signer is not None
     store = open_store(settings.store.url)
     try:
-        lane = actor_of(settings, pool, store, payer, keys.load(settings.signer)).lane
-        assert lane is not None
-        return deploying.deploy(lane, contract)
+        actor = actor_of(settings, pool, store, payer, keys.load(settings.signer))
+        actor.fit()
+        assert actor.lane is not None
+        return deploying.deploy(actor.lane, contract)
     finally:
         store.close()
 

@@ -50,8 +50,8 @@ def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planne
 def rehearse_together(
     pool: NodePool, sender: str, group: Sequence[Planned], ahead: Sequence[Action], timestamp: int
 ) -> Combined:
-    """Rehearse a group behind `ahead` until all that is left of it works. RpcError from a node without
-    `eth_simulateV1`."""
+    """Rehearse a group behind `ahead` until all that is left of it works. CannotError where no node offers
+    `eth_simulateV1`: which of a batch's parts worked only its logs say."""
     left, failed = list(group), list[tuple[Planned, str]]()
     while len(left) > 1:
         plans = [each.plan for each in left]

@@ -103,9 +103,9 @@ def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: He
     most = worth.most_a_gas([each.plan for each in carried], lane.limits.max_gas_price)
     signed = []
     try:
-        price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price), most)
+        price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei), most)
         rehearsal = worth.bidding(rehearsal, [each.plan for each in carried], price.max_fee)
-        pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
+        pending = nonces.pending(lane.pool, lane.store, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)
             rows = [session.get_one(Intent, each.intent.id) for each in carried]

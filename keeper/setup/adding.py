@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
-from keeper.config import Settings
+from keeper.config import Settings, chain_name
 from keeper.errors import ConfigError
 from keeper.setup.editing import with_sections
 from keeper.setup.survey import Survey
 from keeper.setup.text import sections
-from keeper.setup.wishes import MARKET_NAMES, Wishes, chain_name
+from keeper.setup.wishes import MARKET_NAMES, Wishes
 
 
 def rpc_of(settings: Settings, chain: str | None) -> str | None:

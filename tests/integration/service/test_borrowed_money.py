@@ -230,7 +230,7 @@ def test_a_transaction_that_would_not_pay_is_not_sent_unless_bad_debt_is_realize
     assert mean.intents() == []
     willing = tmp_path / "more"
     willing.mkdir()
-    w = keeper(place, willing, "[policy]\n" + cap.format("25"))
+    w = keeper(place, willing, "[policy]\n" + cap.format("60"))
     w.work()
     w.step()
     w.step()
@@ -239,7 +239,7 @@ def test_a_transaction_that_would_not_pay_is_not_sent_unless_bad_debt_is_realize
     books(w)
     with w.store.session() as session:
         [booking] = session.exec(select(Booking)).all()
-    assert -25 * 10**18 < booking.net < 0
+    assert -60 * 10**18 < booking.net < 0
 
 
 def test_several_debts_in_one_transaction_earn_one_token(
