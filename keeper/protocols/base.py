@@ -281,6 +281,15 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     ) -> list[Offer] | Impossible:
         """Liquidations for whoever brings the money in the same transaction and exchanges what is seized."""
 
+    def on_sale(self, state: S) -> Mapping[str, int]:
+        """What the market sells of its own accord now: token → units."""
+
+    def sold_for(self, state: S) -> frozenset[str]:
+        """The tokens that such a sale may take or bring."""
+
+    def sales(self, state: S, facts: Facts, recipient: str) -> list[Offer]:
+        """Purchases of it, to be delivered to `recipient`."""
+
     def lenders(self, state: S) -> Mapping[str, Lender]:
         """By token."""
 
