@@ -36,6 +36,7 @@ from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
 from keeper.service.saying import Saying
+from keeper.service.store_front import StoreFront
 from keeper.service.valuing import Valued, confirm, value_together
 from keeper.service.watchdog import Pulse
 from keeper.store.database import Store
@@ -81,6 +82,7 @@ class Deciding:
         self.journalling = Journalling(
             self.pool.name, self.mode, self.payer, self.settings.policy.max_attempts
         )
+        self._store_front = StoreFront(self.store, self.policies, self.journalling)
         self._noticing = Noticing(self.store)
         self._saying = Saying()
         self._misnaming = Misnaming(self.settings, self.store)
@@ -135,6 +137,7 @@ class Deciding:
         wanted = [each for all_of_market, _ in judged for each in all_of_market]
         due = [each for _, due_of_market in judged for each in due_of_market]
         valued, due = self._confirm(head, valued, due)
+        due += self._store_front.due(head, valued) if self.payer is not None and not self.held else []
         decisions = self.plan(head, due, _reads(self.pool, head, valued))
         self._write(head, valued, decisions)
         self.head = head
