@@ -108,11 +108,20 @@ class Book(Generic[S, A, V]):
         self._sums: dict[str, int] = {}
         self._unsaved: dict[str, bytes] = {}
         self._saved_block: int | None = None
+        self._known: bool | None = None
 
     @property
     def state(self) -> S:
         assert self._state is not None, "a book is refreshed before it is used"
         return self._state
+
+    @property
+    def was_read(self) -> bool:
+        """Whether this market was ever read whole, in this process or as the store tells of an earlier one:
+        then a market stands there, and nothing that fails is the configuration's fault."""
+        if self.head is None and self._known is None:
+            self._known = self.store is not None and memory.has_checkpoint(self.store, self.source.name)
+        return self.head is not None or bool(self._known)
 
     @property
     def columns(self) -> Columns:

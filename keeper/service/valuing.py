@@ -14,7 +14,7 @@ from keeper.book.refreshing import Ask, refresh_together
 from keeper.book.source import Riders, owner_of
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
-from keeper.errors import ConfigError, UnreachableError
+from keeper.errors import ConfigError
 from keeper.protocols.base import PricedAsset, Valuation
 from keeper.service import selecting
 from keeper.service.markets import MarketRun, first_sample
@@ -71,29 +71,47 @@ def value_together(
     through the contract's own view until an upgrade or a restart passes the comparison again. The reason
     stays the one it was stopped for, so that it is told once.
     """
-    asks = []
+    outcomes: dict[str, Valued | Exception] = {}
+    asks: dict[str, Ask] = {}
     for run in runs:
-        _require_begun(run, head)
-        riders = run.prices.riders() if run.prices is not None else Riders()
-        run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
-        first = run.book.head is None
-        sample = first_sample if first else run.sample(protected.get(run.name, ()))
-        asks.append(Ask(run.book, sample, run.progress))
-    starting = [run.book.head is None for run in runs]
-    outcomes: list[Valued | Exception] = []
-    found = refresh_together(reader, head, asks)
-    for run, refresh, first in zip(runs, found, starting, strict=True):
-        if isinstance(refresh, Exception):
-            outcomes.append(refresh)
-            continue
         try:
-            watch = watches.get(run.name, EVERYTHING)
-            outcomes.append(_value(run, head, refresh, watch, next_timestamp, first=first))
-        except (UnreachableError, ConfigError):
-            raise
+            asks[run.name] = _ask(run, head, protected.get(run.name, ()))
         except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
-            outcomes.append(error)
-    return outcomes
+            outcomes[run.name] = _markets_own(run, error)
+    starting = {run.name: run.book.head is None for run in runs}
+    was_read = {run.name: run.book.was_read for run in runs}
+    found = dict(zip(asks, refresh_together(reader, head, list(asks.values())), strict=True))
+    for run in runs:
+        refresh = found.get(run.name)
+        if isinstance(refresh, Exception):
+            outcomes[run.name] = refresh
+        elif refresh is not None:
+            try:
+                watch = watches.get(run.name, EVERYTHING)
+                first = starting[run.name]
+                outcomes[run.name] = _value(run, head, refresh, watch, next_timestamp, first=first)
+            except ConfigError as error:
+                if not was_read[run.name]:
+                    raise
+                outcomes[run.name] = error
+            except Exception as error:  # noqa: BLE001
+                outcomes[run.name] = error
+    return [outcomes[run.name] for run in runs]
+
+
+def _markets_own(run: MarketRun, error: Exception) -> Exception:
+    """The error as one market's; raised where the configuration is at fault for all that is known."""
+    if isinstance(error, ConfigError) and not run.book.was_read:
+        raise error
+    return error
+
+
+def _ask(run: MarketRun, head: Head, protected: Sequence[str]) -> Ask:
+    _require_begun(run, head)
+    riders = run.prices.riders() if run.prices is not None else Riders()
+    run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
+    sample = first_sample if run.book.head is None else run.sample(protected)
+    return Ask(run.book, sample, run.progress)
 
 
 def _require_begun(run: MarketRun, head: Head) -> None:
