@@ -11,7 +11,7 @@ from typing import Generic
 import structlog
 
 from keeper.book.columns import Columns
-from keeper.book.reading import Reader
+from keeper.book.reading import Portion, Reader
 from keeper.book.rows import Accounts, Rows
 from keeper.book.source import A, BookSource, Riders, S, V
 from keeper.chain.blocks import Head
@@ -162,6 +162,19 @@ class Book(Generic[S, A, V]):
     def read_all_next(self) -> None:
         """At the next refresh read every account again, whatever the events say."""
         self.all_next = True
+
+    def read_again(self, head: Head, accounts: Sequence[str]) -> frozenset[str]:
+        """Read these accounts anew at the block the book is at; those whose record was another."""
+        assert self.head is not None and head.hash == self.head.hash, (
+            "a record is read again at its own block"
+        )
+        [read] = Reader(self.pool, self.workers).read(head, [Portion(self.source, (), list(accounts))])
+        if read.fault is not None:
+            raise read.fault
+        changed = {a: r for a, r in read.records.items() if self.record(a) != r}
+        self._put(changed)
+        self._unsaved.update(changed)
+        return frozenset(changed)
 
     def record(self, account: str) -> bytes | None:
         """An account's raw state as the lens packed it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keeper.alerts import markets, notices
+from keeper.chain.blocks import Head
 from keeper.service.markets import MarketRun
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
@@ -28,6 +29,11 @@ class Noticing:
                 markets.silent_change(session, run.name, at.head.number, sorted(refresh.silent))
             if refresh.unbalanced:
                 markets.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
+
+    def stale(self, run: MarketRun, head: Head, accounts: frozenset[str]) -> None:
+        """Accounts whose records were stale when they were about to be acted on."""
+        with self._store.session() as session:
+            markets.silent_change(session, run.name, head.number, sorted(accounts))
 
     def _standing(self, run: MarketRun, at: Valued) -> None:
         """What the adapter says of its whole market."""

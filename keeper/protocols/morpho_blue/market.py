@@ -106,6 +106,9 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
 
+    def is_trusted_part(self, state: Singleton, part: str) -> bool:
+        return self._trusts_all or part in self._wanted
+
     def _says(self, pair: Pair) -> Decimal | None:
         """What a whole loan token is worth by the operator's word, if he says it."""
         # A stranger calls his token what he likes.
