@@ -10,6 +10,7 @@ from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4b
 from keeper.chain.calls import Answer, Call
 
 WORD = 32
+MOST_LETTERS = 64
 NOWHERE = "0x" + "0" * 40
 
 
@@ -52,14 +53,19 @@ def address(answer: Answer) -> str | None:
     return f"0x{value:040x}"
 
 
-def text(answer: Answer) -> str:
-    """A string (or bytes32, as with the oldest tokens); empty when the call failed."""
+def text(answer: Answer, most: int = MOST_LETTERS) -> str:
+    """A string (or bytes32, as with the oldest tokens); empty when the call failed.
+
+    It is anybody's text: what does not print (control characters, what turns the direction of writing, NUL)
+    is left out, and it is cut to `most` letters."""
     if not answer.ok or len(answer.data) < WORD:
         return ""
     if len(answer.data) == WORD:
-        return answer.data.rstrip(b"\0").decode("utf-8", "replace")
-    length = word(answer, 1) or 0
-    return answer.data[2 * WORD : 2 * WORD + length].decode("utf-8", "replace")
+        raw = answer.data.rstrip(b"\0")
+    else:
+        length = min(word(answer, 1) or 0, 4 * most)
+        raw = answer.data[2 * WORD : 2 * WORD + length]
+    return "".join([each for each in raw.decode("utf-8", "replace") if each.isprintable()][:most])
 
 
 def _split(inner: str) -> list[str]:
