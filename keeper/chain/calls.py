@@ -22,7 +22,7 @@ from keeper.contracts import artifact, runtime_code
 log = structlog.get_logger()
 
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
-_RUN = function_signature_to_4byte_selector("run((address,bytes)[])")
+_RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
 # More than any node grants: each caps it at its own limit.
 GAS = 2_000_000_000
 _INVALID_PARAMS = -32602
@@ -32,18 +32,22 @@ _MOST_INITCODE = 49_152
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One read: a contract and its calldata."""
+    """One read: a contract and its calldata. `gas` is what it may use, for contracts that anybody can make;
+    such an answer is at most 16 KiB long. 0: nearly all that is left."""
 
     target: str
     data: bytes
+    gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call returned; `ok` False is a revert, with the revert data in `data`."""
+    """What a call returned; `ok` False is a revert, with the revert data in `data`. `starved`: it failed for
+    want of gas that the calls before it had taken; asked first, it may be answered."""
 
     ok: bool
     data: bytes
+    starved: bool = False
 
 
 Answered = tuple[int, int, list[Answer]]
@@ -133,7 +137,8 @@ def _encoded(calls: Sequence[Call]) -> bytes:
         tail = b"".join(
             (
                 bytes(12) + bytes.fromhex(call.target[2:]),
-                (64).to_bytes(32, "big"),
+                call.gas.to_bytes(32, "big"),
+                (96).to_bytes(32, "big"),
                 len(call.data).to_bytes(32, "big"),
                 call.data,
                 padding,
@@ -149,11 +154,11 @@ def _encoded(calls: Sequence[Call]) -> bytes:
 def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
     used = [lens for lens in lenses if any(call.target == lens.address for call in calls)]
     arguments = encode(
-        ["address[]", "bytes[]", "(address,bytes)[]"],
+        ["address[]", "bytes[]", "(address,uint256,bytes)[]"],
         [
             [lens.address for lens in used],
             [bytes.fromhex(lens.code.removeprefix("0x")) for lens in used],
-            [(c.target, c.data) for c in calls],
+            [(c.target, c.gas, c.data) for c in calls],
         ],
     )
     code = str(artifact("BatchOnce")["bytecode"]) + arguments.hex()
@@ -171,7 +176,7 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
 
 
 def _decoded(answer: bytes, label: str) -> Answered:
-    """(uint256, uint256, (bool, bytes)[]) read by hand: it is the same at every tick, and long."""
+    """(uint256, uint256, (bool, bool, bytes)[]) read by hand: it is the same at every tick, and long."""
 
     def word(at: int) -> int:
         if at + 32 > len(answer):
@@ -185,8 +190,8 @@ def _decoded(answer: bytes, label: str) -> Answered:
     answers = []
     for index in range(word(place)):
         at = start + word(start + 32 * index)
-        length = word(at + 64)
+        length = word(at + 96)
         # Bytes are padded to whole words; the last of them must be there.
-        word(at + 64 + (length + 31) // 32 * 32)
-        answers.append(Answer(bool(word(at)), answer[at + 96 : at + 96 + length]))
+        word(at + 96 + (length + 31) // 32 * 32)
+        answers.append(Answer(bool(word(at)), answer[at + 128 : at + 128 + length], bool(word(at + 32))))
     return number, timestamp, answers
