@@ -47,6 +47,7 @@ contract UniswapV3Lens {
     }
 
     int24 private constant WORD = 256;
+    uint256 private constant BALANCE_GAS = 500_000;
 
     /// @notice The pools with a price between any two of `tokens`, with their ticks at least `reach` around it.
     function read(ILensFactory factory, address[] calldata tokens, uint24[] calldata fees, int24 reach)
@@ -79,8 +80,8 @@ contract UniswapV3Lens {
         if (pool.sqrtPrice == 0) return false;
         pool.liquidity = from.liquidity();
         pool.spacing = from.tickSpacing();
-        pool.balance0 = ILensToken(pool.token0).balanceOf(pool.pool);
-        pool.balance1 = ILensToken(pool.token1).balanceOf(pool.pool);
+        pool.balance0 = _balance(pool.token0, pool.pool);
+        pool.balance1 = _balance(pool.token1, pool.pool);
         pool.firstWord = _word(pool.tick - reach, pool.spacing);
         pool.lastWord = _word(pool.tick + reach, pool.spacing);
         uint256[] memory words = new uint256[](uint256(int256(pool.lastWord - pool.firstWord) + 1));
@@ -102,6 +103,15 @@ contract UniswapV3Lens {
             }
         }
         return true;
+    }
+
+    /// @dev Zero where the token does not say, or burns what it is given: its pools lend nothing, the others do.
+    function _balance(address token, address pool) private view returns (uint256 held) {
+        bytes memory data = abi.encodeCall(ILensToken.balanceOf, (pool));
+        assembly ("memory-safe") {
+            let ok := staticcall(BALANCE_GAS, token, add(data, 32), mload(data), 0, 32)
+            if and(ok, gt(returndatasize(), 31)) { held := mload(0) }
+        }
     }
 
     /// @dev The word of the bitmap that a tick is in, rounded towards negative infinity.

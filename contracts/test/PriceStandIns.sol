@@ -146,10 +146,47 @@ contract FixedPriceStandIn {
     }
 }
 
-/// @notice Of no published kind: an answer and nothing else.
+/// @notice Of no published kind: an answer and nothing else, which somebody may set.
 contract UnknownSourceStandIn {
+    int256 public latestAnswer = 1e8;
+
+    function set(int256 answer) external {
+        latestAnswer = answer;
+    }
+}
+
+/// @notice Stands in for GHO's oracle on Aave v3: three functions of constants, and nothing else is answered.
+contract GhoOracleStandIn {
+    int256 public constant GHO_PRICE = 1e8;
+
     function latestAnswer() external pure returns (int256) {
-        return 1e8;
+        return GHO_PRICE;
+    }
+
+    function decimals() external pure returns (uint8) {
+        return 8;
+    }
+}
+
+/// @notice Names nothing it rests on: asset in base by a feed, at a ratio that somebody keeps.
+contract NamelessAdapterStandIn {
+    IFeed private immutable _feed;
+    int256 private _ratio = 1e18;
+
+    constructor(IFeed feed) {
+        _feed = feed;
+    }
+
+    function setRatio(int256 ratio) external {
+        _ratio = ratio;
+    }
+
+    function decimals() external pure returns (uint8) {
+        return 8;
+    }
+
+    function latestAnswer() external view returns (int256) {
+        return _feed.latestAnswer() * _ratio / 1e18;
     }
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlmodel import Session
 
 from keeper.alerts.outbox import Severity, tell
@@ -21,6 +23,12 @@ def suspended(session: Session, market: str, block: int, part: str, why: str, *,
     _tell(
         session, market, block, "part_watch_only", severity, title, once=f"{part}:{block // 7_200}", why=why
     )
+
+
+def strangers_silent(session: Session, market: str, block: int, day: int, parts: Sequence[str]) -> None:
+    """Markets that anybody made, and nobody listed, have no price now; nothing would be done there anyway."""
+    title = f"{market}: {len(parts)} markets that nobody listed cannot be valued now"
+    _tell(session, market, block, "strangers_silent", "warning", title, once=f"day {day}", first=parts[0])
 
 
 def retried(session: Session, market: str, block: int, why: str) -> None:

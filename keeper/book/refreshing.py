@@ -6,7 +6,7 @@ hash. A reorg is no special case: what orphaned blocks touched is touched again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,14 +18,18 @@ from keeper.book import finding
 from keeper.book.book import Book, Change, Refresh, Sample
 from keeper.book.finding import Stretch
 from keeper.book.reading import NoStateError, Portion, Read, Reader, run_whole
+from keeper.book.source import BookSource
 from keeper.chain import logs
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer
+from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log, LogFilter
 from keeper.chain.node import WrongStateError
 from keeper.errors import ConfigError, UnreachableError
 
 log = structlog.get_logger()
+
+# Further requests for market-wide state that did not fit into the first.
+MOST_ROUNDS = 256
 
 AnyBook = Book[Any, Any, Any]
 
@@ -50,6 +54,8 @@ class _Visit:
     upgraded: bool = False
     heard: tuple[Log, ...] = ()
     sample: Sequence[str] = ()
+    apart: tuple[Call, ...] = ()
+    references: frozenset[int] = frozenset()
     portion: Portion | None = None
     read: Read = field(default_factory=lambda: Read((), {}))
 
@@ -171,12 +177,16 @@ def _logs(
 
 
 def _portion(visit: _Visit) -> Portion:
-    """Market state, touched and sampled accounts, the sample's own views and the riders' calls."""
+    """Market state, touched and sampled accounts, the sample's own views, the riders' calls, and what
+    strangers made, last."""
     source = visit.book.source
+    visit.references = frozenset(visit.book.references)
+    visit.apart = tuple(source.apart_calls(visit.references))
     calls = [
         source.market_call(visit.book.references),
         *(source.view_call(account) for account in visit.sample),
         *visit.book.riders.calls,
+        *visit.apart,
     ]
     accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
     return Portion(source, calls, list(accounts))
@@ -210,6 +220,35 @@ def _market(reader: Reader, head: Head, visit: _Visit) -> Answer:
     return answer
 
 
+def _state(
+    reader: Reader,
+    head: Head,
+    source: BookSource[Any, Any, Any],
+    references: frozenset[int],
+    first: Answer,
+    apart: Iterable[tuple[Call, Answer]],
+) -> Any:
+    """All market-wide state. What an answer left out is asked for next, what failed in smaller calls, until
+    nothing more is answered."""
+    state = source.read_market(first)
+    found = list(apart)
+    left = _left(source, [(source.market_call(references), first), *found])
+    for _ in range(MOST_ROUNDS):
+        if not left:
+            break
+        [read] = reader.read(head, [Portion(source, left, ())])
+        more = list(zip(left, read.answers, strict=True))
+        found += more
+        if not any(answer.ok for _, answer in more) and len(left) == len(_left(source, more)):
+            break
+        left = _left(source, more)
+    return source.with_apart(state, found) if found else state
+
+
+def _left(source: BookSource[Any, Any, Any], answered: Iterable[tuple[Call, Answer]]) -> list[Call]:
+    return [rest for call, answer in answered for rest in source.rest_calls(call, answer)]
+
+
 def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
     """What was read becomes the book's; contracts that are new in the market are scanned back first."""
     book, source, read = visit.book, visit.book.source, visit.read
@@ -217,7 +256,9 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         raise read.fault
     sample, touched = visit.sample, visit.touched
     records, answers = dict(read.records), read.answers
-    state = source.read_market(_market(reader, head, visit))
+    until = len(answers) - len(visit.apart)
+    apart, answers = zip(visit.apart, answers[until:], strict=True), answers[:until]
+    state = _state(reader, head, source, visit.references, _market(reader, head, visit), apart)
     followed = source.log_filter(state)
     added = tuple(a for a in followed.addresses if a not in set(visit.stretch.followed.addresses))
     if added:
@@ -231,8 +272,11 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         touched |= late
     references = {*book.references, *filter(None, map(source.reference, records.values()))}
     if not source.covers(state, references):
-        [wider] = reader.read(head, [Portion(source, [source.market_call(references)], ())])
-        state = source.read_market(wider.answers[0])
+        calls = [source.market_call(references), *source.apart_calls(references)]
+        [wider] = reader.read(head, [Portion(source, calls, ())])
+        first, *others = wider.answers
+        apart = zip(calls[1:], others, strict=True)
+        state = _state(reader, head, source, frozenset(references), first, apart)
     known = {a: book.rows.row(a) for a in sample}
     silent = frozenset(
         a

@@ -11,16 +11,19 @@ from keeper.chain.calls import Answer, Call
 
 WORD = 32
 MOST_LETTERS = 64
+# More than a price over several adapters, pools and vaults takes.
+SOURCE_GAS = 3_000_000
 NOWHERE = "0x" + "0" * 40
 
 
 def call(target: str, signature: str, *arguments: object) -> Call:
-    """A read of `target` by the function's signature."""
+    """A read of `target` by the function's signature, with gas of its own: a source that burns what it is
+    given takes it from no other."""
     selector = _selector(signature)
     if not arguments:
-        return Call(target, selector)
+        return Call(target, selector, SOURCE_GAS)
     types = _split(signature[signature.index("(") + 1 : -1])
-    return Call(target, selector + encode(types, arguments))
+    return Call(target, selector + encode(types, arguments), SOURCE_GAS)
 
 
 @cache

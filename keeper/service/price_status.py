@@ -15,6 +15,9 @@ from keeper.service.valuing import Valued
 from keeper.store.database import Store
 from keeper.store.tables import PriceFault, PriceStatus
 
+# A feed may say that it was updated at any second; a store keeps no more.
+MOST_AGE = 2**62
+
 PRICELESS: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting"})
 """The faults that leave the protocol itself without a price."""
 
@@ -86,7 +89,7 @@ def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
         decimals=decimals,
         price=seen.price,
         second=seen.second.price if seen.second else None,
-        age=max(ages, default=None),
+        age=max(-MOST_AGE, min(max(ages), MOST_AGE)) if ages else None,
         state=f"{faults} ({_held(judgement)})" if faults else "",
         memory=json.dumps(asdict(prices.memories[asset])),
     )
