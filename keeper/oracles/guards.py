@@ -150,7 +150,7 @@ def judge(now: Observation, memory: Memory, terms: Terms) -> Judgement:
         market = price
     agreed = second is not None and disagree is None
     hold = closed or ("" if agreed else _hold(price, old, beyond, jump, disagree, memory, terms))
-    if not hold and not agreed and now.basis == "nothing":
+    if not hold and not agreed and now.basis == "nothing" and not terms.act_unresolved:
         hold = FEEDLESS
     return Judgement(faults, market, hold, price, closed)
 

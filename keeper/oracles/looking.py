@@ -15,6 +15,7 @@ from keeper.oracles.probing import Found
 
 # More than any adapter calls; a source that calls more is not understood.
 MOST_CALLED = 24
+ADDRESS_DIGITS = 42
 
 
 def look_into(pool: NodePool, head: Head, address: str, found: Found) -> Found:
@@ -27,8 +28,14 @@ def look_into(pool: NodePool, head: Head, address: str, found: Found) -> Found:
         )
         return replace(found, kind="fixed", note=note, emitter="", is_constant=True)
     called = _called(pool, head, address, found.question)
-    if not called:
+    if called is None:
         return found
+    if not called:
+        # Not a word of state was read: no code that could move was proved to be absent, none was met.
+        return replace(found, kind="fixed", note="reads nothing when it answers", emitter="")
+    if called == (address,):
+        return found
+    called = tuple(each for each in called if each != address)
     note = "rests on what it calls when it answers"
     return replace(found, kind="derived", maybe=called, note=note, emitter="", instead=found.kind)
 
@@ -41,16 +48,17 @@ def _constancy(pool: NodePool, head: Head, address: str) -> Constancy:
         return "moving"
 
 
-def _called(pool: NodePool, head: Head, address: str, question: str) -> tuple[str, ...]:
-    """The contracts that the source touches when it is asked for its price."""
+def _called(pool: NodePool, head: Head, address: str, question: str) -> tuple[str, ...] | None:
+    """The contracts whose state the source reads when it is asked for its price, its own included; None
+    where the node does not tell, or tells of too many."""
     data = "0x" + function_signature_to_4byte_selector(question).hex()
     try:
         answer: Any = pool.call("eth_createAccessList", {"to": address, "data": data}, hex(head.number))
     except (RpcError, NodeError):
-        return ()
+        return None
     entries = answer.get("accessList") if isinstance(answer, dict) else None
-    if not isinstance(entries, list):
-        return ()
+    if not isinstance(entries, list) or answer.get("error"):
+        return None
     found = {str(each.get("address", "")).lower() for each in entries if isinstance(each, dict)}
-    touched = sorted(each for each in found - {address} if len(each) == 42)
-    return tuple(touched) if len(touched) <= MOST_CALLED else ()
+    touched = sorted(each for each in found if len(each) == ADDRESS_DIGITS)
+    return tuple(touched) if len(touched) <= MOST_CALLED else None
