@@ -23,7 +23,7 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
             message = "is required"
         else:
             shown = problem.get("input")
-            if isinstance(shown, str | int | bool | Decimal) and "url" not in place:
+            if isinstance(shown, str | int | bool | Decimal) and not _may_be_secret(problem["loc"], shown):
                 message = f"{message} (got {str(shown)[:80]!r})"
         lines.append(f"{place}: {message}" if place else message)
     return "; ".join(lines)
@@ -31,8 +31,27 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
 
 def _place(location: tuple[int | str, ...]) -> str:
     """protect[0].steps[1].asset: lists by index, as elsewhere."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    parts = [f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location]
     return "".join(parts).removeprefix(".")
+
+
+# Where addresses of services stand, which hold keys; a mistyped one need not look like one any more.
+_ADDRESSES = frozenset(
+    {"url", "rpc", "ws", "updates", "relay", "alerts", "store", "web3signer", "password_file", "signer"}
+)
+_LOOKS_LIKE_ONE = re.compile(r"[/:@?=\\]")
+
+
+def _may_be_secret(location: tuple[int | str, ...], shown: object) -> bool:
+    """Whether a wrong value may be, or hold, an address with a key: then it is not repeated."""
+    if any(part in _ADDRESSES for part in location[-3:]):
+        return isinstance(shown, str)
+    return isinstance(shown, str) and bool(_LOOKS_LIKE_ONE.search(shown))
+
+
+def _key(part: str) -> str:
+    """A key as it may be shown: one that is an address (a value written in its place) is not."""
+    return "…" if _LOOKS_LIKE_ONE.search(part) else part
 
 
 _DIGITS = re.compile(r"\^0x\[0-9a-fA-F\]\{(\d+)\}\$")

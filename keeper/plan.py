@@ -9,6 +9,9 @@ from typing import Any, Literal
 NATIVE = "native"
 """The chain's own coin, where a token is named."""
 
+KEPT_PERCENT = 50
+"""At least this part of the expected profit is asked for on chain: a small move does not undo it."""
+
 Kind = Literal["liquidate", "top_up", "redeem"]
 
 
@@ -31,12 +34,22 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A postcondition: after the action, word `word` of this call's answer is at least `at_least`."""
+    """A postcondition: after the action, word `word` of this call's answer is at least `at_least`, and at
+    most `at_most` where that is given (a debt)."""
 
     target: str
     data: str
     word: int
     at_least: int
+    at_most: int | None = None
+
+    def failure(self, reached: int) -> str:
+        """Why the word that was read fails it; empty where it holds."""
+        if reached < self.at_least:
+            return f"the postcondition fails: {reached} is below {self.at_least}"
+        if self.at_most is not None and reached > self.at_most:
+            return f"the postcondition fails: {reached} is above {self.at_most}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,9 @@ class Leg:
     `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
     tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
     `gas` is what the calls take, without loan and exchanges, and `first_gas` what the first leg at a target
-    takes more than those that find everything touched already.
+    takes more than those that find everything touched already. `fee` is what the loan costs, in units of the
+    profit token, rounded up; others bear it where this leg fails, and `cover` then buys `pays` for the
+    profit token (empty where the tokens are the same, or nothing leads from one to the other).
     """
 
     contract: str
@@ -87,6 +102,8 @@ class Leg:
     min_profit: int
     gas: int
     first_gas: int = 0
+    fee: int = 0
+    cover: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +117,7 @@ class Plan:
     contract carries it out, and it may share a transaction with others (`execution.batching`). `value` is the
     wei that go with the call. `gas_budget` are the wei that its gas may cost for it to earn what was asked of
     it (negative: others must pay for the transaction); None where only the operator's limits hold.
+    `gain_wei` is the expected gain in wei, by which what is asked for on chain follows the gas that is bid.
     """
 
     market: str
@@ -121,6 +139,9 @@ class Plan:
     leg: Leg | None = None
     value: int = 0
     gas_budget: int | None = None
+    gain_wei: int | None = None
+    loss: int = 0
+    """Most money (1e-18 of the unit of account) that it may lose, where bad debt is realized."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

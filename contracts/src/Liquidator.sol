@@ -144,12 +144,15 @@ contract Liquidator is Swaps {
                 continue;
             }
             left -= batch.reserve;
-            try this.take{gas: left < leg.gas ? left : leg.gas}(leg, batch.tokens) returns (uint256 got) {
+            if (left > leg.gas) left = leg.gas;
+            uint256 before = gasleft();
+            try this.take{gas: left}(leg, batch.tokens) returns (uint256 got) {
                 worked |= 2 << i;
                 emit LegDone(leg.id, got);
             } catch (bytes memory why) {
-                reason = why;
-                emit LegFailed(leg.id, why);
+                bool starved = _starved(why, left, before - gasleft());
+                reason = starved ? abi.encodeWithSelector(Errors.OutOfGas.selector, left) : why;
+                emit LegFailed(leg.id, reason);
             }
         }
         if (worked == NONE_DONE) _revert(reason);
@@ -259,6 +262,13 @@ contract Liquidator is Swaps {
         if (gained == 0) return 0;
         token.give(owner, gained);
         emit Profit(token, gained);
+    }
+
+    /// @dev Whether a leg failed for want of gas: it gave no reason and burned most of what it was given. Calls into
+    /// calls each keep a 64th back, so that not all of it is gone.
+    function _starved(bytes memory why, uint256 given, uint256 burned) private pure returns (bool) {
+        if (why.length != 0 && bytes4(why) != Errors.NothingDone.selector) return false;
+        return burned >= given / 8 * 7;
     }
 
     function _sendNative(address to, uint256 amount) private {

@@ -47,41 +47,81 @@ contract UniswapV3Lens {
     }
 
     int24 private constant WORD = 256;
-    uint256 private constant BALANCE_GAS = 500_000;
 
-    /// @notice The pools with a price between any two of `tokens`, with their ticks at least `reach` around it.
-    function read(ILensFactory factory, address[] calldata tokens, uint24[] calldata fees, int24 reach)
-        external
-        view
-        returns (Pool[] memory pools)
-    {
-        pools = new Pool[](tokens.length * tokens.length * fees.length);
-        uint256 count;
+    /// @dev A pool whose tokens lie, or burn what they are given, gets no more than this part of the gas that is left.
+    uint256 private constant PART = 8;
+
+    /// @notice The pools with a price between any two of `tokens`, with their ticks at least `reach` around it; and
+    /// those between one of `tokens` and one of `beside`, which can lend, without ticks (`firstWord` above
+    /// `lastWord`). A pool that cannot be read is left out.
+    function read(
+        ILensFactory factory,
+        address[] calldata tokens,
+        address[] calldata beside,
+        uint24[] calldata fees,
+        int24 reach
+    ) external view returns (Pool[] memory pools) {
+        Found memory found = Found(0, new Pool[](tokens.length * (tokens.length + beside.length) * fees.length));
         for (uint256 i; i < tokens.length; ++i) {
             for (uint256 j; j < tokens.length; ++j) {
-                if (tokens[i] >= tokens[j]) continue;
-                for (uint256 k; k < fees.length; ++k) {
-                    address found = factory.getPool(tokens[i], tokens[j], fees[k]);
-                    if (found == address(0)) continue;
-                    Pool memory pool = pools[count];
-                    (pool.pool, pool.token0, pool.token1, pool.fee) = (found, tokens[i], tokens[j], fees[k]);
-                    if (_fill(pool, reach)) ++count;
-                }
+                if (tokens[i] < tokens[j]) _add(found, factory, tokens[i], tokens[j], fees, reach);
+            }
+            for (uint256 j; j < beside.length; ++j) {
+                _add(found, factory, tokens[i], beside[j], fees, -1);
             }
         }
+        pools = found.pools;
+        uint256 count = found.count;
         assembly ("memory-safe") {
             mstore(pools, count)
         }
     }
 
-    function _fill(Pool memory pool, int24 reach) private view returns (bool) {
+    struct Found {
+        uint256 count;
+        Pool[] pools;
+    }
+
+    function _add(
+        Found memory found,
+        ILensFactory factory,
+        address token,
+        address other,
+        uint24[] calldata fees,
+        int24 reach
+    ) private view {
+        for (uint256 k; k < fees.length; ++k) {
+            address at = factory.getPool(token, other, fees[k]);
+            if (at == address(0)) continue;
+            try this.one{gas: gasleft() / PART}(at, token, other, fees[k], reach) returns (Pool memory pool) {
+                if (pool.sqrtPrice != 0) found.pools[found.count++] = pool;
+            } catch {}
+        }
+    }
+
+    /// @notice One pool; without ticks where `reach` is negative.
+    function one(address at, address token, address other, uint24 fee, int24 reach)
+        external
+        view
+        returns (Pool memory pool)
+    {
+        (pool.pool, pool.fee) = (at, fee);
+        (pool.token0, pool.token1) = token < other ? (token, other) : (other, token);
+        _fill(pool, reach);
+    }
+
+    function _fill(Pool memory pool, int24 reach) private view {
         ILensPool from = ILensPool(pool.pool);
         (pool.sqrtPrice, pool.tick,,,,,) = from.slot0();
-        if (pool.sqrtPrice == 0) return false;
+        if (pool.sqrtPrice == 0) return;
         pool.liquidity = from.liquidity();
         pool.spacing = from.tickSpacing();
-        pool.balance0 = _balance(pool.token0, pool.pool);
-        pool.balance1 = _balance(pool.token1, pool.pool);
+        pool.balance0 = ILensToken(pool.token0).balanceOf(pool.pool);
+        pool.balance1 = ILensToken(pool.token1).balanceOf(pool.pool);
+        if (reach < 0) {
+            pool.firstWord = 1;
+            return;
+        }
         pool.firstWord = _word(pool.tick - reach, pool.spacing);
         pool.lastWord = _word(pool.tick + reach, pool.spacing);
         uint256[] memory words = new uint256[](uint256(int256(pool.lastWord - pool.firstWord) + 1));
@@ -101,16 +141,6 @@ contract UniswapV3Lens {
                 tick.index = index * pool.spacing;
                 (, tick.net,,,,,,) = from.ticks(tick.index);
             }
-        }
-        return true;
-    }
-
-    /// @dev Zero where the token does not say, or burns what it is given: its pools lend nothing, the others do.
-    function _balance(address token, address pool) private view returns (uint256 held) {
-        bytes memory data = abi.encodeCall(ILensToken.balanceOf, (pool));
-        assembly ("memory-safe") {
-            let ok := staticcall(BALANCE_GAS, token, add(data, 32), mload(data), 0, 32)
-            if and(ok, gt(returndatasize(), 31)) { held := mload(0) }
         }
     }
 

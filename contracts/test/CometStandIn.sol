@@ -4,6 +4,13 @@ pragma solidity 0.8.27;
 // A stand-in for Compound v3's Comet, which no npm package ships. It answers Comet's published interface and computes
 // as its documentation says (indices, kinked curves, factors, absorption, store front), so that the keeper's adapter
 // can be tried against something that moves. It is not Comet: no rewards, no permits, no upgrades, no configurator.
+//
+// What surrounds the arithmetic is as in compound-finance/comet (contracts/CometWithExtendedAssetList.sol,
+// contracts/CometExt.sol): up to 24 collaterals; a base transfer logs only what is withdrawn from a supplier's or
+// supplied to a supplier's balance, so that a borrower's debt changes without an event that names him; an absorption
+// reads and clears each collateral and counts points; tokens may return nothing or keep a fee. Later versions' pauses
+// (base, collaterals, one collateral, deactivation) answer once `setLater` was called, and revert before, as an
+// older Comet does.
 
 interface ICometToken {
     function balanceOf(address account) external view returns (uint256);
@@ -90,6 +97,20 @@ contract CometStandIn {
     uint256 public immutable baseBorrowMin;
     uint256 public immutable targetReserves;
     uint8 public numAssets;
+    bool private later;
+    bool private baseSupplyPaused;
+    bool private collateralSupplyPaused;
+    uint24 private suppliesPaused;
+    uint24 public deactivatedCollaterals;
+
+    struct LiquidatorPoints {
+        uint32 numAbsorbs;
+        uint64 numAbsorbed;
+        uint128 approxSpend;
+        uint32 _reserved;
+    }
+
+    mapping(address => LiquidatorPoints) public liquidatorPoints;
 
     mapping(address => UserBasic) public userBasic;
     mapping(address => mapping(address => UserCollateral)) public userCollateral;
@@ -128,6 +149,11 @@ contract CometStandIn {
     error Paused();
     error SupplyCapExceeded();
     error TooMuchSlippage();
+    error TokenIsDeactivated(address asset);
+    error BaseSupplyPaused();
+    error CollateralSupplyPaused();
+    error CollateralAssetSupplyPaused(uint24 assetIndex);
+    error TooManyAssets();
     error Unauthorized();
 
     constructor(
@@ -153,6 +179,7 @@ contract CometStandIn {
         totals.baseSupplyIndex = BASE_INDEX_SCALE;
         totals.baseBorrowIndex = BASE_INDEX_SCALE;
         totals.lastAccrualTime = uint40(block.timestamp);
+        if (configs.length > 24) revert TooManyAssets();
         numAssets = uint8(configs.length);
         for (uint8 i; i < configs.length; ++i) {
             AssetConfig memory each = configs[i];
@@ -261,6 +288,50 @@ contract CometStandIn {
 
     function isBuyPaused() public view returns (bool) {
         return _flag(PAUSE_BUY);
+    }
+
+    /// @notice From now on this is a later version, which knows pauses of its base, its collaterals, and each of these.
+    function setLater() external {
+        later = true;
+    }
+
+    modifier onlyLater() {
+        require(later);
+        _;
+    }
+
+    function pauseBaseSupply(bool paused) external onlyLater {
+        baseSupplyPaused = paused;
+    }
+
+    function pauseCollateralSupply(bool paused) external onlyLater {
+        collateralSupplyPaused = paused;
+    }
+
+    function pauseCollateralAssetSupply(uint24 assetIndex, bool paused) public onlyLater {
+        uint24 bit = uint24(1) << assetIndex;
+        suppliesPaused = paused ? suppliesPaused | bit : suppliesPaused & ~bit;
+    }
+
+    function deactivateCollateral(uint24 assetIndex) external onlyLater {
+        deactivatedCollaterals |= uint24(1) << assetIndex;
+        pauseCollateralAssetSupply(assetIndex, true);
+    }
+
+    function isBaseSupplyPaused() external view onlyLater returns (bool) {
+        return baseSupplyPaused;
+    }
+
+    function isCollateralSupplyPaused() external view onlyLater returns (bool) {
+        return collateralSupplyPaused;
+    }
+
+    function isCollateralAssetSupplyPaused(uint24 assetIndex) public view onlyLater returns (bool) {
+        return suppliesPaused >> assetIndex & 1 != 0;
+    }
+
+    function isCollateralDeactivated(uint24 assetIndex) external view onlyLater returns (bool) {
+        return deactivatedCollaterals >> assetIndex & 1 != 0;
     }
 
     function _flag(uint8 bit) private view returns (bool) {
@@ -390,11 +461,17 @@ contract CometStandIn {
         if (principal >= 0) return 0;
         liquidity = _stored(principal) * int256(getPrice(baseTokenPriceFeed)) / int256(baseScale);
         for (uint8 i; i < assets.length && liquidity < 0; ++i) {
-            if (userBasic[account].assetsIn & (1 << i) == 0) continue;
+            if (!_isIn(userBasic[account], i)) continue;
             AssetInfo memory info = assets[i];
+            if (!liquidating && deactivatedCollaterals >> i & 1 != 0) revert TokenIsDeactivated(info.asset);
             uint64 factor = liquidating ? info.liquidateCollateralFactor : info.borrowCollateralFactor;
             liquidity += int256(_factor(_value(account, info), factor));
         }
+    }
+
+    /// @dev Bits 16 to 23 are kept apart from the others.
+    function _isIn(UserBasic memory user, uint8 i) private pure returns (bool) {
+        return (uint24(user._reserved) << 16 | user.assetsIn) >> i & 1 != 0;
     }
 
     function _value(address account, AssetInfo memory info) private view returns (uint256) {
@@ -418,22 +495,44 @@ contract CometStandIn {
     function _supply(address from, address dst, address asset, uint256 amount) private {
         if (isSupplyPaused()) revert Paused();
         if (asset != baseToken) return _supplyCollateral(from, dst, asset, uint128(amount));
+        if (baseSupplyPaused) revert BaseSupplyPaused();
         _accrue();
         if (amount == type(uint256).max) {
             int256 owed = _present(userBasic[dst].principal);
             amount = owed < 0 ? uint256(-owed) : 0;
         }
-        ICometToken(asset).transferFrom(from, address(this), amount);
+        amount = _take(asset, from, amount);
         int104 before = userBasic[dst].principal;
         int104 after_ = _principal(_present(before) + int256(amount));
         _setPrincipal(dst, after_);
         emit Supply(from, dst, amount);
-        if (after_ > 0 && after_ > before) emit Transfer(address(0), dst, uint256(_present(after_)));
+        _logSupplied(dst, before, after_);
+    }
+
+    /// @dev What of a change became or remained a supply; what repaid a debt is logged by nothing.
+    function _logSupplied(address dst, int104 before, int104 after_) private {
+        int104 supplied = after_ - (before > 0 ? before : int104(0));
+        if (after_ > 0 && supplied > 0) emit Transfer(address(0), dst, uint256(_present(supplied)));
+    }
+
+    /// @dev What of a change was taken from a supply; what was borrowed is logged by nothing.
+    function _logWithdrawn(address src, int104 before, int104 after_) private {
+        int104 withdrawn = before - (after_ > 0 ? after_ : int104(0));
+        if (before > 0 && withdrawn > 0) emit Transfer(src, address(0), uint256(_present(withdrawn)));
+    }
+
+    /// @dev What really came, whatever the token keeps of it.
+    function _take(address asset, address from, uint256 amount) private returns (uint256) {
+        uint256 before = ICometToken(asset).balanceOf(address(this));
+        ICometToken(asset).transferFrom(from, address(this), amount);
+        return ICometToken(asset).balanceOf(address(this)) - before;
     }
 
     function _supplyCollateral(address from, address dst, address asset, uint128 amount) private {
         AssetInfo memory info = getAssetInfoByAddress(asset);
-        ICometToken(asset).transferFrom(from, address(this), amount);
+        if (collateralSupplyPaused) revert CollateralSupplyPaused();
+        if (suppliesPaused >> info.offset & 1 != 0) revert CollateralAssetSupplyPaused(info.offset);
+        amount = uint128(_take(asset, from, amount));
         totalsCollateral[asset].totalSupplyAsset += amount;
         if (totalsCollateral[asset].totalSupplyAsset > info.supplyCap) revert SupplyCapExceeded();
         _setCollateral(dst, info, userCollateral[dst][asset].balance + amount);
@@ -442,21 +541,25 @@ contract CometStandIn {
 
     function _setCollateral(address account, AssetInfo memory info, uint128 balance) private {
         userCollateral[account][info.asset].balance = balance;
-        uint16 bit = uint16(1 << info.offset);
-        if (balance == 0) userBasic[account].assetsIn &= ~bit;
-        else userBasic[account].assetsIn |= bit;
+        UserBasic storage user = userBasic[account];
+        uint24 bit = uint24(1) << info.offset;
+        uint24 held = uint24(user._reserved) << 16 | user.assetsIn;
+        held = balance == 0 ? held & ~bit : held | bit;
+        (user.assetsIn, user._reserved) = (uint16(held), uint8(held >> 16));
     }
 
     function withdraw(address asset, uint256 amount) external {
         if (isWithdrawPaused()) revert Paused();
         _accrue();
         if (asset == baseToken) {
-            int256 balance = _present(userBasic[msg.sender].principal) - int256(amount);
+            int104 before = userBasic[msg.sender].principal;
+            int256 balance = _present(before) - int256(amount);
             _setPrincipal(msg.sender, _principal(balance));
             if (balance < 0) {
                 if (uint256(-balance) < baseBorrowMin) revert BorrowTooSmall();
                 if (!isBorrowCollateralized(msg.sender)) revert NotCollateralized();
             }
+            _logWithdrawn(msg.sender, before, userBasic[msg.sender].principal);
             emit Withdraw(msg.sender, msg.sender, amount);
         } else {
             AssetInfo memory info = getAssetInfoByAddress(asset);
@@ -468,7 +571,8 @@ contract CometStandIn {
         ICometToken(asset).transfer(msg.sender, amount);
     }
 
-    /// @notice Base moved from one account to another. Between two borrowers it emits nothing that names the change.
+    /// @notice Base or a collateral moved from one account to another. Of base only what is taken from a supply or added
+    /// to one is logged: nothing names a borrower, and nothing at all happens to have been logged between two of them.
     function transferAsset(address dst, address asset, uint256 amount) external {
         if (isTransferPaused()) revert Paused();
         if (dst == msg.sender) revert NoSelfTransfer();
@@ -486,8 +590,8 @@ contract CometStandIn {
         if (left < 0 && uint256(-left) < baseBorrowMin) revert BorrowTooSmall();
         _setPrincipal(msg.sender, _principal(left));
         _setPrincipal(dst, _principal(right));
-        if (from > 0) emit Transfer(msg.sender, address(0), amount);
-        if (userBasic[dst].principal > 0) emit Transfer(address(0), dst, amount);
+        _logWithdrawn(msg.sender, from, userBasic[msg.sender].principal);
+        _logSupplied(dst, to, userBasic[dst].principal);
     }
 
     function _transferCollateral(address dst, address asset, uint128 amount) private {
@@ -501,10 +605,16 @@ contract CometStandIn {
 
     function absorb(address absorber, address[] calldata accounts) external {
         if (isAbsorbPaused()) revert Paused();
+        uint256 startGas = gasleft();
         _accrue();
         for (uint256 i; i < accounts.length; ++i) {
             _absorb(absorber, accounts[i]);
         }
+        LiquidatorPoints memory points = liquidatorPoints[absorber];
+        points.numAbsorbs++;
+        points.numAbsorbed += uint64(accounts.length);
+        points.approxSpend += uint128((startGas - gasleft()) * block.basefee);
+        liquidatorPoints[absorber] = points;
     }
 
     function _absorb(address absorber, address account) private {
@@ -525,10 +635,12 @@ contract CometStandIn {
         int256 after_ = before + int256(gained * baseScale / basePrice);
         if (after_ < 0) after_ = 0;
         _setPrincipal(account, _principal(after_));
-        userBasic[account].assetsIn = 0;
+        (userBasic[account].assetsIn, userBasic[account]._reserved) = (0, 0);
         uint256 paid = uint256(after_ - before);
         emit AbsorbDebt(absorber, account, paid, paid * basePrice / baseScale);
-        if (userBasic[account].principal > 0) emit Transfer(address(0), account, uint256(after_));
+        if (userBasic[account].principal > 0) {
+            emit Transfer(address(0), account, uint256(_present(userBasic[account].principal)));
+        }
     }
 
     function getCollateralReserves(address asset) public view returns (uint256) {
@@ -553,7 +665,7 @@ contract CometStandIn {
         if (isBuyPaused()) revert Paused();
         int256 reserves = getReserves();
         if (reserves >= 0 && uint256(reserves) >= targetReserves) revert NotForSale();
-        ICometToken(baseToken).transferFrom(msg.sender, address(this), baseAmount);
+        baseAmount = _take(baseToken, msg.sender, baseAmount);
         uint256 amount = quoteCollateral(asset, baseAmount);
         if (amount < minAmount) revert TooMuchSlippage();
         if (amount > getCollateralReserves(asset)) revert InsufficientReserves();

@@ -254,3 +254,57 @@ contract WrappedStandIn {
         stEthPerToken = ratio;
     }
 }
+
+/// @notice Stands in for Compound's ScalingPriceFeed: another feed's answer with other decimals, its rounds passed on.
+contract ScalingFeedStandIn {
+    address public immutable underlyingPriceFeed;
+    uint8 public constant decimals = 8;
+    string public constant description = "scaled";
+
+    constructor(address feed) {
+        underlyingPriceFeed = feed;
+    }
+
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+        (uint80 round, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredIn) =
+            IFeed(underlyingPriceFeed).latestRoundData();
+        uint8 from = IFeed(underlyingPriceFeed).decimals();
+        answer = from > 8 ? answer / int256(10 ** (from - 8)) : answer * int256(10 ** (8 - from));
+        return (round, answer, startedAt, updatedAt, answeredIn);
+    }
+}
+
+/// @notice Stands in for Compound's MultiplicativePriceFeed: A times B, with the rounds of B.
+contract MultiplicativeFeedStandIn {
+    address public immutable priceFeedA;
+    address public immutable priceFeedB;
+    uint8 public constant decimals = 8;
+    string public constant description = "A times B";
+
+    constructor(address a, address b) {
+        (priceFeedA, priceFeedB) = (a, b);
+    }
+
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+        (, int256 a,,,) = IFeed(priceFeedA).latestRoundData();
+        (uint80 round, int256 b, uint256 startedAt, uint256 updatedAt, uint80 answeredIn) =
+            IFeed(priceFeedB).latestRoundData();
+        int256 unit = int256(10 ** (uint256(IFeed(priceFeedA).decimals()) + IFeed(priceFeedB).decimals() - 8));
+        return (round, a * b / unit, startedAt, updatedAt, answeredIn);
+    }
+}
+
+/// @notice Stands in for Compound's ConstantPriceFeed: always the same round, which was always just now.
+contract ConstantFeedStandIn {
+    int256 public immutable constantPrice;
+    uint8 public constant decimals = 8;
+    string public constant description = "Constant price feed";
+
+    constructor(int256 price) {
+        constantPrice = price;
+    }
+
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+        return (1, constantPrice, block.timestamp, block.timestamp, 1);
+    }
+}

@@ -48,6 +48,31 @@ def intent_ended(
     )
 
 
+def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
+    """Nothing of an attempt left, and it is no fault of the account's: told once an episode, cause and day,
+    when it begins and when an attempt has ended so.
+
+    A top-up is for a protected account: that somebody must know at once."""
+    episode = session.get(Episode, intent.episode_id)
+    ended = intent.ended_block is not None
+    kind = f"action_{intent.state}" if ended else "not_sent"
+    tell(
+        session,
+        once=f"episode:{intent.episode_id}:{intent.kind}:{kind}:{cause}:{now().date().isoformat()}",
+        kind=kind,
+        severity="critical" if intent.kind == "top_up" else "warning",
+        market=intent.market,
+        account=intent.account,
+        title=f"{short(intent.account)}: {intent.kind} is planned and cannot be sent: {cause}",
+        fields={
+            "health": ratio(intent.health),
+            "threshold": episode.threshold if episode else "",
+            "why": why,
+            "attempt": str(intent.attempt),
+        },
+    )
+
+
 def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
     """The signer's key was used by something that is not in the journal."""
     shown = ", ".join(str(nonce) for nonce in nonces)

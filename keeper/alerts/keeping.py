@@ -14,6 +14,12 @@ def chain_unreachable(session: Session, chain: str, since: str, why: str) -> Non
     _tell(session, f"chain:{chain}", "chain_unreachable", since, "critical", title, chain=chain, why=why)
 
 
+def silent(session: Session, chain: str, since: str, seconds: int) -> None:
+    """Told once a silence, which was noticed at `since`."""
+    title = f"chain {chain}: no block was decided for {seconds} s, nobody is watched there; see the log"
+    _tell(session, f"chain:{chain}", "silent", since, "critical", title, chain=chain, seconds=str(seconds))
+
+
 def held(session: Session, chain: str, block: int, kind: str, why: str) -> None:
     """Told once a stretch in which nothing is sent on a chain."""
     title = f"chain {chain} is held: {why}"
@@ -33,6 +39,19 @@ def job_failed(session: Session, job: str, why: str) -> None:
     """A fault of the keeper's own; told once a cause."""
     title = f"{job} failed: {why[:200]}"
     _tell(session, f"job:{job}", "job_failed", why[:120], "critical", title, job=job, why=why[:500])
+
+
+def not_booked(session: Session, chain: str, digest: str, why: str) -> None:
+    """A transaction that the books lack; told once a cause."""
+    title = f"transaction {digest} cannot be booked: {why[:200]}"
+    about = f"chain:{chain}:{digest}"
+    _tell(session, about, "not_booked", why[:120], "warning", title, chain=chain, transaction=digest)
+
+
+def no_native_price(session: Session, chain: str, day: str, what: str, remedy: str) -> None:
+    """Nothing tells what a chain's coin costs: told at each start, once a day."""
+    title = f"chain {chain}: {what}"
+    _tell(session, f"chain:{chain}", "no_native_price", day, "critical", title, chain=chain, remedy=remedy)
 
 
 def config_changed(session: Session, file: str, digest: str, what: str) -> None:

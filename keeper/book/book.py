@@ -111,6 +111,11 @@ class Book(Generic[S, A, V]):
         self._known: bool | None = None
 
     @property
+    def read(self) -> bool:
+        """Whether the market was read at all."""
+        return self._state is not None
+
+    @property
     def state(self) -> S:
         assert self._state is not None, "a book is refreshed before it is used"
         return self._state

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from keeper.chain.node import NodeError
+from keeper.chain.answers import BusyError, WrongStateError
+from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
+
+HASH_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +25,59 @@ class Head:
     bloom: int | None = field(default=None, compare=False, repr=False)
 
 
-def parse(block: dict[str, Any]) -> Head:
-    """A header as `eth_getBlockByNumber` and `eth_subscribe` give it; NodeError when it is none."""
+def parse(block: Any, where: str = "a node") -> Head:
+    """A header as `eth_getBlockByNumber` and `eth_subscribe` give it; BusyError when it is none."""
     try:
         bloom = block.get("logsBloom")
         return Head(
             number=int(block["number"], 16),
-            hash=block["hash"],
-            parent=block["parentHash"],
+            hash=_hash(block["hash"]),
+            parent=_hash(block["parentHash"]),
             timestamp=int(block["timestamp"], 16),
             base_fee=int(block.get("baseFeePerGas") or "0x0", 16),
             gas_limit=int(block["gasLimit"], 16),
             bloom=int(bloom, 16) if bloom else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise NodeError("gave no block where one was asked for", where="a node") from None
+        raise BusyError("gave no block where one was asked for", where=where) from None
+
+
+def _hash(text: str) -> str:
+    if len(bytes.fromhex(text[2:])) != HASH_BYTES:
+        raise ValueError("no hash")
+    return text
 
 
 def latest(pool: NodePool) -> Head:
-    return parse(pool.call("eth_getBlockByNumber", "latest", False))
+    """The newest block of the node that is asked first, or of another where that has none."""
+
+    def ask(node: Node) -> Head:
+        block = node.call("eth_getBlockByNumber", ["latest", False])
+        if block is None:
+            raise WrongStateError("has no newest block", where=node.label)
+        return parse(block, node.label)
+
+    found: Head = pool.call_by(ask)
+    return found
 
 
 def by_number(pool: NodePool, number: int) -> Head | None:
-    block = pool.call("eth_getBlockByNumber", hex(number), False)
-    return parse(block) if block else None
+    """The block of that number; None where the node has none. A header of another number is no answer."""
+
+    def ask(node: Node) -> Head | None:
+        block = node.call("eth_getBlockByNumber", [hex(number), False])
+        if block is None:
+            return None
+        head = parse(block, node.label)
+        if head.number != number:
+            raise WrongStateError(f"gave block {head.number} for block {number}", where=node.label)
+        return head
+
+    found: Head | None = pool.call_by(ask)
+    return found
+
+
+def is_known(pool: NodePool, digest: str) -> bool:
+    """Whether any node knows a block of this hash, or none can say."""
+    answers = pool.call_each("eth_getBlockByHash", digest, False)
+    return any(isinstance(each, dict) for each in answers) or all(isinstance(e, Exception) for e in answers)

@@ -14,8 +14,9 @@ import structlog
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
+from keeper.chain.answers import BusyError, CannotError, RevertError, WrongStateError
 from keeper.chain.blocks import Head
-from keeper.chain.node import Node, NodeError, RpcError, WrongStateError
+from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import artifact, runtime_code
 
@@ -23,9 +24,8 @@ log = structlog.get_logger()
 
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
 _RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
-# More than any node grants: each caps it at its own limit.
+# More than any node grants: most cap it at their own limit; what others take is found (`Node.most_gas`).
 GAS = 2_000_000_000
-_INVALID_PARAMS = -32602
 # EIP-3860: larger initcode is not run.
 _MOST_INITCODE = 49_152
 
@@ -63,27 +63,43 @@ class Lens:
 
 
 def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()) -> list[Answer]:
-    """All `calls` in one request, pinned to the head's hash; WrongStateError if another block answered."""
+    """All `calls` in one request, in more where the nodes grant less, pinned to the head's hash.
+
+    WrongStateError if every node answered for another block."""
     if not calls:
         return []
     placed = tuple(lenses)
-    answered: Answered = pool.call_by(lambda node: _ask(node, head, calls, placed))
-    number, timestamp, answers = answered
+    try:
+        answers = list[Answer](pool.call_by(lambda node: _ask(node, head, calls, placed)))
+    except (CannotError, RevertError) as error:
+        # The dispatcher itself never reverts: it ran out of gas.
+        if len(calls) == 1 or (isinstance(error, CannotError) and not error.refused):
+            raise
+        middle = len(calls) // 2
+        return [*run(pool, head, calls[:middle], placed), *run(pool, head, calls[middle:], placed)]
+    starved = [place for place, answer in enumerate(answers) if answer.starved]
+    for place, again in zip(starved, run(pool, head, [calls[p] for p in starved], placed), strict=True):
+        answers[place] = again
+    return answers
+
+
+def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> list[Answer]:
+    """What one node answers for exactly this block."""
+    number, timestamp, answers = _answered(node, head, calls, lenses)
     if (number, timestamp) != (head.number, head.timestamp):
         raise WrongStateError(
-            f"answered a read of block {head.number} with the state of block {number}",
-            where=f"chain {pool.name}",
+            f"answered a read of block {head.number} with the state of block {number}", where=node.label
         )
     return answers
 
 
-def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
+def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
     """By override where the node takes them; else as initcode, and from then on so."""
     if node.overrides:
         try:
             answer = _by_override(node, head, calls, lenses)
-        except RpcError as error:
-            if not _about_overrides(error):
+        except CannotError as error:
+            if error.about != "overrides":
                 raise
         else:
             if answer:
@@ -94,11 +110,6 @@ def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) 
         log.warning("no state overrides", node=node.label, instead="initcode")
         return found
     return _by_initcode(node, head, calls, lenses)
-
-
-def _about_overrides(error: RpcError) -> bool:
-    said = error.message.lower()
-    return error.code == _INVALID_PARAMS or "override" in said or "too many arguments" in said
 
 
 def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> bytes:
@@ -163,12 +174,12 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
     )
     code = str(artifact("BatchOnce")["bytecode"]) + arguments.hex()
     if len(code) // 2 > _MOST_INITCODE:
-        raise NodeError(
-            "takes no state overrides, and initcode only to 48 KiB", where=node.label, refused=True
+        raise CannotError(
+            "takes no state overrides, and initcode only to 48 KiB", where=node.label, about="size"
         )
     try:
         node.call("eth_call", [{"data": code, "gas": hex(GAS)}, {"blockHash": head.hash}])
-    except RpcError as error:
+    except RevertError as error:
         if error.data is None or len(error.data) <= 2 + 64 * 3:
             raise
         return _decoded(bytes.fromhex(error.data.removeprefix("0x")), node.label)
@@ -180,7 +191,7 @@ def _decoded(answer: bytes, label: str) -> Answered:
 
     def word(at: int) -> int:
         if at + 32 > len(answer):
-            raise NodeError(
+            raise BusyError(
                 f"answered a read with {len(answer)} bytes that are not whole", where=label, refused=True
             )
         return int.from_bytes(answer[at : at + 32], "big")

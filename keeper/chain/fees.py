@@ -1,11 +1,15 @@
-"""Fees for the next block: EIP-1559 from the fee history, one price where a chain knows no base fee."""
+"""Fees for the next block: EIP-1559 from the fee history, one price where a chain knows no base fee.
+
+Nothing here is taken from one source alone: where the history fails the head's base fee counts, and a tip is
+never below what the node asks for, nor below what a refusal named.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
 from keeper.errors import KeeperError
 
@@ -13,6 +17,8 @@ from keeper.errors import KeeperError
 RAISE_NUMERATOR, RAISE_DENOMINATOR = 9, 8
 # A bid rises by a quarter of the usual tip with each block it waits.
 RISE_PER_BLOCK = 4
+# Where nothing tells a usual tip: this part of the base fee.
+TIP_PART = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +37,33 @@ class Fees:
         return {"type": 2, "maxFeePerGas": self.max_fee, "maxPriorityFeePerGas": self.tip}
 
 
-def suggest(pool: NodePool, ceiling: int, waited: int = 0) -> Fees:
-    """Twice the next base fee plus the median tip of five blocks, which rises by a quarter with each of the
-    `waited` blocks; never above `ceiling` (wei). Without a base fee: the node's price, risen alike.
+class TooDearError(KeeperError):
+    """A unit of gas costs more than the operator's ceiling, or than what it is for pays."""
 
-    KeeperError when even the base fee exceeds the ceiling.
+
+def suggest(pool: NodePool, ceiling: int, waited: int = 0, least: int = 0) -> Fees:
+    """Twice the next base fee plus the usual tip, which rises by a quarter with each of the `waited` blocks;
+    never above `ceiling` (wei). Without a base fee: the node's price, risen alike.
+
+    `least` is a tip that a node was seen to ask for. TooDearError when even the present price exceeds the
+    ceiling.
     """
-    history = _history(pool)
-    bases = history.get("baseFeePerGas") or []
-    base = int(bases[-1], 16) if bases else 0
-    if base == 0 and _is_legacy(pool):
-        price = _risen(int(pool.call("eth_gasPrice"), 16), waited)
+    base, tip = _market(pool)
+    if base is None:
+        price = max(_quantity(pool.call("eth_gasPrice")), least)
         _affordable(pool, price if not waited else 0, ceiling)
-        return Fees(min(price, ceiling), None, min(price, ceiling))
-    tips = sorted(int(row[0], 16) for row in history.get("reward") or [] if row)
-    tip = max(tips[len(tips) // 2] if tips else 0, 1)
+        price = min(_risen(price, waited), ceiling)
+        return Fees(price, None, price)
+    tip = max(tip, least)
     _affordable(pool, base + tip, ceiling)
     tip = _risen(tip, waited)
     return Fees(min(2 * base + tip, ceiling), min(tip, ceiling), min(base + tip, ceiling))
+
+
+def present(pool: NodePool) -> int:
+    """Wei that a unit of gas costs now: the next base fee and the usual tip."""
+    base, tip = _market(pool)
+    return _quantity(pool.call("eth_gasPrice")) if base is None else base + tip
 
 
 def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
@@ -65,15 +80,32 @@ def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
 
 
 def within(price: Fees, most: int) -> Fees:
-    """The same bid, of which no unit of gas can cost more than `most`; KeeperError where that would not pay
+    """The same bid, of which no unit of gas can cost more than `most`; TooDearError where that would not pay
     the next block's base fee and the tip."""
     if price.max_fee <= most:
         return price
     if price.present > most or price.tip is None:
-        raise KeeperError(
+        raise TooDearError(
             f"a unit of gas costs {price.present} wei, and what it is for pays no more than {most}"
         )
     return replace(price, max_fee=most)
+
+
+def data_fee_of(receipt: Mapping[str, Any]) -> int:
+    """Wei that a receipt says was charged besides gas: for its data (OP stack, Scroll) and by the chain's
+    operator, whose two formulas are those of the OP stack's Isthmus and Jovian specifications."""
+    data = _said(receipt, "l1Fee")
+    gas, scalar = _said(receipt, "gasUsed"), _said(receipt, "operatorFeeScalar")
+    by_gas = gas * scalar * 100 if "daFootprintGasScalar" in receipt else gas * scalar // 10**6
+    return data + by_gas + _said(receipt, "operatorFeeConstant")
+
+
+def _said(receipt: Mapping[str, Any], name: str) -> int:
+    """A number of a receipt; 0 where it has none, or something else in its place."""
+    try:
+        return _quantity(receipt.get(name))
+    except ValueError:
+        return 0
 
 
 def _raised(fee: int) -> int:
@@ -84,22 +116,62 @@ def _risen(tip: int, waited: int) -> int:
     return -(-tip * (RISE_PER_BLOCK + waited) // RISE_PER_BLOCK)
 
 
-def _history(pool: NodePool) -> dict[str, Any]:
+def _market(pool: NodePool) -> tuple[int | None, int]:
+    """The next base fee (None: the chain knows none) and the usual tip, wei a unit."""
+    history = _history(pool)
+    base = history[0] if history else _head_base_fee(pool)
+    if history and base == 0:
+        base = _head_base_fee(pool)
+    if base is None:
+        return None, 0
+    told = [history[1] if history else None, _asked(pool, "eth_maxPriorityFeePerGas")]
+    tips = [each for each in told if each is not None]
+    if any(tips) or (tips and history and base):
+        # A history of ones says only that nobody bid: one wei is a bid where nodes ask for no tip.
+        return base, max(*tips, 1)
+    # Nothing tells a tip, or there is neither base fee nor tip (BSC): the node's price is what it takes.
+    price = _asked(pool, "eth_gasPrice") or 0
+    return base, max(price - base, base // TIP_PART, 1)
+
+
+def _history(pool: NodePool) -> tuple[int, int | None] | None:
+    """The next base fee and the median tip of five blocks; None where the node does not tell, whatever it
+    answers instead."""
     try:
-        answer: dict[str, Any] | None = pool.call("eth_feeHistory", "0x5", "latest", [50])
-    except RpcError:
-        return {}
-    return answer or {}
+        answer = pool.call("eth_feeHistory", "0x5", "latest", [50])
+        bases = answer["baseFeePerGas"]
+        tips = sorted(_quantity(row[0]) for row in answer.get("reward") or [] if row)
+        return (_quantity(bases[-1]), tips[len(tips) // 2] if tips else None)
+    except (KeeperError, TypeError, ValueError, KeyError, IndexError, AttributeError):
+        return None
 
 
-def _is_legacy(pool: NodePool) -> bool:
-    return "baseFeePerGas" not in pool.call("eth_getBlockByNumber", "latest", False)
+def _head_base_fee(pool: NodePool) -> int | None:
+    """What the newest block's base fee may have become in the next one; None on a chain without."""
+    block: Mapping[str, Any] = pool.call("eth_getBlockByNumber", "latest", False)
+    said = block.get("baseFeePerGas")
+    return None if said is None else _raised(_quantity(said))
+
+
+def _asked(pool: NodePool, method: str) -> int | None:
+    """What the node says; None where it does not."""
+    try:
+        return _quantity(pool.call(method))
+    except (KeeperError, TypeError, ValueError):
+        return None
+
+
+def _quantity(said: object) -> int:
+    """A number as JSON-RPC writes it; ValueError for anything else."""
+    if not isinstance(said, str):
+        raise ValueError("no quantity")
+    return int(said, 16)
 
 
 def _affordable(pool: NodePool, price: int, ceiling: int) -> None:
     if price > ceiling:
-        raise KeeperError(
+        raise TooDearError(
             f"gas costs {price} wei, above the ceiling of {ceiling}",
             where=f"chain {pool.name}",
-            remedy="Wait, or raise execution.max_gas_price_gwei",
+            remedy=f"Wait, or raise chains.{pool.name}.max_gas_price_gwei",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 import structlog
@@ -25,6 +25,16 @@ _TRIES = 3
 # All nodes are asked for their head so often, in seconds: so that a better one is known when it is needed.
 SURVEY_SECONDS = 60.0
 
+# A subscription that told of a block that no node knows is not listened to for so long.
+UNTRUSTED_SECONDS = 60.0
+# While nothing is known of a chain's blocks, and the least that is thought of, in seconds.
+USUAL_SECONDS = 12.0
+LEAST_SECONDS = 0.05
+
+
+def _seconds(block_seconds: float | None) -> float:
+    return USUAL_SECONDS if block_seconds is None else max(block_seconds, LEAST_SECONDS)
+
 
 class Heads:
     """`newest` answers with the newest block until it is `done`, then with None. A silent node is left."""
@@ -38,6 +48,8 @@ class Heads:
             self.subscription = Subscription(pool.name, chain.chain_id, chain.ws, on_head)
         self._done: Head | None = None
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
+        self._chain: OrderedDict[int, str] = OrderedDict()
+        self._untrusted_until = -float("inf")
         self._heard = self._disowned = ""
         self._tries = 0
         self._heard_at = self._surveyed_at = time.monotonic()
@@ -56,7 +68,7 @@ class Heads:
 
     def newest(self, block_seconds: float | None) -> Head | None:
         """The newest block, if it is not done; NodeError when no node answers."""
-        seconds = block_seconds or 12.0
+        seconds = _seconds(block_seconds)
         self._survey()
         head = self._newest(seconds)
         if head is None:
@@ -64,11 +76,29 @@ class Heads:
         if head.hash != self._heard:
             self._heard, self._heard_at, self._tries = head.hash, time.monotonic(), 0
         self._tries += 1
+        if self._tries > 1 and self._is_made_up(head):
+            return None
         long = time.monotonic() - self._heard_at > seconds
         if self._tries > _TRIES and long and len(self.pool.nodes) > 1:
             self._disown(head)
             return None
         return head
+
+    def _is_made_up(self, head: Head) -> bool:
+        """Whether a head that could not be worked at is one that no node knows. A subscription that told of
+        it is not listened to for a while; a node of several that made it up is left."""
+        told = self.subscription.newest if self.subscription is not None else None
+        by_telling = told is not None and told.hash == head.hash
+        if (not by_telling and len(self.pool.nodes) < 2) or blocks.is_known(self.pool, head.hash):
+            return False
+        if by_telling and self.subscription is not None:
+            log.warning("untrusted heads", chain=self.pool.name, at=head.number, hash=head.hash)
+            self._untrusted_until = time.monotonic() + UNTRUSTED_SECONDS
+            self.subscription.leave()
+            self._heard, self._tries, self._next_poll = "", 0, 0.0
+        else:
+            self._disown(head)
+        return True
 
     def _disown(self, head: Head) -> None:
         """A block whose state and logs no node gives, the one that told of it included. The next is answered
@@ -81,36 +111,57 @@ class Heads:
         told = self._told(seconds)
         if told is not None:
             return told
-        if self.subscription is not None and self.subscription.heard_within(SILENT_BLOCKS * seconds):
+        if self._listens(seconds):
             return None
         if time.monotonic() < self._next_poll:
             return None
         head = blocks.latest(self.pool)
         self.pool.saw_head(None, head.number)
         self._pace(seconds)
-        if self._is_new(head):
+        if self._is_new(head, seconds):
             return head
         return self._search(seconds)
 
+    def _listens(self, seconds: float) -> bool:
+        """Whether the subscription tells of heads that there are."""
+        if self.subscription is None or time.monotonic() < self._untrusted_until:
+            return False
+        return self.subscription.heard_within(SILENT_BLOCKS * seconds)
+
     def _told(self, seconds: float) -> Head | None:
         """What the subscription has told since."""
-        if self.subscription is None or not self.subscription.heard_within(SILENT_BLOCKS * seconds):
+        if self.subscription is None or not self._listens(seconds):
             return None
         head = self.subscription.newest
-        return head if head is not None and self._is_new(head) else None
+        return head if head is not None and self._is_new(head, seconds) else None
 
-    def _is_new(self, head: Head) -> bool:
-        """Not done before, and not an older block of the same chain from a node that is behind."""
-        return head.hash not in self._seen and head.hash != self._disowned
+    def _is_new(self, head: Head, seconds: float) -> bool:
+        """Not done before, and not an older block of the same chain: whoever gives that is behind."""
+        if head.hash in self._seen or head.hash == self._disowned:
+            return False
+        done = self._done
+        if done is None or head.number >= done.number:
+            return True
+        known = self._chain.get(head.number)
+        if known is not None:
+            return known != head.hash
+        # Lower, at a height that was never looked at: proof is that no node has the block that was done.
+        silent = time.monotonic() - self._heard_at > SILENT_BLOCKS * seconds
+        return silent and not blocks.is_known(self.pool, done.hash)
 
     def told(self, block_seconds: float | None) -> bool:
         """Whether the subscription told of a block that is not done; no request is made."""
-        return self._told(block_seconds or 12.0) is not None
+        return self._told(_seconds(block_seconds)) is not None
 
     def done(self, head: Head) -> None:
         """Not to be answered again."""
         self._done = head
         self._seen.append(head.hash)
+        self._chain.update({head.number - 1: head.parent, head.number: head.hash})
+        for number in [each for each in self._chain if each > head.number]:
+            del self._chain[number]
+        while len(self._chain) > _REMEMBERED:
+            self._chain.popitem(last=False)
         self._polls, self._next_poll = 0, 0.0
 
     def _pace(self, seconds: float) -> None:
@@ -138,7 +189,7 @@ class Heads:
         self._searched_at = now
         best: tuple[int, Head] | None = None
         for index, head in enumerate(self._all()):
-            newer = head is not None and head.number > done and self._is_new(head)
+            newer = head is not None and head.number > done and self._is_new(head, seconds)
             if newer and head is not None and (best is None or head.number > best[1].number):
                 best = index, head
         if best is None:

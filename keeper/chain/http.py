@@ -1,55 +1,79 @@
 """Posting JSON to one URL over connections that stay open: what every request to a node goes through.
 
-urllib3 itself, without the layers above it: on a local node they cost more than the answer does.
+urllib3 itself, without the layers above it: on a local node they cost more than the answer does. The whole
+answer, headers included, has one deadline, and after decompression a limit of its size.
 """
 
 from __future__ import annotations
 
+import builtins
+import io
 import os
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
+from http.client import HTTPResponse
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import certifi
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 from urllib3.util import make_headers
 
 # More threads than this at once open connections that are closed after one request.
 KEPT_OPEN = 16
+# Bytes of an answer, decompressed: more than any that is asked for needs.
+MOST_ANSWER = 128 * 2**20
+_MOST_ERROR = 64 * 2**10
 _FIRST_NOT_ANSWERED = 300
 
 
 class PostError(Exception):
-    """There is no answer: nobody listens, the connection broke, or the bytes are not whole."""
+    """There is no answer: the connection broke, or the bytes are not whole."""
+
+
+class PostUnsentError(PostError):
+    """Nobody listens there: nothing was sent."""
 
 
 class PostTimeoutError(PostError):
-    """There is no answer in time."""
+    """There is no whole answer in time."""
+
+
+class PostTooLongError(PostError):
+    """The answer is longer than any that is wanted."""
 
 
 class PostStatusError(PostError):
-    """The answer is an HTTP error."""
+    """The answer is an HTTP error; `body` is the beginning of what came with it."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, body: bytes = b"") -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
+        self.body = body
 
 
 class Poster:
     """One URL; safe to use from several threads. Nothing is repeated, no redirection followed: whoever asks
     knows whether that is safe. Credentials in the URL go as basic authentication; the environment's proxies
-    are used."""
+    are used. `timeout`: seconds within which the whole answer must be there."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, *, most: int = MOST_ANSWER) -> None:
         self._url = url
         self._timeout = Timeout(connect=timeout, read=timeout)
+        self._most = most
         parts = urlsplit(url)
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = {
             "Content-Type": "application/json",
             "User-Agent": "keeper",
-            **make_headers(accept_encoding=True),
+            **make_headers(accept_encoding="gzip,deflate"),
         }
         if parts.username is not None:
             secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -57,31 +81,129 @@ class Poster:
 
     @cached_property
     def _open(self) -> Callable[..., BaseHTTPResponse]:
-        """Ready to post: straight to the host, or by a proxy."""
+        """Ready to ask: straight to the host, or by a proxy."""
         parts = urlsplit(self._url)
         plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+        manager: PoolManager
         if proxy:
-            through = ProxyManager(proxy, maxsize=KEPT_OPEN, ca_certs=_trusted())
-            return partial(through.urlopen, "POST", plain, redirect=False)
-        hosts = PoolManager(maxsize=KEPT_OPEN, ca_certs=_trusted())
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return partial(hosts.connection_from_url(plain).urlopen, "POST", target, redirect=False)
+            manager = ProxyManager(proxy, maxsize=KEPT_OPEN, ca_certs=_trusted())
+        else:
+            manager = PoolManager(maxsize=KEPT_OPEN, ca_certs=_trusted())
+        manager.pool_classes_by_scheme = {"http": _TimelyPool, "https": _TimelySecurePool}
+        if proxy:
+            origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+            return lambda method, path, **more: manager.urlopen(method, origin + path, redirect=False, **more)
+        return partial(manager.connection_from_url(plain).urlopen, redirect=False)
 
-    def post(self, body: bytes) -> bytes:
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         """The answer's body. PostError when there is none, of the kind that says why."""
+        return self.ask("POST", self._target, body, headers)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """As `post`, by any method at any path of the host."""
         try:
-            answer = self._open(body=body, headers=self._headers, timeout=self._timeout, retries=False)
+            answer = self._open(
+                method,
+                path,
+                body=body,
+                headers={**self._headers, **(headers or {})},
+                timeout=self._timeout,
+                retries=False,
+                preload_content=False,
+            )
+            return self._whole(answer)
         except NewConnectionError as error:
             # Nobody listens there; urllib3 counts that among the timeouts.
-            raise PostError(type(error).__name__) from None
+            raise PostUnsentError(type(error).__name__) from None
         except TimeoutError:
             raise PostTimeoutError("no answer in time") from None
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             raise PostError(type(error).__name__) from None
-        if answer.status >= _FIRST_NOT_ANSWERED:
-            raise PostStatusError(answer.status)
-        return answer.data
+
+    def _whole(self, answer: BaseHTTPResponse) -> bytes:
+        """The answer's bytes. What is not read to its end leaves its connection unusable: it is closed."""
+        failed = answer.status >= _FIRST_NOT_ANSWERED
+        most = _MOST_ERROR if failed else self._most
+        try:
+            body = answer.read(most + 1)
+            rest = len(body) > most
+            if rest:
+                answer.close()
+            else:
+                answer.drain_conn()
+        except BaseException:
+            answer.close()
+            if failed:
+                raise PostStatusError(answer.status) from None
+            raise
+        answer.release_conn()
+        if failed:
+            raise PostStatusError(answer.status, body[:most])
+        if rest:
+            raise PostTooLongError(f"more than {self._most} bytes")
+        return body
+
+
+class _Timely(io.RawIOBase):
+    """What a socket receives until a moment (monotonic seconds), however slowly it comes."""
+
+    def __init__(self, received: socket.socket, until: float) -> None:
+        self._socket = received
+        # Holds the socket open as long as this is: the connection may be given up before it is read.
+        self._raw = received.makefile("rb", buffering=0)
+        self._until = until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise builtins.TimeoutError("the answer is not whole in time")
+        self._socket.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """As much of a socket as a response asks for: a file of what it receives."""
+
+    socket: socket.socket
+    until: float
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(_Timely(self.socket, self.until))
+
+
+def _response(received: socket.socket, *args: Any, until: float, **more: Any) -> HTTPResponse:
+    return HTTPResponse(_Received(received, until), *args, **more)  # type: ignore[arg-type]
+
+
+class _TimelyConnection(HTTPConnection):
+    def getresponse(self) -> Any:
+        seconds = self.timeout if isinstance(self.timeout, int | float) else None
+        until = time.monotonic() + seconds if seconds is not None else float("inf")
+        self.response_class = partial(_response, until=until)  # type: ignore[assignment]
+        return super().getresponse()
+
+
+class _TimelySecureConnection(HTTPSConnection):
+    getresponse = _TimelyConnection.getresponse
+
+
+class _TimelyPool(HTTPConnectionPool):
+    ConnectionCls = _TimelyConnection
+
+
+class _TimelySecurePool(HTTPSConnectionPool):
+    ConnectionCls = _TimelySecureConnection
 
 
 def _trusted() -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 
+from keeper.chain.answers import BusyError, NodeError
 from keeper.chain.blocks import Head
 from keeper.chain.bloom import may_hold
-from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 
 log = structlog.get_logger()
@@ -52,8 +52,8 @@ class LogFilter:
         return [each for each in logs if each.address in addresses and each.topics[0] in topics]
 
 
-def parse(raw: Sequence[dict[str, Any]]) -> list[Log]:
-    """Logs as a node gives them; NodeError for an answer that is no list of logs."""
+def parse(raw: Sequence[dict[str, Any]], where: str = "a node") -> list[Log]:
+    """Logs as a node gives them; BusyError for an answer that is no list of logs."""
     try:
         return [
             Log(
@@ -63,7 +63,12 @@ def parse(raw: Sequence[dict[str, Any]]) -> list[Log]:
             if entry["topics"]
         ]
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise NodeError("gave no logs where they were asked for", where="a node") from None
+        raise BusyError("gave no logs where they were asked for", where=where) from None
+
+
+def _asked(pool: NodePool, query: dict[str, Any]) -> list[Log]:
+    found: list[Log] = pool.call_by(lambda node: parse(node.call("eth_getLogs", [query]), node.label))
+    return found
 
 
 def of_block(pool: NodePool, head: Head, wanted: LogFilter) -> list[Log]:
@@ -73,7 +78,7 @@ def of_block(pool: NodePool, head: Head, wanted: LogFilter) -> list[Log]:
     is one: a bloom may say too much, but a node may say too little.
     """
     query = {**wanted.params(), "blockHash": head.hash}
-    found = parse(pool.call("eth_getLogs", query))
+    found = _asked(pool, query)
     if found or head.bloom is None or not may_hold(head.bloom, wanted.addresses, wanted.topics):
         return found
     again = parse(pool.call_another("eth_getLogs", query))
@@ -114,13 +119,13 @@ def of_range(
         until = min(first + width.now - 1, last)
         query = {**wanted.params(), "fromBlock": hex(first), "toBlock": hex(until)}
         try:
-            raw = pool.call("eth_getLogs", query)
-        except (RpcError, NodeError) as error:
-            if until == first or (isinstance(error, NodeError) and not error.refused):
+            found = _asked(pool, query)
+        except NodeError as error:
+            if until == first or not error.refused:
                 raise
             width.refused(until - first + 1)
             continue
-        yield until, parse(raw)
+        yield until, found
         width.answered(until - first + 1)
         first = until + 1
 

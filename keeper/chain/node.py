@@ -1,58 +1,47 @@
-"""One JSON-RPC endpoint, with errors sorted by what a caller does about them."""
+"""One JSON-RPC endpoint: what it is asked, what its answers mean, and what it was found not to do."""
 
 from __future__ import annotations
 
-import json
+import time
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from keeper.chain.http import Poster, PostError, PostStatusError, PostTimeoutError
-from keeper.chain.websocket import offers_heads
-from keeper.errors import KeeperError, UnreachableError
+import orjson
 
-# Client errors that no smaller request would cure: credentials, a wrong path, too many requests.
-_NOT_ABOUT_SIZE = frozenset({401, 403, 404, 429})
-
-
-# What nodes say of a block they do not know, or whose state they pruned: another may have it.
-_NO_STATE = (
-    "missing trie node",
-    "header not found",
-    "block not found",
-    "unknown block",
-    "blockoutofrange",
-    "state is not available",
-    "state not available",
-    "pruned",
-    "historical state",
-    "distance to target block exceeds",
+from keeper.chain import diagnosis
+from keeper.chain.answers import BusyError as BusyError
+from keeper.chain.answers import CannotError as CannotError
+from keeper.chain.answers import Failure, chains_answer, failure_of, is_busy, is_result
+from keeper.chain.answers import NodeError as NodeError
+from keeper.chain.answers import RefusedError as RefusedError
+from keeper.chain.answers import RevertError as RevertError
+from keeper.chain.answers import RpcError as RpcError
+from keeper.chain.answers import WrongStateError as WrongStateError
+from keeper.chain.http import (
+    Poster,
+    PostError,
+    PostStatusError,
+    PostTimeoutError,
+    PostTooLongError,
+    PostUnsentError,
 )
+from keeper.chain.websocket import offers_heads
+
+# A method that a node does not offer is asked for again after so many seconds, and ever later.
+FORGET_SECONDS = 60.0
+LONGEST_FORGET = 3600.0
 
 
-class NodeError(UnreachableError):
-    """The node did not give an answer: try another. `refused`: it answered, but not to this request."""
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """A method that a node does not offer: in which words, and until when (monotonic) that is believed."""
 
-    def __init__(self, what: str, *, where: str, refused: bool = False) -> None:
-        super().__init__(what, where=where, remedy="Check the node, or list another under rpc")
-        self.refused = refused
-
-
-class WrongStateError(NodeError):
-    """The node answered a pinned read with another block's state, or with none: ask again, or another."""
-
-
-class RpcError(KeeperError):
-    """The node answered with an error; `data` holds a revert's return data when there is any."""
-
-    exit_code = 3
-
-    def __init__(self, method: str, code: int, message: str, data: object, *, where: str) -> None:
-        super().__init__(f"{method} was answered with error {code}: {message}", where=where)
-        self.code = code
-        self.message = message
-        self.data = data if isinstance(data, str) else None
+    what: str
+    seconds: float
+    until: float
 
 
 class Node:
@@ -64,6 +53,9 @@ class Node:
         self.requests = 0
         self.overrides = True
         """Whether it is thought to take state overrides in `eth_call`."""
+        self.most_gas: int | None = None
+        """The most gas it takes in an `eth_call`; None: what it was asked so far."""
+        self._lacks: dict[str, _Lack] = {}
         self._url = url
         self._poster = Poster(url, float(timeout))
         self._numbers = count(1)
@@ -73,36 +65,105 @@ class Node:
         return offers_heads(self._url)
 
     def call(self, method: str, params: list[Any]) -> Any:
-        """The result of one request. NodeError when there is no answer, RpcError for an error answer."""
+        """The result of one request. RpcError where it is the chain's own answer, NodeError where there is no
+        answer of the chain's: see `keeper.chain.answers`."""
+        lacks = self._lacks.get(method)
+        if lacks is not None and time.monotonic() < lacks.until:
+            raise CannotError(lacks.what, where=self.label, about="method")
+        try:
+            return self._call(method, self._fitted(method, params))
+        except CannotError as error:
+            if error.about == "method":
+                self._remember(method, error)
+            if error.about in ("method", "block"):
+                raise
+        # A passing trouble may have looked like it: only what is refused twice cannot be done.
+        try:
+            return self._call(method, self._fitted(method, params))
+        except CannotError as error:
+            if error.about != "gas" or not self._learn_gas(method, params):
+                raise
+        return self._call(method, self._fitted(method, params))
+
+    def _call(self, method: str, params: list[Any]) -> Any:
+        answer = self._post(method, params)
+        if not isinstance(answer, Failure):
+            return answer
+        known = chains_answer(method, answer, self.label)
+        if known is not None:
+            raise known
+        if is_busy(answer):
+            raise BusyError(f"did not answer {method} ({answer.words})", where=self.label)
+        raise diagnosis.diagnose(method, params, answer, self.label, self._answers)
+
+    def _answers(self, method: str, params: list[Any]) -> bool:
+        """Whether it answers this with a result, or a revert, which is one too."""
+        try:
+            answer = self._post(method, params)
+        except NodeError:
+            return False
+        if isinstance(answer, Failure):
+            return isinstance(chains_answer(method, answer, self.label), RevertError)
+        return answer is not None
+
+    def _post(self, method: str, params: list[Any]) -> Any:
+        """The result, or the Failure that came in its place. NodeError where neither came whole."""
         self.requests += 1
         asked = {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": params}
+        status = 200
         try:
-            answer = json.loads(self._poster.post(json.dumps(asked).encode()))
+            body = self._poster.post(orjson.dumps(asked))
         except PostStatusError as error:
-            raise NodeError(
-                f"answered {method} with HTTP {error.status}",
-                where=self.label,
-                refused=_about_size(error.status),
-            ) from None
+            status, body = error.status, error.body
         except PostTimeoutError:
-            raise NodeError(f"did not answer {method} in time", where=self.label, refused=True) from None
+            raise BusyError(f"did not answer {method} in time", where=self.label, refused=True) from None
+        except PostTooLongError:
+            raise CannotError(
+                f"answered {method} at too great a length", where=self.label, about="size"
+            ) from None
+        except PostUnsentError:
+            raise BusyError(f"cannot be reached ({method})", where=self.label, reached=False) from None
         except PostError:
-            raise NodeError(f"cannot be reached ({method})", where=self.label) from None
+            raise BusyError(f"broke off its answer to {method}", where=self.label) from None
+        return self._read(method, status, body)
+
+    def _read(self, method: str, status: int, body: bytes) -> Any:
+        try:
+            # Not the standard library's: nesting without end would end this process where the limit of
+            # recursion is high, as a library of ours sets it.
+            answer = orjson.loads(body)
         except ValueError:
-            raise NodeError(f"answered {method} with broken JSON", where=self.label) from None
-        if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
-            raise NodeError(f"answered {method} with no result", where=self.label)
-        refusal = answer.get("error")
-        if refusal:
-            if not isinstance(refusal, dict):
-                refusal = {"message": str(refusal)}
-            code, message = int(refusal.get("code", 0)), str(refusal.get("message", ""))
-            if any(sign in message.lower() for sign in _NO_STATE):
-                raise NodeError(f"has not the state asked for ({message[:120]})", where=self.label)
-            raise RpcError(method, code, message, refusal.get("data"), where=self.label)
+            answer = None
+        if isinstance(answer, dict):
+            error = answer.get("error")
+            if error or (error is not None and answer.get("result") is None):
+                return failure_of(status, error)
+        if status >= 300:
+            return Failure(status, None, "", None)
+        if not isinstance(answer, dict) or "result" not in answer:
+            raise BusyError(f"answered {method} with what is no answer", where=self.label)
+        if not is_result(method, answer["result"]):
+            if answer["result"] is None:
+                raise WrongStateError(f"answered {method} with null", where=self.label)
+            raise BusyError(f"answered {method} with what is no result of it", where=self.label)
         return answer["result"]
 
+    def _fitted(self, method: str, params: list[Any]) -> list[Any]:
+        """The request with no more gas than it is known to take."""
+        most = self.most_gas
+        if method != "eth_call" or most is None or int(params[0].get("gas", "0x0"), 16) <= most:
+            return params
+        return [{**params[0], "gas": hex(most)}, *params[1:]]
 
-def _about_size(status: int) -> bool:
-    """Whether a smaller request may be answered where this one was not; 504 is a gateway's timeout."""
-    return (400 <= status < 500 and status not in _NOT_ABOUT_SIZE) or status == 504
+    def _learn_gas(self, method: str, params: list[Any]) -> bool:
+        asked = int(self._fitted(method, params)[0]["gas"], 16)
+        found = diagnosis.granted_gas(asked, params, self._answers)
+        if found is None:
+            return False
+        self.most_gas = found
+        return True
+
+    def _remember(self, method: str, error: CannotError) -> None:
+        before = self._lacks.get(method)
+        seconds = FORGET_SECONDS if before is None else min(before.seconds * 2, LONGEST_FORGET)
+        self._lacks[method] = _Lack(error.what, seconds, time.monotonic() + seconds)

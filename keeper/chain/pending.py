@@ -11,8 +11,7 @@ import rlp
 from eth_utils.crypto import keccak
 
 from keeper.chain.backrun import PendingUpdate
-from keeper.chain.node import NodeError
-from keeper.chain.stream import Stream
+from keeper.chain.stream import RefusesError, Stream
 
 ASK_PENDING = json.dumps(
     {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newPendingTransactions", True]}
@@ -45,11 +44,11 @@ def pending(
 
 
 def parse(transaction: Any) -> PendingUpdate | None:
-    """A transaction as nodes tell of it, without its bytes; None for one that calls nobody. NodeError from a
-    node that only tells of hashes: asking for each would cost a request a transaction."""
-    if not isinstance(transaction, dict):
-        raise NodeError("tells of pending transactions by their hash only", where="relay.updates")
-    target, data = transaction.get("to"), transaction.get("input", "0x")
+    """A transaction as nodes tell of it, without its bytes; None for one that calls nobody. RefusesError from
+    a node that only tells of hashes: asking for each would cost a request a transaction."""
+    if isinstance(transaction, str):
+        raise RefusesError("tells of pending transactions by their hash only", where="relay.updates")
+    target, data = transaction.get("to"), transaction.get("input") or transaction.get("data") or "0x"
     if not target or len(data) < _SELECTOR_DIGITS:
         return None
     return PendingUpdate(
@@ -72,7 +71,7 @@ def raw_of(transaction: dict[str, Any]) -> str:
         parity = transaction["v"] if kind == 0 else transaction.get("yParity", transaction["v"])
         signed = [int(parity, 16), _number(transaction, "r"), _number(transaction, "s")]
         raw = (bytes([kind]) if kind else b"") + rlp.encode([*fields, *called, *listed, *signed])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return ""
     return "0x" + raw.hex() if "0x" + keccak(raw).hex() == transaction["hash"] else ""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
 
 import structlog
 
+from keeper.chain.answers import BusyError, CannotError, RefusedError, RpcError, WrongStateError
 from keeper.chain.budget import Budget
 from keeper.chain.node import Node, NodeError
 from keeper.config import Chain
@@ -24,6 +25,15 @@ LEFT_FOR_BLOCKS = 2
 # One that answers in this part of the time is gone to, if both have answered often enough to tell.
 MUCH_FASTER = 0.3
 OFTEN_ENOUGH = 20
+# A node may be behind now and then; so often in a row it is a fault.
+OFTEN_BEHIND = 3
+# Where every node is busy or behind they are asked again after so many seconds, if that took no long time.
+PAUSES = (0.05, 0.25)
+SHORT = 1.0
+# Where several are asked, the others are waited for so many seconds once one has answered, and those with
+# so many faults of late are not asked at all.
+PATIENCE = 1.0
+NOT_WORTH_ASKING = 3.0
 
 
 class Standing:
@@ -35,6 +45,7 @@ class Standing:
         self.answers = 0
         self._faults = 0.0
         self._faulted_at = 0.0
+        self._behind = 0
         self.excluded = ""
 
     @property
@@ -47,14 +58,22 @@ class Standing:
         self._faults = self.faults + weight
         self._faulted_at = time.monotonic()
 
+    def was_behind(self) -> None:
+        self._behind += 1
+        if self._behind >= OFTEN_BEHIND:
+            self._behind = 0
+            self.failed()
+
     def answered(self, seconds: float) -> None:
+        self._behind = 0
         share = 1 / min(self.answers + 1, 50)
         self.latency += (seconds - self.latency) * share
         self.answers += 1
 
 
 class NodePool:
-    """Requests go to the current node; when it fails, or another is better, they go there and stay."""
+    """Requests go to the current node; when it fails, or another is better, they go there and stay. No lock
+    is held while one is under way."""
 
     def __init__(self, name: str, chain: Chain) -> None:
         self.name = name
@@ -64,7 +83,7 @@ class NodePool:
         self.budget = Budget(chain.requests_per_second)
         self._current = 0
         self._checked: set[int] = set()
-        self._lock = threading.Lock()
+        self._threads: ThreadPoolExecutor | None = None
 
     @property
     def requests(self) -> int:
@@ -75,43 +94,90 @@ class NodePool:
         return self.nodes[self._current]
 
     def call(self, method: str, *params: Any) -> Any:
-        """One request at the current node or, where it gives no answer, at the others in turn."""
+        """One request at the current node or, where it gives no answer of the chain's, at the others in turn.
+
+        RpcError where the chain's answer is an error: a refusal was then repeated by another node, if there
+        is one. NodeError where all nodes are in trouble, with each one's words."""
         return self.call_by(lambda node: node.call(method, list(params)))
 
     def call_by(self, ask: Callable[[Node], Any]) -> Any:
         """As `call`, for a request that depends on what the node can do; `ask` makes it."""
-        failure: NodeError | None = None
+        started = time.monotonic()
+        for pause in (*PAUSES, None):
+            try:
+                return self._round(ask)
+            except (BusyError, WrongStateError):
+                if pause is None or time.monotonic() - started > SHORT:
+                    raise
+            time.sleep(pause)
+        raise AssertionError("the last round returns or raises")
+
+    def send(self, raw: str) -> str:
+        """Hand over a signed transaction; its hash as the node gives it.
+
+        RefusedError only where no node can have taken it: one that gave no answer may have. Where any may,
+        NodeError; asking again is harmless."""
+        lost: NodeError | None = None
+        refused: RefusedError | None = None
         for index in self._order():
             try:
-                result = self._ask(index, ask)
+                found = str(self._ask(index, lambda node: node.call("eth_sendRawTransaction", [raw])))
             except NodeError as error:
-                failure = error
-                continue
-            if index != self._current:
-                self._go(index, "failover")
-            return result
-        if failure is None:
-            raise self._nobody()
-        raise failure
+                lost = error if lost is None or not lost.reached else lost
+            except RefusedError as error:
+                if refused is not None and (lost is None or not lost.reached):
+                    raise refused from None
+                refused = refused or error
+            else:
+                if lost is not None and index != self._current:
+                    self._go(index, "failover")
+                return found
+        if lost is not None and (lost.reached or refused is None):
+            raise lost
+        if refused is not None:
+            raise refused
+        raise self._nobody()
 
     def call_another(self, method: str, *params: Any) -> Any:
         """One request, at another node than the current one where another answers."""
         for index in self._order()[1:]:
             try:
                 return self._ask(index, lambda node: node.call(method, list(params)))
-            except NodeError:
+            except (NodeError, RpcError):
                 continue
         return self.call(method, *params)
 
     def call_each(self, method: str, *params: Any) -> list[Any]:
-        """The same request at every node; what they answer, errors included, in order."""
-        answers: list[Any] = []
-        for index in range(len(self.nodes)):
+        """The same request at every node at once; what they answer, errors included, in order. A node that is
+        slower than the first by more than a second counts as one that does not answer."""
+
+        least = min(standing.faults for standing in self.standings)
+
+        def ask(index: int) -> Any:
+            node = self.nodes[index]
+            if self.standings[index].faults > least + NOT_WORTH_ASKING:
+                return BusyError("was in trouble lately and is not asked", where=node.label)
             try:
-                answers.append(self._ask(index, lambda node: node.call(method, list(params))))
-            except (NodeError, ConfigError) as error:
-                answers.append(error)
-        return answers
+                return self._ask(index, lambda node: node.call(method, list(params)))
+            except (NodeError, RpcError, ConfigError) as error:
+                return error
+
+        if len(self.nodes) == 1:
+            return [ask(0)]
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(4 * len(self.nodes), thread_name_prefix=f"each-{self.name}")
+        asked = [self._threads.submit(ask, index) for index in range(len(self.nodes))]
+        left = set(asked)
+        answered = False
+        while left and not answered:
+            done, left = wait(left, return_when=FIRST_COMPLETED)
+            answered = any(not isinstance(each.result(), Exception) for each in done)
+        wait(left, timeout=PATIENCE)
+        late = "did not answer in time"
+        return [
+            each.result() if each.done() else BusyError(late, where=node.label)
+            for each, node in zip(asked, self.nodes, strict=True)
+        ]
 
     def saw_head(self, index: int | None, number: int) -> None:
         """Note the newest block that a node (else the current one) gave."""
@@ -152,6 +218,41 @@ class NodePool:
         order = [self._current, *sorted(others, key=lambda i: self.standings[i].faults)]
         return [index for index in order if not self.standings[index].excluded]
 
+    def _round(self, ask: Callable[[Node], Any]) -> Any:
+        """Each node once, until one gives the chain's answer; a refusal is asked of one other."""
+        failures: list[NodeError] = []
+        refused: RefusedError | None = None
+        for index in self._order():
+            try:
+                result = self._ask(index, ask)
+            except NodeError as error:
+                failures.append(error)
+                continue
+            except RefusedError as error:
+                if refused is not None:
+                    raise refused from None
+                refused = error
+                continue
+            if failures and index != self._current:
+                self._failover(index, failures)
+            return result
+        if refused is not None:
+            raise refused
+        if not failures:
+            raise self._nobody()
+        raise self._all_in_trouble(failures)
+
+    def _failover(self, index: int, failures: Sequence[NodeError]) -> None:
+        """Stay with a node that answered where the current did not; not for what that one cannot do, nor for
+        a block that it has not yet."""
+        gone = bool(self.standings[self._current].excluded)
+        if (
+            gone
+            or any(isinstance(each, BusyError) for each in failures)
+            or self._better(index, self._current)
+        ):
+            self._go(index, "failover")
+
     def _ask(self, index: int, ask: Callable[[Node], Any]) -> Any:
         standing = self.standings[index]
         try:
@@ -159,14 +260,40 @@ class NodePool:
             self.budget.take()
             started = time.monotonic()
             result = ask(self.nodes[index])
-        except NodeError as error:
-            # What was too large for it is no fault of the node's; and it may be another when it is back.
-            if not error.refused:
-                standing.failed()
-                self._checked.discard(index)
+        except (CannotError, RpcError):
+            raise
+        except WrongStateError:
+            standing.was_behind()
+            raise
+        except NodeError:
+            standing.failed()
+            # It may be another when it is back.
+            self._checked.discard(index)
             raise
         standing.answered(time.monotonic() - started)
         return result
+
+    def _all_in_trouble(self, failures: Sequence[NodeError]) -> NodeError:
+        """One error for all nodes, of the kind that says what to do, with each one's words."""
+        others = [
+            (n.label, s.excluded) for n, s in zip(self.nodes, self.standings, strict=True) if s.excluded
+        ]
+        said = [*((each.where, each.what) for each in failures), *others]
+        if len(said) == 1:
+            return failures[0]
+        what = "; ".join(dict.fromkeys(f"{where}: {words}" for where, words in said))
+        where = f"chain {self.name}, all {len(self.nodes)} nodes"
+        busy = [each for each in failures if isinstance(each, BusyError)]
+        if busy:
+            refused, reached = any(e.refused for e in failures), any(e.reached for e in failures)
+            return BusyError(what, where=where, refused=refused, reached=reached)
+        if any(isinstance(each, WrongStateError) for each in failures):
+            return WrongStateError(what, where=where)
+        cannot = [each for each in failures if isinstance(each, CannotError)]
+        if not cannot:
+            return NodeError(what, where=where)
+        about = next((each.about for each in cannot if each.about == "size"), cannot[0].about)
+        return CannotError(what, where=where, about=about)
 
     def _go(self, index: int, why: str) -> None:
         log.warning(
@@ -176,21 +303,20 @@ class NodePool:
 
     def _check_chain(self, index: int) -> None:
         """NodeError for a node of another chain, which is asked no more; ConfigError when it is the only."""
-        with self._lock:
-            if index in self._checked:
-                return
-            node, standing = self.nodes[index], self.standings[index]
-            if standing.excluded:
-                raise NodeError(standing.excluded, where=node.label)
+        if index in self._checked:
+            return
+        node, standing = self.nodes[index], self.standings[index]
+        if not standing.excluded:
             self.budget.take()
             found = int(node.call("eth_chainId", []), 16)
-            if found != self.chain_id:
-                standing.excluded = f"serves chain {found}, but chain_id says {self.chain_id}"
-                if all(each.excluded for each in self.standings):
-                    raise self._nobody()
-                log.error("wrong chain", chain=self.name, node=node.label, found=found)
-                raise NodeError(standing.excluded, where=f"chains.{self.name}, {node.label}")
-            self._checked.add(index)
+            if found == self.chain_id:
+                self._checked.add(index)
+                return
+            standing.excluded = f"serves chain {found}, but chain_id says {self.chain_id}"
+            log.error("wrong chain", chain=self.name, node=node.label, found=found)
+        if all(each.excluded for each in self.standings):
+            raise self._nobody()
+        raise NodeError(standing.excluded, where=f"chains.{self.name}, {node.label}")
 
     def _nobody(self) -> ConfigError:
         reasons: Sequence[str] = [each.excluded for each in self.standings]

@@ -7,12 +7,16 @@ from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import requests
+import orjson
 from eth_account import Account
 from eth_account.messages import encode_defunct
 from eth_utils.crypto import keccak
 
-from keeper.chain.node import NodeError, RpcError
+from keeper.chain.answers import NodeError, RpcError, failure_of
+from keeper.chain.http import Poster, PostError, PostStatusError, PostUnsentError
+
+# Bytes: an answer is a hash.
+MOST_ANSWER = 2**20
 
 Kind = Literal["private-transaction", "bundle"]
 
@@ -26,9 +30,7 @@ class Relay:
         self.kind = kind
         self.fallback_blocks = fallback_blocks
         self.label = f"relay {parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        self._url = url
-        self._timeout = float(timeout)
-        self._session = requests.Session()
+        self._poster = Poster(url, float(timeout), most=MOST_ANSWER)
         self._identity = Account.create()
 
     def send(self, raw: str, head: int) -> None:
@@ -46,25 +48,22 @@ class Relay:
         """One request; its result."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": [params]})
         try:
-            answer = self._session.post(
-                self._url,
-                data=body.encode(),
-                headers={"Content-Type": "application/json", "X-Flashbots-Signature": self._proof(body)},
-                timeout=self._timeout,
-            )
-            answer.raise_for_status()
-            found = answer.json()
-        except (requests.RequestException, ValueError, OSError):
-            raise NodeError(f"gave no answer to {method}", where=self.label) from None
+            answer = self._poster.post(body.encode(), {"X-Flashbots-Signature": self._proof(body)})
+        except PostStatusError as error:
+            raise NodeError(f"answered {method} with HTTP {error.status}", where=self.label) from None
+        except PostError as error:
+            reached = not isinstance(error, PostUnsentError)
+            raise NodeError(f"gave no answer to {method}", where=self.label, reached=reached) from None
+        try:
+            found = orjson.loads(answer)
+        except ValueError:
+            found = None
         if not isinstance(found, dict) or not ("result" in found or "error" in found):
             raise NodeError(f"answered {method} with no result", where=self.label)
-        refusal = found.get("error")
-        if refusal:
-            refusal = refusal if isinstance(refusal, dict) else {"message": str(refusal)}
-            raise RpcError(
-                method, int(refusal.get("code", 0)), str(refusal.get("message")), None, where=self.label
-            )
-        return found["result"]
+        if found.get("error"):
+            failure = failure_of(200, found["error"])
+            raise RpcError(method, failure.code, failure.message, None, where=self.label)
+        return found.get("result")
 
     def _proof(self, body: str) -> str:
         """The header that Flashbots' relays ask for: address and signature of the body's hash."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import structlog
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -19,14 +20,38 @@ from keeper.chain.websocket import SECONDS
 log = structlog.get_logger()
 
 LONGEST_WAIT = 30.0
+# Bytes of a message, decompressed: a whole pending transaction is at most 128 KiB, as hex.
+MOST_MESSAGE = 2**20
 _ASK_CHAIN = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "eth_chainId", "params": []})
+
+
+class RefusesError(NodeError):
+    """What a node tells of is of no use, and will not be: another address is tried."""
+
+
+def _messages(message: str | bytes) -> list[dict[str, Any]]:
+    """The JSON objects of a message, one or a batch; none where it is neither."""
+    try:
+        found = orjson.loads(message)
+    except ValueError:
+        return []
+    return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
+
+
+def _chain_id(message: str | bytes, label: str) -> int:
+    for each in _messages(message):
+        try:
+            return int(each["result"], 16)
+        except (KeyError, TypeError, ValueError):
+            continue
+    raise NodeError("does not say which chain it serves", where=label)
 
 
 class Stream:
     """What any of `urls` tells of a subscription `ask` (JSON), each tried in turn when one fails.
 
-    `on_told` is called with each thing told, from the stream's own thread; what it raises of a node's kind
-    (NodeError, ValueError) ends the connection. `what` names the subscription in the log.
+    `on_told` is called with each thing told, from the stream's own thread. What it cannot make sense of is
+    passed over; RefusesError ends the connection. `what` names the subscription in the log.
     """
 
     def __init__(
@@ -47,6 +72,8 @@ class Stream:
         self.heard_at = 0.0
         self.listening = False
         """Whether a node has taken the subscription and has not gone since."""
+        self.passed_over = 0
+        """Things told of that made no sense."""
         self._stopping = threading.Event()
         self._socket: ClientConnection | None = None
         self._thread = threading.Thread(target=self._run, name=f"{what}:{chain}", daemon=True)
@@ -79,7 +106,7 @@ class Stream:
             before = self.heard_at
             try:
                 self._listen(url, label)
-            except (OSError, TimeoutError, WebSocketException, ValueError, NodeError) as error:
+            except Exception as error:  # noqa: BLE001  (a stream that ends unseen is worse than any error)
                 if self._stopping.is_set():
                     return
                 why = error.what if isinstance(error, NodeError) else type(error).__name__
@@ -91,21 +118,40 @@ class Stream:
             self._stopping.wait(wait)
 
     def _listen(self, url: str, label: str) -> None:
-        with connect(url, open_timeout=SECONDS, close_timeout=SECONDS) as socket:
+        with connect(url, open_timeout=SECONDS, close_timeout=SECONDS, max_size=MOST_MESSAGE) as socket:
             self._socket = socket
             socket.send(_ASK_CHAIN)
-            found = int(json.loads(socket.recv(timeout=SECONDS))["result"], 16)
+            found = _chain_id(socket.recv(timeout=SECONDS), label)
             if found != self.chain_id:
                 raise NodeError(f"serves chain {found}", where=label)
             socket.send(self.ask)
             for message in socket:
-                told = json.loads(message)
-                if told.get("method") != "eth_subscription":
-                    if "error" in told:
-                        raise NodeError(f"refuses to tell of {self.what}", where=label)
-                    self.listening = True
-                    continue
-                self.heard_at = time.monotonic()
-                self.on_told(told["params"]["result"])
+                for told in _messages(message):
+                    self._take(told, label)
                 if self._stopping.is_set():
                     return
+
+    def _take(self, told: dict[str, Any], label: str) -> None:
+        """One message. What has an unknown shape is passed over: a stream that is otherwise well goes on.
+        NodeError where the subscription itself is refused."""
+        if told.get("method") != "eth_subscription":
+            if told.get("error"):
+                raise NodeError(f"refuses to tell of {self.what}", where=label)
+            self.listening = self.listening or "result" in told
+            return
+        params = told.get("params")
+        if not isinstance(params, dict) or "result" not in params:
+            return
+        try:
+            self.on_told(params["result"])
+        except RefusesError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever a node tells of, the thread goes on)
+            self.passed_over += 1
+            if self.passed_over in (1, 10, 100) or self.passed_over % 1000 == 0:
+                what, times = type(error).__name__, self.passed_over
+                log.warning(
+                    "passed over", chain=self.chain, of=self.what, node=label, error=what, times=times
+                )
+            return
+        self.heard_at = time.monotonic()

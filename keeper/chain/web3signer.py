@@ -6,17 +6,20 @@ transaction's own; `GET /api/v1/eth1/publicKeys` says which keys it has.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from eth_keys.datatypes import PublicKey, Signature
 from eth_utils.crypto import keccak
 
 from keeper.chain import serializing
+from keeper.chain.http import Poster, PostError, PostStatusError
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 
 SECONDS = 10.0
+# Bytes: a thousand keys.
+MOST_ANSWER = 2**20
 
 
 class Web3Signer:
@@ -26,8 +29,8 @@ class Web3Signer:
         parts = urlsplit(url)
         self.address = address
         self.label = f"web3signer {parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        self._url = url.rstrip("/")
-        self._session = requests.Session()
+        self._path = parts.path.rstrip("/")
+        self._poster = Poster(url, SECONDS, most=MOST_ANSWER)
         self._identifier = self._find()
 
     def __repr__(self) -> str:
@@ -68,19 +71,17 @@ class Web3Signer:
         )
 
     def _ask(self, method: str, path: str, body: dict[str, str] | None) -> str:
+        data = None if body is None else json.dumps(body).encode()
         try:
-            answer = self._session.request(method, self._url + path, json=body, timeout=SECONDS)
-            answer.raise_for_status()
-        except requests.HTTPError as error:
-            status = error.response.status_code if error.response is not None else 0
+            return self._poster.ask(method, self._path + path, data).decode("utf-8", "replace")
+        except PostStatusError as error:
             raise UnreachableError(
-                f"refused with HTTP {status}", where=self.label, remedy="See its log"
+                f"refused with HTTP {error.status}", where=self.label, remedy="See its log"
             ) from None
-        except (requests.RequestException, OSError):
+        except PostError:
             raise UnreachableError(
                 "cannot be reached", where=self.label, remedy="Start it, or correct signer.web3signer"
             ) from None
-        return answer.text
 
 
 def _listed(answer: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import orjson
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
@@ -20,7 +21,7 @@ def offers_heads(url: str) -> bool:
     try:
         with connect(address, open_timeout=SECONDS, close_timeout=SECONDS) as socket:
             socket.send(ASK_HEADS)
-            answer = json.loads(socket.recv(timeout=SECONDS))
+            answer = orjson.loads(socket.recv(timeout=SECONDS))
     except (OSError, TimeoutError, WebSocketException, ValueError):
         return False
     return isinstance(answer, dict) and "result" in answer

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import tomlkit
-from tomlkit.items import Table
-
+from keeper.chain import fees
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
@@ -15,8 +13,10 @@ from keeper.config import Market, Settings, load
 from keeper.errors import ConfigError, KeeperError
 from keeper.service import deploying
 from keeper.service.acting import actor_of
+from keeper.service.ceilings import gas_ceilings
 from keeper.service.deploying import Contract, Deployed
 from keeper.service.markets import PROTOCOLS
+from keeper.setup.editing import with_value
 from keeper.setup.writing import check, write
 from keeper.store.database import open_store
 
@@ -44,14 +44,14 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(settings.signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
-    text = _with(config, place, contract.address)
+    text = with_value(config.read_text(), place, contract.address)
     _would_load(config, text)
     pool = NodePool(chain, settings.chains[chain])
     there = deploying.is_there(pool, contract)
     if not live and not there:
         gas = deploying.cost(pool, payer, contract)
         missing = deploying.gas_money_missing(
-            pool, payer, gas, int(settings.execution.max_gas_price_gwei * 10**9)
+            pool, payer, gas, gas_ceilings(settings, chain, fees.present(pool)).price
         )
         _tell_dry(contract, gas, missing, as_json=as_json)
         return
@@ -122,22 +122,12 @@ def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) 
     assert settings.signer is not None
     store = open_store(settings.store.url)
     try:
-        lane = actor_of(settings, pool, store, payer, keys.load(settings.signer)).lane
-        assert lane is not None
-        return deploying.deploy(lane, contract)
+        actor = actor_of(settings, pool, store, payer, keys.load(settings.signer))
+        actor.fit()
+        assert actor.lane is not None
+        return deploying.deploy(actor.lane, contract)
     finally:
         store.close()
-
-
-def _with(config: Path, place: tuple[str, ...], address: str) -> str:
-    """The configuration's text with the address in its place; everything else stays as it was written."""
-    document = tomlkit.parse(config.read_text())
-    table: Any = document
-    for key in place[:-1]:
-        table = table[key]
-    assert isinstance(table, Table)
-    table[place[-1]] = address
-    return tomlkit.dumps(document)
 
 
 def _tell_dry(contract: Contract, gas: int, missing: str, *, as_json: bool) -> None:

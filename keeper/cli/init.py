@@ -15,14 +15,14 @@ import typer
 from keeper.cli.init_flags import Flags, address, check, check_adding, url
 from keeper.cli.numbers import decimal
 from keeper.cli.output import console, print_json, print_table
-from keeper.config import load
+from keeper.config import chain_name, load
 from keeper.errors import ConfigError
 from keeper.oracles.sources import tree
 from keeper.protocols.identity import NAMES
 from keeper.setup.adding import names_in, rpc_of, with_market
 from keeper.setup.survey import Survey, connect, explore
 from keeper.setup.text import configuration
-from keeper.setup.wishes import MARKET_NAMES, Wishes, chain_name
+from keeper.setup.wishes import MARKET_NAMES, Wishes
 from keeper.setup.writing import refuse_existing, write
 
 T = TypeVar("T")

@@ -1,6 +1,7 @@
 """The settings of a keeper: a file a section, and how they are read."""
 
 from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, Relay
+from keeper.config.known_chains import KnownChain, chain_name, known_chain, native_coin
 from keeper.config.markets import ChainlinkSource, Market, Oracle, PythSource, UniswapV3Source
 from keeper.config.policy import Protect
 from keeper.config.running import AlertChannel, Signer
@@ -12,6 +13,7 @@ __all__ = [
     "AlertChannel",
     "Chain",
     "ChainlinkSource",
+    "KnownChain",
     "Market",
     "Oracle",
     "Protect",
@@ -20,7 +22,10 @@ __all__ = [
     "Settings",
     "Signer",
     "UniswapV3Source",
+    "chain_name",
     "checked_address",
+    "known_chain",
     "load",
+    "native_coin",
     "wad",
 ]

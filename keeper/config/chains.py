@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from keeper.config.values import Address, Section
+from keeper.config.known_chains import DataFee
+from keeper.config.values import Address, Money, NativePrice, Section
 
 HEAD_AGE_LIMIT = 300
 # Development chains, whose time is made up: Hardhat's and Anvil's, Ganache's.
@@ -88,8 +89,19 @@ class Chain(Section):
     profit_token: Address | None = None
     """What the contract's liquidations earn; absent: each earns in the token that it repays."""
     venues: Venues = Venues()
-    data_fee: Literal["none", "op-stack"] = "none"
-    """Whether the chain charges for a transaction's data besides gas, and whom to ask how much."""
+    data_fee: DataFee | None = None
+    """Whether the chain charges for a transaction's data besides gas, and whom to ask how much. Absent: the
+    contracts that are known to tell are asked."""
+    native_price: NativePrice | None = None
+    """What a native coin costs: a number (units of account), or an asset of any market (symbol or address,
+    `MARKET.ASSET` where it must be that market's), or the address of a feed behind any market's prices or
+    on this chain, in dollars. Absent: what a market says of the chain's wrapped coin."""
+    max_gas_price_gwei: Annotated[Decimal, Field(ge=0, le=10_000_000)] | None = None
+    """Ceiling of a unit of gas on this chain, before execution.max_gas_price_gwei. Both absent: what fits
+    the chain's own prices at the start."""
+    max_gas_per_day: Money | None = None
+    """Whole native coins that gas may cost on this chain in 24 hours, before execution.max_gas_per_day. Both
+    absent: ten million gas at the ceiling that fits the chain."""
 
     @model_validator(mode="after")
     def _sells_somewhere(self) -> Chain:

@@ -34,6 +34,8 @@ class Policy(Section):
     """Whether accounts that owe more than they have are liquidated even at a loss."""
     max_bad_debt_loss: Money = Decimal(0)
     """Most that one such liquidation may lose, gas included, in whole units of account."""
+    max_bad_debt_loss_per_day: Money | None = None
+    """Most that all such liquidations together may lose in 24 hours; absent: ten times the most of one."""
     min_native: Money = Decimal(0)
     """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
     gas_hours: Money = Decimal(24)
@@ -43,8 +45,10 @@ class Policy(Section):
     max_per_day: Money | None = None
     """Most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
     native_price: Annotated[Money, Field(gt=0)] | None = None
-    """Units of account a native coin costs; without it the wrapped native asset's price is used."""
-    native_asset: str = "WETH"
+    """Old key for one version, of all chains together: `[chains.NAME] native_price` comes before it."""
+    native_asset: str | None = None
+    """Symbol or address of the wrapped native coin, where the chain is not known or its market's is another.
+    Absent: the known chain's, WETH on others."""
     max_attempts: int = Field(default=5, ge=1)
     """Liquidations of one account that may fail on chain within 24 hours, before it has to wait."""
     accounts: list[AccountPolicy] = []

@@ -53,14 +53,16 @@ class Allowed(Section):
 
 
 class Execution(Section):
-    max_gas_price_gwei: Annotated[Decimal, Field(ge=0, le=100_000)] = Decimal(500)
-    """A price in wei would be far above the bound: it would be no ceiling."""
+    max_gas_price_gwei: Annotated[Decimal, Field(ge=0, le=100_000)] | None = None
+    """Ceiling of a unit of gas on every chain that names none of its own. A price in wei would be far above
+    the bound: it would be no ceiling."""
     max_spend_per_transaction: Money | None = None
     """Whole units of account that one transaction may spend."""
     max_spend_per_day: Money | None = None
     """The same for all transactions of 24 hours."""
     max_gas_per_day: Money | None = None
-    """Whole native coins that gas may cost in 24 hours, what is in flight counted with its most."""
+    """Whole native coins that gas may cost in 24 hours, what is in flight counted with its most, on every
+    chain that names none of its own."""
     max_in_flight: int = Field(default=16, ge=1)
     """Transactions in no block yet, beyond which nothing new is sent."""
     confirmations: int | None = Field(default=None, ge=1)

@@ -5,11 +5,11 @@ Ratios are Decimals read from the file's own digits; a float never stands betwee
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 WAD = 10**18
 
@@ -29,6 +29,24 @@ Address = Annotated[str, AfterValidator(checked_address)]
 Ratio = Annotated[Decimal, Field(gt=0, lt=100)]
 # Whole units and coins: more than all there are is an amount of wei, or of a token's smallest units.
 Money = Annotated[Decimal, Field(ge=0, lt=10**12)]
+
+
+def _native_price(value: object) -> object:
+    """A number as a number, though it be written in quotes; everything else names an asset or a feed."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+NativePrice = Annotated[
+    Annotated[Decimal, Field(gt=0, lt=10**12)] | Annotated[str, Field(min_length=1, max_length=128)],
+    BeforeValidator(_native_price),
+]
+"""Whole units of account a native coin costs, or what tells it."""
 
 
 def wad(ratio: Decimal) -> int:

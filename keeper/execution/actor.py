@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +10,12 @@ from pathlib import Path
 import structlog
 
 from keeper.chain import fees
+from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
-from keeper.chain.node import RpcError
+from keeper.chain.fees import TooDearError
 from keeper.chain.pool import NodePool
+from keeper.chain.refusals import TipFloor
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.errors import KeeperError, UnreachableError
@@ -43,7 +45,7 @@ from keeper.execution.tending import Tending
 from keeper.execution.turns import Turns
 from keeper.plan import Plan
 from keeper.store.database import Store
-from keeper.store.tables import Intent, IntentState, Transaction
+from keeper.store.tables import Intent, IntentState, Transaction, Unsent
 
 log = structlog.get_logger()
 
@@ -63,6 +65,7 @@ class Actor:
         relay: Relay | None = None,
         pause_file: Path | None = None,
         lease: Lease | None = None,
+        fitting: Callable[[], Limits] | None = None,
     ) -> None:
         self.pool = pool
         self.store = store
@@ -73,16 +76,37 @@ class Actor:
         self.lane: Lane | None = None
         if signer is not None:
             held = lease or Lease(store, f"{pool.name}:{payer}")
-            bidding = Bidding(pool, payer, limits.max_gas_price)
-            self.lane = Lane(pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file)
+            floor = TipFloor()
+            bidding = Bidding(pool, store, payer, limits.max_gas_price, floor)
+            self.lane = Lane(
+                pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file, floor
+            )
+        self._fitting = fitting
         self.stands_back = ""
         self.leading = True
         self._counted = 0
         self._idle = False
         self._looked: Head | None = None
 
+    def fit(self) -> None:
+        """Ask the chain, once, which ceilings fit it; while it does not say, those of a calm chain hold."""
+        if self._fitting is None:
+            return
+        try:
+            self.limits = self._fitting()
+        except UnreachableError:
+            raise
+        except KeeperError as error:
+            log.warning("ceilings unknown", chain=self.pool.name, error=str(error))
+            return
+        self._fitting = None
+        if self.lane is not None:
+            bidding = Bidding(self.pool, self.store, self.payer, self.limits.max_gas_price, self.lane.floor)
+            self.lane = replace(self.lane, limits=self.limits, bidding=bidding)
+
     def settle(self, head: Head) -> None:
         """Follow what was sent and end what the chain has decided: before the deciding loop looks again."""
+        self.fit()
         if self.lane is None or not self._leads(self.lane):
             return
         before = self._looked
@@ -97,11 +121,15 @@ class Actor:
 
     def carry(self, head: Head, next_timestamp: int) -> None:
         """Care for what is in flight; rehearse, sign and send what is planned."""
+        self.fit()
         if self.lane is None:
             self._rehearse_dry(head, next_timestamp)
             return
         if not self._leads(self.lane):
             return
+        if not self._idle and self._looked != head:
+            # No node could tell before deciding: nothing is signed until the chain has said what it did.
+            self.settle(head)
         self._carry(self.lane, head, next_timestamp)
         if self.stands_back:
             return
@@ -180,7 +208,7 @@ class Actor:
 
     def _end_all(self, now: Turns, head: Head) -> None:
         for over in now.over:
-            self._end(over.intent, over.state, head, over.why)
+            self._end(over.intent, over.state, head, over.why, over.unsent)
 
     def _carry_all(
         self,
@@ -192,23 +220,24 @@ class Actor:
         bid: Future[Bid],
     ) -> list[Action]:
         """Send a group in one transaction, or each of it alone; the actions that were sent."""
+        sent: list[Action] = []
         if len(group) > 1:
             try:
                 found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
-            except RpcError as error:
-                log.info("no batch", chain=self.pool.name, why=error.message)
+            except (RpcError, CannotError) as error:
+                log.info("no batch", chain=self.pool.name, why=error.what)
                 found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
-            if found.carried and self._send(lane, found.carried, found.rehearsal, head, bid):
-                return list(found.rehearsal.actions)
             ended = {each.intent.id for each, _ in found.failed}
+            if found.carried:
+                sent = self._send(lane, found.carried, found.rehearsal, head, bid)
+                ended |= {each.intent.id for each in found.carried} if sent else set()
             group = [each for each in group if each.intent.id not in ended]
-        sent: list[Action] = []
         for each in group:
             rehearsal = self._rehearsed(each.intent, each.plan, head, next_timestamp, [*ahead, *sent])
-            if rehearsal is not None and self._send(lane, (each,), rehearsal, head, bid):
-                sent += rehearsal.actions
+            if rehearsal is not None:
+                sent += self._send(lane, (each,), rehearsal, head, bid)
         return sent
 
     def _rehearsed(
@@ -217,8 +246,9 @@ class Actor:
         """What works of the plan at the latest state; None where it does not, or cannot be known now."""
         try:
             rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
-        except RpcError as error:
+        except (RpcError, CannotError) as error:
             log.warning("cannot rehearse", chain=self.pool.name, intent=intent.id, error=str(error))
+            self._held_up(intent, Unsent.NO_ANSWER, f"no node rehearses it: {error.what}")
             return None
         if rehearsal.ok:
             return rehearsal
@@ -237,25 +267,30 @@ class Actor:
         rehearsal: Rehearsal,
         head: Head,
         bid: Future[Bid],
-    ) -> bool:
-        """Sign, commit and hand over; False when nothing was signed."""
+    ) -> list[Action]:
+        """Sign, commit and hand over; what was sent."""
         try:
             asked, plans = bid.result(), [each.plan for each in carried]
             price = fees.within(asked.price, worth.most_a_gas(plans, lane.limits.max_gas_price))
+            rehearsal = worth.bidding(rehearsal, plans, price.max_fee)
             signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)
         except (UnreachableError, LostLeaseError):
             raise
         except NotSignedError as error:
             if len(carried) > 1:
                 # Together it may be too much where each alone is not.
-                return False
-            self._end(carried[0].intent, IntentState.REFUSED, head, error.what)
-            return False
+                return []
+            log.warning("not signed", chain=self.pool.name, why=error.what)
+            self._end(carried[0].intent, IntentState.REFUSED, head, error.what, Unsent.LIMIT)
+            return []
         except KeeperError as error:
             log.warning("not signed", chain=self.pool.name, error=str(error))
-            return False
+            cause = Unsent.GAS_PRICE if isinstance(error, TooDearError) else Unsent.NO_ANSWER
+            for each in carried:
+                self._held_up(each.intent, cause, error.what)
+            return []
         send(lane, signed, head)
-        return bool(signed)
+        return list(rehearsal.actions) if signed else []
 
     def _sign(
         self,
@@ -301,9 +336,23 @@ class Actor:
                 journal.move_intent(session, row, IntentState.REHEARSED, head.number)
             self._end(row, IntentState.SETTLED, head, "dry run: rehearsed, not sent")
 
-    def _end(self, intent: Intent, state: IntentState, head: Head, why: str) -> None:
+    def _held_up(self, intent: Intent, cause: Unsent, why: str) -> None:
+        """It stays planned, and is tried again at the next block. The price of gas is told at once; that a
+        node did not answer only when it could not be sent in time."""
         with self.store.session() as session:
             row = session.get_one(Intent, intent.id)
-            journal.move_intent(session, row, state, head.number, why)
-            self.tell.intent_ended(session, row, None, needless=settling.needless(row))
+            journal.hold_up(session, row, cause, why)
+            if cause != Unsent.NO_ANSWER:
+                self.tell.not_sent(session, row, cause, why)
+
+    def _end(
+        self, intent: Intent, state: IntentState, head: Head, why: str, unsent: Unsent | None = None
+    ) -> None:
+        with self.store.session() as session:
+            row = session.get_one(Intent, intent.id)
+            journal.move_intent(session, row, state, head.number, why, unsent=unsent)
+            if unsent is not None:
+                self.tell.not_sent(session, row, unsent, why)
+            else:
+                self.tell.intent_ended(session, row, None, needless=settling.needless(row))
         log.info("intent ended", id=intent.id, account=intent.account, kind=intent.kind, state=state, why=why)

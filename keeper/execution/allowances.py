@@ -66,8 +66,8 @@ def _clear(lane: Lane, standing: StandingAllowance, head: Head) -> Transaction |
     call = {"from": lane.sender, "to": action.target, "data": action.data}
     try:
         gas = with_margin(int(lane.pool.call("eth_estimateGas", call), 16))
-        price = fees.suggest(lane.pool, lane.limits.max_gas_price)
-        pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
+        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
+        pending = nonces.pending(lane.pool, lane.store, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)
             nonce = nonces.following(session, lane.chain, lane.sender, pending)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution.rehearsal import reason
-from keeper.plan import Leg, Loan, Plan
+from keeper.plan import KEPT_PERCENT, Leg, Loan, Plan
 
 MOST_TRANSACTION_GAS = 2**24
 """EIP-7825: no transaction may have a higher limit."""
@@ -50,6 +50,12 @@ _LIQUIDATE = function_signature_to_4byte_selector(SIGNATURE)
 _DONE = "0x" + event_signature_to_log_topic("LegDone(uint64,uint256)").hex()
 _FAILED = "0x" + event_signature_to_log_topic("LegFailed(uint64,bytes)").hex()
 
+# OutOfGas and NotEnoughGas; of contracts that know no OutOfGas, NothingDone: a call that gave no reason.
+_STARVED = tuple(
+    function_signature_to_4byte_selector(each)
+    for each in ("OutOfGas(uint256)", "NotEnoughGas(uint256)", "NothingDone()")
+)
+
 _Exchange = tuple[int, int, bool, int, str, bytes]
 
 
@@ -68,6 +74,8 @@ class Outcome:
 
     done: bool
     problem: str = ""
+    starved: bool = False
+    """Whether it failed for want of gas, which says nothing against it alone."""
 
 
 def key(plan: Plan) -> tuple[str, str] | None:
@@ -84,7 +92,7 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
     """
     groups: list[list[Plan]] = []
     room = block_gas_limit
-    for shared in _by_key(plans):
+    for shared in (each for like in _by_key(plans) for each in _borne(like)):
         waiting = shared
         while waiting:
             most = min(MOST_TRANSACTION_GAS, room)
@@ -93,8 +101,9 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
                 room = block_gas_limit
                 continue
             group, waiting = waiting[: max(count, 1)], waiting[max(count, 1) :]
-            groups.append(group)
-            room -= min(gas_of(group) if group[0].leg else group[0].gas, room)
+            for part in _borne(group):
+                groups.append(part)
+                room -= min(gas_of(part) if part[0].leg else part[0].gas, room)
     return groups
 
 
@@ -110,13 +119,17 @@ def combine(plans: Sequence[Plan]) -> Batched:
     tokens = _tokens(legs)
     loans = _loans(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    shared, swaps = _shared(legs), _shared_swaps(legs, places)
+    shared = _shared(legs)
+    swaps = [*_shared_swaps(legs, places), *_covering(legs, places)]
     expected = _gas(legs)
     reserve = END_GAS + PAYBACK_GAS * len(loans) + SWAP_GAS * len(swaps)
     batch = (
         tokens,
         [(_LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
-        [_encoded(identity(plan), leg, shared, places) for plan, leg in zip(plans, legs, strict=True)],
+        [
+            _encoded(identity(plan), leg, shared, places, alone=len(legs) == 1)
+            for plan, leg in zip(plans, legs, strict=True)
+        ],
         swaps,
         0,
         reserve,
@@ -130,7 +143,56 @@ def gas_of(plans: Sequence[Plan]) -> int:
 
 
 def fits(plans: Sequence[Plan], block_gas_limit: int) -> bool:
-    """Whether one transaction can carry them."""
+    """Whether one transaction can carry them, whichever of them fails."""
+    return _small_enough(plans, block_gas_limit) and bears(plans)
+
+
+def bears(plans: Sequence[Plan]) -> bool:
+    """Whether the transaction survives the failure of any one leg: what the others are expected to earn more
+    than is asked of them must pay for its loan, in a token that they can get."""
+    if len(plans) < 2:
+        return True
+    legs = _legs(plans)
+    lending = {loan.lender for _, loan in _loans(legs)}
+    if any(_lenders_on(leg, lending) for leg in legs):
+        return False
+    expected = sum(leg.profit for leg in legs)
+    asked = sum(max(leg.min_profit, leg.profit * KEPT_PERCENT // 100) for leg in legs)
+    # What is asked for is spread over all in proportion to what each is expected to earn.
+    return all(
+        leg.fee * expected <= max(expected - asked, 0) * (expected - leg.profit) and _covered(leg)
+        for leg in legs
+        if leg.fee
+    )
+
+
+def _covered(leg: Leg) -> bool:
+    return leg.pays == leg.profit_token or bool(leg.cover)
+
+
+def _lenders_on(leg: Leg, lending: set[str]) -> bool:
+    """Whether a route of the leg leads over a pool that lends, and so is closed meanwhile."""
+    routes = leg.route + leg.sale + leg.cover
+    return any(lender[2:] in routes for lender in lending)
+
+
+def _borne(plans: Sequence[Plan]) -> list[list[Plan]]:
+    """Those that bear one another's failure together; each of the others alone."""
+    together, alone = list(plans), list[Plan]()
+    while not bears(together):
+        dearest = max(together, key=_burden(together))
+        together = [each for each in together if each is not dearest]
+        alone.append(dearest)
+    return [together, *([each] for each in alone)]
+
+
+def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
+    """By what a leg weighs on the others: routes that are closed meanwhile first, then its fee."""
+    lending = {loan.lender for _, loan in _loans(_legs(plans))}
+    return lambda plan: (_lenders_on(plan.leg, lending), plan.leg.fee) if plan.leg else (False, 0)
+
+
+def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
     return limit(gas_of(plans)) <= min(MOST_TRANSACTION_GAS, block_gas_limit) and len(plans) <= MOST_LEGS
 
 
@@ -164,8 +226,9 @@ def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> Outcome:
         return Outcome(True)
     why = bytes(decode(["bytes"], data)[0])
     if not why:
-        return Outcome(False, "ran out of gas, or gave no reason")
-    return Outcome(False, reason({"error": {"data": "0x" + why.hex()}}, plan.errors))
+        return Outcome(False, "ran out of gas, or gave no reason", starved=True)
+    text = reason({"error": {"data": "0x" + why.hex()}}, plan.errors)
+    return Outcome(False, text, starved=why[:4] in _STARVED)
 
 
 def _by_key(plans: Sequence[Plan]) -> list[list[Plan]]:
@@ -183,7 +246,7 @@ def _fitting(plans: Sequence[Plan], most: int) -> int:
     low, high = 0, min(len(plans), MOST_LEGS)
     while low < high:
         middle = (low + high + 1) // 2
-        if fits(plans[:middle], most):
+        if _small_enough(plans[:middle], most):
             low = middle
         else:
             high = middle - 1
@@ -253,6 +316,17 @@ def _shared_swaps(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Excha
     ]
 
 
+def _covering(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Exchange]:
+    """For each borrowed token but the profit token, one that buys what is missing of it after all: the fee of
+    a leg that failed, and so did not buy it itself. A single leg has no others to pay for it."""
+    if len(legs) < 2:
+        return []
+    routes = {leg.pays: leg.cover for leg in legs if leg.cover}
+    return [
+        (0, places[token], True, 0, _NO_VENUE, bytes.fromhex(route[2:])) for token, route in routes.items()
+    ]
+
+
 def _own_swaps(leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
     """What a leg exchanges by itself: it buys back a debt that is not the profit token, so that none pays for
     another, and sells over a route that the others do not take."""
@@ -268,8 +342,12 @@ def _own_swaps(leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -
     return swaps
 
 
-def _encoded(name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -> tuple[object, ...]:
+def _encoded(
+    name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str, int], *, alone: bool
+) -> tuple[object, ...]:
     swaps = _own_swaps(leg, shared, places)
+    expected = leg.gas + leg.first_gas
+    expected += (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))
     return (
         name,
         leg.target,
@@ -279,9 +357,8 @@ def _encoded(name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str
         places[leg.gets],
         leg.min_got,
         leg.min_profit,
-        _cap(
-            leg.gas + leg.first_gas + (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))
-        ),
+        # Alone it can starve nobody: what it takes is measured by rehearsal and bounded by the transaction.
+        MOST_TRANSACTION_GAS if alone else _cap(expected),
         swaps,
         _calls_back(leg),
     )

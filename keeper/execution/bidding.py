@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from keeper.chain import fees
 from keeper.chain.fees import Fees
 from keeper.chain.pool import NodePool
+from keeper.chain.refusals import TipFloor
+from keeper.execution import nonces
+from keeper.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Bid:
-    """`pending` is the sender's count of transactions with those that wait at the node."""
+    """`pending` is the sender's count of transactions with those that wait at nodes."""
 
     price: Fees
     pending: int
@@ -21,8 +24,11 @@ class Bid:
 class Bidding:
     """Asks for one sender on a thread of its own."""
 
-    def __init__(self, pool: NodePool, sender: str, ceiling: int) -> None:
-        self._pool, self._sender, self._ceiling = pool, sender, ceiling
+    def __init__(
+        self, pool: NodePool, store: Store, sender: str, ceiling: int, floor: TipFloor | None = None
+    ) -> None:
+        self._pool, self._store, self._sender, self._ceiling = pool, store, sender, ceiling
+        self._floor = floor or TipFloor()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"bidding-{pool.name}")
 
     def ask(self) -> Future[Bid]:
@@ -30,5 +36,5 @@ class Bidding:
         return self._threads.submit(self._ask)
 
     def _ask(self) -> Bid:
-        pending = int(self._pool.call("eth_getTransactionCount", self._sender, "pending"), 16)
-        return Bid(fees.suggest(self._pool, self._ceiling), pending)
+        pending = nonces.pending(self._pool, self._store, self._sender)
+        return Bid(fees.suggest(self._pool, self._ceiling, least=self._floor.wei), pending)

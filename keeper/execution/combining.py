@@ -27,7 +27,8 @@ class Planned:
 class Combined:
     """What works in one transaction, and why each of the others does not (in that transaction's place).
 
-    `whole` says why nothing of it can be done together; then each is tried alone.
+    `whole` says why nothing of it can be done together; then each is tried alone, as those that are neither
+    carried nor failed are: they wanted more gas than beside others.
     """
 
     carried: tuple[Planned, ...]
@@ -49,11 +50,13 @@ def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planne
 def rehearse_together(
     pool: NodePool, sender: str, group: Sequence[Planned], ahead: Sequence[Action], timestamp: int
 ) -> Combined:
-    """Rehearse a group behind `ahead` until all that is left of it works. RpcError from a node without
-    `eth_simulateV1`."""
+    """Rehearse a group behind `ahead` until all that is left of it works. CannotError where no node offers
+    `eth_simulateV1`: which of a batch's parts worked only its logs say."""
     left, failed = list(group), list[tuple[Planned, str]]()
     while len(left) > 1:
         plans = [each.plan for each in left]
+        if not batching.bears(plans):
+            return Combined((), Rehearsal((), ()), tuple(failed), "none could bear another's failure")
         batch = batching.combine(plans)
         action = Action("act", batch.target, batch.data)
         calls = [each.call(sender) for each in (*ahead, action)]
@@ -61,11 +64,11 @@ def rehearse_together(
         if int(result["status"], 16) != 1:
             return Combined((), Rehearsal((), ()), tuple(failed), "the batch reverts")
         outcomes = batching.outcomes(plans, result.get("logs") or [])
-        bad = [(each, o.problem) for each, o in zip(left, outcomes, strict=True) if not o.done]
+        bad = [(each, o) for each, o in zip(left, outcomes, strict=True) if not o.done]
         if not bad:
             gas = min(batching.limit(int(result["gasUsed"], 16)), batching.MOST_TRANSACTION_GAS)
             return Combined(tuple(left), Rehearsal((action,), (gas,)), tuple(failed))
-        failed += bad
+        failed += [(each, o.problem) for each, o in bad if not o.starved]
         gone = {id(each) for each, _ in bad}
         left = [each for each in left if id(each) not in gone]
     return Combined((), Rehearsal((), ()), tuple(failed), "one or none is left")

@@ -1,39 +1,40 @@
-"""Following what was signed until the chain has decided it, with all nodes asked where one does not know."""
+"""Following what was signed until the chain has decided it, by what nodes and the head's chain bear out."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import structlog
 
+from keeper.chain import blocks
+from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
-from keeper.chain.node import NodeError, RpcError
-from keeper.chain.pool import NodePool
-from keeper.execution import nonces, transactions
+from keeper.execution import nonces, transactions, witness
 from keeper.execution.lane import Lane
 from keeper.execution.lifecycle import UNMINED
+from keeper.execution.witness import Finality
 from keeper.store.tables import Transaction, TransactionState
 
 log = structlog.get_logger()
-
-# Where a node knows no finalized block and no number is configured.
-ASSUMED_CONFIRMATIONS = 64
 
 
 def look(lane: Lane, head: Head, *, continuous: bool) -> int:
     """Bring every undecided transaction's state up to the chain's; the nonces that the chain has counted.
 
-    `continuous`: the head follows the one looked at before, so that no block can have left the chain.
+    `continuous`: the head follows the one looked at before, so that no block can have left the chain. A
+    transaction of which no node can tell now stays as it is.
     """
     with lane.store.session() as session:
         flying = transactions.undecided(session, lane.chain, lane.sender)
     counted = _counted(lane)
-    final = final_block(lane, head) if flying else head.number
+    finality = Finality(lane.pool, head, lane.limits.confirmations)
     taken = set[int]()
     for transaction in flying:
-        if _follow(lane, transaction, head, final, counted, continuous=continuous):
-            taken.add(transaction.nonce)
+        try:
+            if _follow(lane, transaction, head, finality, counted, continuous=continuous):
+                taken.add(transaction.nonce)
+        except NodeError as error:
+            log.warning("cannot follow", chain=lane.chain, hash=transaction.hash, error=str(error))
     _note(lane, head, counted, taken)
     return counted
 
@@ -44,16 +45,9 @@ def count(lane: Lane, head: Head) -> None:
 
 
 def _counted(lane: Lane) -> int:
-    counted = int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
     with lane.store.session() as session:
         before = nonces.seen(session, lane.chain, lane.sender)
-    if before is None or counted <= before + nonces.FAR:
-        return counted
-    # One wrong answer must not move the nonces for good: the least that any node says counts.
-    answers = lane.pool.call_each("eth_getTransactionCount", lane.sender, "latest")
-    said = [int(each, 16) for each in answers if isinstance(each, str)]
-    log.warning("far ahead", chain=lane.chain, counted=counted, before=before, asked_again=said)
-    return min(said, default=before)
+    return witness.counted(lane.pool, lane.sender, before, nonces.FAR)
 
 
 def _note(lane: Lane, head: Head, counted: int, taken: Collection[int]) -> None:
@@ -64,64 +58,41 @@ def _note(lane: Lane, head: Head, counted: int, taken: Collection[int]) -> None:
             lane.tell.foreign_nonce(session, lane.chain, lane.sender, foreign, head.number)
 
 
-def final_block(lane: Lane, head: Head) -> int:
-    """The newest block that is final: so many below the head, or the one the chain says is finalized."""
-    if lane.limits.confirmations is not None:
-        return head.number - lane.limits.confirmations + 1
-    try:
-        block = lane.pool.call("eth_getBlockByNumber", "finalized", False)
-    except RpcError:
-        block = None
-    return int(block["number"], 16) if block else head.number - ASSUMED_CONFIRMATIONS + 1
-
-
 def known(lane: Lane, transaction: Transaction) -> bool:
     """Whether any node has it, waiting or in a block."""
-    return anywhere(lane.pool, "eth_getTransactionByHash", transaction.hash) is not None
-
-
-def anywhere(pool: NodePool, method: str, digest: str) -> dict[str, Any] | None:
-    """The first node's answer that is not null. NodeError when no node answers at all."""
-    failure: NodeError | None = None
-    answered = False
-    for answer in pool.call_each(method, digest):
-        if isinstance(answer, NodeError):
-            failure = answer
-        elif answer is not None:
-            found: dict[str, Any] = answer
-            return found
-        else:
-            answered = True
-    if failure is not None and not answered:
-        raise failure
-    return None
+    return witness.is_known(lane.pool, transaction.hash)
 
 
 def _follow(
-    lane: Lane, transaction: Transaction, head: Head, final: int, counted: int, *, continuous: bool
+    lane: Lane, transaction: Transaction, head: Head, finality: Finality, counted: int, *, continuous: bool
 ) -> bool:
     """Look after one; whether something else is known to have used its nonce."""
     state = TransactionState(transaction.state)
     if state == TransactionState.INCLUDED:
         assert transaction.block is not None
-        if not continuous or transaction.block <= final:
-            _reexamine(lane, transaction, head, final)
+        if not continuous or transaction.block <= finality.block:
+            _reexamine(lane, transaction, head, finality)
         return False
     if transaction.nonce >= counted and state == TransactionState.REPLACED:
         return False
-    receipt = lane.pool.call("eth_getTransactionReceipt", transaction.hash)
-    by_another = False
-    if receipt is None and transaction.nonce < counted:
+    receipt = witness.receipt(lane.pool, transaction.hash, head)
+    if receipt is None and transaction.nonce < counted and len(lane.pool.nodes) > 1:
         # The nonce is used: by this one, where another node may know, or by another.
-        receipt, by_another = _whose(lane.pool, transaction)
+        receipt = witness.receipt_anywhere(lane.pool, transaction.hash, head)
     if receipt is not None:
+        is_final = finality.covers(int(receipt["blockNumber"], 16))
         with lane.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
             transactions.include(session, row, receipt, head.number)
-            if (row.block or 0) <= final:
+            if is_final:
                 transactions.move(session, row, TransactionState.FINAL, head.number)
         return False
-    if by_another and _finally_used(lane, transaction, head, final):
+    if transaction.nonce >= counted:
+        return False
+    by_another = witness.is_used_by_another(
+        lane.pool, transaction.sender, transaction.nonce, transaction.hash, head
+    )
+    if by_another and _finally_used(lane, transaction, head, finality.block):
         with lane.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
             reason = "its nonce was used by another transaction"
@@ -129,32 +100,16 @@ def _follow(
     return by_another
 
 
-def _whose(pool: NodePool, transaction: Transaction) -> tuple[dict[str, Any] | None, bool]:
-    """Its receipt at any node; else whether a node that has counted its nonce does not know it.
-
-    A node that is behind, or gives no answer, proves nothing. The count is asked for first: a node that
-    includes the transaction by then shows its receipt.
-    """
-    counts = pool.call_each("eth_getTransactionCount", transaction.sender, "latest")
-    receipts = pool.call_each("eth_getTransactionReceipt", transaction.hash)
-    found = next((each for each in receipts if isinstance(each, dict)), None)
-    if found is not None:
-        return found, False
-    proofs = [
-        receipt is None and isinstance(count, str) and int(count, 16) > transaction.nonce
-        for count, receipt in zip(counts, receipts, strict=True)
-    ]
-    return None, any(proofs)
-
-
-def _reexamine(lane: Lane, transaction: Transaction, head: Head, final: int) -> None:
+def _reexamine(lane: Lane, transaction: Transaction, head: Head, finality: Finality) -> None:
     """Whether its block is still part of the chain, and final. A node that is behind says nothing."""
     assert transaction.block is not None
-    block = lane.pool.call("eth_getBlockByNumber", hex(transaction.block), False)
+    block = blocks.by_number(lane.pool, transaction.block)
     if block is None:
         return
-    stays = block["hash"] == transaction.block_hash
-    receipt = None if stays else lane.pool.call("eth_getTransactionReceipt", transaction.hash)
+    stays = block.hash == transaction.block_hash
+    receipt = None if stays else witness.receipt(lane.pool, transaction.hash, head)
+    number = transaction.block if stays else int(receipt["blockNumber"], 16) if receipt else None
+    is_final = number is not None and finality.covers(number)
     with lane.store.session() as session:
         row = session.get_one(Transaction, transaction.id)
         if not stays:
@@ -162,7 +117,7 @@ def _reexamine(lane: Lane, transaction: Transaction, head: Head, final: int) -> 
             transactions.orphan(session, row, head.number)
             if receipt is not None:
                 transactions.include(session, row, receipt, head.number)
-        if row.block is not None and row.block <= final:
+        if is_final:
             transactions.move(session, row, TransactionState.FINAL, head.number)
 
 
@@ -171,7 +126,7 @@ def _finally_used(lane: Lane, transaction: Transaction, head: Head, final: int) 
     at = hex(final) if final < head.number else "latest"
     try:
         used = int(lane.pool.call("eth_getTransactionCount", transaction.sender, at), 16)
-    except RpcError:
+    except (RpcError, NodeError):
         return False
     return used > transaction.nonce
 

@@ -20,10 +20,13 @@ from keeper.store.tables import (
     IntentState,
     Transaction,
     Transition,
+    Unsent,
 )
 from keeper.store.types import now
 
 Mode = Literal["dry", "live"]
+LIMIT_WAIT = 60
+"""Seconds after which what a limit of the operator's held up is tried again: it may have made room."""
 # Attempts that ended this way have spent, or may have spent, what they planned.
 _SPENDING = (*OPEN_INTENTS, IntentState.SETTLED)
 
@@ -46,7 +49,7 @@ _THESE = (
     select(Intent).where(col(Intent.id).in_(bindparam("numbers", expanding=True))).order_by(col(Intent.id))
 )
 _ATTEMPTS = (
-    select(Intent.id, Intent.state, Intent.ended_block)
+    select(Intent.state, Intent.ended_block, Intent.unsent, Intent.planned_timestamp)
     .where(
         Intent.episode_id == bindparam("episode"),
         Intent.kind == bindparam("kind"),
@@ -94,27 +97,32 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What became of an episode's attempts so far."""
+    """What became of an episode's attempts so far. Those that never left for no fault of their plan are
+    counted, and are no failures: `last_block` is where the last other one ended. `retry_at` is the Unix time
+    before which a limit of the operator's is not tried again (0: none stood in the way)."""
 
     open: bool
     count: int
     failures_in_a_row: int
     last_block: int | None
+    retry_at: int = 0
 
 
 def attempts(session: Session, episode_id: int, kind: str, mode: Mode) -> Attempts:
     rows = session.exec(_ATTEMPTS, params={"episode": episode_id, "kind": kind, "mode": mode}).all()
-    states = [IntentState(state) for _, state, _ in rows]
+    left = [(IntentState(state), ended) for state, ended, unsent, _ in rows if not unsent]
     failures = 0
-    for state in reversed(states):
+    for state, _ in reversed(left):
         if state == IntentState.SETTLED or state.open:
             break
         failures += 1
+    limited = bool(rows) and rows[-1][2] == Unsent.LIMIT
     return Attempts(
-        open=any(state.open for state in states),
+        open=any(IntentState(row[0]).open for row in rows),
         count=len(rows),
         failures_in_a_row=failures,
-        last_block=rows[-1][2] if rows else None,
+        last_block=left[-1][1] if left else None,
+        retry_at=rows[-1][3] + LIMIT_WAIT if limited else 0,
     )
 
 
@@ -152,6 +160,7 @@ def commit(session: Session, draft: Draft) -> Intent:
         health=draft.health,
         spend=draft.spend,
         gain=draft.gain,
+        loss=int(json.loads(draft.plan).get("loss", 0)),
         planned_block=draft.block,
         planned_timestamp=draft.timestamp,
     )
@@ -195,9 +204,10 @@ def move_intent(
     block: int,
     reason: str = "",
     act: Transaction | None = None,
+    unsent: Unsent | None = None,
 ) -> None:
-    """One change of state, one row; `act` is the transaction that decided it. LifecycleError for a move that
-    the lifecycle does not know."""
+    """One change of state, one row; `act` is the transaction that decided it, `unsent` what kept an attempt
+    from leaving at all. LifecycleError for a move that the lifecycle does not know."""
     check_intent(IntentState(intent.state), state)
     note(
         session,
@@ -210,14 +220,21 @@ def move_intent(
         fee=fee_of(act) if act else None,
     )
     ended = None if state.open else block
-    update_row(session, intent, state=state, reason=reason, ended_block=ended)
+    update_row(session, intent, state=state, reason=reason, ended_block=ended, unsent=unsent or "")
+
+
+def hold_up(session: Session, intent: Intent, cause: Unsent, why: str) -> None:
+    """Note why a planned intent could not be sent now; it stays planned."""
+    if intent.state == IntentState.PLANNED and (intent.unsent, intent.reason) != (cause, why):
+        update_row(session, intent, unsent=cause, reason=why)
 
 
 def fee_of(transaction: Transaction) -> int | None:
-    """Wei that a transaction cost; None while it is in no block."""
+    """Wei that a transaction cost, what its chain charged besides gas included; None while it is in no
+    block."""
     if transaction.gas_used is None or transaction.gas_price is None:
         return None
-    return transaction.gas_used * transaction.gas_price
+    return transaction.gas_used * transaction.gas_price + (transaction.data_fee or 0)
 
 
 def open_intents(session: Session, chain: str, mode: Mode) -> Sequence[Intent]:
@@ -247,6 +264,18 @@ def spent_since(session: Session, market: str, account: str, mode: Mode, since: 
 def spent_for_owner(session: Session, owner: str, mode: Mode, since: int) -> int:
     """The same of all top-ups for this owner's accounts, on whatever chain and market."""
     return _spent(session, mode, since, Intent.kind == "top_up", col(Intent.account).startswith(owner))
+
+
+def lost_since(session: Session, mode: Mode, since: int) -> int:
+    """Money that intents of all accounts may lose by realizing bad debt, planned after `since` (Unix time):
+    what ended without leaving, or was refused, lost nothing."""
+    ended = (*OPEN_INTENTS, IntentState.SETTLED, IntentState.FAILED)
+    rows = session.exec(
+        select(Intent.loss).where(
+            Intent.mode == mode, Intent.planned_timestamp > since, col(Intent.state).in_(ended)
+        )
+    )
+    return sum(rows)
 
 
 def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool] | bool) -> int:

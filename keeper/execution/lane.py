@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from sqlmodel import Session
 
 from keeper.chain.pool import NodePool
+from keeper.chain.refusals import TipFloor
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.execution.bidding import Bidding
@@ -25,6 +26,9 @@ class Telling(Protocol):
         self, session: Session, intent: Intent, act: Transaction | None, *, needless: bool = False
     ) -> None:
         """An attempt ended, well or not; `needless`: there was nothing left to do."""
+
+    def not_sent(self, session: Session, intent: Intent, cause: str, why: str) -> None:
+        """Nothing of an attempt left, and it is no fault of the account's; told once an episode and cause."""
 
     def foreign_nonce(self, session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
         """The key was used by something that is not in this journal."""
@@ -47,6 +51,10 @@ class Lane:
     bidding: Bidding
     relay: Relay | None = None
     pause_file: Path | None = None
+    floor: TipFloor = field(default_factory=TipFloor)
+    """The least tip that this chain's nodes were seen to ask for."""
+    waiting: set[str] = field(default_factory=set)
+    """Hashes of what a node takes only once what comes before it is in a block (delegated accounts)."""
 
     @property
     def chain(self) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from keeper.account_unit import money, words
+from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 from keeper.store.types import now
@@ -89,7 +90,8 @@ def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
 def gas_overspent(session: Session, limits: Limits, chain: str, sender: str, wei: int) -> str:
     """Why `wei` more of gas money would be too much within 24 hours; empty when it would not.
 
-    What is in flight counts with the most that it may cost.
+    What a block has counts with all that its receipt says was charged; what is in flight, and what is to be
+    signed, with the most that its gas may cost and the dearest data fee of the day.
     """
     if limits.max_gas_per_day is None:
         return ""
@@ -101,12 +103,13 @@ def gas_overspent(session: Session, limits: Limits, chain: str, sender: str, wei
             col(Transaction.state).in_((*LIVE, TransactionState.FINAL)),
         )
     ).all()
+    data = max((row.data_fee or 0 for row in rows), default=0)
+    charged = [fee_of(row) for row in rows]
     spent = sum(
-        row.gas_used * row.gas_price
-        if row.gas_used is not None and row.gas_price is not None
-        else row.gas_limit * row.max_fee
-        for row in rows
+        row.gas_limit * row.max_fee + data if fee is None else fee
+        for row, fee in zip(rows, charged, strict=True)
     )
+    wei += data
     if spent + wei > limits.max_gas_per_day:
         return (
             f"gas of {spent} wei today and {wei} more exceed max_gas_per_day ({limits.max_gas_per_day} wei)"

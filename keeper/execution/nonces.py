@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import structlog
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
+from keeper.chain.pool import NodePool
 from keeper.errors import KeeperError
 from keeper.execution.lifecycle import LIVE, UNDECIDED
+from keeper.store.database import Store
 from keeper.store.tables import SignerNonce, Transaction, TransactionState
+
+log = structlog.get_logger()
 
 FAR = 256
 """More nonces than a key uses between two looks: a node that counts so many more than were known is asked
@@ -33,17 +38,43 @@ def following(session: Session, chain: str, sender: str, pending: int) -> int:
     """The first nonce that nothing uses: not by the node's pending count, nor by any transaction of ours that
     is live or final, nor by what the chain was ever seen to count. A node that is behind changes nothing;
     KeeperError where it is far ahead of all that is known."""
-    ours = {"chain": chain, "sender": sender}
-    highest = session.exec(_HIGHEST, params=ours).one()
-    seen = session.exec(_COUNTED, params=ours).first()
-    known = max(seen or 0, -1 if highest is None else highest + 1)
-    if pending > known + FAR and not (seen is None and highest is None):
+    counted = _known(session, chain, sender)
+    known = counted or 0
+    if pending > known + FAR and counted is not None:
         raise KeeperError(
             f"{pending} nonces are said to be used, and {known} are known of: nothing is signed",
             where=f"chain {chain}",
             remedy="Ask another node; if the key is used elsewhere, stop that",
         )
     return max(pending, known)
+
+
+def _known(session: Session, chain: str, sender: str) -> int | None:
+    """The first nonce that neither the chain was seen to count nor a transaction of ours uses that is live or
+    in a block; None for a key that was never used here."""
+    ours = {"chain": chain, "sender": sender}
+    highest = session.exec(_HIGHEST, params=ours).one()
+    counted = session.exec(_COUNTED, params=ours).first()
+    if counted is None and highest is None:
+        return None
+    return max(counted or 0, -1 if highest is None else highest + 1)
+
+
+def pending(pool: NodePool, store: Store, sender: str) -> int:
+    """How many transactions of the sender there are, with those that wait at nodes.
+
+    What one node alone counts beyond all that is known here moves nothing: the least that any node says
+    counts."""
+    said = int(pool.call("eth_getTransactionCount", sender, "pending"), 16)
+    with store.session() as session:
+        counted = _known(session, pool.name, sender)
+    if len(pool.nodes) == 1 or (counted is not None and said <= counted):
+        return said
+    answers = pool.call_each("eth_getTransactionCount", sender, "pending")
+    least = min((int(each, 16) for each in answers if isinstance(each, str)), default=said)
+    if least != said:
+        log.warning("pending count disputed", chain=pool.name, said=said, least=least)
+    return min(said, least)
 
 
 def seen(session: Session, chain: str, sender: str) -> int | None:

@@ -6,16 +6,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
+import structlog
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from keeper.chain.node import RpcError
+from keeper.chain.answers import BusyError, CannotError, NodeError, RefusedError, RpcError
+from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
+from keeper.execution import as_signer
 from keeper.execution.erc20 import allowance, approve, approved
 from keeper.plan import Plan
+
+log = structlog.get_logger()
 
 _ERROR_STRING = "0x08c379a0"
 _PANIC = "0x4e487b71"
@@ -24,7 +29,6 @@ MARGIN_PERCENT = 150
 # And at least this much: what comes before it in the block may turn a cheap write into a dear one (an
 # allowance that the rehearsal overwrote and the block has cleared).
 MARGIN_GAS = 60_000
-METHOD_NOT_FOUND = -32601
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class Action:
 class Rehearsal:
     """The actions that worked and the gas limit for each, or why they did not.
 
-    `complete` is False where only the allowance could be rehearsed (a node without `eth_simulateV1`):
-    the action itself is rehearsed again once the allowance is on chain.
+    `complete` is False where only the allowance could be rehearsed (no node simulates, nor takes state
+    overrides): the action itself is rehearsed again once the allowance is on chain.
     """
 
     actions: tuple[Action, ...]
@@ -70,16 +74,17 @@ def rehearse(pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], t
     """
     try:
         return rehearse_whole(pool, sender, plan, ahead, timestamp)
-    except RpcError as error:
-        if error.code != METHOD_NOT_FOUND:
+    except CannotError as error:
+        if any(each.sender for each in ahead):
             raise
+        log.warning("rehearsed step by step", chain=pool.name, why=error.what)
     return _stepwise(pool, sender, plan)
 
 
 def rehearse_whole(
     pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], timestamp: int
 ) -> Rehearsal:
-    """As `rehearse`, always with the postcondition; RpcError from a node without `eth_simulateV1`."""
+    """As `rehearse`, always with the postcondition; CannotError where no node can do so."""
     act = Action("act", plan.target, plan.data, value=plan.value)
     if not plan.spend.spender:
         return _sequence(pool, sender, plan, ahead, (act,), timestamp)
@@ -110,7 +115,7 @@ def _sequence(
     check = plan.postcondition
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
-    results = simulate(pool, calls, timestamp)[len(ahead) :]
+    results = in_sequence(pool, sender, calls, timestamp)[len(ahead) :]
     gas = []
     for action, result in zip(actions, results, strict=False):
         if int(result["status"], 16) != 1:
@@ -122,8 +127,8 @@ def _sequence(
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
         reached = int(word, 16) if len(word) == 64 else -1
-        if reached < check.at_least:
-            return Rehearsal((), (), f"the postcondition fails: {reached} is below {check.at_least}")
+        if failure := check.failure(reached):
+            return Rehearsal((), (), failure)
     return Rehearsal(actions, tuple(gas))
 
 
@@ -162,21 +167,61 @@ def with_margin(gas: int) -> int:
     return gas + max(gas * (MARGIN_PERCENT - 100) // 100, MARGIN_GAS)
 
 
+def in_sequence(
+    pool: NodePool, sender: str, calls: list[dict[str, str]], timestamp: int
+) -> list[dict[str, Any]]:
+    """The calls one after another at the latest state: by `eth_simulateV1`, else in one `eth_call` as the
+    signer, whose results have no logs. CannotError where no node can do either."""
+    try:
+        return simulate(pool, calls, timestamp)
+    except (NodeError, RefusedError) as error:
+        # Busy with this and not with the other: providers count a simulation as many requests.
+        log.debug("no simulation", chain=pool.name, why=str(error))
+    return as_signer.run(pool, sender, calls, timestamp)
+
+
+def means(pool: NodePool, sender: str, timestamp: int) -> Literal["simulation", "as signer", "step by step"]:
+    """How plans are rehearsed with what this chain's nodes offer; NodeError where none answers."""
+    nothing = [{"from": sender, "to": sender, "data": "0x"}]
+    try:
+        simulate(pool, nothing, timestamp)
+    except (NodeError, RefusedError):
+        pass
+    else:
+        return "simulation"
+    try:
+        as_signer.run(pool, sender, nothing, timestamp)
+    except CannotError:
+        return "step by step"
+    return "as signer"
+
+
 def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> list[dict[str, Any]]:
     """The calls one after another on top of the latest block, as if in a block at `timestamp`.
 
-    Where the chain is already past that time the node chooses the next block's own.
+    Where the chain is already past that time the node chooses the next block's own. CannotError where no node
+    offers `eth_simulateV1`.
     """
     block: dict[str, Any] = {"blockOverrides": {"time": hex(timestamp)}, "calls": calls}
+
+    def ask(node: Node) -> list[dict[str, Any]]:
+        answer = node.call("eth_simulateV1", [{"blockStateCalls": [block], "validation": False}, "latest"])
+        results = answer[0].get("calls") if answer else None
+        if not isinstance(results, list) or len(results) != len(calls) or not all(map(_is_outcome, results)):
+            raise BusyError("answered a simulation with what is none", where=node.label)
+        return results
+
+    found: list[dict[str, Any]]
     try:
-        answer = pool.call("eth_simulateV1", {"blockStateCalls": [block], "validation": False}, "latest")
-    except RpcError as error:
-        if error.code == METHOD_NOT_FOUND:
-            raise
+        found = pool.call_by(ask)
+    except RefusedError:
         block.pop("blockOverrides")
-        answer = pool.call("eth_simulateV1", {"blockStateCalls": [block], "validation": False}, "latest")
-    results: list[dict[str, Any]] = answer[0]["calls"]
-    return results
+        found = pool.call_by(ask)
+    return found
+
+
+def _is_outcome(result: object) -> bool:
+    return isinstance(result, dict) and {"status", "gasUsed"} <= result.keys()
 
 
 def reason(result: dict[str, Any], table: str) -> str:

@@ -9,8 +9,9 @@ from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
-from keeper.execution import transactions
+from keeper.execution import refused, transactions
 from keeper.execution.lane import Lane
+from keeper.execution.refused import Refusal
 from keeper.store.tables import Transaction, TransactionState
 
 log = structlog.get_logger()
@@ -18,7 +19,8 @@ log = structlog.get_logger()
 PUBLIC = "public"
 BUNDLE = "bundle"
 """Channels: how a transaction was last handed over; besides, the relay's other kind."""
-_ALREADY_THERE = ("already known", "already imported", "known transaction", "nonce too low")
+# How often a refused bid is raised to what the node asks for, before the next block is waited for.
+RAISES = 3
 
 
 def send(lane: Lane, transactions_: Sequence[Transaction], head: Head) -> None:
@@ -30,9 +32,13 @@ def send(lane: Lane, transactions_: Sequence[Transaction], head: Head) -> None:
         hidden = private(lane, transaction, head)
         if not hidden and transaction.relayed_block is not None and transaction.channel != PUBLIC:
             _swallowed(lane, transaction)
-        why = _privately(lane, transaction, head) if hidden else _publicly(lane, transaction)
+        if hidden:
+            why = _privately(lane, transaction, head)
+        else:
+            transaction, why = _publicly(lane, transaction, head)
         if why is None:
             break
+        lane.waiting.discard(transaction.hash)
         taken.append((transaction, lane.relay.kind if hidden and lane.relay else PUBLIC, why))
     if taken:
         with lane.store.session() as session:
@@ -40,18 +46,37 @@ def send(lane: Lane, transactions_: Sequence[Transaction], head: Head) -> None:
                 _sent(session, transaction, head, channel, why)
 
 
-def _publicly(lane: Lane, transaction: Transaction) -> str | None:
-    """To a node; what is worth noting, None when it was refused."""
+def _publicly(lane: Lane, transaction: Transaction, head: Head) -> tuple[Transaction, str | None]:
+    """To a node, or a successor of it that bids what the node asks for; and what is worth noting, None when
+    it was refused."""
+    for _ in range(RAISES):
+        try:
+            lane.pool.send(transaction.raw)
+        except NodeError as error:
+            return transaction, f"no answer, maybe sent: {error.what}"
+        except RpcError as error:
+            successor = _refused(lane, transaction, head, error.message)
+            if isinstance(successor, Transaction):
+                transaction = successor
+                continue
+            return transaction, successor
+        return transaction, ""
+    return transaction, None
+
+
+def _refused(lane: Lane, transaction: Transaction, head: Head, message: str) -> Transaction | str | None:
+    """A successor to hand over instead; what is worth noting where it is there already; None: it waits."""
     try:
-        lane.pool.call("eth_sendRawTransaction", transaction.raw)
+        found = refused.meaning(lane, transaction, message)
     except NodeError as error:
-        return f"no answer, maybe sent: {error.what}"
-    except RpcError as error:
-        if not any(text in error.message.lower() for text in _ALREADY_THERE):
-            log.warning("refused by the node", hash=transaction.hash, error=error.message)
-            return None
-        return error.message
-    return ""
+        return f"{message}; {error.what}"
+    if found == Refusal.THERE:
+        return message
+    if found == Refusal.WAITS:
+        lane.waiting.add(transaction.hash)
+        return None
+    log.warning("refused by the node", hash=transaction.hash, error=message)
+    return refused.bid_what_is_asked(lane, transaction, head) if found == Refusal.DEARER else None
 
 
 def private(lane: Lane, transaction: Transaction, head: Head) -> bool:

@@ -85,7 +85,7 @@ def _done(lane: Lane, intent: Intent, act: Transaction) -> Outcome | None:
     if plan.leg is None:
         return IntentState.SETTLED, "", act
     receipt = lane.pool.call("eth_getTransactionReceipt", act.hash)
-    if receipt is None:
+    if receipt is None or receipt.get("blockHash") != act.block_hash:
         return None
     [outcome] = batching.outcomes([plan], receipt["logs"])
     if outcome.done:

@@ -18,8 +18,6 @@ from keeper.execution.rehearsal import Action
 from keeper.store.rows import insert_values
 from keeper.store.tables import StandingAllowance, Transaction, TransactionState
 
-TRANSFER_GAS = 21_000
-NOTHING = "0x"
 _APPROVE = "0x095ea7b3"
 _GRANTED_AGAIN = (
     update(StandingAllowance)

@@ -12,25 +12,21 @@ from dataclasses import dataclass, field
 import structlog
 
 from keeper.chain import fees
+from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
-from keeper.chain.node import RpcError
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import follow, nonces, settling, transactions, worth
+from keeper.execution import follow, nonces, own_calls, refused, settling, transactions
 from keeper.execution.lane import Lane
 from keeper.execution.lifecycle import UNDECIDED
 from keeper.execution.rehearsal import Action, rehearse
+from keeper.execution.replacing import again, most_per_gas, replace
 from keeper.execution.sending import BUNDLE, private, send
-from keeper.execution.signing import NOTHING, TRANSFER_GAS, NotSignedError, begin, sign
+from keeper.execution.signing import NotSignedError, begin, sign
 from keeper.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 
 log = structlog.get_logger()
-
-
-def _again(transaction: Transaction) -> Action:
-    """What a transaction does, to be done once more."""
-    return Action(transaction.purpose, transaction.target, transaction.data, value=transaction.value)
 
 
 @dataclass
@@ -54,23 +50,25 @@ class Tending:
                 self._tend(transaction)
             except NotSignedError as error:
                 log.warning("not signed", hash=transaction.hash, why=error.what)
-            except RpcError as error:
+            except (RpcError, CannotError) as error:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
             if transaction.id in self._let_go:
                 continue
             if transaction.purpose in ("act", "approve", "clear"):
-                self.ahead.append(_again(transaction))
+                self.ahead.append(again(transaction))
         if flying:
             self._fill(counted)
 
     def _tend(self, transaction: Transaction) -> None:
         limits, waited = self.lane.limits, self.head.number - transaction.signed_block
+        queued = self._queued(transaction)
         orphaned = transaction.state == TransactionState.ORPHANED
         hidden = private(self.lane, transaction, self.head) and transaction.relayed_block is not None
         known = not orphaned and (hidden or follow.known(self.lane, transaction))
         if transaction.purpose in ("act", "approve") and (waited >= 1 or not known):
             problem = self._problem(transaction)
-            if not problem and self.head.number - transaction.first_block >= limits.cancel_blocks:
+            late = self.head.number - transaction.first_block >= limits.cancel_blocks
+            if not problem and late and not queued:
                 problem = f"not included within {limits.cancel_blocks} blocks"
             if problem and waited and self._bundled_only(transaction):
                 self._release(transaction, problem)
@@ -78,12 +76,29 @@ class Tending:
             if problem:
                 self._cancel(transaction, problem)
                 return
+        if queued:
+            return
         if waited and waited % limits.replace_blocks == 0 and self._bid_more(transaction, waited):
             return
         once_more = hidden and transaction.channel == BUNDLE and waited
         if not known or once_more or (not hidden and transaction.channel != "public"):
             log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
             send(self.lane, [transaction], self.head)
+
+    def _queued(self, transaction: Transaction) -> bool:
+        """Whether nodes take it only once what comes before it is in a block (delegated accounts). When that
+        is so, its time begins: it could be in no block before."""
+        if transaction.hash not in self.lane.waiting:
+            return False
+        if refused.waits(self.lane, transaction):
+            return True
+        self.lane.waiting.discard(transaction.hash)
+        with self.lane.store.session() as session:
+            row = session.get_one(Transaction, transaction.id)
+            row.first_block = row.signed_block = self.head.number
+            session.add(row)
+        send(self.lane, [transaction], self.head)
+        return True
 
     def _problem(self, transaction: Transaction) -> str:
         """Why none of the intents that it carries would work now; empty while one would."""
@@ -134,58 +149,31 @@ class Tending:
 
     def _cancel(self, transaction: Transaction, why: str) -> None:
         log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)
-        action = Action("cancel", self.lane.sender, NOTHING)
-        self._replace(transaction, action, TRANSFER_GAS, 0, why)
+        gas = own_calls.gas_for(self.lane.pool, self.lane.sender, transaction.gas_limit)
+        self._replace(transaction, own_calls.to_ourselves("cancel", self.lane.sender), gas, 0, why)
 
     def _bid_more(self, transaction: Transaction, waited: int) -> bool:
-        action = _again(transaction)
+        action = again(transaction)
         elapsed = self.head.number - transaction.first_block
         return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
 
     def _replace(self, old: Transaction, action: Action, gas: int, waited: int, why: str) -> bool:
         """Sign a successor at the same nonce with higher fees, and send it; False above the ceiling."""
         lane = self.lane
-        most = self._most_a_gas(old) if action.purpose == "act" else lane.limits.max_gas_price
+        most = most_per_gas(lane, old) if action.purpose == "act" else lane.limits.max_gas_price
         price = self._price(old, waited, most)
         if price is None:
             log.warning("cannot bid more", hash=old.hash, ceiling=most)
             return False
-        with lane.store.session() as session:
-            begin(lane, session)
-            row = session.get_one(Transaction, old.id)
-            if not follow.waiting(row):
-                return False
-            carried = transactions.intents_of(session, old.id or 0)
-            for intent in carried:
-                if action.purpose == "cancel" and intent.ended_block is None:
-                    intent.reason = why
-                    session.add(intent)
-            successor = sign(
-                lane,
-                session,
-                self.head,
-                action,
-                gas,
-                price,
-                old.nonce,
-                [intent.id for intent in carried if intent.id is not None],
-                row,
-                why,
-            )
-        send(lane, [successor], self.head)
-        return True
-
-    def _most_a_gas(self, old: Transaction) -> int:
-        """What it carries may have ended otherwise meanwhile: only what is still open pays."""
-        with self.lane.store.session() as session:
-            carried = transactions.intents_of(session, old.id or 0)
-        plans = [Plan.from_json(each.plan) for each in carried if each.ended_block is None]
-        return worth.most_a_gas(plans, self.lane.limits.max_gas_price)
+        successor = replace(lane, self.head, old, action, gas, price, why)
+        if successor is not None:
+            send(lane, [successor], self.head)
+        return successor is not None
 
     def _price(self, old: Transaction, waited: int, ceiling: int) -> Fees | None:
         present = Fees(old.max_fee, old.tip)
         try:
-            wanted = fees.suggest(self.lane.pool, ceiling, waited)
+            wanted = fees.suggest(self.lane.pool, ceiling, waited, self.lane.floor.wei)
         except UnreachableError:
             raise
         except KeeperError:
@@ -199,20 +187,22 @@ class Tending:
             held = [t.nonce for t in transactions.live(session, lane.chain, lane.sender)]
         if held == list(range(counted, counted + len(held))) or not held or min(held) < counted:
             return
-        pending = max(
-            int(answer, 16)
-            for answer in lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
-            if isinstance(answer, str)
-        )
+        # From the least that any node counts: one alone may say what it likes.
+        answers = lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
+        said = [int(answer, 16) for answer in answers if isinstance(answer, str)]
+        if not said:
+            return
+        pending = min(said)
         if max(held) - max(counted, pending) > nonces.FAR:
             log.error("gap too wide", chain=lane.chain, counted=counted, pending=pending, ours=max(held))
             return
-        price = fees.suggest(lane.pool, lane.limits.max_gas_price)
+        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
+        gas = own_calls.gas_for(lane.pool, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)
-            action = Action("fill", lane.sender, NOTHING)
+            action = own_calls.to_ourselves("fill", lane.sender)
             filled = [
-                sign(lane, session, self.head, action, TRANSFER_GAS, price, nonce, why="a gap of nonces")
+                sign(lane, session, self.head, action, gas, price, nonce, why="a gap of nonces")
                 for nonce in nonces.gaps(session, lane.chain, lane.sender, counted, pending)
             ]
         for transaction in filled:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
+from keeper.chain.fees import data_fee_of
 from keeper.execution.journal import fee_of, note
 from keeper.execution.lifecycle import LIVE, UNDECIDED, UNMINED, check_transaction
 from keeper.store.rows import insert_row, insert_values, update_row
@@ -80,6 +81,7 @@ def include(session: Session, transaction: Transaction, receipt: dict[str, Any],
     transaction.succeeded = int(receipt["status"], 16) == 1
     transaction.gas_used = int(receipt["gasUsed"], 16)
     transaction.gas_price = int(receipt.get("effectiveGasPrice") or hex(transaction.max_fee), 16)
+    transaction.data_fee = data_fee_of(receipt)
     move(session, transaction, TransactionState.INCLUDED, head)
 
 
@@ -87,7 +89,7 @@ def orphan(session: Session, transaction: Transaction, head: int) -> None:
     """Its block is no longer part of the chain."""
     left = f"block {transaction.block} {transaction.block_hash} left the chain"
     transaction.block = transaction.block_hash = transaction.succeeded = None
-    transaction.gas_used = transaction.gas_price = None
+    transaction.gas_used = transaction.gas_price = transaction.data_fee = None
     move(session, transaction, TransactionState.ORPHANED, head, left)
 
 

@@ -88,7 +88,8 @@ def _rehearsed(
         found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
         if found.carried:
             yield found.carried, found.rehearsal
-            return
+            ended = {id(each) for each in (*found.carried, *(each for each, _ in found.failed))}
+            group = [each for each in group if id(each) not in ended]
     for each in group:
         rehearsal = rehearse(lane.pool, lane.sender, each.plan, ahead, timestamp)
         if rehearsal.ok and rehearsal.complete:
@@ -102,8 +103,9 @@ def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: He
     most = worth.most_a_gas([each.plan for each in carried], lane.limits.max_gas_price)
     signed = []
     try:
-        price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price), most)
-        pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
+        price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei), most)
+        rehearsal = worth.bidding(rehearsal, [each.plan for each in carried], price.max_fee)
+        pending = nonces.pending(lane.pool, lane.store, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)
             rows = [session.get_one(Intent, each.intent.id) for each in carried]

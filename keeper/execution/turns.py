@@ -17,7 +17,7 @@ from keeper.execution.journal import Mode
 from keeper.execution.limits import DAY_SECONDS, Limits
 from keeper.execution.pausing import paused
 from keeper.plan import Plan
-from keeper.store.tables import Intent, IntentState, MarketStatus
+from keeper.store.tables import Intent, IntentState, MarketStatus, Unsent
 
 _STOPPED = select(MarketStatus.market).where(
     MarketStatus.chain == bindparam("chain"), col(MarketStatus.acting).is_(False)
@@ -31,6 +31,8 @@ class Over:
     intent: Intent
     state: IntentState
     why: str
+    unsent: Unsent
+    """What kept it from leaving: no fault of its plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,13 @@ def look(
         plan = Plan.from_json(intent.plan)
         if intent.market in stopped and not plan.sized_by_contract:
             # Planned before the numbers were found to differ: what it rests on is not known to hold.
-            over.append(Over(intent, IntentState.REFUSED, "the market is watched only"))
+            over.append(Over(intent, IntentState.REFUSED, "the market is watched only", Unsent.WATCH_ONLY))
         elif head.number - intent.planned_block > limits.plan_blocks and not carried:
-            over.append(Over(intent, IntentState.EXPIRED, "was not sent in time"))
+            why = (
+                f"was not sent in time: {intent.reason or 'no node answered, or nothing was sent meanwhile'}"
+            )
+            unsent = Unsent(intent.unsent or Unsent.NO_ANSWER)
+            over.append(Over(intent, IntentState.EXPIRED, why, unsent))
         else:
             alone = intent.kind == "liquidate" and bool(failed[intent.market, intent.account])
             waiting.append(Planned(intent, plan, alone))

@@ -1,11 +1,17 @@
-"""What a transaction may pay for gas so that its plans still earn what was asked of them. Pure."""
+"""What a transaction may pay for gas, and what it must earn on chain for what it pays. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from keeper.execution import batching
-from keeper.plan import Plan
+from keeper.execution.rehearsal import MARGIN_PERCENT, Action, Rehearsal
+from keeper.plan import KEPT_PERCENT, Plan
+
+SLACK_PERCENT = 2
+"""Part of the expected profit that no bid takes: what is asked for on chain can still be had when a price, or
+a second of interest, has moved a little."""
 
 
 def most_a_gas(plans: Sequence[Plan], ceiling: int) -> int:
@@ -14,5 +20,57 @@ def most_a_gas(plans: Sequence[Plan], ceiling: int) -> int:
     budgets = [plan.gas_budget for plan in plans if plan.gas_budget is not None]
     if not budgets or len(budgets) < len(plans):
         return ceiling
-    gas = plans[0].gas if len(plans) == 1 else batching.gas_of(plans)
-    return min(max(sum(budgets) // max(gas, 1), 0), ceiling)
+    slack = sum(_slack(plan) for plan in plans)
+    return min(max((sum(budgets) - slack) // max(_expected_gas(plans), 1), 0), ceiling)
+
+
+def bidding(rehearsal: Rehearsal, plans: Sequence[Plan], max_fee: int) -> Rehearsal:
+    """What was rehearsed, as it must be sent at a bid."""
+    actions = [
+        at_bid(action, plans, gas, max_fee)
+        for action, gas in zip(rehearsal.actions, rehearsal.gas, strict=True)
+    ]
+    return replace(rehearsal, actions=tuple(actions))
+
+
+def at_bid(
+    action: Action, plans: Sequence[Plan], gas_limit: int, max_fee: int, ended: Sequence[Plan] = ()
+) -> Action:
+    """The action of these plans as it must be sent at a bid: what it asks for on chain covers the gas that it
+    may cost. `ended` are carried along, and nothing is counted on them."""
+    if action.purpose != "act" or not plans or any(each.leg is None for each in (*plans, *ended)):
+        return action
+    expected = max(_expected_gas(plans), gas_limit * 100 // MARGIN_PERCENT)
+    asking = asked(plans, expected * max_fee, gas_limit * max_fee)
+    return replace(action, data=batching.combine([*asking, *ended]).data)
+
+
+def asked(plans: Sequence[Plan], gas_cost: int, most_cost: int = 0) -> list[Plan]:
+    """The plans with the least profit that covers `gas_cost` (wei) and what each was to earn besides, spread
+    in proportion to what each is expected to earn; `most_cost` (were the whole limit used) too, as far as the
+    profit allows it. Never less than `KEPT_PERCENT` of a profit, nor more than all of it."""
+    known = [(each.gain_wei, each.gas_budget) for each in plans]
+    gain = sum(gain or 0 for gain, _ in known)
+    if gain <= 0 or any(gain is None or budget is None for gain, budget in known):
+        return list(plans)
+    besides = sum((gain or 0) - (budget or 0) for gain, budget in known)
+    spared = gain - sum(_slack(each) for each in plans)
+    wanted = max(gas_cost + besides, min(most_cost + besides, spared), 0)
+    return [_asking(each, wanted, gain) for each in plans]
+
+
+def _asking(plan: Plan, part: int, whole: int) -> Plan:
+    leg = plan.leg
+    if leg is None:
+        return plan
+    least = max(-(-leg.profit * part // whole), leg.profit * KEPT_PERCENT // 100)
+    return replace(plan, leg=replace(leg, min_profit=min(least, leg.profit)))
+
+
+def _slack(plan: Plan) -> int:
+    """Wei of the expected gain that are not bid."""
+    return max(plan.gain_wei or 0, 0) * SLACK_PERCENT // 100 if plan.leg is not None else 0
+
+
+def _expected_gas(plans: Sequence[Plan]) -> int:
+    return plans[0].gas if len(plans) == 1 else batching.gas_of(plans)

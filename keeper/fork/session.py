@@ -204,7 +204,7 @@ def _worked(fork: Fork, daemon: Daemon, thread: threading.Thread, patience: floa
     """Wait until both loops have worked at the newest block."""
     block = fork.anvil.block_number()
     limit = time.monotonic() + patience
-    while daemon.chains[fork.chain].acted != block:
+    while daemon.chains[fork.chain].acted_at != block:
         if not thread.is_alive():
             return  # it ended with an error of its own, which is raised when the daemon is left
         if time.monotonic() > limit:

@@ -137,3 +137,20 @@ def set_price(market: CometStandIn, symbol: str, price: int) -> Tx:
 def pause(market: CometStandIn, *, supply: bool = False, absorb: bool = False, buy: bool = False) -> Tx:
     data = calldata("pause(bool,bool,bool,bool,bool)", supply, False, False, absorb, buy)
     return {"from": market.governor, "to": market.comet, "data": data}
+
+
+def mint(market: CometStandIn, who: str, symbol: str, amount: int) -> Tx:
+    data = calldata("mint(address,uint256)", who, amount)
+    return {"from": market.governor, "to": market.tokens[symbol], "data": data}
+
+
+def later(market: CometStandIn) -> Tx:
+    """It becomes a later version, which can close more."""
+    return {"from": market.governor, "to": market.comet, "data": calldata("setLater()")}
+
+
+def close(market: CometStandIn, signature: str, place: int = 0) -> Tx:
+    """One of a later version's closings; of the collateral at `place` where it is for one."""
+    arguments: list[object] = [place] if "uint24" in signature else []
+    arguments += [True] if "bool" in signature else []
+    return {"from": market.governor, "to": market.comet, "data": calldata(signature, *arguments)}

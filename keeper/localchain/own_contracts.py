@@ -13,6 +13,7 @@ ABIS = REPOSITORY / "abis"
 CONTRACTS = (
     "Batch",
     "BatchOnce",
+    "Rehearsal",
     "AaveV3Lens",
     "CometLens",
     "MorphoBlueLens",

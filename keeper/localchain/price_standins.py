@@ -53,6 +53,21 @@ def create_fixed(deployer: Deployer, price: int) -> str:
     return deployer.create(_all()["FixedPriceStandIn"], ("int256",), price)
 
 
+def create_scaling(deployer: Deployer, feed: str) -> str:
+    """Queues Compound's feed that gives another's answer in other decimals."""
+    return deployer.create(_all()["ScalingFeedStandIn"], ("address",), feed)
+
+
+def create_multiplicative(deployer: Deployer, one: str, other: str) -> str:
+    """Queues Compound's feed that multiplies two."""
+    return deployer.create(_all()["MultiplicativeFeedStandIn"], ("address", "address"), one, other)
+
+
+def create_constant(deployer: Deployer, price: int) -> str:
+    """Queues Compound's feed that never changes."""
+    return deployer.create(_all()["ConstantFeedStandIn"], ("int256",), price)
+
+
 def create_unknown(deployer: Deployer) -> str:
     """Queues a source of no published kind."""
     return deployer.create(_all()["UnknownSourceStandIn"])

@@ -69,7 +69,8 @@ def send_batch(
 def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
     """Leaves one transaction for the next block, whoever mines it; its sender is impersonated.
 
-    `last`: no tip, so that whatever pays one comes before it."""
+    It pays a large tip, so that it comes before what others pay the usual one for; `last`: none, so that
+    whatever pays one comes before it."""
     anvil.impersonate(tx["from"])
     call: dict[str, Json] = {
         "from": tx["from"],
@@ -77,8 +78,8 @@ def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
         "gas": hex(tx.get("gas", GAS)),
         "value": hex(tx.get("value", 0)),
     }
-    if last:
-        call |= {"maxFeePerGas": hex(100 * 10**9), "maxPriorityFeePerGas": hex(0)}
+    tip = 0 if last else 20 * 10**9
+    call |= {"maxFeePerGas": hex(100 * 10**9), "maxPriorityFeePerGas": hex(tip)}
     if "to" in tx:
         call["to"] = tx["to"]
     anvil.rpc.call("eth_sendTransaction", call)

@@ -2,8 +2,8 @@
 
 Interfaces: Chainlink's AggregatorV3Interface, its proxies and SVR's DualAggregator; BGD Labs' price caps
 (aave-capo, aave-price-feeds) and synchronicity adapters; Pyth's aggregator port; Morpho's IOracle and
-MorphoChainlinkOracleV2; Gearbox's composite, bounded, LP and PT feeds; Comet's scaling, multiplying and
-constant feeds. What names its inputs by none of these is looked into: see `resolving`.
+MorphoChainlinkOracleV2; Gearbox's composite, bounded, LP and PT feeds; Compound's scaling, multiplying and
+constant feeds. What names its inputs by none of these is looked into: see `looking`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from keeper.oracles import abi
 from keeper.oracles.sources import Kind
 
 _MORPHO_FEEDS = ("BASE_FEED_1()", "BASE_FEED_2()", "QUOTE_FEED_1()", "QUOTE_FEED_2()")
+# Compound's feeds, which answer `latestRoundData` themselves with the rounds of one of those they rest on
+# (compound-finance/comet, contracts/pricefeeds): one feed behind, or the product of two.
+_UNDERLYING = ("underlyingPriceFeed()", "stETHtoUSDPriceFeed()", "stETHtoETHPriceFeed()")
+_PRODUCTS = (("priceFeedA()", "priceFeedB()"), ("BTCToUSDPriceFeed()", "WBTCToBTCPriceFeed()"))
 LATEST = "latestRoundData()"
 ROUND_WORDS = 5
-# What adapters call the sources they compute from: several, or one that they bound, scale or rate.
-_SEVERAL = (
-    ("priceFeedA()", "priceFeedB()"),
-    ("priceFeed0()", "priceFeed1()", "priceFeed2()", "priceFeed3()"),
-)
-_ONE = ("source()", "underlyingPriceFeed()", "priceFeed()")
-_FIXED = ("price()", "constantPrice()")
+# Gearbox's, which pass on the time of the oldest of what they rest on, and no round.
+_SEVERAL = ("priceFeed0()", "priceFeed1()", "priceFeed2()", "priceFeed3()")
+_ONE = ("source()", "priceFeed()")
 _DUAL = "DualAggregator"
 
 _PROBES = (
@@ -42,12 +42,15 @@ _PROBES = (
     "PEG_TO_BASE()",
     "BASE_TO_PEG()",
     *_ONE,
-    *(each for several in _SEVERAL for each in several),
-    *_FIXED,
+    *_SEVERAL,
+    "price()",
     "pyth()",
     "priceId()",
     "typeAndVersion()",
     *_MORPHO_FEEDS,
+    *_UNDERLYING,
+    *(each for pair in _PRODUCTS for each in pair),
+    "constantPrice()",
 )
 
 
@@ -111,16 +114,19 @@ def identify(address: str, answers: list[Answer]) -> Found:
     aggregator = _at(said, "aggregator()")
     if aggregator:
         return found("chainlink", emitter=aggregator)
-    for several in _SEVERAL:
-        inputs = [at for name in several if (at := _at(said, name))]
-        if len(inputs) > 1:
-            return found("composite", *inputs)
-    wrapped = next((at for name in _ONE if (at := _at(said, name))), None)
-    if wrapped:
-        return found("scaled", wrapped)
-    constant, answer = abi.signed(said["constantPrice()"]), abi.signed(said[LATEST], 1)
-    if constant is not None and constant == answer:
+    constant = abi.signed(said["constantPrice()"])
+    if constant is not None:
         return found("fixed", note=f"always {constant}")
+    for one, other in _PRODUCTS:
+        factors = [at for name in (one, other) if (at := _at(said, name))]
+        if len(factors) == len((one, other)):
+            return found("synchronicity", *factors)
+    several = [at for name in _SEVERAL if (at := _at(said, name))]
+    if len(several) > 1:
+        return found("composite", *several)
+    behind = next((at for name in (*_ONE, *_UNDERLYING) if (at := _at(said, name))), None)
+    if behind:
+        return found("scaled", behind)
     if is_round(said[LATEST]):
         dual = abi.text(said["typeAndVersion()"]).startswith(_DUAL)
         return found("svr" if dual else "aggregator", emitter=address)

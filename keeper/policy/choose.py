@@ -82,6 +82,8 @@ class Costs:
     kept_native: int = 0
     data_fee: int = 0
     max_loss: int | None = None
+    losses: Budget | None = None
+    """What all of a day's losses together may come to; None: no limit."""
 
     def wei(self, gas: int) -> int:
         """What one plan that takes so much gas costs."""
@@ -96,6 +98,17 @@ class Costs:
         nobody can say."""
         return spare * WAD // self.native - self.data_fee if self.native else None
 
+    def gain_wei(self, money: int) -> int | None:
+        """What so much money is worth in wei, rounded down; None where nobody can say."""
+        return money * WAD // self.native if self.native else None
+
+    def risking(self, plan: Plan, least: int) -> Plan:
+        """The plan with the loss that it may bring, which counts against the day's from now on."""
+        loss = max(-least, 0)
+        if loss and self.losses is not None:
+            self.losses.spending.spent += loss
+        return replace(plan, loss=loss)
+
     @property
     def unknown(self) -> bool:
         """Whether nobody can say what gas costs: then no profit can be told either."""
@@ -104,7 +117,8 @@ class Costs:
     def least(self, request: Request) -> int:
         """The profit (money) that a liquidation must bring; negative where a loss is allowed."""
         if request.underwater and self.max_loss is not None:
-            return min(self.min_profit, -self.max_loss)
+            left = self.max_loss if self.losses is None else min(self.max_loss, self.losses.left)
+            return min(self.min_profit, -left)
         return self.min_profit
 
 
@@ -202,9 +216,13 @@ def _chosen(
     outcome = _take(request, best, left, costs, gas)
     if isinstance(outcome, Plan):
         least = costs.least(request)
+        if request.rate.down(outcome.gain_base) - costs.money(gas) >= costs.min_profit:
+            # What earns something need lose nothing: the day's losses are for those that do.
+            least = costs.min_profit
         budget = costs.gas_budget(request.rate.down(outcome.gain_base) - least)
         outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + least))
-        outcome = replace(outcome, gas_budget=budget)
+        gain_wei = costs.gain_wei(request.rate.down(outcome.gain_base))
+        outcome = costs.risking(replace(outcome, gas_budget=budget, gain_wei=gain_wei), least)
         sharing.add(outcome)
         request.taken(outcome)
     return outcome
@@ -218,7 +236,7 @@ def _best(
     if isinstance(plans, Impossible):
         return plans
     if costs.unknown:
-        return Impossible("nothing tells what gas costs: set policy.native_price, or policy.native_asset")
+        return Impossible("nothing tells what gas costs: set native_price of the chain")
     within = [plan for plan in plans if request.affords(plan)]
     if not within:
         return Impossible("the day's cap for this account does not allow it")

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.plan import Leg, Loan, Plan, Spend, Trade
+from keeper.plan import KEPT_PERCENT, Leg, Loan, Plan, Spend, Trade
 from keeper.protocols.base import Asset, Deal, Impossible, Lender, Offer
 from keeper.venues.base import Exchange
 
 MILLION = 10**6
 # A size is fine when the best one is known to this part of itself.
 FINENESS = 2_000
-# The least profit asked for on chain: half of what was expected, so that a small move does not undo it all.
-KEPT_PERCENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,8 @@ def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
         min_profit=0,
         gas=offer.gas,
         first_gas=offer.first_gas,
+        fee=_fee_earned(sized),
+        cover=_cover(sized, terms.exchange),
     )
     paid = offer.pays.worth(deal.repaid)
     return Plan(
@@ -138,6 +138,35 @@ def count(taken: Plan, exchange: Exchange) -> None:
         left -= spent
     if leg.sale and left > 0:
         exchange.make(leg.sale, left)
+
+
+def _lent_fee(sized: Sized) -> int:
+    """What the loan costs in units of its token; 0 where the target itself waits for its money."""
+    loan = sized.loan
+    return fee_of(loan, sized.deal.allowance) if loan is not None and loan.kind != "callback" else 0
+
+
+def _fee_earned(sized: Sized) -> int:
+    """The same in units of what is earned, rounded up."""
+    fee, pays, earns = _lent_fee(sized), sized.offer.pays, sized.earns
+    if pays.token == earns.token or not fee:
+        return fee
+    return -(-fee * pays.price * earns.unit // (pays.unit * max(earns.price, 1)))
+
+
+def _cover(sized: Sized, exchange: Exchange) -> str:
+    """The cheapest route from what is earned to what was borrowed, over which others buy the fee of a leg
+    that failed; not over the lender, which is closed meanwhile."""
+    loan, pays, earns = sized.loan, sized.offer.pays.token, sized.earns.token
+    if loan is None or loan.kind == "callback" or pays == earns:
+        return ""
+    costs = [
+        (cost, route)
+        for route in exchange.routes(earns, pays)
+        if loan.lender[2:] not in route
+        and (cost := exchange.buy(route, max(_lent_fee(sized), 1))) is not None
+    ]
+    return min(costs)[1] if costs else ""
 
 
 def fee_of(loan: Loan, amount: int) -> int:

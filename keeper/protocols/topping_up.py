@@ -55,7 +55,7 @@ class Way:
     data: Callable[[int], bytes]
     gas: int
     errors: str
-    check: Callable[[int, int], Check | None] = lambda amount, health: None
+    check: Callable[[int, int], Check]
     room: int | None = None
     full: str = ""
     floor: int = 0

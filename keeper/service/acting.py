@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import partial
 
+import structlog
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.alerts import acting as alerts
-from keeper.chain import blocks
+from keeper.chain import blocks, fees
 from keeper.chain.calls import Call, run
 from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
@@ -17,11 +18,12 @@ from keeper.execution import batching
 from keeper.execution.actor import Actor
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Allow, Limits
+from keeper.service.ceilings import GWEI, GasCeilings, gas_ceilings
 from keeper.service.markets import PROTOCOLS
 from keeper.store.database import Store
 
-GWEI = 10**9
-COIN = 10**18
+log = structlog.get_logger()
+
 WORD = 32
 # Local chains finalize late and never reorganise by themselves.
 LOCAL_CONFIRMATIONS = 1
@@ -36,25 +38,38 @@ _OWNER_TOP_UP = (
 def actor_of(settings: Settings, pool: NodePool, store: Store, payer: str, signer: Signing | None) -> Actor:
     """The acting loop of one chain, as configured."""
     wanted = settings.chains[pool.name].relay
+    beside = allowed_beside(settings, pool)
     return Actor(
         pool,
         store,
-        limits_of(settings, pool.name, allowed_beside(settings, pool)),
+        limits_of(settings, pool.name, beside),
         payer,
         signer,
         alerts,
         Relay(wanted.url, wanted.kind, wanted.fallback_blocks) if wanted else None,
         settings.service.pause_file,
         Lease(store, f"{pool.name}:{payer}", float(settings.service.lease_seconds)),
+        partial(_fitted, settings, pool, beside),
     )
 
 
-def limits_of(settings: Settings, chain: str, beside: Allow | None = None) -> Limits:
-    """What execution may do on one chain; `beside` are contracts that only the chain names."""
+def _fitted(settings: Settings, pool: NodePool, beside: Allow) -> Limits:
+    """The limits once the chain has said what its gas costs; told, as nobody may have chosen them."""
+    found = gas_ceilings(settings, pool.name, fees.present(pool))
+    log.info("ceilings", chain=pool.name, what=found.words)
+    return limits_of(settings, pool.name, beside, found)
+
+
+def limits_of(
+    settings: Settings, chain: str, beside: Allow | None = None, found: GasCeilings | None = None
+) -> Limits:
+    """What execution may do on one chain; `beside` are contracts that only the chain names, `found` the
+    ceilings that fit it. Without those: as if it were a calm one."""
     execution = settings.execution
+    gas = found or gas_ceilings(settings, chain, GWEI)
     local = settings.chains[chain].chain_id in LOCAL_CHAIN_IDS
     return Limits(
-        max_gas_price=int(execution.max_gas_price_gwei * GWEI),
+        max_gas_price=gas.price,
         plan_blocks=execution.plan_blocks,
         confirmations=execution.confirmations or (LOCAL_CONFIRMATIONS if local else None),
         settle_blocks=execution.settle_blocks,
@@ -63,7 +78,7 @@ def limits_of(settings: Settings, chain: str, beside: Allow | None = None) -> Li
         max_in_flight=execution.max_in_flight,
         max_spend_per_transaction=execution.max_spend_per_transaction,
         max_spend_per_day=execution.max_spend_per_day,
-        max_gas_per_day=_wei(execution.max_gas_per_day),
+        max_gas_per_day=gas.day,
         allow={**allowed(settings, chain), **(beside or {})},
     )
 
@@ -109,7 +124,3 @@ def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
 
 def _selectors(signatures: tuple[str, ...]) -> frozenset[str]:
     return frozenset("0x" + function_signature_to_4byte_selector(each).hex() for each in signatures)
-
-
-def _wei(coins: Decimal | None) -> int | None:
-    return None if coins is None else int(coins * COIN)

@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 import structlog
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, or_, select
 
 from keeper.account_unit import WAD, Rate, words
+from keeper.alerts import keeping
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.chain.calls import run as read
+from keeper.chain.fees import data_fee_of
 from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
+from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal, transactions
 from keeper.plan import NATIVE
 from keeper.protocols.base import Asset, Facts
-from keeper.service.costing import native_price
 from keeper.service.markets import MarketRun
+from keeper.service.native_price import native_price
 from keeper.store.database import Store
 from keeper.store.tables import Booking, Intent, IntentState, Transaction, TransactionState
 
@@ -36,6 +40,8 @@ log = structlog.get_logger()
 
 TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256)").hex()
 _OWNER = function_signature_to_4byte_selector("owner()")
+# Transactions without an answer, after which the chain is taken to be away until the next time.
+_GIVEN_UP = 3
 _MINED = (TransactionState.INCLUDED, TransactionState.FINAL)
 
 
@@ -59,19 +65,47 @@ class Ledger:
     store: Store
     settings: Settings
     runs: Sequence[MarketRun]
+    troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
+    """Why transactions (ids) could not be booked when they were last tried: each is said once."""
 
     def book(self) -> int:
-        """Book every transaction in a block that is not booked for that block; how many were."""
+        """Book every transaction in a block that is not booked for that block; how many were.
+
+        One that cannot be booked is told of, tried again the next time, and holds up no other. Raises what
+        came of the last one where none could be booked for want of an answer.
+        """
         with self.store.session() as session:
             waiting = unbooked(session, self.pool.name)
             markets = {t.id: _market_of(session, t) for t in waiting}
         known = [each for each in self.runs if each.book.head is not None]
-        booked = 0
+        booked, unanswered = 0, list[UnreachableError]()
         for transaction in waiting if known else ():
             name = markets[transaction.id]
             own = [run for run in known if run.name == name]
-            booked += self._book(transaction, [*own, *(run for run in known if run.name != name)])
+            try:
+                booked += self._book(transaction, [*own, *(run for run in known if run.name != name)])
+            except SQLAlchemyError:
+                raise
+            except UnreachableError as error:
+                unanswered.append(error)
+                if len(unanswered) == _GIVEN_UP:
+                    break
+            except Exception as error:  # noqa: BLE001  (whatever one receipt does, the others are booked)
+                self._not_booked(transaction, error)
+        if unanswered and not booked:
+            raise unanswered[-1]
         return booked
+
+    def _not_booked(self, transaction: Transaction, error: Exception) -> None:
+        """Tell, once a cause, that a transaction is not in the books."""
+        assert transaction.id is not None
+        why = str(error) or repr(error)
+        if self.troubles.get(transaction.id) == why:
+            return
+        self.troubles[transaction.id] = why
+        log.error("not booked", chain=self.pool.name, transaction=transaction.hash, error=why)
+        with self.store.session() as session:
+            keeping.not_booked(session, self.pool.name, transaction.hash, why)
 
     def _book(self, transaction: Transaction, runs: list[MarketRun]) -> bool:
         """`runs`: whose prices count, its own market's before the others'."""
@@ -133,15 +167,23 @@ class Ledger:
         answers = iter(read(self.pool, head, calls, lenses))
         symbols = _symbols(runs)
         known = {run.name: Facts({}, {**symbols, **_own_symbols(run)}) for run in runs}
-        then = [
-            replace(run, book=run.book.under(run.adapter.read_market(next(answers))), prices=None)
-            for run in runs
-        ]
+        then = []
+        for run in runs:
+            answer = next(answers)
+            try:
+                state = run.adapter.read_market(answer)
+            except KeeperError as error:
+                # Another market's trouble: what only it prices is told to be without a price.
+                if run is runs[0]:
+                    raise
+                log.info("books without a market", market=run.name, error=str(error))
+                continue
+            then.append(replace(run, book=run.book.under(state), prices=None))
         priced: dict[str, Priced] = {}
         for run in then:
             for token, asset in run.adapter.assets(run.book.state, known[run.name]).items():
                 priced.setdefault(token, Priced(asset, run.rate))
-        native = native_price(self.settings, then, known)
+        native = native_price(self.settings, self.pool.name, then, known)
         if native is not None:
             priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
         return priced, native, _owner(list(answers))
@@ -184,9 +226,9 @@ def value(moved: Mapping[str, int], prices: Mapping[str, Priced]) -> tuple[int, 
 
 
 def gas_wei(receipt: Mapping[str, Any]) -> int:
-    """What the transaction paid: gas at its price, and what the chain took for its data (OP stack)."""
+    """What the transaction paid: gas at its price, and what the chain took besides."""
     used, price = int(receipt["gasUsed"], 16), int(receipt.get("effectiveGasPrice") or "0x0", 16)
-    return used * price + int(receipt.get("l1Fee") or "0x0", 16)
+    return used * price + data_fee_of(receipt)
 
 
 def earned(session: Session, intent: Intent) -> Decimal | None:

@@ -16,9 +16,12 @@ from keeper.policy.levels import Protection
 from keeper.protocols.base import Facts
 from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
+from keeper.service.native_price import native_price
 from keeper.store.database import Store
 
 DAY = 24 * 3600
+LOSSES_PER_DAY = 10
+"""How many times the most that one account's bad debt may lose all of a day's may, unless configured."""
 
 
 def costs_of(
@@ -28,39 +31,23 @@ def costs_of(
     facts: Mapping[str, Facts],
     gas_price: int,
     data_fee: int = 0,
+    lost: int = 0,
 ) -> Costs:
     """What gas costs on a chain with these markets; wei a unit of gas for `gas_price`, wei a plan for
-    `data_fee`. `facts` by market, of those that have been asked."""
+    `data_fee`. `facts` by market, of those that have been asked; `lost` is the money that realizing bad debt
+    may have cost today."""
     policy = settings.policy
+    a_day = policy.max_bad_debt_loss_per_day
+    most_a_day = money(policy.max_bad_debt_loss * LOSSES_PER_DAY if a_day is None else a_day)
     return Costs(
         gas_price,
-        native_price(settings, runs, facts),
+        native_price(settings, chain, runs, facts),
         money(policy.min_profit),
         kept_native(settings, chain, gas_price),
         data_fee,
         money(policy.max_bad_debt_loss) if policy.realize_bad_debt else None,
+        Budget(most_a_day, Spending(lost)) if policy.realize_bad_debt else None,
     )
-
-
-def native_price(
-    settings: Settings, runs: Sequence[MarketRun], facts: Mapping[str, Facts] | None = None
-) -> int | None:
-    """Money that a whole native coin costs: as configured, else what a market of the chain pays (or last
-    paid) for the wrapped one, else what a market's own oracle says; None where nobody knows."""
-    policy = settings.policy
-    if policy.native_price is not None:
-        return money(policy.native_price)
-    read = [run for run in runs if run.book.head is not None]
-    for run in read:
-        paid = run.prices.market_price(policy.native_asset) if run.prices is not None else None
-        if paid:
-            return run.rate.down(paid)
-    for run in read:
-        known = (facts or {}).get(run.name) or Facts({}, run.prices.symbols if run.prices else {})
-        said = run.adapter.gas_price_asset(run.book.state, known, policy.native_asset)
-        if said:
-            return run.rate.down(said)
-    return None
 
 
 @dataclass(slots=True)

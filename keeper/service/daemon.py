@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from keeper.alerts import acting, keeping
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.blocks import Head
-from keeper.chain.node import RpcError
 from keeper.chain.signer import Signing
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError, UnreachableError
@@ -34,10 +33,16 @@ from keeper.service.booking import Ledger
 from keeper.service.config_watch import ConfigWatch
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools
+from keeper.service.native_price import (
+    native_price,
+    native_price_assumption,
+    unknown_native_price,
+)
 from keeper.service.pending_updates import PendingUpdates
 from keeper.service.record import Recorder
 from keeper.service.saying import Saying
 from keeper.service.update_watch import UpdateWatch
+from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
 from keeper.store.tables import ChainStatus
 from keeper.store.types import now
@@ -57,15 +62,25 @@ class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no t
 
 @dataclass(slots=True)
 class ChainLoops:
-    """The two loops of one chain, and the block the acting loop last worked at."""
+    """The two loops of one chain."""
 
     deciding: Deciding
     actor: Actor | None
-    acted: int = 0
+    acted: Head | None = None
+    """The block that the acting loop last worked at: another of the same number is another block."""
     acting: threading.Lock = field(default_factory=threading.Lock)
     looking: threading.Lock = field(default_factory=threading.Lock)
     """Held while the markets are looked at: at a block, or as a pending update would leave them."""
     watch: UpdateWatch | None = None
+
+    @property
+    def acted_at(self) -> int:
+        """Number of the block that the acting loop last worked at; -1 before the first."""
+        return -1 if self.acted is None else self.acted.number
+
+
+def _pulse(deciding: Deciding) -> Pulse:
+    return deciding.pulse
 
 
 class Daemon:
@@ -113,10 +128,17 @@ class Daemon:
             if signer is not None and wanted is not None and wanted.updates is not None:
                 later = partial(self._once, f"update:{name}")
                 loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
+        self._ledgers = {
+            name: Ledger(loops.deciding.pool, store, settings, loops.deciding.runs)
+            for name, loops in self.chains.items()
+        }
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._saying = Saying()
+        self._watchdog = Watchdog(
+            store, {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()}
+        )
         self._store_faults: dict[str, SQLAlchemyError] = {}
         self._threads = Threads(4 * len(nodes) + 3)
         self.scheduler = BackgroundScheduler(
@@ -132,12 +154,13 @@ class Daemon:
             self._every(poll, f"decide:{name}", partial(self._decide, name))
             self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
             self._every(60.0, f"balances:{name}", partial(self._watch_balances, name))
-            self._every(max(poll, 1.0), f"books:{name}", self._ledger(name).book)
+            self._every(max(poll, 1.0), f"books:{name}", self._ledgers[name].book)
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
         self._every(3600.0, "housekeeping", self.store.compact)
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
+        self._watchdog.start()
         for loops in self.chains.values():
             loops.deciding.heads.start()
             if loops.watch is not None:
@@ -145,36 +168,38 @@ class Daemon:
         try:
             self._wish.get()
         finally:
-            for loops in self.chains.values():
-                loops.deciding.heads.stop()
-                if loops.watch is not None:
-                    loops.watch.stop()
-            self.scheduler.shutdown(wait=False)
-            self._threads.join()
-            for loops in self.chains.values():
-                loops.deciding.save_books()
-            self._close_books()
-            self.deliverer.run()
-            for loops in self.chains.values():
-                if loops.actor is not None:
-                    loops.actor.release()
-            log.info("stopped")
+            self._close()
         if self._fatal is not None:
             raise self._fatal
         for fault in self._store_faults.values():
             # What the last round of a job could not write: whoever started this must know.
             raise fault
 
-    def _ledger(self, name: str) -> Ledger:
-        deciding = self.chains[name].deciding
-        return Ledger(deciding.pool, self.store, self.settings, deciding.runs)
+    def _close(self) -> None:
+        """End every part, whatever becomes of the others: the leases above all, for which others wait."""
+        with ExitStack() as last:
+            last.callback(log.info, "stopped")
+            for loops in self.chains.values():
+                if loops.actor is not None:
+                    last.callback(loops.actor.release)
+            last.callback(self.deliverer.run)
+            last.callback(self._close_books)
+            for loops in self.chains.values():
+                last.callback(loops.deciding.save_books)
+            last.callback(self._threads.join)
+            last.callback(self.scheduler.shutdown, wait=False)
+            last.callback(self._watchdog.stop)
+            for loops in self.chains.values():
+                last.callback(loops.deciding.heads.stop)
+                if loops.watch is not None:
+                    last.callback(loops.watch.stop)
 
     def _close_books(self) -> None:
         """Book what the last blocks brought; what cannot be read now is booked at the next start."""
-        for name in self.chains:
+        for name, ledger in self._ledgers.items():
             try:
-                self._ledger(name).book()
-            except (UnreachableError, RpcError, SQLAlchemyError) as error:
+                ledger.book()
+            except (KeeperError, SQLAlchemyError) as error:
                 log.warning("books are not complete", chain=name, error=str(error))
 
     def stop(self) -> None:
@@ -253,8 +278,7 @@ class Daemon:
             if head is None:
                 return
             if loops.actor is not None:
-                with loops.acting:
-                    loops.actor.settle(head)
+                self._settle(name, loops, loops.actor, head)
             with loops.looking:
                 found = loops.deciding.decide(head)
             if loops.deciding.blocks_seen == 1:
@@ -276,12 +300,21 @@ class Daemon:
                 if loops.watch is not None:
                     loops.watch.updates.learn()
 
+    def _settle(self, name: str, loops: ChainLoops, actor: Actor, head: Head) -> None:
+        """What became of our transactions. Where no node tells, accounts are valued all the same, and the
+        acting loop asks again before it signs."""
+        with loops.acting:
+            try:
+                actor.settle(head)
+            except UnreachableError as error:
+                log.warning("cannot settle", chain=name, block=head.number, error=str(error))
+
     def _act(self, name: str) -> None:
         """The acting loop's round at the newest block: right after deciding, and by a job of its own."""
         loops = self.chains[name]
         with loops.acting:
             head = loops.deciding.head
-            if head is None or head.number == loops.acted:
+            if head is None or head == loops.acted:
                 return
             if loops.actor is not None and not loops.deciding.held:
                 loops.actor.carry(head, loops.deciding.next_timestamp(head))
@@ -297,14 +330,14 @@ class Daemon:
             statuses.write_acted(session, name, self.mode, head.number, stands_back)
             if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
                 acting.stands_back(session, name, loops.actor.stands_back)
-        loops.acted = head.number
+        loops.acted = head
 
     def _done(self, loops: ChainLoops) -> bool:
         """Whether this chain has seen its blocks and acted at the last of them."""
         deciding = loops.deciding
         if self._for_blocks is None or deciding.head is None:
             return False
-        return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head.number
+        return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head
 
     def _config(self) -> None:
         """Tell of a configuration that is no longer what this daemon runs with."""
@@ -325,6 +358,7 @@ class Daemon:
         """Forecast how long the gas money lasts; tell, once a day, when it runs low."""
         if self.payer is None:
             return
+        self._native_price(name)
         balance = int(self.chains[name].deciding.pool.call("eth_getBalance", self.payer, "latest"), 16)
         with self.store.session() as session:
             found = gas.forecast(session, name, self.payer, balance, now())
@@ -334,3 +368,19 @@ class Daemon:
             low = gas.runs_low(found, self.settings)
             if low:
                 keeping.low_balance(session, name, self.payer, now().date().isoformat(), low)
+
+    def _native_price(self, name: str) -> None:
+        """Tell where nothing says what a chain's coin costs, or it is taken for granted: nothing is
+        liquidated without it, and nobody would know why."""
+        read = [run for run in self.chains[name].deciding.runs if run.book.head is not None]
+        if read and native_price(self.settings, name, read) is None:
+            what, remedy = unknown_native_price(self.settings, name)
+            if self._saying.due(f"native:{name}", what):
+                log.error("no native price", chain=name, why=what, remedy=remedy)
+            with self.store.session() as session:
+                keeping.no_native_price(session, name, now().date().isoformat(), what, remedy)
+            return
+        self._saying.over(f"native:{name}")
+        assumed = native_price_assumption(self.settings, name)
+        if assumed and self._saying.due(f"assumed:{name}", assumed):
+            log.warning("native price assumed", chain=name, why=assumed)

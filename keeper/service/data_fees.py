@@ -1,23 +1,45 @@
-"""What chains charge for a transaction's data besides gas: nothing, or what a contract of the chain says."""
+"""What chains charge for a transaction's data besides gas: nothing, or what a contract of the chain says.
+
+Who tells is found by asking: the OP stack's predeploy and Scroll's, in one request.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from weakref import WeakKeyDictionary
 
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Call, run
+from keeper.chain.calls import Answer, Call, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
+from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import UnreachableError
 
+Verdict = Literal["ok", "warning", "fault"]
+
 OP_STACK_ORACLE = "0x420000000000000000000000000000000000000F"
+SCROLL_ORACLE = "0x5300000000000000000000000000000000000002"
 _GET_L1_FEE = function_signature_to_4byte_selector("getL1Fee(bytes)")
+_GET_OPERATOR_FEE = function_signature_to_4byte_selector("getOperatorFee(uint256)")
 # A liquidation's transaction, signed, is some 1,300 bytes, of which a third cannot be compressed: so many
 # bytes that cannot be, which costs no less.
 SAMPLE = bytes(i * 167 % 255 + 1 for i in range(600))
+SAMPLE_GAS = 1_000_000
+"""Gas of a large liquidation: an operator's fee goes by it."""
+
+_ASK_L1_FEE = _GET_L1_FEE + encode(["bytes"], [SAMPLE])
+_ASK_OPERATOR_FEE = _GET_OPERATOR_FEE + encode(["uint256"], [SAMPLE_GAS])
+_CALLS = {
+    "op-stack": [Call(OP_STACK_ORACLE, _ASK_L1_FEE), Call(OP_STACK_ORACLE, _ASK_OPERATOR_FEE)],
+    "scroll": [Call(SCROLL_ORACLE, _ASK_L1_FEE)],
+}
+_NONE: WeakKeyDictionary[NodePool, bool] = WeakKeyDictionary()
+"""Chains that were found to charge nothing: they are not asked at every plan."""
 
 
 class DataFee(Protocol):
@@ -33,20 +55,61 @@ class NoDataFee:
         return 0
 
 
-class OpStackDataFee:
-    """Chains of the OP stack: `GasPriceOracle.getL1Fee`, asked for a transaction of a usual size."""
+@dataclass(frozen=True, slots=True)
+class ToldDataFee:
+    """A chain whose contract tells: `getL1Fee`, asked for a transaction of a usual size, and what the chain's
+    operator takes where `getOperatorFee` answers."""
+
+    kind: Kind
 
     def wei(self, pool: NodePool, head: Head) -> int:
-        data = _GET_L1_FEE + encode(["bytes"], [SAMPLE])
-        [answer] = run(pool, head, [Call(OP_STACK_ORACLE, data)])
-        if not answer.ok or len(answer.data) < 32:
+        calls = _CALLS[self.kind]
+        l1_fee, *others = (_word(each) for each in run(pool, head, calls))
+        if l1_fee is None:
             raise UnreachableError(
-                f"{OP_STACK_ORACLE} does not say what data costs",
+                f"{calls[0].target} does not say what data costs",
                 where=f"chain {pool.name}",
-                remedy='Set data_fee = "none" where the chain is none of the OP stack',
+                remedy='Leave data_fee out, or set data_fee = "none" where the chain charges for gas alone',
             )
-        return int.from_bytes(answer.data[:32], "big")
+        return l1_fee + sum(each or 0 for each in others)
+
+
+class ProbedDataFee:
+    """A chain of which nothing is configured: whoever tells is believed; where nobody does, data is free."""
+
+    def wei(self, pool: NodePool, head: Head) -> int:
+        if pool in _NONE:
+            return 0
+        answers = _ask_all(pool, head)
+        kind = _kind(answers)
+        if kind == "none":
+            _NONE[pool] = True
+            return 0
+        return sum(_word(each) or 0 for each in answers[kind])
 
 
 def of(chain: Chain) -> DataFee:
-    return OpStackDataFee() if chain.data_fee == "op-stack" else NoDataFee()
+    """As configured, or to be found by asking."""
+    if chain.data_fee is None:
+        return ProbedDataFee()
+    return NoDataFee() if chain.data_fee == "none" else ToldDataFee(chain.data_fee)
+
+
+def probe(pool: NodePool, head: Head) -> Kind:
+    """Who on this chain says what data costs."""
+    return _kind(_ask_all(pool, head))
+
+
+def _ask_all(pool: NodePool, head: Head) -> dict[Kind, Sequence[Answer]]:
+    answers = iter(run(pool, head, [call for calls in _CALLS.values() for call in calls]))
+    kinds: tuple[Kind, ...] = ("op-stack", "scroll")
+    return {kind: [next(answers) for _ in _CALLS[kind]] for kind in kinds}
+
+
+def _kind(answers: dict[Kind, Sequence[Answer]]) -> Kind:
+    return next((kind for kind, said in answers.items() if _word(said[0]) is not None), "none")
+
+
+def _word(answer: Answer) -> int | None:
+    """One number; None from who does not answer with one."""
+    return int.from_bytes(answer.data, "big") if answer.ok and len(answer.data) == 32 else None

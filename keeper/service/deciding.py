@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from keeper.alerts import keeping, markets
 from keeper.book.reading import Reader
-from keeper.chain import blocks
+from keeper.chain.block_time import BlockTime
 from keeper.chain.blocks import Head
 from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
@@ -38,9 +38,14 @@ from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
 from keeper.service.saying import Saying
 from keeper.service.valuing import Valued, confirm, value_together
+from keeper.service.watchdog import Pulse
 from keeper.store.database import Store
 
 log = structlog.get_logger()
+
+# Seconds for which all nodes may be in trouble before that is told.
+LEAST_PATIENCE = 1.0
+MOST_PATIENCE = 3.0
 
 # No market can have this name.
 _CHAIN = ""
@@ -70,7 +75,6 @@ class Deciding:
     recorder: Recorder | None = None
     head: Head | None = None
     blocks_seen: int = 0
-    seconds_a_block: Decimal | None = None
     failures: dict[str, str] = field(default_factory=dict)
     """Markets that failed at the last block: name to the block's hash."""
     on_head: Callable[[], None] | None = None
@@ -83,6 +87,7 @@ class Deciding:
     """The open episodes by market; None: to be read from the store."""
 
     def __post_init__(self) -> None:
+        self._block_time = BlockTime(self.settings.chains[self.pool.name].block_time)
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
         self.journalling = Journalling(
@@ -97,10 +102,22 @@ class Deciding:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
         self._means: Asked | None = None
         self._acting: dict[str, bool] = {}
+        self._troubled_at: float | None = None
+        self._decided_at = time.monotonic()
         for run in self.runs:
             chain = self.settings.chains[self.pool.name]
             run.prices = Pricing(run.name, run.settings, chain, self.pool, run.adapter.lenses())
             price_status.restore(self.store, run.prices)
+
+    @property
+    def seconds_a_block(self) -> Decimal | None:
+        """As configured or learnt; None before the first block."""
+        return self._block_time.seconds
+
+    @property
+    def pulse(self) -> Pulse:
+        """When this loop last decided; read without a lock, from any thread."""
+        return Pulse(self._decided_at, float(self.seconds_a_block or 0))
 
     def new_head(self) -> Head | None:
         """The newest block, or None when this loop has been there or none is due."""
@@ -122,7 +139,7 @@ class Deciding:
     def decide(self, head: Head) -> Round:
         """All that must be known and written before somebody acts at `head`."""
         started = time.monotonic()
-        self._learn_block_time(head)
+        self._block_time.learn(self.pool, head)
         valued = self.value(head)
         self._hold(head)
         self._means = None
@@ -133,11 +150,12 @@ class Deciding:
         self._write(head, valued, decisions)
         self._settle_failures(head)
         self.head = head
-        self.away = False
+        self.away, self._troubled_at = False, None
         if self._saying.over(_CHAIN):
             log.info("chain answers again", chain=self.pool.name, number=head.number)
         self.heads.done(head)
         self.blocks_seen += 1
+        self._decided_at = time.monotonic()
         return Round(head, started, valued, wanted, decisions)
 
     def finish(self, done: Round) -> None:
@@ -204,18 +222,6 @@ class Deciding:
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
         return head.timestamp + max(int(self.seconds_a_block or 1), 1)
-
-    def _learn_block_time(self, head: Head) -> None:
-        fixed = self.settings.chains[self.pool.name].block_time
-        if fixed is not None:
-            self.seconds_a_block = fixed
-            return
-        before = self.head
-        if before is None or before.number >= head.number:
-            before = blocks.by_number(self.pool, head.number - 1) if head.number else None
-        if before is not None and head.number > before.number:
-            gone = Decimal(head.timestamp - before.timestamp) / (head.number - before.number)
-            self.seconds_a_block = gone
 
     def judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
@@ -319,6 +325,11 @@ class Deciding:
         )
         return planner.decide(due)
 
+    @property
+    def _patience(self) -> float:
+        """Seconds for which trouble of all nodes passes for a hiccup: about a block."""
+        return min(max(float(self.seconds_a_block or 0), LEAST_PATIENCE), MOST_PATIENCE)
+
     def _write(self, head: Head, valued: list[tuple[MarketRun, Valued]], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
@@ -355,8 +366,14 @@ class Deciding:
             log.info("market answers again", market=name, block=head.number)
 
     def unreachable(self, error: Exception) -> None:
-        """Tell, once an outage, that the chain does not answer."""
+        """Tell, once an outage, that the chain does not answer; a passing trouble, within a block, is only
+        tried again."""
         self.away = True
+        now = time.monotonic()
+        self._troubled_at = now if self._troubled_at is None else self._troubled_at
+        if now - self._troubled_at < self._patience:
+            log.info("tried again", chain=self.pool.name, error=str(error))
+            return
         if self._saying.due(_CHAIN, str(error)):
             log.error("chain unreachable", chain=self.pool.name, error=str(error))
         with self.store.session() as session:

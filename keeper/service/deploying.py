@@ -162,8 +162,8 @@ def _signed(lane: Lane, contract: Contract, head: Head) -> Transaction:
             missing, where=f"chain {lane.chain}", remedy=f"Send native currency to {lane.sender}"
         )
     gas = with_margin(needed)
-    price = fees.suggest(lane.pool, lane.limits.max_gas_price)
-    pending = int(lane.pool.call("eth_getTransactionCount", lane.sender, "pending"), 16)
+    price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
+    pending = nonces.pending(lane.pool, lane.store, lane.sender)
     action = Action("deploy", CREATE2_DEPLOYER, "0x" + (_SALT + contract.code).hex())
     # The operator has just asked for it: the list of what the daemon may call does not speak of it.
     allow = {**(lane.limits.allow or {}), CREATE2_DEPLOYER: None}

@@ -16,9 +16,10 @@ from keeper.store.tables import Transaction
 
 WEI = 10**18
 DAY = timedelta(days=1)
-NO_CEILING = 2**128
 # A shorter history than this says little: one busy minute is no rate.
 SHORTEST = timedelta(hours=1)
+# More hours than these are told as these: they are more than a century, and columns are 64 bits wide.
+MOST_HOURS = 1_000_000
 # Less than this is told where no rate is known.
 FEW_WEI = 5 * 10**16
 # Units of gas kept for each protected account: two top-ups with their allowances.
@@ -38,10 +39,7 @@ class Forecast:
 
 def gas_price(pool: NodePool, base_fee: int) -> int:
     """Wei a unit of gas that a transaction sent now should pay: the next base fee and the usual tip."""
-    price = fees.suggest(pool, NO_CEILING)
-    if not price.tip:
-        return max(price.max_fee, base_fee)
-    return (price.max_fee - price.tip) // 2 + price.tip
+    return max(fees.present(pool), base_fee)
 
 
 def kept_native(settings: Settings, chain: str, base_fee: int) -> int:
@@ -65,11 +63,12 @@ def forecast(session: Session, chain: str, sender: str, balance: int, moment: da
         return Forecast(balance, 0, None)
     since = moment - min(row.created_at for row in rows)
     seconds = int(max(since, SHORTEST).total_seconds())
-    return Forecast(balance, spent, balance * seconds // (spent * 3600))
+    return Forecast(balance, spent, min(balance * seconds // (spent * 3600), MOST_HOURS))
 
 
 def _spent(rows: Iterable[Transaction]) -> int:
-    return sum((row.gas_used or 0) * (row.gas_price or 0) for row in rows)
+    """What their receipts say was charged."""
+    return sum((row.gas_used or 0) * (row.gas_price or 0) + (row.data_fee or 0) for row in rows)
 
 
 def runs_low(found: Forecast, settings: Settings) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlmodel import Session
 
-from keeper.alerts import accounts
+from keeper.alerts import accounts, acting
 from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.execution import journal
@@ -18,7 +18,7 @@ from keeper.protocols.base import Impossible
 from keeper.service import redeeming
 from keeper.service.planning import Wanted
 from keeper.store.rows import update_row
-from keeper.store.tables import Episode, Intent, IntentState
+from keeper.store.tables import Episode, Intent, IntentState, Unsent
 
 log = structlog.get_logger()
 
@@ -66,6 +66,8 @@ class Journalling:
         made = journal.attempts(session, wanted.episode.id, wanted.kind, self.mode)
         if self.mode == "dry":
             return made.count == 0
+        if head.timestamp < made.retry_at:
+            return False
         if made.last_block is None:
             return True
         wait = min(2**made.failures_in_a_row, LONGEST_WAIT) if made.failures_in_a_row else 0
@@ -112,7 +114,8 @@ class Journalling:
         if journal.spent_for_owner(session, owner, self.mode, since) <= protection.max_per_day:
             return True
         why = "the owner's cap of the day was used up on another chain meanwhile"
-        journal.move_intent(session, intent, IntentState.REFUSED, head.number, why)
+        journal.move_intent(session, intent, IntentState.REFUSED, head.number, why, unsent=Unsent.LIMIT)
+        acting.not_sent(session, intent, Unsent.LIMIT, why)
         log.warning("cap used up", market=intent.market, account=intent.account, intent=intent.id)
         return False
 

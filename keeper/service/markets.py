@@ -66,6 +66,8 @@ class MarketRun:
     """Further calls to be read with the book at the next block."""
     prices: Pricing | None = None
     """Set where prices are judged; reading a market alone needs none."""
+    neighbours: Sequence[MarketRun] = field(default=(), compare=False, repr=False)
+    """All configured markets, on whatever chain: what one of them prices another may need."""
     _standing: Standing | None = None
 
     def stop(self, reason: str, timestamp: int) -> None:
@@ -145,7 +147,7 @@ def build(
     settings: Settings, pools: dict[str, NodePool], store: Store | None, *, read_only: bool = False
 ) -> list[MarketRun]:
     """All configured markets. `read_only` uses what the store knows and writes nothing."""
-    return [
+    runs = [
         MarketRun(
             name,
             market,
@@ -161,6 +163,9 @@ def build(
         )
         for name, market in settings.markets.items()
     ]
+    for run in runs:
+        run.neighbours = runs
+    return runs
 
 
 def _adapter(name: str, market: Market, chain: Chain) -> Adapter:

@@ -19,7 +19,7 @@ from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import Levels
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service import data_fees
-from keeper.service.costing import Budgets, costs_of
+from keeper.service.costing import DAY, Budgets, costs_of
 from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
 from keeper.service.means import Asked
@@ -91,7 +91,9 @@ class Planner:
             )
             by_request[id(request)] = each
             requests.append(request)
-        costs = costs_of(self.settings, self.pool.name, self.runs, facts, price, self._data_fee())
+        costs = costs_of(
+            self.settings, self.pool.name, self.runs, facts, price, self._data_fee(), self._lost()
+        )
         batches = Batches(self.head.gas_limit) if trading else None
         chosen = choose(requests, funds, costs, batches)
         return [(by_request[id(d.request)], _ready(d)) for d in chosen]
@@ -103,6 +105,13 @@ class Planner:
         if venue is None or not any(w.kind == "liquidate" for w in wanted):
             return None
         return Trading(chain, venue)
+
+    def _lost(self) -> int:
+        """Money that realizing bad debt may have cost today, on all chains."""
+        if not self.settings.policy.realize_bad_debt:
+            return 0
+        with self.store.session() as session:
+            return journal.lost_since(session, self.mode, self.head.timestamp - DAY)
 
     def _data_fee(self) -> int:
         return data_fees.of(self.settings.chains[self.pool.name]).wei(self.pool, self.head)
@@ -119,12 +128,14 @@ class Planner:
             name: run.adapter.planning_calls(run.book.state, accounts[name], payer)
             for name, run in runs.items()
         }
-        selling = trading.calls(_traded(wanted)) if trading else []
+        # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
+        lending = [run for run in self.runs if run.book.read]
+        selling = trading.calls(_traded(wanted), lending) if trading else []
         lenses = trading.lenses() if trading else ()
         whole = [*selling, *(c for each in calls.values() for c in each)]
         answers = iter(self.reads.run(whole, lenses))
         if trading:
-            trading.read([next(answers) for _ in selling], runs.values())
+            trading.read([next(answers) for _ in selling], lending)
         return {
             name: run.adapter.read_planning(
                 run.book.state, accounts[name], [next(answers) for _ in calls[name]]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import structlog
 from sqlmodel import Session, col, select
 
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
+from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
 from keeper.plan import Plan
 from keeper.protocols.base import Impossible
@@ -20,10 +22,12 @@ from keeper.service.markets import MarketRun
 from keeper.store.database import Store
 from keeper.store.tables import Episode
 
+log = structlog.get_logger()
+
 # The signer's own episode: opened with a liquidation that brings claims, closed when none are left.
 THRESHOLD = "redeem"
-# Blocks between two looks: redeeming has no hurry, and each attempt costs gas.
-EVERY_BLOCKS = 5
+# Seconds of the chain's between two looks: redeeming has no hurry, and each attempt costs gas.
+EVERY_SECONDS = 60
 
 
 def expect(session: Session, market: str, owner: str, asset: str, block: int) -> None:
@@ -66,8 +70,21 @@ def redeem(
                 )
             ).all()
         for episode in waiting:
-            if (head.number - episode.opened_block) % EVERY_BLOCKS == EVERY_BLOCKS - 1:
+            if not due(episode, head):
+                continue
+            try:
                 _redeem(pool, store, settings, head, runs, run, episode, owner)
+            except UnreachableError:
+                raise
+            except KeeperError as error:
+                # One market's trouble holds up no other's claims.
+                log.warning("not redeemed", market=run.name, asset=episode.asset, error=str(error))
+
+
+def due(episode: Episode, head: Head) -> bool:
+    """Whether claims are looked for at `head`: by the chain's time since the last look, as no block number
+    need ever be met."""
+    return episode.looked_at is None or not 0 <= head.timestamp - episode.looked_at < EVERY_SECONDS
 
 
 def _redeem(
@@ -88,6 +105,7 @@ def _redeem(
     outcome = adapter.plan_redemption(state, episode.asset, owner, answers[: len(holding)])
     with store.session() as session:
         row = session.merge(episode)
+        row.looked_at = head.timestamp
         if journal.has_open(session, pool.name, run.name, owner.lower(), THRESHOLD, "live"):
             return
         if outcome is None:

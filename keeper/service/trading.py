@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.config import Chain
 from keeper.execution import batching
-from keeper.plan import Plan
+from keeper.plan import NATIVE, Plan
 from keeper.policy import profit
 from keeper.policy.profit import Terms
 from keeper.protocols.base import Asset, Facts, Impossible, Lender
 from keeper.service.markets import MarketRun
 from keeper.venues.base import Exchange, Venue
 from keeper.venues.uniswap_v3.exchange import UniswapV3
+
+MOST_BESIDE = 64
+"""Tokens beside which pools that lend are looked for."""
 
 
 def venue_of(chain: Chain) -> Venue | None:
@@ -53,10 +56,11 @@ class Trading:
     def lenses(self) -> tuple[Lens, ...]:
         return (self.venue.lens(),)
 
-    def calls(self, tokens: Iterable[str]) -> list[Call]:
-        """What `read` needs to exchange among these tokens."""
+    def calls(self, tokens: Iterable[str], runs: Iterable[MarketRun]) -> list[Call]:
+        """What `read` needs to exchange among these tokens, and to borrow them beside any trusted token."""
         earned = [self.chain.profit_token] if self.chain.profit_token else []
-        return [self.venue.call([*tokens, *earned])]
+        beside = {token for run in runs for token in _trusted(run)}
+        return [self.venue.call([*tokens, *earned], sorted(beside)[:MOST_BESIDE])]
 
     def read(self, answers: Sequence[Answer], runs: Iterable[MarketRun]) -> None:
         """Take the answers to `calls`; every market of the chain may lend to the others' liquidations."""
@@ -95,6 +99,12 @@ class Trading:
             if earned is None:
                 return Impossible(f"profit_token {self.chain.profit_token} has no price in this market")
         return Terms(self.chain.liquidator.lower(), self.exchange, self._lenders, earned)
+
+
+def _trusted(run: MarketRun) -> list[str]:
+    """The tokens of a market that the operator, or the protocol, stands for."""
+    found = run.adapter.assets(run.book.state, Facts({}, {}))
+    return [token for token in found if token != NATIVE]
 
 
 def ready(plan: Plan) -> Plan:

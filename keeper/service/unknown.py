@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 
-from keeper.chain.node import RpcError
+from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.execution.rehearsal import Rehearsal, rehearse_whole
 from keeper.plan import Plan
@@ -51,8 +51,8 @@ class Sizing:
                     reasons.append(f"{step.name}: {tried.problem}")
                 elif partial is None:
                     partial = helps
-        except RpcError as error:
-            return Impossible(f"sizing by the contract's view needs eth_simulateV1: {error.message}")
+        except (RpcError, CannotError) as error:
+            return Impossible(f"sizing by the contract's view needs a rehearsal: {error.what}")
         return partial or Impossible("; ".join(reasons) or "there is nothing to top up with")
 
     def _least(self, step: Unsized, target: int) -> int:

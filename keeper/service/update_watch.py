@@ -9,8 +9,8 @@ from typing import Protocol
 
 import structlog
 
+from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.backrun import ADAPTERS, PendingUpdate
-from keeper.chain.node import RpcError
 from keeper.chain.pending import pending
 from keeper.chain.pool import NodePool
 from keeper.config import Relay
@@ -97,7 +97,7 @@ class UpdateWatch:
                 update = self._waiting.popleft()
             try:
                 self.act(update)
-            except RpcError as error:
+            except (RpcError, CannotError) as error:
                 log.warning("cannot look ahead", update=update.hash, error=str(error))
             except BaseException:
                 with self._guard:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
-from keeper.config import Settings
+from keeper.config import Settings, chain_name
 from keeper.errors import ConfigError
+from keeper.setup.editing import with_sections
 from keeper.setup.survey import Survey
 from keeper.setup.text import sections
-from keeper.setup.wishes import MARKET_NAMES, Wishes, chain_name
+from keeper.setup.wishes import MARKET_NAMES, Wishes
 
 
 def rpc_of(settings: Settings, chain: str | None) -> str | None:
@@ -54,4 +55,4 @@ def names_in(settings: Settings, found: Survey, market: str | None, chain: str |
 def with_market(path: Path, settings: Settings, found: Survey, wishes: Wishes) -> str:
     """The file's text and the market's sections after it, those of its chain too where it is new."""
     new = sections(found, wishes, chain=wishes.chain not in settings.chains)
-    return f"{path.read_text().rstrip()}\n\n{new}"
+    return with_sections(path.read_text(), new)

@@ -5,21 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-CHAIN_NAMES = {
-    1: "ethereum",
-    10: "optimism",
-    56: "bnb",
-    100: "gnosis",
-    137: "polygon",
-    8453: "base",
-    31337: "local",
-    42161: "arbitrum",
-    43114: "avalanche",
-    59144: "linea",
-    534352: "scroll",
-    11155111: "sepolia",
-}
-
 MARKET_NAMES = {"aave-v3": "aave", "compound-v3": "comet", "morpho-blue": "morpho", "liquity": "troves"}
 """What a market is called unless the operator says."""
 
@@ -41,8 +26,3 @@ class Wishes:
     store: str = "sqlite:///keeper.db"
     alerts: tuple[str, ...] = ()
     from_block: int | None = None
-
-
-def chain_name(chain_id: int) -> str:
-    """What people call the chain with this id."""
-    return CHAIN_NAMES.get(chain_id, f"chain{chain_id}")

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import URL, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlmodel import Session
@@ -128,6 +129,41 @@ def _migrate(engine: Engine) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current == newest:
             return
-    with engine.begin() as connection:
+    with _one_transaction(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _one_transaction(engine: Engine) -> Iterator[Connection]:
+    """All of it or nothing, and by one process at a time: another one waits, and finds it done.
+
+    SQLite's driver begins no transaction for changes of tables, so it is begun by hand; and tables are made
+    anew there, which must not look to foreign keys as if their rows had gone.
+    """
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            lock = {"key": crc32(b"keeper migration")}
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), lock)
+            yield connection
+        return
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA foreign_keys=OFF")
+        driver.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchone()
+            if broken is not None:
+                raise ConfigError(
+                    f"holds a row of {broken[0]} that belongs to no row of {broken[2]}",
+                    where=f"store {engine.url.render_as_string(hide_password=True)}",
+                    remedy="It is damaged: restore a copy, or move it aside",
+                )
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")

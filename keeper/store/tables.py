@@ -28,6 +28,15 @@ class IntentState(StrEnum):
         return self in OPEN_INTENTS
 
 
+class Unsent(StrEnum):
+    """What kept an attempt from leaving, for no fault of its plan: such an attempt is no failure."""
+
+    GAS_PRICE = "gas price"
+    NO_ANSWER = "no answer"
+    LIMIT = "limit"
+    WATCH_ONLY = "watched only"
+
+
 OPEN_INTENTS = frozenset({IntentState.PLANNED, IntentState.REHEARSED})
 
 
@@ -49,7 +58,7 @@ class Checkpoint(SQLModel, table=True):
     accounts that each touched (JSON): what a reorg makes the book read again."""
 
     market: str = Field(primary_key=True)
-    block: int
+    block: int = Field(sa_type=BigInteger)
     block_hash: str
     addresses: str = Field(sa_column=Column(Text, nullable=False))
     recent: str = Field(sa_column=Column(Text, nullable=False))
@@ -74,10 +83,10 @@ class MarketStatus(SQLModel, table=True):
 
     market: str = Field(primary_key=True)
     chain: str
-    block: int
+    block: int = Field(sa_type=BigInteger)
     block_hash: str
     block_timestamp: int = Field(sa_type=BigInteger)
-    revision: int
+    revision: int = Field(sa_type=BigInteger)
     version: str
     acting: bool
     reason: str = ""
@@ -95,15 +104,15 @@ class ChainStatus(SQLModel, table=True):
 
     chain: str = Field(primary_key=True)
     mode: str
-    block: int = 0
+    block: int = Field(default=0, sa_type=BigInteger)
     block_timestamp: int = Field(default=0, sa_type=BigInteger)
-    acted_block: int = 0
+    acted_block: int = Field(default=0, sa_type=BigInteger)
     reachable: bool = True
     reason: str = ""
-    requests: int = 0
+    requests: int = Field(default=0, sa_type=BigInteger)
     native: int | None = Field(default=None, sa_type=BigInt)
     """Wei the signer holds; `gas_hours` is how long it lasts at the recent rate, where one is known."""
-    gas_hours: int | None = None
+    gas_hours: int | None = Field(default=None, sa_type=BigInteger)
     stands_back: str = Field(default="", sa_column=Column(Text, nullable=False))
     """Why this keeper sends nothing now though it watches: paused, or another keeper acts with the key."""
     updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
@@ -120,7 +129,7 @@ class PriceStatus(SQLModel, table=True):
     symbol: str
     source: str
     kind: str
-    block: int
+    block: int = Field(sa_type=BigInteger)
     decimals: int = 8
     price: int | None = Field(default=None, sa_type=BigInt)
     second: int | None = Field(default=None, sa_type=BigInt)
@@ -153,8 +162,8 @@ class PriceFault(SQLModel, table=True):
     symbol: str
     kind: str
     detail: str = Field(sa_column=Column(Text, nullable=False))
-    opened_block: int
-    closed_block: int | None = None
+    opened_block: int = Field(sa_type=BigInteger)
+    closed_block: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Episode(SQLModel, table=True):
@@ -180,14 +189,16 @@ class Episode(SQLModel, table=True):
     market: str
     account: str
     threshold: str
-    opened_block: int
+    opened_block: int = Field(sa_type=BigInteger)
     opened_health: int = Field(sa_type=BigInt)
     lowest_health: int = Field(sa_type=BigInt)
-    closed_block: int | None = None
+    closed_block: int | None = Field(default=None, sa_type=BigInteger)
     closed_health: int | None = Field(default=None, sa_type=BigInt)
     asset: str = ""
     held: str = Field(default="", sa_column=Column(Text, nullable=False))
     opens_at: int | None = Field(default=None, sa_type=BigInteger)
+    looked_at: int | None = Field(default=None, sa_type=BigInteger)
+    """Unix time of the block at which a redemption was last looked for."""
 
 
 class Intent(SQLModel, table=True):
@@ -223,10 +234,14 @@ class Intent(SQLModel, table=True):
     spend: int = Field(sa_type=BigInt)
     """What the plan spends, 1e-18 of the unit of account; `gain` alike, before gas."""
     gain: int = Field(sa_type=BigInt)
-    planned_block: int
+    planned_block: int = Field(sa_type=BigInteger)
     planned_timestamp: int = Field(sa_type=BigInteger, index=True)
-    ended_block: int | None = None
+    ended_block: int | None = Field(default=None, sa_type=BigInteger)
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    unsent: str = ""
+    """What kept it from leaving, for no fault of its plan (`Unsent`); else empty."""
+    loss: int = Field(default=0, sa_type=BigInt)
+    """Most that it may lose, gas included, where bad debt is realized; 1e-18 of the unit of account."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -253,7 +268,7 @@ class Transaction(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     chain: str
     sender: str
-    nonce: int
+    nonce: int = Field(sa_type=BigInteger)
     hash: str
     purpose: str
     target: str = ""
@@ -262,23 +277,25 @@ class Transaction(SQLModel, table=True):
     """Wei that go with the call."""
     raw: str = Field(sa_column=Column(Text, nullable=False))
     state: str = Field(index=True)
-    gas_limit: int
+    gas_limit: int = Field(sa_type=BigInteger)
     max_fee: int = Field(sa_type=BigInt)
     tip: int | None = Field(default=None, sa_type=BigInt)
     """The most for the block's maker; None on a chain without EIP-1559, where `max_fee` is the price."""
-    signed_block: int
-    first_block: int = 0
+    signed_block: int = Field(sa_type=BigInteger)
+    first_block: int = Field(default=0, sa_type=BigInteger)
     """Head when the nonce was first used: what it replaces was signed then."""
     replaces_id: int | None = Field(default=None, foreign_key="chain_transaction.id")
     channel: str = "public"
     """Where it was handed over: "public", or the relay's kind."""
-    relayed_block: int | None = None
+    relayed_block: int | None = Field(default=None, sa_type=BigInteger)
     """Head when the relay took it."""
-    block: int | None = None
+    block: int | None = Field(default=None, sa_type=BigInteger)
     block_hash: str | None = None
     succeeded: bool | None = None
-    gas_used: int | None = None
+    gas_used: int | None = Field(default=None, sa_type=BigInteger)
     gas_price: int | None = Field(default=None, sa_type=BigInt)
+    data_fee: int | None = Field(default=None, sa_type=BigInt)
+    """Wei that its receipt says was charged besides gas."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -322,7 +339,7 @@ class Transition(SQLModel, table=True):
     before: str
     after: str
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
-    block: int | None = None
+    block: int | None = Field(default=None, sa_type=BigInteger)
     """The head it was seen at; for an inclusion the block that includes it."""
     block_hash: str | None = None
     fee: int | None = Field(default=None, sa_type=BigInt)
@@ -339,7 +356,7 @@ class StandingAllowance(SQLModel, table=True):
     owner: str = Field(primary_key=True)
     token: str = Field(primary_key=True)
     spender: str = Field(primary_key=True)
-    since_block: int
+    since_block: int = Field(sa_type=BigInteger)
 
 
 class SignerNonce(SQLModel, table=True):
@@ -349,10 +366,10 @@ class SignerNonce(SQLModel, table=True):
 
     chain: str = Field(primary_key=True)
     sender: str = Field(primary_key=True)
-    counted: int
-    foreign: int = 0
-    foreign_nonce: int | None = None
-    foreign_block: int | None = None
+    counted: int = Field(sa_type=BigInteger)
+    foreign: int = Field(default=0, sa_type=BigInteger)
+    foreign_nonce: int | None = Field(default=None, sa_type=BigInteger)
+    foreign_block: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Lease(SQLModel, table=True):

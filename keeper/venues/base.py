@@ -46,7 +46,8 @@ class Venue(Protocol):
 
     def lens(self) -> Lens: ...
 
-    def call(self, tokens: Iterable[str]) -> Call:
-        """What `read` turns into an exchange among these tokens and those that routes may lead over."""
+    def call(self, tokens: Iterable[str], beside: Iterable[str] = ()) -> Call:
+        """What `read` turns into an exchange among these tokens and those that routes may lead over; pools
+        between one of them and one of `beside` can lend."""
 
     def read(self, answer: Answer) -> Exchange: ...

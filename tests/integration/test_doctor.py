@@ -87,6 +87,7 @@ def test_every_part_has_its_line_and_health_is_exit_0(patient: Patient) -> None:
             f"{node}, websocket",
             "chain local",
             "chain local, logs",
+            "chain local, rehearsals",
             "chain local, gas price",
             "store",
             "market aave, contract",
@@ -111,7 +112,7 @@ def test_a_node_that_gives_little_is_named_with_what_it_gives(patient: Patient) 
     assert code == 0, found
     assert found["chain local, logs"]["verdict"] == "warning"
     assert "log_range = 24" in found["chain local, logs"]["remedy"]
-    assert found["chain local, eth_simulateV1"]["verdict"] == "warning"
+    assert "in one eth_call as the signer" in found["chain local, rehearsals"]["detail"]
     assert any(s.endswith("archive") and f["verdict"] == "warning" for s, f in found.items())
 
 
@@ -131,6 +132,22 @@ def test_a_node_without_state_override_is_a_fault(patient: Patient) -> None:
     assert code == 1
     fault = next(f for s, f in found.items() if s.endswith("state override"))
     assert fault["verdict"] == "fault" and "geth" in fault["remedy"]
+
+
+def test_a_node_that_refuses_much_gas_is_named_with_what_it_takes(patient: Patient) -> None:
+    """Not with another cause: it takes state overrides, and says so in words nobody foresaw."""
+
+    def rule(request: dict[str, Any]) -> str | None:
+        asked = request["params"][0].get("gas", "0x0") if request["method"] == "eth_call" else "0x0"
+        return "your request is too ambitious" if int(asked, 16) > 10_000_000 else None
+
+    patient.proxy.rules.append(rule)
+    code, found = patient.doctor()
+    assert code == 0, found
+    cap = next(f for s, f in found.items() if s.endswith("gas cap"))
+    assert cap["verdict"] == "warning" and "more is refused" in cap["detail"]
+    granted = int(cap["detail"].split("use ")[1].split(" gas")[0].replace(",", ""))
+    assert 9_000_000 < granted <= 10_000_000
 
 
 def test_an_allowance_left_standing_is_named(patient: Patient) -> None:

@@ -43,7 +43,7 @@ struct Leg {
     uint256 minGot;
     /// Units of the profit token that the batch must earn more if this leg works.
     uint256 minProfit;
-    /// Gas the leg may burn at most; it may be less that is left for it.
+    /// Gas the leg may burn at most, so that others keep theirs; it may be less that is left for it.
     uint256 gas;
     /// Exchanges within the leg: if one fails, only this leg does.
     Swap[] swaps;
@@ -84,6 +84,8 @@ library Errors {
     error NothingDone();
     /// The gas left when a leg's turn came.
     error NotEnoughGas(uint256 left);
+    /// A leg burned the gas it was given.
+    error OutOfGas(uint256 given);
     error TooLittleGot(uint256 got);
     error TooLittleProfit(uint256 profit, uint256 wanted);
     /// More of a token would be gone than came.

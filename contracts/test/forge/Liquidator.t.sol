@@ -167,6 +167,88 @@ contract LiquidatorTest is Scene {
         _nothingLeft();
     }
 
+    function test_aLegThatStarvesSaysSo() public {
+        Batch memory batch = _one(1_000, 1_100);
+        batch.legs[0].calls[0] = abi.encodeCall(ProtocolStandIn.burn, ());
+        vm.prank(operator);
+        vm.expectRevert(abi.encodeWithSelector(Errors.OutOfGas.selector, 500_000));
+        liquidator.liquidate(batch);
+    }
+
+    function test_aLegThatFailsWithoutAReasonAndWithGasToSpareDidNotStarve() public {
+        Batch memory batch = _one(1_000, 1_100);
+        batch.legs[0].calls[0] = hex"12345678";
+        vm.prank(operator);
+        vm.expectRevert(abi.encodeWithSelector(Errors.NothingDone.selector));
+        liquidator.liquidate(batch);
+    }
+
+    /* A LEG'S FAILURE, LOAN FEES INCLUDED */
+
+    /// @dev A small leg that earns `given - 1000` beside a large one that fails, whose loan's fee stays.
+    function _largeFails(uint64 premium, uint256 given, bool inAnother) internal returns (Batch memory batch) {
+        lender.setPremium(premium);
+        Leg[] memory legs = new Leg[](2);
+        (legs[0], legs[1]) = (_leg(1, 1_000, given), _leg(2, 1_000_000, 1_100_000));
+        if (!inAnother) {
+            // Somebody was faster: the account is gone.
+            legs[1].calls[0] = legs[0].calls[0];
+            return _batch(legs);
+        }
+        PlainToken second = new PlainToken();
+        PoolAtAPrice bridge = new PoolAtAPrice(address(second), address(debt), 1e6);
+        address[2] memory rich = [address(lender), address(bridge)];
+        for (uint256 i; i < rich.length; ++i) second.mint(rich[i], RICH);
+        debt.mint(address(bridge), RICH);
+        legs[1].pays = 2;
+        legs[1].calls[0] = legs[0].calls[0];
+        batch = _batch(legs);
+        batch.tokens = new address[](3);
+        (batch.tokens[0], batch.tokens[1], batch.tokens[2]) = (address(debt), address(collateral), address(second));
+        batch.loans = new Loan[](2);
+        batch.loans[0] = Loan(Lender.AaveV3, address(lender), 0, 1_007);
+        batch.loans[1] = Loan(Lender.AaveV3, address(lender), 2, 1_000_007);
+        Swap memory sale = batch.swaps[0];
+        batch.swaps = new Swap[](2);
+        batch.swaps[0] = sale;
+        batch.swaps[1] =
+            Swap(0, 2, true, 0, address(0), _route(address(debt), address(bridge), address(second)));
+    }
+
+    function test_theLargeLegFailsInTheProfitTokenAndTheOtherPaysItsFee() public {
+        check(_run(_largeFails(60, 1_100, false)) == 1, "the small one not done");
+        check(debt.balanceOf(owner) == 100 - 60, "another profit");
+        _nothingLeft();
+    }
+
+    function test_theLargeLegFailsInAnotherTokenAndTheOtherBuysItsFee() public {
+        Batch memory batch = _largeFails(30, 1_100, true);
+        check(_run(batch) == 1, "the small one not done");
+        check(debt.balanceOf(owner) == 100 - 2 * 30, "another profit");
+        check(PlainToken(batch.tokens[2]).balanceOf(address(liquidator)) == 0, "second left");
+        _nothingLeft();
+    }
+
+    function test_withoutACoveringExchangeTheFeeInAnotherTokenTakesAllDown() public {
+        Batch memory batch = _largeFails(30, 1_100, true);
+        Swap memory sale = batch.swaps[0];
+        batch.swaps = new Swap[](1);
+        batch.swaps[0] = sale;
+        vm.prank(operator);
+        vm.expectRevert();
+        liquidator.liquidate(batch);
+    }
+
+    function test_aPremiumAboveTheOthersProfitTakesAllDownSoThatSuchALegGoesAlone() public {
+        Batch memory batch = _largeFails(101, 1_100, false);
+        vm.prank(operator);
+        vm.expectRevert();
+        liquidator.liquidate(batch);
+        Leg[] memory alone = new Leg[](1);
+        alone[0] = _leg(1, 1_000, 1_102);
+        check(_run(_batch(alone)) == 1, "alone not done");
+    }
+
     function test_buysOverTwoPoolsWhatALegNeeds() public {
         PlainToken middle = new PlainToken();
         PlainToken second = new PlainToken();

@@ -17,6 +17,10 @@ interface ILoanReceiver {
 contract LenderStandIn {
     uint256 public premium = 5;
 
+    function setPremium(uint256 premium_) external {
+        premium = premium_;
+    }
+
     function flashLoanSimple(address receiver, address asset, uint256 amount, bytes calldata params, uint16) external {
         uint256 before = PlainToken(asset).balanceOf(address(this));
         _send(asset, receiver, amount);

@@ -18,7 +18,8 @@ from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, 
 from keeper.protocols.amounts import units
 from keeper.protocols.base import Facts, Impossible
 
-LIQUIDATION_GAS = 500_000
+LIQUIDATION_GAS = 450_000
+POSITION_GAS = 12_000
 ERRORS = "aave_v3_errors"
 
 
@@ -89,7 +90,7 @@ def _liquidation(
         spend=Spend(debt.asset, pool, cover),
         spend_base=repaid_base,
         gain_base=chosen.gain,
-        gas=LIQUIDATION_GAS,
+        gas=LIQUIDATION_GAS + POSITION_GAS * len(raw.positions),
         summary={
             "repay": f"{units(result.repaid, debt.decimals)} {facts.symbol(debt.asset)}",
             "receive": f"{units(result.received, collateral.decimals)} {symbol}",

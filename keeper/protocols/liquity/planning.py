@@ -21,6 +21,8 @@ ERRORS = "liquity_errors"
 ADD = "addColl(address,address)"
 REPAY = "repayMUSD(uint256,address,address)"
 LIQUIDATE = "batchLiquidateTroves(address[])"
+# Interest until inclusion is far less than this part of what is repaid.
+INTEREST_PART = 100
 _NOBODY = "0x" + "00" * 20
 
 
@@ -42,6 +44,7 @@ def way(manager: str, state: System, trove: Trove, wish: Wish, step: Step, asset
     """A call on BorrowerOperations, which takes coins as value and burns the debt token without allowance."""
     hints = wish.facts.hints.get(wish.account, (_NOBODY, _NOBODY))
     held = "0x" + encoded("getTroveColl(address)", wish.account).hex()
+    owes = "0x" + encoded("getTroveDebt(address)", wish.account).hex()
     price, terms = state.price or 0, state.terms
     supply = step.action == "supply"
 
@@ -58,7 +61,11 @@ def way(manager: str, state: System, trove: Trove, wish: Wish, step: Step, asset
         lambda amount: encoded(ADD, *hints) if supply else encoded(REPAY, amount, *hints),
         TOP_UP_GAS,
         ERRORS,
-        check=lambda amount, _: Check(manager, held, 0, trove.coll + amount) if supply else None,
+        check=lambda amount, _: (
+            Check(manager, held, 0, trove.coll + amount)
+            if supply
+            else Check(manager, owes, 0, 0, at_most=trove.debt - amount + amount // INTEREST_PART)
+        ),
         room=None if supply else max(trove.debt - terms.gas_reserve - state.min_net_debt, 0),
         full="the system's least debt must stay",
         floor=0 if in_recovery_mode(state.whole, price, terms) else WAD,

@@ -33,7 +33,7 @@ LIQUIDATION_GAS = 30_000
 FIRST_GAS = 140_000
 TOP_UP_GAS = 200_000
 ERRORS = "morpho_blue_errors"
-_COLLATERAL_WORD = 2
+_BORROW_WORD, _COLLATERAL_WORD = 1, 2
 
 
 def liquidate(pair: Pair, borrower: str, seized: int, shares: int) -> bytes:
@@ -103,12 +103,12 @@ def way(morpho: str, pair: Pair, position: Position, wish: Wish, step: Step, ass
     def health(amount: int) -> int:
         return _after(step, position, now, pair, amount)
 
+    call = "0x" + encoded("position(bytes32,address)", bytes.fromhex(pair.id[2:]), borrower).hex()
     if step.action == "supply":
 
         def supply(amount: int) -> bytes:
             return encoded(SUPPLY, pair.params, amount, borrower, b"")
 
-        call = "0x" + encoded("position(bytes32,address)", bytes.fromhex(pair.id[2:]), borrower).hex()
         return Way(
             step,
             asset,
@@ -127,7 +127,17 @@ def way(morpho: str, pair: Pair, position: Position, wish: Wish, step: Step, ass
         sizes = (amount, 0) if amount < owed else (0, position.borrow_shares)
         return encoded(REPAY, pair.params, *sizes, borrower, b"")
 
-    return Way(step, asset, needed(health, wish.target, owed), health, morpho, repay, TOP_UP_GAS, ERRORS)
+    later = pair.at(wish.timestamp + GRACE)
+
+    def left(amount: int, _: int) -> Check:
+        # The later it is included, the fewer shares the same amount repays.
+        repaid = to_shares_down(amount, later.total_borrow_assets, later.total_borrow_shares)
+        most = position.borrow_shares - repaid if amount < owed else 0
+        return Check(morpho, call, _BORROW_WORD, 0, at_most=max(most, 0))
+
+    return Way(
+        step, asset, needed(health, wish.target, owed), health, morpho, repay, TOP_UP_GAS, ERRORS, left
+    )
 
 
 def _health(position: Position, now: MarketState, pair: Pair) -> int:

@@ -12,8 +12,9 @@ from keeper.service.examination.contracts import liquidator
 from keeper.service.examination.files import files
 from keeper.service.examination.finding import Finding, attempt
 from keeper.service.examination.funds import funds
+from keeper.service.examination.gas import gas
 from keeper.service.examination.keys import address_of, signer
-from keeper.service.examination.markets import contract, gas, market
+from keeper.service.examination.markets import contract, market
 from keeper.service.examination.nodes import nodes
 from keeper.service.examination.owners import owners
 from keeper.service.examination.protected import together
@@ -43,8 +44,8 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         if all(finding.verdict != "fault" for finding in found):
             yield from attempt(subject, partial(market, settings, run))
     for name in sorted(reachable):
-        if read := [run for run in runs if run.settings.chain == name and run.book.head is not None]:
-            yield from attempt(f"chain {name}, gas price", partial(gas, settings, name, read))
+        read = [run for run in runs if run.settings.chain == name and run.book.head is not None]
+        yield from attempt(f"chain {name}, gas price", partial(gas, settings, connections[name], read))
     yield from attempt("protect", lambda: together(settings, [r for r in runs if r.book.head is not None]))
     yield from signer(settings)
     payer = address_of(settings)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
-from keeper.account_unit import words
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
@@ -15,10 +14,9 @@ from keeper.chain.calls import run as read
 from keeper.config import Settings
 from keeper.oracles.sequencer import Sequencer
 from keeper.protocols.identity import NAMES, identify
-from keeper.service.costing import native_price
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
-from keeper.service.misnamed import facts_of, misnamed
+from keeper.service.misnamed import misnamed
 from keeper.service.price_examination import price_lines
 from keeper.service.pricing import Pricing
 from keeper.service.valuing import value
@@ -122,19 +120,4 @@ def _sentinel(run: MarketRun, head: Head) -> Iterator[Finding]:
         "warning",
         f"{address} {said}",
         "The chain's sequencer was down a short while ago: liquidations open again after its grace period",
-    )
-
-
-def gas(settings: Settings, chain: str, runs: list[MarketRun]) -> Iterator[Finding]:
-    """Whether any market of a chain tells what its gas costs. The markets have been read."""
-    known = {run.name: facts_of(run, blocks.latest(run.book.pool)) for run in runs}
-    price = native_price(settings, runs, known)
-    if price is not None:
-        yield Finding(f"chain {chain}, gas price", "ok", f"a native coin is counted as {words(price)}")
-        return
-    yield Finding(
-        f"chain {chain}, gas price",
-        "warning",
-        f"no market lists {settings.policy.native_asset}: without the cost of gas nothing is liquidated",
-        "Set policy.native_price, or policy.native_asset to a listed symbol",
     )

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from keeper.chain import blocks
+from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.calls import GAS
-from keeper.chain.node import Node, NodeError, RpcError
+from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
-from keeper.execution.rehearsal import simulate
+from keeper.execution.rehearsal import means
 from keeper.service import clock
 from keeper.service.examination.finding import Finding
 
@@ -60,13 +61,32 @@ def nodes(settings: Settings, pool: NodePool) -> Iterator[Finding]:
     yield Finding(f"chain {pool.name}", "ok", f"chain id {pool.chain_id}, block {head.number}")
     yield from _clock(settings, pool, head)
     yield from _logs(settings, pool, head)
+    yield from _rehearsals(pool, head)
+
+
+def _rehearsals(pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
+    """By what the actor itself uses: whole sequences where any node can, else one action a block."""
+    subject = f"chain {pool.name}, rehearsals"
     try:
-        simulate(pool, [], head.timestamp + 1)
-    except RpcError:
+        found = means(pool, _PROBE, head.timestamp + 1)
+    except KeeperError as error:
+        yield Finding(subject, "fault", error.what, error.remedy)
+        return
+    if found == "simulation":
+        yield Finding(subject, "ok", "whole plans, by eth_simulateV1")
+    elif found == "as signer":
         yield Finding(
-            f"chain {pool.name}, eth_simulateV1",
+            subject,
+            "ok",
+            "whole plans, in one eth_call as the signer (no eth_simulateV1: liquidations share no "
+            "transaction, and oracle updates are waited for)",
+        )
+    else:
+        yield Finding(
+            subject,
             "warning",
-            "not offered: allowance and action are rehearsed one after the other, a block later",
+            "neither eth_simulateV1 nor state overrides: allowance and action are rehearsed one after the "
+            "other, a block later",
             "Use a node with eth_simulateV1 (geth 1.14.9 or newer)",
         )
 
@@ -94,7 +114,7 @@ def _node(chain: str, seen: Seen, newest: int) -> Iterator[Finding]:
         )
     try:
         cap = _gas_cap(seen.node)
-    except (NodeError, RpcError) as error:
+    except CannotError as error:
         yield Finding(
             f"{subject}, state override",
             "fault",
@@ -102,11 +122,14 @@ def _node(chain: str, seen: Seen, newest: int) -> Iterator[Finding]:
             "The keeper reads through it: use a node that offers it (geth, erigon, reth, nethermind)",
         )
         return
+    except (NodeError, RpcError) as error:
+        yield Finding(f"{subject}, reads", "fault", error.what, "Use another node, or ask its operator")
+        return
     small = cap < SMALL_GAS_CAP
     yield Finding(
         f"{subject}, gas cap",
         "warning" if small else "ok",
-        f"a read may use {cap:,} gas",
+        f"a read may use {cap:,} gas" + (" (more is refused)" if seen.node.most_gas is not None else ""),
         "Reads are cut into many requests; raise the node's cap (geth: --rpc.gascap)" if small else "",
     )
     heads = "offers new heads" if seen.node.offers_websocket() else "none at this address"
@@ -125,6 +148,7 @@ def _node(chain: str, seen: Seen, newest: int) -> Iterator[Finding]:
 
 
 def _gas_cap(node: Node) -> int:
+    """What a read may use: what the node caps it at, or what it was found to take where it refuses more."""
     call = {"to": _PROBE, "data": "0x", "gas": hex(GAS)}
     answer = node.call("eth_call", [call, "latest", {_PROBE: {"code": _GAS_LEFT}}])
     return int(answer, 16)

@@ -28,8 +28,8 @@ class UniswapV3:
     def lens(self) -> Lens:
         return lens.lens()
 
-    def call(self, tokens: Iterable[str]) -> Call:
-        return lens.read_call(self.factory, {*(t.lower() for t in tokens), *self.hops}, self.fees)
+    def call(self, tokens: Iterable[str], beside: Iterable[str] = ()) -> Call:
+        return lens.read_call(self.factory, {*(t.lower() for t in tokens), *self.hops}, self.fees, beside)
 
     def read(self, answer: Answer) -> Exchange:
         return UniswapV3Exchange(lens.read_pools(answer), self.hops)
@@ -39,7 +39,9 @@ class UniswapV3Exchange:
     """Implements Exchange on the pools of one block."""
 
     def __init__(self, pools: Iterable[Pool], hops: Sequence[str]) -> None:
-        self.pools = {pool.address: pool for pool in pools}
+        known = {pool.address: pool for pool in pools}
+        self.pools = {at: pool for at, pool in known.items() if pool.quotes}
+        self._beside = {at: pool for at, pool in known.items() if not pool.quotes}
         self.hops = tuple(hops)
         self._lending: dict[tuple[str, str], int] = {}
         self._traded: set[str] = set()
@@ -85,7 +87,7 @@ class UniswapV3Exchange:
 
     def loans(self, token: str, amount: int) -> list[Loan]:
         able = []
-        for pool in self.pools.values():
+        for pool in (*self.pools.values(), *self._beside.values()):
             held = {pool.token0: pool.balance0, pool.token1: pool.balance1}.get(token, 0)
             loan = Loan("uniswap-v3", pool.address, pool.fee)
             if (
@@ -104,7 +106,7 @@ class UniswapV3Exchange:
 
     def copy(self) -> UniswapV3Exchange:
         other = UniswapV3Exchange((), self.hops)
-        other.pools, other._between = dict(self.pools), self._between
+        other.pools, other._beside, other._between = dict(self.pools), self._beside, self._between
         other._lending, other._traded = dict(self._lending), set(self._traded)
         return other
 

@@ -38,6 +38,11 @@ class Pool:
     ticks: tuple[int, ...]
     nets: tuple[int, ...]
 
+    @property
+    def quotes(self) -> bool:
+        """Whether anything is known of its ticks; a pool that is not quoted may still lend."""
+        return self.first_word <= self.last_word
+
 
 @dataclass(frozen=True, slots=True)
 class Swapped:

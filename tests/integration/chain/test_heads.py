@@ -289,7 +289,12 @@ def test_requests_keep_to_their_budget(anvil: Anvil) -> None:
 
 
 def test_what_is_no_block_is_no_answer(anvil: Anvil) -> None:
-    with _two(anvil) as (first, _, pool):
-        first.answers.append(lambda r, x: {"number": None} if r["method"] == "eth_getBlockByNumber" else x)
+    def none(request: Request, result: Any) -> Any:
+        return {"number": None} if request["method"] == "eth_getBlockByNumber" else result
+
+    with _two(anvil) as (first, second, pool):
+        first.answers.append(none)
+        assert blocks.latest(pool).number == anvil.block_number()
+        second.answers.append(none)
         with pytest.raises(NodeError, match="no block"):
             blocks.latest(pool)

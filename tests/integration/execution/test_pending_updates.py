@@ -77,7 +77,7 @@ def running(w: World) -> Iterator[Daemon]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_for(lambda: daemon.chains["local"].acted == w.anvil.block_number())
+        wait_for(lambda: daemon.chains["local"].acted_at == w.anvil.block_number())
         watch = daemon.chains["local"].watch
         assert watch is not None
         wait_for(lambda: watch.listening)

@@ -183,3 +183,16 @@ def test_a_second_source_that_is_none_is_silent_or_named(sources: Sources) -> No
     assert "does not answer" in sources.quote(nowhere, ChainlinkSource(kind="chainlink", address=nowhere)).why
     with pytest.raises(ConfigError, match="is no Uniswap v3 pool"):
         sources.quote(nowhere, UniswapV3Source(kind="uniswap-v3", address=nowhere))
+
+
+def test_compounds_feeds_resolve_to_the_leaves_they_rest_on(sources: Sources) -> None:
+    one, other = (create_feed(sources.deployer, price * DOLLAR) for price in (2, 3))
+    scaled = make.create_scaling(sources.deployer, one)
+    found = sources.resolve(make.create_multiplicative(sources.deployer, scaled, other))
+    assert kinds(found) == ["synchronicity", "scaled", "aggregator", "aggregator"]
+    assert [feed.address for feed in found.feeds()] == [one.lower(), other.lower()]
+
+
+def test_compounds_constant_feed_is_fixed_and_never_stale(sources: Sources) -> None:
+    found = sources.resolve(make.create_constant(sources.deployer, DOLLAR))
+    assert (found.kind, found.note, list(found.feeds())) == ("fixed", f"always {DOLLAR}", [])

@@ -9,9 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from eth_abi.abi import decode
 from sqlmodel import select
 
 from keeper.cli.history import history
+from keeper.execution import batching
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy as deploy_v36
@@ -24,6 +26,7 @@ from keeper.service.booking import Ledger
 from keeper.service.booking import earned as booking_of
 from keeper.store.tables import Booking, Carriage, Intent, Transaction
 from tests.conftest import GENESIS
+from tests.support.faulty_node import faulty
 from tests.support.selling import Selling, open_exchange
 from tests.support.world import World, account, open_market, world
 
@@ -54,10 +57,10 @@ def position(market: AaveDeployment, who: str, ether: int, dollars: int, debt: s
 
 
 def keeper(
-    place: tuple[Anvil, AaveDeployment, Selling], folder: Path, more: str = "", chain: str = ""
+    place: tuple[Anvil, AaveDeployment, Selling], folder: Path, more: str = "", chain: str = "", rpc: str = ""
 ) -> World:
     anvil, market, selling = place
-    w = world(anvil, market, folder, more, chain_more=selling.settings(chain))
+    w = world(anvil, market, folder, more, chain_more=selling.settings(chain), rpc=rpc)
     anvil.set_balance(w.payer, 10**19)
     return w
 
@@ -121,6 +124,33 @@ def test_the_profit_is_what_was_planned_and_the_books_say_the_same(
         assert booking.value == earned * 10**12
         net = Decimal(booking.net).scaleb(-18)
         assert booking_of(session, intent) == net
+
+
+def test_with_each_bid_the_least_profit_covers_the_gas(
+    place: tuple[Anvil, AaveDeployment, Selling], tmp_path: Path
+) -> None:
+    bids = "[execution]\nreplace_blocks = 1\ncancel_blocks = 40\n"
+    with faulty(place[0].url) as node:
+        w = keeper(place, tmp_path, bids, rpc=node.url)
+        w.send(*position(w.market, account(1), 10, 19_000))
+        w.work()
+        place[2].follow({"WETH": 2260 * 10**8})
+        node.holds = True
+        w.step({"WETH": 2260 * 10**8})
+        gwei = 10**9
+        for price in (20, 60, 120, 200, 250):
+            w.anvil.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(price * gwei))
+            w.step()
+    [intent] = w.intents()
+    leg = Plan.from_json(intent.plan).leg
+    assert leg is not None
+    acts = [t for t in w.transactions() if t.purpose == "act"]
+    asked = [decode([batching.BATCH], bytes.fromhex(t.data[10:]))[0][2][0][7] for t in acts]
+    # A dollar has six decimals and an ether costs 2,260 of them; it takes 518,000 gas or more.
+    costs = [t.max_fee * 510_000 * 2_260 * 10**6 // ETHER for t in acts]
+    assert len(set(asked)) > 2 and max(costs) > leg.profit // 2
+    assert all(least >= cost for least, cost in zip(asked, costs, strict=True))
+    assert all(leg.profit // 2 <= least <= leg.profit * 98 // 100 + 1 for least in asked)
 
 
 def test_many_fall_at_once_and_share_a_transaction(
@@ -200,7 +230,7 @@ def test_a_transaction_that_would_not_pay_is_not_sent_unless_bad_debt_is_realize
     assert mean.intents() == []
     willing = tmp_path / "more"
     willing.mkdir()
-    w = keeper(place, willing, "[policy]\n" + cap.format("25"))
+    w = keeper(place, willing, "[policy]\n" + cap.format("60"))
     w.work()
     w.step()
     w.step()
@@ -209,7 +239,7 @@ def test_a_transaction_that_would_not_pay_is_not_sent_unless_bad_debt_is_realize
     books(w)
     with w.store.session() as session:
         [booking] = session.exec(select(Booking)).all()
-    assert -25 * 10**18 < booking.net < 0
+    assert -60 * 10**18 < booking.net < 0
 
 
 def test_several_debts_in_one_transaction_earn_one_token(

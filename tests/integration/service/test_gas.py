@@ -59,9 +59,9 @@ def test_gas_for_protected_accounts_is_reserved_before_liquidations(
     fresh_market: Fresh, tmp_path: Path
 ) -> None:
     w = both(fresh_market, tmp_path, "", 10 * COIN)
-    base_fee = w.heads[-1].base_fee
-    kept = gas.kept_native(w.settings, "local", base_fee)
-    assert kept == gas.KEPT_GAS * gas.KEPT_RISE * base_fee
+    price = gas.gas_price(w.deciding.pool, w.heads[-1].base_fee)
+    kept = gas.kept_native(w.settings, "local", price)
+    assert kept == gas.KEPT_GAS * gas.KEPT_RISE * price
     w.anvil.set_balance(w.payer, kept * 6 // 10)
     for _ in range(3):
         w.step(CRASH)

@@ -7,12 +7,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from keeper.chain.http import Poster, PostError, PostStatusError, PostTimeoutError
+from keeper.chain.http import (
+    Poster,
+    PostError,
+    PostStatusError,
+    PostTimeoutError,
+    PostTooLongError,
+    PostUnsentError,
+)
 
 
 @dataclass
@@ -43,12 +51,19 @@ def server() -> Iterator[Server]:
                 return
             if state.manner == "is silent":
                 time.sleep(1)
+            if state.manner.startswith("trickles"):
+                self._trickle()
+                return
             status = int(state.manner) if state.manner.isdigit() else 200
-            body = gzip.compress(b"whole") if state.manner == "compresses" else b"whole"
+            body = {
+                "compresses": gzip.compress(b"whole"),
+                "is a bomb": gzip.compress(bytes(3_000_000)),
+                "is long": bytes(3_000_000),
+            }.get(state.manner, b"whole")
             self.send_response(status)
             if status == 307:
                 self.send_header("Location", f"{state.url}/elsewhere")
-            if state.manner == "compresses":
+            if state.manner in ("compresses", "is a bomb"):
                 self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(body) + (9 if state.manner == "cuts off" else 0)))
             self.end_headers()
@@ -57,6 +72,21 @@ def server() -> Iterator[Server]:
                 self.wfile.flush()
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
+
+        def _trickle(self) -> None:
+            """One byte at a time, for ever, always sooner than a read's own limit: from the headers on, or
+            from the body on, or within a chunk's length."""
+            starts = {
+                "trickles headers": b"HTTP/1.1 200 OK\r\nX-A: ",
+                "trickles body": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+                "trickles chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a=",
+            }
+            self.close_connection = True
+            with suppress(OSError):
+                self.wfile.write(starts[state.manner])
+                for _ in range(400):
+                    self.wfile.write(b"a")
+                    time.sleep(0.02)
 
         def log_message(self, format: str, *args: object) -> None:
             return
@@ -120,12 +150,33 @@ def test_silence_ends_at_the_time_limit(server: Server) -> None:
     assert server.bodies == [b"once"]
 
 
+@pytest.mark.parametrize("what", ["headers", "body", "chunks"])
+def test_an_answer_that_trickles_ends_at_the_time_limit(server: Server, what: str) -> None:
+    """Each byte comes in time; the whole does not."""
+    server.manner = f"trickles {what}"
+    started = time.monotonic()
+    with pytest.raises(PostTimeoutError):
+        Poster(server.url, 0.3).post(b"once")
+    assert time.monotonic() - started < 2 and server.bodies == [b"once"]
+
+
+@pytest.mark.parametrize("manner", ["is long", "is a bomb"])
+def test_an_answer_longer_than_any_that_is_wanted_is_given_up(server: Server, manner: str) -> None:
+    """Also when it is short until it is decompressed; the next request is answered as ever."""
+    poster = Poster(server.url, 5.0, most=1_000_000)
+    server.manner = manner
+    with pytest.raises(PostTooLongError):
+        poster.post(b"once")
+    server.manner = "answers"
+    assert poster.post(b"again") == b"whole"
+
+
 def test_nobody_listening_is_no_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(PostError) as raised:
         Poster(f"http://127.0.0.1:{port}", 5.0).post(b"")
-    assert type(raised.value) is PostError
+    assert type(raised.value) is PostUnsentError
 
 
 def test_the_environment_s_proxy_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution import batching
@@ -124,3 +125,76 @@ def test_outcomes_are_read_by_name_and_not_by_place() -> None:
 def test_two_attempts_at_one_account_have_names_of_their_own() -> None:
     assert batching.identity(plan(1)) != batching.identity(plan(2))
     assert batching.identity(plan(1)) == batching.identity(plan(1))
+
+
+def earning(number: int, profit: int, fee: int, **more: object) -> Plan:
+    """A plan whose leg expects `profit` and whose loan costs `fee`, in units of the profit token."""
+    made = plan(number)
+    assert made.leg is not None
+    return replace(made, leg=replace(made.leg, profit=profit, min_profit=profit // 2, fee=fee, **more))  # type: ignore[arg-type]
+
+
+def exchanges(plans: list[Plan]) -> list[tuple[int, int, bool]]:
+    """From, to and whether it covers, of the exchanges that a batch shares."""
+    data = bytes.fromhex(batching.combine(plans).data[10:])
+    return [(each[0], each[1], each[2]) for each in decode([batching.BATCH], data)[0][3]]
+
+
+def test_a_leg_whose_fee_the_others_could_not_bear_goes_alone() -> None:
+    small, other, large = earning(1, 100, 1), earning(2, 120, 1), earning(3, 90_000, 111)
+    assert batching.split([small, other, large], 30_000_000) == [[small, other], [large]]
+    assert not batching.fits([small, other, large], 30_000_000)
+    bearable = earning(3, 90_000, 109)
+    assert batching.split([small, other, bearable], 30_000_000) == [[small, other, bearable]]
+
+
+def test_what_others_are_asked_for_cannot_bear_a_fee_as_well() -> None:
+    asked = [
+        replace(each, leg=replace(each.leg, min_profit=90))
+        for each in (earning(1, 100, 11), earning(2, 100, 11))
+        if each.leg
+    ]
+    assert [len(group) for group in batching.split(asked, 30_000_000)] == [1, 1]
+    assert [
+        len(group) for group in batching.split([earning(1, 100, 11), earning(2, 100, 11)], 30_000_000)
+    ] == [2]
+
+
+def test_every_borrowed_token_has_an_exchange_that_covers_it() -> None:
+    cover = "0x" + USDC[2:] + "88" * 20 + DAI[2:]
+    foreign = earning(2, 400, 1, pays=DAI, cover=cover)
+    assert exchanges([earning(1, 400, 1), foreign]) == [(1, 0, False), (0, 2, True)]
+    assert exchanges([foreign]) == [(2, 0, False)], "alone there is nobody who could pay for it"
+
+
+def test_a_fee_in_a_token_that_the_others_cannot_get_goes_alone() -> None:
+    foreign = earning(2, 400, 1, pays=DAI)
+    assert [len(group) for group in batching.split([earning(1, 400, 1), foreign], 30_000_000)] == [1, 1]
+    free = earning(3, 400, 0, pays=DAI)
+    assert [len(group) for group in batching.split([earning(1, 400, 1), free], 30_000_000)] == [2]
+
+
+def test_a_pool_that_lends_is_on_no_route_of_the_same_transaction() -> None:
+    lender = Loan("uniswap-v3", "0x" + "77" * 20, 100)
+    first, second = earning(1, 400, 0), earning(2, 400, 0, loan=lender, route="", sale="")
+    assert first.leg is not None and lender.lender[2:] in first.leg.sale
+    assert [len(group) for group in batching.split([first, second], 30_000_000)] == [1, 1]
+
+
+def test_a_leg_alone_may_take_what_the_transaction_has_and_beside_others_what_is_expected() -> None:
+    def caps(plans: list[Plan]) -> list[int]:
+        return [
+            leg[8] for leg in decode([batching.BATCH], bytes.fromhex(batching.combine(plans).data[10:]))[0][2]
+        ]
+
+    assert caps([earning(1, 400, 0)]) == [batching.MOST_TRANSACTION_GAS]
+    assert max(caps([earning(1, 400, 0), earning(2, 400, 0)])) < 1_000_000
+
+
+@pytest.mark.parametrize("error", ["OutOfGas(uint256)", "NotEnoughGas(uint256)"])
+def test_want_of_gas_is_told_from_other_failures(error: str) -> None:
+    why = function_signature_to_4byte_selector(error) + encode(["uint256"], [7])
+    [found] = batching.outcomes([plan(1)], [log(plan(1), why)])
+    assert (found.starved, error.split("(")[0] in found.problem) == (True, True)
+    dear = function_signature_to_4byte_selector("TooLittleGot(uint256)") + encode(["uint256"], [1])
+    assert not batching.outcomes([plan(1)], [log(plan(1), dear)])[0].starved

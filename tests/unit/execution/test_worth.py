@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from eth_abi.abi import decode
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keeper.execution import batching
-from keeper.execution.worth import most_a_gas
+from keeper.execution.rehearsal import Action
+from keeper.execution.worth import asked, at_bid, most_a_gas
+from keeper.plan import Plan
 from tests.unit.execution.test_batching import plan
 
 pytestmark = pytest.mark.unit
 
-CEILING = 500 * 10**9
+GWEI = 10**9
+CEILING = 500 * GWEI
 
 
 def test_what_is_left_of_a_batch_pays_for_itself() -> None:
@@ -32,3 +38,79 @@ def test_the_operators_ceiling_holds_where_a_plan_sets_none_or_a_higher() -> Non
     assert most_a_gas([rich], CEILING) == CEILING
     assert most_a_gas([replace(rich, gas_budget=None)], CEILING) == CEILING
     assert most_a_gas([], CEILING) == CEILING
+
+
+def expecting(number: int, profit: int, gain_wei: int, budget: int) -> Plan:
+    made = plan(number)
+    assert made.leg is not None
+    leg = replace(made.leg, profit=profit, min_profit=profit // 2)
+    return replace(made, leg=leg, gain_wei=gain_wei, gas_budget=budget)
+
+
+def units_asked(plans: list[Plan]) -> list[int]:
+    return [each.leg.min_profit for each in plans if each.leg is not None]
+
+
+def test_expected_a_thousand_and_gas_up_to_999_asks_for_999() -> None:
+    one = expecting(1, 1_000, 1_000 * GWEI, 1_000 * GWEI)
+    assert units_asked(asked([one], 999 * GWEI)) == [999]
+    assert units_asked(asked([one], 100 * GWEI)) == [500], "half of it at least"
+    assert units_asked(asked([one], 5_000 * GWEI)) == [1_000], "nobody can ask for more than all"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 10**24), st.integers(1, 10**20), st.integers(0, 100)), min_size=1, max_size=6
+    ),
+    st.integers(0, 10**20),
+)
+def test_what_is_asked_for_pays_for_gas_and_for_the_least_profit(
+    each: list[tuple[int, int, int]], gas_cost: int
+) -> None:
+    plans = [
+        expecting(n, profit, gain, gain - gain * percent // 200)
+        for n, (profit, gain, percent) in enumerate(each)
+    ]
+    found = asked(plans, gas_cost)
+    gain = sum(plan.gain_wei or 0 for plan in plans)
+    least = sum((plan.gain_wei or 0) - (plan.gas_budget or 0) for plan in plans)
+    for before, after in zip(plans, found, strict=True):
+        assert before.leg is not None and after.leg is not None
+        assert before.leg.profit // 2 <= after.leg.min_profit <= before.leg.profit
+        # In proportion: what this part of the expected profit is worth covers this part of the costs.
+        if after.leg.min_profit < before.leg.profit:
+            assert after.leg.min_profit * gain >= before.leg.profit * (gas_cost + least)
+
+
+def test_each_bid_asks_anew_and_what_has_ended_pays_for_nothing() -> None:
+    first, second = expecting(1, 1_000, 10**16, 10**16), expecting(2, 1_000, 10**16, 10**16)
+    action = Action("act", "0xc0", batching.combine([first, second]).data)
+    gas = batching.gas_of([first, second])
+
+    def bid(part: int) -> int:
+        """Wei a gas at which it costs so many thousandths of both gains."""
+        return 2 * 10**16 * part // 1_000 // gas
+
+    assert least_of(at_bid(action, [first, second], gas, bid(300))) == [500, 500]
+    assert least_of(at_bid(action, [first, second], gas, bid(900))) == [900, 900]
+    assert least_of(at_bid(action, [first, second], gas * 2, bid(400))) == [800, 800], "were all of it used"
+    assert least_of(at_bid(action, [first, second], gas * 2, bid(600))) == [980, 980], (
+        "but never the last bit"
+    )
+    one = expecting(1, 1_000, 10**16, 10**16)
+    one = replace(one, gas=gas)
+    assert least_of(at_bid(action, [one], gas, bid(450), [second])) == [900, 500]
+    approve = Action("approve", "0xc0", "0x12")
+    assert at_bid(approve, [first], 10**6, GWEI) is approve
+
+
+def test_the_highest_bid_leaves_what_can_still_be_asked_for() -> None:
+    one = replace(expecting(1, 1_000, 10**16, 9 * 10**15), gas=500_000)
+    most = most_a_gas([one], CEILING)
+    assert most == (9 * 10**15 - 2 * 10**14) // 500_000
+    assert least_of(at_bid(Action("act", "0xc0", ""), [one], 750_000, most)) == [980]
+
+
+def least_of(action: Action) -> list[int]:
+    """What each leg of a batch asks for."""
+    return [leg[7] for leg in decode([batching.BATCH], bytes.fromhex(action.data[10:]))[0][2]]

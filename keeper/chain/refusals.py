@@ -1,0 +1,57 @@
+"""What a node asks for when it refuses a bid: the least tip, read from its words whatever they are."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+
+# Seconds for which a tip that a node asked for is a lower bound; after that a refusal tells it anew.
+REMEMBERED = 600.0
+_FIGURE = re.compile(
+    r"(?<![\w.])(0x[0-9a-fA-F]+|\d[\d_,']*(?:\.\d+)?(?:[eE]\+?\d+)?)\s*(wei|kwei|mwei|gwei|ether|eth)?(?![\w])",
+    re.IGNORECASE,
+)
+_UNITS = {"wei": 1, "kwei": 10**3, "mwei": 10**6, "gwei": 10**9, "eth": 10**18, "ether": 10**18}
+_SEPARATORS = str.maketrans("", "", "_,'")
+# A figure with a point and no unit is no number of wei.
+_UNIT_OF_FRACTIONS = 10**9
+
+
+def figures(text: str) -> Iterator[int]:
+    """Every number in a text as wei: decimal or hexadecimal, with or without a unit."""
+    for number, unit in _FIGURE.findall(text):
+        if number.lower().startswith("0x"):
+            yield int(number, 16)
+            continue
+        try:
+            value = Decimal(number.translate(_SEPARATORS))
+        except InvalidOperation:
+            continue
+        scale = _UNITS.get(unit.lower()) or (1 if value == value.to_integral_value() else _UNIT_OF_FRACTIONS)
+        yield int(value * scale)
+
+
+def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int | None:
+    """The smallest figure above what was `bid` and no higher than `ceiling` (wei a unit) that is not a number
+    of our own transaction; None where the text names none."""
+    own = set(ours)
+    found = [each for each in figures(text) if bid < each <= ceiling and each not in own]
+    return min(found, default=None)
+
+
+class TipFloor:
+    """The least tip that the nodes of a chain were lately seen to ask for; 0 while none did."""
+
+    def __init__(self) -> None:
+        self._wei = 0
+        self._until = 0.0
+
+    @property
+    def wei(self) -> int:
+        return self._wei if time.monotonic() < self._until else 0
+
+    def learn(self, wei: int) -> None:
+        """A node asked for so much."""
+        self._wei, self._until = max(self.wei, wei), time.monotonic() + REMEMBERED

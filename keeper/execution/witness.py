@@ -1,0 +1,164 @@
+"""What nodes say of a transaction, believed as far as the head's own chain and other nodes bear it out.
+
+An inclusion holds only while its block, by hash, is an ancestor of the head. A node that knows a block and
+does not list the transaction in it contradicts; a node that is behind, or gives no answer, proves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from keeper.chain import blocks
+from keeper.chain.answers import CannotError, NodeError, RpcError
+from keeper.chain.blocks import Head
+from keeper.chain.pool import NodePool
+
+log = structlog.get_logger()
+
+Receipt = dict[str, Any]
+# Where a node knows no finalized block and no number is configured.
+ASSUMED_CONFIRMATIONS = 64
+
+
+def receipt(pool: NodePool, digest: str, head: Head) -> Receipt | None:
+    """The receipt of a transaction that is in a block of the head's chain; None while none is, or while nodes
+    contradict each other about it. NodeError when no node answers."""
+    found = pool.call("eth_getTransactionReceipt", digest)
+    return found if _holds(pool, digest, found, head) else None
+
+
+def receipt_anywhere(pool: NodePool, digest: str, head: Head) -> Receipt | None:
+    """As `receipt`, where the node that is asked first may not know of it."""
+    answers = pool.call_each("eth_getTransactionReceipt", digest)
+    return next((each for each in answers if _holds(pool, digest, each, head)), None)
+
+
+def is_known(pool: NodePool, digest: str) -> bool:
+    """Whether any node has the transaction, waiting or in a block. NodeError when none answers."""
+    answers = pool.call_each("eth_getTransactionByHash", digest)
+    if all(isinstance(each, Exception) for each in answers):
+        raise _first(answers)
+    return any(isinstance(each, dict) for each in answers)
+
+
+def is_used_by_another(pool: NodePool, sender: str, nonce: int, digest: str, head: Head) -> bool:
+    """Whether every node that has the head counts this nonce as used and has no receipt of the transaction.
+
+    The count is asked for first: a node that includes the transaction by then shows its receipt."""
+    has_head = pool.call_each("eth_getBlockByHash", head.hash, False)
+    counts = pool.call_each("eth_getTransactionCount", sender, "latest")
+    receipts = pool.call_each("eth_getTransactionReceipt", digest)
+    verdicts = [
+        found is None and isinstance(count, str) and int(count, 16) > nonce
+        for block, count, found in zip(has_head, counts, receipts, strict=True)
+        if isinstance(block, dict) and not isinstance(found, Exception)
+    ]
+    return bool(verdicts) and all(verdicts)
+
+
+def counted(pool: NodePool, sender: str, before: int | None, far: int) -> int:
+    """How many transactions of the sender the chain counts. A count that moved is checked with the other
+    nodes that answer: the least counts. One that is far ahead of all that was known is asked for again."""
+    said = int(pool.call("eth_getTransactionCount", sender, "latest"), 16)
+    if before is None or said <= before or (len(pool.nodes) == 1 and said <= before + far):
+        return said
+    answers = pool.call_each("eth_getTransactionCount", sender, "latest")
+    least = min((int(each, 16) for each in answers if isinstance(each, str)), default=before)
+    if least != said:
+        log.warning("count disputed", chain=pool.name, counted=said, before=before, least=least)
+    return max(least, before)
+
+
+class Finality:
+    """The newest block that is final, as of one head: so many below it, or the one that nodes call final."""
+
+    def __init__(self, pool: NodePool, head: Head, confirmations: int | None) -> None:
+        self._pool = pool
+        self._head = head
+        self._confirmations = confirmations
+        self._said: int | None = None
+        self._agreed: int | None = None
+
+    @property
+    def block(self) -> int:
+        """By the node that is asked first."""
+        if self._confirmations is not None:
+            return self._head.number - self._confirmations + 1
+        if self._said is None:
+            try:
+                found = self._pool.call("eth_getBlockByNumber", "finalized", False)
+            except (RpcError, CannotError):
+                found = None
+            self._said = _number(found, self._assumed)
+        return self._said
+
+    def covers(self, number: int) -> bool:
+        """Whether a block is final by every node that answers."""
+        if number > self.block:
+            return False
+        if self._confirmations is None and self._agreed is None:
+            answers = self._pool.call_each("eth_getBlockByNumber", "finalized", False)
+            told = [_number(each, self._assumed) for each in answers if isinstance(each, dict)]
+            self._agreed = min([self.block, *told])
+        return self._agreed is None or number <= self._agreed
+
+    @property
+    def _assumed(self) -> int:
+        return self._head.number - ASSUMED_CONFIRMATIONS + 1
+
+
+def _number(block: Any, otherwise: int) -> int:
+    try:
+        return int(block["number"], 16)
+    except (KeyError, TypeError, ValueError):
+        return otherwise
+
+
+def _holds(pool: NodePool, digest: str, found: Any, head: Head) -> bool:
+    if not isinstance(found, dict):
+        return False
+    try:
+        number, block_hash = int(found["blockNumber"], 16), str(found["blockHash"])
+        int(found["status"], 16), int(found["gasUsed"], 16)
+    except (KeyError, TypeError, ValueError):
+        # Nodes tell of one that waits, too: it is not in a block yet.
+        return False
+    if not is_ancestor(pool, head, number, block_hash):
+        return False
+    return len(pool.nodes) == 1 or not _is_contradicted(pool, digest, found)
+
+
+def is_ancestor(pool: NodePool, head: Head, number: int, block_hash: str) -> bool:
+    """Whether a block is the head or below it. A block above it is none yet."""
+    if number >= head.number - 1:
+        return block_hash == {head.number: head.hash, head.number - 1: head.parent}.get(number)
+    found = blocks.by_number(pool, number)
+    return found is not None and found.hash == block_hash
+
+
+def _is_contradicted(pool: NodePool, digest: str, found: Receipt) -> bool:
+    """Whether a node that knows the receipt's block lists the transaction not in it, or tells of another end
+    of it."""
+    known = pool.call_each("eth_getBlockByHash", found["blockHash"], False)
+    without = any(
+        isinstance(block, dict)
+        and isinstance(block.get("transactions"), list)
+        and digest not in block["transactions"]
+        for block in known
+    )
+    others = pool.call_each("eth_getTransactionReceipt", digest)
+    otherwise = any(
+        isinstance(each, dict)
+        and each.get("blockHash") == found["blockHash"]
+        and each.get("status") != found["status"]
+        for each in others
+    )
+    if without or otherwise:
+        log.error("receipt disputed", chain=pool.name, hash=digest, block=found["blockHash"])
+    return without or otherwise
+
+
+def _first(answers: list[Any]) -> NodeError:
+    return next((each for each in answers if isinstance(each, NodeError)), NodeError("no answer", where=""))

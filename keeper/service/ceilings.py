@@ -1,0 +1,80 @@
+"""Ceilings for gas where the operator names none: what fits a chain, from what its gas costs at the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from keeper.config import Settings, known_chain
+
+GWEI = 10**9
+COIN = 10**18
+# Prices rise a thousandfold between a calm hour and a crash, in which the keeper must be able to act.
+CALM_TO_CRASH = 1000
+# Where it costs much already: room for what may come.
+LEAST_ROOM = 10
+# A million gas, a large liquidation, shall not cost more units of account than this, and may cost so much.
+MOST_FOR_A_MILLION, LEAST_FOR_A_MILLION = 1000, 20
+# The same where a coin is ether, or unknown, and nobody says what it costs.
+MOST_FOR_ETHER, LEAST_FOR_ETHER = 500 * GWEI, 10 * GWEI
+# What is taken for no ceiling at all, by the settings too.
+MOST_OF_ALL = 100_000 * GWEI
+# Gas of a day at that ceiling: some ten large liquidations at the worst price, thousands at the usual one.
+DAY_GAS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GasCeilings:
+    """Wei a unit of gas may cost, and wei that gas may cost in 24 hours; whether each is the operator's."""
+
+    price: int
+    day: int
+    price_given: bool
+    day_given: bool
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        price = f"{Decimal(self.price) / GWEI:f} gwei a unit of gas" + _whose(self.price_given)
+        day = f"{Decimal(self.day) / COIN:f} native coins a day" + _whose(self.day_given)
+        return f"{price}, {day}"
+
+
+def gas_ceilings(settings: Settings, chain: str, present: int) -> GasCeilings:
+    """As configured for the chain or for all, else what fits; a unit of gas costs `present` wei now."""
+    own, common = settings.chains[chain], settings.execution
+    price = own.max_gas_price_gwei if own.max_gas_price_gwei is not None else common.max_gas_price_gwei
+    day = own.max_gas_per_day if own.max_gas_per_day is not None else common.max_gas_per_day
+    coin = own.native_price if isinstance(own.native_price, Decimal) else settings.policy.native_price
+    fits = fitting_price(own.chain_id, present, coin)
+    return GasCeilings(
+        fits if price is None else int(price * GWEI),
+        fits * DAY_GAS if day is None else int(day * COIN),
+        price is not None,
+        day is not None,
+    )
+
+
+def fitting_price(chain_id: int, present: int, coin: Decimal | None) -> int:
+    """Wei a unit of gas may cost on a chain where it costs `present` now, two digits rounded up; `coin` is
+    what a native coin costs, units of account, where that is known."""
+    row = known_chain(chain_id)
+    if coin is not None:
+        most, least = (
+            int(COIN / coin) * units // 10**6 for units in (MOST_FOR_A_MILLION, LEAST_FOR_A_MILLION)
+        )
+    elif row is None or row.native == "ETH":
+        most, least = MOST_FOR_ETHER, LEAST_FOR_ETHER
+    else:
+        most, least = MOST_OF_ALL, GWEI
+    within = max(min(present * CALM_TO_CRASH, most), least)
+    return _two_digits(min(max(within, present * LEAST_ROOM, 1), MOST_OF_ALL))
+
+
+def _two_digits(wei: int) -> int:
+    step = 10 ** max(len(str(wei)) - 2, 0)
+    return int(-(-wei // step) * step)
+
+
+def _whose(given: bool) -> str:
+    return "" if given else " (what fits the chain)"

@@ -1,0 +1,95 @@
+"""A chain's gas: what it costs in money, what it may cost, and what is charged besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keeper.account_unit import words
+from keeper.chain import blocks, fees
+from keeper.chain.pool import NodePool
+from keeper.config import Settings, known_chain
+from keeper.service import data_fees
+from keeper.service.ceilings import gas_ceilings
+from keeper.service.examination.finding import Finding
+from keeper.service.markets import MarketRun
+from keeper.service.misnamed import facts_of
+from keeper.service.native_price import native_price, native_price_assumption, unknown_native_price
+
+
+def gas(settings: Settings, pool: NodePool, runs: list[MarketRun]) -> Iterator[Finding]:
+    """Of one chain and its markets that have been read."""
+    if settings.policy.native_price is not None:
+        yield Finding(
+            "policy.native_price",
+            "warning",
+            "is an old key, one number for all chains: the next version does not know it",
+            f"Set chains.{pool.name}.native_price instead",
+        )
+    if runs:
+        yield _price(settings, pool.name, runs)
+    found = gas_ceilings(settings, pool.name, fees.present(pool))
+    yield Finding(f"chain {pool.name}, ceilings", "ok", found.words)
+    yield _data_fee(settings, pool)
+    yield from _known(settings, pool.name)
+
+
+def _price(settings: Settings, chain: str, runs: list[MarketRun]) -> Finding:
+    """Whether anything tells what a native coin costs."""
+    subject = f"chain {chain}, gas price"
+    known = {run.name: facts_of(run, blocks.latest(run.book.pool)) for run in runs}
+    price = native_price(settings, chain, runs, known)
+    if price is None:
+        return Finding(subject, "warning", *unknown_native_price(settings, chain))
+    assumed = native_price_assumption(settings, chain)
+    counted = f"a native coin is counted as {words(price)}"
+    if assumed:
+        return Finding(subject, "warning", f"{counted}: {assumed}", f"Set chains.{chain}.native_price")
+    return Finding(subject, "ok", counted)
+
+
+def _data_fee(settings: Settings, pool: NodePool) -> Finding:
+    """What the configuration says against what the chain's contracts answer."""
+    subject = f"chain {pool.name}, data fee"
+    configured = settings.chains[pool.name].data_fee
+    found = data_fees.probe(pool, blocks.latest(pool))
+    if configured is None or configured == found:
+        whose = "" if configured else " (found by asking)"
+        return Finding(subject, "ok", ("none" if found == "none" else f"as on {found} chains") + whose)
+    verdict: data_fees.Verdict = "fault" if configured != "none" else "warning"
+    cost = (
+        "its cost would be counted too low" if configured == "none" else "liquidations could not be planned"
+    )
+    return Finding(
+        subject,
+        verdict,
+        f"the configuration says {configured!r}, the chain's contracts {found!r}: {cost}",
+        f'Set chains.{pool.name}.data_fee = "{found}", or leave it out',
+    )
+
+
+def _known(settings: Settings, chain: str) -> Iterator[Finding]:
+    """What is published of this chain id and the configuration lacks or contradicts."""
+    at = settings.chains[chain]
+    row = known_chain(at.chain_id)
+    if row is None:
+        yield Finding(
+            f"chain {chain}, known", "ok", f"id {at.chain_id} is in no table: what is probed counts"
+        )
+        return
+    yield Finding(f"chain {chain}, known", "ok", f"{row.name}, its coin is {row.native}")
+    if row.sequencer_feed is None:
+        return
+    if at.sequencer_feed is None:
+        yield Finding(
+            f"chain {chain}, sequencer",
+            "warning",
+            "nothing tells when its sequencer is down",
+            f'Set chains.{chain}.sequencer_feed = "{row.sequencer_feed}"',
+        )
+    elif at.sequencer_feed.lower() != row.sequencer_feed.lower():
+        yield Finding(
+            f"chain {chain}, sequencer",
+            "warning",
+            f"sequencer_feed is not the published one, {row.sequencer_feed}",
+            "Check it",
+        )

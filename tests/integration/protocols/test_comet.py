@@ -1,0 +1,232 @@
+"""What surrounds a Comet, as the real one does it: many collaterals, lone accounts, later pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from keeper.localchain import comet_standin as comet
+from keeper.localchain import uniswap_v3 as uniswap
+from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
+from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStandIn
+from keeper.localchain.liquidator import deploy_liquidator
+from keeper.localchain.transactions import Tx, send_batch
+from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
+from keeper.plan import Plan
+from tests.conformance.exchange import PAYER
+from tests.conformance.keeping import Keeping, keeping
+from tests.conftest import GENESIS
+from tests.support.world import BLOCK_SECONDS
+
+pytestmark = pytest.mark.integration
+
+PERCENT = 10**16
+LENDER = ACCOUNTS[1]
+MANY = 24
+OWNER, OTHER, SUPPLIER = ("0x" + each * 20 for each in ("a1", "b2", "c3"))
+SYMBOLS = ["WETH", "WBTC", *(f"T{number}" for number in range(MANY - 2))]
+PRICES = {"WETH": 2500 * 10**8, "WBTC": 60_000 * 10**8}
+
+
+class Place:
+    """A Comet with as many collaterals as there can be, two real Uniswap pools, and our contract."""
+
+    def __init__(self, anvil: Anvil) -> None:
+        self.anvil = anvil
+        spec = CometSpec(
+            "USDC",
+            6,
+            10**8,
+            [
+                CollateralSpec(each, 18, PRICES.get(each, 10**8), 83 * PERCENT, 90 * PERCENT, 95 * PERCENT)
+                for each in SYMBOLS
+            ],
+            target_reserves=10**15,
+        )
+        self.at: CometStandIn = comet.deploy(anvil.rpc, spec)
+        send_batch(anvil.rpc, comet.mint_and_supply(self.at, LENDER, "USDC", 10**14))
+        # Whoever holds WETH alone sells it over the one pool, and can borrow of the other only.
+        self.pools = [PoolSpec("WETH", "USDC", 3000, 4_000_000), PoolSpec("WBTC", "USDC", 3000, 4_000_000)]
+        self.tokens = {
+            symbol: Token(self.at.tokens[symbol].lower(), 6 if symbol == "USDC" else 18, price)
+            for symbol, price in {"USDC": 10**8, **PRICES}.items()
+        }
+        self.uniswap: UniswapDeployment = uniswap.deploy(anvil.rpc, self.tokens, self.pools)
+        self.liquidator = deploy_liquidator(anvil.rpc, PAYER, PAYER)
+
+    def keeper(self, folder: Path, more: str = "", contract: bool = True) -> Keeping:
+        venue = f'[chains.local.venues.uniswap_v3]\nfactory = "{self.uniswap.factory}"\n'
+        chain = f'liquidator = "{self.liquidator}"\n{venue}' if contract else ""
+        market = f'protocol = "compound-v3"\naddress = "{self.at.comet}"'
+        self.anvil.set_automine(False)
+        self.anvil.set_timestamp_interval(BLOCK_SECONDS)
+        return keeping(self.anvil, market, folder, more, chain)
+
+    def borrow(self, who: str, worth: dict[str, int], dollars: int) -> list[Tx]:
+        """Collaterals for so many dollars each, and a debt."""
+        txs = [
+            tx
+            for symbol, value in worth.items()
+            for tx in comet.mint_and_supply(self.at, who, symbol, value * 10**26 // PRICES.get(symbol, 10**8))
+        ]
+        return [*txs, comet.withdraw(self.at, who, "USDC", dollars * 10**6)] if dollars else txs
+
+    def fall(self, percent: int) -> list[Tx]:
+        """WETH falls to this part of its price, on the exchange too."""
+        price = PRICES["WETH"] * percent // 100
+        moved = {**self.tokens, "WETH": Token(self.tokens["WETH"].address, 18, price)}
+        send_batch(self.anvil.rpc, uniswap.move(self.anvil.rpc, self.uniswap, self.pools[0], moved))
+        self.anvil.set_automine(False)
+        return [comet.set_price(self.at, "WETH", price)]
+
+
+@pytest.fixture(scope="module")
+def built() -> Iterator[Place]:
+    with Anvil(AnvilOptions(timestamp=GENESIS, tx_gas_limit=True)) as anvil:
+        yield Place(anvil)
+
+
+@pytest.fixture
+def place(built: Place) -> Iterator[Place]:
+    """The chain as it was, whatever the test before did."""
+    before = built.anvil.snapshot()
+    built.anvil.set_automine(True)
+    yield built
+    built.anvil.revert(before)
+
+
+def settled(k: Keeping) -> list[str]:
+    return [i.account for i in k.intents() if i.state == "settled"]
+
+
+def why(k: Keeping) -> Sequence[tuple[str, str]]:
+    return [(i.state, i.reason) for i in k.intents()] + [("", e.held) for e in k.episodes("liquidate")]
+
+
+def test_an_account_with_24_collaterals_is_liquidated_at_the_first_attempt(
+    place: Place, tmp_path: Path
+) -> None:
+    k = place.keeper(tmp_path)
+    small = {symbol: 1_000 for symbol in SYMBOLS if symbol != "WETH"}
+    k.send(place.borrow(OWNER, {"WETH": 100_000, **small}, 102_000))
+    k.step()
+    k.step(place.fall(85))
+    for _ in range(3):
+        k.step()
+    assert settled(k) == [OWNER], why(k)
+    [intent] = k.intents()
+    [act] = k.transactions()
+    assert (act.gas_used or 0) > 900_000, "it is a large one"
+    leg = Plan.from_json(intent.plan).leg
+    assert leg is not None and leg.gas > 1_000_000, "and was expected to be"
+
+
+def test_a_large_account_beside_a_small_one_starves_neither(place: Place, tmp_path: Path) -> None:
+    k = place.keeper(tmp_path)
+    small = {symbol: 200 for symbol in SYMBOLS if symbol != "WETH"}
+    k.send(place.borrow(OWNER, {"WETH": 20_000, **small}, 20_400))
+    k.send(place.borrow(OTHER, {"WETH": 10_000}, 8_200))
+    k.step()
+    k.step(place.fall(87))
+    for _ in range(3):
+        k.step()
+    assert sorted(settled(k)) == [OWNER, OTHER], why(k)
+
+
+def test_a_lone_account_borrows_of_a_pool_that_is_not_on_its_way(place: Place, tmp_path: Path) -> None:
+    k = place.keeper(tmp_path)
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.step()
+    k.step(place.fall(90))
+    k.step()
+    k.step()
+    assert settled(k) == [OTHER], why(k)
+    leg = Plan.from_json(k.intents()[0].plan).leg
+    assert leg is not None and leg.loan is not None
+    assert leg.loan.kind == "uniswap-v3" and leg.loan.lender[2:] not in leg.route
+
+
+def test_without_our_contract_it_says_so_and_with_absorbing_paused_waits(
+    place: Place, tmp_path: Path
+) -> None:
+    k = place.keeper(tmp_path, contract=False)
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.step()
+    k.step(place.fall(90))
+    assert [e.held for e in k.episodes("liquidate")] == [
+        "absorbing alone earns nothing: our contract does it together with the purchase of what was "
+        "absorbed (keeper contracts deploy)"
+    ]
+
+
+def test_while_absorbing_is_paused_nothing_is_tried_and_after_it_is_at_once(
+    place: Place, tmp_path: Path
+) -> None:
+    k = place.keeper(tmp_path)
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.step()
+    k.step([*place.fall(90), comet.pause(place.at, absorb=True)])
+    k.step()
+    assert (k.intents(), [e.held for e in k.episodes("liquidate")]) == ([], ["the market is paused: absorb"])
+    k.step([comet.pause(place.at)])
+    k.step()
+    assert settled(k) == [OTHER], why(k)
+
+
+@pytest.mark.parametrize(
+    ("closing", "step"),
+    [
+        ("pauseBaseSupply(bool)", "repay"),
+        ("pauseCollateralSupply(bool)", "supply"),
+        ("pauseCollateralAssetSupply(uint24,bool)", "supply"),
+        ("deactivateCollateral(uint24)", "supply"),
+    ],
+)
+def test_what_a_later_comet_closes_is_not_tried_and_the_other_way_is(
+    place: Place, tmp_path: Path, closing: str, step: str
+) -> None:
+    asset, other = ("USDC", "WETH") if step == "repay" else ("WETH", "USDC")
+    way = "supply" if step == "repay" else "repay"
+    protect = f'[[protect]]\nmarket = "m"\naccount = "{OTHER}"\nmax_per_day = "100000"\n'
+    steps = f'steps = [{{action="{step}", asset="{asset}"}}, {{action="{way}", asset="{other}"}}]\n'
+    k = place.keeper(tmp_path, protect + steps)
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.send([comet.mint(place.at, k.payer, each, 10**22) for each in ("USDC", "WETH")])
+    k.send([comet.later(place.at), comet.close(place.at, closing)])
+    k.step()
+    k.step(place.fall(95))
+    k.step()
+    [intent] = k.intents()
+    plan = Plan.from_json(intent.plan)
+    assert (intent.state, plan.action) == ("settled", way), why(k)
+    assert plan.postcondition is not None
+
+
+def test_a_deactivated_collateral_is_liquidated_like_any_other(place: Place, tmp_path: Path) -> None:
+    k = place.keeper(tmp_path)
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.send([comet.later(place.at), comet.close(place.at, "deactivateCollateral(uint24)")])
+    k.step()
+    k.step(place.fall(90))
+    k.step()
+    assert settled(k) == [OTHER], why(k)
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another"])
+def test_where_the_estimate_is_far_too_low_rehearsal_measures(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    monkeypatch.setattr("keeper.protocols.compound_v3.planning.LIQUIDATION_GAS", 1_000)
+    monkeypatch.setattr("keeper.protocols.compound_v3.planning.COLLATERAL_GAS", 1_000)
+    k = place.keeper(tmp_path)
+    small = {symbol: 200 for symbol in SYMBOLS if symbol != "WETH"}
+    k.send(place.borrow(OWNER, {"WETH": 20_000, **small}, 20_400))
+    if beside:
+        k.send(place.borrow(OTHER, {"WETH": 10_000}, 8_200))
+    k.step()
+    k.step(place.fall(87))
+    for _ in range(3):
+        k.step()
+    assert sorted(settled(k)) == [OWNER, OTHER][: 1 + beside], why(k)

@@ -1,0 +1,409 @@
+"""What an answer means: the chain's word or one node's trouble, whatever words and codes it comes in."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from keeper.chain import pool as pool_module
+from keeper.chain.answers import (
+    BusyError,
+    CannotError,
+    NodeError,
+    RefusedError,
+    RevertError,
+    RpcError,
+    WrongStateError,
+)
+from keeper.chain.http import PostError, PostTimeoutError, PostUnsentError
+from tests.support.scripted_node import CHAIN_ID, Say, Script, healthy, scripted, scripted_pool
+
+pytestmark = pytest.mark.unit
+
+DICE = random.Random(20)
+WORDS = ["purple", "kaputt", "no", "обедаем", "please hold the line", "E_UNLUCKY", "", "rate", "0x", "null"]
+CODES = [*range(-32700, -32016), *range(4, 900)]
+# What nodes were seen to say when the request had nothing to do with it, and what they might.
+TROUBLES: list[Say | Exception] = [
+    Say(error={"code": -32005, "message": "daily request count exceeded, request rate limited"}),
+    Say(error={"code": -32016, "message": "over rate limit"}),
+    Say(error={"code": -32007, "message": "15/second request limit reached"}),
+    Say(error={"code": -32603, "message": "request failed or timed out"}),
+    Say(error={"code": 429, "message": "Too Many Requests"}),
+    Say(error={"code": None, "message": None}),
+    Say(error={"code": "RATE_LIMITED", "message": {"why": ["so"]}, "data": {"see": "docs"}}),
+    Say(error="Unauthorized"),
+    Say(error=["a", "list"]),
+    Say(error={"code": True, "message": "yes"}),
+    Say(error={"code": 10**30, "message": "large"}),
+    Say(status=429),
+    Say(status=503),
+    Say(status=403, error={"message": "plan"}),
+    Say(status=307),
+    Say(body=b"<html>upstream</html>"),
+    Say(body=b"[" * 200_000),
+    Say(body=b'{"jsonrpc":"2.0","id":1}'),
+    Say(body=b'"0x1"'),
+    Say(body=b"\xff\xfe"),
+    Say(body=b'{"result": ' + b"9" * 5000 + b"}"),
+    PostTimeoutError("late"),
+    PostUnsentError("nobody"),
+    PostError("broke"),
+    *(
+        Say(
+            error={
+                "code": DICE.choice([*range(-32700, -32016), *range(4, 900)]),
+                "message": DICE.choice(WORDS),
+            }
+        )
+        for _ in range(40)
+    ),
+]
+TROUBLES = [
+    t for t in TROUBLES if not (isinstance(t, Say) and isinstance(t.error, dict) and t.error.get("code") == 3)
+]
+REQUESTS: list[tuple[str, list[Any]]] = [
+    ("eth_call", [{"to": "0x" + "11" * 20, "data": "0x", "gas": "0x10"}, {"blockHash": "0x" + "22" * 32}]),
+    ("eth_getLogs", [{"blockHash": "0x" + "22" * 32}]),
+    ("eth_getLogs", [{"fromBlock": "0x1", "toBlock": "0x9"}]),
+    ("eth_getBlockByNumber", ["latest", False]),
+    ("eth_getTransactionReceipt", ["0x" + "33" * 32]),
+    ("eth_getTransactionCount", ["0x" + "11" * 20, "latest"]),
+    ("eth_getBalance", ["0x" + "11" * 20, "latest"]),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "PAUSES", (0.0, 0.0))
+
+
+def always(said: Say | Exception) -> Script:
+    return lambda method, params: said
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=repr)
+def test_a_node_in_trouble_is_left_for_another_in_the_same_request(trouble: Say | Exception) -> None:
+    """Whatever its words; and the trouble is never the chain's answer."""
+    for method, params in REQUESTS:
+        pool, (_, second) = scripted_pool(always(trouble), healthy)
+        assert pool.call(method, *params) == healthy(method, params).result
+        assert (method, params) in second.asked
+        assert pool.standings[0].faults > 0
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=repr)
+def test_trouble_of_all_nodes_is_one_error_with_each_ones_words(trouble: Say | Exception) -> None:
+    for method, params in REQUESTS:
+        pool, _ = scripted_pool(always(trouble), always(trouble))
+        with pytest.raises(NodeError) as raised:
+            pool.call(method, *params)
+        assert "node0.invalid" in str(raised.value) and "node1.invalid" in str(raised.value)
+
+
+def test_a_passing_trouble_of_the_only_node_is_tried_again_at_once() -> None:
+    for trouble in TROUBLES:
+        left = [trouble, trouble]
+
+        def script(method: str, params: list[Any], left: list[Any] = left) -> Say | Exception:
+            return left.pop() if left and method != "eth_chainId" else healthy(method, params)
+
+        pool, _ = scripted_pool(script)
+        assert pool.call("eth_getBlockByNumber", "latest", False) == {"number": "0x1"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 3, "message": "execution reverted: no", "data": "0x08c379a0" + "00" * 32},
+        {"code": 3, "message": "execution reverted"},
+        {"code": -32000, "message": "execution reverted"},
+        {"code": -32015, "message": "VM execution error.", "data": "Reverted 0x4e487b71" + "00" * 32},
+        {"code": -32015, "message": "VM execution error."},
+        {"code": -32603, "message": "VM Exception while processing transaction: revert"},
+        {"code": -32000, "message": "invalid opcode: INVALID"},
+        {"code": 7, "message": "?", "data": "0x11223344"},
+        {"code": -32603, "message": "Error", "data": {"data": "0x11223344", "message": "?"}},
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_revert_is_the_chains_answer_with_data_or_without(error: dict[str, Any], status: int) -> None:
+    pool, (_, second) = scripted_pool(
+        lambda m, p: Say(error=error, status=status) if m == "eth_call" else healthy(m, p), healthy
+    )
+    with pytest.raises(RevertError) as raised:
+        pool.call("eth_call", {"to": "0x" + "11" * 20}, "latest")
+    assert not second.asked and pool.standings[0].faults == 0
+    data = error.get("data")
+    digits = data["data"] if isinstance(data, dict) else data and data.removeprefix("Reverted ")
+    assert raised.value.data == digits
+
+
+REFUSALS = [
+    "nonce too low",
+    "already known",
+    "replacement transaction underpriced",
+    "transaction underpriced: gas tip cap 1, minimum needed 25000000000",
+    "insufficient funds for gas * price + value",
+    "intrinsic gas too low",
+    "gapped-nonce tx from delegated accounts",
+    "in-flight transaction limit reached for delegated accounts",
+    "max fee per gas less than block base fee",
+    "exceeds block gas limit",
+    "tx fee (3 ether) above the configured cap",
+    "sender is not on the list",
+    "Transaction gas price is below the floor of this chain",
+]
+
+
+@pytest.mark.parametrize("words", REFUSALS)
+@pytest.mark.parametrize("code", [-32000, -32003, -32010, -32602])
+def test_a_refused_transaction_is_asked_of_one_other_node_and_then_believed(words: str, code: int) -> None:
+    refuses = always(Say(error={"code": code, "message": words}))
+
+    def refusing(method: str, params: list[Any]) -> Say | Exception:
+        return refuses(method, params) if method == "eth_sendRawTransaction" else healthy(method, params)
+
+    pool, posters = scripted_pool(refusing, refusing, refusing)
+    with pytest.raises(RefusedError):
+        pool.send("0xf8")
+    sends = [sum(method == "eth_sendRawTransaction" for method, _ in each.asked) for each in posters]
+    assert sends == [1, 1, 0] and not any(each.faults for each in pool.standings)
+    taken, _ = scripted_pool(refusing, healthy)
+    assert taken.send("0xf8") == "0x" + "ab" * 32
+
+
+@pytest.mark.parametrize("lost", [PostTimeoutError("late"), PostError("broke"), Say(status=502)])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_refusal_never_turns_maybe_sent_into_not_sent(lost: Say | Exception, first: bool) -> None:
+    """A node that gave no answer may have passed it on: "nonce too low" may be its doing."""
+
+    def loses(method: str, params: list[Any]) -> Say | Exception:
+        return lost if method == "eth_sendRawTransaction" else healthy(method, params)
+
+    def refuses(method: str, params: list[Any]) -> Say | Exception:
+        said = Say(error={"code": -32000, "message": "nonce too low"})
+        return said if method == "eth_sendRawTransaction" else healthy(method, params)
+
+    scripts = (loses, refuses) if first else (refuses, loses)
+    pool, _ = scripted_pool(*scripts)
+    with pytest.raises(NodeError):
+        pool.send("0xf8")
+
+
+def test_who_was_never_reached_has_not_sent_it() -> None:
+    refuses = always(Say(error={"code": -32000, "message": "nonce too low"}))
+    pool, _ = scripted_pool(
+        lambda m, p: PostUnsentError("nobody"), lambda m, p: refuses(m, p) if "send" in m else healthy(m, p)
+    )
+    with pytest.raises(RefusedError):
+        pool.send("0xf8")
+
+
+SIMULATION: list[Any] = [{"blockStateCalls": []}, "latest"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Say(error={"code": -32601, "message": "the method eth_simulateV1 does not exist"}),
+        Say(error={"code": -32600, "message": "invalid request"}),
+        Say(error={"code": -32004, "message": "unsupported"}),
+        Say(error={"code": -32603, "message": "internal error"}),
+        Say(error={"code": 1, "message": "gibt's nicht"}),
+        Say(status=400),
+        Say(status=403, error={"code": 12, "message": "upgrade your plan"}),
+        Say(status=404, body=b"<html>"),
+    ],
+)
+def test_a_method_that_is_missing_is_known_by_the_node_answering_others(said: Say) -> None:
+    """No code decides it; and it is asked for again only after a while."""
+
+    def script(method: str, params: list[Any]) -> Say:
+        return said if method == "eth_simulateV1" else healthy(method, params)
+
+    pool, [poster] = scripted_pool(script)
+    for _ in range(3):
+        with pytest.raises(CannotError) as raised:
+            pool.call("eth_simulateV1", *SIMULATION)
+        assert raised.value.about == "method"
+    assert sum(method == "eth_simulateV1" for method, _ in poster.asked) == 1
+    assert pool.standings[0].faults == 0
+    pool, (_, second) = scripted_pool(script, healthy)
+    assert pool.call("eth_simulateV1", *SIMULATION) == [{"calls": []}] and second.asked
+    assert pool.current is pool.nodes[0]
+
+
+def test_the_same_refusal_from_a_node_that_answers_nothing_is_its_trouble() -> None:
+    for said in (Say(error={"code": -32603, "message": "internal error"}), Say(status=403)):
+        node, _ = scripted(always(said))
+        with pytest.raises(BusyError):
+            node.call("eth_simulateV1", SIMULATION)
+
+
+@pytest.mark.parametrize("code", [-38010, -38014, -38026, -32003])
+def test_a_simulation_refused_on_its_merits_is_no_fault(code: int) -> None:
+    def script(method: str, params: list[Any]) -> Say:
+        said = Say(error={"code": code, "message": "block number in sequence"})
+        return said if method == "eth_simulateV1" else healthy(method, params)
+
+    pool, posters = scripted_pool(script, script)
+    with pytest.raises(RefusedError):
+        pool.call("eth_simulateV1", *SIMULATION)
+    assert all(len([m for m, _ in each.asked if m == "eth_simulateV1"]) == 1 for each in posters)
+
+
+@pytest.mark.parametrize("words", ["header for hash not found", "hash is not currently canonical", "Wo?", ""])
+@pytest.mark.parametrize("code", [-32000, -32001, -32603, 5])
+def test_a_node_without_the_block_is_behind_whatever_it_says(words: str, code: int) -> None:
+    """It has the latest block and not this one: no fault until it happens again and again."""
+
+    def behind(method: str, params: list[Any]) -> Say:
+        pinned = any(isinstance(each, dict) and "blockHash" in each for each in params)
+        if method == "eth_getBlockByHash":
+            return Say(None)
+        return Say(error={"code": code, "message": words}) if pinned else healthy(method, params)
+
+    for method, params in REQUESTS[:2]:
+        pool, _ = scripted_pool(behind, healthy)
+        assert pool.call(method, *params) == healthy(method, params).result
+        assert pool.standings[0].faults == 0 and pool.current is pool.nodes[0]
+        alone, _ = scripted_pool(behind)
+        with pytest.raises(WrongStateError):
+            alone.call(method, *params)
+        for _ in range(3):
+            pool.call(method, *params)
+        assert pool.standings[0].faults > 0
+
+
+@pytest.mark.parametrize("method", ["eth_call", "eth_getBalance", "eth_getTransactionCount", "eth_getLogs"])
+def test_null_where_null_is_no_result_is_a_node_that_is_behind(method: str) -> None:
+    params = next(params for name, params in REQUESTS if name == method)
+    pool, _ = scripted_pool(lambda m, p: Say(None) if m == method else healthy(m, p), healthy)
+    assert pool.call(method, *params) == healthy(method, params).result
+
+
+@pytest.mark.parametrize(
+    ("method", "result"),
+    [
+        ("eth_call", 5),
+        ("eth_call", "0x1"),
+        ("eth_call", {}),
+        ("eth_getLogs", "0x"),
+        ("eth_getLogs", ["0x"]),
+        ("eth_getBalance", "12"),
+        ("eth_getBalance", ""),
+        ("eth_getTransactionCount", [1]),
+        ("eth_getBlockByNumber", "0x"),
+        ("eth_getTransactionReceipt", []),
+    ],
+)
+def test_a_result_of_another_shape_is_none(method: str, result: Any) -> None:
+    params = next(params for name, params in REQUESTS if name == method)
+    pool, _ = scripted_pool(lambda m, p: Say(result) if m == method else healthy(m, p), healthy)
+    assert pool.call(method, *params) == healthy(method, params).result
+    alone, _ = scripted_pool(lambda m, p: Say(result) if m == method else healthy(m, p))
+    with pytest.raises(BusyError):
+        alone.call(method, *params)
+
+
+@pytest.mark.parametrize("cap", [10_000_000, 16_777_216, 25_000_000, 50_000_000, 550_000_000])
+@pytest.mark.parametrize("words", ["Block gas limit exceeded", "intrinsic gas too high", "nope"])
+def test_a_node_that_refuses_much_gas_is_asked_for_what_it_takes(cap: int, words: str) -> None:
+    def script(method: str, params: list[Any]) -> Say:
+        too_much = method == "eth_call" and int(params[0].get("gas", "0x0"), 16) > cap
+        return Say(error={"code": -32000, "message": words}) if too_much else healthy(method, params)
+
+    node, poster = scripted(script)
+    request: list[Any] = [{"to": "0x" + "11" * 20, "gas": hex(2_000_000_000)}, {"blockHash": "0x" + "2" * 64}]
+    assert node.call("eth_call", request) == "0x"
+    assert node.most_gas is not None and cap * 15 // 16 <= node.most_gas <= cap
+    poster.asked.clear()
+    assert node.call("eth_call", request) == "0x"
+    assert len(poster.asked) == 1
+
+
+def test_a_rate_limit_on_log_ranges_is_no_matter_of_their_width() -> None:
+    """It refuses the narrow range as well: nothing is halved, and another node answers."""
+    limited = Say(error={"code": -32005, "message": "limit exceeded"})
+    pool, (first, _) = scripted_pool(lambda m, p: limited if m == "eth_getLogs" else healthy(m, p), healthy)
+    assert pool.call("eth_getLogs", {"fromBlock": "0x1", "toBlock": "0xffff"}) == []
+    assert sum(method == "eth_getLogs" for method, _ in first.asked) <= 3
+    alone, _ = scripted_pool(lambda m, p: limited if m == "eth_getLogs" else healthy(m, p))
+    with pytest.raises(NodeError) as raised:
+        alone.call("eth_getLogs", {"fromBlock": "0x1", "toBlock": "0xffff"})
+    assert not raised.value.refused
+
+
+@pytest.mark.parametrize("words", ["query returned more than 10000 results", "limit exceeded", "zu breit"])
+@pytest.mark.parametrize("code", [-32005, -32602, -32000])
+def test_a_range_that_is_too_wide_may_be_narrowed(words: str, code: int) -> None:
+    def script(method: str, params: list[Any]) -> Say:
+        wide = method == "eth_getLogs" and params[0]["fromBlock"] != params[0]["toBlock"]
+        return Say(error={"code": code, "message": words}) if wide else healthy(method, params)
+
+    pool, _ = scripted_pool(script)
+    with pytest.raises(CannotError) as raised:
+        pool.call("eth_getLogs", {"fromBlock": "0x1", "toBlock": "0xffff"})
+    assert raised.value.about == "size" and raised.value.refused and pool.standings[0].faults == 0
+
+
+def test_what_only_looks_like_a_limit_once_is_none() -> None:
+    """One refusal of a large call between two answers is a passing trouble, and costs no narrowing."""
+    left = [Say(error={"code": -32000, "message": "hm"})]
+
+    def script(method: str, params: list[Any]) -> Say:
+        large = method == "eth_call" and len(params[0].get("data", "")) > 100
+        return left.pop() if large and left else healthy(method, params)
+
+    pool, _ = scripted_pool(script)
+    request = [{"to": "0x" + "11" * 20, "data": "0x" + "00" * 500}, {"blockHash": "0x" + "22" * 32}]
+    assert pool.call("eth_call", *request) == "0x"
+
+
+def test_a_chain_without_a_final_block_says_so_of_that_alone() -> None:
+    def script(method: str, params: list[Any]) -> Say:
+        return (
+            Say(error={"code": -39001, "message": "?"}) if "finalized" in params else healthy(method, params)
+        )
+
+    pool, _ = scripted_pool(script)
+    with pytest.raises(CannotError):
+        pool.call("eth_getBlockByNumber", "finalized", False)
+    assert pool.call("eth_getBlockByNumber", "latest", False) == {"number": "0x1"}
+
+
+def test_no_words_of_a_node_can_break_the_reading_of_them() -> None:
+    """A thousand errors of random shapes: an error of the two families, never anything else."""
+    dice = random.Random(11)
+
+    def shape(depth: int = 0) -> Any:
+        makers: list[Callable[[], Any]] = [
+            lambda: None,
+            lambda: dice.random() < 0.5,
+            lambda: dice.randrange(-(10**6), 10**6),
+            lambda: dice.random() * 10,
+            lambda: "".join(dice.choice("aéRevt 0x\x00\n") for _ in range(dice.randrange(12))),
+            lambda: [shape(depth + 1) for _ in range(dice.randrange(3))],
+            lambda: {dice.choice(["code", "message", "data", "x"]): shape(depth + 1) for _ in range(3)},
+        ]
+        return dice.choice(makers[: 5 if depth > 2 else 7])()
+
+    for _ in range(1_000):
+        error = shape()
+        method, params = dice.choice(REQUESTS)
+        answer = json.dumps({"id": 1, "error": error, "result": shape()}).encode()
+        node, _ = scripted(always(Say(body=answer)))
+        try:
+            node.call(method, params)
+        except (NodeError, RpcError):
+            continue
+
+
+def test_the_chain_id_is_checked_without_holding_up_others() -> None:
+    pool, _ = scripted_pool(healthy)
+    assert pool.call("eth_chainId") == hex(CHAIN_ID)
