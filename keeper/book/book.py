@@ -109,6 +109,8 @@ class Book(Generic[S, A, V]):
         self._unsaved: dict[str, bytes] = {}
         self._saved_block: int | None = None
         self._known: bool | None = None
+        self.failing = 0
+        """At how many reads in a row the market's own state was not answered."""
 
     @property
     def read(self) -> bool:

@@ -50,15 +50,24 @@ def run_whole(
     """As `keeper.chain.calls.run`, at one node after the other until the answers are `enough`; NoStateError
     when they are at none."""
 
+    empty = False
+
     def ask(node: Node) -> list[Answer]:
+        nonlocal empty
         answers = run(cast(NodePool, _Alone(pool.name, node)), head, calls, lenses)
         if not enough(answers):
+            empty = True
             raise _no_state(pool, head)
         return answers
 
     if not calls:
         return []
-    found: list[Answer] = pool.call_by(ask)
+    try:
+        found: list[Answer] = pool.call_by(ask)
+    except WrongStateError:
+        if empty:
+            raise _no_state(pool, head) from None
+        raise
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from keeper.book import finding
 from keeper.book.book import Book, Change, Refresh, Sample
@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 # Further requests for market-wide state that did not fit into the first.
 MOST_ROUNDS = 256
+# A market that stays silent is asked for alone, and at every node, once in so many blocks.
+ELSEWHERE_BLOCKS = 16
 
 AnyBook = Book[Any, Any, Any]
 
@@ -193,7 +195,8 @@ def _portion(visit: _Visit) -> Portion:
 
 
 @retry(
-    retry=retry_if_exception_type(WrongStateError),
+    # Nodes without the state were asked again already.
+    retry=retry_if_exception(lambda e: isinstance(e, WrongStateError) and not isinstance(e, NoStateError)),
     stop=stop_after_attempt(3),
     wait=wait_fixed(0.1),
     reraise=True,
@@ -208,15 +211,22 @@ def _market(reader: Reader, head: Head, visit: _Visit) -> Answer:
     """What the lens says of the market: where the common call had nothing, alone and at every node."""
     first: Answer = visit.read.answers[0]
     if first.ok:
+        visit.book.failing = 0
         return first
     source = visit.book.source
     call = source.market_call(visit.book.references)
+    failing = visit.book.failing
+    visit.book.failing = failing + 1
+    if failing and head.number % ELSEWHERE_BLOCKS:
+        # It was asked for everywhere at blocks before: others do not wait for it at each.
+        return first
     try:
         [answer] = run_whole(reader.pool, head, [call], source.lenses(), lambda answers: answers[0].ok)
     except NoStateError:
         if not first.data:
             raise
         return first
+    visit.book.failing = 0
     return answer
 
 

@@ -26,13 +26,15 @@ def look_into(pool: NodePool, head: Head, address: str, found: Found) -> Found:
         note = (
             "always the same, by its code" if changes == "constant" else "moves with time alone, by its code"
         )
+        note = found.note if found.kind == "fixed" else note
         return replace(found, kind="fixed", note=note, emitter="", is_constant=True)
     called = _called(pool, head, address, found.question)
     if called is None:
         return found
     if not called:
         # Not a word of state was read: no code that could move was proved to be absent, none was met.
-        return replace(found, kind="fixed", note="reads nothing when it answers", emitter="")
+        note = found.note if found.kind == "fixed" else "reads nothing when it answers"
+        return replace(found, kind="fixed", note=note, emitter="")
     if called == (address,):
         return found
     called = tuple(each for each in called if each != address)
