@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Generic
 
 import numpy as np
@@ -13,7 +13,7 @@ from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.weights import Weights
 from keeper.plan import Plan
 from keeper.protocols import packing
-from keeper.protocols.base import Facts, Impossible, Lender, OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.protocols.base import Facts, Impossible, Lender, Offer, OwnerFunds, OwnerMoney, Step, Unsized
 
 
 class Without(Generic[S, A]):
@@ -32,8 +32,29 @@ class Without(Generic[S, A]):
     def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:
         return ["" for _ in legs]
 
+    def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
+        return ()
+
+    def rest_calls(self, call: Call, answer: Answer) -> Sequence[Call]:
+        return ()
+
+    def with_apart(self, state: S, answers: Iterable[tuple[Call, Answer]]) -> S:
+        return state
+
+    def is_trusted_part(self, state: S, part: str) -> bool:
+        return True
+
     def notices(self, state: S) -> Mapping[str, str]:
         return {}
+
+    def on_sale(self, state: S) -> Mapping[str, int]:
+        return {}
+
+    def sold_for(self, state: S) -> frozenset[str]:
+        return frozenset()
+
+    def sales(self, state: S, facts: Facts, recipient: str) -> list[Offer]:
+        return []
 
     def lenders(self, state: S) -> Mapping[str, Lender]:
         return {}
