@@ -95,7 +95,9 @@ class Book(Generic[S, A, V]):
         self.references: set[int] = set()
         self.recent: deque[Block] = deque(maxlen=REMEMBERED_BLOCKS)
         self.followed: LogFilter | None = None
-        self.all_next = False
+        # Who looks once takes no stored record on trust: what changes without an event is found by rotation
+        # and totals, only over many blocks.
+        self.all_next = read_only
         self.discovered: set[str] = set()
         self.discovered_until = -1
         """What a discovery found so far and up to which block: it may outlast the state of its head."""

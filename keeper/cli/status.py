@@ -19,6 +19,7 @@ from keeper.policy.levels import Policies
 from keeper.store.database import open_store
 from keeper.store.tables import (
     OPEN_INTENTS,
+    SALE,
     ChainStatus,
     Episode,
     Intent,
@@ -102,9 +103,11 @@ def status(config: Path, *, as_json: bool) -> None:
                     cell(e.account),
                     f"holds claims of {e.asset}"
                     if e.asset
+                    else "sells what it absorbed"
+                    if e.threshold == SALE
                     else policies.words(e.market, e.account, e.threshold),
                     str(e.opened_block),
-                    "" if e.asset else ratio(e.lowest_health),
+                    "" if e.asset or e.threshold == SALE else ratio(e.lowest_health),
                     f"{e.held}, opens {moment(e.opens_at)}" if e.opens_at else e.held,
                 ]
                 for e in episodes

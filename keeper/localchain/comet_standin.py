@@ -154,3 +154,8 @@ def close(market: CometStandIn, signature: str, place: int = 0) -> Tx:
     arguments: list[object] = [place] if "uint24" in signature else []
     arguments += [True] if "bool" in signature else []
     return {"from": market.governor, "to": market.comet, "data": calldata(signature, *arguments)}
+
+
+def absorb(market: CometStandIn, who: str, account: str) -> Tx:
+    """`who` absorbs an account, and buys nothing."""
+    return {"from": who, "to": market.comet, "data": calldata("absorb(address,address[])", who, [account])}

@@ -197,6 +197,9 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def decimals(self, state: S, account: str) -> int:
         return self.base_decimals(state)
 
+    def unit_worth(self, state: S, account: str) -> float:
+        return 1.0
+
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         return [self.valued(state, account, raw, timestamp) for account, raw in accounts.items()]
 

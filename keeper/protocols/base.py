@@ -229,6 +229,10 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def decimals(self, state: S, account: str) -> int:
         """Of the account's own values, where they are not in base currency."""
 
+    def unit_worth(self, state: S, account: str) -> float:
+        """Base units that a unit of the account's own values is worth, to compare accounts by; 0 for what a
+        stranger may have made."""
+
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         """Every account at `timestamp`, exactly. Only when `version` is known."""
 
@@ -279,6 +283,15 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         self, state: S, account: str, raw: A, timestamp: int, facts: Facts
     ) -> list[Offer] | Impossible:
         """Liquidations for whoever brings the money in the same transaction and exchanges what is seized."""
+
+    def on_sale(self, state: S) -> Mapping[str, int]:
+        """What the market sells of its own accord now: token → units."""
+
+    def sold_for(self, state: S) -> frozenset[str]:
+        """The tokens that such a sale may take or bring."""
+
+    def sales(self, state: S, facts: Facts, recipient: str) -> list[Offer]:
+        """Purchases of it, to be delivered to `recipient`."""
 
     def lenders(self, state: S) -> Mapping[str, Lender]:
         """By token."""

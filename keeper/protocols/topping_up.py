@@ -62,6 +62,17 @@ class Way:
     burned: bool = False
 
 
+def grown(target: str, call: str, held: int, word: int = 0) -> Callable[[int, int], Check]:
+    """What must hold after a supply: what `call` tells has grown by all of it."""
+    return lambda amount, _: Check(target, call, word, held + amount)
+
+
+def paid(target: str, call: str, owed: int) -> Callable[[int, int], Check]:
+    """What must hold after a repayment: what `call` tells of a debt has fallen by it, but for a hundredth
+    that interest until inclusion may make up for."""
+    return lambda amount, _: Check(target, call, 0, 0, at_most=owed - amount * 99 // 100)
+
+
 def needed(health: Callable[[int], int], target: int, most: int) -> int:
     """The least amount whose health reaches `target`; `most` where none up to it does."""
     return least(lambda amount: health(amount) >= target, most) or most

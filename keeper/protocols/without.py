@@ -13,7 +13,7 @@ from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.weights import Weights
 from keeper.plan import Plan
 from keeper.protocols import packing
-from keeper.protocols.base import Facts, Impossible, Lender, OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.protocols.base import Facts, Impossible, Lender, Offer, OwnerFunds, OwnerMoney, Step, Unsized
 
 
 class Without(Generic[S, A]):
@@ -46,6 +46,15 @@ class Without(Generic[S, A]):
 
     def notices(self, state: S) -> Mapping[str, str]:
         return {}
+
+    def on_sale(self, state: S) -> Mapping[str, int]:
+        return {}
+
+    def sold_for(self, state: S) -> frozenset[str]:
+        return frozenset()
+
+    def sales(self, state: S, facts: Facts, recipient: str) -> list[Offer]:
+        return []
 
     def lenders(self, state: S) -> Mapping[str, Lender]:
         return {}

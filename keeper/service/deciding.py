@@ -37,6 +37,7 @@ from keeper.service.planning import Planner, Wanted
 from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
 from keeper.service.saying import Saying
+from keeper.service.store_front import StoreFront
 from keeper.service.valuing import Valued, confirm, value_together
 from keeper.service.watchdog import Pulse
 from keeper.store.database import Store
@@ -93,6 +94,7 @@ class Deciding:
         self.journalling = Journalling(
             self.pool.name, self.mode, self.payer, self.settings.policy.max_attempts
         )
+        self._store_front = StoreFront(self.store, self.policies, self.journalling)
         self._noticing = Noticing(self.store)
         self._saying = Saying()
         self._misnaming = Misnaming(self.settings, self.store)
@@ -146,6 +148,7 @@ class Deciding:
         breaches = self._confirm(head, self._judge_all(valued))
         valued = [(each.run, each.at) for each in breaches]
         wanted = [w for each in breaches for w in each.wanted]
+        breaches = self._with_sales(head, breaches)
         decisions = self._plan(head, breaches, _reads(self.pool, head, valued))
         self._write(head, valued, decisions)
         self._settle_failures(head)
@@ -285,6 +288,18 @@ class Deciding:
                     each = _Breaches(run, found.at, *self._judged(run, found.at))
                 confirmed.append(each)
         return confirmed
+
+    def _with_sales(self, head: Head, breaches: list[_Breaches]) -> list[_Breaches]:
+        """With what the markets themselves sell of what they absorbed, as due besides."""
+        if self.payer is None or self.held:
+            return breaches
+        found = []
+        for each in breaches:
+            sales: list[Wanted] = []
+            with self._contained(each.run, head):
+                sales = self._store_front.due(head, [(each.run, each.at)])
+            found.append(replace(each, due=[*each.due, *sales]))
+        return found
 
     def _plan(self, head: Head, breaches: list[_Breaches], reads: Reads) -> Decided:
         """What to do about all that is due; a market that cannot be planned for is left out."""

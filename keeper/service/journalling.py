@@ -125,6 +125,8 @@ def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:
     episode: Episode = wanted.episode
     if (episode.held, episode.opens_at) != (outcome.reason, outcome.opens_at):
         update_row(session, episode, held=outcome.reason, opens_at=outcome.opens_at)
+    if wanted.sale:
+        return  # Nobody is in danger where something is left unbought.
     accounts.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
     log.info(
         "no action",

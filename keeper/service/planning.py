@@ -17,6 +17,7 @@ from keeper.plan import NATIVE, Kind, Plan
 from keeper.policy.choose import Budget, Decision, Request, affordable, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import Levels
+from keeper.protocols import inventory
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service import data_fees
 from keeper.service.costing import DAY, Budgets, costs_of
@@ -39,6 +40,8 @@ class Wanted:
     episode: Episode
     known: bool = True
     """Whether our arithmetic is the contract's; else only what the contract itself sizes may be done."""
+    sale: bool = False
+    """Whether it is no account, but the market that sells what it absorbed."""
 
     @property
     def kind(self) -> Kind:
@@ -223,6 +226,8 @@ class Planner:
         trading: Trading | None,
     ) -> Request:
         run, account = wanted.run, wanted.valuation.account
+        if wanted.sale:
+            return self._sale(wanted, facts, budgets, trading)
         raw = run.book.accounts[account]
         protection = wanted.levels.protection
         assets = run.adapter.priced_by(run.book.state, raw)
@@ -274,6 +279,29 @@ class Planner:
 
         return _request(wanted, budgets, top_up)
 
+    def _sale(
+        self, wanted: Wanted, facts: Facts, budgets: Sequence[Budget], trading: Trading | None
+    ) -> Request:
+        """To buy what the market sells, with borrowed money or the payer's own."""
+        run, state = wanted.run, wanted.run.book.state
+        assets = frozenset(_traded([wanted]))
+        verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
+        shut = closed(assets, verdicts, facts.symbols)
+
+        def buy(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+            if shut:
+                return Impossible(shut)
+            offers = run.adapter.sales(state, facts, self.payer or "")
+            own = inventory.plans(run.name, wanted.valuation.account, offers, funds)
+            if trading is None:
+                return at_market(
+                    own or Impossible("the signer holds none of what it is sold for"), verdicts, facts.symbols
+                )
+            borrowed = trading.purchases(run, wanted.valuation.account, facts)
+            return at_market(either(borrowed, own or Impossible("")), verdicts, facts.symbols)
+
+        return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
+
 
 def _confirmed(found: list[Plan] | Impossible, verdicts: Verdicts, facts: Facts) -> list[Plan] | Impossible:
     """Top-ups wait while nothing confirms the price of what they spend."""
@@ -304,7 +332,11 @@ def _traded(wanted: list[Wanted]) -> set[str]:
         asset
         for w in wanted
         if w.kind == "liquidate"
-        for asset in w.run.adapter.traded(w.run.book.state, w.run.book.accounts[w.valuation.account])
+        for asset in (
+            w.run.adapter.sold_for(w.run.book.state)
+            if w.sale
+            else w.run.adapter.traded(w.run.book.state, w.run.book.accounts[w.valuation.account])
+        )
     }
 
 

@@ -60,6 +60,8 @@ class Pricing:
         self._last_paid: dict[str, int] = {}
         self._assets: list[PricedAsset] = []
         self._unpriced: frozenset[str] = frozenset()
+        self.updated_by: frozenset[str] = frozenset()
+        """Hashes of the transactions that wrote a feed's answer in the last block."""
         self._resolve_at = 0
 
     @property
@@ -105,6 +107,7 @@ class Pricing:
     ) -> None:
         """Judge every price at `head`. What has changed its source is resolved anew; only then are there
         requests of its own."""
+        self.updated_by = frozenset(event.transaction for event in refresh.heard)
         for event in refresh.heard:
             log.info("feed update", market=self.market, block=event.block, emitter=event.address)
         assets, answers = _trusted(assets), list(refresh.answers)

@@ -66,10 +66,18 @@ class Selected:
     touching: int = 0
 
 
-def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, watch: Watch) -> Selected:
+def select(
+    book: AnyBook,
+    near: Near,
+    unbounded: Iterable[int],
+    growth: float,
+    watch: Watch,
+    unit_worth: Callable[[str], float] = lambda _: 1.0,
+) -> Selected:
     """Choose from the accounts that may be below a threshold. `growth` is how much debts may grow until the
     next block, as a ratio: whoever may cross a threshold by interest alone is among the chosen. `unbounded`
-    rows have no bounds that count, and are always chosen."""
+    rows have no bounds that count, and are always chosen. `unit_worth` turns an account's own units into
+    those that all debts are compared in."""
     low, high, rows = near.low, near.high, near.rows
     everyone = len(book.rows)
     undecided, chosen = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
@@ -88,8 +96,11 @@ def select(book: AnyBook, near: Near, unbounded: Iterable[int], growth: float, w
         over.append(open_rows[~still[open_rows]])
     if "liquidate" in watch.levels:
         breaching = np.flatnonzero(high < _under(watch.levels["liquidate"]))
-        largest = np.argsort(-near.need[breaching], kind="stable")[:MOST_BREACHES]
-        chosen[breaching[largest]] = True
+        if len(breaching) > MOST_BREACHES:
+            worth = [unit_worth(book.rows.account(int(row))) for row in rows[breaching]]
+            debts = near.need[breaching] * np.array(worth)
+            breaching = breaching[np.argsort(-debts, kind="stable")[:MOST_BREACHES]]
+        chosen[breaching] = True
     order = np.argsort(low, kind="stable")[:FOLLOWED]
     chosen[order] = True
     chosen |= undecided

@@ -11,7 +11,7 @@ from keeper.execution import batching
 from keeper.plan import NATIVE, Plan
 from keeper.policy import profit
 from keeper.policy.profit import Terms
-from keeper.protocols.base import Asset, Facts, Impossible, Lender
+from keeper.protocols.base import Asset, Facts, Impossible, Lender, Offer
 from keeper.service.markets import MarketRun
 from keeper.venues.base import Exchange, Venue
 from keeper.venues.uniswap_v3.exchange import UniswapV3
@@ -79,8 +79,18 @@ class Trading:
             return terms
         by_contract = replace(facts, recipient=terms.contract)
         offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
-        if isinstance(offers, Impossible):
-            return offers
+        return offers if isinstance(offers, Impossible) else self._plans(run, account, offers, terms)
+
+    def purchases(self, run: MarketRun, account: str, facts: Facts) -> list[Plan] | Impossible:
+        """The same of what the market sells, under the name of its contract."""
+        terms = self._terms(run.adapter.assets(run.book.state, facts))
+        if isinstance(terms, Impossible):
+            return terms
+        return self._plans(run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms)
+
+    def _plans(
+        self, run: MarketRun, account: str, offers: list[Offer], terms: Terms
+    ) -> list[Plan] | Impossible:
         sizes = profit.best(offers, terms)
         if not sizes:
             return profit.no_way(offers)

@@ -253,7 +253,9 @@ def _own(
         run.groups(legs, len(now.power)) if growth <= selecting.FORESEEN else None,
     )
     unbounded = book.columns.opaque | book.columns.rows_with(now.opaque)
-    selected = selecting.select(book, near, unbounded, growth, watch)
+    selected = selecting.select(
+        book, near, unbounded, growth, watch, lambda account: run.adapter.unit_worth(state, account)
+    )
     accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
     chosen = _records(run, accounts, at)
     own = _exact(run, chosen, head.timestamp)

@@ -166,6 +166,10 @@ class PriceFault(SQLModel, table=True):
     closed_block: int | None = Field(default=None, sa_type=BigInteger)
 
 
+SALE = "sale"
+"""The threshold of the episode in which a market sells what it absorbed; its contract is the account."""
+
+
 class Episode(SQLModel, table=True):
     """One stay of an account below one threshold. `held` says why nothing is being done about it, and
     `opens_at` (Unix time) when that ends, where it is known.

@@ -65,6 +65,7 @@ def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path
             PLENTY * PLENTY,
         )
         assert isinstance(plan, Plan), plan
+        assert _fails(anvil, plan), "before the top-up its postcondition does not hold"
         healths = []
         for less in (0, 1):
             snapshot = anvil.snapshot()
@@ -74,9 +75,18 @@ def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path
             anvil.mine()
             after = run.book.views(blocks.latest(run.book.pool), [account])[account].health
             healths.append(ENDLESS if after is None else after)
+            assert less or not _fails(anvil, plan), "after it, it does"
             anvil.revert(snapshot)
         assert healths[0] >= target > healths[1] > 0, (plan.spend, healths)
         assert healths[0] == int(plan.summary["health_after"]), "as it was planned"
+
+
+def _fails(anvil: Anvil, plan: Plan) -> str:
+    """Why the plan's postcondition does not hold now."""
+    check = plan.postcondition
+    assert check is not None, "every top-up has one"
+    answer = anvil.rpc.text("eth_call", {"to": check.target, "data": check.data}, "latest")[2:]
+    return check.failure(int(answer[64 * check.word : 64 * (check.word + 1)], 16))
 
 
 def _carried_out(plan: Plan, less: int) -> list[Tx]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +38,11 @@ class CometMarket(Adapter[Market, Raw]):
     """One Comet."""
 
     protocol = "compound-v3"
-    called = ("supplyTo(address,address,uint256)",)
+    called = (
+        "supplyTo(address,address,uint256)",
+        "absorb(address,address[])",
+        "buyCollateral(address,uint256,uint256,address)",
+    )
     lens, heard, view_words, scale = LENS, HEARD, 6, 8
     what = "a Comet"
     remedy = "Name the Comet proxy (cUSDCv3 or the like)"
@@ -183,10 +188,22 @@ class CometMarket(Adapter[Market, Raw]):
         facts: Facts,
         funds: Mapping[str, int],
     ) -> list[Plan] | Impossible:
-        return Impossible(
-            "absorbing alone earns nothing: our contract does it together with the purchase of what was "
-            "absorbed (keeper contracts deploy)"
+        return planning.absorption(
+            self.name,
+            self.contract,
+            self.offers(state, account, raw, timestamp, replace(facts, recipient=facts.payer)),
+            account,
+            funds,
         )
+
+    def on_sale(self, state: Market) -> Mapping[str, int]:
+        return planning.on_sale(state)
+
+    def sold_for(self, state: Market) -> frozenset[str]:
+        return frozenset({state.base.lower(), *planning.on_sale(state)})
+
+    def sales(self, state: Market, facts: Facts, recipient: str) -> list[Offer]:
+        return planning.sales(self.contract, state, self.assets(state, facts), recipient)
 
     def closed(self, state: Market, raw: Raw, wish: Wish) -> str:
         return "supplying is paused" if state.supply_paused else ""

@@ -16,12 +16,12 @@ from keeper.margin.lending.comet.account import (
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
-from keeper.plan import Check
+from keeper.plan import Check, Plan, Spend
 from keeper.protocols.base import Action, Asset, AssetLine, Deal, Impossible, Offer, Step
 from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, Market
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.topping_up import MOST, Way, Wish, needed
+from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed
 
 # The real Comet takes 145,000 and 38,000 a collateral where feeds are cheap; feeds behind proxies and
 # adapters take more. Rehearsal measures what is really taken; this decides whether it pays, and what shares a
@@ -32,6 +32,8 @@ FIRST_GAS = 100_000
 TOP_UP_GAS = 200_000
 # Interest grows a debt until a top-up is included; this many seconds are allowed for.
 GRACE = 120
+PURCHASE_GAS = 150_000
+BUY = "buyCollateral(address,uint256,uint256,address)"
 ERRORS = "comet_errors"
 _HIGHEST_FACTOR = 1_000
 
@@ -86,6 +88,78 @@ def offers(
     return found or Impossible("there is no collateral of any worth to buy")
 
 
+def on_sale(state: Market) -> dict[str, int]:
+    """Collaterals that the market itself has and sells: absorbed, by whomever, and not bought yet."""
+    if state.buy_paused or not for_sale(state.cash, state.totals, state.terms):
+        return {}
+    return {each.asset.lower(): each.reserves for each in state.collaterals if each.reserves and each.price}
+
+
+def sales(comet: str, state: Market, assets: Mapping[str, Asset], recipient: str) -> list[Offer]:
+    """To buy each of what is on sale."""
+    selling, base = on_sale(state), assets.get(state.base.lower())
+    if base is None:
+        return []
+    found = []
+    for each in state.collaterals:
+        available = selling.get(each.asset.lower(), 0)
+        top = _cost_of_all(each, _less(available), state, base.price) if available else 0
+        if top:
+            deal = partial(_purchase, state, each, available, base.price, recipient)
+            found.append(Offer(base, assets[each.asset.lower()], comet, (top,), deal, PURCHASE_GAS, ERRORS))
+    return found
+
+
+def _purchase(
+    state: Market, each: Collateral, available: int, base_price: int, recipient: str, budget: int
+) -> Deal | None:
+    got = _quote(each, state, base_price, budget)
+    if budget <= 0 or got <= 0 or got > available:
+        return None
+    return Deal(budget, budget, got, (_buy(each, got, budget, recipient),))
+
+
+def _buy(each: Collateral, got: int, budget: int, recipient: str) -> bytes:
+    return encoded(BUY, each.asset, _less(got), budget, recipient)
+
+
+def absorption(
+    market: str, comet: str, offers: list[Offer] | Impossible, account: str, funds: Mapping[str, int]
+) -> list[Plan] | Impossible:
+    """Without our contract: to absorb the account, where the payer has base tokens to buy something of it
+    with in the next block, as of what is on sale."""
+    if isinstance(offers, Impossible):
+        return offers
+    best: tuple[int, Offer, Deal] | None = None
+    for offer in offers:
+        deal = offer.deal(min(offer.tops[0], funds.get(offer.pays.token, 0)))
+        if deal is not None:
+            gain = offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
+            best = max(best or (gain, offer, deal), (gain, offer, deal), key=lambda each: each[0])
+    if best is None:
+        return Impossible(
+            "absorbing alone earns nothing: our contract does it together with the purchase of what was "
+            f"absorbed (keeper contracts deploy), or the signer holds {offers[0].pays.symbol} to buy it with"
+        )
+    gain, offer, deal = best
+    return [
+        Plan(
+            market=market,
+            account=account,
+            kind="liquidate",
+            action="absorb",
+            target=comet,
+            data="0x" + deal.calls[0].hex(),
+            spend=Spend(offer.pays.token, "", 0),
+            spend_base=0,
+            gain_base=gain,
+            gas=offer.gas + offer.first_gas + PURCHASE_GAS,
+            summary={"absorb": "to buy what is absorbed in the next block"},
+            errors=ERRORS,
+        )
+    ]
+
+
 def _less(amount: int) -> int:
     """What is bought is priced when it is included: where a price fell until then, the same base buys more
     than is there, where it rose, less than was asked for. A hundredth is left for either; our contract's own
@@ -132,7 +206,7 @@ def _deal(
         return None
     calls = (
         encoded("absorb(address,address[])", recipient, [account]),
-        encoded("buyCollateral(address,uint256,uint256,address)", each.asset, _less(got), budget, recipient),
+        _buy(each, got, budget, recipient),
     )
     return Deal(budget, budget, got, calls)
 
@@ -176,7 +250,7 @@ def way(
     return replace(
         found,
         needed=needed(then, wish.target, MOST),
-        check=lambda amount, _: Check(comet, call, 0, held + amount),
+        check=grown(comet, call, held),
         room=max(each.cap - each.supplied, 0),
         full="the supply cap is reached",
     )

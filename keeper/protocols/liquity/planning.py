@@ -9,11 +9,10 @@ from keeper.margin.lending.liquity.trove import (
     in_recovery_mode,
 )
 from keeper.margin.rounding import WAD
-from keeper.plan import Check
 from keeper.protocols.base import Asset, Deal, Impossible, Offer, Step
 from keeper.protocols.calldata import encoded
 from keeper.protocols.liquity.lens import System
-from keeper.protocols.topping_up import MOST, Way, Wish, needed
+from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed, paid
 
 # Measured (scripts/bench/liquidations_all_markets.py), with room.
 OFFSET_GAS, REDISTRIBUTION_GAS, FIRST_GAS, TOP_UP_GAS = 190_000, 290_000, 400_000, 500_000
@@ -21,8 +20,6 @@ ERRORS = "liquity_errors"
 ADD = "addColl(address,address)"
 REPAY = "repayMUSD(uint256,address,address)"
 LIQUIDATE = "batchLiquidateTroves(address[])"
-# Interest until inclusion is far less than this part of what is repaid.
-INTEREST_PART = 100
 _NOBODY = "0x" + "00" * 20
 
 
@@ -43,10 +40,8 @@ def offers(manager: str, state: System, account: str, trove: Trove, token: Asset
 def way(manager: str, state: System, trove: Trove, wish: Wish, step: Step, asset: Asset) -> Way:
     """A call on BorrowerOperations, which takes coins as value and burns the debt token without allowance."""
     hints = wish.facts.hints.get(wish.account, (_NOBODY, _NOBODY))
-    held = "0x" + encoded("getTroveColl(address)", wish.account).hex()
-    owes = "0x" + encoded("getTroveDebt(address)", wish.account).hex()
-    price, terms = state.price or 0, state.terms
-    supply = step.action == "supply"
+    price, terms, supply = state.price or 0, state.terms, step.action == "supply"
+    view = "0x" + encoded(f"getTrove{'Coll' if supply else 'Debt'}(address)", wish.account).hex()
 
     def after(amount: int) -> int:
         more, less = (amount, 0) if supply else (0, amount)
@@ -61,11 +56,7 @@ def way(manager: str, state: System, trove: Trove, wish: Wish, step: Step, asset
         lambda amount: encoded(ADD, *hints) if supply else encoded(REPAY, amount, *hints),
         TOP_UP_GAS,
         ERRORS,
-        check=lambda amount, _: (
-            Check(manager, held, 0, trove.coll + amount)
-            if supply
-            else Check(manager, owes, 0, 0, at_most=trove.debt - amount + amount // INTEREST_PART)
-        ),
+        check=grown(manager, view, trove.coll) if supply else paid(manager, view, trove.debt),
         room=None if supply else max(trove.debt - terms.gas_reserve - state.min_net_debt, 0),
         full="the system's least debt must stay",
         floor=0 if in_recovery_mode(state.whole, price, terms) else WAD,

@@ -267,6 +267,12 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         """Of an account's values: its loan token's."""
         return state.pairs[id_of(account)].loan_decimals
 
+    def unit_worth(self, state: Singleton, account: str) -> float:
+        pair = state.pairs[id_of(account)]
+        if not self._vouched(pair):
+            return 0.0
+        return float((self._says(pair) or Decimal(1)) * 10**self.scale / 10**pair.loan_decimals)
+
     def value(self, state: Singleton, accounts: Mapping[str, Stake], timestamp: int) -> list[Valuation]:
         ids = {stake.id for stake in accounts.values()} & state.pairs.keys()
         totals = {each: state.pairs[each].at(timestamp) for each in ids}

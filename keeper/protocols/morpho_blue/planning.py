@@ -20,7 +20,7 @@ from keeper.protocols.base import Asset, Deal, Impossible, Offer, Step
 from keeper.protocols.calldata import encoded
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of
-from keeper.protocols.topping_up import MOST, Way, Wish, needed
+from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed
 
 LIQUIDATE = f"liquidate({PARAMS},address,uint256,uint256,bytes)"
 SUPPLY = f"supplyCollateral({PARAMS},uint256,address,bytes)"
@@ -118,7 +118,7 @@ def way(morpho: str, pair: Pair, position: Position, wish: Wish, step: Step, ass
             supply,
             TOP_UP_GAS,
             ERRORS,
-            check=lambda amount, _: Check(morpho, call, _COLLATERAL_WORD, position.collateral + amount),
+            check=grown(morpho, call, position.collateral, _COLLATERAL_WORD),
         )
     owed = borrowed_up(position, now)
 
