@@ -11,6 +11,7 @@ from keeper.execution import batching
 from keeper.plan import NATIVE, Plan
 from keeper.policy import profit
 from keeper.policy.profit import Terms
+from keeper.policy.ways import Way
 from keeper.protocols.base import Asset, Facts, Impossible, Lender, Offer
 from keeper.service.markets import MarketRun
 from keeper.venues.base import Exchange, Venue
@@ -71,27 +72,34 @@ class Trading:
                 if known is None or (lender.loan.fee, -lender.most) < (known.loan.fee, -known.most):
                     self._lenders[token] = lender
 
-    def plans(self, run: MarketRun, account: str, timestamp: int, facts: Facts) -> list[Plan] | Impossible:
-        """The account's liquidations through the contract, best first, at the present quotes."""
+    def plans(
+        self, run: MarketRun, account: str, timestamp: int, facts: Facts, refused: Sequence[Way] = ()
+    ) -> list[Plan] | Impossible:
+        """The account's liquidations through the contract, best first, at the present quotes; over other
+        routes than those that were `refused`, where there are any."""
         state = run.book.state
         terms = self._terms(run.adapter.assets(state, facts))
         if isinstance(terms, Impossible):
             return terms
         by_contract = replace(facts, recipient=terms.contract)
         offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
-        return offers if isinstance(offers, Impossible) else self._plans(run, account, offers, terms)
+        return offers if isinstance(offers, Impossible) else self._plans(run, account, offers, terms, refused)
 
-    def purchases(self, run: MarketRun, account: str, facts: Facts) -> list[Plan] | Impossible:
+    def purchases(
+        self, run: MarketRun, account: str, facts: Facts, refused: Sequence[Way] = ()
+    ) -> list[Plan] | Impossible:
         """The same of what the market sells, under the name of its contract."""
         terms = self._terms(run.adapter.assets(run.book.state, facts))
         if isinstance(terms, Impossible):
             return terms
-        return self._plans(run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms)
+        return self._plans(
+            run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms, refused
+        )
 
     def _plans(
-        self, run: MarketRun, account: str, offers: list[Offer], terms: Terms
+        self, run: MarketRun, account: str, offers: list[Offer], terms: Terms, refused: Sequence[Way]
     ) -> list[Plan] | Impossible:
-        sizes = profit.best(offers, terms)
+        sizes = profit.best(offers, terms, {(way.route, way.sale) for way in refused})
         if not sizes:
             return profit.no_way(offers)
         found = [profit.plan(run.name, account, sized, terms) for sized in sizes]

@@ -36,7 +36,7 @@ def place(aave_v36: LocalMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    found: dict[str, object] = json.loads(capsys.readouterr().out.splitlines()[-1])
     return found
 
 

@@ -15,7 +15,7 @@ from keeper.config import load
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
-from keeper.localchain.calldata import view_int
+from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStandIn
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
@@ -308,3 +308,34 @@ def test_without_a_contract_the_signers_own_base_tokens_absorb_and_buy(place: Pl
     assert settled(k) == [OTHER] and settled(k, sales=True), why(k)
     assert bought(k, place, "WETH")
     assert view_int(place.anvil.rpc, place.at.tokens["WETH"], "balanceOf(address)", k.payer) > 7 * 10**18
+
+
+@pytest.mark.parametrize(
+    ("habit", "said"),
+    [
+        (("setPaused(bool)", True), "paused"),
+        (("addBlackList(address)", "the contract"), "blacklisted"),
+        (("setFee(uint256)", 100), "act reverts"),
+    ],
+    ids=["paused", "blacklists us", "charges"],
+)
+def test_a_token_that_cannot_be_moved_closes_its_route_only(
+    place: Place, tmp_path: Path, habit: tuple[str, object], said: str
+) -> None:
+    k = place.keeper(tmp_path)
+    k.send(place.borrow(OTHER, {"WETH": 20_000, "WBTC": 12_000}, 26_500))
+    k.step()
+    signature, argument = habit
+    crash = place.fall(85)
+    data = calldata(signature, place.liquidator if argument == "the contract" else argument)
+    k.send([{"from": LENDER, "to": place.at.tokens["WETH"], "data": data}])
+    k.step(crash)
+    for _ in range(5):
+        k.step()
+    first, *_ = k.intents()
+    leg = Plan.from_json(first.plan).leg
+    assert leg is not None and leg.gets == place.at.tokens["WETH"].lower(), "the better one is tried first"
+    assert (first.state, said in first.reason) == ("refused", True), first.reason
+    assert settled(k) == [OTHER], why(k)
+    taken = [Plan.from_json(i.plan).leg for i in k.intents() if i.state == "settled" and i.account == OTHER]
+    assert taken[0] is not None and taken[0].gets == place.at.tokens["WBTC"].lower()
