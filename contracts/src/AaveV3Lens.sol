@@ -91,6 +91,8 @@ contract AaveV3Lens {
     }
 
     uint256 private constant MAX_RESERVES = 128;
+    /// @dev What a price over several adapters takes, with room: no token and no source is given all the gas.
+    uint256 private constant WORD_GAS = 3_000_000;
     uint256 private constant COLLATERAL = 1;
     uint256 private constant BORROWED = 2;
     uint256 private constant STABLE = 4;
@@ -135,7 +137,7 @@ contract AaveV3Lens {
         reserve.asset = asset;
         reserve.data = pool.getReserveData(asset);
         (reserve.priceOk, reserve.price) = _price(oracle, asset);
-        reserve.availableLiquidity = IToken(asset).balanceOf(reserve.data.aToken);
+        (, reserve.availableLiquidity) = _word(asset, abi.encodeCall(IToken.balanceOf, (reserve.data.aToken)));
         reserve.scaledSupply = IScaledToken(reserve.data.aToken).scaledTotalSupply();
         reserve.scaledVariableDebt = IScaledToken(reserve.data.variableDebtToken).scaledTotalSupply();
         (reserve.stablePrincipal, reserve.stableRate, reserve.stableUpdated) = _stable(reserve.data.stableDebtToken);
@@ -221,10 +223,13 @@ contract AaveV3Lens {
     }
 
     /// @dev The first word of an answer; not ok, and zero, if the call reverts or answers less than a word.
-    function _word(address target, bytes memory data) private view returns (bool, uint256) {
-        (bool ok, bytes memory answer) = target.staticcall(data);
-        if (!ok || answer.length < 32) return (false, 0);
-        return (true, uint256(bytes32(answer)));
+    /// Of a long answer no more is copied.
+    function _word(address target, bytes memory data) private view returns (bool ok, uint256 word) {
+        assembly ("memory-safe") {
+            ok := staticcall(WORD_GAS, target, add(data, 32), mload(data), 0, 32)
+            ok := and(ok, gt(returndatasize(), 31))
+            if ok { word := mload(0) }
+        }
     }
 
     /// @dev The listed assets without the gaps that dropped reserves may leave.

@@ -46,18 +46,30 @@ contract MorphoBlueLens {
     uint256 private constant SYMBOL_BYTES = 128;
     uint256 private constant SYMBOL_GAS = 100_000;
     /// What an oracle over several vaults and feeds takes, with room.
-    uint256 private constant WORD_GAS = 1_500_000;
+    uint256 private constant ORACLE_GAS = 1_500_000;
+    /// What a rate model takes, which Morpho's owner allowed.
+    uint256 private constant RATE_GAS = 500_000;
+    uint256 private constant DECIMALS_GAS = 100_000;
+    /// More than all that is asked of one market can burn, and answering takes.
+    uint256 private constant MARKET_GAS = 3_200_000;
 
-    /// @notice The markets of these ids, as of their last update, with price and rate at this block.
+    /// @notice The markets of these ids, as of their last update, with price and rate at this block: of all of them
+    /// in their order, or of the first for which there is gas. One at least is always tried.
     function markets(IMorpho morpho, Id[] calldata ids) external view returns (State[] memory states) {
         states = new State[](ids.length);
         for (uint256 i; i < ids.length; ++i) {
+            if (i != 0 && gasleft() < MARKET_GAS) {
+                assembly ("memory-safe") {
+                    mstore(states, i)
+                }
+                break;
+            }
             State memory state = states[i];
             state.id = ids[i];
             state.params = morpho.idToMarketParams(ids[i]);
             state.totals = morpho.market(ids[i]);
             if (state.totals.lastUpdate == 0) continue;
-            (state.priced, state.price) = _word(state.params.oracle, abi.encodeCall(IOracle.price, ()));
+            (state.priced, state.price) = _word(state.params.oracle, abi.encodeCall(IOracle.price, ()), ORACLE_GAS);
             if (state.params.irm != address(0)) _rate(state);
             state.loanDecimals = _decimals(state.params.loanToken);
             state.collateralDecimals = _decimals(state.params.collateralToken);
@@ -102,17 +114,18 @@ contract MorphoBlueLens {
     function _rate(State memory state) private view {
         address irm = state.params.irm;
         uint256 atTarget;
-        (state.rated, state.borrowRate) = _word(irm, abi.encodeCall(IIrm.borrowRateView, (state.params, state.totals)));
-        (state.adaptive, atTarget) = _word(irm, abi.encodeCall(IAdaptiveCurve.rateAtTarget, (state.id)));
+        bytes memory question = abi.encodeCall(IIrm.borrowRateView, (state.params, state.totals));
+        (state.rated, state.borrowRate) = _word(irm, question, RATE_GAS);
+        (state.adaptive, atTarget) = _word(irm, abi.encodeCall(IAdaptiveCurve.rateAtTarget, (state.id)), RATE_GAS);
         state.rateAtTarget = int256(atTarget);
     }
 
     /// @dev One word of an answer. Anybody's oracle or token may answer nothing, too little or endlessly, or burn all
     /// the gas it gets: that is its own market's fault and must not be the others'. (What `try` decodes, it does not
     /// catch.)
-    function _word(address target, bytes memory data) private view returns (bool ok, uint256 word) {
+    function _word(address target, bytes memory data, uint256 most) private view returns (bool ok, uint256 word) {
         assembly ("memory-safe") {
-            ok := staticcall(WORD_GAS, target, add(data, 32), mload(data), 0, 32)
+            ok := staticcall(most, target, add(data, 32), mload(data), 0, 32)
             ok := and(ok, gt(returndatasize(), 31))
             if ok { word := mload(0) }
         }
@@ -131,7 +144,7 @@ contract MorphoBlueLens {
     }
 
     function _decimals(address token) private view returns (uint8) {
-        (bool ok, uint256 decimals) = _word(token, abi.encodeCall(ITokenDecimals.decimals, ()));
+        (bool ok, uint256 decimals) = _word(token, abi.encodeCall(ITokenDecimals.decimals, ()), DECIMALS_GAS);
         return ok && decimals <= type(uint8).max ? uint8(decimals) : 0;
     }
 }

@@ -37,6 +37,8 @@ contract TroveLens {
     uint256 private constant WAD = 1e18;
     uint256 private constant RECORD = 192;
     uint256 private constant ACTIVE = 1;
+    /// @dev What a feed with a fallback takes, with room.
+    uint256 private constant PRICE_GAS = 3_000_000;
 
     /// @notice The system at this block.
     function market(address manager) external returns (State memory state) {
@@ -142,7 +144,7 @@ contract TroveLens {
 
     function _price(address manager) private returns (bool, uint256) {
         address feed = _at(manager, "priceFeed()", "");
-        (bool ok, bytes memory answer) = feed.call(abi.encodeWithSignature("fetchPrice()"));
+        (bool ok, bytes memory answer) = feed.call{gas: PRICE_GAS}(abi.encodeWithSignature("fetchPrice()"));
         if (!ok || answer.length < 32) return (false, 0);
         uint256 price = abi.decode(answer, (uint256));
         return (price != 0, price);

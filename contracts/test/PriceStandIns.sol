@@ -146,10 +146,47 @@ contract FixedPriceStandIn {
     }
 }
 
-/// @notice Of no published kind: an answer and nothing else.
+/// @notice Of no published kind: an answer and nothing else, which somebody may set.
 contract UnknownSourceStandIn {
+    int256 public latestAnswer = 1e8;
+
+    function set(int256 answer) external {
+        latestAnswer = answer;
+    }
+}
+
+/// @notice Stands in for GHO's oracle on Aave v3: three functions of constants, and nothing else is answered.
+contract GhoOracleStandIn {
+    int256 public constant GHO_PRICE = 1e8;
+
     function latestAnswer() external pure returns (int256) {
-        return 1e8;
+        return GHO_PRICE;
+    }
+
+    function decimals() external pure returns (uint8) {
+        return 8;
+    }
+}
+
+/// @notice Names nothing it rests on: asset in base by a feed, at a ratio that somebody keeps.
+contract NamelessAdapterStandIn {
+    IFeed private immutable _feed;
+    int256 private _ratio = 1e18;
+
+    constructor(IFeed feed) {
+        _feed = feed;
+    }
+
+    function setRatio(int256 ratio) external {
+        _ratio = ratio;
+    }
+
+    function decimals() external pure returns (uint8) {
+        return 8;
+    }
+
+    function latestAnswer() external view returns (int256) {
+        return _feed.latestAnswer() * _ratio / 1e18;
     }
 }
 
@@ -160,6 +197,61 @@ contract MorphoOracleStandIn {
 
     function setPrice(uint256 price_) external {
         price = price_;
+    }
+}
+
+/// @notice Gives another feed's rounds, and calls something that is no source its `source`.
+contract MisleadingStandIn {
+    IFeed private immutable _feed;
+    address public immutable source;
+    uint8 public constant decimals = 8;
+
+    constructor(IFeed feed, address source_) {
+        (_feed, source) = (feed, source_);
+    }
+
+    function latestAnswer() external view returns (int256) {
+        return _feed.latestAnswer();
+    }
+
+    function latestRoundData() external view returns (uint80, int256, uint256, uint256, uint80) {
+        return _feed.latestRoundData();
+    }
+}
+
+/// @notice Stands in for what a Pendle PT's price is computed from: market, SY and YT in one, two years before expiry.
+contract PendleStandIn {
+    uint256 public immutable expiry = block.timestamp + 730 days;
+    uint256 public exchangeRate = 1e18;
+    uint256 public constant pyIndexStored = 1e18;
+    uint256 public constant pyIndexLastUpdatedBlock = 0;
+    bool public constant doCacheIndexSameBlock = false;
+    string public constant name = "PT stand-in";
+    uint256 private _rate = 5e16;
+
+    function readTokens() external view returns (address, address, address) {
+        return (address(this), address(this), address(this));
+    }
+
+    /// @dev Cumulative logarithms of the implied rate: of now, and of the window's begin.
+    function observe(uint32[] calldata ago) external view returns (uint216[] memory sums) {
+        sums = new uint216[](2);
+        sums[0] = uint216(_rate * (1e9 - ago[0]));
+        sums[1] = uint216(_rate * (1e9 - ago[1]));
+    }
+
+    function setRate(uint256 rate) external {
+        _rate = rate;
+    }
+}
+
+/// @notice Stands in for wstETH as Gearbox's feed reads it.
+contract WrappedStandIn {
+    uint256 public stEthPerToken = 1e18;
+    string public constant symbol = "wst";
+
+    function setRatio(uint256 ratio) external {
+        stEthPerToken = ratio;
     }
 }
 

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlmodel import Session
 
 from keeper.alerts.outbox import Severity, tell
 
 
-def stopped(session: Session, market: str, block: int, why: str) -> None:
-    """Our numbers are not the contract's, or its arithmetic is unknown."""
+def stopped(session: Session, market: str, block: int, why: str, again: int) -> None:
+    """Our numbers are not the contract's, or its arithmetic is unknown. It is tried `again` in seconds."""
+    title = f"market {market} is watched only: {why}"
+    next_try = f"in {again} s, then at growing intervals"
+    _tell(session, market, block, "watch_only", "critical", title, why=why, next_try=next_try)
+
+
+def suspended(session: Session, market: str, block: int, part: str, why: str, *, is_trusted: bool) -> None:
+    """As `stopped`, for one part of a market; in a stranger's nothing would have been done anyway."""
+    title = f"market {market} is watched only in its part {part}: {why}"
+    severity: Severity = "critical" if is_trusted else "warning"
     _tell(
-        session, market, block, "watch_only", "critical", f"market {market} is watched only: {why}", why=why
+        session, market, block, "part_watch_only", severity, title, once=f"{part}:{block // 7_200}", why=why
     )
 
 
-def failed(session: Session, market: str, block: int, why: str) -> None:
-    """It could not be brought up to date; told once per cause and hundred blocks."""
+def strangers_silent(session: Session, market: str, block: int, day: int, parts: Sequence[str]) -> None:
+    """Markets that anybody made, and nobody listed, have no price now; nothing would be done there anyway."""
+    title = f"{market}: {len(parts)} markets that nobody listed cannot be valued now"
+    _tell(session, market, block, "strangers_silent", "warning", title, once=f"day {day}", first=parts[0])
+
+
+def retried(session: Session, market: str, block: int, why: str) -> None:
+    """A stopped market was compared anew, and still differs."""
+    title = f"market {market} was tried again and stays watched only: {why}"
+    _tell(session, market, block, "market_retried", "info", title, why=why)
+
+
+def resumed(session: Session, market: str, block: int, was: str) -> None:
+    """A stopped market was compared anew, and all agrees."""
+    title = f"market {market} is acted in again: our numbers are the contract's"
+    _tell(session, market, block, "market_resumed", "info", title, was=was)
+
+
+def failed(session: Session, market: str, block: int, why: str, kind: str = "") -> None:
+    """It could not be brought up to date; told once per kind of cause and hundred blocks: a stranger's words
+    can be others at every block."""
     title = f"market {market} could not be read: {why}"
-    once = f"{block // 100}:{why[:80]}"
+    once = f"{block // 100}:{kind or why[:80]}"
     _tell(session, market, block, "market_failed", "critical", title, once=once, why=why)
 
 

@@ -11,7 +11,7 @@ from typing import Generic
 import structlog
 
 from keeper.book.columns import Columns
-from keeper.book.reading import Reader
+from keeper.book.reading import Portion, Reader
 from keeper.book.rows import Accounts, Rows
 from keeper.book.source import A, BookSource, Riders, S, V
 from keeper.chain.blocks import Head
@@ -110,6 +110,9 @@ class Book(Generic[S, A, V]):
         self._sums: dict[str, int] = {}
         self._unsaved: dict[str, bytes] = {}
         self._saved_block: int | None = None
+        self._known: bool | None = None
+        self.failing = 0
+        """At how many reads in a row the market's own state was not answered."""
 
     @property
     def read(self) -> bool:
@@ -120,6 +123,14 @@ class Book(Generic[S, A, V]):
     def state(self) -> S:
         assert self._state is not None, "a book is refreshed before it is used"
         return self._state
+
+    @property
+    def was_read(self) -> bool:
+        """Whether this market was ever read whole, in this process or as the store tells of an earlier one:
+        then a market stands there, and nothing that fails is the configuration's fault."""
+        if self.head is None and self._known is None:
+            self._known = self.store is not None and memory.has_checkpoint(self.store, self.source.name)
+        return self.head is not None or bool(self._known)
 
     @property
     def columns(self) -> Columns:
@@ -160,6 +171,19 @@ class Book(Generic[S, A, V]):
     def read_all_next(self) -> None:
         """At the next refresh read every account again, whatever the events say."""
         self.all_next = True
+
+    def read_again(self, head: Head, accounts: Sequence[str]) -> frozenset[str]:
+        """Read these accounts anew at the block the book is at; those whose record was another."""
+        assert self.head is not None and head.hash == self.head.hash, (
+            "a record is read again at its own block"
+        )
+        [read] = Reader(self.pool, self.workers).read(head, [Portion(self.source, (), list(accounts))])
+        if read.fault is not None:
+            raise read.fault
+        changed = {a: r for a, r in read.records.items() if self.record(a) != r}
+        self._put(changed)
+        self._unsaved.update(changed)
+        return frozenset(changed)
 
     def record(self, account: str) -> bytes | None:
         """An account's raw state as the lens packed it."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from keeper.book.source import BookSource
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call, Lens, run
-from keeper.chain.node import NodeError, RpcError, WrongStateError
+from keeper.chain.node import Node, NodeError, RpcError, WrongStateError
 from keeper.chain.pool import NodePool
-from keeper.errors import KeeperError
 
 # Accounts asked for in one call at first; halved when the call exceeds a node's gas, time or size.
 MOST_ACCOUNTS = 5_000
@@ -33,7 +32,70 @@ class Read:
 
     answers: Sequence[Answer]
     records: Mapping[str, bytes]
-    fault: KeeperError | None = None
+    fault: Exception | None = None
+
+
+class NoStateError(WrongStateError):
+    """Nothing at all was answered: the node has not the block's state (seen just after reorgs), or the lens
+    reverts without a word, or burnt all its gas."""
+
+
+def run_whole(
+    pool: NodePool,
+    head: Head,
+    calls: Sequence[Call],
+    lenses: Sequence[Lens],
+    enough: Callable[[Sequence[Answer]], bool],
+) -> list[Answer]:
+    """As `keeper.chain.calls.run`, at one node after the other until the answers are `enough`; NoStateError
+    when they are at none."""
+
+    empty = False
+
+    def ask(node: Node) -> list[Answer]:
+        nonlocal empty
+        answers = run(cast(NodePool, _Alone(pool.name, node)), head, calls, lenses)
+        if not enough(answers):
+            empty = True
+            raise _no_state(pool, head)
+        return answers
+
+    if not calls:
+        return []
+    try:
+        found: list[Answer] = pool.call_by(ask)
+    except WrongStateError:
+        if empty:
+            raise _no_state(pool, head) from None
+        raise
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """One node where a pool is asked for."""
+
+    name: str
+    node: Node
+
+    def call_by(self, ask: Callable[[Node], Any]) -> Any:
+        return ask(self.node)
+
+
+def _no_state(pool: NodePool, head: Head) -> NoStateError:
+    return NoStateError(
+        f"has no state of block {head.number}, or the contracts there answer nothing",
+        where=f"chain {pool.name}",
+    )
+
+
+def _something(answers: Sequence[Answer]) -> bool:
+    """Whether any call was answered, if only by a revert that says why."""
+    return not answers or any(each.ok or each.data for each in answers)
+
+
+def _anything(answers: Sequence[Answer]) -> bool:
+    return True
 
 
 class Reader:
@@ -47,13 +109,13 @@ class Reader:
     def read(self, head: Head, portions: Sequence[Portion]) -> list[Read]:
         """Every portion at `head`. In one request where it fits; the same call is made once for all.
 
-        WrongStateError when the node has not the state of the block; RpcError or NodeError when it refuses
-        even the smallest call."""
+        NoStateError when no node has any market's state at the block; RpcError or NodeError when even the
+        smallest call is refused. A market whose own answers are not whole has that as its fault."""
         lenses = tuple(dict.fromkeys(lens for p in portions for lens in p.source.lenses()))
         single = list(dict.fromkeys(call for p in portions for call in p.calls))
         wanted = [(number, account) for number, p in enumerate(portions) for account in p.accounts]
         records: list[dict[str, bytes]] = [{} for _ in portions]
-        faults: dict[int, KeeperError] = {}
+        faults: dict[int, Exception] = {}
         first = self._part(head, portions, lenses, single, wanted[: self.width], records, faults)
         answers = dict(zip(single, first.answers, strict=True))
         self._rest(head, portions, lenses, wanted[first.taken :], records, faults)
@@ -69,7 +131,7 @@ class Reader:
         lenses: tuple[Lens, ...],
         wanted: Sequence[tuple[int, str]],
         records: list[dict[str, bytes]],
-        faults: dict[int, KeeperError],
+        faults: dict[int, Exception],
     ) -> None:
         """What did not fit into the first call, some calls at once."""
         at = 0
@@ -99,7 +161,7 @@ class Reader:
         single: Sequence[Call],
         wanted: Sequence[tuple[int, str]],
         records: list[dict[str, bytes]],
-        faults: dict[int, KeeperError],
+        faults: dict[int, Exception],
     ) -> _Part:
         """One call with `single` and as many of the wanted accounts as the node takes."""
         if not single and not wanted:
@@ -109,32 +171,79 @@ class Reader:
             groups = _by_portion(asked)
             calls = [portions[number].source.accounts_call(accounts) for number, accounts in groups]
             try:
-                got = run(self.pool, head, [*single, *calls], lenses)
+                enough = _something if single else _anything
+                got = run_whole(self.pool, head, [*single, *calls], lenses, enough)
             except (RpcError, NodeError) as error:
-                refused = isinstance(error, RpcError) or error.refused
-                if not refused or len(asked) <= 1:
+                if not _refused(error) or len(asked) <= 1:
                     raise
                 asked = self._narrower(asked)
                 continue
-            lists = got[len(single) :]
-            # Out of gas looks like a revert: fewer accounts tell which of the two it was.
-            if len(asked) > 1 and not all(each.ok for each in lists):
-                asked = self._narrower(asked)
-                continue
             break
-        for (number, accounts), answer in zip(groups, lists, strict=True):
-            if not answer.ok and not answer.data:
-                # The contracts are not there: this node has no state of the block (seen just after reorgs).
-                raise WrongStateError(
-                    f"has no state of block {head.number}, or not yet", where=f"chain {self.pool.name}"
-                )
-            try:
-                records[number].update(portions[number].source.read_records(accounts, answer))
-            except KeeperError as error:
-                faults[number] = error
+        for (number, accounts), answer in zip(groups, got[len(single) :], strict=True):
+            if number in faults:
+                continue
+            if not answer.ok and (len(accounts) > 1 or not answer.data):
+                # Out of gas looks like a revert: fewer accounts tell which of the two it was.
+                self._in_pieces(head, number, portions[number], accounts, records[number], faults)
+            else:
+                self._take(head, number, portions[number], accounts, answer, records[number], faults)
         if len(asked) == self.width:
             self.width = min(self.width + self.width // 8 + 1, MOST_ACCOUNTS)
         return _Part(got[: len(single)], len(asked))
+
+    def _in_pieces(
+        self,
+        head: Head,
+        number: int,
+        portion: Portion,
+        accounts: Sequence[str],
+        records: dict[str, bytes],
+        faults: dict[int, Exception],
+    ) -> None:
+        """One market's accounts apart from the others', in ever smaller calls until they are answered."""
+        lenses = portion.source.lenses()
+        at, width = 0, max(len(accounts) // 2, 1)
+        while at < len(accounts) and number not in faults:
+            chunk = accounts[at : at + width]
+            try:
+                call = portion.source.accounts_call(chunk)
+                # The last account is asked for at every node before the market is said to be at fault.
+                enough = _something if len(chunk) == 1 else _anything
+                [answer] = run_whole(self.pool, head, [call], lenses, enough)
+            except NoStateError as error:
+                faults[number] = error
+                continue
+            except (RpcError, NodeError) as error:
+                if not _refused(error) or len(chunk) == 1:
+                    raise
+                width = len(chunk) // 2
+                continue
+            if not answer.ok and len(chunk) > 1:
+                width = len(chunk) // 2
+                continue
+            self._take(head, number, portion, chunk, answer, records, faults)
+            at += len(chunk)
+        if number not in faults:
+            self.width = min(self.width, width)
+
+    def _take(
+        self,
+        head: Head,
+        number: int,
+        portion: Portion,
+        accounts: Sequence[str],
+        answer: Answer,
+        records: dict[str, bytes],
+        faults: dict[int, Exception],
+    ) -> None:
+        """The records of an answer; what is wrong with it is this market's fault alone."""
+        if not answer.ok and not answer.data:
+            faults[number] = _no_state(self.pool, head)
+            return
+        try:
+            records.update(portion.source.read_records(accounts, answer))
+        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
+            faults[number] = error
 
     def _narrower(self, asked: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
         self.width = max(len(asked) // 2, 1)
@@ -145,6 +254,10 @@ class Reader:
 class _Part:
     answers: Sequence[Answer]
     taken: int
+
+
+def _refused(error: RpcError | NodeError) -> bool:
+    return isinstance(error, RpcError) or error.refused
 
 
 def _by_portion(wanted: Sequence[tuple[int, str]]) -> list[tuple[int, list[str]]]:

@@ -6,24 +6,32 @@ hash. A reorg is no special case: what orphaned blocks touched is touched again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from keeper.book import finding
 from keeper.book.book import Book, Change, Refresh, Sample
 from keeper.book.finding import Stretch
-from keeper.book.reading import Portion, Read, Reader
+from keeper.book.reading import NoStateError, Portion, Read, Reader, run_whole
+from keeper.book.source import BookSource
 from keeper.chain import logs
 from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log, LogFilter
 from keeper.chain.node import WrongStateError
 from keeper.errors import ConfigError, UnreachableError
 
 log = structlog.get_logger()
+
+# Further requests for market-wide state that did not fit into the first.
+MOST_ROUNDS = 256
+# A market that stays silent is asked for alone, and at every node, once in so many blocks.
+ELSEWHERE_BLOCKS = 16
 
 AnyBook = Book[Any, Any, Any]
 
@@ -48,6 +56,9 @@ class _Visit:
     upgraded: bool = False
     heard: tuple[Log, ...] = ()
     sample: Sequence[str] = ()
+    apart: tuple[Call, ...] = ()
+    references: frozenset[int] = frozenset()
+    portion: Portion | None = None
     read: Read = field(default_factory=lambda: Read((), {}))
 
     @property
@@ -62,35 +73,68 @@ class _Visit:
 def refresh_together(reader: Reader, head: Head, asks: Sequence[Ask]) -> list[Refresh[Any] | Exception]:
     """Each book's refresh in order, or what went wrong with that market alone; its book is then as before.
 
-    UnreachableError and ConfigError are no single market's and are raised: no book has changed then."""
+    Raised is only what is no single market's: UnreachableError where the chain does not answer, and
+    ConfigError for a market that never was read. No book has changed then."""
     outcomes: dict[int, Refresh[Any] | Exception] = {}
     visits: dict[int, _Visit] = {}
     ancestors = finding.Ancestors(reader.pool)
+    each = _Each(asks, outcomes)
     for number, ask in enumerate(asks):
-        try:
+        with each(number):
             visits[number] = _Visit(ask, finding.stretch(ask.book, head, ancestors, ask.progress))
-        except (UnreachableError, ConfigError):
-            raise
-        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
-            outcomes[number] = error
-    _hear(reader, head, list(visits.values()))
-    _read(reader, head, list(visits.values()))
-    for number, visit in visits.items():
-        try:
-            outcomes[number] = _settle(reader, head, visit)
-        except (UnreachableError, ConfigError):
-            raise
-        except Exception as error:  # noqa: BLE001
-            outcomes[number] = error
+    _hear(reader, head, visits, each)
+    for number in each.left(visits):
+        with each(number):
+            visits[number].portion = _portion(visits[number])
+    try:
+        _read(reader, head, [visits[number] for number in each.left(visits)])
+    except NoStateError as error:
+        # No node knows better: each market's lens was answered with nothing.
+        outcomes.update(dict.fromkeys(each.left(visits), error))
+    for number in each.left(visits):
+        with each(number):
+            outcomes[number] = _settle(reader, head, visits[number])
     return [outcomes[number] for number in range(len(asks))]
 
 
-def _hear(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """Keeps what goes wrong with one market among that market's outcomes."""
+
+    asks: Sequence[Ask]
+    outcomes: dict[int, Refresh[Any] | Exception]
+
+    @contextmanager
+    def __call__(self, number: int) -> Iterator[None]:
+        try:
+            yield
+        except ConfigError as error:
+            # What was read once is a market; whatever is wrong with it now, another day may mend.
+            if not self.asks[number].book.was_read:
+                raise
+            self.outcomes[number] = error
+        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
+            self.outcomes[number] = error
+            self._raise_if_everyones()
+
+    def left(self, visits: Mapping[int, _Visit]) -> list[int]:
+        return [number for number in visits if number not in self.outcomes]
+
+    def _raise_if_everyones(self) -> None:
+        """Where not a single market could be reached it is the chain that does not answer."""
+        found = [self.outcomes.get(number) for number in range(len(self.asks))]
+        if all(isinstance(e, UnreachableError) and not isinstance(e, NoStateError) for e in found):
+            raise next(e for e in found if isinstance(e, Exception))
+
+
+def _hear(reader: Reader, head: Head, visits: Mapping[int, _Visit], each: _Each) -> None:
     """Whom events touched: one request for all books that missed the same blocks."""
-    together: dict[tuple[int, int], list[_Visit]] = {}
-    for visit in visits:
-        together.setdefault((visit.stretch.first, visit.stretch.last), []).append(visit)
-    for (first, last), group in together.items():
+    together: dict[tuple[int, int], list[int]] = {}
+    for number in each.left(visits):
+        stretch = visits[number].stretch
+        together.setdefault((stretch.first, stretch.last), []).append(number)
+    for (first, last), numbers in together.items():
+        group = [visits[number] for number in numbers]
         if first > last:
             found: list[Log] = []
         else:
@@ -98,17 +142,23 @@ def _hear(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
             for visit in group[1:]:
                 wanted = wanted.joined(visit.followed)
             found = _logs(reader, head, first, last, wanted, group)
-        for visit in group:
-            touch = visit.book.source.touched(visit.stretch.followed.of(found))
-            stretch, riders = visit.stretch, visit.book.riders
-            visit.touched = touch.accounts | stretch.again
-            visit.upgraded = touch.upgraded or stretch.reorganised or stretch.initial
-            if not stretch.initial:
-                visit.heard = tuple(LogFilter(riders.emitters, riders.topics).of(found))
-            if visit.book.all_next or touch.everyone:
-                visit.touched |= frozenset(visit.book.accounts)
-            everyone = {*visit.book.accounts, *visit.touched} if callable(visit.ask.sample) else ()
-            visit.sample = visit.ask.sample(everyone) if callable(visit.ask.sample) else visit.ask.sample
+        for number in numbers:
+            with each(number):
+                _take(visits[number], found)
+
+
+def _take(visit: _Visit, found: Sequence[Log]) -> None:
+    """What these events say to one book, and whom it wants to see besides."""
+    touch = visit.book.source.touched(visit.stretch.followed.of(found))
+    stretch, riders = visit.stretch, visit.book.riders
+    visit.touched = touch.accounts | stretch.again
+    visit.upgraded = touch.upgraded or stretch.reorganised or stretch.initial
+    if not stretch.initial:
+        visit.heard = tuple(LogFilter(riders.emitters, riders.topics).of(found))
+    if visit.book.all_next or touch.everyone:
+        visit.touched |= frozenset(visit.book.accounts)
+    everyone = {*visit.book.accounts, *visit.touched} if callable(visit.ask.sample) else ()
+    visit.sample = visit.ask.sample(everyone) if callable(visit.ask.sample) else visit.ask.sample
 
 
 def _logs(
@@ -128,26 +178,85 @@ def _logs(
     return found
 
 
+def _portion(visit: _Visit) -> Portion:
+    """Market state, touched and sampled accounts, the sample's own views, the riders' calls, and what
+    strangers made, last."""
+    source = visit.book.source
+    visit.references = frozenset(visit.book.references)
+    visit.apart = tuple(source.apart_calls(visit.references))
+    calls = [
+        source.market_call(visit.book.references),
+        *(source.view_call(account) for account in visit.sample),
+        *visit.book.riders.calls,
+        *visit.apart,
+    ]
+    accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
+    return Portion(source, calls, list(accounts))
+
+
 @retry(
-    retry=retry_if_exception_type(WrongStateError),
+    # Nodes without the state were asked again already.
+    retry=retry_if_exception(lambda e: isinstance(e, WrongStateError) and not isinstance(e, NoStateError)),
     stop=stop_after_attempt(3),
     wait=wait_fixed(0.1),
     reraise=True,
 )
 def _read(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
-    """Market state, touched and sampled accounts, the sample's own views and the riders' calls."""
-    portions = []
-    for visit in visits:
-        source = visit.book.source
-        calls = [
-            source.market_call(visit.book.references),
-            *(source.view_call(account) for account in visit.sample),
-            *visit.book.riders.calls,
-        ]
-        accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
-        portions.append(Portion(source, calls, list(accounts)))
+    portions = [visit.portion for visit in visits if visit.portion is not None]
     for visit, read in zip(visits, reader.read(head, portions), strict=True):
         visit.read = read
+
+
+def _market(reader: Reader, head: Head, visit: _Visit) -> Answer:
+    """What the lens says of the market: where the common call had nothing, alone and at every node."""
+    first: Answer = visit.read.answers[0]
+    if first.ok:
+        visit.book.failing = 0
+        return first
+    source = visit.book.source
+    call = source.market_call(visit.book.references)
+    failing = visit.book.failing
+    visit.book.failing = failing + 1
+    if failing and head.number % ELSEWHERE_BLOCKS:
+        # It was asked for everywhere at blocks before: others do not wait for it at each.
+        return first
+    try:
+        [answer] = run_whole(reader.pool, head, [call], source.lenses(), lambda answers: answers[0].ok)
+    except NoStateError:
+        if not first.data:
+            raise
+        return first
+    visit.book.failing = 0
+    return answer
+
+
+def _state(
+    reader: Reader,
+    head: Head,
+    source: BookSource[Any, Any, Any],
+    references: frozenset[int],
+    first: Answer,
+    apart: Iterable[tuple[Call, Answer]],
+) -> Any:
+    """All market-wide state. What an answer left out is asked for next, what failed in smaller calls, until
+    nothing more is answered."""
+    state = source.read_market(first)
+    found = list(apart)
+    left = _left(source, [(source.market_call(references), first), *found])
+    for _ in range(MOST_ROUNDS):
+        if not left:
+            break
+        [read] = reader.read(head, [Portion(source, left, ())])
+        more = list(zip(left, read.answers, strict=True))
+        found += more
+        if not any(answer.ok for _, answer in more) and len(left) == len(_left(source, more)):
+            break
+        left = _left(source, more)
+    return source.with_apart(state, found) if found else state
+
+
+def _left(source: BookSource[Any, Any, Any], answered: Iterable[tuple[Call, Answer]]) -> list[Call]:
+    return [rest for call, answer in answered for rest in source.rest_calls(call, answer)]
 
 
 def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
@@ -157,7 +266,9 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         raise read.fault
     sample, touched = visit.sample, visit.touched
     records, answers = dict(read.records), read.answers
-    state = source.read_market(answers[0])
+    until = len(answers) - len(visit.apart)
+    apart, answers = zip(visit.apart, answers[until:], strict=True), answers[:until]
+    state = _state(reader, head, source, visit.references, _market(reader, head, visit), apart)
     followed = source.log_filter(state)
     added = tuple(a for a in followed.addresses if a not in set(visit.stretch.followed.addresses))
     if added:
@@ -171,8 +282,11 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         touched |= late
     references = {*book.references, *filter(None, map(source.reference, records.values()))}
     if not source.covers(state, references):
-        [wider] = reader.read(head, [Portion(source, [source.market_call(references)], ())])
-        state = source.read_market(wider.answers[0])
+        calls = [source.market_call(references), *source.apart_calls(references)]
+        [wider] = reader.read(head, [Portion(source, calls, ())])
+        first, *others = wider.answers
+        apart = zip(calls[1:], others, strict=True)
+        state = _state(reader, head, source, frozenset(references), first, apart)
     known = {a: book.rows.row(a) for a in sample}
     silent = frozenset(
         a

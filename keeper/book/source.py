@@ -86,6 +86,17 @@ class BookSource(Protocol[S, A_co, V_co]):
 
     def read_market(self, answer: Answer) -> S: ...
 
+    def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
+        """Further reads of market-wide state, of what anybody can have made: each has gas of its own and may
+        fail without any other."""
+
+    def rest_calls(self, call: Call, answer: Answer) -> Sequence[Call]:
+        """What a read of market-wide state left unanswered, to be asked next, in smaller calls where it
+        failed; none where nothing more can be had."""
+
+    def with_apart(self, state: S, answers: Iterable[tuple[Call, Answer]]) -> S:
+        """The state with what the reads apart, and those of what was left, brought."""
+
     def covers(self, state: S, references: Iterable[int]) -> bool:
         """Whether `state` holds everything these references name."""
 

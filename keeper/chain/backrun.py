@@ -25,6 +25,7 @@ class PendingUpdate:
     hash: str
     raw: str = ""
     value: int = 0
+    nonce: int = 0
 
 
 class Backrun(Protocol):

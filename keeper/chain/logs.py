@@ -21,12 +21,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One event: who emitted it, its topics and data as hex, and its block."""
+    """One event: who emitted it, its topics and data as hex, its block, and its transaction's hash where the
+    node says it."""
 
     address: str
     topics: tuple[str, ...]
     data: str
     block: int
+    transaction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,11 @@ def parse(raw: Sequence[dict[str, Any]], where: str = "a node") -> list[Log]:
     try:
         return [
             Log(
-                entry["address"].lower(), tuple(entry["topics"]), entry["data"], int(entry["blockNumber"], 16)
+                entry["address"].lower(),
+                tuple(entry["topics"]),
+                entry["data"],
+                int(entry["blockNumber"], 16),
+                str(entry.get("transactionHash") or ""),
             )
             for entry in raw
             if entry["topics"]

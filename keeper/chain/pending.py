@@ -57,6 +57,7 @@ def parse(transaction: Any) -> PendingUpdate | None:
         data=data.lower(),
         hash=transaction["hash"],
         value=int(transaction.get("value", "0x0"), 16),
+        nonce=int(transaction.get("nonce") or "0x0", 16),
     )
 
 

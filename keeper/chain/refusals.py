@@ -13,6 +13,8 @@ _FIGURE = re.compile(
     r"(?<![\w.])(0x[0-9a-fA-F]+|\d[\d_,']*(?:\.\d+)?(?:[eE]\+?\d+)?)\s*(wei|kwei|mwei|gwei|ether|eth)?(?![\w])",
     re.IGNORECASE,
 )
+# What a protocol calls its errors is no figure of the refusal.
+_CODES = re.compile(r"\b(?:error|code|http|status)\W{0,3}-?\d{3,5}\b", re.IGNORECASE)
 _UNITS = {"wei": 1, "kwei": 10**3, "mwei": 10**6, "gwei": 10**9, "eth": 10**18, "ether": 10**18}
 _SEPARATORS = str.maketrans("", "", "_,'")
 # A figure with a point and no unit is no number of wei.
@@ -37,6 +39,7 @@ def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int |
     """The smallest figure above what was `bid` and no higher than `ceiling` (wei a unit) that is not a number
     of our own transaction; None where the text names none."""
     own = set(ours)
+    text = _CODES.sub(" ", text)
     found = [each for each in figures(text) if bid < each <= ceiling and each not in own]
     return min(found, default=None)
 

@@ -58,7 +58,7 @@ _LOCAL = tuple(
         data_fee="none",
         sources=_HERE,
     )
-    for number, name in ((31337, "local"), (1337, "local-1337"))
+    for number, name in ((31337, "local"), (1337, "chain1337"))
 )
 
 

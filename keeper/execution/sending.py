@@ -53,7 +53,13 @@ def _publicly(lane: Lane, transaction: Transaction, head: Head) -> tuple[Transac
         try:
             lane.pool.send(transaction.raw)
         except NodeError as error:
-            return transaction, f"no answer, maybe sent: {error.what}"
+            # Words that nobody knows count as no answer; what the chain shows may say more.
+            lost = f"no answer, maybe sent: {error.what}"
+            successor = _refused(lane, transaction, head, error.what, lost)
+            if isinstance(successor, Transaction):
+                transaction = successor
+                continue
+            return transaction, successor
         except RpcError as error:
             successor = _refused(lane, transaction, head, error.message)
             if isinstance(successor, Transaction):
@@ -64,19 +70,25 @@ def _publicly(lane: Lane, transaction: Transaction, head: Head) -> tuple[Transac
     return transaction, None
 
 
-def _refused(lane: Lane, transaction: Transaction, head: Head, message: str) -> Transaction | str | None:
-    """A successor to hand over instead; what is worth noting where it is there already; None: it waits."""
+def _refused(
+    lane: Lane, transaction: Transaction, head: Head, message: str, lost: str | None = None
+) -> Transaction | str | None:
+    """A successor to hand over instead; what is worth noting where it is, or (`lost`) may be, there; None:
+    it was refused, or waits."""
     try:
         found = refused.meaning(lane, transaction, message)
-    except NodeError as error:
-        return f"{message}; {error.what}"
-    if found == Refusal.THERE:
-        return message
-    if found == Refusal.WAITS:
-        lane.waiting.add(transaction.hash)
-        return None
-    log.warning("refused by the node", hash=transaction.hash, error=message)
-    return refused.bid_what_is_asked(lane, transaction, head) if found == Refusal.DEARER else None
+        if found == Refusal.THERE:
+            return lost or message
+        if found == Refusal.WAITS:
+            lane.waiting.add(transaction.hash)
+            return None
+        if found == Refusal.DEARER:
+            return refused.bid_what_is_asked(lane, transaction, head)
+    except (NodeError, RpcError) as error:
+        return lost or f"{message}; {error.what}"
+    if lost is None:
+        log.warning("refused by the node", hash=transaction.hash, error=message)
+    return lost
 
 
 def private(lane: Lane, transaction: Transaction, head: Head) -> bool:

@@ -18,9 +18,16 @@ def _all() -> dict[str, Artifact]:
     return {name: each.artifact() for name, each in found.items() if each.code}
 
 
-def create_feed(deployer: Deployer, answer: int, *, decimals: int = 8, version: str = "") -> str:
+def create_feed(
+    deployer: Deployer,
+    answer: int,
+    *,
+    decimals: int = 8,
+    version: str = "",
+    description: str = "stand-in feed",
+) -> str:
     """Queues a feed of which every word can be set; `version` SVR makes it an SVR aggregator."""
-    return deployer.create(_all()["FeedStandIn"], _FEED, decimals, answer, "stand-in feed", version)
+    return deployer.create(_all()["FeedStandIn"], _FEED, decimals, answer, description, version)
 
 
 def create_stable_cap(deployer: Deployer, feed: str, cap: int) -> str:
@@ -64,3 +71,18 @@ def create_constant(deployer: Deployer, price: int) -> str:
 def create_unknown(deployer: Deployer) -> str:
     """Queues a source of no published kind."""
     return deployer.create(_all()["UnknownSourceStandIn"])
+
+
+def create_gho(deployer: Deployer) -> str:
+    """Queues what answers as GHO's oracle on Aave v3 does."""
+    return deployer.create(_all()["GhoOracleStandIn"])
+
+
+def create_nameless(deployer: Deployer, feed: str) -> str:
+    """Queues an adapter that does not name the feed it calls."""
+    return deployer.create(_all()["NamelessAdapterStandIn"], ("address",), feed)
+
+
+def create_misleading(deployer: Deployer, feed: str, source: str) -> str:
+    """Queues a feed that passes on another's rounds and calls something else its `source`."""
+    return deployer.create(_all()["MisleadingStandIn"], ("address", "address"), feed, source)

@@ -69,7 +69,7 @@ def send_batch(
 def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
     """Leaves one transaction for the next block, whoever mines it; its sender is impersonated.
 
-    It pays a large tip, so that it comes before what others pay the usual one for; `last`: none, so that
+    It pays twice the usual tip, so that it comes before others; `last`: none, so that
     whatever pays one comes before it."""
     anvil.impersonate(tx["from"])
     call: dict[str, Json] = {
@@ -78,7 +78,7 @@ def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
         "gas": hex(tx.get("gas", GAS)),
         "value": hex(tx.get("value", 0)),
     }
-    tip = 0 if last else 20 * 10**9
+    tip = 0 if last else 2 * 10**9
     call |= {"maxFeePerGas": hex(100 * 10**9), "maxPriorityFeePerGas": hex(tip)}
     if "to" in tx:
         call["to"] = tx["to"]

@@ -10,16 +10,20 @@ from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4b
 from keeper.chain.calls import Answer, Call
 
 WORD = 32
+MOST_LETTERS = 64
+# More than a price over several adapters, pools and vaults takes.
+SOURCE_GAS = 3_000_000
 NOWHERE = "0x" + "0" * 40
 
 
 def call(target: str, signature: str, *arguments: object) -> Call:
-    """A read of `target` by the function's signature."""
+    """A read of `target` by the function's signature, with gas of its own: a source that burns what it is
+    given takes it from no other."""
     selector = _selector(signature)
     if not arguments:
-        return Call(target, selector)
+        return Call(target, selector, SOURCE_GAS)
     types = _split(signature[signature.index("(") + 1 : -1])
-    return Call(target, selector + encode(types, arguments))
+    return Call(target, selector + encode(types, arguments), SOURCE_GAS)
 
 
 @cache
@@ -52,14 +56,19 @@ def address(answer: Answer) -> str | None:
     return f"0x{value:040x}"
 
 
-def text(answer: Answer) -> str:
-    """A string (or bytes32, as with the oldest tokens); empty when the call failed."""
+def text(answer: Answer, most: int = MOST_LETTERS) -> str:
+    """A string (or bytes32, as with the oldest tokens); empty when the call failed.
+
+    It is anybody's text: what does not print (control characters, what turns the direction of writing, NUL)
+    is left out, and it is cut to `most` letters."""
     if not answer.ok or len(answer.data) < WORD:
         return ""
     if len(answer.data) == WORD:
-        return answer.data.rstrip(b"\0").decode("utf-8", "replace")
-    length = word(answer, 1) or 0
-    return answer.data[2 * WORD : 2 * WORD + length].decode("utf-8", "replace")
+        raw = answer.data.rstrip(b"\0")
+    else:
+        length = min(word(answer, 1) or 0, 4 * most)
+        raw = answer.data[2 * WORD : 2 * WORD + length]
+    return "".join([each for each in raw.decode("utf-8", "replace") if each.isprintable()][:most])
 
 
 def _split(inner: str) -> list[str]:

@@ -13,8 +13,10 @@ from typing import Literal
 
 from keeper.oracles.reading import Round
 from keeper.oracles.seconds import Quote
+from keeper.oracles.sources import Basis
 
 WAD = 10**18
+FEEDLESS = "its source names no feed that gives rounds, and no second source confirms it"
 
 FaultKind = Literal[
     "zero",
@@ -50,27 +52,33 @@ class Observation:
     timestamp: int
     rounds: tuple[tuple[str, Round | None], ...]
     resolved: bool = True
+    basis: Basis = "feeds"
     second: Quote | None = None
     up_since: int = 0
     """Unix time at which the chain's sequencer came up, if that was lately; else 0."""
+
+
+RoundKey = tuple[int, int]
+"""What tells one round from the next: its id and when it was given. Many feeds have the same id for ever."""
+NO_ROUND: RoundKey = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What later blocks need of earlier ones.
 
-    `seen` has each feed's round id and the block time at which it was first seen; `price` is the
+    `seen` has each feed's round and the block time at which it was first seen; `price` is the
     protocol's when the newest of these rounds came. `disputed` are the rounds with which the second source
     began to disagree, and the price it then disagreed with.
     """
 
-    seen: tuple[tuple[int, int], ...]
+    seen: tuple[tuple[RoundKey, int], ...]
     price: int | None
-    disputed: tuple[int, ...] | None = None
+    disputed: tuple[RoundKey, ...] | None = None
     disputed_price: int = 0
 
     @property
-    def rounds(self) -> tuple[int, ...]:
+    def rounds(self) -> tuple[RoundKey, ...]:
         return tuple(each for each, _ in self.seen)
 
 
@@ -97,17 +105,19 @@ class Judgement:
 
 def remember(seen_now: Observation, before: Memory | None, terms: Terms) -> Memory:
     """The memory after this block. A feed that reverts is remembered with its last round."""
-    ids: list[tuple[int, int]] = []
+    found: list[tuple[RoundKey, int]] = []
     known = before.seen if before is not None and len(before.seen) == len(seen_now.rounds) else ()
     for index, (_, newest) in enumerate(seen_now.rounds):
         last = known[index] if known else None
-        if last is not None and (newest is None or newest.id == last[0]):
-            ids.append(last)
+        # What is no price is no new round either: the protocol's price then comes from elsewhere.
+        newest = newest if newest is not None and newest.answer > 0 else None
+        if last is not None and (newest is None or newest.key == last[0]):
+            found.append(last)
         else:
-            ids.append((newest.id if newest else -1, seen_now.timestamp))
-    rounds = tuple(each for each, _ in ids)
+            found.append((newest.key if newest else NO_ROUND, seen_now.timestamp))
+    rounds = tuple(each for each, _ in found)
     anew = before is None or rounds != before.rounds or before.price is None
-    memory = Memory(tuple(ids), seen_now.price if anew or before is None else before.price)
+    memory = Memory(tuple(found), seen_now.price if anew or before is None else before.price)
     if not _disagrees(seen_now, terms):
         return memory
     price = seen_now.price or 0
@@ -140,6 +150,8 @@ def judge(now: Observation, memory: Memory, terms: Terms) -> Judgement:
         market = price
     agreed = second is not None and disagree is None
     hold = closed or ("" if agreed else _hold(price, old, beyond, jump, disagree, memory, terms))
+    if not hold and not agreed and now.basis == "nothing" and not terms.act_unresolved:
+        hold = FEEDLESS
     return Judgement(faults, market, hold, price, closed)
 
 
@@ -186,7 +198,8 @@ def _old(now: Observation, memory: Memory, terms: Terms) -> tuple[Fault, ...]:
     time, or by ours."""
     faults: list[Fault] = []
     for (address, newest), (_, since) in zip(now.rounds, memory.seen, strict=True):
-        if newest is None:
+        # A price without a time has no age that could be judged.
+        if newest is None or not newest.is_timed:
             continue
         if newest.updated_at < now.up_since:
             faults.append(Fault("stale", f"feed {address} has no round since the sequencer came up"))
@@ -216,8 +229,11 @@ def _beyond(price: int, terms: Terms) -> Fault | None:
 
 
 def _jump(price: int, now: Observation, memory: Memory, terms: Terms) -> Fault | None:
-    """A price that moved although no feed gave a new round: an adapter's ratio or cap did it."""
-    if not now.rounds or not memory.price or _near(price, memory.price, terms.deviation):
+    """A price that moved although no feed gave a new round: an adapter's ratio or cap did it, or whoever may
+    set a price that is called fixed. What only code can move (`constant`) moves as it was written to."""
+    if now.basis in ("constant", "nothing") or not memory.price:
+        return None
+    if _near(price, memory.price, terms.deviation):
         return None
     return Fault("no_round", f"the price moved from {memory.price} to {price} without a new round")
 

@@ -2,7 +2,8 @@
 
 Interfaces: Chainlink's AggregatorV3Interface, its proxies and SVR's DualAggregator; BGD Labs' price caps
 (aave-capo, aave-price-feeds) and synchronicity adapters; Pyth's aggregator port; Morpho's IOracle and
-MorphoChainlinkOracleV2; Compound's scaling, multiplying and constant feeds.
+MorphoChainlinkOracleV2; Gearbox's composite, bounded, LP and PT feeds; Compound's scaling, multiplying and
+constant feeds. What names its inputs by none of these is looked into: see `looking`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _UNDERLYING = ("underlyingPriceFeed()", "stETHtoUSDPriceFeed()", "stETHtoETHPric
 _PRODUCTS = (("priceFeedA()", "priceFeedB()"), ("BTCToUSDPriceFeed()", "WBTCToBTCPriceFeed()"))
 LATEST = "latestRoundData()"
 ROUND_WORDS = 5
+# Gearbox's, which pass on the time of the oldest of what they rest on, and no round.
+_SEVERAL = ("priceFeed0()", "priceFeed1()", "priceFeed2()", "priceFeed3()")
+_ONE = ("source()", "priceFeed()")
 _DUAL = "DualAggregator"
 
 _PROBES = (
@@ -37,7 +41,8 @@ _PROBES = (
     "ASSET_TO_PEG()",
     "PEG_TO_BASE()",
     "BASE_TO_PEG()",
-    "source()",
+    *_ONE,
+    *_SEVERAL,
     "price()",
     "pyth()",
     "priceId()",
@@ -51,16 +56,27 @@ _PROBES = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one address turned out to be. `inputs` must be feeds or adapters themselves; `maybe` is taken as
-    one only if it is (a ratio's provider may be a feed or a token)."""
+    """What one address turned out to be. `inputs` must be feeds or adapters themselves; of `maybe` those are
+    taken that are (a ratio's provider may be a feed or a token). `question` is the function that it answered
+    with its price, `updated_at` when that was given, 0 where it does not say."""
 
     kind: Kind
     decimals: int | None
     description: str
     inputs: tuple[str, ...] = ()
-    maybe: str = ""
+    maybe: tuple[str, ...] = ()
     emitter: str = ""
     note: str = ""
+    question: str = ""
+    updated_at: int = 0
+    is_constant: bool = False
+    instead: Kind = "unresolved"
+    """What it is where nothing that it seems to be derived from is a feed."""
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it gives an answer of its own, and names nothing that it computes it from."""
+        return self.kind in ("aggregator", "fixed", "morpho-oracle", "unresolved") and not self.inputs
 
 
 def calls(address: str) -> list[Call]:
@@ -74,8 +90,12 @@ def identify(address: str, answers: list[Answer]) -> Found:
     decimals = abi.word(said["decimals()"])
     description = abi.text(said["description()"])
 
+    question = next((each for each in (LATEST, "latestAnswer()", "price()") if said[each].ok), "")
+    updated = abi.word(said[LATEST], 3) if is_round(said[LATEST]) else None
+
     def found(kind: Kind, *inputs: str, note: str = "", emitter: str = "", maybe: str = "") -> Found:
-        return Found(kind, decimals, description, inputs, maybe, emitter, note)
+        some = (maybe,) if maybe else ()
+        return Found(kind, decimals, description, inputs, some, emitter, note, question, updated or 0)
 
     asset, base = _at(said, "ASSET_TO_USD_AGGREGATOR()"), _at(said, "BASE_TO_USD_AGGREGATOR()")
     ratio = _at(said, "RATIO_PROVIDER()")
@@ -84,8 +104,8 @@ def identify(address: str, answers: list[Answer]) -> Found:
     if asset:
         cap = abi.signed(said["getPriceCap()"])
         return found("stable-cap", asset, *([base] if base else []), note="" if cap is None else f"cap {cap}")
-    if base and ratio:
-        return found("ratio-cap", base, note=f"ratio from {ratio}", maybe=ratio)
+    if base:
+        return found("ratio-cap", base, note=f"ratio from {ratio}" if ratio else "", maybe=ratio or "")
     if to_peg and peg:
         return found("synchronicity", to_peg, peg)
     pyth = _at(said, "pyth()")
@@ -94,9 +114,6 @@ def identify(address: str, answers: list[Answer]) -> Found:
     aggregator = _at(said, "aggregator()")
     if aggregator:
         return found("chainlink", emitter=aggregator)
-    wrapped = _at(said, "source()")
-    if wrapped:
-        return found("scaled", wrapped)
     constant = abi.signed(said["constantPrice()"])
     if constant is not None:
         return found("fixed", note=f"always {constant}")
@@ -104,7 +121,10 @@ def identify(address: str, answers: list[Answer]) -> Found:
         factors = [at for name in (one, other) if (at := _at(said, name))]
         if len(factors) == len((one, other)):
             return found("synchronicity", *factors)
-    behind = next((at for name in _UNDERLYING if (at := _at(said, name))), None)
+    several = [at for name in _SEVERAL if (at := _at(said, name))]
+    if len(several) > 1:
+        return found("composite", *several)
+    behind = next((at for name in (*_ONE, *_UNDERLYING) if (at := _at(said, name))), None)
     if behind:
         return found("scaled", behind)
     if is_round(said[LATEST]):

@@ -21,6 +21,17 @@ class Round:
     updated_at: int
 
     @property
+    def key(self) -> tuple[int, int]:
+        """What tells this round from the one before: many feeds have one id for ever, and only their time
+        moves."""
+        return self.id, self.updated_at
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it says when it was given: some adapters always say 0."""
+        return self.updated_at > 0
+
+    @property
     def name(self) -> str:
         """The id for people: a proxy counts its aggregators as phases above the lowest 64 bits."""
         phase, number = divmod(self.id, _PHASE)

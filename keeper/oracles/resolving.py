@@ -8,7 +8,7 @@ from dataclasses import replace
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run
 from keeper.chain.pool import NodePool
-from keeper.oracles import probing
+from keeper.oracles import looking, probing
 from keeper.oracles.probing import Found
 from keeper.oracles.sources import Source
 
@@ -31,7 +31,7 @@ def resolve(pool: NodePool, head: Head, addresses: Iterable[str]) -> dict[str, S
         below = {
             each
             for address in wanted
-            for each in (*known[address].inputs, known[address].maybe, _aggregator(known[address]))
+            for each in (*known[address].inputs, *known[address].maybe, _aggregator(known[address]))
             if each
         }
         wanted = sorted(below - known.keys())
@@ -45,8 +45,17 @@ def _probe(pool: NodePool, head: Head, addresses: list[str]) -> dict[str, Found]
         calls = {address: probing.calls(address) for address in some}
         answers = iter(run(pool, head, [each for probes in calls.values() for each in probes]))
         for address, probes in calls.items():
-            found[address] = probing.identify(address, [next(answers) for _ in probes])
+            one = probing.identify(address, [next(answers) for _ in probes])
+            found[address] = looking.look_into(pool, head, address, one) if _says_little(one, head) else one
     return found
+
+
+def _says_little(found: Found, head: Head) -> bool:
+    """Whether what it answers tells neither what it rests on nor when it was given: an answer without a time,
+    or of the very second at which it was asked for."""
+    if not found.is_leaf or not found.question:
+        return False
+    return found.kind != "aggregator" or found.updated_at in (0, head.timestamp)
 
 
 def _aggregator(found: Found) -> str:
@@ -60,8 +69,13 @@ def _source(address: str, known: dict[str, Found], above: tuple[str, ...]) -> So
         return Source(address, "unresolved")
     path = (*above, address)
     inputs = [_source(each, known, path) for each in found.inputs]
-    if found.maybe:
-        inputs += [each for each in [_source(found.maybe, known, path)] if each.kind != "unresolved"]
+    if found.updated_at and any(any(each.unresolved()) for each in inputs):
+        # What it names may be anything; it gives rounds of its own.
+        found, inputs = replace(found, kind="aggregator", emitter=address), []
+    perhaps = [_source(each, known, path) for each in found.maybe]
+    inputs += [each for each in _outermost(perhaps) if each.kind != "unresolved"]
+    if found.kind == "derived" and not any(True for each in inputs for _ in each.feeds()):
+        found, inputs = replace(found, kind=found.instead), []
     source = Source(
         address,
         found.kind,
@@ -70,8 +84,16 @@ def _source(address: str, known: dict[str, Found], above: tuple[str, ...]) -> So
         tuple(inputs),
         found.emitter,
         found.note,
+        found.is_constant,
     )
     behind = known.get(found.emitter)
     if found.kind == "chainlink" and behind is not None and behind.kind == "svr":
         return replace(source, kind="svr")
     return source
+
+
+def _outermost(sources: list[Source]) -> list[Source]:
+    """Without those that another of them rests on, or whose answers it passes on."""
+    below = {each.address for one in sources for inner in one.inputs for each in inner.everything()}
+    below |= {one.emitter for one in sources if one.emitter != one.address}
+    return [one for one in sources if one.address not in below]

@@ -16,11 +16,16 @@ Kind = Literal[
     "stable-cap",
     "ratio-cap",
     "synchronicity",
+    "composite",
     "scaled",
+    "derived",
     "fixed",
     "morpho-oracle",
     "unresolved",
 ]
+Basis = Literal["feeds", "constant", "set", "nothing"]
+"""What a price rests on: `feeds` that give rounds; code that can give no other answer (`constant`); a number
+somebody may set anew (`set`); or `nothing` of all this, so that no round ever confirms it."""
 FEEDS: frozenset[Kind] = frozenset({"chainlink", "svr", "aggregator", "pyth"})
 PROXIES: frozenset[Kind] = frozenset({"chainlink", "svr"})
 
@@ -48,6 +53,8 @@ class Source:
     inputs: tuple[Source, ...] = ()
     emitter: str = ""
     note: str = ""
+    is_constant: bool = False
+    """Whether its code can give no other answer; a `fixed` price without that may be set anew."""
 
     def feeds(self) -> Iterator[Source]:
         """The leaves that give rounds, in the order in which they are found."""
@@ -55,6 +62,28 @@ class Source:
             yield self
         for each in self.inputs:
             yield from each.feeds()
+
+    @property
+    def basis(self) -> Basis:
+        """What its price rests on: feeds where there is one, else the weakest of what it is made of."""
+        if any(True for _ in self.feeds()):
+            return "feeds"
+        leaves = list(self._leaves())
+        if all(leaf.is_constant for leaf in leaves):
+            return "constant"
+        return "set" if all(leaf.is_constant or leaf.kind == "fixed" for leaf in leaves) else "nothing"
+
+    def everything(self) -> Iterator[Source]:
+        """It, and all it rests on."""
+        yield self
+        for each in self.inputs:
+            yield from each.everything()
+
+    def _leaves(self) -> Iterator[Source]:
+        if not self.inputs:
+            yield self
+        for each in self.inputs:
+            yield from each._leaves()
 
     def unresolved(self) -> Iterator[Source]:
         """What of it is of no known kind."""

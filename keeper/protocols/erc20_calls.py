@@ -12,15 +12,17 @@ from keeper.protocols.calldata import encoded
 # Symbols are asked for at every tick that plans.
 _REPEATED = 4_096
 SYMBOL_LETTERS = 32
+# A token is whatever somebody deployed: what it burns is taken from no other call.
+BALANCE_GAS, SYMBOL_GAS = 500_000, 200_000
 
 
 def balance_of(token: str, owner: str) -> Call:
-    return Call(token, encoded("balanceOf(address)", owner))
+    return Call(token, encoded("balanceOf(address)", owner), BALANCE_GAS)
 
 
 @lru_cache(_REPEATED)
 def symbol(token: str) -> Call:
-    return Call(token, encoded("symbol()"))
+    return Call(token, encoded("symbol()"), SYMBOL_GAS)
 
 
 def read_uint(answer: Answer) -> int:
@@ -43,7 +45,7 @@ def read_symbol(answer: Answer, token: str) -> str:
         text = answer.data.rstrip(b"\0")
     else:
         length = int.from_bytes(answer.data[32:64], "big")
-        text = answer.data[64 : 64 + length]
+        text = answer.data[64 : 64 + min(length, 4 * SYMBOL_LETTERS)]
     letters = [each for each in text.decode("utf-8", "replace") if each.isprintable()]
     return "".join(letters[:SYMBOL_LETTERS]) or token
 

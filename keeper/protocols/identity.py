@@ -13,6 +13,8 @@ from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.errors import ConfigError
 
+# Whatever stands there may burn what it is given.
+ASKED_GAS = 2_000_000
 # What all functions of are answered is a market of the protocol.
 _MARKS = {
     "aave-v3": ("ADDRESSES_PROVIDER()", "FLASHLOAN_PREMIUM_TOTAL()", "getReservesList()"),
@@ -98,7 +100,10 @@ def _protocol(pool: NodePool, head: Head, address: str) -> str | None:
 
 
 def _ask(pool: NodePool, head: Head, address: str, signatures: tuple[str, ...] | list[str]) -> list[Answer]:
-    calls = [Call(address, function_signature_to_4byte_selector(each) + _ARGUMENTS) for each in signatures]
+    calls = [
+        Call(address, function_signature_to_4byte_selector(each) + _ARGUMENTS, ASKED_GAS)
+        for each in signatures
+    ]
     return run(pool, head, calls)
 
 

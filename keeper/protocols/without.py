@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Generic
 
 import numpy as np
@@ -31,6 +31,18 @@ class Without(Generic[S, A]):
 
     def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:
         return ["" for _ in legs]
+
+    def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
+        return ()
+
+    def rest_calls(self, call: Call, answer: Answer) -> Sequence[Call]:
+        return ()
+
+    def with_apart(self, state: S, answers: Iterable[tuple[Call, Answer]]) -> S:
+        return state
+
+    def is_trusted_part(self, state: S, part: str) -> bool:
+        return True
 
     def notices(self, state: S) -> Mapping[str, str]:
         return {}

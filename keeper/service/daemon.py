@@ -281,6 +281,8 @@ class Daemon:
                 self._settle(name, loops, loops.actor, head)
             with loops.looking:
                 found = loops.deciding.decide(head)
+                if loops.watch is not None:
+                    loops.watch.updates.follow()
             if loops.deciding.blocks_seen == 1:
                 self._at_once(f"balances:{name}")
         except UnreachableError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from eth_abi.abi import encode
@@ -19,8 +19,6 @@ from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import UnreachableError
-
-Verdict = Literal["ok", "warning", "fault"]
 
 OP_STACK_ORACLE = "0x420000000000000000000000000000000000000F"
 SCROLL_ORACLE = "0x5300000000000000000000000000000000000002"

@@ -6,13 +6,14 @@ What only tells (status, prices, the record) is written by `finish`, after whoev
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from keeper.alerts import keeping, markets
 from keeper.book.reading import Reader
@@ -22,7 +23,7 @@ from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
 from keeper.config import Settings
-from keeper.errors import KeeperError
+from keeper.errors import KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service import clock, judging, price_status, statuses
@@ -51,6 +52,16 @@ MOST_PATIENCE = 3.0
 _CHAIN = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Breaches:
+    """What is asked for in one market at a block, and what of it may be attempted now."""
+
+    run: MarketRun
+    at: Valued
+    wanted: list[Wanted]
+    due: list[Wanted]
+
+
 @dataclass
 class Deciding:
     """State of one chain's deciding loop: its markets, the last head, what the block time seems to be."""
@@ -66,6 +77,7 @@ class Deciding:
     head: Head | None = None
     blocks_seen: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+    """Markets that failed at the last block: name to the block's hash."""
     on_head: Callable[[], None] | None = None
     """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
     held: str = ""
@@ -133,13 +145,13 @@ class Deciding:
         valued = self.value(head)
         self._hold(head)
         self._means = None
-        judged = [self._judged(run, at) for run, at in valued]
-        wanted = [each for all_of_market, _ in judged for each in all_of_market]
-        due = [each for _, due_of_market in judged for each in due_of_market]
-        valued, due = self._confirm(head, valued, due)
-        due += self._store_front.due(head, valued) if self.payer is not None and not self.held else []
-        decisions = self.plan(head, due, _reads(self.pool, head, valued))
+        breaches = self._confirm(head, self._judge_all(valued))
+        valued = [(each.run, each.at) for each in breaches]
+        wanted = [w for each in breaches for w in each.wanted]
+        breaches = self._with_sales(head, breaches)
+        decisions = self._plan(head, breaches, _reads(self.pool, head, valued))
         self._write(head, valued, decisions)
+        self._settle_failures(head)
         self.head = head
         self.away, self._troubled_at = False, None
         if self._saying.over(_CHAIN):
@@ -151,9 +163,10 @@ class Deciding:
 
     def finish(self, done: Round) -> None:
         """Write down what only tells; plan what has no hurry."""
-        self._finishing.finish(done, self.held)
+        self._finishing.finish(done, self.held, self._contained)
         for run, _ in done.valued:
-            self._misnaming.tell(run, done.head)
+            with self._contained(run, done.head):
+                self._misnaming.tell(run, done.head)
 
     def save_books(self) -> None:
         """Write down what a restart continues from."""
@@ -171,19 +184,31 @@ class Deciding:
         }
         protected = {run.name: self.policies.protected(run.name) for run in self.runs}
         for run in self.runs:
-            # What planning is certain to ask for comes along with the book, and costs no request.
-            known = self.payer is not None and run.book.head is not None
-            run.along = run.adapter.planning_calls(run.book.state, [], self.payer or "") if known else []
+            run.along = ()
+            with self._contained(run, head):
+                # What planning is certain to ask for comes along with the book, and costs no request.
+                if self.payer is not None and run.book.head is not None:
+                    run.along = run.adapter.planning_calls(run.book.state, [], self.payer)
         found = value_together(self.reader, self.runs, head, protected, watches, self.next_timestamp(head))
         valued: list[tuple[MarketRun, Valued]] = []
         for run, at in zip(self.runs, found, strict=True):
             if isinstance(at, Exception):
                 self._market_failed(run, head, at)
-            else:
-                self._saying.over(run.name)
+                continue
+            valued.append((run, at))
+            with self._contained(run, head):
                 self._noticing.tell(run, at)
-                valued.append((run, at))
         return valued
+
+    @contextmanager
+    def _contained(self, run: MarketRun, head: Head) -> Iterator[None]:
+        """Whatever goes wrong with one market is that market's trouble: told, and the others go on."""
+        try:
+            yield
+        except Exception as error:
+            if _everyones(error):
+                raise
+            self._market_failed(run, head, error)
 
     def _hold(self, head: Head) -> None:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
@@ -205,9 +230,17 @@ class Deciding:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
         return self._judged(run, at)[0]
 
+    def _judge_all(self, valued: list[tuple[MarketRun, Valued]]) -> list[_Breaches]:
+        found = []
+        for run, at in valued:
+            with self._contained(run, at.head):
+                found.append(_Breaches(run, at, *self._judged(run, at)))
+        return found
+
     def _judged(self, run: MarketRun, at: Valued) -> tuple[list[Wanted], list[Wanted]]:
         """What is asked for, and what of it may be attempted now."""
-        assert self.open is not None, "a market is valued before it is judged"
+        if self.open is None:
+            self.open = judging.open_episodes(self.store, [each.name for each in self.runs])
         try:
             try:
                 return self._judge(run, at)
@@ -234,19 +267,59 @@ class Deciding:
         if self.payer is not None and (self._means is None or self._means.head != head):
             self._means = Asked(self._threads, self.pool, head, self.payer)
 
-    def _confirm(
-        self, head: Head, valued: list[tuple[MarketRun, Valued]], due: list[Wanted]
-    ) -> tuple[list[tuple[MarketRun, Valued]], list[Wanted]]:
-        """Nobody is acted on by our numbers alone: the contract's own view of each must be equal."""
+    def _confirm(self, head: Head, breaches: list[_Breaches]) -> list[_Breaches]:
+        """Nobody is acted on by our numbers alone: the contract's own view of each must be equal. Where a
+        record was stale the market is judged once more, by what was read again."""
         confirmed = []
-        for run, at in valued:
-            accounts = [w.valuation.account for w in due if w.run is run]
-            difference = confirm(run, head, at, accounts) if accounts and at.acting else ""
-            if difference:
-                at = replace(at, acting=False, newly_stopped=difference)
-                due = [w for w in due if w.run is not run]
-            confirmed.append((run, at))
-        return confirmed, due
+        for each in breaches:
+            run, at = each.run, each.at
+            accounts = [w.valuation.account for w in each.due]
+            if not accounts or not at.acting:
+                confirmed.append(each)
+                continue
+            with self._contained(run, head):
+                found = confirm(run, head, at, accounts)
+                if found.silent:
+                    self._noticing.stale(run, head, found.silent)
+                if found.difference:
+                    at = replace(found.at, acting=False, newly_stopped=found.difference)
+                    each = replace(each, at=at, due=[])
+                elif found.judged_anew:
+                    each = _Breaches(run, found.at, *self._judged(run, found.at))
+                confirmed.append(each)
+        return confirmed
+
+    def _with_sales(self, head: Head, breaches: list[_Breaches]) -> list[_Breaches]:
+        """With what the markets themselves sell of what they absorbed, as due besides."""
+        if self.payer is None or self.held:
+            return breaches
+        found = []
+        for each in breaches:
+            sales: list[Wanted] = []
+            with self._contained(each.run, head):
+                sales = self._store_front.due(head, [(each.run, each.at)])
+            found.append(replace(each, due=[*each.due, *sales]))
+        return found
+
+    def _plan(self, head: Head, breaches: list[_Breaches], reads: Reads) -> Decided:
+        """What to do about all that is due; a market that cannot be planned for is left out."""
+        due = [w for each in breaches for w in each.due]
+        try:
+            return self.plan(head, due, reads)
+        except Exception as error:
+            if _everyones(error):
+                raise
+            if len({w.run.name for w in due}) < 2:
+                for run in {w.run.name: w.run for w in due}.values():
+                    self._market_failed(run, head, error)
+                return []
+        well: list[Wanted] = []
+        for each in breaches:
+            if each.due:
+                with self._contained(each.run, head):
+                    self.plan(head, each.due, reads)
+                    well += each.due
+        return self.plan(head, well, reads)
 
     def plan(self, head: Head, due: list[Wanted], reads: Reads | None = None) -> Decided:
         """What to do about each; `reads` is what is known already of the state."""
@@ -275,13 +348,14 @@ class Deciding:
     def _write(self, head: Head, valued: list[tuple[MarketRun, Valued]], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
-        changed = [(r, at) for r, at in valued if at.newly_stopped or acting.get(r.name) != at.acting]
+        changed = [(r, at) for r, at in valued if _is_news(at) or acting.get(r.name) != at.acting]
         if not decisions and not changed:
             return
         with self.store.session() as session:
             for wanted, decision in decisions:
                 self.journalling.write(session, head, wanted, decision)
-            for run, at in changed:
+        for run, at in changed:
+            with self._contained(run, head), self.store.session() as session:
                 statuses.write_market(session, self.pool.name, run, at, self.policies)
         self._acting.update({run.name: at.acting for run, at in valued})
 
@@ -291,8 +365,20 @@ class Deciding:
             # What the keeper raised on purpose says it all; anything else is a fault to be found.
             trace = None if isinstance(error, KeeperError) else error
             log.error("market failed", market=run.name, block=head.number, error=why, exc_info=trace)
+        # One block without an answer is a node's hiccup; the second is this market's trouble.
+        again = self.failures.get(run.name) != head.hash and run.name in self.failures
+        self.failures[run.name] = head.hash
+        if isinstance(error, UnreachableError) and not again:
+            return
         with self.store.session() as session:
-            markets.failed(session, run.name, head.number, why)
+            markets.failed(session, run.name, head.number, why, type(error).__name__)
+
+    def _settle_failures(self, head: Head) -> None:
+        """Forget the failures of markets that went through this block."""
+        for name in [name for name, block in self.failures.items() if block != head.hash]:
+            del self.failures[name]
+            self._saying.over(name)
+            log.info("market answers again", market=name, block=head.number)
 
     def unreachable(self, error: Exception) -> None:
         """Tell, once an outage, that the chain does not answer; a passing trouble, within a block, is only
@@ -307,6 +393,20 @@ class Deciding:
             log.error("chain unreachable", chain=self.pool.name, error=str(error))
         with self.store.session() as session:
             statuses.write_unreachable(session, self.pool.name, self.mode, str(error))
+
+
+def _is_news(at: Valued) -> bool:
+    """Whether acting in the market, or in a part of it, began or ceased."""
+    return bool(at.newly_stopped or at.newly_suspended or at.resumed or at.retried)
+
+
+def _everyones(error: Exception) -> bool:
+    """Whether this is no single market's trouble: the chain does not answer, or the store fails. A request
+    that a node refuses, or a value that a store does not take, is the market's that wanted it."""
+    if isinstance(error, SQLAlchemyError):
+        of_value = isinstance(error, DataError) or not isinstance(error, DBAPIError)
+        return not of_value
+    return isinstance(error, UnreachableError) and not getattr(error, "refused", False)
 
 
 def _reads(pool: NodePool, head: Head, valued: list[tuple[MarketRun, Valued]]) -> Reads:

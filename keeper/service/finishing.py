@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
+from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
+from keeper.errors import UnreachableError
 from keeper.execution.journal import Mode
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
@@ -26,6 +30,7 @@ log = structlog.get_logger()
 UNDER_WAY = "an attempt is under way, or its last failure is waited out"
 
 Decided = list[tuple[Wanted, Decision]]
+Contained = Callable[[MarketRun, Head], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +56,18 @@ class Finishing:
     payer: str | None
     recorder: Recorder | None
 
-    def finish(self, done: Round, held: str) -> None:
-        """Status, prices, redemptions (they have no hurry), the record. `held` says why nothing is sent."""
+    def finish(self, done: Round, held: str, contained: Contained) -> None:
+        """Status, prices, redemptions (they have no hurry), the record. `held` says why nothing is sent;
+        `contained` keeps what goes wrong with one market from the others."""
         head = done.head
-        with self.store.session() as session:
-            for run, at in done.valued:
-                if not at.newly_stopped:
-                    statuses.write_market(session, self.pool.name, run, at, self.policies)
-                price_status.write(session, run, at, self.policies.protected(run.name))
-            statuses.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
+        self._write(done, held, contained)
         if self.mode == "live" and self.payer is not None and not held:
             acting = [run for run, at in done.valued if at.acting]
             redeeming.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
         if self.recorder is not None:
-            self._record(self.recorder, done)
+            for run, at in done.valued:
+                with contained(run, head):
+                    self._record(self.recorder, done, run, at)
         log.info(
             "block",
             chain=self.pool.name,
@@ -77,14 +80,38 @@ class Finishing:
             ms=round((time.monotonic() - done.started) * 1000, 1),
         )
 
-    def _record(self, recorder: Recorder, done: Round) -> None:
+    def _write(self, done: Round, held: str, contained: Contained) -> None:
+        """All in one transaction; where the store refuses what one market says, that market's apart."""
+        try:
+            with self.store.session() as session:
+                for run, at in done.valued:
+                    self._write_market(session, run, at)
+                self._write_chain(session, done.head, held)
+        except UnreachableError:
+            raise
+        except Exception:  # noqa: BLE001  (whose fault it is, each market's own transaction tells)
+            with self.store.session() as session:
+                self._write_chain(session, done.head, held)
+            for run, at in done.valued:
+                with contained(run, done.head), self.store.session() as session:
+                    self._write_market(session, run, at)
+
+    def _write_market(self, session: Session, run: MarketRun, at: Valued) -> None:
+        # What is news was written before anybody acted.
+        if not (at.newly_stopped or at.newly_suspended or at.resumed or at.retried):
+            statuses.write_market(session, self.pool.name, run, at, self.policies)
+        price_status.write(session, run, at, self.policies.protected(run.name))
+
+    def _write_chain(self, session: Session, head: Head, held: str) -> None:
+        statuses.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
+
+    def _record(self, recorder: Recorder, done: Round, run: MarketRun, at: Valued) -> None:
         planned = {id(w) for w, _ in done.decisions}
-        for run, at in done.valued:
-            mine = [w for w in done.wanted if w.run is run]
-            held = {w.valuation.account: UNDER_WAY for w in mine if id(w) not in planned}
-            held |= {
-                w.valuation.account: d.outcome.reason
-                for w, d in done.decisions
-                if w.run is run and isinstance(d.outcome, Impossible)
-            }
-            recorder.write(run, at, self.policies, held)
+        mine = [w for w in done.wanted if w.run is run]
+        held = {w.valuation.account: UNDER_WAY for w in mine if id(w) not in planned}
+        held |= {
+            w.valuation.account: d.outcome.reason
+            for w, d in done.decisions
+            if w.run is run and isinstance(d.outcome, Impossible)
+        }
+        recorder.write(run, at, self.policies, held)

@@ -25,6 +25,8 @@ from keeper.store.database import Store
 
 # Accounts compared with the contract's own view before a market may be acted in.
 START_SAMPLE = 64
+# Seconds of block time until a market that was stopped is tried again; doubled after each failed try.
+FIRST_RETRY, LAST_RETRY = 60, 3_600
 
 Known = type[AaveV3Market] | type[CometMarket] | type[MorphoBlueMarket] | type[TroveMarket]
 PROTOCOLS: dict[str, Known] = {
@@ -48,6 +50,12 @@ class MarketRun:
     adapter: Adapter
     book: Book[Any, Any, Valuation]
     stopped: str = ""
+    suspended: dict[str, str] = field(default_factory=dict)
+    """Parts of the market (see `part_of`) that are not acted in, with the reason: what one part's maker does
+    is no other part's trouble."""
+    retry_at: int = 0
+    """Block time from which a stopped market or part is compared anew."""
+    retry_wait: int = 0
     valuations: list[Valuation] = field(default_factory=list)
     turn: int = 0
     nearest: list[str] = field(default_factory=list)
@@ -61,6 +69,32 @@ class MarketRun:
     neighbours: Sequence[MarketRun] = field(default=(), compare=False, repr=False)
     """All configured markets, on whatever chain: what one of them prices another may need."""
     _standing: Standing | None = None
+
+    def stop(self, reason: str, timestamp: int) -> None:
+        """Act in this market no more, until it is compared anew and agrees. The first reason stays."""
+        self.stopped = self.stopped or reason
+        self._retry_later(timestamp)
+
+    def suspend(self, part: str, reason: str, timestamp: int) -> None:
+        """The same for one part of the market."""
+        self.suspended.setdefault(part, reason)
+        self._retry_later(timestamp)
+
+    def is_retry_due(self, timestamp: int) -> bool:
+        """Whether what was stopped is to be compared anew now."""
+        return bool(self.stopped or self.suspended) and timestamp >= self.retry_at
+
+    def try_again(self) -> None:
+        """Take back what was stopped: the comparison that follows says whether it stays so."""
+        self.stopped = ""
+        self.suspended.clear()
+
+    def _retry_later(self, timestamp: int) -> None:
+        if timestamp >= self.retry_at:
+            if timestamp > self.retry_at + LAST_RETRY:
+                self.retry_wait = 0
+            self.retry_wait = min(2 * self.retry_wait or FIRST_RETRY, LAST_RETRY)
+            self.retry_at = timestamp + self.retry_wait
 
     @property
     def rate(self) -> Rate:

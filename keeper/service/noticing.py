@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from keeper.alerts import markets, notices
+from keeper.book.source import part_of
+from keeper.chain.blocks import Head
 from keeper.service.markets import MarketRun
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
+
+DAY = 24 * 3600
 
 
 class Noticing:
@@ -14,10 +18,12 @@ class Noticing:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._told: dict[str, set[str]] = {}
+        self._strange_day: dict[str, int] = {}
 
     def tell(self, run: MarketRun, at: Valued) -> None:
         """Once an episode."""
         self._standing(run, at)
+        self._strangers(run, at)
         refresh = at.refresh
         if refresh is None or not (refresh.rebuilt or refresh.silent or refresh.unbalanced):
             return
@@ -28,6 +34,22 @@ class Noticing:
                 markets.silent_change(session, run.name, at.head.number, sorted(refresh.silent))
             if refresh.unbalanced:
                 markets.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
+
+    def _strangers(self, run: MarketRun, at: Valued) -> None:
+        """Parts that nobody trusts and that cannot be valued: one warning a day, however they flicker."""
+        state, day = run.book.state, at.head.timestamp // DAY
+        parts = {part for account in at.unvaluable if (part := part_of(account))}
+        silent = sorted(part for part in parts if not run.adapter.is_trusted_part(state, part))
+        if not silent or self._strange_day.get(run.name) == day:
+            return
+        with self._store.session() as session:
+            markets.strangers_silent(session, run.name, at.head.number, day, silent)
+        self._strange_day[run.name] = day
+
+    def stale(self, run: MarketRun, head: Head, accounts: frozenset[str]) -> None:
+        """Accounts whose records were stale when they were about to be acted on."""
+        with self._store.session() as session:
+            markets.silent_change(session, run.name, head.number, sorted(accounts))
 
     def _standing(self, run: MarketRun, at: Valued) -> None:
         """What the adapter says of its whole market."""

@@ -8,28 +8,37 @@ block ends what came to nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import structlog
 
 from keeper.book.screening import Screen
+from keeper.chain.answers import RpcError
 from keeper.chain.backrun import PendingUpdate
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Call, Lens
+from keeper.chain.logs import LogFilter, of_range
 from keeper.chain.simulation import After, read_after
+from keeper.errors import UnreachableError
+from keeper.oracles.sources import UPDATE_TOPICS
 from keeper.protocols.base import Valuation
 from keeper.service.ahead import decide_ahead, liquidatable
 from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Wanted
+from keeper.service.update_ranks import LOOKS, Rank, Transmitters
 from keeper.service.valuing import compare
 from keeper.store.tables import Episode
 
 log = structlog.get_logger()
 
-# Anybody can send what looks like an update: so many are simulated a block, and then the block is waited for.
-MOST_A_BLOCK = 32
+# Transactions that wrote an answer, of which the senders are learnt: so many a block, and at the start.
+LEARNT_A_BLOCK = 4
+LEARNT_AT_START = 32
+# How many blocks of the past are searched for them.
+LOOK_BACK = 5_000
 # Of those that may fall below 1, so many are valued: the largest debts first.
 MOST_ACCOUNTS = 200
 # No threshold for liquidations lies above 1; a float above it, whatever its rounding.
@@ -42,14 +51,49 @@ class PendingUpdates:
 
     deciding: Deciding
     emitters: frozenset[str] = frozenset()
+    transmitters: Transmitters = field(default_factory=Transmitters)
     _seen: set[str] = field(default_factory=set)
+    _looks: Counter[Rank] = field(default_factory=Counter)
+    _searched: frozenset[str] = frozenset()
     _screens: dict[str, Screen] = field(default_factory=dict)
     _head: Head | None = None
 
+    def follow(self) -> None:
+        """Take over from the deciding loop whose events are updates; no request is made."""
+        known = (run.prices for run in self.deciding.runs if run.prices is not None)
+        self.emitters = frozenset(emitter for prices in known for emitter in prices.emitters)
+
     def learn(self) -> None:
-        """Take over from the deciding loop, after a block, whose events are updates."""
-        runs = (run.prices for run in self.deciding.runs if run.prices is not None)
-        self.emitters = frozenset(emitter for prices in runs for emitter in prices.emitters)
+        """Learn after a block who sends updates."""
+        known = [run.prices for run in self.deciding.runs if run.prices is not None]
+        written = [each for prices in known for each in sorted(prices.updated_by) if each]
+        try:
+            written = [*written[:LEARNT_A_BLOCK], *self._written_lately()]
+            for digest in dict.fromkeys(written):
+                found = self.deciding.pool.call("eth_getTransactionByHash", digest)
+                if found is not None and isinstance(found.get("from"), str):
+                    self.transmitters.add(found["from"])
+        except (UnreachableError, RpcError) as error:
+            log.info("transmitters not learnt", chain=self.deciding.pool.name, why=str(error))
+
+    def _written_lately(self) -> list[str]:
+        """Transactions of the past that wrote an answer of feeds which are new here; the latest."""
+        fresh, head = self.emitters - self._searched, self.deciding.head
+        if not fresh or head is None:
+            return []
+        self._searched |= fresh
+        first = max(head.number - LOOK_BACK, 0)
+        wanted = LogFilter(tuple(sorted(fresh)), UPDATE_TOPICS)
+        size = self.deciding.settings.chains[self.deciding.pool.name].log_range
+        spans = of_range(self.deciding.pool, first, head.number, wanted, size)
+        written = [each.transaction for _, found in spans for each in found if each.transaction]
+        return written[-LEARNT_AT_START:]
+
+    def rank(self, update: PendingUpdate) -> Rank:
+        """How soon it is looked at among those that wait."""
+        if update.sender in self.transmitters:
+            return Rank.TRANSMITTER
+        return Rank.DIRECT if update.target in self.emitters else Rank.NAMING
 
     def concerns(self, update: PendingUpdate) -> bool:
         """Whether it may be an update: it calls a contract that logs a feed's answers, or names one (for a
@@ -80,9 +124,12 @@ class PendingUpdates:
         if head != self._head:
             self._head = head
             self._seen.clear()
-        if update.hash in self._seen or len(self._seen) >= MOST_A_BLOCK:
+            self._looks.clear()
+        rank = self.rank(update)
+        if update.hash in self._seen or self._looks[rank] >= LOOKS[rank]:
             return False
         self._seen.add(update.hash)
+        self._looks[rank] += 1
         return True
 
     def _wanted(self, update: PendingUpdate, head: Head) -> list[Wanted]:
@@ -101,6 +148,7 @@ class PendingUpdates:
             prices = run.prices.after(moment, assets, answers[1:], run.adapter.base_decimals(state))
             if prices is None or not prices.moved_from(run.prices) or run.adapter.version(state) is None:
                 continue
+            self.transmitters.add(update.sender)
             silent = {asset.asset for asset in assets if asset.price is None}
             then = replace(run, book=run.book.under(state), prices=prices)
             found += self._below(then, after.timestamp, silent)

@@ -8,12 +8,15 @@ from dataclasses import asdict
 from sqlmodel import Session, col, select
 
 from keeper.alerts import prices as alerts
-from keeper.oracles.guards import FaultKind, Judgement, Memory
+from keeper.oracles.guards import FaultKind, Judgement, Memory, RoundKey
 from keeper.service.markets import MarketRun
 from keeper.service.pricing import Pricing
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
 from keeper.store.tables import PriceFault, PriceStatus
+
+# A feed may say that it was updated at any second; a store keeps no more.
+MOST_AGE = 2**62
 
 PRICELESS: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting"})
 """The faults that leave the protocol itself without a price."""
@@ -23,7 +26,8 @@ def restore(store: Store, prices: Pricing) -> None:
     """Give the guards back what they remembered before a restart."""
     with store.session() as session:
         rows = session.exec(select(PriceStatus).where(PriceStatus.market == prices.market)).all()
-        prices.memories = {row.asset: _memory(row.memory) for row in rows if row.memory}
+        found = {row.asset: _memory(row.memory) for row in rows if row.memory}
+        prices.memories = {asset: memory for asset, memory in found.items() if memory is not None}
 
 
 def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) -> None:
@@ -86,7 +90,7 @@ def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
         decimals=decimals,
         price=seen.price,
         second=seen.second.price if seen.second else None,
-        age=max(ages, default=None),
+        age=max(-MOST_AGE, min(max(ages), MOST_AGE)) if ages else None,
         state=f"{faults} ({_held(judgement)})" if faults else "",
         memory=json.dumps(asdict(prices.memories[asset])),
     )
@@ -102,11 +106,20 @@ def _held(judgement: Judgement) -> str:
     return " and ".join(actions) or "nothing is held up"
 
 
-def _memory(text: str) -> Memory:
+def _memory(text: str) -> Memory | None:
+    """None for what an earlier version remembered: it knew a round by its id alone."""
     raw = json.loads(text)
-    return Memory(
-        seen=tuple((number, since) for number, since in raw["seen"]),
-        price=raw["price"],
-        disputed=None if raw["disputed"] is None else tuple(raw["disputed"]),
-        disputed_price=raw["disputed_price"],
-    )
+    try:
+        return Memory(
+            seen=tuple((_round(key), int(since)) for key, since in raw["seen"]),
+            price=raw["price"],
+            disputed=None if raw["disputed"] is None else tuple(_round(key) for key in raw["disputed"]),
+            disputed_price=raw["disputed_price"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _round(key: list[int]) -> RoundKey:
+    number, updated = key
+    return int(number), int(updated)

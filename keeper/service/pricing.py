@@ -14,6 +14,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Lens, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, Market, Oracle
+from keeper.errors import KeeperError
 from keeper.oracles import abi, guards, reading, resolving, seconds, sequencer
 from keeper.oracles.guards import Judgement, Memory, Observation, Terms
 from keeper.oracles.seconds import Second
@@ -23,6 +24,9 @@ from keeper.policy.levels import WAD
 from keeper.protocols.base import PricedAsset, Valuation
 
 log = structlog.get_logger()
+
+# Seconds of block time after which sources are looked at anew: an adapter's inputs may have been changed.
+RESOLVED_EVERY = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ class Pricing:
         self._last_paid: dict[str, int] = {}
         self._assets: list[PricedAsset] = []
         self._unpriced: frozenset[str] = frozenset()
+        self.updated_by: frozenset[str] = frozenset()
+        """Hashes of the transactions that wrote a feed's answer in the last block."""
+        self._resolve_at = 0
 
     @property
     def symbols(self) -> dict[str, str]:
@@ -75,9 +82,8 @@ class Pricing:
     def market_price(self, symbol: str) -> int | None:
         """What the market pays for the asset with this symbol, base units; while that is unknown, what it
         last paid; None when it was never known."""
-        vouched = {each.asset for each in self._assets if each.vouched}
         for asset, each in self.watched.items():
-            if each.symbol == symbol and asset in self.judgements and asset in vouched:
+            if each.symbol == symbol and asset in self.judgements:
                 return self.judgements[asset].market_price or self._last_paid.get(asset)
         return None
 
@@ -101,11 +107,14 @@ class Pricing:
     ) -> None:
         """Judge every price at `head`. What has changed its source is resolved anew; only then are there
         requests of its own."""
+        self.updated_by = frozenset(event.transaction for event in refresh.heard)
         for event in refresh.heard:
             log.info("feed update", market=self.market, block=event.block, emitter=event.address)
-        answers = list(refresh.answers)
+        assets, answers = _trusted(assets), list(refresh.answers)
         if self._changed(assets, answers):
             self._resolve(head, assets, base_decimals)
+            answers = run(self.pool, head, self.riders().calls, self.lenses)
+        elif head.timestamp >= self._resolve_at and self._look_again(head, assets, base_decimals):
             answers = run(self.pool, head, self.riders().calls, self.lenses)
         self._unpriced = frozenset(each.asset for each in assets if each.price is None)
         self._read(head, assets, answers, base_decimals)
@@ -121,6 +130,7 @@ class Pricing:
         """These prices as they would be after a pending update, judged in the same way; `head` is the block
         it would be in, `answers` what the riders' calls say there. Nothing of it is remembered. None where
         a source would be another: a block must resolve it first."""
+        assets = _trusted(assets)
         if self._changed(assets, answers):
             return None
         other = copy.copy(self)
@@ -151,6 +161,21 @@ class Pricing:
                 return True
         return False
 
+    def _look_again(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> bool:
+        """Resolve all sources once more, as somebody may have changed what they rest on; whether any is
+        another. What cannot be told now stays as it was."""
+        before = self.watched
+        self._resolve_at = head.timestamp + RESOLVED_EVERY
+        try:
+            self._resolve(head, assets, base_decimals)
+        except KeeperError as error:
+            log.warning("price sources not looked at again", market=self.market, error=str(error))
+            return False
+        for asset, each in before.items():
+            if any(self.watched[asset].source.unresolved()) and not any(each.source.unresolved()):
+                self.watched[asset] = each
+        return any(self.watched[asset].source != each.source for asset, each in before.items())
+
     def _resolve(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> None:
         calls = [call for each in assets for call in (each.source_call, each.symbol_call)]
         answers = iter(run(self.pool, head, calls, self.lenses))
@@ -158,21 +183,24 @@ class Pricing:
             each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
             for each in assets
         }
-        vouched = {found[each.asset][0] for each in assets if each.vouched} - {abi.NOWHERE}
-        sources = resolving.resolve(self.pool, head, vouched)
-        # What a stranger deployed is called no more than the book needs: nothing is done on its word.
-        for at in {at for at, _ in found.values()} - vouched - {abi.NOWHERE}:
-            sources[at] = Source(at, "morpho-oracle", note="nobody listed its market")
-        before = self.watched
-        self._assets, self.watched = assets, {}
-        for asset, (at, symbol) in found.items():
-            source = sources.get(at, Source(abi.NOWHERE, "unresolved", note="the oracle names no source"))
-            watched = self._watch(head, asset, symbol or asset, source, base_decimals)
-            self.watched[asset] = watched
-            if asset not in before or before[asset].source != source:
-                log.info("price source", market=self.market, asset=watched.symbol, source=tree(source))
-                if asset in before:
-                    self.memories.pop(asset, None)
+        sources = resolving.resolve(self.pool, head, {at for at, _ in found.values()} - {abi.NOWHERE})
+        nowhere = Source(abi.NOWHERE, "unresolved", note="the oracle names no source")
+        # Nothing is taken over before all of it is known: what fails here is tried anew at the next block.
+        watched = {
+            asset: self._watch(head, asset, symbol or asset, sources.get(at, nowhere), base_decimals)
+            for asset, (at, symbol) in found.items()
+        }
+        for asset, each in watched.items():
+            before = self.watched.get(asset)
+            if before is None or before.source != each.source:
+                log.info("price source", market=self.market, asset=each.symbol, source=tree(each.source))
+            if before is not None and list(before.source.feeds()) != list(each.source.feeds()):
+                self.memories.pop(asset, None)
+        self._assets, self.watched = assets, watched
+        gone = self.judgements.keys() - watched.keys()
+        for asset in gone:
+            del self.judgements[asset], self.observed[asset]
+        self._resolve_at = head.timestamp + RESOLVED_EVERY
 
     def _watch(self, head: Head, asset: str, symbol: str, source: Source, base_decimals: int) -> Watched:
         names = {name.lower(): name for name in self.settings.oracles}
@@ -208,6 +236,7 @@ class Pricing:
                 timestamp=head.timestamp,
                 rounds=tuple((feed.address, reads[feed.address].round) for feed in source.feeds()),
                 resolved=not any(source.unresolved()),
+                basis=source.basis,
                 second=quotes.get(asset),
                 up_since=lately_up,
             )
@@ -217,6 +246,12 @@ class Pricing:
             self.judgements[asset] = judged
             if judged.market_price:
                 self._last_paid[asset] = judged.market_price
+
+
+def _trusted(assets: list[PricedAsset]) -> list[PricedAsset]:
+    """Those whose price counts. What strangers deployed is called no more than the book needs: nothing is
+    done on its word."""
+    return [each for each in assets if each.vouched]
 
 
 def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> Terms:

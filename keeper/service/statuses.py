@@ -20,10 +20,18 @@ def below(run: MarketRun, at: Valued, policies: Policies) -> int:
 
 
 def write_market(session: Session, chain: str, run: MarketRun, at: Valued, policies: Policies) -> None:
-    """The market's row; an alert when acting stopped at this block."""
+    """The market's row; an alert when acting stopped, was tried again or began again at this block."""
     state = run.book.state
+    block = at.head.number
     if at.newly_stopped:
-        markets.stopped(session, run.name, at.head.number, at.newly_stopped)
+        markets.stopped(session, run.name, block, at.newly_stopped, run.retry_wait)
+    for part, why in at.newly_suspended.items():
+        is_trusted = run.adapter.is_trusted_part(state, part)
+        markets.suspended(session, run.name, block, part, why, is_trusted=is_trusted)
+    if at.retried:
+        markets.retried(session, run.name, block, at.retried)
+    if at.resumed:
+        markets.resumed(session, run.name, block, "; ".join(at.resumed))
     session.merge(
         MarketStatus(
             market=run.name,
@@ -34,13 +42,19 @@ def write_market(session: Session, chain: str, run: MarketRun, at: Valued, polic
             revision=run.adapter.revision(state),
             version=run.adapter.version(state) or "",
             acting=at.acting,
-            reason=run.stopped,
+            reason=run.stopped or _suspended(run),
             accounts=at.accounts,
             breaches=below(run, at, policies),
             unvaluable=len(at.unvaluable),
             updated_at=now(),
         )
     )
+
+
+def _suspended(run: MarketRun) -> str:
+    if not run.suspended:
+        return ""
+    return f"not acted in {len(run.suspended)} parts of it: {next(iter(run.suspended.values()))}"
 
 
 def write_chain(session: Session, chain: str, mode: Mode, head: Head, held: str, requests: int) -> None:

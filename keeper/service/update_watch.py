@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,11 +15,10 @@ from keeper.chain.pool import NodePool
 from keeper.config import Relay
 from keeper.execution.actor import Actor
 from keeper.service.pending_updates import PendingUpdates
+from keeper.service.update_ranks import WaitingUpdates
 
 log = structlog.get_logger()
 
-# More than these are dropped while one is looked at: the block tells of them.
-MOST_WAITING = 32
 # Blocks for which an update that made something possible is looked at anew while it waits.
 FOLLOWED_BLOCKS = 10
 
@@ -51,7 +49,7 @@ class UpdateWatch:
         self._adapter = ADAPTERS[settings.behind]
         self._stream = pending(pool.name, pool.chain_id, settings.updates, updates.concerns, self._told)
         self._guard = threading.Lock()
-        self._waiting: deque[PendingUpdate] = deque(maxlen=MOST_WAITING)
+        self._waiting = WaitingUpdates()
         self._busy = False
         self._pool = pool
         self._kept: dict[PendingUpdate, int] = {}
@@ -80,21 +78,21 @@ class UpdateWatch:
         self._stream.stop()
 
     def _told(self, update: PendingUpdate) -> None:
+        rank = self.updates.rank(update)
         with self._guard:
-            self._waiting.append(update)
-            if self._busy:
+            if not self._waiting.put(update, rank) or self._busy:
                 return
             self._busy = True
         self._later(self._work)
 
     def _work(self) -> None:
-        """Look at all that wait, the oldest first."""
+        """Look at all that wait, whoever is known to send updates first."""
         while True:
             with self._guard:
-                if not self._waiting:
+                update = self._waiting.take()
+                if update is None:
                     self._busy = False
                     return
-                update = self._waiting.popleft()
             try:
                 self.act(update)
             except (RpcError, CannotError) as error:

@@ -11,10 +11,10 @@ import structlog
 from keeper.book.book import Refresh
 from keeper.book.reading import Reader
 from keeper.book.refreshing import Ask, refresh_together
-from keeper.book.source import Riders, owner_of
+from keeper.book.source import Riders, owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
-from keeper.errors import ConfigError, UnreachableError
+from keeper.errors import ConfigError
 from keeper.protocols.base import PricedAsset, Valuation
 from keeper.service import selecting
 from keeper.service.markets import MarketRun, first_sample
@@ -38,6 +38,11 @@ class Valued:
     valuations: list[Valuation]
     acting: bool
     newly_stopped: str = ""
+    newly_suspended: Mapping[str, str] = field(default_factory=dict)
+    resumed: tuple[str, ...] = ()
+    """What was stopped or suspended until this block, and why: it was tried again and agrees."""
+    retried: str = ""
+    """Why what was tried again at this block stays stopped, and when the next try is."""
     unvaluable: dict[str, str] = field(default_factory=dict)
     accounts: int = 0
     others_below: int = 0
@@ -71,29 +76,47 @@ def value_together(
     through the contract's own view until an upgrade or a restart passes the comparison again. The reason
     stays the one it was stopped for, so that it is told once.
     """
-    asks = []
+    outcomes: dict[str, Valued | Exception] = {}
+    asks: dict[str, Ask] = {}
     for run in runs:
-        _require_begun(run, head)
-        riders = run.prices.riders() if run.prices is not None else Riders()
-        run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
-        first = run.book.head is None
-        sample = first_sample if first else run.sample(protected.get(run.name, ()))
-        asks.append(Ask(run.book, sample, run.progress))
-    starting = [run.book.head is None for run in runs]
-    outcomes: list[Valued | Exception] = []
-    found = refresh_together(reader, head, asks)
-    for run, refresh, first in zip(runs, found, starting, strict=True):
-        if isinstance(refresh, Exception):
-            outcomes.append(refresh)
-            continue
         try:
-            watch = watches.get(run.name, EVERYTHING)
-            outcomes.append(_value(run, head, refresh, watch, next_timestamp, first=first))
-        except (UnreachableError, ConfigError):
-            raise
+            asks[run.name] = _ask(run, head, protected.get(run.name, ()))
         except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
-            outcomes.append(error)
-    return outcomes
+            outcomes[run.name] = _markets_own(run, error)
+    starting = {run.name: run.book.head is None for run in runs}
+    was_read = {run.name: run.book.was_read for run in runs}
+    found = dict(zip(asks, refresh_together(reader, head, list(asks.values())), strict=True))
+    for run in runs:
+        refresh = found.get(run.name)
+        if isinstance(refresh, Exception):
+            outcomes[run.name] = refresh
+        elif refresh is not None:
+            try:
+                watch = watches.get(run.name, EVERYTHING)
+                first = starting[run.name]
+                outcomes[run.name] = _value(run, head, refresh, watch, next_timestamp, first=first)
+            except ConfigError as error:
+                if not was_read[run.name]:
+                    raise
+                outcomes[run.name] = error
+            except Exception as error:  # noqa: BLE001
+                outcomes[run.name] = error
+    return [outcomes[run.name] for run in runs]
+
+
+def _markets_own(run: MarketRun, error: Exception) -> Exception:
+    """The error as one market's; raised where the configuration is at fault for all that is known."""
+    if isinstance(error, ConfigError) and not run.book.was_read:
+        raise error
+    return error
+
+
+def _ask(run: MarketRun, head: Head, protected: Sequence[str]) -> Ask:
+    _require_begun(run, head)
+    riders = run.prices.riders() if run.prices is not None else Riders()
+    run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
+    sample = first_sample if run.book.head is None else run.sample(protected)
+    return Ask(run.book, sample, run.progress)
 
 
 def _require_begun(run: MarketRun, head: Head) -> None:
@@ -116,8 +139,8 @@ def _value(
     *,
     first: bool,
 ) -> Valued:
-    before = run.stopped
-    views = refresh.views
+    before, suspended = run.stopped, dict(run.suspended)
+    views, reverted = refresh.views, refresh.reverted
     if refresh.upgraded and not first:
         # On top of the block's own sample, which has the protected and those nearest to 1.
         views = {**views, **run.book.views(head, first_sample(run.book.accounts))}
@@ -129,6 +152,10 @@ def _value(
         prices = replace(refresh, answers=refresh.answers[:riding])
         run.prices.observe(head, prices, assets, run.adapter.base_decimals(state))
     unvaluable = _unvaluable(run, assets)
+    due = run.is_retry_due(head.timestamp) or bool(run.stopped and _is_upgrade(refresh))
+    if due:
+        more = _read_anew(run, head, refresh)
+        views, reverted = {**views, **more}, reverted - more.keys()
     at = Valued(
         head,
         [],
@@ -139,20 +166,68 @@ def _value(
         refresh=refresh,
     )
     if run.adapter.version(state) is None:
-        run.stopped = (
-            f"revision {run.adapter.revision(state)} of {run.adapter.protocol} has no known arithmetic"
-        )
+        reason = f"revision {run.adapter.revision(state)} of {run.adapter.protocol} has no known arithmetic"
+        run.stop(reason, head.timestamp)
     else:
+        if due:
+            run.try_again()
         at = _own(run, at, watch, next_timestamp, views)
-        difference = compare(at.valuations, views, refresh.reverted - unvaluable.keys())
-        if not run.stopped or (refresh.upgraded and not refresh.reorganised):
-            run.stopped = difference
+        alone = run.book.views(head, sorted(reverted - unvaluable.keys()))
+        views, reverted = {**views, **alone}, reverted - unvaluable.keys() - alone.keys()
+        found = differences(at.valuations, views, reverted)
+        for account, why in found.items():
+            if part := part_of(account):
+                run.suspend(part, why, head.timestamp)
+            else:
+                run.stop(why, head.timestamp)
+        at = _without_suspended(run, at)
     if run.stopped and run.stopped != before:
         log.error("watch only", market=run.name, block=head.number, why=run.stopped)
     if run.stopped:
         at = _by_views(run, at)
     run.valuations = at.valuations
-    return replace(at, acting=not run.stopped, newly_stopped=run.stopped if run.stopped != before else "")
+    return replace(
+        at,
+        acting=not run.stopped,
+        newly_stopped=run.stopped if run.stopped and not before else "",
+        newly_suspended={p: why for p, why in run.suspended.items() if p not in suspended},
+        resumed=_resumed(run, before, suspended),
+        retried=_retried(run, before, suspended) if due else "",
+    )
+
+
+def _is_upgrade(refresh: Refresh[Valuation]) -> bool:
+    return refresh.upgraded and not refresh.reorganised
+
+
+def _read_anew(run: MarketRun, head: Head, refresh: Refresh[Valuation]) -> dict[str, Valuation]:
+    """A large sample's own views for a stopped market, its records read again: they may have been stale."""
+    everyone = [*refresh.views, *refresh.reverted, *run.nearest, *first_sample(run.book.accounts)]
+    accounts = [a for a in dict.fromkeys(everyone) if run.book.record(a) is not None]
+    if run.book.read_again(head, accounts):
+        run.book.read_all_next()
+    return run.book.views(head, accounts)
+
+
+def _without_suspended(run: MarketRun, at: Valued) -> Valued:
+    """Accounts in suspended parts are told of as without a valuation."""
+    if not run.suspended:
+        return at
+    why = {a: run.suspended[part_of(a)] for a in run.book.accounts if part_of(a) in run.suspended}
+    kept = [v for v in at.valuations if v.account not in why]
+    return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
+
+
+def _resumed(run: MarketRun, before: str, suspended: Mapping[str, str]) -> tuple[str, ...]:
+    over = [f"{part}: {why}" for part, why in suspended.items() if part not in run.suspended]
+    return (*([before] if before and not run.stopped else []), *over)
+
+
+def _retried(run: MarketRun, before: str, suspended: Mapping[str, str]) -> str:
+    if not (before and run.stopped) and not (suspended and run.suspended):
+        return ""
+    why = run.stopped or next(iter(run.suspended.values()))
+    return f"{why}; tried again in {run.retry_wait} s"
 
 
 def _own(
@@ -162,7 +237,7 @@ def _own(
     state, book, head = run.book.state, run.book, at.head
     if watch.everything:
         chosen = _records(run, book.accounts, at)
-        own = run.adapter.value_records(state, chosen, head.timestamp)
+        own = _exact(run, chosen, head.timestamp)
         run.nearest = [v.account for v in sorted(own, key=_nearness)[: selecting.FOLLOWED]]
         return replace(at, valuations=own, coming=_coming(run, chosen, own, watch, 2.0, next_timestamp))
     legs = sorted(book.columns.legs)
@@ -182,7 +257,7 @@ def _own(
     )
     accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
     chosen = _records(run, accounts, at)
-    own = run.adapter.value_records(state, chosen, head.timestamp)
+    own = _exact(run, chosen, head.timestamp)
     run.nearest = _accounts(run, selected.nearest)
     return replace(
         at,
@@ -191,6 +266,29 @@ def _own(
         touching=selected.touching,
         coming=_coming(run, chosen, own, watch, growth, next_timestamp),
     )
+
+
+def _exact(run: MarketRun, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+    """Exact values; a part of the market whose numbers no arithmetic takes is suspended, the others go on."""
+    state, adapter = run.book.state, run.adapter
+    try:
+        return adapter.value_records(state, records, timestamp)
+    except Exception:
+        parts: dict[str, dict[str, bytes]] = {}
+        for account, record in records.items():
+            parts.setdefault(part_of(account), {})[account] = record
+        if len(parts) < 2 and "" in parts:
+            raise
+    found: list[Valuation] = []
+    for part, some in parts.items():
+        try:
+            found += adapter.value_records(state, some, timestamp)
+        except Exception as error:
+            if not part:
+                raise
+            log.error("part cannot be valued", market=run.name, part=part, exc_info=error)
+            run.suspend(part, f"its numbers cannot be valued: {error!r}", timestamp)
+    return found
 
 
 def _coming(
@@ -211,7 +309,7 @@ def _coming(
         if v.health is not None
         and (owner_of(v.account) in watch.special or any(low <= v.health <= high for low, high in spans))
     }
-    later = run.adapter.value_records(run.book.state, raws, next_timestamp)
+    later = _exact(run, raws, next_timestamp)
     return {v.account: v.health for v in later if v.health is not None}
 
 
@@ -248,8 +346,12 @@ def _unvaluable(run: MarketRun, assets: Sequence[PricedAsset]) -> dict[str, str]
         return {}
     why = {asset: _silence(run, asset) for asset in silent}
     found = {}
-    for account, raw in run.book.accounts.items():
-        missing = run.adapter.priced_by(run.book.state, raw) & silent
+    accounts = run.book.accounts
+    for account in accounts:
+        # Strangers' markets are silent at most blocks: whoever is in another need not be looked at.
+        if (part := part_of(account)) and part not in silent:
+            continue
+        missing = run.adapter.priced_by(run.book.state, accounts[account]) & silent
         if missing:
             found[account] = "; ".join(why[asset] for asset in sorted(missing))
     return found
@@ -261,38 +363,78 @@ def _silence(run: MarketRun, asset: str) -> str:
     return f"{name} has no price: {verdict.closed}" if verdict else f"{name} has no price"
 
 
-def confirm(run: MarketRun, head: Head, at: Valued, accounts: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What comparing with the contract's own view brought. `silent` are accounts whose record was stale; `at`
+    has their valuations anew. `difference` says why the market may not be acted in; empty where all agree."""
+
+    at: Valued
+    difference: str = ""
+    silent: frozenset[str] = frozenset()
+    judged_anew: bool = False
+    """Whether somebody's valuation is another than the market was judged by."""
+
+
+def confirm(run: MarketRun, head: Head, at: Valued, accounts: Sequence[str]) -> Confirmed:
     """Compare the accounts that are about to be acted on with the contract's own view, all of them. Those in
     the block's sample were compared in `value`; the others' views are read now.
 
-    A difference stops acting in the market, as it does in `value`; the reason, empty when all agree.
+    A difference is first taken for a stale record: protocols change accounts without an event. The accounts
+    are read again at the same block and compared again; what differs still stops acting in the market.
     """
     compared = at.refresh.views.keys() if at.refresh is not None else ()
-    chosen = set(accounts).difference(compared)
+    chosen = [account for account in dict.fromkeys(accounts) if account not in compared]
     if not chosen:
-        return ""
-    own = [v for v in run.valuations if v.account in chosen]
-    views = run.book.views(head, [account for account in accounts if account in chosen])
-    difference = compare(own, views, chosen - views.keys())
+        return Confirmed(at)
+    own = [v for v in at.valuations if v.account in set(chosen)]
+    views = run.book.views(head, chosen)
+    if not compare(own, views, set(chosen) - views.keys()):
+        return Confirmed(at)
+    return _doubted(run, head, at, accounts)
+
+
+def _doubted(run: MarketRun, head: Head, at: Valued, accounts: Sequence[str]) -> Confirmed:
+    """The comparison once more, by records and views that were read again."""
+    chosen = list(dict.fromkeys(accounts))
+    silent = run.book.read_again(head, chosen)
+    anew = _exact(run, _records(run, chosen, at), head.timestamp)
+    views = run.book.views(head, chosen)
+    found = differences(anew, views, set(chosen) - views.keys())
+    parts = {part: why for account, why in found.items() if (part := part_of(account))}
+    difference = next((why for account, why in found.items() if not part_of(account)), "")
+    for part, why in parts.items():
+        run.suspend(part, why, head.timestamp)
     if difference:
-        run.stopped = difference
+        run.stop(difference, head.timestamp)
         log.error("watch only", market=run.name, block=head.number, why=difference)
-    return difference
+    if silent:
+        log.warning("silent change", market=run.name, block=head.number, accounts=sorted(silent))
+        run.book.read_all_next()
+    now = {v.account: v for v in anew}
+    at = replace(at, valuations=[now.get(v.account, v) for v in at.valuations])
+    at = _without_suspended(run, replace(at, newly_suspended={**at.newly_suspended, **parts}))
+    run.valuations = at.valuations
+    return Confirmed(at, difference, silent, judged_anew=bool(silent or parts))
 
 
 def compare(own: Sequence[Valuation], views: Mapping[str, Valuation], reverted: Iterable[str] = ()) -> str:
     """The first difference between our numbers and the contract's, with both; empty when all agree.
     `reverted` are accounts that we can value and the contract cannot."""
-    for account in sorted(reverted):
-        return f"the contract's own view of {account} reverts"
+    return next(iter(differences(own, views, reverted).values()), "")
+
+
+def differences(
+    own: Sequence[Valuation], views: Mapping[str, Valuation], reverted: Iterable[str] = ()
+) -> dict[str, str]:
+    """All differences, by account, in words."""
+    found = {account: f"the contract's own view of {account} reverts" for account in sorted(reverted)}
     ours = {valuation.account: valuation for valuation in own}
     for account, theirs in views.items():
         mine = ours.get(account)
         if mine != theirs:
-            return (
-                f"our numbers differ from the contract's for {account}: {_show(mine)} against {_show(theirs)}"
-            )
-    return ""
+            numbers = f"{_show(mine)} against {_show(theirs)}"
+            found[account] = f"our numbers differ from the contract's for {account}: {numbers}"
+    return found
 
 
 def _show(valuation: Valuation | None) -> str:

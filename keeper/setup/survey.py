@@ -8,22 +8,27 @@ from dataclasses import dataclass
 
 from eth_utils.address import is_address, to_checksum_address
 
-from keeper.chain import blocks, logs
+from keeper.chain import blocks, fees, logs
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run
 from keeper.chain.logs import LogFilter
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, Market
+from keeper.config.known_chains import DataFee as Kind
+from keeper.errors import KeeperError
 from keeper.oracles import abi
 from keeper.oracles.resolving import resolve
 from keeper.oracles.sources import Source
 from keeper.protocols.aave_v3.lens import PoolState
+from keeper.protocols.base import Facts
 from keeper.protocols.identity import Identity, first_block, identify
 from keeper.protocols.morpho_blue.events import CREATE_MARKET
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
+from keeper.service import data_fees
 from keeper.service.markets import PROTOCOLS, Adapter
 from keeper.setup.feeds import TOO_FEW, propose, rhythms
+from keeper.setup.native import NativeCoin, native_coin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,10 @@ class Survey:
     head: Head
     clock_difference: int
     assets: tuple[Asset, ...]
+    native: NativeCoin
+    data_fee: Kind
+    gas_price: int | None
+    """Wei a unit of gas costs now; None where the node does not tell."""
 
 
 def connect(rpc: str) -> tuple[NodePool, Head]:
@@ -86,7 +95,14 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     found = [(each, abi.address(next(answers)) or "", abi.text(next(answers))) for each in priced]
     sources = resolve(pool, head, [source for _, source, _ in found if source])
     times = rhythms(pool, head, [feed.address for each in sources.values() for feed in each.feeds()])
+    shown = {_shown(each.asset): symbol or each.asset for each, _, symbol in found}
+    facts = Facts({}, {each.asset: symbol for each, _, symbol in found})
+    in_coin = bool(adapter.gas_price_asset(state, facts, ""))
+    tokens = list(adapter.assets(state, facts))
     return Survey(
+        native=native_coin_of(pool, head, shown, tokens, in_coin=in_coin),
+        data_fee=data_fees.probe(pool, head),
+        gas_price=_gas_price(pool),
         chain_id=pool.chain_id,
         rpc=rpc,
         identity=identity,
@@ -102,6 +118,13 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
             for each, source, symbol in found
         ),
     )
+
+
+def _gas_price(pool: NodePool) -> int | None:
+    try:
+        return fees.present(pool)
+    except KeeperError:
+        return None
 
 
 def _hear(pool: NodePool, head: Head, adapter: Adapter, born: int) -> None:

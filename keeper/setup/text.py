@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from keeper.oracles.sources import tree
 from keeper.protocols.identity import NAMES
+from keeper.setup.chain_text import chain_lines
 from keeper.setup.survey import Asset, Survey
 from keeper.setup.wishes import Wishes
 
@@ -68,7 +69,7 @@ def _chain(found: Survey, wishes: Wishes) -> str:
 chain_id = {found.chain_id}
 # Tried in this order; list a second node. A URL may hold an access key, so this file is for you alone.
 rpc = [{_text(found.rpc)}]
-"""
+{chain_lines(found, _key(wishes.chain))}"""
 
 
 def _market(found: Survey, wishes: Wishes) -> str:

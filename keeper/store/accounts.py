@@ -61,6 +61,13 @@ def load(store: Store, market: str) -> Saved | None:
     )
 
 
+def has_checkpoint(store: Store, market: str) -> bool:
+    """Whether a market's first scan was ever finished."""
+    with store.session() as session:
+        checkpoint = session.get(Checkpoint, market)
+        return checkpoint is not None and bool(checkpoint.block_hash)
+
+
 def save(store: Store, market: str, saved: Saved) -> None:
     """Records and checkpoint in one transaction: a checkpoint never claims what is not kept."""
     rows = [

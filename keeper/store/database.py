@@ -151,19 +151,16 @@ def _one_transaction(engine: Engine) -> Iterator[Connection]:
         driver = connection.connection.driver_connection
         assert driver is not None
         driver.execute("PRAGMA foreign_keys=OFF")
-        driver.execute("BEGIN IMMEDIATE")
         try:
-            yield connection
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchone()
-            if broken is not None:
-                raise ConfigError(
-                    f"holds a row of {broken[0]} that belongs to no row of {broken[2]}",
-                    where=f"store {engine.url.render_as_string(hide_password=True)}",
-                    remedy="It is damaged: restore a copy, or move it aside",
-                )
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
+            with connection.begin():
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchone()
+                if broken is not None:
+                    raise ConfigError(
+                        f"holds a row of {broken[0]} that belongs to no row of {broken[2]}",
+                        where=f"store {engine.url.render_as_string(hide_password=True)}",
+                        remedy="It is damaged: restore a copy, or move it aside",
+                    )
         finally:
             driver.execute("PRAGMA foreign_keys=ON")

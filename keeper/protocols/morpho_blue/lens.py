@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_abi.abi import decode
@@ -18,6 +18,7 @@ LENS = LensContract("MorphoBlueLens", "0x00000000000000000000000000000000ba7c00b
 PARAMS = "(address,address,address,address,uint256)"
 _TOTALS = "(uint128,uint128,uint128,uint128,uint128,uint128)"
 _STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8,bytes)"
+MOST_DECIMALS = 36
 _NOBODY = "0x" + "00" * 20
 
 
@@ -62,19 +63,40 @@ class Pair:
         return accrue(self.totals, rate, timestamp) if self.totals.total_borrow_assets else self.totals
 
 
-def markets_call(morpho: str, ids: Sequence[str]) -> Call:
-    return LENS.call("markets(address,bytes32[])", morpho, [bytes.fromhex(each[2:]) for each in ids])
+# A view asks the market's oracle, which anybody can have made.
+VIEW_GAS = 4_000_000
+# Markets that nobody listed are read so many in a call: its answer is kept to 16 KiB.
+APART_MARKETS, APART_GAS = 14, 8_000_000
+_IDS_AT = 4 + 3 * 32
+
+
+def markets_call(morpho: str, ids: Sequence[str], gas: int = 0) -> Call:
+    call = LENS.call("markets(address,bytes32[])", morpho, [bytes.fromhex(each[2:]) for each in ids])
+    return replace(call, gas=gas)
+
+
+def ids_of(call: Call) -> list[str]:
+    """The markets that a `markets_call` asks for."""
+    words = call.data[_IDS_AT:]
+    return ["0x" + words[at : at + 32].hex() for at in range(0, len(words), 32)]
 
 
 def valued_call(morpho: str, market_id: str, borrower: str) -> Call:
     of = bytes.fromhex(market_id[2:])
-    return LENS.call("valued(address,bytes32,address)", morpho, of, borrower)
+    return replace(LENS.call("valued(address,bytes32,address)", morpho, of, borrower), gas=VIEW_GAS)
 
 
-def read_markets(data: bytes) -> dict[str, Pair]:
-    """Markets by id; those that were never created are left out."""
+def read_markets(data: bytes) -> dict[str, Pair | None]:
+    """Markets by id, None for those that were never created. What is not among them was not read: there
+    was no gas left for it."""
     rows = decode([f"{_STATE}[]"], data)[0]
-    return {pair.id: pair for row in rows if row[2][4] for pair in [_pair(row)]}
+    return {"0x" + row[0].hex(): _pair(row) if row[2][4] else None for row in rows}
+
+
+def _digits(said: int) -> int:
+    """A token's decimals, as far as any number in them can be shown or kept: only what people see hangs on
+    them."""
+    return min(said, MOST_DECIMALS)
 
 
 def _pair(row: Any) -> Pair:
@@ -91,7 +113,7 @@ def _pair(row: Any) -> Pair:
         price=price if priced else None,
         rate=rate if rated else 0 if without_interest else None,
         rate_at_target=target if adaptive else None,
-        loan_decimals=loan,
-        collateral_decimals=collateral,
+        loan_decimals=_digits(loan),
+        collateral_decimals=_digits(collateral),
         loan_symbol=read_symbol(Answer(True, symbol), params[0].lower()),
     )

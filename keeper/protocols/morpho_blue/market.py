@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 
@@ -45,6 +45,11 @@ from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 from keeper.protocols.topping_up import ENDLESS, Way, Wish
 
+MOST_UNLISTED = 2_048
+"""So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
+MOST_PRICE = 2**256 - 1
+"""No contract can say more; what a stranger's numbers multiply to is kept to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stake:
@@ -56,9 +61,11 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Singleton:
-    """All followed markets at one block, by id."""
+    """All followed markets at one block, by id. `unread` are those of which not even the stored state was
+    ever read: whoever has a stake there cannot be valued."""
 
     pairs: Mapping[str, Pair]
+    unread: frozenset[str] = frozenset()
 
 
 class MorphoBlueMarket(Adapter[Singleton, Stake]):
@@ -79,6 +86,8 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         self._wanted = frozenset(each.lower() for each in settings.market_ids)
         self._trusts_all = settings.unlisted == "act"
         self._loan_prices = {name.lower(): price for name, price in settings.loan_prices.items()}
+        self._last: dict[str, Pair] = {}
+        self._left_out: frozenset[str] = frozenset()
         self._numbers = positions.Numbers()
         self._numbers.note(sorted(self._wanted))
 
@@ -97,7 +106,9 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def touched(self, logs: Iterable[Log]) -> Touched:
         heard = list(logs)
         self._numbers.note(each for each in events.created(heard) if self._follows(each))
-        return events.touched(heard, self._wanted)
+        found = events.touched(heard, self._wanted)
+        followed = frozenset(each for each in found.accounts if self._numbers.of(id_of(each)))
+        return replace(found, accounts=followed)
 
     def _follows(self, market_id: str) -> bool:
         return not self._wanted or market_id in self._wanted
@@ -105,6 +116,9 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def _vouched(self, pair: Pair) -> bool:
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
+
+    def is_trusted_part(self, state: Singleton, part: str) -> bool:
+        return self._trusts_all or part in self._wanted
 
     def _says(self, pair: Pair) -> Decimal | None:
         """What a whole loan token is worth by the operator's word, if he says it."""
@@ -124,24 +138,76 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         listing = f"if you trust it, list {pair.id} in markets.{self.name}.market_ids"
         return f"anybody can have made this market and its oracle: {listing}"
 
-    def market_call(self, references: Iterable[int]) -> Call:
+    def _ids(self, references: Iterable[int]) -> list[str]:
         # What a record refers to is its market; those without positions are followed as they are created.
         numbers = {*references, *range(1, len(self._numbers.ids))}
-        return lens.markets_call(self.contract, [self._numbers.ids[n] for n in sorted(numbers)])
+        return [self._numbers.ids[n] for n in sorted(numbers)]
+
+    def market_call(self, references: Iterable[int]) -> Call:
+        """Of the markets that the operator trusts: what strangers made has no part in it."""
+        trusted = [each for each in self._ids(references) if self._trusts_all or each in self._wanted]
+        return lens.markets_call(self.contract, trusted)
+
+    def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
+        if self._trusts_all:
+            return ()
+        # Those where somebody has a stake before those where nobody has one yet.
+        staked = [self._numbers.ids[number] for number in sorted(references)]
+        ids = [each for each in dict.fromkeys([*staked, *self._ids(())]) if each not in self._wanted]
+        self._left_out = frozenset(ids[MOST_UNLISTED:]).intersection(staked)
+        return self._apart(ids[:MOST_UNLISTED])
+
+    def _apart(self, ids: Sequence[str]) -> list[Call]:
+        size = lens.APART_MARKETS
+        return [
+            lens.markets_call(self.contract, ids[at : at + size], lens.APART_GAS)
+            for at in range(0, len(ids), size)
+        ]
+
+    def rest_calls(self, call: Call, answer: Answer) -> Sequence[Call]:
+        asked = lens.ids_of(call)
+        if answer.ok:
+            read = lens.read_markets(answer.data).keys()
+            left = [each for each in asked if each not in read]
+            return self._apart(left) if read else ()
+        if answer.starved:
+            return [call]
+        half = len(asked) // 2
+        return [
+            lens.markets_call(self.contract, some, call.gas) for some in (asked[:half], asked[half:]) if half
+        ]
 
     def read_state(self, data: bytes) -> Singleton:
-        pairs = lens.read_markets(data)
-        missing = sorted(self._wanted - pairs.keys())
+        return self._known(lens.read_markets(data))
+
+    def with_apart(self, state: Singleton, answers: Iterable[tuple[Call, Answer]]) -> Singleton:
+        pairs = dict(state.pairs)
+        asked: set[str] = set()
+        for call, answer in answers:
+            asked.update(lens.ids_of(call))
+            if answer.ok:
+                pairs.update(self._known(lens.read_markets(answer.data)).pairs)
+        silent = asked - pairs.keys()
+        # What was read once is still there, but at what price and rate nobody says.
+        last = {each: self._last[each] for each in silent if each in self._last}
+        pairs.update({each: replace(pair, price=None, rate=None) for each, pair in last.items()})
+        return Singleton(pairs, frozenset(silent - last.keys()) | self._left_out)
+
+    def _known(self, read: Mapping[str, Pair | None]) -> Singleton:
+        missing = sorted(each for each, pair in read.items() if pair is None and each in self._wanted)
         if missing:
             raise ConfigError(
                 f"is no market of {self.contract}",
                 where=f"markets.{self.name}.market_ids {missing[0]}",
                 remedy="Copy the id from the singleton's CreateMarket event; another singleton has others",
             )
+        pairs = {each: pair for each, pair in read.items() if pair is not None}
+        self._last.update(pairs)
         return Singleton(pairs)
 
     def covers(self, state: Singleton, references: Iterable[int]) -> bool:
-        return all(self._numbers.ids[number] in state.pairs for number in references)
+        ids = (self._numbers.ids[number] for number in references)
+        return all(each in state.pairs or each in state.unread for each in ids)
 
     def accounts_call(self, accounts: Sequence[str]) -> Call:
         return LENS.call("positions(address,bytes)", self.contract, packed(accounts))
@@ -208,24 +274,36 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         return float((self._says(pair) or Decimal(1)) * 10**self.scale / 10**pair.loan_decimals)
 
     def value(self, state: Singleton, accounts: Mapping[str, Stake], timestamp: int) -> list[Valuation]:
-        totals = {pair.id: pair.at(timestamp) for pair in state.pairs.values()}
-        return [_valued(state, a, stake, totals[stake.id]) for a, stake in accounts.items()]
+        ids = {stake.id for stake in accounts.values()} & state.pairs.keys()
+        totals = {each: state.pairs[each].at(timestamp) for each in ids}
+        return [
+            _valued(state, a, stake, totals[stake.id]) for a, stake in accounts.items() if stake.id in ids
+        ]
 
     def valued(self, state: Singleton, account: str, raw: Stake, timestamp: int) -> Valuation:
         return _valued(state, account, raw, state.pairs[raw.id].at(timestamp))
 
     def priced_assets(self, state: Singleton) -> list[PricedAsset]:
         return [
-            PricedAsset(
-                pair.id,
-                self._asset(pair, pair.collateral, {}).price if pair.usable else None,
-                LENS.call("oracleOf(address,bytes32)", self.contract, bytes.fromhex(pair.id[2:])),
-                erc20_calls.symbol(pair.collateral),
-                token=pair.collateral.lower(),
-                vouched=self._vouched(pair),
-            )
-            for pair in state.pairs.values()
+            *(
+                PricedAsset(
+                    pair.id,
+                    self._asset(pair, pair.collateral, {}).price if pair.usable else None,
+                    self._oracle_call(pair.id),
+                    erc20_calls.symbol(pair.collateral),
+                    token=pair.collateral.lower(),
+                    vouched=self._vouched(pair),
+                )
+                for pair in state.pairs.values()
+            ),
+            *(
+                PricedAsset(each, None, self._oracle_call(each), self._oracle_call(each), vouched=False)
+                for each in sorted(state.unread)
+            ),
         ]
+
+    def _oracle_call(self, market_id: str) -> Call:
+        return LENS.call("oracleOf(address,bytes32)", self.contract, bytes.fromhex(market_id[2:]))
 
     def leg_assets(self, state: Singleton, legs: Sequence[int]) -> list[str]:
         ids = self._numbers.ids
@@ -236,7 +314,10 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         return frozenset({raw.id}) if raw.position.borrow_shares else frozenset()
 
     def traded(self, state: Singleton, raw: Stake) -> frozenset[str]:
-        pair = state.pairs[raw.id]
+        pair = state.pairs.get(raw.id)
+        # At a stranger's token nothing is asked.
+        if pair is None or not self._vouched(pair):
+            return frozenset()
         return frozenset({pair.loan.lower(), pair.collateral.lower()})
 
     def indices(self, state: Singleton, timestamp: int) -> dict[str, dict[str, int]]:
@@ -305,7 +386,21 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     # Planning.
 
     def tokens(self, state: Singleton) -> Sequence[str]:
-        return sorted({t.lower() for pair in state.pairs.values() for t in (pair.loan, pair.collateral)})
+        trusted = [pair for pair in state.pairs.values() if self._vouched(pair)]
+        return sorted({t.lower() for pair in trusted for t in (pair.loan, pair.collateral)})
+
+    def notices(self, state: Singleton) -> Mapping[str, str]:
+        found = {}
+        if self._numbers.unfollowed:
+            most = len(self._numbers.ids) - 1
+            found["unfollowed"] = (
+                f"more than {most} markets: later ones are not followed; list those you trust"
+            )
+        if self._left_out:
+            found["unread"] = (
+                f"more than {MOST_UNLISTED} markets that nobody listed have accounts: later ones are not read"
+            )
+        return found
 
     def assets(self, state: Singleton, facts: Facts) -> Mapping[str, Asset]:
         found: dict[str, Asset] = {}
@@ -325,6 +420,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
             return Asset(loan, pair.loan_symbol, worth, 10**pair.loan_decimals)
         unit = 10**pair.collateral_decimals
         price = (pair.price or 0) * unit * worth // (ORACLE_PRICE_SCALE * 10**pair.loan_decimals)
+        price = min(price, MOST_PRICE)
         name = token.lower()
         return Asset(name, symbols.get(name, name), price, unit)
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from keeper.book.entries import Entries
 from keeper.chain.calls import Answer
-from keeper.errors import KeeperError
 from keeper.margin.lending.morpho.position import Position
 from keeper.protocols import packing
 
@@ -20,7 +19,7 @@ ADDRESS_DIGITS = 42
 _ID, _WORD, _RECORD = 32, 16, 64
 LEGS = 1 << 15
 """Two for each market, collateral and debt: their prices move apart. Ethereum's singleton has some two
-thousand markets; more than half of LEGS is not followed."""
+thousand markets; what comes after the first 16,383 is not followed, and that is said."""
 
 
 def key(borrower: str, market_id: str) -> str:
@@ -36,17 +35,22 @@ def id_of(account: str) -> str:
 
 
 class Numbers:
-    """Markets by number, from 1 on, in the order in which they became known."""
+    """Markets by number, from 1 on, in the order in which they became known, up to as many as there are legs
+    for. Anybody makes markets: what comes later is not followed, and nothing else happens."""
 
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
         self.ids: list[str] = [""]
+        self.unfollowed = 0
+        """How many markets came too late, each time they were named."""
 
     def of(self, market_id: str) -> int:
+        """The market's number; 0 for one that is not followed."""
         number = self._number.get(market_id)
         if number is None:
             if 2 * len(self.ids) >= LEGS:
-                raise KeeperError(f"more than {LEGS // 2} markets", where=market_id, remedy="Name market_ids")
+                self.unfollowed += 1
+                return 0
             number = self._number[market_id] = len(self.ids)
             self.ids.append(market_id)
         return number

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from keeper.account_unit import words
 from keeper.chain import blocks, fees
 from keeper.chain.pool import NodePool
-from keeper.config import Settings, known_chain
+from keeper.config import Settings, known_chain, native_coin
+from keeper.config.known_chains import DataFee as Kind
 from keeper.service import data_fees
-from keeper.service.ceilings import gas_ceilings
+from keeper.service.ceilings import GasCeilings, gas_ceilings
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
 from keeper.service.misnamed import facts_of
@@ -25,45 +26,41 @@ def gas(settings: Settings, pool: NodePool, runs: list[MarketRun]) -> Iterator[F
             "is an old key, one number for all chains: the next version does not know it",
             f"Set chains.{pool.name}.native_price instead",
         )
-    if runs:
-        yield _price(settings, pool.name, runs)
     found = gas_ceilings(settings, pool.name, fees.present(pool))
-    yield Finding(f"chain {pool.name}, ceilings", "ok", found.words)
-    yield _data_fee(settings, pool)
+    fee = data_fees.probe(pool, blocks.latest(pool))
+    if runs:
+        yield _price(settings, pool.name, runs, found, fee)
+    yield from _data_fee(settings, pool.name, fee)
     yield from _known(settings, pool.name)
 
 
-def _price(settings: Settings, chain: str, runs: list[MarketRun]) -> Finding:
-    """Whether anything tells what a native coin costs."""
+def _price(settings: Settings, chain: str, runs: list[MarketRun], found: GasCeilings, fee: Kind) -> Finding:
+    """What tells what a native coin costs, and what gas may cost."""
     subject = f"chain {chain}, gas price"
     known = {run.name: facts_of(run, blocks.latest(run.book.pool)) for run in runs}
     price = native_price(settings, chain, runs, known)
     if price is None:
         return Finding(subject, "warning", *unknown_native_price(settings, chain))
+    besides = "" if fee == "none" else f"; data is charged besides gas, as on {fee} chains"
+    coin = native_coin(settings.chains[chain].chain_id)
+    counted = f"a native coin ({coin}) is counted as {words(price)}; ceilings: {found.words}{besides}"
     assumed = native_price_assumption(settings, chain)
-    counted = f"a native coin is counted as {words(price)}"
     if assumed:
-        return Finding(subject, "warning", f"{counted}: {assumed}", f"Set chains.{chain}.native_price")
+        return Finding(subject, "warning", f"{counted}; {assumed}", f"Set chains.{chain}.native_price")
     return Finding(subject, "ok", counted)
 
 
-def _data_fee(settings: Settings, pool: NodePool) -> Finding:
+def _data_fee(settings: Settings, chain: str, found: Kind) -> Iterator[Finding]:
     """What the configuration says against what the chain's contracts answer."""
-    subject = f"chain {pool.name}, data fee"
-    configured = settings.chains[pool.name].data_fee
-    found = data_fees.probe(pool, blocks.latest(pool))
+    configured = settings.chains[chain].data_fee
     if configured is None or configured == found:
-        whose = "" if configured else " (found by asking)"
-        return Finding(subject, "ok", ("none" if found == "none" else f"as on {found} chains") + whose)
-    verdict: data_fees.Verdict = "fault" if configured != "none" else "warning"
-    cost = (
-        "its cost would be counted too low" if configured == "none" else "liquidations could not be planned"
-    )
-    return Finding(
-        subject,
-        verdict,
+        return
+    cost = "its cost would be counted too low" if configured == "none" else "liquidations cannot be planned"
+    yield Finding(
+        f"chain {chain}, data fee",
+        "warning" if configured == "none" else "fault",
         f"the configuration says {configured!r}, the chain's contracts {found!r}: {cost}",
-        f'Set chains.{pool.name}.data_fee = "{found}", or leave it out',
+        f'Set chains.{chain}.data_fee = "{found}", or leave it out',
     )
 
 
@@ -71,13 +68,7 @@ def _known(settings: Settings, chain: str) -> Iterator[Finding]:
     """What is published of this chain id and the configuration lacks or contradicts."""
     at = settings.chains[chain]
     row = known_chain(at.chain_id)
-    if row is None:
-        yield Finding(
-            f"chain {chain}, known", "ok", f"id {at.chain_id} is in no table: what is probed counts"
-        )
-        return
-    yield Finding(f"chain {chain}, known", "ok", f"{row.name}, its coin is {row.native}")
-    if row.sequencer_feed is None:
+    if row is None or row.sequencer_feed is None:
         return
     if at.sequencer_feed is None:
         yield Finding(

@@ -314,3 +314,25 @@ def test_a_price_that_is_not_to_be_believed_is_not_acted_on(
     _, look = by_hand(w)
     look(crash(w, 0))
     assert w.intents() == [] and relay.asked == []
+
+
+def test_a_thousand_strangers_hide_no_update(fresh: Fresh, ready: Ready, relay: StandInRelay) -> None:
+    """They call the feed directly, each from another address; who really writes it was seen before."""
+    w = ready(relayed(fresh, relay))
+    daemon, look = by_hand(w)
+    look(crash(w, WELL["WETH"] + 1))
+    block(w, daemon)
+    watch = daemon.chains["local"].watch
+    assert watch is not None
+    later: list[Callable[[], object]] = []
+    watch._later = later.append
+    update = crash(w)
+    for number in range(1_000):
+        if number == 500:
+            watch._told(update)
+        sender, digest = f"0x{number + 1:040x}", f"0x{number + 1:064x}"
+        watch._told(replace(update, sender=sender, hash=digest, data=update.data[:10] + "00" * 32))
+    for work in later:
+        work()
+    assert len(w.transactions()) >= 1 and relay.asked
+    assert {i.account for i in w.intents()} == {OTHER}

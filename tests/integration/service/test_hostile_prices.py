@@ -31,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 OWNER, OTHER, BITCOIN = account(1), account(2), account(3)
 DOLLAR, WAD = 10**8, 10**18
+FAR_OFF = 4 * 10**9
 
 
 @dataclass(frozen=True)
@@ -254,8 +255,7 @@ def test_a_frozen_feed_holds_top_ups_however_fresh_it_claims_to_be(
     feeds = market[1]
 
     def same_round(dollars: int) -> None:
-        now = w.heads[-1].timestamp + BLOCK_SECONDS
-        feeds.queue(feeds.first, "setRound(uint80,int256,uint256)", 1, dollars * DOLLAR, now)
+        feeds.queue(feeds.first, "setRound(uint80,int256,uint256)", 1, dollars * DOLLAR, FAR_OFF)
         w.step()
 
     for _ in range(5):
@@ -271,12 +271,30 @@ def test_a_frozen_feed_holds_top_ups_however_fresh_it_claims_to_be(
     assert ("owner", "top_up") in acted(w)
 
 
+def test_a_feed_whose_round_id_never_moves_is_acted_on_by_its_time(
+    market: tuple[AaveDeployment, Feeds], tmp_path: Path
+) -> None:
+    w = start(market, tmp_path, "heartbeat = 60")
+    feeds = market[1]
+
+    def answer(dollars: int) -> None:
+        now = w.heads[-1].timestamp + BLOCK_SECONDS
+        feeds.queue(feeds.first, "setRound(uint80,int256,uint256)", 0, dollars * DOLLAR, now)
+        w.step()
+
+    for _ in range(8):
+        answer(2500)
+    answer(1500)
+    assert faults(w) == [] and acted(w) == {("owner", "top_up"), ("other", "liquidate")}
+
+
 def test_a_price_that_moves_without_a_round_holds_top_ups(
     market: tuple[AaveDeployment, Feeds], tmp_path: Path
 ) -> None:
     w = start(market, tmp_path)
     feeds = market[1]
-    feeds.queue(feeds.first, "setRound(uint80,int256,uint256)", 1, 1500 * DOLLAR, w.heads[-1].timestamp)
+    [(number, updated), _] = prices(w).memories[w.market.reserves["WETH"].asset.lower()].seen[0]
+    feeds.queue(feeds.first, "setRound(uint80,int256,uint256)", number, 1500 * DOLLAR, updated)
     w.step()
     assert acted(w) == {("other", "liquidate")} and faults(w) == ["price_no_round"]
 

@@ -9,6 +9,7 @@ import pytest
 from keeper.oracles.guards import Judgement, Memory, Observation, Terms, judge, remember
 from keeper.oracles.reading import Round
 from keeper.oracles.seconds import Quote
+from keeper.oracles.sources import Basis
 
 pytestmark = pytest.mark.unit
 
@@ -59,7 +60,7 @@ def test_a_fall_the_second_source_has_not_seen_waits_for_one_more_round_only() -
     waiting = verdict(*blocks)
     assert kinds(waiting) == ["disagreeing"] and "waiting" in waiting.hold
     assert waiting.market_price == 2500 * DOLLAR, "a liquidation is counted at the market's price"
-    still = seen(1500, 2, 24, second=2500)
+    still = seen(1500, 2, 24, updated=12, second=2500)
     assert verdict(*blocks, still).hold, "the same round again confirms nothing"
     confirmed = verdict(*blocks, still, seen(1490, 3, 36, second=2400))
     assert kinds(confirmed) == ["disagreeing"] and confirmed.hold == ""
@@ -91,22 +92,78 @@ def test_without_a_price_nothing_is_done_and_the_cause_is_named(answer: int | No
 
 
 def test_a_stale_price_moves_no_owners_money_unless_the_second_source_agrees() -> None:
-    old = seen(2500, 1, 3601, updated=0)
+    old = seen(2500, 1, 3602, updated=1)
     assert kinds(verdict(old)) == ["stale"] and "3601 s old" in verdict(old).hold
     assert verdict(old).market_price == 2500 * DOLLAR, "liquidations go on at the protocol's price"
     assert verdict(replace(old, second=Quote(2510 * DOLLAR))).hold == ""
-    assert verdict(seen(2500, 1, 3600, updated=0)).faults == ()
+    assert verdict(seen(2500, 1, 3601, updated=1)).faults == ()
 
 
 def test_a_feed_that_claims_to_be_fresh_but_keeps_its_round_is_frozen() -> None:
-    found = verdict(seen(2500, 7, 0), seen(2500, 7, 3601))
+    found = verdict(seen(2500, 7, 0, updated=9000), seen(2500, 7, 3601, updated=9000))
     assert kinds(found) == ["frozen"] and "round 7 for 3601 s" in found.hold
     assert verdict(seen(2500, 7, 0), seen(2500, 8, 3601)).faults == ()
 
 
+@pytest.mark.parametrize("number", [0, 1, 2, 2**80])
+def test_a_constant_round_id_is_no_frozen_feed_and_no_missing_round(number: int) -> None:
+    """A round is (id, updatedAt): RedStone, API3 and others have one id for ever."""
+    blocks = [seen(2500, number, at, second=None) for at in range(0, 9000, 12)]
+    assert verdict(*blocks).faults == ()
+    fallen = verdict(*blocks, seen(1500, number, 9012))
+    assert (fallen.faults, fallen.hold, fallen.market_price) == ((), "", 1500 * DOLLAR)
+    late = verdict(seen(2500, number, 12), seen(2500, number, 3700, updated=12))
+    assert kinds(late) == ["stale"], "its time is what tells that it does not move"
+    held = verdict(seen(2500, number, 12), seen(1500, number, 24, updated=12))
+    assert kinds(held) == ["no_round"] and held.hold
+
+
+def test_one_more_round_of_a_constant_id_settles_a_dispute() -> None:
+    blocks = [seen(2500, 1, second=2500), seen(1500, 1, 12, second=2500)]
+    assert verdict(*blocks).hold and verdict(*blocks, seen(1500, 1, 24, updated=12, second=2500)).hold
+    assert verdict(*blocks, seen(1490, 1, 36, second=2400)).hold == ""
+
+
+def test_a_source_without_a_time_has_no_age_and_no_new_rounds() -> None:
+    old = verdict(seen(2500, 0, 10**9, updated=0))
+    assert (old.faults, old.hold) == ((), ""), "that it says 0 is not that it is of 1970"
+    assert kinds(verdict(seen(2500, 0, 12, updated=0), seen(1500, 0, 24, updated=0))) == ["no_round"]
+
+
+def _without_rounds(price: int, basis: Basis) -> Observation:
+    return Observation(price * DOLLAR, 0, (), basis=basis)
+
+
+def test_a_fixed_price_moves_owners_money_until_it_moves_itself() -> None:
+    assert verdict(_without_rounds(1000, "constant")).hold == ""
+    assert verdict(_without_rounds(1000, "set")).hold == ""
+    moved = verdict(_without_rounds(1000, "set"), _without_rounds(600, "set"))
+    assert kinds(moved) == ["no_round"] and moved.hold
+    by_code = verdict(_without_rounds(1000, "constant"), _without_rounds(1100, "constant"))
+    assert by_code.hold == "", "what no one can move moves as it was written to"
+
+
+def test_a_source_that_names_no_feed_waits_for_a_second_source_that_agrees() -> None:
+    alone = verdict(_without_rounds(2500, "nothing"))
+    assert alone.hold and not alone.closed and alone.market_price == 2500 * DOLLAR
+    agreed = replace(_without_rounds(2500, "nothing"), second=Quote(2510 * DOLLAR))
+    assert verdict(agreed).hold == ""
+    disputed = replace(agreed, second=Quote(1500 * DOLLAR))
+    assert verdict(disputed).hold and verdict(disputed).market_price == 1500 * DOLLAR
+    assert verdict(_without_rounds(2500, "nothing"), terms=replace(TERMS, act_unresolved=True)).hold == ""
+
+
+@pytest.mark.parametrize("answer", [0, -5])
+def test_a_feed_without_an_answer_confirms_nothing_where_a_fallback_has_the_price(answer: int) -> None:
+    """Aave's oracle asks its fallback where a source says nothing above zero."""
+    fallback = Observation(1500 * DOLLAR, 12, ((FEED, Round(2, answer, 12)),))
+    assert kinds(verdict(seen(2500, 1), fallback)) == ["no_round"]
+
+
 def test_one_frozen_feed_of_two_is_seen() -> None:
     def both(at: int, first: int, second: int) -> Observation:
-        rounds = (("0xa", Round(first, 1, at)), ("0xb", Round(second, 1, at)))
+        # The other claims to be of the future.
+        rounds = (("0xa", Round(first, 1, at + 1)), ("0xb", Round(second, 1, 9000)))
         return Observation(2500 * DOLLAR, at, rounds)
 
     found = verdict(both(0, 1, 1), both(2000, 2, 1), both(4000, 3, 1))
@@ -122,10 +179,12 @@ def test_a_price_beyond_its_bounds_counts_only_with_a_second_source() -> None:
 
 
 def test_a_price_that_moves_without_a_round_is_held() -> None:
-    found = verdict(seen(2500, 1), seen(2900, 1, 12))
+    first, moved = seen(2500, 1, 12), seen(2900, 1, 24, updated=12)
+    found = verdict(first, moved)
     assert kinds(found) == ["no_round"] and "without a new round" in found.hold
-    assert verdict(seen(2500, 1), seen(2900, 1, 12), seen(2900, 2, 24)).hold == ""
-    assert verdict(seen(2500, 1), seen(2600, 1, 12)).faults == (), "a ratio grows a little all the time"
+    assert verdict(first, moved, seen(2900, 2, 36)).hold == ""
+    little = seen(2600, 1, 24, updated=12)
+    assert verdict(first, little).faults == (), "a ratio grows a little all the time"
 
 
 def test_a_silent_second_source_is_told_and_the_first_suffices() -> None:
@@ -149,7 +208,7 @@ def test_a_feed_that_reverts_for_a_block_has_given_no_new_round() -> None:
         seen(2500, 1, second=2500),
         seen(1500, 2, 12, second=2500),
         Observation(None, 24, ((FEED, None),), second=Quote(2500 * DOLLAR)),
-        seen(1500, 2, 36, second=2500),
+        seen(1500, 2, 36, updated=12, second=2500),
     ]
     assert verdict(*blocks).hold
 

@@ -1,0 +1,65 @@
+"""Gearbox's own price feeds from their npm package: adapters whose round id is always 0."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.deployer import Deployer
+from keeper.localchain.solc import Compilation, compiled
+
+_ORACLES = "node_modules/@gearbox-protocol/oracles-v3/contracts/oracles"
+# Gearbox builds on OpenZeppelin 4, which Chainlink's package brings along.
+_REMAPPINGS = (
+    ("@gearbox-protocol/", "node_modules/@gearbox-protocol/"),
+    ("@openzeppelin/", "node_modules/@chainlink/contracts/node_modules/@openzeppelin/"),
+    ("@solady/utils/", "node_modules/solady/src/utils/"),
+)
+_FILES = (
+    "CompositePriceFeed",
+    "BoundedPriceFeed",
+    "ConstantPriceFeed",
+    "pendle/PendleTWAPPTPriceFeed",
+    "lido/WstETHPriceFeed",
+)
+# How old an adapter lets its inputs become.
+_STALE = 2**31
+_PARAMS = "(address,uint32)"
+
+
+@lru_cache(maxsize=1)
+def _all() -> dict[str, Artifact]:
+    roots = tuple(f"{_ORACLES}/{name}.sol" for name in _FILES)
+    own = compiled(Compilation(roots, remappings=_REMAPPINGS))
+    beside = compiled(Compilation(("test/PriceStandIns.sol",)))
+    return {name: each.artifact() for name, each in {**beside, **own}.items() if each.code}
+
+
+def create_composite(deployer: Deployer, in_base: str, base: str) -> str:
+    """Queues target in base times base in dollars."""
+    params = ((in_base, _STALE), (base, _STALE))
+    return deployer.create(_all()["CompositePriceFeed"], (f"{_PARAMS}[2]", "string"), params, "A")
+
+
+def create_bounded(deployer: Deployer, feed: str, most: int) -> str:
+    types = ("address", "uint32", "int256", "string")
+    return deployer.create(_all()["BoundedPriceFeed"], types, feed, _STALE, most, "A")
+
+
+def create_constant(deployer: Deployer, price: int) -> str:
+    return deployer.create(_all()["ConstantPriceFeed"], ("int256", "string"), price, "A")
+
+
+def create_principal(deployer: Deployer, feed: str) -> tuple[str, str]:
+    """Queues a PT's feed, and what stands in for its Pendle market: (feed, market)."""
+    market = deployer.create(_all()["PendleStandIn"])
+    types = ("address", "address", "uint32", "uint32", "bool")
+    return deployer.create(_all()["PendleTWAPPTPriceFeed"], types, market, feed, _STALE, 900, False), market
+
+
+def create_staked(deployer: Deployer, feed: str) -> tuple[str, str]:
+    """Queues wstETH's feed over one of what is staked, and what stands in for wstETH: (feed, token)."""
+    token = deployer.create(_all()["WrappedStandIn"])
+    types = ("address", "uint256", "address", "address", "uint32")
+    owner = "0x" + "11" * 20
+    return deployer.create(_all()["WstETHPriceFeed"], types, owner, 99 * 10**16, token, feed, _STALE), token

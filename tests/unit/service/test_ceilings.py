@@ -1,0 +1,57 @@
+"""Ceilings fit the chain where nobody names them: high enough for a crash, no higher than makes sense."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from keeper.config import Settings
+from keeper.service.ceilings import DAY_GAS, fitting_price, gas_ceilings
+
+pytestmark = pytest.mark.unit
+
+GWEI = 10**9
+POOL = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+
+
+def settings(chain_id: int, chain: dict[str, Any] | None = None, **more: Any) -> Settings:
+    at = {"chain_id": chain_id, "rpc": ["http://node"], **(chain or {})}
+    market = {"protocol": "aave-v3", "chain": "c", "address": POOL}
+    return Settings(chains={"c": at}, markets={"m": market}, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "now", "least", "most"),
+    [
+        (1, GWEI, 300 * GWEI, 1000 * GWEI),
+        (1, 90 * GWEI, 500 * GWEI, 2000 * GWEI),
+        (8453, GWEI // 100, 5 * GWEI, 50 * GWEI),
+        (42161, GWEI // 50, 5 * GWEI, 50 * GWEI),
+        (137, 40 * GWEI, 1000 * GWEI, 100_000 * GWEI),
+        (987654321, 600 * GWEI, 1200 * GWEI, 100_000 * GWEI),
+    ],
+)
+def test_the_default_fits_the_chain(chain_id: int, now: int, least: int, most: int) -> None:
+    assert least <= fitting_price(chain_id, now, None) <= most
+    found = gas_ceilings(settings(chain_id), "c", now)
+    assert found.day == found.price * DAY_GAS and not found.price_given and not found.day_given
+
+
+def test_where_the_coins_price_is_known_a_large_liquidation_costs_no_more_than_a_thousand() -> None:
+    dear, cheap = (fitting_price(137, 5 * GWEI, Decimal(each)) for each in ("2500", "0.25"))
+    assert dear * 10**6 * 2500 <= 1010 * 10**18 and cheap > 10 * dear
+
+
+def test_what_the_operator_names_counts_the_chains_own_first() -> None:
+    both = settings(
+        1,
+        {"max_gas_price_gwei": 7, "max_gas_per_day": "0.5"},
+        execution={"max_gas_price_gwei": 9, "max_gas_per_day": "2"},
+    )
+    found = gas_ceilings(both, "c", GWEI)
+    assert (found.price, found.day) == (7 * GWEI, 5 * 10**17) and "fits" not in found.words
+    common = settings(1, execution={"max_gas_price_gwei": 9, "max_gas_per_day": "2"})
+    found = gas_ceilings(common, "c", GWEI)
+    assert (found.price, found.day) == (9 * GWEI, 2 * 10**18)
