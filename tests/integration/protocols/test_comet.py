@@ -339,3 +339,24 @@ def test_a_token_that_cannot_be_moved_closes_its_route_only(
     assert settled(k) == [OTHER], why(k)
     taken = [Plan.from_json(i.plan).leg for i in k.intents() if i.state == "settled" and i.account == OTHER]
     assert taken[0] is not None and taken[0].gets == place.at.tokens["WBTC"].lower()
+
+
+@pytest.mark.parametrize("dollars", [100, 9_000], ids=["still due", "saved"])
+def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
+    place: Place, tmp_path: Path, dollars: int
+) -> None:
+    k = place.keeper(tmp_path)
+    # The supplier's own event names no borrower, and another borrower is as silent.
+    k.send(comet.mint_and_supply(place.at, SUPPLIER, "USDC", 10**11))
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.send(place.borrow(OWNER, {"WETH": 20_000}, 16_500))
+    k.step()
+    k.step([*place.fall(90), comet.transfer(place.at, SUPPLIER, OTHER, "USDC", dollars * 10**6)])
+    [run] = k.deciding.runs
+    assert run.stopped == "" and k.alerts("watch_only") == []
+    for _ in range(2):
+        k.step()
+    assert run.stopped == ""
+    assert set(settled(k)) == ({OTHER, OWNER} if dollars < 1_000 else {OWNER}), why(k)
+    found = {v.account: v for v in scan_markets(k.settings)[0][1].valuations}
+    assert found[OTHER] == k.valuation(OTHER)
