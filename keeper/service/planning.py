@@ -27,6 +27,7 @@ from keeper.service.markets import MarketRun
 from keeper.service.means import Asked
 from keeper.service.trading import Batches, Trading, ready, venue_of
 from keeper.service.unknown import Sizing
+from keeper.service.versions import Abilities
 from keeper.store.database import Store
 from keeper.store.tables import Episode
 
@@ -64,6 +65,7 @@ class Planner:
     payer: str | None
     reads: Reads
     means: Asked | None
+    abilities: Abilities | None = None
 
     def decide(self, wanted: list[Wanted]) -> list[tuple[Wanted, Decision]]:
         """A decision for each wanted action, in the order in which they should be sent."""
@@ -112,7 +114,9 @@ class Planner:
         venue = venue_of(chain)
         if venue is None or not any(w.kind == "liquidate" for w in wanted):
             return None
-        return Trading(chain, venue)
+        assert chain.liquidator is not None, "a venue is there for the contract"
+        lacks = self.abilities.lacking("Liquidator", chain.liquidator) if self.abilities else frozenset[str]()
+        return Trading(chain, venue, lacks)
 
     def _lost(self) -> int:
         """Money that realizing bad debt may have cost today, on all chains."""

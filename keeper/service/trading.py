@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain.calls import Answer, Call, Lens
@@ -14,6 +14,7 @@ from keeper.policy.profit import Terms
 from keeper.policy.ways import Way
 from keeper.protocols.base import Asset, Facts, Impossible, Lender, Offer
 from keeper.service.markets import MarketRun
+from keeper.service.versions import CALLBACK
 from keeper.venues.base import Exchange, Venue
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 
@@ -48,8 +49,10 @@ class Batches:
 class Trading:
     """One tick's exchange, shared by all markets of a chain: what one plan sells, the next cannot."""
 
-    def __init__(self, chain: Chain, venue: Venue) -> None:
+    def __init__(self, chain: Chain, venue: Venue, lacks: Collection[str] = ()) -> None:
+        """`lacks`: what the configured contract cannot do (`service.versions`)."""
         self.chain = chain
+        self._lacks = lacks
         self.venue = venue
         self.exchange: Exchange | None = None
         self._lenders: dict[str, Lender] = {}
@@ -99,6 +102,9 @@ class Trading:
     def _plans(
         self, run: MarketRun, account: str, offers: list[Offer], terms: Terms, refused: Sequence[Way]
     ) -> list[Plan] | Impossible:
+        if CALLBACK in self._lacks:
+            # It can borrow the money as for any other protocol.
+            offers = [replace(each, callback=False) for each in offers]
         sizes = profit.best(offers, terms, {(way.route, way.sale) for way in refused})
         if not sizes:
             return profit.no_way(offers)
