@@ -49,6 +49,7 @@ def mixture(seed: int) -> Profile:
         chain.prepare,
         chain.between,
         chain.settings,
+        chain.more,
         timeout=2.0,
     )
 

@@ -52,6 +52,9 @@ class Profile:
     prepare: Callable[[Anvil, str], None] = _nothing
     between: Callable[[Anvil, int], bool] = _never
     settings: str = ""
+    """Lines of the chain's section of the configuration."""
+    more: str = ""
+    """Further sections of it."""
     timeout: float = 5.0
 
 
@@ -251,6 +254,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "hyperlane-monorepo#1933, UMA protocol#4919",
             _one(tricks.sends(_tip_too_low)),
             between=_three_blocks_back,
+            more="[execution]\nconfirmations = 16\n",
         ),
         "bsc": Profile(
             "base fee 0, and nothing below 1 gwei a unit of gas is taken",
