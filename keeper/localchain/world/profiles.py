@@ -14,7 +14,7 @@ from typing import Any
 
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.world import tricks
-from keeper.localchain.world.node import Next, Reply, Trick, error
+from keeper.localchain.world.node import Next, Reply, Trick, error, result
 
 GWEI = 10**9
 _SIMULATE = ("eth_simulateV1",)
@@ -270,6 +270,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "gas figures beyond 2^31, as on Mantle",
             "Mantle: gas figures beyond 2^31",
             _one(
+                tricks.without(("eth_maxPriorityFeePerGas",), lambda: result(hex(1000))),
                 tricks.estimates(_scaled),
                 tricks.receipts(lambda r: {**r, "gasUsed": hex(_scaled(int(r["gasUsed"], 16)))}),
             ),
