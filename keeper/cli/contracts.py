@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.config import Market, Settings, load
 from keeper.errors import ConfigError, KeeperError
-from keeper.service import deploying
+from keeper.service import deploying, redeploying
 from keeper.service.acting import actor_of
 from keeper.service.ceilings import gas_ceilings
 from keeper.service.deploying import Contract, Deployed
@@ -44,7 +45,12 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(settings.signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
+    moves = redeploying.moves(
+        settings, chain, market if name == "owner-top-up" else None, contract.address, payer
+    )
     text = with_value(config.read_text(), place, contract.address)
+    for entry, address in moves.allowed:
+        text = with_value(text, entry, address)
     _would_load(config, text)
     pool = NodePool(chain, settings.chains[chain])
     there = deploying.is_there(pool, contract)
@@ -53,17 +59,19 @@ def deploy(
         missing = deploying.gas_money_missing(
             pool, payer, gas, gas_ceilings(settings, chain, fees.present(pool)).price
         )
-        _tell_dry(contract, gas, missing, as_json=as_json)
+        _tell_dry(contract, gas, missing, moves.steps, as_json=as_json)
         return
     done = Deployed(contract.address, "") if there else _deploy(settings, pool, payer, contract)
     _write(config, text, place, done.address)
     if as_json:
-        print_json({place[-1]: done.address, "transaction": done.transaction, "chain": chain})
+        told = {place[-1]: done.address, "transaction": done.transaction, "chain": chain}
+        print_json(told | ({"steps": list(moves.steps)} if moves.steps else {}))
         return
     how = f"transaction {done.transaction}" if done.transaction else "it was there already"
     console.print(f"{contract.name} is at {done.address} ({how})")
     console.print(f"{config} says so now, as {'.'.join(place)}")
-    if name == "owner-top-up":
+    _tell_steps(moves.steps)
+    if name == "owner-top-up" and not moves.steps:
         console.print(
             "Each owner then calls setOperator(keeper, true) and setLimit(token, units a day) on it, and "
             "gives it an allowance."
@@ -130,11 +138,20 @@ def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) 
         store.close()
 
 
-def _tell_dry(contract: Contract, gas: int, missing: str, *, as_json: bool) -> None:
+def _tell_steps(steps: Sequence[str]) -> None:
+    for number, step in enumerate(steps, 1):
+        console.print(f"  {number}. {step}", highlight=False)
+
+
+def _tell_dry(contract: Contract, gas: int, missing: str, steps: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        print_json({"address": contract.address, "gas": gas, "deployed": False, "missing": missing})
+        told = {"address": contract.address, "gas": gas, "deployed": False, "missing": missing}
+        print_json(told | ({"steps": list(steps)} if steps else {}))
         return
     console.print(f"{contract.name} would be at {contract.address} and take {gas:,} gas.")
     if missing:
         console.print(missing, highlight=False)
+    if steps:
+        console.print("It takes the place of another. Afterwards:")
+        _tell_steps(steps)
     console.print("Nothing was signed: give the command with --live to deploy it.")

@@ -238,8 +238,13 @@ def reason(result: dict[str, Any], table: str) -> str:
     if data.startswith(_PANIC):
         return f"panic {int(data[10:], 16):#x}"
     if len(data) >= 10:
-        return names.get(data[:10], data[:10])
+        name = names.get(data[:10], data[:10])
+        return f"{name} 0x{data[34:74]}" if name in _OF_A_TOKEN and len(data) == 74 else name
     return str(error.get("message") or "no reason given")
+
+
+# Our contract's errors that name the token at fault.
+_OF_A_TOKEN = ("TokenCallFailed", "Loss")
 
 
 @cache

@@ -7,7 +7,7 @@ units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from keeper.plan import KEPT_PERCENT, Leg, Loan, Plan, Spend, Trade
@@ -50,11 +50,14 @@ class Sized:
         return self.earns.worth(self.profit) + self.offer.besides
 
 
-def best(offers: list[Offer], terms: Terms) -> list[Sized]:
-    """The best size of every offer on its best route, most profitable first; not all need be profitable."""
+def best(offers: list[Offer], terms: Terms, shut: Collection[tuple[str, str]] = ()) -> list[Sized]:
+    """The best size of every offer on its best route, most profitable first; not all need be profitable.
+    `shut` are routes and sales that were refused: others are preferred."""
     found = []
     for offer in offers:
-        sizes = [sized for ways in _ways(offer, terms) if (sized := _best_size(offer, ways)) is not None]
+        ways = list(_ways(offer, terms))
+        ways = [each for each in ways if each[:2] not in shut] or ways
+        sizes = [sized for each in ways if (sized := _best_size(offer, each)) is not None]
         if sizes:
             found.append(max(sizes, key=lambda each: each.worth))
     return sorted(found, key=lambda each: -each.worth)

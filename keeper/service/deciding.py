@@ -39,6 +39,7 @@ from keeper.service.record import Recorder
 from keeper.service.saying import Saying
 from keeper.service.store_front import StoreFront
 from keeper.service.valuing import Valued, confirm, value_together
+from keeper.service.versions import Abilities
 from keeper.service.watchdog import Pulse
 from keeper.store.database import Store
 
@@ -94,6 +95,7 @@ class Deciding:
         self.journalling = Journalling(
             self.pool.name, self.mode, self.payer, self.settings.policy.max_attempts
         )
+        self._abilities = Abilities(self.pool)
         self._store_front = StoreFront(self.store, self.policies, self.journalling)
         self._noticing = Noticing(self.store)
         self._saying = Saying()
@@ -337,6 +339,7 @@ class Deciding:
             self.payer,
             reads or Reads(self.pool, head),
             means,
+            self._abilities,
         )
         return planner.decide(due)
 

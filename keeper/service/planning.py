@@ -17,15 +17,17 @@ from keeper.plan import NATIVE, Kind, Plan
 from keeper.policy.choose import Budget, Decision, Request, affordable, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import Levels
+from keeper.policy.ways import Way, untried
 from keeper.protocols import inventory
 from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
-from keeper.service import data_fees
+from keeper.service import data_fees, tried
 from keeper.service.costing import DAY, Budgets, costs_of
 from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
 from keeper.service.means import Asked
 from keeper.service.trading import Batches, Trading, ready, venue_of
 from keeper.service.unknown import Sizing
+from keeper.service.versions import Abilities
 from keeper.store.database import Store
 from keeper.store.tables import Episode
 
@@ -63,6 +65,7 @@ class Planner:
     payer: str | None
     reads: Reads
     means: Asked | None
+    abilities: Abilities | None = None
 
     def decide(self, wanted: list[Wanted]) -> list[tuple[Wanted, Decision]]:
         """A decision for each wanted action, in the order in which they should be sent."""
@@ -80,6 +83,9 @@ class Planner:
         facts = {name: replace(each, payer=self.payer, kept_native=kept) for name, each in facts.items()}
         funds = self._funds(facts, means.native)
         owners = self._owners(wanted, self.payer)
+        refused = tried.ways(
+            self.store, [w.episode.id for w in wanted if w.kind == "liquidate" and w.episode.id is not None]
+        )
         budgets = Budgets(self.settings, self.store, self.mode, self.head)
         by_request: dict[int, Wanted] = {}
         requests = []
@@ -91,6 +97,7 @@ class Planner:
                 budgets.of(each.run.name, each.valuation.account, each.levels.protection),
                 owners.get((each.run.name, each.valuation.account)),
                 trading,
+                refused.get(each.episode.id or 0, ()),
             )
             by_request[id(request)] = each
             requests.append(request)
@@ -107,7 +114,9 @@ class Planner:
         venue = venue_of(chain)
         if venue is None or not any(w.kind == "liquidate" for w in wanted):
             return None
-        return Trading(chain, venue)
+        assert chain.liquidator is not None, "a venue is there for the contract"
+        lacks = self.abilities.lacking("Liquidator", chain.liquidator) if self.abilities else frozenset[str]()
+        return Trading(chain, venue, lacks)
 
     def _lost(self) -> int:
         """Money that realizing bad debt may have cost today, on all chains."""
@@ -224,10 +233,11 @@ class Planner:
         budgets: Sequence[Budget],
         owner: OwnerFunds | None,
         trading: Trading | None,
+        refused: Sequence[Way],
     ) -> Request:
         run, account = wanted.run, wanted.valuation.account
         if wanted.sale:
-            return self._sale(wanted, facts, budgets, trading)
+            return self._sale(wanted, facts, budgets, trading, refused)
         raw = run.book.accounts[account]
         protection = wanted.levels.protection
         assets = run.adapter.priced_by(run.book.state, raw)
@@ -251,9 +261,9 @@ class Planner:
                 found = at_market(plan(funds), verdicts, facts.symbols)
                 own = found if self.settings.policy.receive_a_tokens else _paid_out(found)
                 if trading is None:
-                    return own
-                borrowed = trading.plans(run, account, self.next_timestamp, facts)
-                return either(at_market(borrowed, verdicts, facts.symbols), own)
+                    return _open(own, refused)
+                borrowed = trading.plans(run, account, self.next_timestamp, facts, refused)
+                return _open(either(at_market(borrowed, verdicts, facts.symbols), own), refused)
 
             return _request(wanted, budgets, liquidate, trading.taken if trading else lambda _: None)
 
@@ -280,7 +290,12 @@ class Planner:
         return _request(wanted, budgets, top_up)
 
     def _sale(
-        self, wanted: Wanted, facts: Facts, budgets: Sequence[Budget], trading: Trading | None
+        self,
+        wanted: Wanted,
+        facts: Facts,
+        budgets: Sequence[Budget],
+        trading: Trading | None,
+        refused: Sequence[Way],
     ) -> Request:
         """To buy what the market sells, with borrowed money or the payer's own."""
         run, state = wanted.run, wanted.run.book.state
@@ -293,14 +308,18 @@ class Planner:
                 return Impossible(shut)
             offers = run.adapter.sales(state, facts, self.payer or "")
             own = inventory.plans(run.name, wanted.valuation.account, offers, funds)
-            if trading is None:
-                return at_market(
-                    own or Impossible("the signer holds none of what it is sold for"), verdicts, facts.symbols
-                )
-            borrowed = trading.purchases(run, wanted.valuation.account, facts)
-            return at_market(either(borrowed, own or Impossible("")), verdicts, facts.symbols)
+            found: list[Plan] | Impossible = own or Impossible("the signer holds none of what it is sold for")
+            if trading is not None:
+                borrowed = trading.purchases(run, wanted.valuation.account, facts, refused)
+                found = either(borrowed, own or Impossible(""))
+            return _open(at_market(found, verdicts, facts.symbols), refused)
 
         return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
+
+
+def _open(found: list[Plan] | Impossible, refused: Sequence[Way]) -> list[Plan] | Impossible:
+    """Without the ways that were refused in this episode, as long as there are others."""
+    return found if isinstance(found, Impossible) else untried(found, refused)
 
 
 def _confirmed(found: list[Plan] | Impossible, verdicts: Verdicts, facts: Facts) -> list[Plan] | Impossible:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.chain.calls import Answer, Call, Lens
@@ -11,8 +11,10 @@ from keeper.execution import batching
 from keeper.plan import NATIVE, Plan
 from keeper.policy import profit
 from keeper.policy.profit import Terms
+from keeper.policy.ways import Way
 from keeper.protocols.base import Asset, Facts, Impossible, Lender, Offer
 from keeper.service.markets import MarketRun
+from keeper.service.versions import CALLBACK
 from keeper.venues.base import Exchange, Venue
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 
@@ -47,8 +49,10 @@ class Batches:
 class Trading:
     """One tick's exchange, shared by all markets of a chain: what one plan sells, the next cannot."""
 
-    def __init__(self, chain: Chain, venue: Venue) -> None:
+    def __init__(self, chain: Chain, venue: Venue, lacks: Collection[str] = ()) -> None:
+        """`lacks`: what the configured contract cannot do (`service.versions`)."""
         self.chain = chain
+        self._lacks = lacks
         self.venue = venue
         self.exchange: Exchange | None = None
         self._lenders: dict[str, Lender] = {}
@@ -71,27 +75,37 @@ class Trading:
                 if known is None or (lender.loan.fee, -lender.most) < (known.loan.fee, -known.most):
                     self._lenders[token] = lender
 
-    def plans(self, run: MarketRun, account: str, timestamp: int, facts: Facts) -> list[Plan] | Impossible:
-        """The account's liquidations through the contract, best first, at the present quotes."""
+    def plans(
+        self, run: MarketRun, account: str, timestamp: int, facts: Facts, refused: Sequence[Way] = ()
+    ) -> list[Plan] | Impossible:
+        """The account's liquidations through the contract, best first, at the present quotes; over other
+        routes than those that were `refused`, where there are any."""
         state = run.book.state
         terms = self._terms(run.adapter.assets(state, facts))
         if isinstance(terms, Impossible):
             return terms
         by_contract = replace(facts, recipient=terms.contract)
         offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
-        return offers if isinstance(offers, Impossible) else self._plans(run, account, offers, terms)
+        return offers if isinstance(offers, Impossible) else self._plans(run, account, offers, terms, refused)
 
-    def purchases(self, run: MarketRun, account: str, facts: Facts) -> list[Plan] | Impossible:
+    def purchases(
+        self, run: MarketRun, account: str, facts: Facts, refused: Sequence[Way] = ()
+    ) -> list[Plan] | Impossible:
         """The same of what the market sells, under the name of its contract."""
         terms = self._terms(run.adapter.assets(run.book.state, facts))
         if isinstance(terms, Impossible):
             return terms
-        return self._plans(run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms)
+        return self._plans(
+            run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms, refused
+        )
 
     def _plans(
-        self, run: MarketRun, account: str, offers: list[Offer], terms: Terms
+        self, run: MarketRun, account: str, offers: list[Offer], terms: Terms, refused: Sequence[Way]
     ) -> list[Plan] | Impossible:
-        sizes = profit.best(offers, terms)
+        if CALLBACK in self._lacks:
+            # It can borrow the money as for any other protocol.
+            offers = [replace(each, callback=False) for each in offers]
+        sizes = profit.best(offers, terms, {(way.route, way.sale) for way in refused})
         if not sizes:
             return profit.no_way(offers)
         found = [profit.plan(run.name, account, sized, terms) for sized in sizes]

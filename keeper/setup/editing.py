@@ -18,7 +18,8 @@ from typing import Any
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HEADER = re.compile(r"[ \t]*\[(?!\[)([^\n]*?)\][ \t]*(#[^\n]*)?")
-Place = Sequence[str]
+Place = Sequence[str | int]
+"""Keys from the outermost table in; a number is a place in an array."""
 Tables = dict[str, Any]
 
 
@@ -138,7 +139,7 @@ def _heads(line: str, place: Place) -> bool:
 
 
 def _dotted(place: Place) -> str:
-    return ".".join(key if _BARE.fullmatch(key) else _string(key) for key in place)
+    return ".".join(key if _BARE.fullmatch(key) else _string(key) for key in map(str, place))
 
 
 def _string(value: str) -> str:
@@ -167,16 +168,18 @@ def inline(value: object) -> str:
 def _get(tables: Tables, place: Place) -> Any:
     at: Any = tables
     for key in place:
-        if not isinstance(at, dict) or key not in at:
+        try:
+            at = at[key]
+        except (KeyError, IndexError, TypeError):
             return None
-        at = at[key]
     return at
 
 
 def _set(tables: Tables, place: Place, value: object) -> None:
+    at: Any = tables
     for key in place[:-1]:
-        tables = tables.setdefault(key, {})
-    tables[place[-1]] = value
+        at = at.setdefault(key, {}) if isinstance(at, dict) else at[key]
+    at[place[-1]] = value
 
 
 def _merged(before: Tables, added: Tables) -> Tables:

@@ -12,6 +12,7 @@ from keeper.chain.calls import run as read
 from keeper.config import Settings
 from keeper.policy.levels import Policies
 from keeper.protocols.base import OwnerMoney
+from keeper.service import versions
 from keeper.service.examination.finding import Finding
 from keeper.service.examination.funds import amount, decimals_of
 from keeper.service.markets import PROTOCOLS, MarketRun
@@ -54,6 +55,15 @@ def _owner(run: MarketRun, subject: str, owner: str, money: OwnerMoney, operator
             "fault",
             f"{money.contract} is for the pool 0x{pool.data[12:].hex()}",
             f"Make one for {run.adapter.contract}: keeper contracts deploy owner-top-up --market {run.name}",
+        )
+    version = versions.at(run.book.pool, "OwnerTopUp", money.contract, run.adapter.contract)
+    if version is None or not version.is_latest:
+        lacks = "; ".join(version.lacks.values()) if version is not None else "what nobody knows"
+        return Finding(
+            subject,
+            "warning" if version is not None else "fault",
+            f"{money.contract} is no latest version of our OwnerTopUp; it lacks: {lacks}",
+            f"Make one: keeper contracts deploy owner-top-up --market {run.name} --live",
         )
     state = run.book.state
     facts = run.adapter.read_planning(

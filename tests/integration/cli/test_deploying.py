@@ -11,14 +11,21 @@ from sqlmodel import select
 from keeper.cli.contracts import deploy
 from keeper.config import load
 from keeper.errors import ConfigError, KeeperError, UnreachableError
+from keeper.localchain.anvil import ACCOUNTS
+from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import view_address
+from keeper.localchain.deployer import Deployer
 from keeper.service import deploying
 from keeper.service.examination.contracts import liquidator as examine
+from keeper.service.versions import CALLBACK, Abilities
+from keeper.setup.editing import with_value
 from keeper.store.tables import Transaction
 from tests.conftest import LocalMarket
 from tests.support.world import PASSWORD, World, world
 
 pytestmark = pytest.mark.integration
+
+V1 = json.loads((Path(__file__).parents[2] / "support" / "liquidator_v1.json").read_text())
 
 VENUE = """# where to sell
 [chains.local.venues.uniswap_v3]
@@ -36,7 +43,7 @@ def place(aave_v36: LocalMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    found: dict[str, object] = json.loads(capsys.readouterr().out.splitlines()[-1])
     return found
 
 
@@ -166,3 +173,37 @@ def test_without_gas_money_it_says_at_once_where_to_send_some(
         deploy(place.config, "liquidator", live=True, as_json=False)
     assert caught.value.exit_code == 1
     assert place.transactions() == []
+
+
+def test_an_outdated_contract_is_named_used_within_its_abilities_and_replaced_step_by_step(
+    place: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = Deployer(place.anvil.rpc, ACCOUNTS[0])
+    types = ("address", "address")
+    old = queue.create(Artifact("Liquidator", V1["bytecode"][2:], {}), types, place.payer, place.payer)
+    queue.flush()
+    place.anvil.set_automine(True)
+    allow = "".join(
+        f'\n[[execution.allow]]\ntarget = "{each}" # listed\n' for each in (place.market.pool, old)
+    )
+    text = place.config.read_text() + allow
+    place.config.write_text(with_value(text, ("chains", "local", "liquidator"), old))
+    settings = load(place.config)
+    outdated, line = examine(settings, "local", place.deciding.pool, place.payer)
+    assert (outdated.verdict, line.verdict) == ("warning", "ok")
+    assert "version 1" in outdated.detail and "calls back for its money" in outdated.detail
+    assert CALLBACK in Abilities(place.deciding.pool).lacking("Liquidator", old)
+
+    deploy(place.config, "liquidator", live=True, as_json=True)
+    told = shown(capsys)
+    new = str(told["liquidator"])
+    after = load(place.config)
+    assert after.chains["local"].liquidator == new != old
+    assert [each.target.lower() for each in after.execution.allow or []] == [
+        place.market.pool.lower(),
+        new.lower(),
+    ]
+    assert place.config.read_text().count("# listed") == 2
+    assert any(old in str(step) for step in told["steps"])  # type: ignore[attr-defined]
+    [line] = examine(after, "local", place.deciding.pool, place.payer)
+    assert line.verdict == "ok"

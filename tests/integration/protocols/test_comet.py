@@ -15,12 +15,13 @@ from keeper.config import load
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
-from keeper.localchain.calldata import view_int
+from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStandIn
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
 from keeper.plan import Plan
+from keeper.service.markets import MarketRun
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import Keeping, keeping
 from tests.conftest import GENESIS
@@ -308,3 +309,58 @@ def test_without_a_contract_the_signers_own_base_tokens_absorb_and_buy(place: Pl
     assert settled(k) == [OTHER] and settled(k, sales=True), why(k)
     assert bought(k, place, "WETH")
     assert view_int(place.anvil.rpc, place.at.tokens["WETH"], "balanceOf(address)", k.payer) > 7 * 10**18
+
+
+@pytest.mark.parametrize(
+    ("habit", "said"),
+    [
+        (("setPaused(bool)", True), "paused"),
+        (("addBlackList(address)", "the contract"), "blacklisted"),
+        (("setFee(uint256)", 100), "act reverts"),
+    ],
+    ids=["paused", "blacklists us", "charges"],
+)
+def test_a_token_that_cannot_be_moved_closes_its_route_only(
+    place: Place, tmp_path: Path, habit: tuple[str, object], said: str
+) -> None:
+    k = place.keeper(tmp_path)
+    k.send(place.borrow(OTHER, {"WETH": 20_000, "WBTC": 12_000}, 26_500))
+    k.step()
+    signature, argument = habit
+    crash = place.fall(85)
+    data = calldata(signature, place.liquidator if argument == "the contract" else argument)
+    k.send([{"from": LENDER, "to": place.at.tokens["WETH"], "data": data}])
+    k.step(crash)
+    for _ in range(5):
+        k.step()
+    first, *_ = k.intents()
+    leg = Plan.from_json(first.plan).leg
+    assert leg is not None and leg.gets == place.at.tokens["WETH"].lower(), "the better one is tried first"
+    assert (first.state, said in first.reason) == ("refused", True), first.reason
+    assert settled(k) == [OTHER], why(k)
+    taken = [Plan.from_json(i.plan).leg for i in k.intents() if i.state == "settled" and i.account == OTHER]
+    assert taken[0] is not None and taken[0].gets == place.at.tokens["WBTC"].lower()
+
+
+@pytest.mark.parametrize("dollars", [100, 9_000], ids=["still due", "saved"])
+def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
+    place: Place, tmp_path: Path, dollars: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Among many accounts rotation comes to these two some other time.
+    monkeypatch.setattr(MarketRun, "sample", lambda *_: [])
+    monkeypatch.setattr("keeper.service.valuing.first_sample", lambda _: [])
+    k = place.keeper(tmp_path)
+    # The supplier's own event names no borrower, and another borrower is as silent.
+    k.send(comet.mint_and_supply(place.at, SUPPLIER, "USDC", 10**11))
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.send(place.borrow(OWNER, {"WETH": 20_000}, 16_500))
+    k.step()
+    k.step([*place.fall(90), comet.transfer(place.at, SUPPLIER, OTHER, "USDC", dollars * 10**6)])
+    [run] = k.deciding.runs
+    assert run.stopped == "" and k.alerts("watch_only") == []
+    for _ in range(2):
+        k.step()
+    assert run.stopped == ""
+    assert set(settled(k)) == ({OTHER, OWNER} if dollars < 1_000 else {OWNER}), why(k)
+    found = {v.account: v for v in scan_markets(k.settings)[0][1].valuations}
+    assert found[OTHER] == k.valuation(OTHER)

@@ -1,0 +1,60 @@
+"""Ways of liquidating that were refused: a token that is paused, that blacklists our contract or keeps a part
+of what is transferred closes the ways that lead over it, and no other. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from keeper.plan import Plan
+
+# Refusals that say nothing against the way: it would work at another price, bid or moment.
+_OF_THE_MOMENT = ("TooLittleProfit", "OutOfGas", "NotEnoughGas", "ran out of gas", "never left")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a liquidation takes and brings, who lends, and over which routes; routes are empty where the
+    signer's own money pays."""
+
+    pays: str
+    gets: str
+    lender: str = ""
+    route: str = ""
+    sale: str = ""
+
+
+def way_of(plan: Plan) -> Way | None:
+    """None for what exchanges nothing."""
+    leg, trade = plan.leg, plan.trade
+    if leg is not None:
+        return Way(leg.pays, leg.gets, leg.loan.lender if leg.loan else "", leg.route, leg.sale)
+    return Way(trade.pays, trade.gets) if trade is not None else None
+
+
+def refused(attempts: Iterable[tuple[Plan, str]]) -> list[Way]:
+    """The ways of attempts (with the reason each ended for) that the chain refused for their own sake."""
+    found = []
+    for plan, reason in attempts:
+        way = way_of(plan)
+        if way is not None and not any(text in reason for text in _OF_THE_MOMENT):
+            found.append(way)
+    return found
+
+
+def untried(plans: Sequence[Plan], tried: Sequence[Way]) -> list[Plan]:
+    """The plans to choose from: those that bring another token than any that was refused; else those that
+    take another; else those over other routes; with nothing else left, all of them again."""
+    if not tried:
+        return list(plans)
+    brought, taken = {each.gets for each in tried}, {each.pays for each in tried}
+    tests: tuple[Callable[[Way], bool], ...] = (
+        lambda way: way.gets not in brought,
+        lambda way: way.pays not in taken,
+        lambda way: way not in tried,
+    )
+    for test in tests:
+        left = [plan for plan in plans if (way := way_of(plan)) is None or test(way)]
+        if left:
+            return left
+    return list(plans)
