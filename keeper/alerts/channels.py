@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from apprise import Apprise, NotifyType
+from apprise import Apprise, AppriseAsset, NotifyType
 
+from keeper.alerts.bounded import bound_requests
 from keeper.alerts.outbox import SEVERITIES
 from keeper.config import AlertChannel
 from keeper.errors import ConfigError
 
 _TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
+# Whatever kind of service it is: later than this it did not take a message.
+MOST_SECONDS = 30.0
 _SILENT = "was not taken, and the service gave no reason"
 
 
@@ -24,12 +28,24 @@ class Channel:
     name: str
     least: int
     apprise: Apprise
+    _last: list[threading.Thread] = field(default_factory=list, repr=False)
 
     def wants(self, severity: str) -> bool:
         return SEVERITIES.index(severity) >= self.least
 
     def send(self, title: str, body: str, severity: str) -> str:
         """Hand a message over; empty when it was taken, else why not."""
+        if self._last and self._last[0].is_alive():
+            return "is still busy with the message before"
+        found: list[str] = []
+        self._last[:] = [
+            threading.Thread(target=lambda: found.append(self._notify(title, body, severity)), daemon=True)
+        ]
+        self._last[0].start()
+        self._last[0].join(MOST_SECONDS)
+        return found[0] if found else f"did not take it within {MOST_SECONDS:.0f} s"
+
+    def _notify(self, title: str, body: str, severity: str) -> str:
         with _overheard() as said:
             taken = self.apprise.notify(body=body, title=title, notify_type=_TYPES[severity])
         return "" if taken else "; ".join(dict.fromkeys(said)) or _SILENT
@@ -37,7 +53,8 @@ class Channel:
 
 def channel(index: int, settings: AlertChannel) -> Channel:
     """ConfigError when Apprise does not know the address."""
-    apprise = Apprise()
+    bound_requests()
+    apprise = Apprise(asset=AppriseAsset(http_redirects=False))
     if not apprise.add(settings.url):
         raise ConfigError(
             "is not an address that Apprise knows",

@@ -73,6 +73,26 @@ class Deliverer:
             self._post(alert)
         return sum(self._serve(line) for line in self._lines if self._clock() >= line.next_try)
 
+    def tell_without_store(self, kind: str, severity: str, title: str, why: str) -> None:
+        """Tell everybody now, by no way through the store: for what befalls the store. Nothing is raised."""
+        alert = Alert(
+            once=kind,
+            kind=kind,
+            severity=severity,
+            market="",
+            title=title,
+            body=f"kind: {kind}\nseverity: {severity}\nwhy: {why}",
+            fields=json.dumps({"why": why}),
+        )
+        self._console(alert)
+        try:
+            self._file(alert)
+        except OSError as error:
+            log.error("alert not written", file=str(self.file), error=str(error))
+        for line in self._lines:
+            if line.channel.wants(severity) and (failure := line.channel.send(title, alert.body, severity)):
+                log.error("alert not delivered", channel=line.channel.name, why=failure, title=title)
+
     def _post(self, alert: Alert) -> None:
         """Console and file, and a delivery for every channel that wants it."""
         self._console(alert)

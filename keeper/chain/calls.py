@@ -97,7 +97,8 @@ def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Le
     """By override where the node takes them; else as initcode, and from then on so."""
     if node.overrides:
         try:
-            answer = _by_override(node, head, calls, lenses)
+            # Empty may be a passing trouble: only an answer that is empty twice says something.
+            answer = _by_override(node, head, calls, lenses) or _by_override(node, head, calls, lenses)
         except CannotError as error:
             if error.about != "overrides":
                 raise

@@ -90,7 +90,7 @@ class Poster:
             manager = ProxyManager(proxy, maxsize=KEPT_OPEN, ca_certs=_trusted())
         else:
             manager = PoolManager(maxsize=KEPT_OPEN, ca_certs=_trusted())
-        manager.pool_classes_by_scheme = {"http": _TimelyPool, "https": _TimelySecurePool}
+        manager.pool_classes_by_scheme = TIMELY_POOLS
         if proxy:
             origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
             return lambda method, path, **more: manager.urlopen(method, origin + path, redirect=False, **more)
@@ -204,6 +204,10 @@ class _TimelyPool(HTTPConnectionPool):
 
 class _TimelySecurePool(HTTPSConnectionPool):
     ConnectionCls = _TimelySecureConnection
+
+
+TIMELY_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _TimelyPool, "https": _TimelySecurePool}
+"""For a urllib3 manager (`pool_classes_by_scheme`): answers come whole within the read timeout, or not."""
 
 
 def _trusted() -> str:

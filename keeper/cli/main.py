@@ -282,17 +282,26 @@ def demo(
         bool,
         typer.Option("--all", help="One crash over Aave, Morpho Blue, troves and a Comet, with one signer."),
     ] = False,
+    world: Annotated[
+        str | None,
+        typer.Option("--world", help="A node or chain as people have it (emulated); `list` names them."),
+    ] = None,
 ) -> None:
     """Tell the whole story on a local chain with the real Aave v3: a crash, and what the keeper does."""
     from keeper.cli.demo import demo as work
+    from keeper.cli.demo import list_worlds
     from keeper.cli.demo_all import demo_all
 
     if everything and prices is DemoPrices.HOSTILE:
         raise typer.BadParameter("hostile prices are played on Aave alone", param_hint="--all")
-    if everything:
+    if world is not None and (everything or prices is DemoPrices.HOSTILE):
+        raise typer.BadParameter("goes with the ordinary day only", param_hint="--world")
+    if world == "list":
+        list_worlds(as_json=json)
+    elif everything:
         demo_all(as_json=json, seed=seed)
     else:
-        work(as_json=json, seed=seed, hostile=prices is DemoPrices.HOSTILE)
+        work(as_json=json, seed=seed, hostile=prices is DemoPrices.HOSTILE, world=world)
 
 
 @alerts_app.command("test")

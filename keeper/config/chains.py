@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from keeper.config.known_chains import DataFee
-from keeper.config.values import Address, Money, NativePrice, Section
+from keeper.config.values import Address, Money, NativePrice, Section, checked_url
 
 HEAD_AGE_LIMIT = 300
 # Development chains, whose time is made up: Hardhat's and Anvil's, Ganache's.
@@ -46,16 +46,12 @@ class Relay(Section):
     @field_validator("updates")
     @classmethod
     def _updates(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("ws://", "wss://")):
-            raise ValueError("must start with ws:// or wss://")
-        return url
+        return None if url is None else checked_url(url, "", "ws", "wss")
 
     @field_validator("url")
     @classmethod
     def _url(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return url
+        return checked_url(url, "", "http", "https")
 
 
 class Chain(Section):
@@ -119,15 +115,9 @@ class Chain(Section):
     @field_validator("ws")
     @classmethod
     def _websockets(cls, urls: list[str]) -> list[str]:
-        for url in urls:
-            if not url.startswith(("ws://", "wss://")):
-                raise ValueError("a ws entry must start with ws:// or wss://")
-        return urls
+        return [checked_url(url, "a ws entry", "ws", "wss") for url in urls]
 
     @field_validator("rpc")
     @classmethod
     def _urls(cls, urls: list[str]) -> list[str]:
-        for url in urls:
-            if not url.startswith(("http://", "https://")):
-                raise ValueError("an rpc entry must start with http:// or https://")
-        return urls
+        return [checked_url(url, "an rpc entry", "http", "https") for url in urls]

@@ -5,13 +5,16 @@ Ratios are Decimals read from the file's own digits; a float never stands betwee
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 WAD = 10**18
+_BLANK = re.compile(r"\s")
 
 
 def checked_address(value: str) -> str:
@@ -29,6 +32,19 @@ Address = Annotated[str, AfterValidator(checked_address)]
 Ratio = Annotated[Decimal, Field(gt=0, lt=100)]
 # Whole units and coins: more than all there are is an amount of wei, or of a token's smallest units.
 Money = Annotated[Decimal, Field(ge=0, lt=10**12)]
+
+
+def checked_url(url: str, what: str, *schemes: str) -> str:
+    """The address of a service; ValueError that does not repeat it (it may hold a key) for what is none."""
+    wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        named = False
+    if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)) or not named or _BLANK.search(url):
+        raise ValueError(f"{what} must start with {wanted} and name a host (and a port below 65536)".strip())
+    return url
 
 
 def _native_price(value: object) -> object:

@@ -50,8 +50,11 @@ def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
             tell(_moment(stage, store, process, last, now, told))
             if stage.feeds is not None:
                 return _hostile(stage, stage.feeds, seed, store, process, tell, told)
-            for step in prices(seed, stage.specs):
+            for place, step in enumerate(prices(seed, stage.specs)):
                 now = {**now, **step}
+                if stage.world is not None and stage.world.between(stage.anvil, place):
+                    last = stage.anvil.block_number()
+                    tell(_moment(stage, store, process, last, now, told))
                 last = _block(stage, step, now)
                 tell(_moment(stage, store, process, last, now, told))
             for _ in range(LATE_BLOCKS):

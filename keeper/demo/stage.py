@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,8 @@ from keeper.localchain.aave_market import AaveDeployment, ReserveSpec, demo_mark
 from keeper.localchain.aave_v302 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import queue, send_batch
+from keeper.localchain.world.node import WorldNode, serving
+from keeper.localchain.world.profiles import Profile
 
 GENESIS = 1_760_000_000
 BLOCK_SECONDS = 12
@@ -55,13 +58,17 @@ class Stage:
     """On a hostile day: whose word the director may bend."""
     exchange: Exchange | None = None
     """On an ordinary day: where seizures are sold. On a hostile one the keeper spends its own tokens."""
+    world: Profile | None = None
+    """What the keeper's nodes and chain do differently; the demo itself asks Anvil."""
 
 
 @contextmanager
-def stage(seed: int, folder: Path, *, hostile: bool = False) -> Iterator[Stage]:
+def stage(seed: int, folder: Path, *, hostile: bool = False, world: Profile | None = None) -> Iterator[Stage]:
     """A running local chain with the market open; it ends with the block."""
     specs, emodes = demo_market()
-    with Anvil(AnvilOptions(timestamp=GENESIS, tx_gas_limit=True)) as anvil:
+    options = AnvilOptions(timestamp=GENESIS, tx_gas_limit=True)
+    with ExitStack() as running:
+        anvil = running.enter_context(Anvil(world.options(options) if world else options))
         market = deploy(anvil.rpc, specs, emodes)
         feeds = install(anvil, market, specs) if hostile else None
         people = cast(seed, specs)
@@ -94,10 +101,29 @@ def stage(seed: int, folder: Path, *, hostile: bool = False) -> Iterator[Stage]:
         record, alerts = folder / "record.jsonl", folder / "alerts.jsonl"
         known = settings(feeds) if feeds else ""
         chain, venue = exchange_settings(exchange, market) if exchange else ("", "")
-        text = _config(anvil, market, people, keystore, record, alerts, chain, venue)
+        nodes = [anvil.url]
+        if world is not None:
+            world.prepare(anvil, key.address)
+            dice = random.Random(seed)  # noqa: S311  (a market day, not a secret)
+            served = [WorldNode(anvil.url, found) for found in world.nodes(dice)]
+            nodes = [running.enter_context(serving(each)).url for each in served]
+            chain = f"timeout = {world.timeout}\n{world.settings}{chain}"
+        text = _config(nodes, market, people, keystore, record, alerts, chain, venue)
         config.write_text(text + known)
         yield Stage(
-            anvil, market, people, specs, key.address, folder, config, record, alerts, first, feeds, exchange
+            anvil,
+            market,
+            people,
+            specs,
+            key.address,
+            folder,
+            config,
+            record,
+            alerts,
+            first,
+            feeds,
+            exchange,
+            world,
         )
 
 
@@ -109,7 +135,7 @@ def write_keystore(folder: Path, key: LocalAccount) -> Path:
 
 
 def _config(
-    anvil: Anvil,
+    nodes: list[str],
     market: AaveDeployment,
     people: Cast,
     keystore: Path,
@@ -121,7 +147,7 @@ def _config(
     return f"""\
 [chains.local]
 chain_id = 31337
-rpc = ["{anvil.url}"]
+rpc = {json.dumps(nodes)}
 block_time = {BLOCK_SECONDS}
 poll = 0.02
 {chain}

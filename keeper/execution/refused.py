@@ -69,17 +69,17 @@ def bid_what_is_asked(lane: Lane, transaction: Transaction, head: Head) -> Trans
             return replace(lane, head, transaction, again(transaction), transaction.gas_limit, price, why)
     except (fees.TooDearError, NotSignedError) as error:
         log.warning("cannot bid what is asked", hash=transaction.hash, why=error.what)
-    _tell(
-        lane, transaction, f"nodes ask for a tip of {least} wei a unit of gas, above what may be bid: {most}"
-    )
+    why = f"nodes ask for a tip of {least} wei a unit of gas, above what may be bid: {most}"
+    tell(lane, transaction, "gas price", why)
     return None
 
 
-def _tell(lane: Lane, transaction: Transaction, why: str) -> None:
+def tell(lane: Lane, transaction: Transaction, cause: str, why: str) -> None:
+    """Tell why what a transaction carries does not go out."""
     with lane.store.session() as session:
         for intent in transactions.intents_of(session, transaction.id or 0):
             if intent.ended_block is None:
-                lane.tell.not_sent(session, intent, "gas price", why)
+                lane.tell.not_sent(session, intent, cause, why)
 
 
 def _counted(lane: Lane) -> int:

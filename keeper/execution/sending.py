@@ -88,6 +88,7 @@ def _refused(
         return lost or f"{message}; {error.what}"
     if lost is None:
         log.warning("refused by the node", hash=transaction.hash, error=message)
+        refused.tell(lane, transaction, "refused", f"a node refuses it: {message}")
     return lost
 
 

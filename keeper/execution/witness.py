@@ -20,6 +20,8 @@ log = structlog.get_logger()
 Receipt = dict[str, Any]
 # Where a node knows no finalized block and no number is configured.
 ASSUMED_CONFIRMATIONS = 64
+# A backend of a node that answers others may be so many blocks behind.
+BEHIND_BLOCKS = 3
 
 
 def receipt(pool: NodePool, digest: str, head: Head) -> Receipt | None:
@@ -44,11 +46,11 @@ def is_known(pool: NodePool, digest: str) -> bool:
 
 
 def is_used_by_another(pool: NodePool, sender: str, nonce: int, digest: str, head: Head) -> bool:
-    """Whether every node that has the head counts this nonce as used and has no receipt of the transaction.
-
-    The count is asked for first: a node that includes the transaction by then shows its receipt."""
+    """Whether every node that has the head counts this nonce as used some blocks ago, and has no receipt of
+    the transaction: so old a receipt is known even where one address has backends that are behind."""
+    old = max(head.number - BEHIND_BLOCKS, 0)
     has_head = pool.call_each("eth_getBlockByHash", head.hash, False)
-    counts = pool.call_each("eth_getTransactionCount", sender, "latest")
+    counts = pool.call_each("eth_getTransactionCount", sender, hex(old))
     receipts = pool.call_each("eth_getTransactionReceipt", digest)
     verdicts = [
         found is None and isinstance(count, str) and int(count, 16) > nonce

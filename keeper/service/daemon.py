@@ -41,6 +41,7 @@ from keeper.service.native_price import (
 from keeper.service.pending_updates import PendingUpdates
 from keeper.service.record import Recorder
 from keeper.service.saying import Saying
+from keeper.service.store_watch import StoreWatch
 from keeper.service.update_watch import UpdateWatch
 from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
@@ -136,6 +137,9 @@ class Daemon:
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._saying = Saying()
+        self._store_watch = StoreWatch(
+            settings.store.url, self._tell_of_store, lambda: bool(self._store_faults)
+        )
         self._watchdog = Watchdog(
             store, {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()}
         )
@@ -161,6 +165,7 @@ class Daemon:
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
         self._watchdog.start()
+        self._store_watch.start()
         for loops in self.chains.values():
             loops.deciding.heads.start()
             if loops.watch is not None:
@@ -189,10 +194,15 @@ class Daemon:
             last.callback(self._threads.join)
             last.callback(self.scheduler.shutdown, wait=False)
             last.callback(self._watchdog.stop)
+            last.callback(self._store_watch.stop)
             for loops in self.chains.values():
                 last.callback(loops.deciding.heads.stop)
                 if loops.watch is not None:
                     last.callback(loops.watch.stop)
+
+    def _tell_of_store(self, title: str, why: str) -> None:
+        kind, severity = ("store_unreachable", "critical") if why else ("store_answers", "info")
+        self.deliverer.tell_without_store(kind, severity, title, why)
 
     def _close_books(self) -> None:
         """Book what the last blocks brought; what cannot be read now is booked at the next start."""

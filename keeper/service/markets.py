@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,23 @@ PROTOCOLS: dict[str, Known] = {
 Adapter = MarketAdapter[Any, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """Accounts with debt that a price decides over, what they owe and what stands for it, in the unit of
+    account."""
+
+    accounts: int = 0
+    debt: Decimal = Decimal(0)
+    collateral: Decimal = Decimal(0)
+
+    @property
+    def words(self) -> str:
+        if not self.accounts:
+            return "no debt hangs on it"
+        debt, collateral = f"{self.debt:,.2f}", f"{self.collateral:,.2f}"
+        return f"{debt} of debt and {collateral} of collateral in {self.accounts} accounts hang on it"
+
+
 @dataclass(slots=True)
 class MarketRun:
     """A market while the keeper runs. `stopped` says why it is watched only; empty when it may act."""
@@ -68,6 +86,9 @@ class MarketRun:
     """Set where prices are judged; reading a market alone needs none."""
     neighbours: Sequence[MarketRun] = field(default=(), compare=False, repr=False)
     """All configured markets, on whatever chain: what one of them prices another may need."""
+    hanging: Mapping[str, Hanging] = field(default_factory=dict)
+    """What hangs on assets with a source of unknown kind, as it was counted last."""
+    hanging_until: int = 0
     _standing: Standing | None = None
 
     def stop(self, reason: str, timestamp: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlmodel import Session, col, select
 
@@ -11,6 +11,7 @@ from keeper.alerts import prices as alerts
 from keeper.oracles.guards import FaultKind, Judgement, Memory, RoundKey
 from keeper.service.markets import MarketRun
 from keeper.service.pricing import Pricing
+from keeper.service.unknown_sources import hanging, remedy
 from keeper.service.valuing import Valued
 from keeper.store.database import Store
 from keeper.store.tables import PriceFault, PriceStatus
@@ -36,6 +37,7 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
     if prices is None:
         return
     decimals = run.adapter.base_decimals(run.book.state)
+    _say_what_hangs(run, at)
     known = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
     kept = {row.asset: row for row in known}
     for asset in prices.watched:
@@ -76,6 +78,20 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
             alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
 
 
+def _say_what_hangs(run: MarketRun, at: Valued) -> None:
+    """Complete what is told of sources of unknown kind: how much they hold up, and what to set."""
+    prices = run.prices
+    assert prices is not None
+    for asset, found in hanging(run, at.head.timestamp).items():
+        judged = prices.judgements[asset]
+        more = found.words if prices.settings.unresolved == "act" else f"{found.words}; {remedy(run.name)}"
+        faults = tuple(
+            replace(each, detail=f"{each.detail}: {more}") if each.kind == "unresolved" else each
+            for each in judged.faults
+        )
+        prices.judgements[asset] = replace(judged, faults=faults)
+
+
 def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
     watched, judgement, seen = prices.watched[asset], prices.judgements[asset], prices.observed[asset]
     ages = [seen.timestamp - newest.updated_at for _, newest in seen.rounds if newest is not None]
@@ -91,7 +107,7 @@ def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
         price=seen.price,
         second=seen.second.price if seen.second else None,
         age=max(-MOST_AGE, min(max(ages), MOST_AGE)) if ages else None,
-        state=f"{faults} ({_held(judgement)})" if faults else "",
+        state=f"{faults or judgement.hold} ({_held(judgement)})" if faults or judgement.hold else "",
         memory=json.dumps(asdict(prices.memories[asset])),
     )
 

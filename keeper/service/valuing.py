@@ -171,9 +171,10 @@ def _value(
     else:
         if due:
             run.try_again()
-        at = _own(run, at, watch, next_timestamp, views)
+        # What reverts among many may have been starved by others.
         alone = run.book.views(head, sorted(reverted - unvaluable.keys()))
         views, reverted = {**views, **alone}, reverted - unvaluable.keys() - alone.keys()
+        at = _own(run, at, watch, next_timestamp, views)
         found = differences(at.valuations, views, reverted)
         for account, why in found.items():
             if part := part_of(account):

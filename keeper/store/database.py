@@ -23,6 +23,17 @@ from keeper.errors import ConfigError, UnreachableError
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+# How long a server that does not answer is waited for (seconds; the last in milliseconds), where its URL says
+# nothing else: without them a connection that was cut off would hang for hours.
+_BOUNDS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
 class Store:
     """The database behind one URL (`sqlite:///file`, `postgresql+psycopg://…`)."""
 
@@ -49,7 +60,9 @@ def open_store(url: str) -> Store:
     """Open the store and bring it to the newest version; ConfigError or UnreachableError with a remedy."""
     try:
         parsed = make_url(url)
-        engine = create_engine(with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
+        local = parsed.get_backend_name() == "sqlite"
+        bounds = {} if local else {k: v for k, v in _BOUNDS.items() if k not in parsed.query}
+        engine = create_engine(with_driver(url), pool_pre_ping=not local, connect_args=bounds)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(
             f"is not a database URL: {error}",

@@ -180,3 +180,75 @@ def test_two_policies_of_one_account_are_refused(tmp_path: Path) -> None:
     entry = '[[policy.accounts]]\nmarket = "aave"\naccount = "0x5FbDB2315678afecb367f032d93F642f64180aa3"\n'
     with pytest.raises(ConfigError, match=r"policy.accounts\[1\]: 0x5F.* is listed twice"):
         load(write(tmp_path, GOOD + entry + entry))
+
+
+SECRET = "kEy5f3a9c1"
+MISTYPED = [
+    "https:/relay.example/{}",
+    "htps://relay.example/{}",
+    "relay.example/{}",
+    "https//relay.example/{}",
+    "https://relay.example:port/{}",
+    "https://relay.example:99999/{}",
+    "https://[relay/{}",
+    "https:///{}",
+    "https://relay .example/{}",
+    "wss;//relay.example/{}",
+]
+
+
+@pytest.mark.parametrize("address", MISTYPED)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        '[chains.local.relay]\nurl = "{}"',
+        '[chains.local]\nrelay = "{}"',
+        '[chains.local.relay]\nurl = "https://relay"\nupdates = "{}"',
+        '[chains.local.relay]\nurl = "https://relay"\nkind = "{}"',
+        '[chains.local]\nws = "{}"',
+        '[chains.local]\nws = ["{}"]',
+        '[chains.local]\n"{}" = 1',
+        '[chains.local]\nsequencer_feed = "{}"',
+    ],
+)
+def test_a_mistyped_address_of_a_service_is_never_repeated(tmp_path: Path, lines: str, address: str) -> None:
+    section, _, rest = lines.partition("\n")
+    text = GOOD
+    if section == "[chains.local]":
+        text = text.replace("[chains.local]", f"[chains.local]\n{rest.format(address.format(SECRET))}", 1)
+    else:
+        text += lines.format(address.format(SECRET)) + "\n"
+    with pytest.raises(ConfigError) as error:
+        load(write(tmp_path, text))
+    assert SECRET not in str(error.value) + str(error.value.what)
+
+
+@pytest.mark.parametrize("address", [*MISTYPED, "https://relay.example:0x50/{}"])
+def test_a_mistyped_node_is_never_repeated(tmp_path: Path, address: str) -> None:
+    for value in (f'["{address.format(SECRET)}"]', f'"{address.format(SECRET)}"'):
+        with pytest.raises(ConfigError) as error:
+            load(write(tmp_path, GOOD.replace('["http://127.0.0.1:8545"]', value)))
+        assert SECRET not in str(error.value) + str(error.value.what)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("2500", Decimal(2500)),
+        ("0.31", Decimal("0.31")),
+        ('"2500.5"', Decimal("2500.5")),
+        ('"WETH"', "WETH"),
+        ('"aave.WETH"', "aave.WETH"),
+        ('"0x5FbDB2315678afecb367f032d93F642f64180aa3"', "0x5FbDB2315678afecb367f032d93F642f64180aa3"),
+    ],
+)
+def test_a_native_price_is_a_number_or_names_what_tells_it(tmp_path: Path, said: str, meant: object) -> None:
+    text = GOOD.replace("[chains.local]", f"[chains.local]\nnative_price = {said}")
+    assert load(write(tmp_path, text)).chains["local"].native_price == meant
+
+
+@pytest.mark.parametrize("said", ["0", "-1", '"0"', '""', "1e13", "true"])
+def test_a_native_price_of_nothing_is_refused(tmp_path: Path, said: str) -> None:
+    text = GOOD.replace("[chains.local]", f"[chains.local]\nnative_price = {said}")
+    with pytest.raises(ConfigError, match="native_price"):
+        load(write(tmp_path, text))

@@ -19,6 +19,7 @@ from keeper.service.markets import MarketRun
 from keeper.service.misnamed import misnamed
 from keeper.service.price_examination import price_lines
 from keeper.service.pricing import Pricing
+from keeper.service.unknown_sources import hanging
 from keeper.service.valuing import value
 
 _SENTINEL = function_signature_to_4byte_selector("getPriceOracleSentinel()")
@@ -74,7 +75,7 @@ def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
             remedy = f"Check markets.{run.name}.from_block and address, unless the market is new"
             yield Finding(f"market {run.name}", "warning", f"{detail}: nobody was ever here", remedy)
         yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
-    yield from (Finding(*line) for line in price_lines(run.prices))
+    yield from (Finding(*line) for line in price_lines(run.prices, hanging(run, head.timestamp)))
     if run.prices.chain.sequencer_feed is not None:
         yield _sequencer(run.name, run.prices.chain.sequencer_feed, run.prices.sequencer)
     yield from _sentinel(run, head)

@@ -326,7 +326,11 @@ def test_a_liquidation_that_only_pays_at_the_protocols_price_is_left(
 
 @pytest.mark.parametrize("unresolved", ["watch", "act"])
 def test_an_unknown_source_is_watched_or_acted_on_as_configured(
-    market: tuple[AaveDeployment, Feeds], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unresolved: str
+    market: tuple[AaveDeployment, Feeds],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    unresolved: str,
 ) -> None:
     monkeypatch.setenv("KEEPER_MARKETS__AAVE__UNRESOLVED", unresolved)
     w = start(market, tmp_path)
@@ -338,8 +342,25 @@ def test_an_unknown_source_is_watched_or_acted_on_as_configured(
     w.step()
     assert faults(w) == ["price_unresolved"]
     assert bool(acted(w)) == (unresolved == "act")
+    state = str(shown(w, capsys)["state"])
+    assert "26,000.00 of debt and 20.00 of collateral in 2 accounts hang on it" in state
     if unresolved == "watch":
         assert "of no known kind" in w.alerts("cannot_act")[0].body
+        assert 'set markets.aave.unresolved = "act"' in state
+
+
+@pytest.mark.parametrize("market", ["3.6"], indirect=True)
+def test_an_account_with_gho_is_acted_on(market: tuple[AaveDeployment, Feeds], tmp_path: Path) -> None:
+    """Its oracle says one dollar for ever, and nothing else: no feed, no round, no description."""
+    w = start(market, tmp_path, "heartbeat = 3600")
+    deployer = Deployer(w.anvil.rpc, ACCOUNTS[0])
+    gho = make.create_gho(deployer)
+    deployer.flush()
+    w.send(act.set_oracle_source(w.market, w.market.reserves["USDC"], gho))
+    w.work()
+    market[1].answer(1500)
+    w.step()
+    assert acted(w) == {("owner", "top_up"), ("other", "liquidate")} and faults(w) == []
 
 
 def test_a_new_aggregator_behind_a_proxy_is_followed_without_requests_of_its_own(

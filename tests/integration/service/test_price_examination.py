@@ -44,6 +44,14 @@ def test_the_doctor_names_what_it_does_not_know_of_prices(aave_market: LocalMark
     unknown = make.create_unknown(deployer)
     deployer.flush()
     sources = {"WETH": ratio, "DAI": unknown}
+    owner, dai, weth = "0x" + "d1" * 20, market.reserves["DAI"], market.reserves["WETH"]
+    lender = [*act.mint_and_supply(market, weth, "0x" + "d2" * 20, 10**18)]
+    txs = [
+        *lender,
+        *act.mint_and_supply(market, dai, owner, 2_000 * 10**18),
+        act.borrow(market, weth, owner, 10**17),
+    ]
+    send_batch(aave_market.rpc, txs, market.errors)
     changes = [act.set_oracle_source(market, market.reserves[s], at) for s, at in sources.items()]
     send_batch(aave_market.rpc, changes, market.errors)
     found = {f.subject.split()[-1]: f for f in lines(aave_market, tmp_path)}
@@ -51,5 +59,7 @@ def test_the_doctor_names_what_it_does_not_know_of_prices(aave_market: LocalMark
     assert found["USDC"].verdict == "ok"
     assert "no heartbeat" in found["WBTC"].detail and "oracles.WBTC.heartbeat" in found["WBTC"].remedy
     assert unknown.lower() in found["DAI"].detail and "watched only" in found["DAI"].detail
+    assert "250.00 of debt and 2,000.00 of collateral in 1 accounts hang on it" in found["DAI"].detail
+    assert 'markets.aave.unresolved = "act"' in found["DAI"].remedy
     wrong = found["markets.aave.oracles.WETHH"]
     assert wrong.verdict == "fault" and "WETH" in wrong.remedy

@@ -17,7 +17,6 @@ from sqlalchemy import BigInteger, Engine, Integer, MetaData, create_engine, ins
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from keeper.store import database
 from keeper.store.database import MIGRATIONS, Store, open_store, with_driver
 from keeper.store.tables import ChainStatus, Episode, Intent, Transaction
 
@@ -113,7 +112,8 @@ def test_gas_beyond_31_bits_is_kept(url: str, old: Engine) -> None:
 def test_keys_and_indices_still_hold(url: str, old: Engine) -> None:
     store = open_store(url)
     for statement in (
-        "UPDATE intent SET state = 'rehearsed', chain = '1', market = '1', account = '1', kind = '1', mode = '1'",
+        "UPDATE intent SET state = 'rehearsed', chain = '1', market = '1', account = '1', kind = '1', "
+        "mode = '1'",
         "INSERT INTO carriage (intent_id, transaction_id, step) VALUES (99, 98, 1)",
         "UPDATE chain_transaction SET hash = 'same', chain = 'same'",
     ):
@@ -132,7 +132,7 @@ def test_a_migration_that_fails_half_way_changes_nothing(
         real(config, revision)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(database.command, "upgrade", broken)
+    monkeypatch.setattr(command, "upgrade", broken)
     with pytest.raises(KeyboardInterrupt):
         open_store(url)
     monkeypatch.undo()

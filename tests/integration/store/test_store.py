@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from keeper.errors import ConfigError, UnreachableError
 from keeper.execution import journal
 from keeper.execution.journal import Draft, Mode
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Episode, Intent, IntentState
+from keeper.store.tables import Episode, Intent, IntentState, Unsent
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +103,30 @@ def test_only_what_was_or_may_be_spent_counts_against_the_cap(store: Store) -> N
         assert journal.spent_since(session, "m", "a", "live", 999) == 16
         assert journal.spent_since(session, "m", "a", "live", 1000) == 0
         assert journal.spent_since(session, "m", "a", "dry", 0) == 0
+
+
+def test_attempts_that_never_left_are_no_failures_and_losses_of_a_day_are_added_up(store: Store) -> None:
+    number = episode(store)
+    ends = (
+        (IntentState.FAILED, None),
+        (IntentState.EXPIRED, Unsent.NO_ANSWER),
+        (IntentState.EXPIRED, Unsent.GAS_PRICE),
+        (IntentState.REFUSED, Unsent.LIMIT),
+    )
+    for block, (state, unsent) in enumerate(ends, start=6):
+        with store.session() as session:
+            plan = replace(draft(number), plan='{"loss": 7}')
+            intent = journal.commit(session, plan)
+            if unsent is None:
+                journal.move_intent(session, intent, IntentState.REHEARSED, 5)
+            journal.move_intent(session, intent, state, block, unsent=unsent)
+    with store.session() as session:
+        made = journal.attempts(session, number, "liquidate", "live")
+        # Only what left, or may leave, has lost something.
+        assert journal.lost_since(session, "live", 999) == 7
+        assert journal.lost_since(session, "live", 1000) == journal.lost_since(session, "dry", 0) == 0
+    assert (made.count, made.failures_in_a_row, made.last_block) == (4, 1, 6)
+    assert made.retry_at == 1000 + journal.LIMIT_WAIT
 
 
 def test_a_store_of_a_newer_keeper_is_not_touched(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Bids on chains that answer oddly: a tip has a floor, a missing history is no price, and nothing bids one wei."""
+"""Bids on chains that answer oddly: a tip has a floor, and a missing history is no reason for one wei."""
 
 from __future__ import annotations
 

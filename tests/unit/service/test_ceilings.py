@@ -19,7 +19,7 @@ POOL = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 def settings(chain_id: int, chain: dict[str, Any] | None = None, **more: Any) -> Settings:
     at = {"chain_id": chain_id, "rpc": ["http://node"], **(chain or {})}
     market = {"protocol": "aave-v3", "chain": "c", "address": POOL}
-    return Settings(chains={"c": at}, markets={"m": market}, **more)  # type: ignore[arg-type]
+    return Settings.model_validate({"chains": {"c": at}, "markets": {"m": market}, **more})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,303 @@
+"""Nodes and chains by name: what each does differently, and where that was seen. All emulated, before Anvil.
+
+A profile says what its nodes do (the first is the one that is asked first), what is different about the chain
+itself, and what an operator writes into the configuration for it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.localchain.world import tricks
+from keeper.localchain.world.node import Next, Reply, Trick, error
+
+GWEI = 10**9
+_SIMULATE = ("eth_simulateV1",)
+GAS_PRICE_ORACLE = "0x420000000000000000000000000000000000000F"
+_L1_FEE = 2 * 10**12
+# Answers every call with that fee.
+_FEE_CODE = f"0x65{_L1_FEE:012x}60005260206000f3"
+_TIP_FLOOR = 25 * GWEI
+_TWO_TO_24 = 2**24
+_DATA_GAS = 60_000
+_PLAIN_GAS = 26_000
+# A gas figure on Mantle's kind of chain, for one of Ethereum's.
+_GAS_SCALE = 20_000
+
+Nodes = Callable[[random.Random], list[list[Trick]]]
+
+
+def _nothing(_: Anvil, __: str) -> None:
+    return None
+
+
+def _never(_: Anvil, __: int) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`prepare` sets up the chain for the keeper's address; `between` is called before each block of a day
+    with its number in the day, and says whether blocks were taken back."""
+
+    title: str
+    seen: str
+    nodes: Nodes
+    options: Callable[[AnvilOptions], AnvilOptions] = lambda options: options
+    prepare: Callable[[Anvil, str], None] = _nothing
+    between: Callable[[Anvil, int], bool] = _never
+    settings: str = ""
+    timeout: float = 5.0
+
+
+def _one(*found: Trick) -> Nodes:
+    return lambda dice: [list(found)]
+
+
+def _first_of_two(make: Callable[[random.Random], list[Trick]]) -> Nodes:
+    return lambda dice: [make(dice), []]
+
+
+def _rate_limited() -> Reply:
+    return error(429, "Too Many Requests")
+
+
+def _rate_limited_in_words() -> Reply:
+    return error(-32005, "request rate exceeded, see your plan", {"see": "documentation"})
+
+
+def _quota_used() -> Reply:
+    return error(-32005, "daily request count exceeded, request rate limited")
+
+
+def _indexing() -> Reply:
+    return error(-32000, "transaction indexing is in progress")
+
+
+def _plain_transfer_too_low(fields: dict[str, Any], _: Next) -> Reply | None:
+    data = bytes(fields["data"]) if not isinstance(fields["data"], str) else fields["data"].encode()
+    if not data and int(fields["gas"]) < _PLAIN_GAS:
+        return error(-32000, "intrinsic gas too low")
+    return None
+
+
+def _tip_too_low(fields: dict[str, Any], _: Next) -> Reply | None:
+    tip = int(fields.get("maxPriorityFeePerGas", fields.get("gasPrice", 0)))
+    if tip < _TIP_FLOOR:
+        return error(-32000, f"transaction underpriced: gas tip cap {tip}, minimum needed {_TIP_FLOOR}")
+    return None
+
+
+def _price_too_low(fields: dict[str, Any], _: Next) -> Reply | None:
+    price = int(fields.get("maxFeePerGas", fields.get("gasPrice", 0)))
+    return error(-32000, "transaction underpriced") if price < GWEI else None
+
+
+def _too_much_gas(fields: dict[str, Any], _: Next) -> Reply | None:
+    if int(fields["gas"]) > _TWO_TO_24:
+        return error(-32000, f"transaction gas limit too high (cap: {_TWO_TO_24})")
+    return None
+
+
+def _only_old_kind(fields: dict[str, Any], _: Next) -> Reply | None:
+    return error(-32000, "transaction type not supported") if fields["type"] else None
+
+
+def _one_in_flight(fields: dict[str, Any], onward: Next) -> Reply | None:
+    asked = {"method": "eth_getTransactionCount", "params": [fields["sender"], "latest"]}
+    if int(fields["nonce"]) > int(onward(asked).result, 16):
+        return error(-32000, "gapped-nonce tx from delegated accounts")
+    return None
+
+
+def _missed_slot(anvil: Anvil, block: int) -> bool:
+    if block == 6:
+        head = anvil.rpc.call("eth_getBlockByNumber", "latest", False)
+        assert isinstance(head, dict)
+        anvil.set_next_timestamp(int(str(head["timestamp"]), 16) + 24)
+    return False
+
+
+def _three_blocks_back(anvil: Anvil, block: int) -> bool:
+    if block not in (7, 13):
+        return False
+    anvil.rpc.call("anvil_reorg", 3, [])
+    return True
+
+
+def _op_stack(anvil: Anvil, _: str) -> None:
+    anvil.rpc.call("anvil_setCode", GAS_PRICE_ORACLE, _FEE_CODE)
+
+
+def _delegates(anvil: Anvil, keeper: str) -> None:
+    anvil.rpc.call("anvil_setCode", keeper, "0xef0100" + "de" * 20)
+
+
+def _scaled(gas: int) -> int:
+    return gas * _GAS_SCALE
+
+
+def _without_base_fee(block: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in block.items() if name != "baseFeePerGas"}
+
+
+def _unsupported(code: int, message: str, status: int = 200) -> Callable[[], Reply]:
+    return lambda: error(code, message, status=status)
+
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "rate-limit": Profile(
+            "a node that refuses a third of all requests by code 429, and a healthy one",
+            "dimension-adapters#280, omni/tokenbridge#491",
+            _first_of_two(lambda dice: [tricks.now_and_then(dice, 0.33, _rate_limited)]),
+        ),
+        "rate-limit-alone": Profile(
+            "a single node that refuses one request in eight, in words",
+            "AntSeed/antseed#841",
+            lambda dice: [[tricks.now_and_then(dice, 0.125, _rate_limited_in_words)]],
+        ),
+        "quota": Profile(
+            "a node whose daily quota ends in the middle of the day, and a healthy one",
+            "raindex#1662",
+            _first_of_two(lambda dice: [tricks.quota(60, _quota_used)]),
+        ),
+        "lagging-balancer": Profile(
+            "one address behind which a third of the backends is a block behind",
+            "go-ethereum#27197, bsc#1054, nethermind#11173",
+            lambda dice: [[tricks.lagging(dice, 0.33)]],
+        ),
+        "indexing": Profile(
+            "a node that refuses receipts while it indexes, and a healthy one",
+            "go-ethereum#29956, bsc#2524",
+            _first_of_two(lambda _: [tricks.without(("eth_getTransactionReceipt",), _indexing)]),
+        ),
+        "gas-cap-10m": Profile(
+            "calls with more than 10 M gas are refused, not capped",
+            "nethermind#11172, reth#17847",
+            _one(tricks.gas_cap(10_000_000, "Block gas limit exceeded")),
+        ),
+        "gas-cap-50m": Profile(
+            "calls with more than 50 M gas are refused, not capped",
+            "moonbeam#1718, gmx-interface#2542",
+            _one(tricks.gas_cap(50_000_000, "intrinsic gas too high")),
+        ),
+        "no-simulate-32600": Profile(
+            "eth_simulateV1 is no request that this node knows",
+            "viem#4369",
+            _one(tricks.without(_SIMULATE, _unsupported(-32600, "invalid request"))),
+        ),
+        "no-simulate-32004": Profile(
+            "eth_simulateV1 is not supported",
+            "alloy#4007",
+            _one(tricks.without(_SIMULATE, _unsupported(-32004, "method not supported"))),
+        ),
+        "no-simulate-403": Profile(
+            "eth_simulateV1 is answered with HTTP 403 and a JSON body",
+            "nitro#3372",
+            _one(tricks.without(_SIMULATE, _unsupported(-32603, "upgrade your plan", 403))),
+        ),
+        "trickle": Profile(
+            "a node of which one answer in ten comes a few bytes at a time, and a healthy one",
+            "tests of our own",
+            _first_of_two(lambda dice: [tricks.mangled(dice, 0.1)]),
+            timeout=0.5,
+        ),
+        "oversize": Profile(
+            "a node of which one answer in twenty is 130 MiB longer than it should be, and a healthy one",
+            "tests of our own",
+            _first_of_two(lambda dice: [tricks.mangled(dice, 0.05, size=130 * 2**20)]),
+        ),
+        "lying-pending": Profile(
+            "a node that counts 40 waiting transactions more than there are, and a healthy one",
+            "tests of our own",
+            _first_of_two(lambda _: [tricks.pending_ahead(40)]),
+        ),
+        "withheld-logs": Profile(
+            "a node that leaves out some or all of a block's logs, half of the time, and a healthy one",
+            "nethermind#11205, degov#963",
+            _first_of_two(lambda dice: [tricks.withheld_logs(dice, 0.5)]),
+        ),
+        "missed-slot": Profile(
+            "one slot without a block: 24 s between two blocks of 12",
+            "Ethereum: one slot in a hundred or two is empty",
+            _one(),
+            between=_missed_slot,
+        ),
+        "arbitrum": Profile(
+            "contracts see the parent chain's block number; a plain transfer takes more than 21,000 gas",
+            "cowprotocol/services#2674, multicall3#138",
+            _one(
+                tricks.headers(lambda b: {**b, "l1BlockNumber": hex(int(b["number"], 16) + 20_000_000)}),
+                tricks.estimates(lambda gas: gas + _DATA_GAS),
+                tricks.sends(_plain_transfer_too_low),
+                tricks.parent_numbers(lambda number: number + 20_000_000),
+            ),
+        ),
+        "op-stack": Profile(
+            "a fee for data besides gas, told in receipts and by the predeploy 0x4200…000F",
+            "fastlane-bot#336, rain.solver#268",
+            _one(tricks.receipts(lambda receipt: {**receipt, "l1Fee": hex(_L1_FEE)})),
+            prepare=_op_stack,
+            settings='data_fee = "op-stack"\n',
+        ),
+        "polygon": Profile(
+            "no tip below 25 gwei is taken, and twice in the day three blocks are taken back",
+            "hyperlane-monorepo#1933, UMA protocol#4919",
+            _one(tricks.sends(_tip_too_low)),
+            between=_three_blocks_back,
+        ),
+        "bsc": Profile(
+            "base fee 0, and nothing below 1 gwei a unit of gas is taken",
+            "wayfinder-paths-sdk#379",
+            _one(tricks.sends(_price_too_low)),
+            options=lambda options: replace(options, extra=(*options.extra, "--block-base-fee-per-gas", "0")),
+        ),
+        "two-to-24": Profile(
+            "calls and transactions of more than 2^24 gas are refused",
+            "EIP-7825",
+            _one(
+                tricks.gas_cap(_TWO_TO_24, f"transaction gas limit too high (cap: {_TWO_TO_24})"),
+                tricks.sends(_too_much_gas),
+            ),
+        ),
+        "large-gas": Profile(
+            "gas figures beyond 2^31, as on Mantle",
+            "Mantle: gas figures beyond 2^31",
+            _one(
+                tricks.estimates(_scaled),
+                tricks.receipts(lambda r: {**r, "gasUsed": hex(_scaled(int(r["gasUsed"], 16)))}),
+            ),
+            options=lambda options: replace(
+                options,
+                gas_limit=2**42,
+                tx_gas_limit=False,
+                extra=(*options.extra, "--block-base-fee-per-gas", "1000"),
+            ),
+            settings="max_gas_price_gwei = 1\n",
+        ),
+        "legacy-fees": Profile(
+            "no base fee, no fee history, and only transactions of the old kind",
+            "ethers-error-parser#18; chains without EIP-1559",
+            _one(
+                tricks.headers(_without_base_fee),
+                tricks.without(
+                    ("eth_feeHistory", "eth_maxPriorityFeePerGas"),
+                    _unsupported(-32601, "the method does not exist"),
+                ),
+                tricks.sends(_only_old_kind),
+            ),
+        ),
+        "delegated": Profile(
+            "the signer has delegated code: a second transaction is refused while one waits",
+            "verdikta-arbiter#29, base/base#2347",
+            _one(tricks.sends(_one_in_flight)),
+            prepare=_delegates,
+        ),
+    }
+)

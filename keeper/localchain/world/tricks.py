@@ -1,0 +1,252 @@
+"""What nodes do to requests, each as a function of its own: limits, lags, gaps and lies."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Collection
+from typing import Any
+
+import rlp
+from eth_account import Account
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from hexbytes import HexBytes
+
+from keeper.localchain.world.node import Next, Reply, Request, Trick, error, result
+
+GAS_METHODS = frozenset({"eth_call", "eth_estimateGas"})
+_TYPED = (1, 2, 3)
+
+
+def now_and_then(dice: random.Random, often: float, reply: Callable[[], Reply]) -> Trick:
+    """Each request meets `reply` with this probability."""
+    guard = threading.Lock()
+
+    def trick(request: Request, onward: Next) -> Reply:
+        with guard:
+            unlucky = dice.random() < often
+        return reply() if unlucky else onward(request)
+
+    return trick
+
+
+def a_second(most: int, clock: Callable[[], float], reply: Callable[[], Reply]) -> Trick:
+    """No more than `most` requests are answered in a second of the clock."""
+    taken: list[float] = []
+    guard = threading.Lock()
+
+    def trick(request: Request, onward: Next) -> Reply:
+        with guard:
+            now = clock()
+            taken[:] = [each for each in taken if each > now - 1]
+            if len(taken) >= most:
+                return reply()
+            taken.append(now)
+        return onward(request)
+
+    return trick
+
+
+def quota(most: int, reply: Callable[[], Reply]) -> Trick:
+    """After so many requests none is answered any more."""
+    count = [0]
+
+    def trick(request: Request, onward: Next) -> Reply:
+        count[0] += 1
+        return onward(request) if count[0] <= most else reply()
+
+    return trick
+
+
+def without(methods: Collection[str], reply: Callable[[], Reply]) -> Trick:
+    """These methods are refused."""
+    return lambda request, onward: reply() if request["method"] in methods else onward(request)
+
+
+def gas_cap(most: int, words: str, code: int = -32000) -> Trick:
+    """A call with more gas is refused, not capped."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        if request["method"] in GAS_METHODS and _gas(request["params"][0]) > most:
+            return error(code, words)
+        return onward(request)
+
+    return trick
+
+
+def lagging(dice: random.Random, often: float) -> Trick:
+    """One address, several backends: one in so many requests meets one that is a block behind."""
+    guard = threading.Lock()
+
+    def trick(request: Request, onward: Next) -> Reply:
+        with guard:
+            behind = dice.random() < often
+        return _a_block_behind(request, onward) if behind else onward(request)
+
+    return trick
+
+
+def _a_block_behind(request: Request, onward: Next) -> Reply:
+    head = int(onward({"method": "eth_blockNumber", "params": []}).result, 16)
+    hidden = onward({"method": "eth_getBlockByNumber", "params": [hex(head), False]}).result["hash"]
+    method, params = request["method"], list(request.get("params") or [])
+    if method == "eth_blockNumber":
+        return result(hex(head - 1))
+    for place, param in enumerate(params):
+        if param == "latest":
+            params[place] = hex(head - 1)
+        elif isinstance(param, dict) and param.get("blockHash") == hidden:
+            return error(-32000, "header for hash not found")
+        elif param in (hidden, hex(head)):
+            return result(None)
+    answer = onward({**request, "params": params})
+    found = answer.result
+    if method == "eth_getTransactionReceipt" and found and found.get("blockHash") == hidden:
+        return result(None)
+    return answer
+
+
+def mangled(dice: random.Random, often: float, *, size: int = 0) -> Trick:
+    """One in so many answers trickles, or, with a size, is followed by so many bytes too many."""
+    guard = threading.Lock()
+
+    def trick(request: Request, onward: Next) -> Reply:
+        answer = onward(request)
+        with guard:
+            unlucky = dice.random() < often
+        if not unlucky:
+            return answer
+        if size:
+            return Reply(raw=answer.body(request) + b" " * size)
+        return Reply(raw=answer.body(request) + b" " * 50_000, trickles=True)
+
+    return trick
+
+
+def pending_ahead(by: int) -> Trick:
+    """It counts transactions that wait and that nobody else knows."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        answer = onward(request)
+        if request["method"] == "eth_getTransactionCount" and request["params"][1:] == ["pending"]:
+            return result(hex(int(answer.result, 16) + by))
+        return answer
+
+    return trick
+
+
+def withheld_logs(dice: random.Random, often: float) -> Trick:
+    """Logs of single blocks come without some, or all."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        answer = onward(request)
+        if request["method"] != "eth_getLogs" or not answer.result or dice.random() > often:
+            return answer
+        keep = dice.randrange(len(answer.result))
+        return result(dice.sample(answer.result, keep))
+
+    return trick
+
+
+def headers(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Trick:
+    """Blocks look different."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        answer = onward(request)
+        if request["method"].startswith("eth_getBlockBy") and isinstance(answer.result, dict):
+            return result(change(answer.result))
+        return answer
+
+    return trick
+
+
+def receipts(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Trick:
+    """Receipts say more, or something else."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        answer = onward(request)
+        if request["method"] == "eth_getTransactionReceipt" and isinstance(answer.result, dict):
+            return result(change(answer.result))
+        return answer
+
+    return trick
+
+
+def parent_numbers(parent: Callable[[int], int]) -> Trick:
+    """As on Arbitrum's kind: contracts see the parent chain's number; `ArbSys` knows the chain's own."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        method, params = request["method"], list(request.get("params") or [])
+        if method not in ("eth_call", "eth_simulateV1", "eth_estimateGas"):
+            return onward(request)
+        own = _number_of(params[1] if len(params) > 1 else "latest", onward)
+        if own is None:
+            return onward(request)
+        code = {ARB_SYS: {"code": "0x63" + f"{own:08x}" + "60005260206000f3"}}
+        if method == "eth_simulateV1":
+            for block in params[0]["blockStateCalls"]:
+                block["stateOverrides"] = {**block.get("stateOverrides", {}), **code}
+                block["blockOverrides"] = {**block.get("blockOverrides", {}), "number": hex(parent(own))}
+            return onward({**request, "params": params})
+        while len(params) < 4:
+            params.append("latest" if len(params) == 1 else {})
+        params[2] = {**(params[2] or {}), **code}
+        params[3] = {**(params[3] or {}), "number": hex(parent(own))}
+        return onward({**request, "params": params})
+
+    return trick
+
+
+def sends(refusal: Callable[[dict[str, Any], Next], Reply | None]) -> Trick:
+    """A signed transaction (its fields, with `sender` and `type`) may be refused."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        if request["method"] != "eth_sendRawTransaction":
+            return onward(request)
+        raw = request["params"][0]
+        return refusal({**_fields(raw), "sender": Account.recover_transaction(raw)}, onward) or onward(
+            request
+        )
+
+    return trick
+
+
+def estimates(change: Callable[[int], int]) -> Trick:
+    """Gas figures are others: of estimates, simulations and receipts."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        answer = onward(request)
+        found = answer.result
+        if request["method"] == "eth_estimateGas" and isinstance(found, str):
+            return result(hex(change(int(found, 16))))
+        if request["method"] == "eth_simulateV1" and found:
+            for call in found[0]["calls"]:
+                call["gasUsed"] = hex(change(int(call["gasUsed"], 16)))
+        return answer
+
+    return trick
+
+
+ARB_SYS = "0x" + "0" * 38 + "64"
+
+
+def _number_of(block: Any, onward: Next) -> int | None:
+    if isinstance(block, dict):
+        found = onward({"method": "eth_getBlockByHash", "params": [block.get("blockHash"), False]}).result
+    else:
+        found = onward({"method": "eth_getBlockByNumber", "params": [block, False]}).result
+    return int(found["number"], 16) if found else None
+
+
+def _gas(call: dict[str, Any]) -> int:
+    return int(call.get("gas", "0x0"), 16)
+
+
+def _fields(raw: str) -> dict[str, Any]:
+    kind = int(raw[2:4], 16)
+    if kind in _TYPED:
+        return {**TypedTransaction.from_bytes(HexBytes(raw)).as_dict(), "type": kind}
+    names = ("nonce", "gasPrice", "gas", "to", "value", "data")
+    values = rlp.decode(bytes.fromhex(raw[2:]))
+    found = {name: int.from_bytes(each, "big") for name, each in zip(names[:3], values, strict=False)}
+    return {**found, "data": values[5], "type": 0}

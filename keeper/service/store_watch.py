@@ -1,0 +1,100 @@
+"""Notices that the store cannot be reached, and tells without it: alerts that wait in the store reach nobody.
+
+It shares no thread, no lock and no connection with the loops, which may all be waiting for the store.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from keeper.store.database import with_driver
+
+log = structlog.get_logger()
+
+# So long may the store be busy before somebody is told.
+PATIENCE = 10.0
+LOOKS_EACH = 1.0
+_WAIT = 1
+
+Tell = Callable[[str, str], None]
+"""What is told, and why; by no way that leads through the store."""
+
+
+class StoreWatch:
+    """Writes nothing and asks each second whether something could be written, from `start` to `stop`.
+    `failing` says whether a job of the keeper's has just failed at the store, whatever is answered here."""
+
+    def __init__(self, url: str, tell: Tell, failing: Callable[[], bool], patience: float = PATIENCE) -> None:
+        self._engine = _engine(url)
+        self._tell, self._failing, self._patience = tell, failing, patience
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="store-ask")
+        self._asked: Future[str] | None = None
+        self._answered = time.monotonic()
+        self._out = False
+        self._why = "it does not answer"
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-watch", daemon=True)
+
+    def start(self) -> None:
+        self._answered = time.monotonic()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it. A question that hangs is not waited for."""
+        self._stopping.set()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOKS_EACH):
+            try:
+                self.look(time.monotonic())
+            except RuntimeError:
+                # The worker was ended between two looks.
+                return
+
+    def look(self, moment: float) -> None:
+        """Ask, or see what came of the last question; tell when an outage has lasted, and when it is over."""
+        if self._asked is None:
+            self._asked = self._worker.submit(self._ask)
+        if self._asked.done():
+            problem, self._asked = self._asked.result(), None
+            if problem or self._failing():
+                self._why = problem or "what jobs write is refused"
+            else:
+                self._answered = moment
+        gone = moment - self._answered
+        if not self._out and gone > self._patience:
+            self._out = True
+            log.critical("store unreachable", seconds=round(gone), why=self._why)
+            self._tell("the store cannot be reached: nothing is planned or sent", self._why)
+        elif self._out and gone == 0:
+            self._out = False
+            log.info("store answers again")
+            self._tell("the store answers again: what was under way is carried on", "")
+
+    def _ask(self) -> str:
+        """Why nothing could be written now; empty while something could."""
+        try:
+            with self._engine.connect() as connection:
+                if self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    connection.exec_driver_sql("ROLLBACK")
+                else:
+                    connection.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            return str(getattr(error, "orig", None) or error).splitlines()[0]
+        return ""
+
+
+def _engine(url: str) -> Engine:
+    """Connections of its own, that wait for a second at most where the driver can say so."""
+    local = url.startswith("sqlite")
+    wait = {"timeout": _WAIT} if local else {"connect_timeout": max(_WAIT, 2)}
+    return create_engine(with_driver(url), poolclass=NullPool, connect_args=wait)

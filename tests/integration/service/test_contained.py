@@ -1,0 +1,198 @@
+"""Whatever goes wrong with one market is that market's trouble: told, never fatal, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from eth_abi.exceptions import InsufficientDataBytes
+from sqlalchemy.exc import DataError
+from sqlmodel import delete, select
+from structlog.testing import capture_logs
+
+from keeper.errors import ConfigError
+from keeper.localchain.aave_market import AaveDeployment
+from keeper.localchain.anvil import Anvil
+from keeper.service import deciding as deciding_module
+from keeper.service.deciding import Deciding
+from keeper.service.markets import MarketRun, build
+from keeper.store.tables import Alert
+from tests.integration.book.test_together import _deciding, markets
+
+__all__ = ["markets"]
+pytestmark = pytest.mark.integration
+
+REVERTING, SILENT = "60006000fd", "00"
+ERRORS = [
+    IndexError("tuple index out of range"),
+    OverflowError("Python int too large to convert to SQLite INTEGER"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    ValueError("not an integer"),
+    InsufficientDataBytes("Tried to read 32 bytes, only got 0 bytes"),
+    KeyError("0xabc"),
+    RecursionError("maximum recursion depth exceeded"),
+    ConfigError("does not answer as an Aave v3 pool"),
+    MemoryError(),
+    DataError("INSERT", {}, Exception("bigint out of range")),
+]
+PLACES = [
+    "market_call",
+    "read_market",
+    "apart_calls",
+    "read_records",
+    "touched",
+    "log_filter",
+    "view_call",
+    "read_view",
+    "sums",
+    "unbalanced",
+    "priced_assets",
+    "base_decimals",
+    "value_records",
+    "weights",
+    "notices",
+    "revision",
+]
+
+
+@pytest.fixture(autouse=True)
+def _unrendered() -> Iterator[None]:
+    """To write out the trace of each of so many faults would take most of the time."""
+    with capture_logs():
+        yield
+
+
+@pytest.fixture(scope="module")
+def shared(
+    markets: tuple[Anvil, list[AaveDeployment]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deciding]:
+    anvil, deployed = markets
+    deciding = _deciding(anvil.url, tmp_path_factory.mktemp("contained"), deployed)
+    anvil.mine()
+    deciding.tick()
+    yield deciding
+    deciding.store.close()
+
+
+@pytest.fixture
+def loop(markets: tuple[Anvil, list[AaveDeployment]], shared: Deciding) -> Deciding:
+    """All well, and nothing told yet."""
+    assert _tick(shared, markets[0]) == [True, True, True] and not shared.failures
+    with shared.store.session() as session:
+        session.exec(delete(Alert))
+    return shared
+
+
+def _tick(loop: Deciding, anvil: Anvil) -> list[bool]:
+    """Work at a new block; which books are at it."""
+    anvil.mine()
+    head = loop.tick()
+    return [run.book.head == head for run in loop.runs]
+
+
+def _runs(loop: Deciding) -> list[MarketRun]:
+    """The markets of a keeper that starts with this one's store."""
+    return build(loop.settings, {loop.pool.name: loop.pool}, loop.store)
+
+
+def _told(loop: Deciding) -> list[Alert]:
+    with loop.store.session() as session:
+        return list(session.exec(select(Alert).where(Alert.kind == "market_failed")).all())
+
+
+def test_any_kind_of_error_is_one_markets(
+    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, error in enumerate(ERRORS):
+        _fail(loop, monkeypatch, "read_market", error)
+        assert _tick(loop, markets[0]) == [True, False, True], repr(error)
+        assert _tick(loop, markets[0]) == [True, False, True], repr(error)
+        monkeypatch.undo()
+        assert _tick(loop, markets[0]) == [True, True, True] and not loop.failures, repr(error)
+        told = _told(loop)
+        # Once for each kind, and a second time where a hundred blocks were full.
+        assert number < len(told) <= number + 2 and {each.market for each in told} == {"m1"}
+
+
+def _fail(loop: Deciding, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(loop.runs[1].adapter, place, fails)
+
+
+def test_it_does_not_matter_where_it_goes_wrong(
+    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in PLACES:
+        _fail(loop, monkeypatch, place, IndexError("list index out of range"))
+        for run in loop.runs:
+            # Every account is read, so that every place is passed.
+            run.book.read_all_next()
+        at_head = _tick(loop, markets[0])
+        assert (at_head[0], at_head[2]) == (True, True) and loop.failures.keys() == {"m1"}, place
+        monkeypatch.undo()
+        assert _tick(loop, markets[0]) == [True, True, True] and not loop.failures, place
+    assert {told.market for told in _told(loop)} == {"m1"}
+
+
+def test_what_a_store_refuses_of_one_market_is_that_markets(
+    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite takes no integer above 64 bits; PostgreSQL refuses other things besides."""
+    monkeypatch.setattr(loop.runs[1].adapter, "revision", lambda _: 2**255)
+    monkeypatch.setattr(loop.runs[1].adapter, "version", lambda _: "3.0.2")
+    _tick(loop, markets[0])
+    assert {told.market for told in _told(loop)} == {"m1"}
+
+
+@pytest.mark.parametrize("code", [REVERTING, SILENT])
+def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_trouble(
+    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, code: str
+) -> None:
+    anvil, deployed = markets
+    broken = deployed[1].pool
+    kept = anvil.rpc.text("eth_getCode", broken, "latest")
+    for run in loop.runs:
+        run.book.save()
+    anvil.set_code(broken, bytes.fromhex(code))
+    try:
+        for _ in range(3):
+            assert _tick(loop, anvil) == [True, False, True]
+        assert [told.market for told in _told(loop)] == ["m1"]
+        again = Deciding(loop.pool, loop.store, loop.settings, loop.policies, _runs(loop), "dry", None)
+        assert _tick(again, anvil) == [True, False, True], "a restart is no first time"
+    finally:
+        anvil.set_code(broken, bytes.fromhex(kept[2:]))
+    assert _tick(loop, anvil) == [True, True, True] and not loop.failures
+
+
+def test_only_a_market_that_never_was_read_is_the_configurations_fault(
+    markets: tuple[Anvil, list[AaveDeployment]], tmp_path: Path
+) -> None:
+    anvil, deployed = markets
+    kept = anvil.rpc.text("eth_getCode", deployed[0].pool, "latest")
+    anvil.set_code(deployed[0].pool, bytes.fromhex(REVERTING))
+    try:
+        with pytest.raises(ConfigError, match="does not answer as"):
+            _deciding(anvil.url, tmp_path, deployed[:1]).tick()
+    finally:
+        anvil.set_code(deployed[0].pool, bytes.fromhex(kept[2:]))
+
+
+def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
+    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, judged = deciding_module.judging.judge, []
+
+    def fails(session: object, run: object, *rest: object) -> object:
+        if run is loop.runs[1]:
+            raise OverflowError("int too big to convert")
+        judged.append(run)
+        return judge(session, run, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(deciding_module.judging, "judge", fails)
+    _tick(loop, markets[0])
+    assert judged == [loop.runs[0], loop.runs[2]]
+    assert {told.market for told in _told(loop)} == {"m1"}

@@ -1,0 +1,110 @@
+"""A difference is first taken for a stale record; a market that was stopped is tried again by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from keeper.chain import blocks
+from keeper.localchain import aave_actions as act
+from keeper.protocols.base import Valuation
+from keeper.service.deciding import Deciding
+from keeper.service.markets import FIRST_RETRY
+from tests.integration.service.test_watch_only import Watch as Watching
+from tests.integration.service.test_watch_only import Wrapped, watch
+
+__all__ = ["watch"]
+pytestmark = pytest.mark.integration
+
+
+def _later(watch: Watching, deciding: Deciding, seconds: int) -> None:
+    """A block so many seconds on, worked at."""
+    watch.local.rpc.call("evm_increaseTime", seconds)
+    watch.local.anvil.mine()
+    deciding.tick()
+
+
+def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
+    watch: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The books say that somebody owes what he has long repaid; prices fall in the same block."""
+    deciding = watch.start()
+    deciding.tick()
+    [run] = deciding.runs
+    monkeypatch.setattr(run.__class__, "sample", lambda *_: [])
+    stale, other = sorted(v.account for v in run.valuations if v.debt)[:2]
+    before = run.book.record(stale)
+    assert before is not None
+    market, dai = watch.local.market, watch.local.market.reserves["DAI"]
+    watch.send(
+        act.mint(market, dai, stale, 10**22),
+        act.approve(market, dai, stale),
+        act.repay(market, dai, stale, 10**22),
+    )
+    deciding.tick()
+    run.book._put({stale: before})
+    watch.price(1000)
+    deciding.tick()
+    assert watch.status().acting and watch.alerts("watch_only") == []
+    acted = {intent.account for intent in watch.intents()}
+    assert other in acted and stale not in acted
+    assert [stale in alert.body for alert in watch.alerts("silent_change")] == [True]
+    head = blocks.latest(deciding.pool)
+    now = {v.account: v for v in run.valuations}
+    assert now == run.book.views(head, sorted(now)) and now[stale].debt < now[other].debt
+
+
+def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
+    watch: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deciding = watch.start()
+    deciding.tick()
+    [run] = deciding.runs
+    adapter = run.adapter
+    victim = next(v for v in run.valuations if v.health is not None)
+
+    def wrong(*arguments: object) -> list[Valuation]:
+        return [
+            replace(v, debt=v.debt + 1) if v.account == victim.account else v
+            for v in adapter.value_records(*arguments)  # type: ignore[arg-type]
+        ]
+
+    monkeypatch.setattr(run, "adapter", Wrapped(adapter, wrong))
+    _later(watch, deciding, 1)
+    assert not watch.status().acting
+    [told] = watch.alerts("watch_only")
+    assert f"in {FIRST_RETRY} s" in told.body
+    waits = [run.retry_wait]
+    for _ in range(3):
+        _later(watch, deciding, run.retry_wait + 1)
+        waits.append(run.retry_wait)
+    assert waits == [FIRST_RETRY, 2 * FIRST_RETRY, 4 * FIRST_RETRY, 8 * FIRST_RETRY]
+    assert len(watch.alerts("market_retried")) == 3 and len(watch.alerts("watch_only")) == 1
+    monkeypatch.undo()
+    _later(watch, deciding, 1)
+    assert not watch.status().acting, "it is not due yet"
+    _later(watch, deciding, run.retry_wait + 1)
+    assert watch.status().acting and watch.status().reason == ""
+    assert len(watch.alerts("market_resumed")) == 1
+    watch.price(1000)
+    deciding.tick()
+    assert watch.intents()
+
+
+def test_a_view_that_was_starved_is_asked_for_alone_before_a_market_is_stopped(
+    watch: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deciding = watch.start()
+    deciding.tick()
+    [run] = deciding.runs
+    read_views, calls = run.book.read_views, []
+
+    def starved(accounts: list[str], answers: list[object]) -> dict[str, Valuation]:
+        found = read_views(accounts, answers)  # type: ignore[arg-type]
+        calls.append(len(accounts))
+        return found if len(calls) > 1 else {}
+
+    monkeypatch.setattr(run.book, "read_views", starved)
+    _later(watch, deciding, 1)
+    assert watch.status().acting and len(calls) == 2

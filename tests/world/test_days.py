@@ -1,0 +1,77 @@
+"""The crash day in the world as it is. Whatever its nodes and its chain do, everybody who fell is liquidated,
+the protected accounts are saved, within the day's blocks, and nobody is alerted of what was none.
+
+The nodes and chains are emulated before a real Anvil with the real Aave v3 (`keeper/localchain/world/`): a
+few in `make test`, all of them and fifty mixtures of random faults with random words in `make soak`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from keeper.demo.director import play
+from keeper.demo.outcome import outcome
+from keeper.demo.stage import Stage, stage
+from keeper.localchain.world.mixture import mixture
+from keeper.localchain.world.profiles import PROFILES, Profile
+
+pytestmark = pytest.mark.integration
+
+SOAK = bool(os.environ.get("KEEPER_SOAK"))
+SEED = 1
+FEW = ("arbitrum", "rate-limit-alone", "polygon")
+MIXTURES = 50 if SOAK else 1
+# What the same day brings on Anvil alone: accounts that fall, and what is done and not done about them.
+OF_THE_DAY = frozenset(
+    {
+        "below_warn",
+        "below_top_up",
+        "below_liquidate",
+        "recovered",
+        "action_taken",
+        "action_failed",
+        "action_expired",
+        "cannot_act",
+        "bad_debt",
+        "attempts_used_up",
+    }
+)
+
+
+def _live(profile: Profile, folder: Path) -> Stage:
+    with stage(SEED, folder, world=profile) as scene:
+        last = play(scene, SEED, lambda moment: None)
+        found = outcome(scene, last)
+        assert not found.faults, (profile.title, found.faults, _log(folder))
+        assert found.liquidations >= 30 and found.top_ups >= 2
+        false = Counter(alert["kind"] for alert in _alerts(scene) if alert["kind"] not in OF_THE_DAY)
+        assert not false, (profile.title, false, _log(folder))
+    return scene
+
+
+def _alerts(scene: Stage) -> list[dict[str, str]]:
+    return [json.loads(line) for line in scene.alerts.read_text().splitlines()]
+
+
+def _log(folder: Path) -> str:
+    return (folder / "keeper.log").read_text(errors="replace")[-3000:]
+
+
+@pytest.mark.parametrize("name", PROFILES if SOAK else FEW)
+def test_the_crash_day_is_lived_through(name: str, tmp_path: Path) -> None:
+    _live(PROFILES[name], tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(MIXTURES))
+def test_the_crash_day_is_lived_through_with_all_faults_at_random(seed: int, tmp_path: Path) -> None:
+    _live(mixture(seed), tmp_path)
+
+
+def test_each_profile_says_what_it_does_and_where_that_was_seen() -> None:
+    assert set(FEW) < set(PROFILES) and len(PROFILES) >= 20
+    assert all(each.title and each.seen for each in PROFILES.values())
