@@ -381,3 +381,13 @@ def test_a_top_up_goes_on_with_another_token_where_one_is_refused(place: Place, 
     first, *others = k.intents()
     assert (first.state, "blacklisted" in first.reason) == ("refused", True), why(k)
     assert [(i.state, Plan.from_json(i.plan).action) for i in others] == [("settled", "supply")], why(k)
+
+
+def test_want_of_gas_is_said_by_name(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keeper.execution.batching.MOST_TRANSACTION_GAS", 500_000)
+    k = place.keeper(tmp_path)
+    small = {symbol: 1_000 for symbol in SYMBOLS if symbol != "WETH"}
+    k.send(place.borrow(OWNER, {"WETH": 100_000, **small}, 102_000))
+    k.step()
+    k.step(place.fall(85))
+    assert "OutOfGas" in k.intents()[0].reason, why(k)
