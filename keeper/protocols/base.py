@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from keeper.book.source import A, BookSource, S
@@ -90,6 +90,14 @@ class OwnerFunds:
     available: Mapping[str, int]
     why: Mapping[str, str]
     permits: Mapping[str, SignedAllowance]
+
+    def without(self, tokens: Collection[str]) -> OwnerFunds:
+        """The same, with nothing of these tokens."""
+        return replace(
+            self,
+            available={token: 0 if token in tokens else units for token, units in self.available.items()},
+            why={**self.why, **dict.fromkeys(tokens, "it was refused lately")},
+        )
 
 
 @dataclass(frozen=True, slots=True)
