@@ -10,6 +10,9 @@ import pytest
 from sqlmodel import select
 
 from keeper.execution import allowances
+from keeper.localchain import aave_actions as act
+from keeper.localchain.rpc import Json
+from keeper.service.daemon import Daemon
 from keeper.store.tables import IntentState, StandingAllowance, Transition
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
 from tests.support.liquidations import liquidations
@@ -140,3 +143,49 @@ def test_an_allowance_is_taken_back_though_the_process_ends_between_intent_and_c
 
 def _dies(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_another_block_of_the_same_number_is_acted_on(fresh: Fresh, ready: Ready) -> None:
+    """The daemon has acted at this number already; the fall is in the block that took that one's place."""
+    anvil, deployed = fresh
+    w = ready(DEEP)
+    assert w.actor.lane is not None
+    w.actor.release()
+    daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+    anvil.mine()
+    daemon._decide("local")
+    number = anvil.block_number()
+    assert daemon.chains["local"].acted_at == number and not w.transactions()
+    fall = act.set_price(deployed, deployed.reserves["WETH"], CRASH["WETH"])
+    call: dict[str, Json] = {
+        "from": fall["from"],
+        "to": fall["to"],
+        "data": fall["data"],
+        "gas": hex(300_000),
+        "maxFeePerGas": hex(200 * 10**9),
+        "maxPriorityFeePerGas": "0x1",
+    }
+    anvil.rpc.call("anvil_reorg", 1, [[call, 0]])
+    assert anvil.block_number() == number and w.health(OTHER) < WAD
+    daemon._decide("local")
+    assert {t.state for t in w.transactions()} == {"sent"}
+    anvil.mine()
+    assert liquidations(*fresh)[OTHER] == 1
+
+
+def test_what_is_ahead_of_the_head_settles_nothing(fresh: Fresh, ready: Ready) -> None:
+    """Its block comes after the head is taken, and is taken back before the next: done once all the same."""
+    anvil, _ = fresh
+    w = ready(DEEP)
+    w.step(CRASH)
+    head = w.deciding.head
+    assert head is not None and {t.state for t in w.transactions()} == {"sent"}
+    anvil.mine()
+    w.actor.settle(head)
+    assert {t.state for t in w.transactions()} == {"sent"} and w.intents()[0].state == "rehearsed"
+    anvil.reorg(1)
+    assert liquidations(*fresh)[OTHER] == 0
+    for _ in range(4):
+        w.step()
+    settled_once(w, fresh)
+    assert liquidations(*fresh)[OTHER] >= 1
