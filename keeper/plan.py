@@ -12,6 +12,9 @@ NATIVE = "native"
 KEPT_PERCENT = 50
 """At least this part of the expected profit is asked for on chain: a small move does not undo it."""
 
+CONTRACT_ERRORS = "liquidator_errors"
+"""The table in `abis/` of our own contract's errors."""
+
 Kind = Literal["liquidate", "top_up", "redeem"]
 
 

@@ -6,9 +6,9 @@ Run as a program of its own; it imports nothing from keeper, so that it cannot s
 
 Compared are each account's collateral, debt, threshold and health, and each reserve's indices in ray.
 Every block from first to last must be recorded (what a reorganisation took back is left out), and every
-named account in each; of those that the keeper calls unvaluable, the contract's own view must revert. Prints one JSON object:
-what differed, and what the contract said of each account's health (scaled 1e18, null without debt) at
-first, at its lowest and at last. Exits 1 when anything differs or is missing.
+named account in each; of those that the keeper calls unvaluable, the contract's own view must revert.
+Prints one JSON object: what differed, and what the contract said of each account's health (scaled 1e18, null
+without debt) at first, at its lowest and at last. Exits 1 when anything differs or is missing.
 """
 
 import json

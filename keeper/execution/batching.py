@@ -19,7 +19,6 @@ from keeper.plan import KEPT_PERCENT, Leg, Loan, Plan
 
 MOST_TRANSACTION_GAS = 2**24
 """EIP-7825: no transaction may have a higher limit."""
-ERRORS = "liquidator_errors"
 
 # What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): the transaction, bookkeeping, and what
 # the first leg touches for all others; then each loan, each exchange and each token.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.plan import KEPT_PERCENT, Leg, Loan, Plan, Spend, Trade
+from keeper.plan import CONTRACT_ERRORS, KEPT_PERCENT, Leg, Loan, Plan, Spend, Trade
 from keeper.protocols.base import Asset, Deal, Impossible, Lender, Offer
 from keeper.venues.base import Exchange
 
@@ -110,7 +110,7 @@ def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
             "receive": _words(deal.received, offer.gets),
             "earn": _words(sized.profit, sized.earns),
         },
-        errors=offer.errors,
+        errors="+".join(dict.fromkeys([*filter(None, offer.errors.split("+")), CONTRACT_ERRORS])),
         trade=Trade(sized.earns.token, paid, sized.earns.token, paid + sized.worth),
         leg=leg,
     )

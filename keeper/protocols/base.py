@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from keeper.book.source import A, BookSource, S
@@ -90,6 +90,14 @@ class OwnerFunds:
     available: Mapping[str, int]
     why: Mapping[str, str]
     permits: Mapping[str, SignedAllowance]
+
+    def without(self, tokens: Collection[str]) -> OwnerFunds:
+        """The same, with nothing of these tokens."""
+        return replace(
+            self,
+            available={token: 0 if token in tokens else units for token, units in self.available.items()},
+            why={**self.why, **dict.fromkeys(tokens, "it was refused lately")},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +257,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def traded(self, state: S, raw: A) -> frozenset[str]:
         """The tokens that a liquidation of this account may take or bring."""
+
+    def is_strangers(self, asset: str) -> bool:
+        """Whether anybody may have made this asset's price source, and nobody listed it by name."""
 
     def is_trusted_part(self, state: S, part: str) -> bool:
         """Whether the operator stands for this part of the market (see `part_of`), or it has none."""

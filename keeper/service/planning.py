@@ -83,9 +83,8 @@ class Planner:
         facts = {name: replace(each, payer=self.payer, kept_native=kept) for name, each in facts.items()}
         funds = self._funds(facts, means.native)
         owners = self._owners(wanted, self.payer)
-        refused = tried.ways(
-            self.store, [w.episode.id for w in wanted if w.kind == "liquidate" and w.episode.id is not None]
-        )
+        refused = tried.ways(self.store, _episodes(wanted, "liquidate"))
+        unspent = tried.tokens(self.store, _episodes(wanted, "top_up"))
         budgets = Budgets(self.settings, self.store, self.mode, self.head)
         by_request: dict[int, Wanted] = {}
         requests = []
@@ -98,6 +97,7 @@ class Planner:
                 owners.get((each.run.name, each.valuation.account)),
                 trading,
                 refused.get(each.episode.id or 0, ()),
+                unspent.get(each.episode.id or 0, frozenset()),
             )
             by_request[id(request)] = each
             requests.append(request)
@@ -234,6 +234,7 @@ class Planner:
         owner: OwnerFunds | None,
         trading: Trading | None,
         refused: Sequence[Way],
+        unspent: frozenset[str],
     ) -> Request:
         run, account = wanted.run, wanted.valuation.account
         if wanted.sale:
@@ -273,18 +274,27 @@ class Planner:
             why = may_top_up(assets, verdicts, facts.symbols)
             if why:
                 return Impossible(why)
-            found = run.adapter.plan_top_up(
-                run.book.state,
-                account,
-                raw,
-                self.next_timestamp,
-                facts,
-                funds,
-                protection.steps,
-                protection.target,
-                budget,
-                owner,
-            )
+
+            def sized(without: frozenset[str]) -> Plan | Impossible:
+                assert budget is not None and protection is not None
+                has = {token: amount for token, amount in funds.items() if token not in without}
+                return run.adapter.plan_top_up(
+                    run.book.state,
+                    account,
+                    raw,
+                    self.next_timestamp,
+                    facts,
+                    has,
+                    protection.steps,
+                    protection.target,
+                    budget,
+                    owner.without(without) if owner is not None else None,
+                )
+
+            # A token that was refused (paused, blacklisted) closes its own steps only, while others help.
+            found = sized(unspent) if unspent else sized(frozenset())
+            if unspent and isinstance(found, Impossible):
+                found = sized(frozenset())
             return _confirmed(found if isinstance(found, Impossible) else [found], verdicts, facts)
 
         return _request(wanted, budgets, top_up)
@@ -315,6 +325,10 @@ class Planner:
             return _open(at_market(found, verdicts, facts.symbols), refused)
 
         return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
+
+
+def _episodes(wanted: Sequence[Wanted], kind: Kind) -> list[int]:
+    return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]
 
 
 def _open(found: list[Plan] | Impossible, refused: Sequence[Way]) -> list[Plan] | Impossible:

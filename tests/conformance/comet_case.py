@@ -32,7 +32,7 @@ class CometCase:
     target = 125 * WAD // 100
     owner = "0x" + "a1" * 20
     oracle = "WETH"
-    by_contract_only = True
+    by_contract_only = False
 
     def __init__(self, anvil: Anvil) -> None:
         self.anvil = anvil

@@ -23,7 +23,7 @@ GRACE = 120
 CALL_GAS = 138_000
 OLD_CALL_GAS = 158_000
 POSITION_GAS = 9_000
-ERRORS = "aave_v3_errors+liquidator_errors"
+ERRORS = "aave_v3_errors"
 
 
 def offers(

@@ -364,3 +364,30 @@ def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
     assert set(settled(k)) == ({OTHER, OWNER} if dollars < 1_000 else {OWNER}), why(k)
     found = {v.account: v for v in scan_markets(k.settings)[0][1].valuations}
     assert found[OTHER] == k.valuation(OTHER)
+
+
+def test_a_top_up_goes_on_with_another_token_where_one_is_refused(place: Place, tmp_path: Path) -> None:
+    protect = f'[[protect]]\nmarket = "m"\naccount = "{OTHER}"\nmax_per_day = "100000"\n'
+    steps = 'steps = [{action="repay", asset="USDC"}, {action="supply", asset="WETH"}]\n'
+    k = place.keeper(tmp_path, protect + steps)
+    k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
+    k.send([comet.mint(place.at, k.payer, each, 10**22) for each in ("USDC", "WETH")])
+    data = calldata("addBlackList(address)", k.payer)
+    k.send([{"from": LENDER, "to": place.at.tokens["USDC"], "data": data}])
+    k.step()
+    k.step(place.fall(95))
+    for _ in range(4):
+        k.step()
+    first, *others = k.intents()
+    assert (first.state, "blacklisted" in first.reason) == ("refused", True), why(k)
+    assert [(i.state, Plan.from_json(i.plan).action) for i in others] == [("settled", "supply")], why(k)
+
+
+def test_want_of_gas_is_said_by_name(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keeper.execution.batching.MOST_TRANSACTION_GAS", 500_000)
+    k = place.keeper(tmp_path)
+    small = {symbol: 1_000 for symbol in SYMBOLS if symbol != "WETH"}
+    k.send(place.borrow(OWNER, {"WETH": 100_000, **small}, 102_000))
+    k.step()
+    k.step(place.fall(85))
+    assert "OutOfGas" in k.intents()[0].reason, why(k)
