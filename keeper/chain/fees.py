@@ -58,7 +58,10 @@ def suggest(pool: NodePool, ceiling: int, waited: int = 0, least: int = 0) -> Fe
         return Fees(price, None, price)
     needed = max(usual, least)
     _affordable(pool, base + needed, ceiling)
-    tip = _risen(max(needed, min(advised, ceiling - base)), waited)
+    if 2 * base + advised > ceiling:
+        # Half of what is left: the other half is for raising it, and for the base fee.
+        advised = min(advised, (ceiling - base) // 2)
+    tip = _risen(max(needed, advised), waited)
     return Fees(
         min(2 * base + tip, ceiling), min(tip, ceiling), min(base + tip, ceiling), min(base + needed, ceiling)
     )

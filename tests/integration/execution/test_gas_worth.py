@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 GWEI = 10**9
 # The liquidation gains some 490 dollars, a fifth of an ether, for some 600,000 gas: 330 gwei a unit at most.
-TOO_MUCH = 450 * GWEI
+TOO_MUCH = 480 * GWEI
 FREE = "[policy]\nmin_profit = 0\n"
 
 
