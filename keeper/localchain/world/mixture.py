@@ -51,6 +51,7 @@ def mixture(seed: int) -> Profile:
         chain.settings,
         chain.more,
         timeout=2.0,
+        tells=frozenset().union(*(PROFILES[kind].tells for kind in kinds)),
     )
 
 

@@ -56,6 +56,8 @@ class Profile:
     more: str = ""
     """Further sections of it."""
     timeout: float = 5.0
+    tells: frozenset[str] = frozenset()
+    """Kinds of alerts that are true of it, besides those of any day."""
 
 
 def _one(*found: Trick) -> Nodes:
@@ -225,6 +227,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "a node that leaves out some or all of a block's logs, half of the time, and a healthy one",
             "nethermind#11205, degov#963",
             _first_of_two(lambda dice: [tricks.withheld_logs(dice, 0.5)]),
+            tells=frozenset({"unbalanced", "silent_change"}),
         ),
         "missed-slot": Profile(
             "one slot without a block: 24 s between two blocks of 12",
