@@ -13,6 +13,7 @@ from keeper.store.rows import insert_row
 from keeper.store.tables import Alert
 
 Severity = Literal["info", "warning", "critical"]
+MOST_LETTERS = 4_000
 _TOLD = select(Alert.id).where(Alert.once == bindparam("once"))
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
@@ -28,11 +29,14 @@ def tell(
     account: str = "",
     fields: dict[str, str] | None = None,
 ) -> None:
-    """Write an alert unless one with the same `once` was ever written."""
+    """Write an alert unless one with the same `once` was ever written. Names and reasons may be a stranger's:
+    what does not print is left out (a store keeps no NUL, a screen obeys escapes), and they are cut."""
+    title = _plain(title)
+    fields = {name: _plain(value) for name, value in (fields or {}).items()}
     if session.exec(_TOLD, params={"once": once}).first() is not None:
         return
     shown = {"kind": kind, "severity": severity, "market": market, "account": short(account)}
-    shown |= fields or {}
+    shown |= fields
     alert = Alert(
         once=once,
         kind=kind,
@@ -41,6 +45,11 @@ def tell(
         account=account,
         title=title,
         body="\n".join(f"{name}: {value}" for name, value in shown.items() if value),
-        fields=json.dumps(fields or {}),
+        fields=json.dumps(fields),
     )
     insert_row(session, alert)
+
+
+def _plain(text: str) -> str:
+    cut = text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"
+    return "".join(each for each in cut if each.isprintable() or each == "\n")

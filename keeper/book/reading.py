@@ -19,20 +19,24 @@ MOST_ACCOUNTS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """What one market wants read at a block: single calls, and the records of accounts."""
+    """What one market wants read at a block: single calls, the records of accounts, and after them calls on
+    what anybody can have made (`apart`), which a node that refuses so much is spared."""
 
     source: BookSource[Any, Any, Any]
     calls: Sequence[Call]
     accounts: Sequence[str]
+    apart: Sequence[Call] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The answers to a portion's calls in order, and the records. `fault`: why the records are not whole."""
+    """The answers to a portion's calls in order, and the records. `fault`: why the records are not whole.
+    What was spared among the calls `apart` is starved: asked first, it may be answered."""
 
     answers: Sequence[Answer]
     records: Mapping[str, bytes]
     fault: Exception | None = None
+    apart: Sequence[Answer] = ()
 
 
 class NoStateError(WrongStateError):
@@ -116,11 +120,18 @@ class Reader:
         wanted = [(number, account) for number, p in enumerate(portions) for account in p.accounts]
         records: list[dict[str, bytes]] = [{} for _ in portions]
         faults: dict[int, Exception] = {}
-        first = self._part(head, portions, lenses, single, wanted[: self.width], records, faults)
+        apart = list(dict.fromkeys(call for p in portions for call in p.apart))
+        first = self._part(head, portions, lenses, single, wanted[: self.width], records, faults, apart)
         answers = dict(zip(single, first.answers, strict=True))
+        strange = dict(zip(apart, first.apart, strict=True))
         self._rest(head, portions, lenses, wanted[first.taken :], records, faults)
         return [
-            Read([answers[call] for call in p.calls], records[number], faults.get(number))
+            Read(
+                [answers[call] for call in p.calls],
+                records[number],
+                faults.get(number),
+                [strange[call] for call in p.apart],
+            )
             for number, p in enumerate(portions)
         ]
 
@@ -162,24 +173,31 @@ class Reader:
         wanted: Sequence[tuple[int, str]],
         records: list[dict[str, bytes]],
         faults: dict[int, Exception],
+        apart: Sequence[Call] = (),
     ) -> _Part:
-        """One call with `single` and as many of the wanted accounts as the node takes."""
+        """One call with `single`, as many of the wanted accounts as the node takes, and what is `apart` where
+        it takes that too."""
         if not single and not wanted:
             return _Part((), 0)
-        asked = list(wanted)
+        asked, strange = list(wanted), list(apart)
         while True:
             groups = _by_portion(asked)
             calls = [portions[number].source.accounts_call(accounts) for number, accounts in groups]
             try:
                 enough = _something if single else _anything
-                got = run_whole(self.pool, head, [*single, *calls], lenses, enough)
+                got = run_whole(self.pool, head, [*single, *calls, *strange], lenses, enough)
             except (RpcError, NodeError) as error:
-                if not _refused(error) or len(asked) <= 1:
+                if not _refused(error) or (len(asked) <= 1 and not strange):
                     raise
+                if strange:
+                    # What strangers made is asked for by itself, after all that matters.
+                    strange = []
+                    continue
                 asked = self._narrower(asked)
                 continue
             break
-        for (number, accounts), answer in zip(groups, got[len(single) :], strict=True):
+        until = len(single) + len(calls)
+        for (number, accounts), answer in zip(groups, got[len(single) : until], strict=True):
             if number in faults:
                 continue
             if not answer.ok and (len(accounts) > 1 or not answer.data):
@@ -189,7 +207,8 @@ class Reader:
                 self._take(head, number, portions[number], accounts, answer, records[number], faults)
         if len(asked) == self.width:
             self.width = min(self.width + self.width // 8 + 1, MOST_ACCOUNTS)
-        return _Part(got[: len(single)], len(asked))
+        spared = [Answer(False, b"", starved=True) for _ in apart]
+        return _Part(got[: len(single)], len(asked), got[until:] if strange else spared)
 
     def _in_pieces(
         self,
@@ -254,6 +273,22 @@ class Reader:
 class _Part:
     answers: Sequence[Answer]
     taken: int
+    apart: Sequence[Answer] = ()
+
+
+def read_apart(
+    pool: NodePool, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]
+) -> list[tuple[Call, Answer]]:
+    """The answers to the first of these calls: to as many as a node takes in one request."""
+    width = len(calls)
+    while True:
+        some = calls[:width]
+        try:
+            return list(zip(some, run(pool, head, some, lenses), strict=True))
+        except (RpcError, NodeError) as error:
+            if not _refused(error) or width == 1:
+                raise
+            width //= 2
 
 
 def _refused(error: RpcError | NodeError) -> bool:

@@ -17,7 +17,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 from keeper.book import finding
 from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
 from keeper.book.finding import Stretch
-from keeper.book.reading import NoStateError, Portion, Read, Reader, run_whole
+from keeper.book.reading import NoStateError, Portion, Read, Reader, read_apart, run_whole
 from keeper.book.source import BookSource
 from keeper.chain import logs
 from keeper.chain.blocks import Head
@@ -56,7 +56,6 @@ class _Visit:
     upgraded: bool = False
     heard: tuple[Log, ...] = ()
     sample: Sequence[str] = ()
-    apart: tuple[Call, ...] = ()
     references: frozenset[int] = frozenset()
     portion: Portion | None = None
     read: Read = field(default_factory=lambda: Read((), {}))
@@ -194,15 +193,14 @@ def _portion(visit: _Visit) -> Portion:
     strangers made, last."""
     source = visit.book.source
     visit.references = frozenset(visit.book.references)
-    visit.apart = tuple(source.apart_calls(visit.references))
+    apart = tuple(source.apart_calls(visit.references))
     calls = [
         source.market_call(visit.book.references),
         *(source.view_call(account) for account in visit.sample),
         *visit.book.riders.calls,
-        *visit.apart,
     ]
     accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
-    return Portion(source, calls, list(accounts))
+    return Portion(source, calls, list(accounts), apart)
 
 
 @retry(
@@ -257,12 +255,13 @@ def _state(
     for _ in range(MOST_ROUNDS):
         if not left:
             break
-        [read] = reader.read(head, [Portion(source, left, ())])
-        more = list(zip(left, read.answers, strict=True))
+        more = read_apart(reader.pool, head, left, source.lenses())
         found += more
-        if not any(answer.ok for _, answer in more) and len(left) == len(_left(source, more)):
-            break
-        left = _left(source, more)
+        again = _left(source, more)
+        if again == [call for call, _ in more]:
+            # What is asked first is not starved by others: it cannot be had here.
+            again = []
+        left = [*again, *left[len(more) :]]
     return source.with_apart(state, found) if found else state
 
 
@@ -277,8 +276,8 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         raise read.fault
     sample, touched = visit.sample, visit.touched
     records, answers = dict(read.records), read.answers
-    until = len(answers) - len(visit.apart)
-    apart, answers = zip(visit.apart, answers[until:], strict=True), answers[:until]
+    assert visit.portion is not None, "what was read was asked for"
+    apart = zip(visit.portion.apart, read.apart, strict=True)
     state = _state(reader, head, source, visit.references, _market(reader, head, visit), apart)
     followed = source.log_filter(state)
     added = tuple(a for a in followed.addresses if a not in set(visit.stretch.followed.addresses))
@@ -293,11 +292,10 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         touched |= late
     references = {*book.references, *filter(None, map(source.reference, records.values()))}
     if not source.covers(state, references):
-        calls = [source.market_call(references), *source.apart_calls(references)]
-        [wider] = reader.read(head, [Portion(source, calls, ())])
-        first, *others = wider.answers
-        apart = zip(calls[1:], others, strict=True)
-        state = _state(reader, head, source, frozenset(references), first, apart)
+        asked = Portion(source, [source.market_call(references)], (), source.apart_calls(references))
+        [wider] = reader.read(head, [asked])
+        apart = zip(asked.apart, wider.apart, strict=True)
+        state = _state(reader, head, source, frozenset(references), wider.answers[0], apart)
     known = {a: book.rows.row(a) for a in sample}
     silent = frozenset(
         a
