@@ -16,10 +16,10 @@ def stopped(session: Session, market: str, block: int, why: str, again: int) -> 
     _tell(session, market, block, "watch_only", "critical", title, why=why, next_try=next_try)
 
 
-def suspended(session: Session, market: str, block: int, part: str, why: str, *, is_trusted: bool) -> None:
-    """As `stopped`, for one part of a market; in a stranger's nothing would have been done anyway."""
+def suspended(session: Session, market: str, block: int, part: str, why: str, *, is_listed: bool) -> None:
+    """As `stopped`, for one part of a market; of a stranger's nobody waits for anything."""
     title = f"market {market} is watched only in its part {part}: {why}"
-    severity: Severity = "critical" if is_trusted else "warning"
+    severity: Severity = "critical" if is_listed else "warning"
     _tell(
         session, market, block, "part_watch_only", severity, title, once=f"{part}:{block // 7_200}", why=why
     )

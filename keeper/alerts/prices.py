@@ -11,11 +11,21 @@ from keeper.store.tables import PriceFault
 _CRITICAL: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting", "out_of_bounds", "unresolved"})
 
 
-def fault_opened(session: Session, fault: PriceFault, *, hold: str, unvaluable: int) -> None:
-    severity: Severity = "critical" if fault.kind in _CRITICAL else "warning"
+def fault_opened(
+    session: Session,
+    fault: PriceFault,
+    *,
+    hold: str,
+    unvaluable: int,
+    strangers_day: int | None = None,
+) -> None:
+    """`strangers_day` is the day where the source is a stranger's: he may let it fail at every other block,
+    and that is one warning."""
+    severity: Severity = "critical" if fault.kind in _CRITICAL and strangers_day is None else "warning"
+    strange = f"price:{fault.market}:{fault.asset}:{fault.kind}:{strangers_day}"
     tell(
         session,
-        once=f"price:{fault.id}",
+        once=f"price:{fault.id}" if strangers_day is None else strange,
         kind=f"price_{fault.kind}",
         severity=severity,
         market=fault.market,

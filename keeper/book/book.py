@@ -103,6 +103,10 @@ class Book(Generic[S, A, V]):
         """What a discovery found so far and up to which block: it may outlast the state of its head."""
         self.unbalanced = ""
         """Which of the protocol's totals our accounts did not add up to at the last refresh."""
+        self.balanced_at: int | None = None
+        """The last block at which they did."""
+        self.doubted_from: int | None = None
+        """The first block whose events are to be asked of every node once more: some were withheld."""
         self._changed: set[int] = set()
         self._moved: set[int] = set()
         self._state: S | None = None
@@ -184,6 +188,13 @@ class Book(Generic[S, A, V]):
         self._put(changed)
         self._unsaved.update(changed)
         return frozenset(changed)
+
+    def doubt(self, head: Head) -> None:
+        """At the next refresh read every account again, and hear once more what was said since all added up:
+        whoever a withheld event would have named is not known yet."""
+        self.read_all_next()
+        since = head.number - REMEMBERED_BLOCKS if self.balanced_at is None else self.balanced_at
+        self.doubted_from = max(since + 1, head.number - REMEMBERED_BLOCKS, self.source.from_block, 0)
 
     def record(self, account: str) -> bytes | None:
         """An account's raw state as the lens packed it."""

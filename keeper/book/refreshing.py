@@ -15,7 +15,7 @@ import structlog
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from keeper.book import finding
-from keeper.book.book import Book, Change, Refresh, Sample
+from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
 from keeper.book.finding import Stretch
 from keeper.book.reading import NoStateError, Portion, Read, Reader, run_whole
 from keeper.book.source import BookSource
@@ -144,7 +144,18 @@ def _hear(reader: Reader, head: Head, visits: Mapping[int, _Visit], each: _Each)
             found = _logs(reader, head, first, last, wanted, group)
         for number in numbers:
             with each(number):
-                _take(visits[number], found)
+                _take(visits[number], [*found, *_doubted(reader, head, visits[number])])
+
+
+def _doubted(reader: Reader, head: Head, visit: _Visit) -> list[Log]:
+    """Events of blocks that were heard before, where some must have been withheld."""
+    book, first = visit.book, visit.book.doubted_from
+    if first is None or first > head.number:
+        return []
+    wanted = visit.stretch.followed
+    found = finding.heard_everywhere(reader.pool, first, head.number, wanted, book.log_range)
+    log.warning("events heard again", market=book.source.name, first=first, last=head.number, logs=len(found))
+    return found
 
 
 def _take(visit: _Visit, found: Sequence[Log]) -> None:
@@ -298,9 +309,11 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
     views = book.read_views(sample, answers[1 : 1 + len(sample)])
     unbalanced = book.commit(Change(head, state, followed, records, touched | silent, visit.stretch.ancestor))
     newly_unbalanced = unbalanced if unbalanced and not book.unbalanced else ""
-    book.unbalanced = unbalanced
-    if silent or newly_unbalanced:
-        book.read_all_next()
+    book.unbalanced, book.doubted_from = unbalanced, None
+    if silent or newly_unbalanced or (unbalanced and not head.number % CHECKPOINT_BLOCKS):
+        book.doubt(head)
+    elif not unbalanced:
+        book.balanced_at = head.number
     return Refresh(
         head=head,
         touched=touched | silent,

@@ -7,6 +7,7 @@ and only after a refusal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ Probe = Callable[[str, list[Any]], bool]
 NOBODY = "0x00000000000000000000000000000000ba7c0003"
 # What a node may be found to grant, in steps of a sixteenth; less than the least reads nothing.
 LEAST_GAS = 1_000_000
+_ABOUT_STATE = re.compile(r"header|\bhash|canonical|unknown block|trie|prun|\bstate\b|not found|missing")
 # STOP: code that may lie anywhere in an override.
 _STOP = {NOBODY: {"code": "0x00"}}
 
@@ -80,6 +82,9 @@ def _of_call(params: list[Any], failure: Failure, where: str, probe: Probe) -> N
         )
     if len(params) > 2 and not probe("eth_call", [{"to": NOBODY, "data": "0x"}, block, _STOP, *params[3:]]):
         return CannotError(f"takes no state overrides ({said})", where=where, about="overrides")
+    if block != "latest" and _ABOUT_STATE.search(failure.message.lower()):
+        # One address may have several backends: what was refused and what answered were not the same.
+        return _behind(failure, where)
     return CannotError(f"refuses a call of this size ({said})", where=where, about="size")
 
 

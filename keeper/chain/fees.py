@@ -29,6 +29,8 @@ class Fees:
     tip: int | None
     present: int = field(default=0, compare=False)
     """What a unit is expected to cost in the next block."""
+    least: int = field(default=0, compare=False)
+    """What a unit costs at the least: a tip that a node only advises need not be paid."""
 
     def fields(self) -> dict[str, int]:
         """What a transaction says of them: type 2, or type 0 without a tip."""
@@ -46,24 +48,26 @@ def suggest(pool: NodePool, ceiling: int, waited: int = 0, least: int = 0) -> Fe
     never above `ceiling` (wei). Without a base fee: the node's price, risen alike.
 
     `least` is a tip that a node was seen to ask for. TooDearError when even the present price exceeds the
-    ceiling.
+    ceiling. A tip that the node only advises is bid as far as the ceiling allows: a refusal would tell more.
     """
-    base, tip = _market(pool)
+    base, usual, advised = _market(pool)
     if base is None:
         price = max(_quantity(pool.call("eth_gasPrice")), least)
         _affordable(pool, price if not waited else 0, ceiling)
         price = min(_risen(price, waited), ceiling)
         return Fees(price, None, price)
-    tip = max(tip, least)
-    _affordable(pool, base + tip, ceiling)
-    tip = _risen(tip, waited)
-    return Fees(min(2 * base + tip, ceiling), min(tip, ceiling), min(base + tip, ceiling))
+    needed = max(usual, least)
+    _affordable(pool, base + needed, ceiling)
+    tip = _risen(max(needed, min(advised, ceiling - base)), waited)
+    return Fees(
+        min(2 * base + tip, ceiling), min(tip, ceiling), min(base + tip, ceiling), min(base + needed, ceiling)
+    )
 
 
 def present(pool: NodePool) -> int:
     """Wei that a unit of gas costs now: the next base fee and the usual tip."""
-    base, tip = _market(pool)
-    return _quantity(pool.call("eth_gasPrice")) if base is None else base + tip
+    base, usual, advised = _market(pool)
+    return _quantity(pool.call("eth_gasPrice")) if base is None else base + max(usual, advised)
 
 
 def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
@@ -84,11 +88,11 @@ def within(price: Fees, most: int) -> Fees:
     the next block's base fee and the tip."""
     if price.max_fee <= most:
         return price
-    if price.present > most or price.tip is None:
+    if (price.least or price.present) > most or price.tip is None:
         raise TooDearError(
             f"a unit of gas costs {price.present} wei, and what it is for pays no more than {most}"
         )
-    return replace(price, max_fee=most)
+    return replace(price, max_fee=most, tip=min(price.tip, most))
 
 
 def data_fee_of(receipt: Mapping[str, Any]) -> int:
@@ -116,22 +120,22 @@ def _risen(tip: int, waited: int) -> int:
     return -(-tip * (RISE_PER_BLOCK + waited) // RISE_PER_BLOCK)
 
 
-def _market(pool: NodePool) -> tuple[int | None, int]:
-    """The next base fee (None: the chain knows none) and the usual tip, wei a unit."""
+def _market(pool: NodePool) -> tuple[int | None, int, int]:
+    """The next base fee (None: the chain knows none), the usual tip and the one that the node advises, wei a
+    unit."""
     history = _history(pool)
     base = history[0] if history else _head_base_fee(pool)
     if history and base == 0:
         base = _head_base_fee(pool)
     if base is None:
-        return None, 0
-    told = [history[1] if history else None, _asked(pool, "eth_maxPriorityFeePerGas")]
-    tips = [each for each in told if each is not None]
-    if any(tips) or (tips and history and base):
-        # A history of ones says only that nobody bid: one wei is a bid where nodes ask for no tip.
-        return base, max(*tips, 1)
+        return None, 0, 0
+    usual, advised = history[1] if history else None, _asked(pool, "eth_maxPriorityFeePerGas")
+    if usual or advised or (base and usual is not None):
+        # A history of zeros says only that nobody bid: one wei is a bid where nodes ask for no tip.
+        return base, usual or min(advised or 1, max(base // TIP_PART, 1)), advised or 0
     # Nothing tells a tip, or there is neither base fee nor tip (BSC): the node's price is what it takes.
     price = _asked(pool, "eth_gasPrice") or 0
-    return base, max(price - base, base // TIP_PART, 1)
+    return base, max(price - base, base // TIP_PART, 1), 0
 
 
 def _history(pool: NodePool) -> tuple[int, int | None] | None:

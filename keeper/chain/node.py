@@ -33,6 +33,8 @@ from keeper.chain.websocket import offers_heads
 # A method that a node does not offer is asked for again after so many seconds, and ever later.
 FORGET_SECONDS = 60.0
 LONGEST_FORGET = 3600.0
+# What is refused once is asked again after so many seconds each.
+SURE_PAUSES = (0.0, 0.03)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,20 @@ class Node:
         lacks = self._lacks.get(method)
         if lacks is not None and time.monotonic() < lacks.until:
             raise CannotError(lacks.what, where=self.label, about="method")
-        try:
-            return self._call(method, self._fitted(method, params))
-        except CannotError as error:
-            if error.about == "method":
-                self._remember(method, error)
-            if error.about in ("method", "block"):
-                raise
-        # A passing trouble may have looked like it: only what is refused twice cannot be done.
-        try:
-            return self._call(method, self._fitted(method, params))
-        except CannotError as error:
-            if error.about != "gas" or not self._learn_gas(method, params):
-                raise
+        # A passing trouble may look like it: only what is refused again and again cannot be done.
+        for pause in (*SURE_PAUSES, None):
+            try:
+                return self._call(method, self._fitted(method, params))
+            except CannotError as error:
+                if error.about == "method":
+                    self._remember(method, error)
+                if error.about in ("method", "block"):
+                    raise
+                if pause is None:
+                    if error.about != "gas" or not self._learn_gas(method, params):
+                        raise
+                    break
+            time.sleep(pause)
         return self._call(method, self._fitted(method, params))
 
     def _call(self, method: str, params: list[Any]) -> Any:

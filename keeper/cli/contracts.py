@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from keeper.chain import fees
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
@@ -14,7 +13,7 @@ from keeper.config import Market, Settings, load
 from keeper.errors import ConfigError, KeeperError
 from keeper.service import deploying, redeploying
 from keeper.service.acting import actor_of
-from keeper.service.ceilings import gas_ceilings
+from keeper.service.ceilings import gas_ceilings, gas_level
 from keeper.service.deploying import Contract, Deployed
 from keeper.service.markets import PROTOCOLS
 from keeper.setup.editing import with_value
@@ -57,7 +56,7 @@ def deploy(
     if not live and not there:
         gas = deploying.cost(pool, payer, contract)
         missing = deploying.gas_money_missing(
-            pool, payer, gas, gas_ceilings(settings, chain, fees.present(pool)).price
+            pool, payer, gas, gas_ceilings(settings, chain, gas_level(pool)).price
         )
         _tell_dry(contract, gas, missing, moves.steps, as_json=as_json)
         return

@@ -5,10 +5,10 @@ Run as a program of its own; it imports nothing from keeper, so that it cannot s
     python check_record.py RPC RECORD FIRST_BLOCK LAST_BLOCK ACCOUNT...
 
 Compared are each account's collateral, debt, threshold and health, and each reserve's indices in ray.
-Every block from first to last must be recorded, and every named account in each; of those that the keeper
-calls unvaluable, the contract's own view must revert. Prints one JSON object:
-what differed, and what the contract said of each account's health (scaled 1e18, null without debt) at
-first, at its lowest and at last. Exits 1 when anything differs or is missing.
+Every block from first to last must be recorded (what a reorganisation took back is left out), and every
+named account in each; of those that the keeper calls unvaluable, the contract's own view must revert.
+Prints one JSON object: what differed, and what the contract said of each account's health (scaled 1e18, null
+without debt) at first, at its lowest and at last. Exits 1 when anything differs or is missing.
 """
 
 import json
@@ -37,11 +37,15 @@ def main(rpc: str, path: str, first: int, last: int, named: list[str]) -> int:
     problems: list[str] = []
     accounts: dict[str, dict[str, Any]] = {}
     compared, seen = 0, set()
+    replaced: set[int] = set()
     with open(path) as lines:
         for line in lines:
             entry = json.loads(line)
             block = entry["block"]
             if not first <= block["number"] <= last:
+                continue
+            if not stands(chain, block):
+                replaced.add(block["number"])
                 continue
             seen.add(block["number"])
             pool = chain.eth.contract(address=Web3.to_checksum_address(entry["address"]), abi=ABI)
@@ -79,7 +83,8 @@ def main(rpc: str, path: str, first: int, last: int, named: list[str]) -> int:
                         f"block {block['number']} {account['account']}: keeper {told}, contract {said}"
                     )
                 note(accounts.setdefault(account["account"].lower(), {}), data, health)
-    problems += [f"block {n} is not recorded" for n in range(first, last + 1) if n not in seen]
+    missing_blocks = set(range(first, last + 1)) - seen - replaced
+    problems += [f"block {n} is not recorded" for n in sorted(missing_blocks)]
     print(
         json.dumps(
             {
@@ -92,6 +97,12 @@ def main(rpc: str, path: str, first: int, last: int, named: list[str]) -> int:
         )
     )
     return 1 if problems or not compared else 0
+
+
+def stands(chain: Web3, block: dict[str, Any]) -> bool:
+    """Whether a recorded block is still part of the chain: a reorganisation takes some back."""
+    found = chain.eth.get_block(block["number"])
+    return bool(Web3.to_hex(found["hash"]) == block["hash"])
 
 
 def note(account: dict[str, Any], data: list[int], health: int | None) -> None:

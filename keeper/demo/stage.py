@@ -109,7 +109,7 @@ def stage(seed: int, folder: Path, *, hostile: bool = False, world: Profile | No
             nodes = [running.enter_context(serving(each)).url for each in served]
             chain = f"timeout = {world.timeout}\n{world.settings}{chain}"
         text = _config(nodes, market, people, keystore, record, alerts, chain, venue)
-        config.write_text(text + known)
+        config.write_text(text + known + (world.more if world else ""))
         yield Stage(
             anvil,
             market,

@@ -14,8 +14,8 @@ from keeper.store.tables import TransactionState as T
 INTENT_MOVES: Mapping[I, frozenset[I]] = {
     I.PLANNED: frozenset({I.REHEARSED, I.REFUSED, I.EXPIRED}),
     I.REHEARSED: frozenset({I.SETTLED, I.FAILED, I.EXPIRED}),
-    I.SETTLED: frozenset({I.REHEARSED, I.FAILED}),
-    I.FAILED: frozenset({I.REHEARSED, I.SETTLED}),
+    I.SETTLED: frozenset({I.REHEARSED, I.FAILED, I.EXPIRED}),
+    I.FAILED: frozenset({I.REHEARSED, I.SETTLED, I.EXPIRED}),
     I.EXPIRED: frozenset({I.REHEARSED, I.SETTLED, I.FAILED}),
     I.REFUSED: frozenset(),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum, auto
 
 import structlog
@@ -23,6 +24,9 @@ log = structlog.get_logger()
 DELEGATION = "0xef0100"
 
 
+_SAYS_THERE = re.compile(r"nonce (?:is )?too low|already (?:known|imported)|known transaction")
+
+
 class Refusal(Enum):
     """THERE: it is known already, or its nonce is used: the follower finds out. WAITS: it is taken once what
     comes before it is in a block. DEARER: it asks for more a unit of gas. OTHER: anything else."""
@@ -36,6 +40,9 @@ class Refusal(Enum):
 def meaning(lane: Lane, transaction: Transaction, message: str) -> Refusal:
     """Why a node refused `transaction`; a least tip that its words name is remembered."""
     if follow.known(lane, transaction) or _counted(lane) > transaction.nonce:
+        return Refusal.THERE
+    if _SAYS_THERE.search(message.lower()):
+        # Who answers now may be a backend that is behind the one that refused it.
         return Refusal.THERE
     if waits(lane, transaction) and is_delegated(lane):
         return Refusal.WAITS

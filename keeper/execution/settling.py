@@ -11,6 +11,7 @@ from keeper.chain.blocks import Head
 from keeper.execution import batching, journal, transactions
 from keeper.execution.follow import in_block, waiting
 from keeper.execution.lane import Lane
+from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
 from keeper.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
@@ -109,8 +110,12 @@ def _revisit(lane: Lane, head: Head) -> None:
             if not IntentState(intent.state).open
         }
     for number in sorted(number for number in ended if number is not None):
-        with lane.store.session() as session:
-            _set_right(lane, session, session.get_one(Intent, number), head)
+        try:
+            with lane.store.session() as session:
+                _set_right(lane, session, session.get_one(Intent, number), head)
+        except LifecycleError as error:
+            # A fault of our own in one intent is that intent's: the others are settled, and blocks go on.
+            log.error("not set right", intent=number, error=str(error))
 
 
 def _set_right(lane: Lane, session: Session, row: Intent, head: Head) -> None:

@@ -12,7 +12,7 @@ from keeper.chain.fees import data_fee_of
 from keeper.execution.journal import fee_of, note
 from keeper.execution.lifecycle import LIVE, UNDECIDED, UNMINED, check_transaction
 from keeper.store.rows import insert_row, insert_values, update_row
-from keeper.store.tables import Carriage, Intent, Transaction, TransactionState, Transition
+from keeper.store.tables import Booking, Carriage, Intent, Transaction, TransactionState, Transition
 
 # Asked at every block; building a statement takes longer than running it.
 _IN_STATES = (
@@ -86,7 +86,10 @@ def include(session: Session, transaction: Transaction, receipt: dict[str, Any],
 
 
 def orphan(session: Session, transaction: Transaction, head: int) -> None:
-    """Its block is no longer part of the chain."""
+    """Its block is no longer part of the chain: nor is what it brought in the books."""
+    booking = session.get(Booking, transaction.id)
+    if booking is not None:
+        session.delete(booking)
     left = f"block {transaction.block} {transaction.block_hash} left the chain"
     transaction.block = transaction.block_hash = transaction.succeeded = None
     transaction.gas_used = transaction.gas_price = transaction.data_fee = None

@@ -258,6 +258,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def traded(self, state: S, raw: A) -> frozenset[str]:
         """The tokens that a liquidation of this account may take or bring."""
 
+    def is_strangers(self, asset: str) -> bool:
+        """Whether anybody may have made this asset's price source, and nobody listed it by name."""
+
     def is_trusted_part(self, state: S, part: str) -> bool:
         """Whether the operator stands for this part of the market (see `part_of`), or it has none."""
 

@@ -41,6 +41,9 @@ class Without(Generic[S, A]):
     def with_apart(self, state: S, answers: Iterable[tuple[Call, Answer]]) -> S:
         return state
 
+    def is_strangers(self, asset: str) -> bool:
+        return False
+
     def is_trusted_part(self, state: S, part: str) -> bool:
         return True
 

@@ -8,7 +8,7 @@ import structlog
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.alerts import acting as alerts
-from keeper.chain import blocks, fees
+from keeper.chain import blocks
 from keeper.chain.calls import Call, run
 from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
@@ -18,7 +18,7 @@ from keeper.execution import batching
 from keeper.execution.actor import Actor
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Allow, Limits
-from keeper.service.ceilings import GWEI, GasCeilings, gas_ceilings
+from keeper.service.ceilings import GWEI, GasCeilings, GasLevel, gas_ceilings, gas_level
 from keeper.service.markets import PROTOCOLS
 from keeper.store.database import Store
 
@@ -55,7 +55,7 @@ def actor_of(settings: Settings, pool: NodePool, store: Store, payer: str, signe
 
 def _fitted(settings: Settings, pool: NodePool, beside: Allow) -> Limits:
     """The limits once the chain has said what its gas costs; told, as nobody may have chosen them."""
-    found = gas_ceilings(settings, pool.name, fees.present(pool))
+    found = gas_ceilings(settings, pool.name, gas_level(pool))
     log.info("ceilings", chain=pool.name, what=found.words)
     return limits_of(settings, pool.name, beside, found)
 
@@ -66,7 +66,7 @@ def limits_of(
     """What execution may do on one chain; `beside` are contracts that only the chain names, `found` the
     ceilings that fit it. Without those: as if it were a calm one."""
     execution = settings.execution
-    gas = found or gas_ceilings(settings, chain, GWEI)
+    gas = found or gas_ceilings(settings, chain, GasLevel(GWEI))
     local = settings.chains[chain].chain_id in LOCAL_CHAIN_IDS
     return Limits(
         max_gas_price=gas.price,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from keeper.chain import fees
+from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain
+from keeper.errors import KeeperError
 
 GWEI = 10**9
 COIN = 10**18
@@ -21,6 +24,10 @@ MOST_FOR_ETHER, LEAST_FOR_ETHER = 500 * GWEI, 10 * GWEI
 MOST_OF_ALL = 100_000 * GWEI
 # Gas of a day at that ceiling: some ten large liquidations at the worst price, thousands at the usual one.
 DAY_GAS = 10_000_000
+# What a plain transfer takes. Where it takes a multiple (data charged in gas, gas counted in small units),
+# everything does.
+TRANSFER_GAS = 21_000
+_ANYBODY = "0x000000000000000000000000000000000000dEaD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +47,43 @@ class GasCeilings:
         return f"{price}, {day}"
 
 
-def gas_ceilings(settings: Settings, chain: str, present: int) -> GasCeilings:
-    """As configured for the chain or for all, else what fits; a unit of gas costs `present` wei now."""
+@dataclass(frozen=True, slots=True)
+class GasLevel:
+    """What a chain's gas is like now: wei a unit costs, and how many times more of it everything takes than
+    on Ethereum."""
+
+    price: int
+    scale: int = 1
+
+
+def gas_level(pool: NodePool) -> GasLevel:
+    """Asked of the chain; its scale is that of a transfer of nothing, 1 where no node estimates one."""
+    price = fees.present(pool)
+    try:
+        gas = int(pool.call("eth_estimateGas", {"from": _ANYBODY, "to": _ANYBODY, "data": "0x"}), 16)
+    except KeeperError:
+        gas = TRANSFER_GAS
+    return GasLevel(price, max(gas // TRANSFER_GAS, 1))
+
+
+def gas_ceilings(settings: Settings, chain: str, level: GasLevel) -> GasCeilings:
+    """As configured for the chain or for all, else what fits its gas."""
     own, common = settings.chains[chain], settings.execution
     price = own.max_gas_price_gwei if own.max_gas_price_gwei is not None else common.max_gas_price_gwei
     day = own.max_gas_per_day if own.max_gas_per_day is not None else common.max_gas_per_day
     coin = own.native_price if isinstance(own.native_price, Decimal) else settings.policy.native_price
-    fits = fitting_price(own.chain_id, present, coin)
+    fits = fitting_price(own.chain_id, level, coin)
     return GasCeilings(
         fits if price is None else int(price * GWEI),
-        fits * DAY_GAS if day is None else int(day * COIN),
+        fits * DAY_GAS * level.scale if day is None else int(day * COIN),
         price is not None,
         day is not None,
     )
 
 
-def fitting_price(chain_id: int, present: int, coin: Decimal | None) -> int:
-    """Wei a unit of gas may cost on a chain where it costs `present` now, two digits rounded up; `coin` is
-    what a native coin costs, units of account, where that is known."""
+def fitting_price(chain_id: int, level: GasLevel, coin: Decimal | None) -> int:
+    """Wei a unit of gas may cost on a chain, two digits rounded up; `coin` is what a native coin costs, units
+    of account, where that is known."""
     row = known_chain(chain_id)
     if coin is not None:
         most, least = (
@@ -67,8 +93,9 @@ def fitting_price(chain_id: int, present: int, coin: Decimal | None) -> int:
         most, least = MOST_FOR_ETHER, LEAST_FOR_ETHER
     else:
         most, least = MOST_OF_ALL, GWEI
-    within = max(min(present * CALM_TO_CRASH, most), least)
-    return _two_digits(min(max(within, present * LEAST_ROOM, 1), MOST_OF_ALL))
+    most, least = most // level.scale, least // level.scale
+    within = max(min(level.price * CALM_TO_CRASH, most), least)
+    return _two_digits(min(max(within, level.price * LEAST_ROOM, 1), MOST_OF_ALL))
 
 
 def _two_digits(wei: int) -> int:

@@ -22,6 +22,7 @@ from keeper.alerts.deliver import Deliverer
 from keeper.chain.blocks import Head
 from keeper.chain.signer import Signing
 from keeper.config import Settings
+from keeper.config.old_keys import old_keys
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.execution.actor import Actor
 from keeper.execution.journal import Mode
@@ -162,6 +163,8 @@ class Daemon:
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
         self._every(3600.0, "housekeeping", self.store.compact)
+        for key, instead in old_keys(self.settings):
+            log.warning("old key", key=key, instead=instead)
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
         self._watchdog.start()

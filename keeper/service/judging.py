@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from keeper.alerts import accounts
 from keeper.book.rows import Rows as BookRows
+from keeper.book.source import part_of
 from keeper.policy import episodes
 from keeper.policy.levels import THRESHOLDS, Levels, Policies
 from keeper.protocols.base import Valuation
@@ -28,6 +29,10 @@ from keeper.store.types import BigInt
 _ROWLESS = -1
 # Fewer than SQLite takes as parameters of one statement.
 _AT_ONCE = 1_000
+# So many accounts in parts of a market that nobody trusts are tried to be planned for at a block.
+STRANGERS_ASKED = 16
+Asking = tuple[Valuation, Levels, int]
+"""Who asks for an action, by which levels, and the number of the episode."""
 _THESE = select(Episode).where(col(Episode.id).in_(bindparam("numbers", expanding=True)))
 _LOWER = (
     update(Episode)
@@ -174,7 +179,7 @@ def _wanted(
     fresh: Mapping[int, Episode],
 ) -> list[Wanted]:
     """`fresh` are the episodes that began at this block."""
-    asking: list[tuple[Valuation, Levels, int]] = []
+    asking: list[Asking] = []
     for valuation in valuations:
         levels = policies.levels(run.name, valuation.account)
         health, protection = valuation.health, levels.protection
@@ -185,11 +190,27 @@ def _wanted(
         threshold = "top_up" if protection else "liquidate"
         if health < (levels.top_up if protection else levels.liquidate):
             asking.append((valuation, levels, open_now.known[valuation.account, threshold].id))
+    asking = _bounded(run, asking)
     rows = _episodes(session, [number for _, _, number in asking if number not in fresh])
     rows.update(fresh)
     if any(row.closed_block is not None for row in rows.values()):
         raise StaleEpisodesError
     return [Wanted(run, v, levels, rows[number], at.acting) for v, levels, number in asking]
+
+
+def _bounded(run: MarketRun, asking: list[Asking]) -> list[Asking]:
+    """Without most of those in parts that nobody trusts: nothing is done there, and to say so of a few is
+    enough. Anybody makes as many as he likes."""
+    state = run.book.state
+    strange = [
+        each
+        for each in asking
+        if (part := part_of(each[0].account))
+        and each[1].protection is None
+        and not run.adapter.is_trusted_part(state, part)
+    ]
+    left_out = {id(each) for each in strange[STRANGERS_ASKED:]}
+    return [each for each in asking if id(each) not in left_out]
 
 
 def _foreseen(valuation: Valuation, coming: int | None, market: str, policies: Policies) -> Valuation:

@@ -18,6 +18,7 @@ from keeper.store.tables import PriceFault, PriceStatus
 
 # A feed may say that it was updated at any second; a store keeps no more.
 MOST_AGE = 2**62
+DAY = 24 * 3600
 
 PRICELESS: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting"})
 """The faults that leave the protocol itself without a price."""
@@ -65,14 +66,22 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
                 )
                 session.add(stay)
                 session.flush()
-                alerts.fault_opened(session, stay, hold=_held(judgement), unvaluable=len(at.unvaluable))
+                strange = run.adapter.is_strangers(asset)
+                alerts.fault_opened(
+                    session,
+                    stay,
+                    hold=_held(judgement),
+                    unvaluable=len(at.unvaluable),
+                    strangers_day=at.head.timestamp // DAY if strange else None,
+                )
             elif stay.detail != fault.detail:
                 stay.detail = fault.detail
             if stay.id is not None and fault.kind in PRICELESS:
                 open_ids.append(stay.id)
     for stay in left.values():
         stay.closed_block = at.head.number
-        alerts.fault_closed(session, stay)
+        if not run.adapter.is_strangers(stay.asset):
+            alerts.fault_closed(session, stay)
     for account in run.of(protected):
         if account in at.unvaluable:
             alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))

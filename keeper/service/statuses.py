@@ -26,8 +26,8 @@ def write_market(session: Session, chain: str, run: MarketRun, at: Valued, polic
     if at.newly_stopped:
         markets.stopped(session, run.name, block, at.newly_stopped, run.retry_wait)
     for part, why in at.newly_suspended.items():
-        is_trusted = run.adapter.is_trusted_part(state, part)
-        markets.suspended(session, run.name, block, part, why, is_trusted=is_trusted)
+        is_listed = not run.adapter.is_strangers(part)
+        markets.suspended(session, run.name, block, part, why, is_listed=is_listed)
     if at.retried:
         markets.retried(session, run.name, block, at.retried)
     if at.resumed:

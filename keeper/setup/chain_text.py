@@ -25,11 +25,11 @@ def _sequencer(found: Survey) -> list[str]:
 
 
 def _gas(found: Survey) -> list[str]:
-    if found.gas_price is None:
+    if found.gas is None:
         return ["# The node did not say what gas costs: max_gas_price_gwei is set at each start."]
-    most = fitting_price(found.chain_id, found.gas_price, None)
-    price, day = Decimal(most) / GWEI, Decimal(most * DAY_GAS) / COIN
-    now = Decimal(found.gas_price) / GWEI
+    most = fitting_price(found.chain_id, found.gas, None)
+    price, day = Decimal(most) / GWEI, Decimal(most * DAY_GAS * found.gas.scale) / COIN
+    now = Decimal(found.gas.price) / GWEI
     return [
         f"# The most that a unit of gas may cost ({now.normalize():f} gwei when this was written), and all",
         "# gas of a day, in native coins.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from eth_utils.address import is_address, to_checksum_address
 
-from keeper.chain import blocks, fees, logs
+from keeper.chain import blocks, logs
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run
 from keeper.chain.logs import LogFilter
@@ -26,6 +26,7 @@ from keeper.protocols.identity import Identity, first_block, identify
 from keeper.protocols.morpho_blue.events import CREATE_MARKET
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.service import data_fees
+from keeper.service.ceilings import GasLevel, gas_level
 from keeper.service.markets import PROTOCOLS, Adapter
 from keeper.setup.feeds import TOO_FEW, propose, rhythms
 from keeper.setup.native import NativeCoin, native_coin_of
@@ -67,8 +68,8 @@ class Survey:
     assets: tuple[Asset, ...]
     native: NativeCoin
     data_fee: Kind
-    gas_price: int | None
-    """Wei a unit of gas costs now; None where the node does not tell."""
+    gas: GasLevel | None
+    """None where the node does not tell what gas costs."""
 
 
 def connect(rpc: str) -> tuple[NodePool, Head]:
@@ -102,7 +103,7 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     return Survey(
         native=native_coin_of(pool, head, shown, tokens, in_coin=in_coin),
         data_fee=data_fees.probe(pool, head),
-        gas_price=_gas_price(pool),
+        gas=_gas(pool),
         chain_id=pool.chain_id,
         rpc=rpc,
         identity=identity,
@@ -120,9 +121,9 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     )
 
 
-def _gas_price(pool: NodePool) -> int | None:
+def _gas(pool: NodePool) -> GasLevel | None:
     try:
-        return fees.present(pool)
+        return gas_level(pool)
     except KeeperError:
         return None
 

@@ -62,10 +62,9 @@ def load(store: Store, market: str) -> Saved | None:
 
 
 def has_checkpoint(store: Store, market: str) -> bool:
-    """Whether a market's first scan was ever finished."""
+    """Whether a market was ever found to be one: its events are scanned only then."""
     with store.session() as session:
-        checkpoint = session.get(Checkpoint, market)
-        return checkpoint is not None and bool(checkpoint.block_hash)
+        return session.get(Checkpoint, market) is not None
 
 
 def save(store: Store, market: str, saved: Saved) -> None:

@@ -49,7 +49,9 @@ def mixture(seed: int) -> Profile:
         chain.prepare,
         chain.between,
         chain.settings,
+        chain.more,
         timeout=2.0,
+        tells=frozenset().union(*(PROFILES[kind].tells for kind in kinds)),
     )
 
 

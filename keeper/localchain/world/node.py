@@ -82,11 +82,17 @@ class WorldNode:
         return Reply({key: told[key] for key in ("result", "error") if key in told})
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Quiet: whoever asked went away."""
+
+
 @contextmanager
 def serving(node: WorldNode) -> Iterator[WorldNode]:
     """The node on a free port of this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(node))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler(node))
     node.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -14,7 +14,7 @@ from typing import Any
 
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.world import tricks
-from keeper.localchain.world.node import Next, Reply, Trick, error
+from keeper.localchain.world.node import Next, Reply, Trick, error, result
 
 GWEI = 10**9
 _SIMULATE = ("eth_simulateV1",)
@@ -52,7 +52,12 @@ class Profile:
     prepare: Callable[[Anvil, str], None] = _nothing
     between: Callable[[Anvil, int], bool] = _never
     settings: str = ""
+    """Lines of the chain's section of the configuration."""
+    more: str = ""
+    """Further sections of it."""
     timeout: float = 5.0
+    tells: frozenset[str] = frozenset()
+    """Kinds of alerts that are true of it, besides those of any day."""
 
 
 def _one(*found: Trick) -> Nodes:
@@ -222,6 +227,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "a node that leaves out some or all of a block's logs, half of the time, and a healthy one",
             "nethermind#11205, degov#963",
             _first_of_two(lambda dice: [tricks.withheld_logs(dice, 0.5)]),
+            tells=frozenset({"unbalanced", "silent_change"}),
         ),
         "missed-slot": Profile(
             "one slot without a block: 24 s between two blocks of 12",
@@ -251,6 +257,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "hyperlane-monorepo#1933, UMA protocol#4919",
             _one(tricks.sends(_tip_too_low)),
             between=_three_blocks_back,
+            more="[execution]\nconfirmations = 16\n",
         ),
         "bsc": Profile(
             "base fee 0, and nothing below 1 gwei a unit of gas is taken",
@@ -270,6 +277,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "gas figures beyond 2^31, as on Mantle",
             "Mantle: gas figures beyond 2^31",
             _one(
+                tricks.without(("eth_maxPriorityFeePerGas",), lambda: result(hex(1000))),
                 tricks.estimates(_scaled),
                 tricks.receipts(lambda r: {**r, "gasUsed": hex(_scaled(int(r["gasUsed"], 16)))}),
             ),

@@ -140,7 +140,8 @@ def withheld_logs(dice: random.Random, often: float) -> Trick:
 
     def trick(request: Request, onward: Next) -> Reply:
         answer = onward(request)
-        if request["method"] != "eth_getLogs" or not answer.result or dice.random() > often:
+        of_block = request["method"] == "eth_getLogs" and "blockHash" in request["params"][0]
+        if not of_block or not answer.result or dice.random() > often:
             return answer
         keep = dice.randrange(len(answer.result))
         return result(dice.sample(answer.result, keep))

@@ -117,6 +117,9 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
 
+    def is_strangers(self, asset: str) -> bool:
+        return asset not in self._wanted
+
     def is_trusted_part(self, state: Singleton, part: str) -> bool:
         return self._trusts_all or part in self._wanted
 
@@ -268,8 +271,8 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         return state.pairs[id_of(account)].loan_decimals
 
     def unit_worth(self, state: Singleton, account: str) -> float:
-        pair = state.pairs[id_of(account)]
-        if not self._vouched(pair):
+        pair = state.pairs.get(id_of(account))
+        if pair is None or not self._vouched(pair):
             return 0.0
         return float((self._says(pair) or Decimal(1)) * 10**self.scale / 10**pair.loan_decimals)
 

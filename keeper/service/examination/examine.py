@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from keeper.config import Settings
+from keeper.config.old_keys import old_keys
 from keeper.service.examination.channels import channels
 from keeper.service.examination.contracts import liquidator
 from keeper.service.examination.files import files
@@ -25,6 +26,8 @@ from keeper.service.markets import build, pools
 def examine(settings: Settings, config: Path) -> Iterator[Finding]:
     """All findings."""
     yield from files(settings, config)
+    for key, instead in old_keys(settings):
+        yield Finding(key, "warning", "is an old key, which the next version does not know", instead)
     connections = pools(settings)
     reachable = set()
     for name, pool in connections.items():

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keeper.account_unit import words
-from keeper.chain import blocks, fees
+from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain, native_coin
 from keeper.config.known_chains import DataFee as Kind
 from keeper.service import data_fees
-from keeper.service.ceilings import GasCeilings, gas_ceilings
+from keeper.service.ceilings import GasCeilings, gas_ceilings, gas_level
 from keeper.service.examination.finding import Finding
 from keeper.service.markets import MarketRun
 from keeper.service.misnamed import facts_of
@@ -19,14 +19,7 @@ from keeper.service.native_price import native_price, native_price_assumption, u
 
 def gas(settings: Settings, pool: NodePool, runs: list[MarketRun]) -> Iterator[Finding]:
     """Of one chain and its markets that have been read."""
-    if settings.policy.native_price is not None:
-        yield Finding(
-            "policy.native_price",
-            "warning",
-            "is an old key, one number for all chains: the next version does not know it",
-            f"Set chains.{pool.name}.native_price instead",
-        )
-    found = gas_ceilings(settings, pool.name, fees.present(pool))
+    found = gas_ceilings(settings, pool.name, gas_level(pool))
     fee = data_fees.probe(pool, blocks.latest(pool))
     if runs:
         yield _price(settings, pool.name, runs, found, fee)

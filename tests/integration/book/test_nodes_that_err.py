@@ -19,6 +19,7 @@ from keeper.chain.node import NodeError
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.localchain import aave_actions as act
+from keeper.localchain.transactions import queue
 from keeper.protocols.aave_v3.market import AaveV3Market
 from tests.integration.book.test_discovery import AaveBook, Field, _address, field
 from tests.support import random_market as rnd
@@ -165,6 +166,76 @@ def test_what_changes_silently_is_found_in_rotation(field: Field) -> None:
     field.local.anvil.mine()
     field.refresh(book)
     field.is_the_chain(book)
+
+
+def _without(*accounts: str) -> Any:
+    """What a node answers that leaves out the events which name these accounts, and gives all others."""
+
+    def withhold(request: Request, result: Any) -> Any:
+        if request["method"] != "eth_getLogs":
+            return result
+        return [
+            each for each in result if not any(a[2:] in topic for a in accounts for topic in each["topics"])
+        ]
+
+    return withhold
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_an_answer_with_some_of_a_blocks_logs_missing_is_found_and_healed(field: Field, nodes: int) -> None:
+    """Somebody new borrows, and just his events are missing: no account that is known says so."""
+    with proxy_to(field.local.anvil.url) as other:
+        known, new = field.borrower(1), _address(2)
+        book = _book_at(field, field.proxy, other) if nodes == 2 else field.book()
+        book.refresh(blocks.latest(book.pool))
+        lies = _without(new)
+        field.proxy.answers.append(lies)
+        market, weth = field.local.market, field.reserve("WETH")
+        field.send(act.mint(market, weth, rnd.LENDER, 10**20), act.approve(market, weth, rnd.LENDER))
+        book.refresh(blocks.latest(book.pool))
+        field.local.anvil.set_automine(False)
+        for who in (known, new, rnd.LENDER):
+            field.local.anvil.set_balance(who, 10**19)
+        for tx in (
+            act.borrow(market, field.reserve("USDC"), known, 10**7),
+            rnd.supply_for(market, "WETH", new, 10**18),
+            act.borrow(market, field.reserve("USDC"), new, 10**8),
+        ):
+            queue(field.local.anvil, tx)
+        field.local.anvil.mine()
+        field.local.anvil.set_automine(True)
+        found = book.refresh(blocks.latest(book.pool))
+        assert known in found.touched and new not in book.accounts
+        assert "scaled units" in found.unbalanced
+        if nodes == 1:
+            # Behind one address stand many: the next does not lie.
+            field.proxy.answers.remove(lies)
+        field.local.anvil.mine()
+        book.refresh(blocks.latest(book.pool))
+        assert new in book.accounts and not book.unbalanced
+        field.local.anvil.mine()
+        book.refresh(blocks.latest(book.pool))
+        assert not book.unbalanced and book.doubted_from is None
+        field.is_the_chain(book)
+
+
+def test_a_block_older_than_the_record_is_a_rebuild_not_an_error(field: Field) -> None:
+    """A node that was set back, or another chain's store: the book is what the chain says."""
+    field.local.anvil.mine(6)
+    field.borrower(1)
+    first = field.book(store=field.store)
+    old = blocks.latest(first.pool)
+    field.local.anvil.mine(4)
+    field.borrower(2)
+    field.refresh(first)
+    first.save()
+    second = field.book(store=field.store)
+    found = second.refresh(old)
+    assert found.rebuilt and second.head == old
+    found = first.refresh(old)
+    assert found.rebuilt and first.head == old
+    field.refresh(second)
+    _from_nothing(field, second)
 
 
 def test_answers_that_are_cut_are_noticed_and_asked_for_in_pieces(field: Field) -> None:

@@ -16,6 +16,7 @@ from keeper.chain.signer import Signer
 from keeper.config import Chain
 from keeper.errors import ConfigError, KeeperError
 from keeper.execution import nonces, transactions
+from keeper.execution.rehearsal import with_margin
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.store.tables import SignerNonce, Transaction, TransactionState
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, WELL, Fresh, Ready
@@ -217,6 +218,7 @@ def test_a_gap_below_ours_is_filled(fresh: Fresh, ready: Ready) -> None:
     w.step()
     fills = [t for t in w.transactions() if t.purpose == "fill"]
     assert [f.nonce for f in fills] == [gap]
+    assert [f.gas_limit for f in fills] == [with_margin(21_000)], "estimated, with room"
     w.step()
     with w.store.session() as session:
         [done] = transactions.at_nonce(session, "local", w.payer, gap, [TransactionState.FINAL])

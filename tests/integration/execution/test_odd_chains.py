@@ -109,7 +109,7 @@ def test_a_delegated_accounts_transactions_go_one_after_another_without_noise(
     assert len({t.nonce for t in w.transactions()}) == len(w.transactions()), "and none was signed twice"
 
 
-def test_a_cancellation_and_a_filled_gap_take_the_gas_that_is_estimated(fresh: Fresh, ready: Ready) -> None:
+def test_a_cancellation_takes_the_gas_that_is_estimated(fresh: Fresh, ready: Ready) -> None:
     takes = 130_000
 
     def estimate(request: Request, result: object) -> object:

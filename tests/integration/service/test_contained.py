@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_abi.exceptions import InsufficientDataBytes
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 from keeper.errors import ConfigError
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
-from keeper.service import deciding as deciding_module
+from keeper.service import judging
 from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun, build
 from keeper.store.tables import Alert
@@ -184,15 +185,15 @@ def test_only_a_market_that_never_was_read_is_the_configurations_fault(
 def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
     markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge, judged = deciding_module.judging.judge, []
+    judge, judged = judging.judge, []
 
-    def fails(session: object, run: object, *rest: object) -> object:
+    def fails(session: Any, run: MarketRun, *rest: Any) -> object:
         if run is loop.runs[1]:
             raise OverflowError("int too big to convert")
         judged.append(run)
-        return judge(session, run, *rest)  # type: ignore[arg-type]
+        return judge(session, run, *rest)
 
-    monkeypatch.setattr(deciding_module.judging, "judge", fails)
+    monkeypatch.setattr(judging, "judge", fails)
     _tick(loop, markets[0])
     assert judged == [loop.runs[0], loop.runs[2]]
     assert {told.market for told in _told(loop)} == {"m1"}

@@ -100,6 +100,19 @@ def test_above_the_ceiling_is_an_error_of_its_own() -> None:
         fees.suggest(chain(history(30 * GWEI, GWEI)), 30 * GWEI)
 
 
+def test_a_tip_that_is_only_advised_keeps_nothing_from_leaving() -> None:
+    pool = chain(history(1000, 1, 1, 1), tip=Say(hex(GWEI)))
+    assert fees.suggest(pool, 10**14).tip == GWEI
+    bid = fees.suggest(pool, GWEI)
+    assert bid.max_fee == GWEI and bid.tip == GWEI - 1000, "as much of it as the ceiling allows"
+    worth_less = fees.within(bid, 5000)
+    assert (worth_less.max_fee, worth_less.tip) == (5000, 5000)
+    with pytest.raises(TooDearError):
+        fees.within(bid, 900)
+    with pytest.raises(TooDearError):
+        fees.suggest(pool, GWEI, least=GWEI)
+
+
 def test_a_receipt_says_all_that_was_charged_besides_gas() -> None:
     assert data_fee_of({"gasUsed": "0x5208"}) == 0
     assert data_fee_of({"gasUsed": "0x5208", "l1Fee": "0x64"}) == 100

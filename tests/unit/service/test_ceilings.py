@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keeper.config import Settings
-from keeper.service.ceilings import DAY_GAS, fitting_price, gas_ceilings
+from keeper.service.ceilings import DAY_GAS, GasLevel, fitting_price, gas_ceilings
 
 pytestmark = pytest.mark.unit
 
@@ -34,13 +34,13 @@ def settings(chain_id: int, chain: dict[str, Any] | None = None, **more: Any) ->
     ],
 )
 def test_the_default_fits_the_chain(chain_id: int, now: int, least: int, most: int) -> None:
-    assert least <= fitting_price(chain_id, now, None) <= most
-    found = gas_ceilings(settings(chain_id), "c", now)
+    assert least <= fitting_price(chain_id, GasLevel(now), None) <= most
+    found = gas_ceilings(settings(chain_id), "c", GasLevel(now))
     assert found.day == found.price * DAY_GAS and not found.price_given and not found.day_given
 
 
 def test_where_the_coins_price_is_known_a_large_liquidation_costs_no_more_than_a_thousand() -> None:
-    dear, cheap = (fitting_price(137, 5 * GWEI, Decimal(each)) for each in ("2500", "0.25"))
+    dear, cheap = (fitting_price(137, GasLevel(5 * GWEI), Decimal(each)) for each in ("2500", "0.25"))
     assert dear * 10**6 * 2500 <= 1010 * 10**18 and cheap > 10 * dear
 
 
@@ -50,8 +50,19 @@ def test_what_the_operator_names_counts_the_chains_own_first() -> None:
         {"max_gas_price_gwei": 7, "max_gas_per_day": "0.5"},
         execution={"max_gas_price_gwei": 9, "max_gas_per_day": "2"},
     )
-    found = gas_ceilings(both, "c", GWEI)
+    found = gas_ceilings(both, "c", GasLevel(GWEI))
     assert (found.price, found.day) == (7 * GWEI, 5 * 10**17) and "fits" not in found.words
     common = settings(1, execution={"max_gas_price_gwei": 9, "max_gas_per_day": "2"})
-    found = gas_ceilings(common, "c", GWEI)
+    found = gas_ceilings(common, "c", GasLevel(GWEI))
     assert (found.price, found.day) == (9 * GWEI, 2 * 10**18)
+
+
+def test_where_everything_takes_more_gas_a_day_has_more_of_it_and_a_unit_costs_less() -> None:
+    """Mantle's kind: thousands of units where others take one, each for a thousandth."""
+    usual = gas_ceilings(settings(1), "c", GasLevel(GWEI))
+    small = gas_ceilings(settings(1), "c", GasLevel(GWEI // 1000, scale=1000))
+    assert small.price <= usual.price // 100
+    assert usual.day // 2 <= small.day <= usual.day * 2
+    assert small.day >= 5 * 3 * 10**9 * (GWEI // 1000) * 2, (
+        "several transactions of three thousand million gas"
+    )

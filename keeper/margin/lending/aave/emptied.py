@@ -12,9 +12,10 @@ def emptied_by_value(seized_base: int, collateral_base: int) -> bool:
 
 
 def emptied_by_shares(outcome: Outcome, scaled_collateral: int, income: int) -> bool:
-    """3.7: what liquidator and treasury take, each rounded up to scaled units, uses the balance up.
+    """3.7: what liquidator and treasury are to take, each rounded up to scaled units, uses the balance up.
 
     Of the reserve being seized; the contract asks besides that no other collateral is left.
     """
-    taken = ray_div_ceil(outcome.received, income) + ray_div_ceil(outcome.fee, income)
+    fee = outcome.seized - outcome.received
+    taken = ray_div_ceil(outcome.received, income) + ray_div_ceil(fee, income)
     return taken >= scaled_collateral

@@ -45,7 +45,8 @@ class Pair:
 class Outcome:
     """What the call moves: debt repaid, collateral to the liquidator, fee to the treasury (token units).
 
-    `takes_all`: nothing of this collateral is left to the account.
+    `seized` is collateral with the fee as computed, of which rounding may leave less than that for the
+    treasury. `takes_all`: nothing of this collateral is left to the account.
     """
 
     repaid: int
@@ -53,6 +54,7 @@ class Outcome:
     fee: int
     takes_all: bool
     leaves_dust: bool
+    seized: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ def outcome(pair: Pair, debt_to_cover: int, market: AccruedMarket) -> Outcome:
         fee = rules.fee(seized - rules.seized_base(seized, pair.bonus), fee_rate)
     received = seized - fee
     dust = _leaves_dust(pair, repaid, seized, fee, market)
-    return Outcome(repaid, received, _fee_left(pair, received, fee, market), seized == pair.supplied, dust)
+    left = _fee_left(pair, received, fee, market)
+    return Outcome(repaid, received, left, seized == pair.supplied, dust, seized)
 
 
 def _fee_left(pair: Pair, received: int, fee: int, market: AccruedMarket) -> int:

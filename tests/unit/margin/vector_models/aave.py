@@ -112,13 +112,16 @@ def account_summary(vector: Vector) -> Outputs:
     ltv = borrowing.average_down((supplied, each["ltv_bps"]) for supplied, _, each in values)
     weighted = sum(supplied * each["lt_bps"] for supplied, _, each in values)
     data = summarise(collateral, weighted, debt, rules.V302)
+    available = borrowing.available_borrows(collateral, debt, ltv, rules.V302)
     return {
+        "available_borrows_ref": available,
+        "available_borrows_usd": available * vector.inputs["ref_price_usd"],
         "collateral_ref": collateral,
         "debt_ref": debt,
         "ltv": ltv,
         "lt": data.threshold,
         "hf": Fraction(data.health, fixed.WAD) if debt else -1,
-        "available_borrows": borrowing.available_borrows(collateral, debt, ltv, rules.V302),
+        "available_borrows": available,
     }
 
 
@@ -189,8 +192,14 @@ def same_asset_liquidation(vector: Vector) -> Outputs:
     owed = rules.V37.owed(int(inputs["scaled_debt"]), debt_index)
     pair = Pair(accrued, accrued, USD, USD, reserve.bonus, scaled, supplied, owed, owed)
     result = outcome(pair, int(inputs["debt_to_cover"]), market)
+    shares = rules.V37.seized_shares
     return {
+        "collateral_balance": supplied,
         "debt_balance": owed,
+        "max_collateral": result.seized,
+        "actual_collateral": result.received,
+        "fee": result.seized - result.received,
+        "scaled_consumed": shares(result.received, income) + shares(result.seized - result.received, income),
         "collateral_emptied": emptied.emptied_by_shares(result, scaled, income),
     }
 

@@ -299,8 +299,10 @@ def comet_present_value(vector: Vector) -> Outputs:
     inputs = vector.inputs
     supply = whole(inputs.get("base_supply_index", BASE_INDEX_SCALE))
     borrow = whole(inputs.get("base_borrow_index", BASE_INDEX_SCALE))
-    balance = comet_rates.present_value(whole(inputs["principal"]), comet_rates.Totals(supply, borrow, 0, 0))
+    principal = whole(inputs["principal"] if "principal" in inputs else -inputs["total_borrow_base"])
+    balance = comet_rates.present_value(principal, comet_rates.Totals(supply, borrow, 0, 0))
     return {
+        "total_borrow": max(0, -balance),
         "borrow_balance": max(0, -balance),
         "supply_balance": max(0, balance),
         "balance": max(0, balance),

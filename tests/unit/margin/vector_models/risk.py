@@ -28,11 +28,13 @@ def delta_normal_portfolio(vector: Vector) -> Outputs:
     sigmas = [inputs["sigma1"], inputs["sigma2"]]
     covariance = normal.correlated(sigmas, [[1, inputs["rho"]], [inputs["rho"], 1]])
     sigma = normal.portfolio_sigma([1.0, 1.0], covariance)
-    together = normal.scaled_var(sigma, inputs["z"], inputs["days"])
-    alone = normal.scaled_var(sigmas, inputs["z"], inputs["days"])
+    days = inputs.get("days", 1)
+    together = normal.scaled_var(sigma, inputs["z"], days)
+    alone = normal.scaled_var(sigmas, inputs["z"], days)
     return {
         "sigma": sigma,
-        f"var_{inputs['days']}d": together,
+        "var": together,
+        f"var_{days}d": together,
         "diversification_benefit": alone.sum() - together,
     }
 
@@ -52,7 +54,8 @@ def historical(vector: Vector) -> Outputs:
 
 def ewma(vector: Vector) -> Outputs:
     inputs = vector.inputs
-    variance = volatility.ewma_update(inputs["sigma_prev"] ** 2, inputs["u"], inputs["lam"])
+    before = inputs["var_prev"] if "var_prev" in inputs else inputs["sigma_prev"] ** 2
+    variance = volatility.ewma_update(before, inputs["u"], inputs["lam"])
     return {"variance": variance, "sigma": np.sqrt(variance)}
 
 

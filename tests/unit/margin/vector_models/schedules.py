@@ -44,16 +44,32 @@ def binance_lookup(vector: Vector) -> Outputs:
     return {
         "mmr": binance.BTCUSDT_2021.tiers[index].maintenance_rate,
         "amount": binance.BTCUSDT_2021.deductions[index],
+        "maintenance_amount": binance.BTCUSDT_2021.deductions[index],
         "bracket": index + 1,
     }
 
 
 def binance_coin_m(vector: Vector) -> Outputs:
+    if "position_btc" not in vector.inputs:
+        return _next_amount(vector)
     index = binance.BTCUSD_COIN_M_2020.index(exact(vector.inputs["position_btc"]))
     return {
         "mmr": binance.BTCUSD_COIN_M_2020.tiers[index].maintenance_rate,
         "amount": binance.BTCUSD_COIN_M_2020.deductions[index],
     }
+
+
+def _next_amount(vector: Vector) -> Outputs:
+    """A tier's amount from the one before it, of which only rate and amount are given: the tiers below it are
+    any that give them."""
+    floor, rate, before, amount = (
+        exact(vector.inputs[name]) for name in ("floor_btc", "mmr", "prev_mmr", "prev_amount")
+    )
+    first = before - amount / (floor / 2)
+    rows = ((Fraction(0), first), (floor / 2, before), (floor, rate))
+    schedule = Schedule(tuple(Tier(lower, each, Fraction(1)) for lower, each in rows), FROM_VECTOR)
+    assert schedule.deductions[1] == amount
+    return {"amount": schedule.deductions[2]}
 
 
 def _hyperliquid(vector: Vector) -> Schedule:
