@@ -82,3 +82,9 @@ def test_the_crash_day_is_lived_through_with_all_faults_at_random(seed: int, tmp
 def test_each_profile_says_what_it_does_and_where_that_was_seen() -> None:
     assert set(FEW) < set(PROFILES) and len(PROFILES) >= 20
     assert all(each.title and each.seen for each in PROFILES.values())
+
+
+def test_readme_names_every_profile() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    for name, profile in PROFILES.items():
+        assert f"| `{name}` | {profile.title} | {profile.seen} |" in readme, f"add {name} to README's table"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -407,3 +408,40 @@ def test_no_words_of_a_node_can_break_the_reading_of_them() -> None:
 def test_the_chain_id_is_checked_without_holding_up_others() -> None:
     pool, _ = scripted_pool(healthy)
     assert pool.call("eth_chainId") == hex(CHAIN_ID)
+
+
+def test_no_lock_is_held_while_a_node_is_waited_for() -> None:
+    """One thread hangs in the very first question to a node; another is answered meanwhile."""
+    hangs, free = threading.Event(), threading.Event()
+    first = [True]
+
+    def script(method: str, params: list[Any]) -> Say:
+        if method == "eth_chainId" and first:
+            first.clear()
+            hangs.set()
+            assert free.wait(10)
+        return healthy(method, params)
+
+    pool, _ = scripted_pool(script)
+    waiting = threading.Thread(target=lambda: pool.call("eth_gasPrice"))
+    waiting.start()
+    assert hangs.wait(10)
+    assert pool.call("eth_gasPrice") == "0x1"
+    free.set()
+    waiting.join(10)
+
+
+def test_a_node_that_hangs_holds_up_a_question_to_all_for_a_second_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool_module, "PATIENCE", 0.05)
+    free = threading.Event()
+
+    def hangs(method: str, params: list[Any]) -> Say:
+        assert free.wait(10)
+        return healthy(method, params)
+
+    pool, _ = scripted_pool(healthy, hangs)
+    first, second = pool.call_each("eth_gasPrice")
+    assert first == "0x1" and isinstance(second, BusyError)
+    free.set()

@@ -1,4 +1,4 @@
-"""A stream survives whatever comes over it (other shapes, batches, nothing, nonsense) and tells of the rest."""
+"""A stream survives whatever comes over it (other shapes, batches, nonsense) and tells of the rest."""
 
 from __future__ import annotations
 
