@@ -51,25 +51,38 @@ contract UniswapV3Lens {
     /// @dev A pool whose tokens lie, or burn what they are given, gets no more than this part of the gas that is left.
     uint256 private constant PART = 8;
 
-    /// @notice The pools with a price between any two of `tokens`, with their ticks at least `reach` around it; and
-    /// those between one of `tokens` and one of `beside`, which can lend, without ticks (`firstWord` above
-    /// `lastWord`). A pool that cannot be read is left out.
-    function read(
-        ILensFactory factory,
-        address[] calldata tokens,
-        address[] calldata beside,
-        uint24[] calldata fees,
-        int24 reach
-    ) external view returns (Pool[] memory pools) {
-        Found memory found = Found(0, new Pool[](tokens.length * (tokens.length + beside.length) * fees.length));
+    /// @notice The pools with a price between any two of `tokens`, with their ticks at least `reach` around it. A pool
+    /// that cannot be read is left out.
+    function read(ILensFactory factory, address[] calldata tokens, uint24[] calldata fees, int24 reach)
+        external
+        view
+        returns (Pool[] memory)
+    {
+        Found memory found = Found(0, new Pool[](tokens.length * tokens.length * fees.length));
         for (uint256 i; i < tokens.length; ++i) {
             for (uint256 j; j < tokens.length; ++j) {
                 if (tokens[i] < tokens[j]) _add(found, factory, tokens[i], tokens[j], fees, reach);
             }
-            for (uint256 j; j < beside.length; ++j) {
-                _add(found, factory, tokens[i], beside[j], fees, -1);
-            }
         }
+        return _cut(found);
+    }
+
+    /// @notice The pools between one of `tokens` and one of `beside`, which can lend: without ticks, and `firstWord`
+    /// above `lastWord`.
+    function lenders(
+        ILensFactory factory,
+        address[] calldata tokens,
+        address[] calldata beside,
+        uint24[] calldata fees
+    ) external view returns (Pool[] memory) {
+        Found memory found = Found(0, new Pool[](tokens.length * beside.length * fees.length));
+        for (uint256 i; i < tokens.length; ++i) {
+            for (uint256 j; j < beside.length; ++j) _add(found, factory, tokens[i], beside[j], fees, -1);
+        }
+        return _cut(found);
+    }
+
+    function _cut(Found memory found) private pure returns (Pool[] memory pools) {
         pools = found.pools;
         uint256 count = found.count;
         assembly ("memory-safe") {

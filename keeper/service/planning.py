@@ -141,13 +141,15 @@ class Planner:
             for name, run in runs.items()
         }
         # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
-        lending = [run for run in self.runs if run.book.read]
-        selling = trading.calls(_traded(wanted), lending) if trading else []
+        known, traded = [run for run in self.runs if run.book.read], _traded(wanted)
+        selling = trading.calls(traded) if trading else []
+        lending = trading.lending_calls(traded, known) if trading else []
         lenses = trading.lenses() if trading else ()
-        whole = [*selling, *(c for each in calls.values() for c in each)]
-        answers = iter(self.reads.run(whole, lenses))
+        whole = [*selling, *(c for each in calls.values() for c in each), *lending]
+        found = self.reads.run(whole, lenses)
         if trading:
-            trading.read([next(answers) for _ in selling], lending)
+            trading.read(found[: len(selling)], known, found[len(whole) - len(lending) :])
+        answers = iter(found[len(selling) :])
         return {
             name: run.adapter.read_planning(
                 run.book.state, accounts[name], [next(answers) for _ in calls[name]]

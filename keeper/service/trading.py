@@ -18,9 +18,6 @@ from keeper.service.versions import CALLBACK
 from keeper.venues.base import Exchange, Venue
 from keeper.venues.uniswap_v3.exchange import UniswapV3
 
-MOST_BESIDE = 64
-"""Tokens beside which pools that lend are looked for."""
-
 
 def venue_of(chain: Chain) -> Venue | None:
     """The venue at which the chain's liquidator sells; None where no contract is configured."""
@@ -60,15 +57,24 @@ class Trading:
     def lenses(self) -> tuple[Lens, ...]:
         return (self.venue.lens(),)
 
-    def calls(self, tokens: Iterable[str], runs: Iterable[MarketRun]) -> list[Call]:
-        """What `read` needs to exchange among these tokens, and to borrow them beside any trusted token."""
-        earned = [self.chain.profit_token] if self.chain.profit_token else []
-        beside = {token for run in runs for token in _trusted(run)}
-        return [self.venue.call([*tokens, *earned], sorted(beside)[:MOST_BESIDE])]
+    def calls(self, tokens: Iterable[str]) -> list[Call]:
+        """What `read` needs to exchange among these tokens."""
+        return [self.venue.call([*tokens, *self._earned()])]
 
-    def read(self, answers: Sequence[Answer], runs: Iterable[MarketRun]) -> None:
-        """Take the answers to `calls`; every market of the chain may lend to the others' liquidations."""
-        self.exchange = self.venue.read(answers[0])
+    def lending_calls(self, tokens: Iterable[str], runs: Iterable[MarketRun]) -> list[Call]:
+        """What `read` needs to borrow them beside any trusted token; asked last, it starves nothing else."""
+        beside = {token for run in runs for token in _trusted(run)}
+        call = self.venue.lending_call([*tokens, *self._earned()], beside)
+        return [call] if call is not None else []
+
+    def _earned(self) -> list[str]:
+        return [self.chain.profit_token] if self.chain.profit_token else []
+
+    def read(
+        self, answers: Sequence[Answer], runs: Iterable[MarketRun], lending: Sequence[Answer] = ()
+    ) -> None:
+        """Take the answers; every market of the chain may lend to the others' liquidations."""
+        self.exchange = self.venue.read(answers[0], next(iter(lending), None))
         for run in runs:
             for token, lender in run.adapter.lenders(run.book.state).items():
                 known = self._lenders.get(token)

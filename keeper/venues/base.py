@@ -46,8 +46,11 @@ class Venue(Protocol):
 
     def lens(self) -> Lens: ...
 
-    def call(self, tokens: Iterable[str], beside: Iterable[str] = ()) -> Call:
-        """What `read` turns into an exchange among these tokens and those that routes may lead over; pools
-        between one of them and one of `beside` can lend."""
+    def call(self, tokens: Iterable[str]) -> Call:
+        """What `read` turns into an exchange among these tokens and those that routes may lead over."""
 
-    def read(self, answer: Answer) -> Exchange: ...
+    def lending_call(self, tokens: Iterable[str], beside: Iterable[str]) -> Call | None:
+        """What lies between one of `tokens` and one of `beside` and can lend; None where there is nothing to
+        ask."""
+
+    def read(self, answer: Answer, lending: Answer | None = None) -> Exchange: ...

@@ -15,6 +15,8 @@ Hop = tuple[str, str]
 """The token given, and the pool it is given to."""
 # Pools shallower than a thousandth of the deepest between the same tokens are no route worth trying.
 SHALLOW = 1_000
+# Pairs of tokens between which pools are looked for that only lend: a node caps what a read may use.
+MOST_PAIRS = 200
 
 
 class UniswapV3:
@@ -28,11 +30,18 @@ class UniswapV3:
     def lens(self) -> Lens:
         return lens.lens()
 
-    def call(self, tokens: Iterable[str], beside: Iterable[str] = ()) -> Call:
-        return lens.read_call(self.factory, {*(t.lower() for t in tokens), *self.hops}, self.fees, beside)
+    def call(self, tokens: Iterable[str]) -> Call:
+        return lens.read_call(self.factory, {*(t.lower() for t in tokens), *self.hops}, self.fees)
 
-    def read(self, answer: Answer) -> Exchange:
-        return UniswapV3Exchange(lens.read_pools(answer), self.hops)
+    def lending_call(self, tokens: Iterable[str], beside: Iterable[str]) -> Call | None:
+        among = {token.lower() for token in tokens}
+        others = sorted({token.lower() for token in beside} - among - set(self.hops))
+        most = MOST_PAIRS // max(len(among), 1)
+        return lens.lenders_call(self.factory, among, others[:most], self.fees) if others[:most] else None
+
+    def read(self, answer: Answer, lending: Answer | None = None) -> Exchange:
+        beside = lens.read_pools(lending) if lending is not None else []
+        return UniswapV3Exchange([*lens.read_pools(answer), *beside], self.hops)
 
 
 class UniswapV3Exchange:

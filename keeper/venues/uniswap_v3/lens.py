@@ -20,24 +20,29 @@ _POOL = (
     "(address,address,address,uint24,int24,uint160,int24,"
     "uint128,uint256,uint256,int16,int16,(int24,int128)[])"
 )
-_READ = function_signature_to_4byte_selector("read(address,address[],address[],uint24[],int24)")
-_TYPES = ["address", "address[]", "address[]", "uint24[]", "int24"]
+_READ = function_signature_to_4byte_selector("read(address,address[],uint24[],int24)")
+_LENDERS = function_signature_to_4byte_selector("lenders(address,address[],address[],uint24[])")
 
 
 def lens() -> Lens:
     return Lens(ADDRESS, runtime_code("UniswapV3Lens"))
 
 
-def read_call(factory: str, tokens: Iterable[str], fees: Sequence[int], beside: Iterable[str] = ()) -> Call:
-    """Every pool between two of `tokens` with one of these fees (millionths), and those between one of them
-    and one of `beside`, which can only lend."""
+def read_call(factory: str, tokens: Iterable[str], fees: Sequence[int]) -> Call:
+    """Every pool between two of `tokens` with one of these fees (millionths)."""
     wanted = sorted({token.lower() for token in tokens})
-    more = sorted({token.lower() for token in beside} - set(wanted))
-    return Call(ADDRESS, _READ + encode(_TYPES, [factory, wanted, more, list(fees), REACH]))
+    arguments = encode(["address", "address[]", "uint24[]", "int24"], [factory, wanted, list(fees), REACH])
+    return Call(ADDRESS, _READ + arguments)
+
+
+def lenders_call(factory: str, tokens: Iterable[str], beside: Iterable[str], fees: Sequence[int]) -> Call:
+    """Every pool between one of `tokens` and one of `beside`, as it can lend."""
+    types = ["address", "address[]", "address[]", "uint24[]"]
+    return Call(ADDRESS, _LENDERS + encode(types, [factory, sorted(tokens), sorted(beside), list(fees)]))
 
 
 def read_pools(answer: Answer) -> list[Pool]:
-    """The pools of a `read_call`; none where the factory does not answer."""
+    """The pools of either call; none where the factory does not answer."""
     if not answer.ok:
         return []
     return [_pool(raw) for raw in decode([f"{_POOL}[]"], answer.data)[0]]

@@ -187,3 +187,33 @@ def _trade(market: Market, spec: PoolSpec, given: Token, taken: Token, amount: i
         "to": market.uniswap.router,
         "data": calldata(signature, order),
     }
+
+
+@pytest.mark.parametrize(
+    "code", ["5b600056", "fe", "60006000fd", "00"], ids=["burns", "invalid", "reverts", "silent"]
+)
+def test_a_token_that_lies_closes_its_own_pools_only(market: Market, code: str) -> None:
+    before = market.anvil.snapshot()
+    honest, _ = exchange(market)
+    try:
+        market.anvil.set_code(market.tokens["DAI"].address, bytes.fromhex(code))
+        found, _ = exchange(market)
+    finally:
+        market.anvil.revert(before)
+    dai = market.tokens["DAI"].address
+    others = {at for at, pool in honest.pools.items() if dai not in (pool.token0, pool.token1)}
+    assert others and set(found.pools) == others
+
+
+def test_pools_beside_can_lend_and_are_no_route(market: Market) -> None:
+    pool = NodePool("local", Chain(chain_id=31337, rpc=[market.anvil.url]))
+    venue = UniswapV3(market.uniswap.factory, uniswap.FEES, [])
+    usdc, weth, wbtc, dai = (market.tokens[each].address for each in ("USDC", "WETH", "WBTC", "DAI"))
+    lending = venue.lending_call([usdc, weth], [wbtc, dai])
+    assert lending is not None
+    answers = run(pool, blocks.latest(pool), [venue.call([usdc, weth]), lending], (venue.lens(),))
+    found = venue.read(*answers)
+    lenders = {loan.lender for loan in found.loans(usdc, 10**6)}
+    on_routes = {at for route in found.routes(usdc, weth) for _, at in unpacked(route)[0]}
+    assert len(lenders) == 5 and on_routes < lenders
+    assert found.routes(usdc, dai) == []
