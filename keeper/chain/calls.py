@@ -148,7 +148,8 @@ def _encoded(calls: Sequence[Call]) -> bytes:
         padding = bytes(-len(call.data) % 32)
         tail = b"".join(
             (
-                bytes(12) + bytes.fromhex(call.target[2:]),
+                # Whatever is no whole address is nobody's: it has no code, and is not ok.
+                bytes.fromhex(call.target[2:])[-20:].rjust(32, b"\0"),
                 call.gas.to_bytes(32, "big"),
                 (96).to_bytes(32, "big"),
                 len(call.data).to_bytes(32, "big"),

@@ -89,7 +89,7 @@ def _follow(
         return False
     if transaction.nonce >= counted:
         return False
-    by_another = witness.is_used_by_another(
+    by_another = _is_ours(lane, transaction) or witness.is_used_by_another(
         lane.pool, transaction.sender, transaction.nonce, transaction.hash, head
     )
     if by_another and _finally_used(lane, transaction, head, finality.block):
@@ -98,6 +98,13 @@ def _follow(
             reason = "its nonce was used by another transaction"
             transactions.move(session, row, TransactionState.DROPPED, head.number, reason)
     return by_another
+
+
+def _is_ours(lane: Lane, transaction: Transaction) -> bool:
+    """Whether another transaction of ours is in a block at this nonce, for good."""
+    with lane.store.session() as session:
+        key = (lane.chain, transaction.sender, transaction.nonce)
+        return bool(transactions.at_nonce(session, *key, {TransactionState.FINAL}))
 
 
 def _reexamine(lane: Lane, transaction: Transaction, head: Head, finality: Finality) -> None:

@@ -13,6 +13,7 @@ import structlog
 from keeper.chain import blocks
 from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.blocks import Head
+from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 
 log = structlog.get_logger()
@@ -124,7 +125,8 @@ def _holds(pool: NodePool, digest: str, found: Any, head: Head) -> bool:
     try:
         number, block_hash = int(found["blockNumber"], 16), str(found["blockHash"])
         int(found["status"], 16), int(found["gasUsed"], 16)
-    except (KeyError, TypeError, ValueError):
+        parse(found["logs"])
+    except (KeyError, TypeError, ValueError, NodeError):
         # Nodes tell of one that waits, too: it is not in a block yet.
         return False
     if not is_ancestor(pool, head, number, block_hash):

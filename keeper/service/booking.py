@@ -28,7 +28,7 @@ from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import journal, transactions
+from keeper.execution import journal, transactions, witness
 from keeper.plan import NATIVE
 from keeper.protocols.base import Asset, Facts
 from keeper.service.markets import MarketRun
@@ -110,8 +110,8 @@ class Ledger:
     def _book(self, transaction: Transaction, runs: list[MarketRun]) -> bool:
         """`runs`: whose prices count, its own market's before the others'."""
         assert transaction.block is not None and transaction.id is not None
-        receipt = self.pool.call("eth_getTransactionReceipt", transaction.hash)
         head = blocks.by_number(self.pool, transaction.block)
+        receipt = None if head is None else witness.receipt(self.pool, transaction.hash, head)
         if receipt is None or head is None or head.hash != receipt["blockHash"]:
             return False
         if head.hash != transaction.block_hash:

@@ -29,7 +29,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def receipt(number: int | None, fork: str = "aa", status: str = "0x1") -> dict[str, Any]:
     digest = None if number is None else block(number, 0, fork)["hash"]
     at = None if number is None else hex(number)
-    return {"blockNumber": at, "blockHash": digest, "status": status, "gasUsed": "0x5208"}
+    return {"blockNumber": at, "blockHash": digest, "status": status, "gasUsed": "0x5208", "logs": []}
 
 
 @dataclass
@@ -88,6 +88,7 @@ def test_a_receipt_of_the_heads_own_chain_is_one(number: int) -> None:
         {},
         {"blockNumber": "0x64"},
         {**receipt(100), "status": None},
+        {**receipt(100), "logs": [{}]},
         None,
     ],
 )
