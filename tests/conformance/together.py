@@ -47,8 +47,10 @@ class Together:
 
     def venue(self) -> str:
         hops = ", ".join(f'"{token.address}"' for token in self.tokens().values())
+        # The chain's own coin is what troves hold here; the markets beside them know another's price.
         return f"""
 liquidator = "{self.liquidator}"
+native_price = "native"
 [chains.local.venues.uniswap_v3]
 factory = "{self.deployed.factory}"
 hops = [{hops}]
