@@ -13,11 +13,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
+import keeper.store.tables  # noqa: F401  (registers the tables)
 from keeper.errors import ConfigError, UnreachableError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -144,7 +145,12 @@ def _migrate(engine: Engine) -> None:
             return
     with _one_transaction(engine) as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if current is None and not inspect(connection).get_table_names():
+            # A new store is made as it is now; the way there is for those that have rows.
+            SQLModel.metadata.create_all(connection)
+            command.stamp(config, "head")
+        else:
+            command.upgrade(config, "head")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def draft(episode_id: int, mode: Mode = "live", spend: int = 1) -> Draft:
     return Draft("c", "m", "a", "liquidate", mode, episode_id, "{}", {}, LARGE, spend, 0, 5, 1000)
 
 
-def test_migrations_lead_to_exactly_the_tables_of_the_code(store: Store) -> None:
+def test_a_new_store_has_exactly_the_tables_of_the_code(store: Store) -> None:
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, SQLModel.metadata) == []
