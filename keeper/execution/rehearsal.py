@@ -12,7 +12,7 @@ import structlog
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from keeper.chain.answers import BusyError, CannotError, NodeError, RefusedError, RpcError
+from keeper.chain.answers import BusyError, CannotError, NodeError, RefusedError, RpcError, plain
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
@@ -29,6 +29,7 @@ MARGIN_PERCENT = 150
 # And at least this much: what comes before it in the block may turn a cheap write into a dear one (an
 # allowance that the rehearsal overwrote and the block has cleared).
 MARGIN_GAS = 60_000
+MOST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,12 @@ def _is_outcome(result: object) -> bool:
 
 
 def reason(result: dict[str, Any], table: str) -> str:
-    """What a revert means, by the protocol's error names where the table knows them."""
+    """What a revert means, by the protocol's error names where the table knows them; of a stranger's words
+    the beginning, without what is not to be printed or stored."""
+    return plain(_reason(result, table), MOST_REASON)
+
+
+def _reason(result: dict[str, Any], table: str) -> str:
     error = result.get("error") or {}
     data = error.get("data") or result.get("returnData") or "0x"
     names = _names(table) if table else {}
