@@ -56,6 +56,8 @@ class Profile:
     more: str = ""
     """Further sections of it."""
     timeout: float = 5.0
+    learns_block_time: bool = False
+    """Whether the configuration leaves the block time to be learnt."""
     tells: frozenset[str] = frozenset()
     """Kinds of alerts that are true of it, besides those of any day."""
 
@@ -234,6 +236,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "Ethereum: one slot in a hundred or two is empty",
             _one(),
             between=_missed_slot,
+            learns_block_time=True,
         ),
         "arbitrum": Profile(
             "contracts see the parent chain's block number; a plain transfer takes more than 21,000 gas",
@@ -244,13 +247,13 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 tricks.sends(_plain_transfer_too_low),
                 tricks.parent_numbers(lambda number: number + 20_000_000),
             ),
+            learns_block_time=True,
         ),
         "op-stack": Profile(
             "a fee for data besides gas, told in receipts and by the predeploy 0x4200…000F",
             "fastlane-bot#336, rain.solver#268",
             _one(tricks.receipts(lambda receipt: {**receipt, "l1Fee": hex(_L1_FEE)})),
             prepare=_op_stack,
-            settings='data_fee = "op-stack"\n',
         ),
         "polygon": Profile(
             "no tip below 25 gwei is taken, and twice in the day three blocks are taken back",
@@ -287,7 +290,6 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 tx_gas_limit=False,
                 extra=(*options.extra, "--block-base-fee-per-gas", "1000"),
             ),
-            settings="max_gas_price_gwei = 1\n",
         ),
         "legacy-fees": Profile(
             "no base fee, no fee history, and only transactions of the old kind",
