@@ -17,7 +17,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal, limits, nonces, transactions, worth
-from keeper.execution.combining import Planned, groups, rehearse_together
+from keeper.execution.combining import Combined, Planned, groups, rehearse_together
 from keeper.execution.lane import Lane
 from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
@@ -85,7 +85,11 @@ def _rehearsed(
     """What of a group works behind `ahead`: together where that can be, else each alone. `ahead` may grow
     between two that are yielded."""
     if len(group) > 1:
-        found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
+        try:
+            found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
+        except (RpcError, NodeError) as error:
+            log.info("no batch", chain=lane.chain, why=error.what)
+            found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
         if found.carried:
             yield found.carried, found.rehearsal
             ended = {id(each) for each in (*found.carried, *(each for each, _ in found.failed))}
