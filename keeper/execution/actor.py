@@ -285,7 +285,8 @@ class Actor:
         """Sign, commit and hand over; what was sent."""
         try:
             asked, plans = bid.result(), [each.plan for each in carried]
-            price = fees.within(asked.price, worth.most_a_gas(plans, lane.limits.max_gas_price))
+            most = worth.most_a_gas(plans, lane.limits.max_gas_price, sum(rehearsal.used))
+            price = fees.within(asked.price, most)
             rehearsal = worth.bidding(rehearsal, plans, price.max_fee)
             signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)
         except (UnreachableError, LostLeaseError):

@@ -104,11 +104,12 @@ def _rehearsed(
 
 def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
-    most = worth.most_a_gas([each.plan for each in carried], lane.limits.max_gas_price)
+    plans, used = [each.plan for each in carried], sum(rehearsal.used)
+    most = worth.most_a_gas(plans, lane.limits.max_gas_price, used)
     signed = []
     try:
         price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei), most)
-        rehearsal = worth.bidding(rehearsal, [each.plan for each in carried], price.max_fee)
+        rehearsal = worth.bidding(rehearsal, plans, price.max_fee)
         pending = nonces.pending(lane.pool, lane.store, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)
