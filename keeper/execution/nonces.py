@@ -118,8 +118,8 @@ def count(
 
 
 def gaps(session: Session, chain: str, sender: str, counted: int, pending: int) -> list[int]:
-    """Nonces that hold up later ones of ours: nobody uses them, neither we nor anything a node knows. Those of
-    ours that are final are used, whatever a node that is stuck counts."""
+    """Nonces that hold up later ones of ours: nobody uses them, neither we nor anything a node knows. Those
+    of ours that are final are used, whatever a node that is stuck counts."""
     used = set(
         session.exec(
             select(Transaction.nonce).where(
