@@ -66,8 +66,9 @@ def rehearse_together(
         outcomes = batching.outcomes(plans, result.get("logs") or [])
         bad = [(each, o) for each, o in zip(left, outcomes, strict=True) if not o.done]
         if not bad:
-            gas = min(batching.limit(int(result["gasUsed"], 16)), batching.MOST_TRANSACTION_GAS)
-            return Combined(tuple(left), Rehearsal((action,), (gas,)), tuple(failed))
+            used = int(result["gasUsed"], 16)
+            gas = min(batching.limit(used), batching.MOST_TRANSACTION_GAS)
+            return Combined(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
         failed += [(each, o.problem) for each, o in bad if not o.starved]
         gone = {id(each) for each, _ in bad}
         left = [each for each in left if id(each) not in gone]

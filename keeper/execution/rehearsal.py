@@ -52,7 +52,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The actions that worked and the gas limit for each, or why they did not.
+    """The actions that worked, the gas limit for each and the gas that it took, or why they did not.
 
     `complete` is False where only the allowance could be rehearsed (no node simulates, nor takes state
     overrides): the action itself is rehearsed again once the allowance is on chain.
@@ -62,6 +62,7 @@ class Rehearsal:
     gas: tuple[int, ...]
     problem: str = ""
     complete: bool = True
+    used: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -117,20 +118,20 @@ def _sequence(
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
     results = in_sequence(pool, sender, calls, timestamp)[len(ahead) :]
-    gas = []
+    used = []
     for action, result in zip(actions, results, strict=False):
         if int(result["status"], 16) != 1:
             return Rehearsal((), (), f"{action.purpose} reverts: {reason(result, plan.errors)}")
         if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
             return Rehearsal((), (), "approve returned false")
-        gas.append(with_margin(int(result["gasUsed"], 16)))
+        used.append(int(result["gasUsed"], 16))
     if check is not None:
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
         reached = int(word, 16) if len(word) == 64 else -1
         if failure := check.failure(reached):
             return Rehearsal((), (), failure)
-    return Rehearsal(actions, tuple(gas))
+    return Rehearsal(actions, tuple(map(with_margin, used)), used=tuple(used))
 
 
 def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
@@ -141,12 +142,12 @@ def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
     problem = ""
     for action in wanted:
         try:
-            gas = _estimate(pool, sender, action)
+            used = int(pool.call("eth_estimateGas", action.call(sender)), 16)
         except RpcError as error:
             result = {"error": {"message": error.message, "data": error.data}}
             problem = f"{action.purpose} reverts: {reason(result, plan.errors)}"
             continue
-        return Rehearsal((action,), (gas,), complete=action is act)
+        return Rehearsal((action,), (with_margin(used),), complete=action is act, used=(used,))
     return Rehearsal((), (), problem)
 
 
@@ -159,13 +160,16 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
     return granted >= plan.spend.amount
 
 
-def _estimate(pool: NodePool, sender: str, action: Action) -> int:
-    return with_margin(int(pool.call("eth_estimateGas", action.call(sender)), 16))
-
-
 def with_margin(gas: int) -> int:
     """The gas limit for a transaction that a rehearsal took this much for; what is not used costs nothing."""
     return gas + max(gas * (MARGIN_PERCENT - 100) // 100, MARGIN_GAS)
+
+
+def without_margin(gas_limit: int) -> int:
+    """What a rehearsal took for a transaction with this limit."""
+    return max(
+        -(-gas_limit * 100 // MARGIN_PERCENT) if gas_limit >= 3 * MARGIN_GAS else gas_limit - MARGIN_GAS, 0
+    )
 
 
 def in_sequence(
