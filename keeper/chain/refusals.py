@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 # Seconds for which a tip that a node asked for is a lower bound; after that a refusal tells it anew.
 REMEMBERED = 600.0
+# Of so many digits that no words cost more than a moment.
 _FIGURE = re.compile(
-    r"(?<![\w.])(0x[0-9a-fA-F]+|\d[\d_,']*(?:\.\d+)?(?:[eE]\+?\d+)?)\s*(wei|kwei|mwei|gwei|ether|eth)?(?![\w])",
+    r"(?<![\w.])(0x[0-9a-f]{1,64}|\d[\d_,']{0,39}(?:\.\d{1,30})?(?:e\+?\d{1,2})?)\s*"
+    r"(wei|kwei|mwei|gwei|ether|eth)?(?!\w|\.\d)",
     re.IGNORECASE,
 )
 # What a protocol calls its errors is no figure of the refusal.
@@ -29,10 +31,11 @@ def figures(text: str) -> Iterator[int]:
             continue
         try:
             value = Decimal(number.translate(_SEPARATORS))
-        except InvalidOperation:
+            whole = value == value.to_integral_value()
+            wei = int(value * (_UNITS.get(unit.lower()) or (1 if whole else _UNIT_OF_FRACTIONS)))
+        except ArithmeticError:
             continue
-        scale = _UNITS.get(unit.lower()) or (1 if value == value.to_integral_value() else _UNIT_OF_FRACTIONS)
-        yield int(value * scale)
+        yield wei
 
 
 def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int | None:
