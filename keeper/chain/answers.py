@@ -203,6 +203,11 @@ def is_busy(failure: Failure) -> bool:
     return _TOO_MANY_REQUESTS in (failure.status, failure.code) or failure.status in _NEEDS_LEAVE
 
 
+def about_node(words: str) -> bool:
+    """Whether words are about the node, or about how much is asked of it."""
+    return _ABOUT_NODE.search(words.lower()) is not None
+
+
 def _about_transaction(said: str) -> bool:
     """Whether words that refuse a transaction are about it."""
     if _NAMED.search(said):

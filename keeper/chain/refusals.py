@@ -17,6 +17,11 @@ _FIGURE = re.compile(
 )
 # What a protocol calls its errors is no figure of the refusal.
 _CODES = re.compile(r"\b(?:error|code|http|status)\W{0,3}-?\d{3,5}\b", re.IGNORECASE)
+# "multiple" and "stipulated" speak of no tip.
+_TIP = re.compile(r"tip(?!l|ul)|priority|underpriced.*minimum needed", re.DOTALL)
+_BASE_FEE = re.compile(
+    r"base[\s_-]?fee\w*(?:\s+per\s+gas)?\W{0,4}(?:(?:of|is|was)\s+)?[\d_,'.]*", re.IGNORECASE
+)
 _UNITS = {"wei": 1, "kwei": 10**3, "mwei": 10**6, "gwei": 10**9, "eth": 10**18, "ether": 10**18}
 _SEPARATORS = str.maketrans("", "", "_,'")
 # A figure with a point and no unit is no number of wei.
@@ -45,6 +50,16 @@ def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int |
     text = _CODES.sub(" ", text)
     found = [each for each in figures(text) if bid < each <= ceiling and each not in own]
     return min(found, default=None)
+
+
+def of_tips(text: str) -> str:
+    """What of a refusal may name a tip: all but its base fees."""
+    return _BASE_FEE.sub(" ", text)
+
+
+def says_tip(text: str) -> bool:
+    """Whether a refusal speaks of the tip, not just of what a unit of gas costs."""
+    return _TIP.search(text.lower()) is not None
 
 
 class TipFloor:
