@@ -101,7 +101,9 @@ def bid_what_is_asked(lane: Lane, transaction: Transaction, head: Head, ask: Ask
     least = max(lane.floor.wei, ask.tip)
     try:
         wanted = fees.suggest(lane.pool, most, least=least)
-        wanted = changed(wanted, max_fee=max(wanted.max_fee, ask.max_fee))
+        # An eighth more, of which nothing is paid: if a tip was asked for, the next refusal shows it.
+        most_paid = max(ask.max_fee, min(ask.max_fee * 9 // 8, most))
+        wanted = changed(wanted, max_fee=max(wanted.max_fee, most_paid))
         price = fees.replacing(old, wanted, most)
         if price is not None and (price.tip or price.max_fee) >= least:
             why = f"the node asks for {ask.words}"
