@@ -217,6 +217,11 @@ def _is_named(said: str) -> bool:
     return _NAMED.search(said) is not None and not _LIMITED.search(said)
 
 
+def about_node(words: str) -> bool:
+    """Whether words are about the node, or about how much is asked of it."""
+    return _ABOUT_NODE.search(words.lower()) is not None
+
+
 def _about_transaction(said: str) -> bool:
     """Whether words that refuse a transaction are about it."""
     if _NAMED.search(said):

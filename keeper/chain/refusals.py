@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 # Seconds for which a tip that a node asked for is a lower bound; after that a refusal tells it anew.
 REMEMBERED = 600.0
+# Of so many digits that no words cost more than a moment.
 _FIGURE = re.compile(
-    r"(?<![\w.])(0x[0-9a-fA-F]+|\d[\d_,']*(?:\.\d+)?(?:[eE]\+?\d+)?)\s*(wei|kwei|mwei|gwei|ether|eth)?(?![\w])",
+    r"(?<![\w.])(0x[0-9a-f]{1,64}|\d[\d_,']{0,39}(?:\.\d{1,30})?(?:e\+?\d{1,2})?)\s*"
+    r"(wei|kwei|mwei|gwei|ether|eth)?(?!\w|\.\d)",
     re.IGNORECASE,
 )
 # What a protocol calls its errors is no figure of the refusal.
 _CODES = re.compile(r"\b(?:error|code|http|status)\W{0,3}-?\d{3,5}\b", re.IGNORECASE)
+# "multiple" and "stipulated" speak of no tip.
+_TIP = re.compile(r"tip(?!l|ul)|priority|underpriced.*minimum needed", re.DOTALL)
+_BASE_FEE = re.compile(
+    r"base[\s_-]?fee\w*(?:\s+per\s+gas)?\W{0,4}(?:(?:of|is|was)\s+)?[\d_,'.]*", re.IGNORECASE
+)
 _UNITS = {"wei": 1, "kwei": 10**3, "mwei": 10**6, "gwei": 10**9, "eth": 10**18, "ether": 10**18}
 _SEPARATORS = str.maketrans("", "", "_,'")
 # A figure with a point and no unit is no number of wei.
@@ -29,10 +36,11 @@ def figures(text: str) -> Iterator[int]:
             continue
         try:
             value = Decimal(number.translate(_SEPARATORS))
-        except InvalidOperation:
+            whole = value == value.to_integral_value()
+            wei = int(value * (_UNITS.get(unit.lower()) or (1 if whole else _UNIT_OF_FRACTIONS)))
+        except ArithmeticError:
             continue
-        scale = _UNITS.get(unit.lower()) or (1 if value == value.to_integral_value() else _UNIT_OF_FRACTIONS)
-        yield int(value * scale)
+        yield wei
 
 
 def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int | None:
@@ -42,6 +50,16 @@ def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int |
     text = _CODES.sub(" ", text)
     found = [each for each in figures(text) if bid < each <= ceiling and each not in own]
     return min(found, default=None)
+
+
+def of_tips(text: str) -> str:
+    """What of a refusal may name a tip: all but its base fees."""
+    return _BASE_FEE.sub(" ", text)
+
+
+def says_tip(text: str) -> bool:
+    """Whether a refusal speaks of the tip, not just of what a unit of gas costs."""
+    return _TIP.search(text.lower()) is not None
 
 
 class TipFloor:

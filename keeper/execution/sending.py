@@ -82,8 +82,9 @@ def _refused(
         if found == Refusal.WAITS:
             lane.waiting.add(transaction.hash)
             return None
-        if found == Refusal.DEARER:
-            return refused.bid_what_is_asked(lane, transaction, head)
+        ask = refused.asked(lane, transaction, head, message, sure=lost is None)
+        if ask is not None:
+            return refused.bid_what_is_asked(lane, transaction, head, ask)
     except (NodeError, RpcError) as error:
         return lost or f"{message}; {error.what}"
     if lost is None:

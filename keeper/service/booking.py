@@ -20,6 +20,7 @@ from sqlmodel import Session, col, or_, select
 from keeper.account_unit import WAD, Rate, words
 from keeper.alerts import keeping
 from keeper.chain import blocks
+from keeper.chain.answers import CannotError, WrongStateError
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.chain.calls import run as read
@@ -86,6 +87,9 @@ class Ledger:
                 booked += self._book(transaction, [*own, *(run for run in known if run.name != name)])
             except SQLAlchemyError:
                 raise
+            except (WrongStateError, CannotError) as error:
+                # No node has its block's state any more: others may be younger.
+                self._not_booked(transaction, error)
             except UnreachableError as error:
                 unanswered.append(error)
                 if len(unanswered) == _GIVEN_UP:

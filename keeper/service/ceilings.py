@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from keeper.chain import fees
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain
-from keeper.errors import KeeperError
 
 GWEI = 10**9
 COIN = 10**18
 # Prices rise a thousandfold between a calm hour and a crash, in which the keeper must be able to act.
 CALM_TO_CRASH = 1000
-# Where it costs much already: room for what may come.
+# Where it costs much already, of a coin that nobody knows: room for what may come.
 LEAST_ROOM = 10
 # A million gas, a large liquidation, shall not cost more units of account than this, and may cost so much.
 MOST_FOR_A_MILLION, LEAST_FOR_A_MILLION = 1000, 20
@@ -57,13 +57,24 @@ class GasLevel:
 
 
 def gas_level(pool: NodePool) -> GasLevel:
-    """Asked of the chain; its scale is that of a transfer of nothing, 1 where no node estimates one."""
+    """Asked of the chain; its scale is that of a transfer of nothing, 1 where no node estimates one. No one
+    node lifts it above what the others say."""
     price = fees.present(pool)
-    try:
-        gas = int(pool.call("eth_estimateGas", {"from": _ANYBODY, "to": _ANYBODY, "data": "0x"}), 16)
-    except KeeperError:
-        gas = TRANSFER_GAS
-    return GasLevel(price, max(gas // TRANSFER_GAS, 1))
+    others = _numbers(pool, "eth_gasPrice") if len(pool.nodes) > 1 else []
+    told = _numbers(pool, "eth_estimateGas", {"from": _ANYBODY, "to": _ANYBODY, "data": "0x"})
+    gas = _lower_middle(told) if told else TRANSFER_GAS
+    return GasLevel(min(price, _lower_middle(others)) if others else price, max(gas // TRANSFER_GAS, 1))
+
+
+def _numbers(pool: NodePool, method: str, *params: Any) -> list[int]:
+    """What every node says, but for nothing."""
+    answers = pool.call_each(method, *params)
+    return [number for each in answers if isinstance(each, str) and (number := int(each, 16))]
+
+
+def _lower_middle(numbers: list[int]) -> int:
+    """The one in the middle, the least of two."""
+    return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
 def gas_ceilings(settings: Settings, chain: str, level: GasLevel) -> GasCeilings:
@@ -95,7 +106,9 @@ def fitting_price(chain_id: int, level: GasLevel, coin: Decimal | None) -> int:
         most, least = MOST_OF_ALL, GWEI
     most, least = most // level.scale, least // level.scale
     within = max(min(level.price * CALM_TO_CRASH, most), least)
-    return _two_digits(min(max(within, level.price * LEAST_ROOM, 1), MOST_OF_ALL))
+    if row is None and coin is None:
+        within = max(within, level.price * LEAST_ROOM)
+    return _two_digits(min(max(within, 1), MOST_OF_ALL))
 
 
 def _two_digits(wei: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -61,6 +62,16 @@ def test_any_figure_in_any_words_is_found() -> None:
 
 def test_figures_of_no_sense_are_passed_over() -> None:
     assert list(figures("eip1559 v1.2.3 x25 0xzz")) == []
+
+
+@pytest.mark.parametrize(
+    "figure",
+    ["4e77123456", "4e123456 gwei", "9" * 200, "1." + "3" * 200, "0x" + "f" * 300, "7e99.5e9"],
+)
+def test_a_figure_beyond_all_measure_is_none_and_costs_no_time(figure: str) -> None:
+    began = time.monotonic()
+    assert least_asked(f"tip below {figure}, minimum needed 25 gwei", 1, CEILING, OURS) == 25 * GWEI
+    assert time.monotonic() - began < 0.5
 
 
 def test_a_floor_only_rises_and_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

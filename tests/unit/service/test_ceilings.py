@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from keeper.config import Settings
-from keeper.service.ceilings import DAY_GAS, GasLevel, fitting_price, gas_ceilings
+from keeper.service.ceilings import DAY_GAS, GasLevel, fitting_price, gas_ceilings, gas_level
+from tests.support.scripted_node import Say, Script, healthy, scripted_pool
 
 pytestmark = pytest.mark.unit
 
@@ -66,3 +67,30 @@ def test_where_everything_takes_more_gas_a_day_has_more_of_it_and_a_unit_costs_l
     assert small.day >= 5 * 3 * 10**9 * (GWEI // 1000) * 2, (
         "several transactions of three thousand million gas"
     )
+
+
+@pytest.mark.parametrize(("chain_id", "coin"), [(1, None), (8453, None), (137, Decimal("0.5"))])
+def test_no_gas_price_lifts_the_ceiling_above_what_a_known_coin_allows(
+    chain_id: int, coin: Decimal | None
+) -> None:
+    usual, lifted = (fitting_price(chain_id, GasLevel(each * GWEI), coin) for each in (100, 10**6))
+    assert lifted <= max(usual, 500 * GWEI if coin is None else 2010 * 10**12)
+
+
+def test_one_nodes_gas_price_lifts_no_ceiling() -> None:
+    def node(price: int, gas: int) -> Script:
+        block = {"number": "0x1", "baseFeePerGas": hex(price)}
+        answers = {
+            "eth_feeHistory": {"baseFeePerGas": [hex(price)] * 6, "reward": [["0x1"]] * 5},
+            "eth_getBlockByNumber": block,
+            "eth_maxPriorityFeePerGas": "0x1",
+            "eth_gasPrice": hex(price),
+            "eth_estimateGas": hex(gas),
+        }
+        return lambda method, params: Say(answers[method]) if method in answers else healthy(method, params)
+
+    liar, honest = node(10**6 * GWEI, 10**12), node(GWEI, 21_000)
+    assert gas_level(scripted_pool(liar, honest)[0]) == GasLevel(GWEI)
+    assert gas_level(scripted_pool(liar, honest, honest)[0]) == GasLevel(GWEI)
+    low = node(1, 21_000)
+    assert gas_level(scripted_pool(honest, honest, low)[0]).price >= GWEI, "nor does one close everything"
