@@ -67,7 +67,9 @@ def rehearse_together(
         bad = [(each, o) for each, o in zip(left, outcomes, strict=True) if not o.done]
         if not bad:
             used = int(result["gasUsed"], 16)
-            gas = min(batching.limit(used), batching.MOST_TRANSACTION_GAS)
+            gas = batching.limit(used)
+            if gas > batching.MOST_TRANSACTION_GAS:
+                return Combined((), Rehearsal((), ()), tuple(failed), "too large together")
             return Combined(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
         failed += [(each, o.problem) for each, o in bad if not o.starved]
         gone = {id(each) for each, _ in bad}
