@@ -155,8 +155,9 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
     if not plan.spend.spender:
         return True
     data = allowance(sender, plan.spend.spender)
-    granted = int(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"), 16)
-    return granted >= plan.spend.amount
+    answer = str(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"))
+    # What answers nothing is no token: it has granted nothing.
+    return int(answer.removeprefix("0x") or "0", 16) >= plan.spend.amount
 
 
 def with_margin(gas: int) -> int:
