@@ -16,7 +16,7 @@ from keeper.chain.answers import BusyError, CannotError, NodeError, RefusedError
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
-from keeper.execution import as_signer
+from keeper.execution import as_signer, unseen_gas
 from keeper.execution.erc20 import allowance, approve, approved
 from keeper.plan import Plan
 
@@ -118,13 +118,13 @@ def _sequence(
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
     results = in_sequence(pool, sender, calls, timestamp)[len(ahead) :]
-    used = []
+    used, unseen = [], unseen_of(pool, sender, timestamp)
     for action, result in zip(actions, results, strict=False):
         if int(result["status"], 16) != 1:
             return Rehearsal((), (), f"{action.purpose} reverts: {reason(result, plan.errors)}")
         if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
             return Rehearsal((), (), "approve returned false")
-        used.append(int(result["gasUsed"], 16))
+        used.append(unseen.whole(int(result["gasUsed"], 16), action.data))
     if check is not None:
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
@@ -156,8 +156,17 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
     if not plan.spend.spender:
         return True
     data = allowance(sender, plan.spend.spender)
-    granted = int(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"), 16)
-    return granted >= plan.spend.amount
+    answer = str(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"))
+    # What answers nothing is no token: it has granted nothing.
+    return int(answer.removeprefix("0x") or "0", 16) >= plan.spend.amount
+
+
+def unseen_of(pool: NodePool, sender: str, timestamp: int) -> unseen_gas.Unseen:
+    """The gas that this chain takes besides what rehearsals show."""
+    nothing = [{"from": sender, "to": sender, "data": "0x"}]
+    return unseen_gas.of(
+        pool, sender, lambda: int(in_sequence(pool, sender, nothing, timestamp)[0]["gasUsed"], 16)
+    )
 
 
 def with_margin(gas: int) -> int:

@@ -24,7 +24,7 @@ from keeper.execution.replacing import again, most_per_gas, replace
 from keeper.execution.sending import BUNDLE, private, send
 from keeper.execution.signing import NotSignedError, begin, sign
 from keeper.plan import Plan
-from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+from keeper.store.tables import Intent, IntentState, Transaction, TransactionState, Unsent
 
 log = structlog.get_logger()
 
@@ -51,6 +51,7 @@ class Tending:
                 self._tend(transaction)
             except NotSignedError as error:
                 log.warning("not signed", hash=transaction.hash, why=error.what)
+                refused.tell(lane, transaction, Unsent.LIMIT, error.what)
             except (RpcError, NodeError) as error:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
                 if isinstance(error, NodeError) and not isinstance(error, CannotError):
