@@ -8,8 +8,18 @@ from dataclasses import dataclass
 
 from keeper.plan import Plan
 
-# Refusals that say nothing against the way: it would work at another price, bid or moment.
-_OF_THE_MOMENT = ("TooLittleProfit", "OutOfGas", "NotEnoughGas", "ran out of gas", "never left")
+# Refusals that say nothing against the way: it would work at another price, bid or moment. What a block
+# reverted a rehearsal had found well.
+_OF_THE_MOMENT = (
+    "TooLittleProfit",
+    "OutOfGas",
+    "NotEnoughGas",
+    "ran out of gas",
+    "never left",
+    "reverted on chain",
+    "its nonce went to another transaction",
+    "the postcondition fails",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +42,17 @@ def way_of(plan: Plan) -> Way | None:
     return Way(trade.pays, trade.gets) if trade is not None else None
 
 
+def of_the_moment(reason: str) -> bool:
+    """Whether an attempt that ended for this reason may go well at another moment."""
+    return any(text in reason for text in _OF_THE_MOMENT)
+
+
 def refused(attempts: Iterable[tuple[Plan, str]]) -> list[Way]:
     """The ways of attempts (with the reason each ended for) that the chain refused for their own sake."""
     found = []
     for plan, reason in attempts:
         way = way_of(plan)
-        if way is not None and not any(text in reason for text in _OF_THE_MOMENT):
+        if way is not None and not of_the_moment(reason):
             found.append(way)
     return found
 

@@ -37,8 +37,6 @@ def costs_of(
     `data_fee`. `facts` by market, of those that have been asked; `lost` is the money that realizing bad debt
     may have cost today."""
     policy = settings.policy
-    a_day = policy.max_bad_debt_loss_per_day
-    most_a_day = money(policy.max_bad_debt_loss * LOSSES_PER_DAY if a_day is None else a_day)
     return Costs(
         gas_price,
         native_price(settings, chain, runs, facts),
@@ -46,8 +44,15 @@ def costs_of(
         kept_native(settings, chain, gas_price),
         data_fee,
         money(policy.max_bad_debt_loss) if policy.realize_bad_debt else None,
-        Budget(most_a_day, Spending(lost)) if policy.realize_bad_debt else None,
+        Budget(losses_of_a_day(settings), Spending(lost)) if policy.realize_bad_debt else None,
     )
+
+
+def losses_of_a_day(settings: Settings) -> int:
+    """Money that realizing bad debt may cost in a day, on all chains."""
+    policy = settings.policy
+    a_day = policy.max_bad_debt_loss_per_day
+    return money(policy.max_bad_debt_loss * LOSSES_PER_DAY if a_day is None else a_day)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+import structlog
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
@@ -19,6 +20,8 @@ from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import UnreachableError
+
+log = structlog.get_logger()
 
 OP_STACK_ORACLE = "0x420000000000000000000000000000000000000F"
 SCROLL_ORACLE = "0x5300000000000000000000000000000000000002"
@@ -38,6 +41,14 @@ _CALLS = {
 }
 _NONE: WeakKeyDictionary[NodePool, bool] = WeakKeyDictionary()
 """Chains that were found to charge nothing: they are not asked at every plan."""
+_LAST: WeakKeyDictionary[NodePool, int] = WeakKeyDictionary()
+"""What was told last: it counts while nothing is."""
+
+
+class UntoldError(UnreachableError):
+    """Nobody on the chain says what data costs. The chain itself answers: only plans wait."""
+
+    refused = True
 
 
 class DataFee(Protocol):
@@ -64,12 +75,15 @@ class ToldDataFee:
         calls = _CALLS[self.kind]
         l1_fee, *others = (_word(each) for each in run(pool, head, calls))
         if l1_fee is None:
-            raise UnreachableError(
+            if pool in _LAST:
+                return _last(pool)
+            raise UntoldError(
                 f"{calls[0].target} does not say what data costs",
                 where=f"chain {pool.name}",
                 remedy='Leave data_fee out, or set data_fee = "none" where the chain charges for gas alone',
             )
-        return l1_fee + sum(each or 0 for each in others)
+        _LAST[pool] = l1_fee + sum(each or 0 for each in others)
+        return _LAST[pool]
 
 
 class ProbedDataFee:
@@ -81,9 +95,17 @@ class ProbedDataFee:
         answers = _ask_all(pool, head)
         kind = _kind(answers)
         if kind == "none":
+            if pool in _LAST:
+                return _last(pool)
             _NONE[pool] = True
             return 0
-        return sum(_word(each) or 0 for each in answers[kind])
+        _LAST[pool] = sum(_word(each) or 0 for each in answers[kind])
+        return _LAST[pool]
+
+
+def _last(pool: NodePool) -> int:
+    log.warning("data fee not told", chain=pool.name, counted=_LAST[pool])
+    return _LAST[pool]
 
 
 def of(chain: Chain) -> DataFee:

@@ -27,6 +27,7 @@ from keeper.errors import KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service import clock, judging, price_status, statuses
+from keeper.service.costing import losses_of_a_day
 from keeper.service.finishing import Decided, Finishing, Round
 from keeper.service.journalling import Journalling
 from keeper.service.markets import MarketRun
@@ -93,7 +94,11 @@ class Deciding:
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
         self.journalling = Journalling(
-            self.pool.name, self.mode, self.payer, self.settings.policy.max_attempts
+            self.pool.name,
+            self.mode,
+            self.payer,
+            self.settings.policy.max_attempts,
+            losses_of_a_day(self.settings),
         )
         self._abilities = Abilities(self.pool)
         self._store_front = StoreFront(self.store, self.policies, self.journalling)

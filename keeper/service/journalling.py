@@ -30,12 +30,14 @@ DAY = 24 * 3600
 @dataclass(frozen=True, slots=True)
 class Journalling:
     """The journal of one chain, for one payer (None: nobody acts) in one mode. `max_attempts`: failures on
-    chain after which an account is not liquidated for a day."""
+    chain after which an account is not liquidated for a day. `max_losses`: money that realizing bad debt may
+    cost in a day, on all chains (None: any)."""
 
     chain: str
     mode: Mode
     payer: str | None
     max_attempts: int
+    max_losses: int | None = None
 
     def due(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
         """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
@@ -105,19 +107,27 @@ class Journalling:
         return intent if self._within_cap(session, head, wanted, intent) else None
 
     def _within_cap(self, session: Session, head: Head, wanted: Wanted, intent: Intent) -> bool:
-        """Whether the owner's cap holds with this intent written: another chain may have planned for the same
-        owner since its budget was read. What was written last is given up."""
-        protection = wanted.levels.protection
-        if protection is None:
+        """Whether the day's limits that all chains share hold with this intent written: another chain may
+        have planned against them since they were read. What was written last is given up."""
+        why = self._used_up(session, head.timestamp - DAY, wanted, intent)
+        if not why:
             return True
-        owner, since = owner_of(intent.account), head.timestamp - DAY
-        if journal.spent_for_owner(session, owner, self.mode, since) <= protection.max_per_day:
-            return True
-        why = "the owner's cap of the day was used up on another chain meanwhile"
         journal.move_intent(session, intent, IntentState.REFUSED, head.number, why, unsent=Unsent.LIMIT)
         acting.not_sent(session, intent, Unsent.LIMIT, why)
-        log.warning("cap used up", market=intent.market, account=intent.account, intent=intent.id)
+        log.warning("cap used up", market=intent.market, account=intent.account, intent=intent.id, why=why)
         return False
+
+    def _used_up(self, session: Session, since: int, wanted: Wanted, intent: Intent) -> str:
+        """Which limit this intent exceeds; empty for none."""
+        protection = wanted.levels.protection
+        if protection is not None:
+            spent = journal.spent_for_owner(session, owner_of(intent.account), self.mode, since)
+            if spent > protection.max_per_day:
+                return "the owner's cap of the day was used up on another chain meanwhile"
+        most = self.max_losses if intent.loss else None
+        if most is not None and journal.lost_since(session, self.mode, since) > most:
+            return "what bad debt may cost in a day was used up on another chain meanwhile"
+        return ""
 
 
 def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:

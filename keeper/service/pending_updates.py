@@ -186,6 +186,8 @@ class PendingUpdates:
         open_rows = liquidatable(self.deciding, run)
         fresh = ~np.isin(near.rows, open_rows)
         rows, need = near.rows[fresh], near.need[fresh]
+        if len(rows) > MOST_ACCOUNTS:
+            need = need * [adapter.unit_worth(book.state, book.rows.account(int(row))) for row in rows]
         largest = rows[np.argsort(-need, kind="stable")[:MOST_ACCOUNTS]]
         unbounded = sorted(book.columns.opaque | book.columns.rows_with(weights.opaque))
         return [book.rows.account(int(row)) for row in dict.fromkeys([*largest, *unbounded[:MOST_ACCOUNTS]])]

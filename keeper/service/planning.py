@@ -97,7 +97,7 @@ class Planner:
                 owners.get((each.run.name, each.valuation.account)),
                 trading,
                 refused.get(each.episode.id or 0, ()),
-                unspent.get(each.episode.id or 0, frozenset()),
+                unspent.get(each.episode.id or 0, {}),
             )
             by_request[id(request)] = each
             requests.append(request)
@@ -236,7 +236,7 @@ class Planner:
         owner: OwnerFunds | None,
         trading: Trading | None,
         refused: Sequence[Way],
-        unspent: frozenset[str],
+        unspent: Mapping[str, int],
     ) -> Request:
         run, account = wanted.run, wanted.valuation.account
         if wanted.sale:
@@ -293,10 +293,7 @@ class Planner:
                     owner.without(without) if owner is not None else None,
                 )
 
-            # A token that was refused (paused, blacklisted) closes its own steps only, while others help.
-            found = sized(unspent) if unspent else sized(frozenset())
-            if unspent and isinstance(found, Impossible):
-                found = sized(frozenset())
+            found = best_open(sized, unspent, protection.target)
             return _confirmed(found if isinstance(found, Impossible) else [found], verdicts, facts)
 
         return _request(wanted, budgets, top_up)
@@ -331,6 +328,23 @@ class Planner:
 
 def _episodes(wanted: Sequence[Wanted], kind: Kind) -> list[int]:
     return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]
+
+
+def best_open(
+    sized: Callable[[frozenset[str]], Plan | Impossible], refused: Mapping[str, int], target: int
+) -> Plan | Impossible:
+    """A token that was refused (paused, blacklisted) closes its own steps only, while others help: after one
+    refusal where these reach the target or do no less, after more wherever they do anything."""
+    found = sized(frozenset(refused))
+    if refused and _reached(found) < target:
+        again = sized(frozenset(token for token, count in refused.items() if count > 1))
+        found = again if _reached(again) > _reached(found) else found
+    return sized(frozenset()) if refused and isinstance(found, Impossible) else found
+
+
+def _reached(found: Plan | Impossible) -> int:
+    """The health that a top-up is to lead to; below all where there is none."""
+    return -1 if isinstance(found, Impossible) else int(found.summary.get("health_after", 0))
 
 
 def _open(found: list[Plan] | Impossible, refused: Sequence[Way]) -> list[Plan] | Impossible:

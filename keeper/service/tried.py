@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from sqlmodel import col, select
 
+from keeper.execution.rehearsal import is_needless
 from keeper.plan import Kind, Plan
-from keeper.policy.ways import Way, refused
+from keeper.policy.ways import Way, of_the_moment, refused
 from keeper.store.database import Store
 from keeper.store.tables import Intent, IntentState
 
@@ -21,16 +22,23 @@ def ways(store: Store, episodes: Iterable[int]) -> dict[int, Sequence[Way]]:
     return {episode: refused(each) for episode, each in _attempts(store, episodes, "liquidate").items()}
 
 
-def tokens(store: Store, episodes: Iterable[int]) -> dict[int, frozenset[str]]:
-    """By episode (id), the tokens with which a top-up was refused, lower case."""
-    return {
-        episode: frozenset(plan.spend.token.lower() for plan, _ in each)
-        for episode, each in _attempts(store, episodes, "top_up").items()
-    }
+def tokens(store: Store, episodes: Iterable[int]) -> dict[int, Counter[str]]:
+    """By episode (id), the tokens (lower case) with which a top-up was refused, and how often. One that
+    fails its postcondition again keeps a part of what is transferred."""
+    found = {}
+    for episode, attempts in _attempts(store, episodes, "top_up").items():
+        refusals, doubts = Counter[str](), Counter[str]()
+        for plan, reason in attempts:
+            if not of_the_moment(reason):
+                refusals[plan.spend.token.lower()] += 1
+            elif "the postcondition fails" in reason:
+                doubts[plan.spend.token.lower()] += 1
+        found[episode] = refusals + Counter({token: count - 1 for token, count in doubts.items()})
+    return found
 
 
 def _attempts(store: Store, episodes: Iterable[int], kind: Kind) -> dict[int, list[tuple[Plan, str]]]:
-    """Plans that were refused, with the reason."""
+    """Plans that were refused, with the reason; without those that were held up, or needed no more."""
     found: dict[int, list[tuple[Plan, str]]] = defaultdict(list)
     numbers = list(episodes)
     with store.session() as session:
@@ -40,8 +48,11 @@ def _attempts(store: Store, episodes: Iterable[int], kind: Kind) -> dict[int, li
                     col(Intent.episode_id).in_(numbers[at : at + _AT_ONCE]),
                     Intent.kind == kind,
                     col(Intent.state).in_(_REFUSED),
+                    Intent.unsent == "",
                 )
             )
-            for episode, plan, reason in rows:
-                found[episode].append((Plan.from_json(plan), reason))
+            for episode, text, reason in rows:
+                plan = Plan.from_json(text)
+                if not is_needless(reason, plan.errors):
+                    found[episode].append((plan, reason))
     return found

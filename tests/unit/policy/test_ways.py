@@ -29,7 +29,17 @@ def test_another_token_is_brought_before_another_is_taken_before_another_route()
     assert untried([first, other_gets], []) == [first, other_gets]
 
 
-@pytest.mark.parametrize("reason", ["act reverts: TooLittleProfit", "OutOfGas", "NotEnoughGas"])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "act reverts: TooLittleProfit",
+        "OutOfGas",
+        "NotEnoughGas",
+        "reverted on chain",
+        "its nonce went to another transaction",
+        "the postcondition fails: 1 is below 2",
+    ],
+)
 def test_what_was_of_the_moment_speaks_against_no_way(reason: str) -> None:
     assert refused([(to(WETH), reason)]) == []
 

@@ -1,0 +1,52 @@
+"""A chain whose contract ceases to say what data costs goes on with what it said last."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from keeper.chain.calls import Answer
+from keeper.chain.pool import NodePool
+from keeper.errors import UnreachableError
+from keeper.service import data_fees
+from keeper.service.data_fees import DataFee, ProbedDataFee, ToldDataFee
+from keeper.service.deciding import _everyones
+from tests.support.scripted_node import healthy, scripted_pool
+from tests.unit.chain.test_block_time import head
+
+pytestmark = pytest.mark.unit
+
+HEAD = head(100, 1000)
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """What the chain's contract says the data costs."""
+    told: list[int | None] = [None]
+
+    def run(pool: NodePool, at: object, calls: list[Any]) -> list[Answer]:
+        data = b"" if told[0] is None else told[0].to_bytes(32, "big")
+        return [Answer(told[0] is not None, data) for _ in calls[:1]] + [
+            Answer(False, b"") for _ in calls[1:]
+        ]
+
+    monkeypatch.setattr(data_fees, "run", run)
+    return told
+
+
+@pytest.mark.parametrize("fee", [ToldDataFee("op-stack"), ToldDataFee("scroll"), ProbedDataFee()])
+def test_what_was_told_last_counts_while_nothing_is(fee: DataFee, says: list[int | None]) -> None:
+    pool = scripted_pool(healthy)[0]
+    for told, counted in ((7, 7), (None, 7), (9, 9), (None, 9)):
+        says[0] = told
+        assert fee.wei(pool, HEAD) == counted
+
+
+@pytest.mark.parametrize("kind", ["op-stack", "scroll"])
+def test_without_any_only_what_is_planned_waits(
+    kind: Literal["op-stack", "scroll"], says: list[int | None]
+) -> None:
+    with pytest.raises(UnreachableError, match="does not say what data costs") as raised:
+        ToldDataFee(kind).wei(scripted_pool(healthy)[0], HEAD)
+    assert not _everyones(raised.value), "the chain is there"
