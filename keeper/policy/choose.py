@@ -103,7 +103,7 @@ class Costs:
         return money * WAD // self.native if self.native else None
 
     def risking(self, plan: Plan, least: int) -> Plan:
-        """The plan with the loss that it may bring beyond what every liquidation may, which counts against the
+        """The plan with the loss that it may bring beyond what every liquidation may: that counts against the
         day's from now on."""
         loss = max(min(self.min_profit, 0) - least, 0)
         if loss and self.losses is not None:

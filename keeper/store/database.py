@@ -123,21 +123,21 @@ def with_driver(url: str) -> str:
 
 
 def _without_nul(
-    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
     """What is written holds no NUL: PostgreSQL refuses the whole statement for one, and SQLite keeps it."""
-    cleaned = [_clean(each) for each in parameters] if many else _clean(parameters)
-    return statement, cleaned
+    return statement, _clean(parameters)
 
 
-def _clean(parameters: Any) -> Any:
-    if isinstance(parameters, dict):
-        return {name: _cleaned(value) for name, value in parameters.items()}
-    return tuple(_cleaned(value) for value in parameters)
-
-
-def _cleaned(value: Any) -> Any:
-    return value.replace("\0", "") if isinstance(value, str) and "\0" in value else value
+def _clean(value: Any) -> Any:
+    """Parameters, of one row or of many, in the shape that they came in."""
+    if isinstance(value, str):
+        return value.replace("\0", "") if "\0" in value else value
+    if isinstance(value, dict):
+        return {name: _clean(each) for name, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_clean(each) for each in value)
+    return value
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -35,4 +35,9 @@ def test_no_store_is_given_a_nul(kind: str, request: pytest.FixtureRequest, tmp_
         )
     with store.session() as session:
         assert [(row.once, row.title) for row in session.exec(select(Alert)).all()] == [("ab", "t")]
+    with store.session() as session:
+        rows = [{**hostile, "once": f"\x00{number}", "kind": "k"} for number in range(5)]
+        session.add_all(Alert(severity="info", market="", body="", **row) for row in rows)
+    with store.session() as session:
+        assert len(session.exec(select(Alert).where(Alert.title == "t")).all()) == 6, "many at once, too"
     store.close()
