@@ -29,15 +29,16 @@ def test_no_store_is_given_a_nul(kind: str, request: pytest.FixtureRequest, tmp_
     """PostgreSQL would refuse the whole statement."""
     url = f"sqlite:///{tmp_path}/k.db" if kind == "sqlite" else request.getfixturevalue("postgresql")
     store = open_store(url)
-    rows = [
-        {"once": f"a\x00{number}", "title": "t\x00", "kind": "k", "market": "", "body": "", "fields": "{}"}
-        for number in range(6)
-    ]
+
+    def row(number: int) -> Alert:
+        once, title = f"a\x00{number}", "t\x00"
+        return Alert(once=once, title=title, kind="k", severity="info", market="", body="", fields="{}")
+
     with store.session() as session:
-        session.add(Alert(severity="info", **rows[0]))
+        session.add(row(0))
     with store.session() as session:
-        session.add_all(Alert(severity="info", **row) for row in rows[1:])
+        session.add_all(row(number) for number in range(1, 6))
     with store.session() as session:
-        kept = {(row.once, row.title) for row in session.exec(select(Alert)).all()}
+        kept = {(each.once, each.title) for each in session.exec(select(Alert)).all()}
     assert kept == {(f"a{number}", "t") for number in range(6)}, "of one row, and of many at once"
     store.close()
