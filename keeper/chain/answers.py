@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from keeper.errors import KeeperError, UnreachableError
 
+# Letters of what a node says that are kept.
+MOST_WORDS = 1_000
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 _REVERT_CODES = frozenset({3, -32015})
@@ -149,19 +151,24 @@ class Failure:
         return said if self.status < 300 else f"HTTP {self.status}, {said}"
 
 
+def plain(text: str, most: int = MOST_WORDS) -> str:
+    """The beginning of what somebody else said, without what is not to be printed or stored."""
+    return "".join(each for each in text[: 2 * most] if each.isprintable())[:most]
+
+
 def failure_of(status: int, error: object) -> Failure:
     """The failure in a JSON-RPC answer's `error`, whatever its shape."""
     if not isinstance(error, dict):
-        return Failure(status, None, str(error)[:1000], None)
+        return Failure(status, None, plain(str(error)), None)
     code = error.get("code")
     if isinstance(code, str) and re.fullmatch(r"-?[0-9]{1,9}", code):
         code = int(code)
     number = code if isinstance(code, int) and not isinstance(code, bool) else None
     message = error.get("message")
-    said = message if isinstance(message, str) else "" if message is None else str(message)[:1000]
+    said = "" if message is None else str(message)
     if number is None and code is not None:
-        said = f"{code}: {said}"[:1000]
-    return Failure(status, number, said, error.get("data"))
+        said = f"{code}: {said}"
+    return Failure(status, number, plain(said), error.get("data"))
 
 
 def is_result(method: str, result: object) -> bool:
@@ -187,11 +194,13 @@ def chains_answer(method: str, failure: Failure, where: str) -> RpcError | None:
         reverts = failure.code in _REVERT_CODES or data is not None or _EVM.search(said)
         if reverts and not _OUT_OF_GAS.search(said):
             return RevertError(method, failure.code, failure.message, data, where=where)
+    # What is asked of every node is valid: there no code says that it is not.
+    invalid = failure.code == INVALID_PARAMS and method not in CORE and not _ABOUT_NODE.search(said)
     refused = (
         (method == "eth_sendRawTransaction" and _about_transaction(said))
         or (method == "eth_estimateGas" and re.search(r"insufficient|gas required exceeds|allowance", said))
-        or (method == "eth_simulateV1" and failure.code in _SIMULATION_CODES)
-        or (failure.code == INVALID_PARAMS and method not in ("eth_call", "eth_getLogs"))
+        or (method == "eth_simulateV1" and (failure.code in _SIMULATION_CODES or _is_named(said)))
+        or invalid
     )
     if refused and not is_busy(failure):
         return RefusedError(method, failure.code, failure.message, failure.data, where=where)
@@ -203,6 +212,11 @@ def is_busy(failure: Failure) -> bool:
     return _TOO_MANY_REQUESTS in (failure.status, failure.code) or failure.status in _NEEDS_LEAVE
 
 
+def _is_named(said: str) -> bool:
+    """Whether what is wrong with a transaction is named, and no limit of the node's."""
+    return _NAMED.search(said) is not None and not _LIMITED.search(said)
+
+
 def about_node(words: str) -> bool:
     """Whether words are about the node, or about how much is asked of it."""
     return _ABOUT_NODE.search(words.lower()) is not None
@@ -211,7 +225,7 @@ def about_node(words: str) -> bool:
 def _about_transaction(said: str) -> bool:
     """Whether words that refuse a transaction are about it."""
     if _NAMED.search(said):
-        return not _LIMITED.search(said)
+        return _is_named(said)
     return _ABOUT_TRANSACTION.search(said) is not None and not _ABOUT_NODE.search(said)
 
 

@@ -62,18 +62,21 @@ def latest(pool: NodePool) -> Head:
 
 
 def by_number(pool: NodePool, number: int) -> Head | None:
-    """The block of that number; None where the node has none. A header of another number is no answer."""
+    """The block of that number; None where no node has one. A header of another number is no answer."""
 
-    def ask(node: Node) -> Head | None:
+    def ask(node: Node) -> Head:
         block = node.call("eth_getBlockByNumber", [hex(number), False])
         if block is None:
-            return None
+            raise WrongStateError(f"has no block {number}", where=node.label)
         head = parse(block, node.label)
         if head.number != number:
             raise WrongStateError(f"gave block {head.number} for block {number}", where=node.label)
         return head
 
-    found: Head | None = pool.call_by(ask)
+    try:
+        found: Head = pool.call_by(ask)
+    except WrongStateError:
+        return None
     return found
 
 

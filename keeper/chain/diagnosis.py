@@ -38,15 +38,15 @@ def diagnose(method: str, params: list[Any], failure: Failure, where: str, probe
         return _of_call(params, failure, where, probe)
     if method == "eth_getLogs":
         return _of_logs(params[0], failure, where, probe)
+    pinned = [each for each in params if isinstance(each, dict | str) and _block_of(each) is not None]
+    if pinned and method != "eth_sendRawTransaction" and _is_behind(pinned[-1], probe):
+        return _behind(failure, where)
     if method not in CORE:
         if failure.code == METHOD_NOT_FOUND or probe("eth_chainId", []):
             return CannotError(f"offers no {method} ({failure.words})", where=where, about="method")
         return _busy(method, failure, where)
     if params and params[0] in ("finalized", "safe") and probe(method, ["latest", *params[1:]]):
         return CannotError(f"names no {params[0]} block ({failure.words})", where=where, about="block")
-    pinned = [each for each in params if isinstance(each, dict | str) and _block_of(each) is not None]
-    if pinned and method != "eth_sendRawTransaction" and _is_behind(pinned[-1], probe):
-        return _behind(failure, where)
     return _busy(method, failure, where)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
@@ -37,6 +37,19 @@ LONGEST_FORGET = 3600.0
 SURE_PAUSES = (0.0, 0.03)
 
 
+# Shorter parts of an address are words, no keys.
+_SHORTEST_SECRET = 6
+
+
+def _secrets(url: str) -> tuple[str, ...]:
+    """The parts of a URL that may not be shown, the longest first: credentials, path and query."""
+    parts = urlsplit(url)
+    pieces = [parts.path, *parts.path.split("/"), parts.username or "", parts.password or "", parts.query]
+    pieces += [value for pair in parts.query.split("&") for value in pair.split("=")]
+    pieces += [unquote(each) for each in pieces]
+    return tuple(sorted({each for each in pieces if len(each) >= _SHORTEST_SECRET}, key=len, reverse=True))
+
+
 @dataclass(frozen=True, slots=True)
 class _Lack:
     """A method that a node does not offer: in which words, and until when (monotonic) that is believed."""
@@ -58,6 +71,7 @@ class Node:
         self.most_gas: int | None = None
         """The most gas it takes in an `eth_call`; None: what it was asked so far."""
         self._lacks: dict[str, _Lack] = {}
+        self._secrets = _secrets(url)
         self._url = url
         self._poster = Poster(url, float(timeout))
         self._numbers = count(1)
@@ -75,7 +89,9 @@ class Node:
         # A passing trouble may look like it: only what is refused again and again cannot be done.
         for pause in (*SURE_PAUSES, None):
             try:
-                return self._call(method, self._fitted(method, params))
+                found = self._call(method, self._fitted(method, params))
+                self._lacks.pop(method, None)
+                return found
             except CannotError as error:
                 if error.about == "method":
                     self._remember(method, error)
@@ -140,7 +156,7 @@ class Node:
         if isinstance(answer, dict):
             error = answer.get("error")
             if error or (error is not None and answer.get("result") is None):
-                return failure_of(status, error)
+                return self._redacted(failure_of(status, error))
         if status >= 300:
             return Failure(status, None, "", None)
         if not isinstance(answer, dict) or "result" not in answer:
@@ -150,6 +166,13 @@ class Node:
                 raise WrongStateError(f"answered {method} with null", where=self.label)
             raise BusyError(f"answered {method} with what is no result of it", where=self.label)
         return answer["result"]
+
+    def _redacted(self, failure: Failure) -> Failure:
+        """Without what of its own URL a node may repeat: keys stand there."""
+        said = failure.message
+        for secret in self._secrets:
+            said = said.replace(secret, "…")
+        return replace(failure, message=said)
 
     def _fitted(self, method: str, params: list[Any]) -> list[Any]:
         """The request with no more gas than it is known to take."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import structlog
@@ -34,6 +34,8 @@ SHORT = 1.0
 # so many faults of late are not asked at all.
 PATIENCE = 1.0
 NOT_WORTH_ASKING = 3.0
+# Of these answers a node may owe so many.
+MOST_OWED = 4
 
 
 class Standing:
@@ -83,7 +85,9 @@ class NodePool:
         self.budget = Budget(chain.requests_per_second)
         self._current = 0
         self._checked: set[int] = set()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: list[ThreadPoolExecutor | None] = [None for _ in self.nodes]
+        self._owed: list[list[Future[Any]]] = [[] for _ in self.nodes]
+        self._was_right: set[int] = set()
 
     @property
     def requests(self) -> int:
@@ -164,9 +168,7 @@ class NodePool:
 
         if len(self.nodes) == 1:
             return [ask(0)]
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(4 * len(self.nodes), thread_name_prefix=f"each-{self.name}")
-        asked = [self._threads.submit(ask, index) for index in range(len(self.nodes))]
+        asked = [self._asked_beside(index, ask) for index in range(len(self.nodes))]
         left = set(asked)
         answered = False
         while left and not answered:
@@ -178,6 +180,21 @@ class NodePool:
             each.result() if each.done() else BusyError(late, where=node.label)
             for each, node in zip(asked, self.nodes, strict=True)
         ]
+
+    def _asked_beside(self, index: int, ask: Callable[[int], Any]) -> Future[Any]:
+        """Ask one node on a thread of its own; one that still owes earlier answers is not asked for more."""
+        owed = self._owed[index] = [each for each in self._owed[index] if not each.done()]
+        if len(owed) >= MOST_OWED:
+            silent: Future[Any] = Future()
+            silent.set_result(BusyError("still owes earlier answers", where=self.nodes[index].label))
+            return silent
+        if self._threads[index] is None:
+            name = f"each-{self.name}-{index}"
+            self._threads[index] = ThreadPoolExecutor(MOST_OWED, thread_name_prefix=name)
+        threads = self._threads[index]
+        assert threads is not None
+        owed.append(threads.submit(ask, index))
+        return owed[-1]
 
     def saw_head(self, index: int | None, number: int) -> None:
         """Note the newest block that a node (else the current one) gave."""
@@ -311,7 +328,11 @@ class NodePool:
             found = int(node.call("eth_chainId", []), 16)
             if found == self.chain_id:
                 self._checked.add(index)
+                self._was_right.add(index)
                 return
+            if index in self._was_right:
+                # It served this chain before: a passing trouble, which is looked at again.
+                raise BusyError(f"now says that it serves chain {found}", where=node.label)
             standing.excluded = f"serves chain {found}, but chain_id says {self.chain_id}"
             log.error("wrong chain", chain=self.name, node=node.label, found=found)
         if all(each.excluded for each in self.standings):

@@ -17,6 +17,7 @@ from keeper.localchain.price_sources import create_proxy
 from keeper.localchain.transactions import Tx, send_batch
 
 BLOCKS = 22
+BLOCK_SECONDS = 12
 HEARTBEAT = 36
 _FALL_FROM, _BOTTOM = 17, 0.74
 _OLD = 7200
@@ -154,7 +155,13 @@ def _second_says(percent: int) -> Lie:
 
 
 _SET = "setRound(uint80,int256,uint256)"
-_FROZEN = _in_round(20_000, 65, 0)
+
+
+def _frozen(blocks: int) -> Mapping[str, Lie]:
+    """For so many blocks neither the round nor its time has moved: not old yet, and no second opinion."""
+    return {"WBTC": _in_round(20_000, 65, blocks * BLOCK_SECONDS)}
+
+
 _SCRIPT: Mapping[int, tuple[str, Mapping[str, Lie], Mapping[str, Lie]]] = {
     2: ("WETH's feed says 0", {"WETH": _says(0)}, {}),
     3: ("WETH's feed says less than nothing", {"WETH": _negative}, {}),
@@ -164,9 +171,9 @@ _SCRIPT: Mapping[int, tuple[str, Mapping[str, Lie], Mapping[str, Lie]]] = {
     9: ("the spike is withdrawn", {}, {}),
     10: ("a spike: DAI costs 1.30", {"DAI": _says(130)}, {}),
     11: ("a stale answer: WETH at 70 %, two hours old", {"WETH": _in_round(10_000, 70, _OLD)}, {}),
-    12: ("WBTC's feed freezes at 65 %", {"WBTC": _FROZEN}, {}),
-    13: ("WBTC frozen; WETH's two sources disagree", {"WBTC": _FROZEN}, {"WETH": _second_says(60)}),
-    14: ("WBTC's feed is still frozen", {"WBTC": _FROZEN}, {}),
-    15: ("WBTC's feed is still frozen", {"WBTC": _FROZEN}, {}),
-    16: ("WBTC's feed is still frozen", {"WBTC": _FROZEN}, {}),
+    12: ("WBTC's feed freezes at 65 %", _frozen(0), {}),
+    13: ("WBTC frozen; WETH's two sources disagree", _frozen(1), {"WETH": _second_says(60)}),
+    14: ("WBTC's feed is still frozen", _frozen(2), {}),
+    15: ("WBTC's feed is still frozen", _frozen(3), {}),
+    16: ("WBTC's feed is still frozen", _frozen(4), {}),
 }

@@ -108,6 +108,8 @@ def stage(seed: int, folder: Path, *, hostile: bool = False, world: Profile | No
             served = [WorldNode(anvil.url, found) for found in world.nodes(dice)]
             nodes = [running.enter_context(serving(each)).url for each in served]
             chain = f"timeout = {world.timeout}\n{world.settings}{chain}"
+        if world is None or not world.learns_block_time:
+            chain = f"block_time = {BLOCK_SECONDS}\n{chain}"
         text = _config(nodes, market, people, keystore, record, alerts, chain, venue)
         config.write_text(text + known + (world.more if world else ""))
         yield Stage(
@@ -148,7 +150,6 @@ def _config(
 [chains.local]
 chain_id = 31337
 rpc = {json.dumps(nodes)}
-block_time = {BLOCK_SECONDS}
 poll = 0.02
 {chain}
 {venue}

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from keeper.chain import fees
-from keeper.chain.answers import CannotError, RpcError
+from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
 from keeper.chain.fees import TooDearError
@@ -87,6 +87,8 @@ class Actor:
         self._counted = 0
         self._idle = False
         self._looked: Head | None = None
+        self._silence: NodeError | None = None
+        self._heard = False
 
     def fit(self) -> None:
         """Ask the chain, once, which ceilings fit it; while it does not say, those of a calm chain hold."""
@@ -162,12 +164,19 @@ class Actor:
         if not now.waiting or flying >= self.limits.max_in_flight:
             return
         bid = lane.bidding.ask()
+        self._silence, self._heard = None, False
         for group in groups(now.waiting, head.gas_limit):
             if flying >= self.limits.max_in_flight:
                 break
             sent = self._carry_all(lane, group, head, next_timestamp, tending.ahead, bid)
             tending.ahead.extend(sent)
             flying += len(sent)
+        self._must_have_heard()
+
+    def _must_have_heard(self) -> None:
+        """NodeError where not one rehearsal of this round was answered: then no node is there."""
+        if self._silence is not None and not self._heard:
+            raise self._silence
 
     @property
     def can_bundle(self) -> bool:
@@ -224,7 +233,9 @@ class Actor:
         if len(group) > 1:
             try:
                 found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
-            except (RpcError, CannotError) as error:
+                self._heard = True
+            except (RpcError, NodeError) as error:
+                # A simulation of many legs is what a node is busy with first: each alone may be answered.
                 log.info("no batch", chain=self.pool.name, why=error.what)
                 found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
             for each, problem in found.failed:
@@ -246,10 +257,13 @@ class Actor:
         """What works of the plan at the latest state; None where it does not, or cannot be known now."""
         try:
             rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
-        except (RpcError, CannotError) as error:
+        except (RpcError, NodeError) as error:
+            if isinstance(error, NodeError) and not isinstance(error, CannotError):
+                self._silence = error
             log.warning("cannot rehearse", chain=self.pool.name, intent=intent.id, error=str(error))
             self._held_up(intent, Unsent.NO_ANSWER, f"no node rehearses it: {error.what}")
             return None
+        self._heard = True
         if rehearsal.ok:
             return rehearsal
         self._turned_down(intent, rehearsal.problem, head)
@@ -271,7 +285,8 @@ class Actor:
         """Sign, commit and hand over; what was sent."""
         try:
             asked, plans = bid.result(), [each.plan for each in carried]
-            price = fees.within(asked.price, worth.most_a_gas(plans, lane.limits.max_gas_price))
+            most = worth.most_a_gas(plans, lane.limits.max_gas_price, sum(rehearsal.used))
+            price = fees.within(asked.price, most)
             rehearsal = worth.bidding(rehearsal, plans, price.max_fee)
             signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)
         except (UnreachableError, LostLeaseError):
@@ -325,6 +340,7 @@ class Actor:
         ahead: list[Action] = []
         now = self._turns(head, None)
         self._end_all(now, head)
+        self._silence, self._heard = None, False
         for each in now.waiting:
             intent = each.intent
             rehearsal = self._rehearsed(intent, each.plan, head, next_timestamp, ahead)
@@ -335,6 +351,7 @@ class Actor:
                 row = session.get_one(Intent, intent.id)
                 journal.move_intent(session, row, IntentState.REHEARSED, head.number)
             self._end(row, IntentState.SETTLED, head, "dry run: rehearsed, not sent")
+        self._must_have_heard()
 
     def _held_up(self, intent: Intent, cause: Unsent, why: str) -> None:
         """It stays planned, and is tried again at the next block. The price of gas is told at once; that a

@@ -20,13 +20,14 @@ from keeper.chain.pool import NodePool
 from keeper.contracts import runtime_code
 
 _RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
+_APPROVE = function_signature_to_4byte_selector("approve(address,uint256)")
 _TRANSACTION_GAS = 21_000
 _BYTE_GAS = 16
 # EIP-7623: what a byte of calldata costs at least.
 _FLOOR_BYTE_GAS = 40
 # What the calls before it have warmed is cheaper here than in a transaction of its own.
 COLD_GAS = 25_000
-COLD_GAS_BEHIND_OTHERS = 150_000
+COLD_GAS_BEHIND_OTHERS = 250_000
 
 
 def run(pool: NodePool, sender: str, calls: Sequence[dict[str, str]], timestamp: int) -> list[dict[str, Any]]:
@@ -55,7 +56,7 @@ def run(pool: NodePool, sender: str, calls: Sequence[dict[str, str]], timestamp:
         {
             "status": hex(ok),
             "returnData": "0x" + result.hex(),
-            "gasUsed": hex(_own_gas(gas, step[2], behind=place)),
+            "gasUsed": hex(_own_gas(gas, step[2], [each[2] for each in steps[:place]])),
         }
         for place, ((ok, gas, result), step) in enumerate(zip(outcomes, steps, strict=True))
     ]
@@ -71,8 +72,11 @@ def _decoded(answer: str, label: str) -> list[tuple[bool, int, bytes]]:
     return list(outcomes)
 
 
-def _own_gas(within: int, data: bytes, behind: int) -> int:
-    """The gas of a transaction that does what took `within` behind so many others, rounded up."""
+def _own_gas(within: int, data: bytes, before: Sequence[bytes]) -> int:
+    """The gas of a transaction that does what took `within` behind calls with such data, rounded up."""
     whole = _TRANSACTION_GAS + _BYTE_GAS * len(data) + within
-    whole += COLD_GAS_BEHIND_OTHERS if behind > 1 else COLD_GAS if behind else 0
+    if before:
+        # An approval warms a token; what acts has touched all that one like it touches.
+        one_approval = len(before) == 1 and before[0][:4] == _APPROVE
+        whole += COLD_GAS if one_approval else COLD_GAS_BEHIND_OTHERS
     return max(whole, _TRANSACTION_GAS + _FLOOR_BYTE_GAS * len(data))

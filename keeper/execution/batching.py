@@ -112,6 +112,11 @@ def limit(used: int) -> int:
     return used * LIMIT_PERCENT // 100 + SLACK_GAS
 
 
+def within(gas_limit: int) -> int:
+    """What a batch was measured to take that has this limit."""
+    return max(gas_limit - SLACK_GAS, 0) * 100 // LIMIT_PERCENT
+
+
 def combine(plans: Sequence[Plan]) -> Batched:
     """One call for all; ValueError when there are none or they differ in `key`."""
     legs = _legs(plans)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from keeper.chain.pool import NodePool
 from keeper.execution import batching
-from keeper.execution.rehearsal import Action, Rehearsal, simulate
+from keeper.execution.rehearsal import Action, Rehearsal, simulate, unseen_of
 from keeper.plan import Plan
 from keeper.store.tables import Intent
 
@@ -66,8 +66,12 @@ def rehearse_together(
         outcomes = batching.outcomes(plans, result.get("logs") or [])
         bad = [(each, o) for each, o in zip(left, outcomes, strict=True) if not o.done]
         if not bad:
-            gas = min(batching.limit(int(result["gasUsed"], 16)), batching.MOST_TRANSACTION_GAS)
-            return Combined(tuple(left), Rehearsal((action,), (gas,)), tuple(failed))
+            unseen = unseen_of(pool, sender, timestamp)
+            used = unseen.whole(int(result["gasUsed"], 16), action.data)
+            gas = batching.limit(used)
+            if gas > batching.MOST_TRANSACTION_GAS and not unseen.other_units:
+                return Combined((), Rehearsal((), ()), tuple(failed), "too large together")
+            return Combined(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
         failed += [(each, o.problem) for each, o in bad if not o.starved]
         gone = {id(each) for each, _ in bad}
         left = [each for each in left if id(each) not in gone]

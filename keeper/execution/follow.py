@@ -26,14 +26,14 @@ def look(lane: Lane, head: Head, *, continuous: bool) -> int:
     """
     with lane.store.session() as session:
         flying = transactions.undecided(session, lane.chain, lane.sender)
-    counted = _counted(lane)
+    counted = _counted(lane, head)
     finality = Finality(lane.pool, head, lane.limits.confirmations)
     taken = set[int]()
     for transaction in flying:
         try:
             if _follow(lane, transaction, head, finality, counted, continuous=continuous):
                 taken.add(transaction.nonce)
-        except NodeError as error:
+        except (NodeError, RpcError) as error:
             log.warning("cannot follow", chain=lane.chain, hash=transaction.hash, error=str(error))
     _note(lane, head, counted, taken)
     return counted
@@ -41,13 +41,13 @@ def look(lane: Lane, head: Head, *, continuous: bool) -> int:
 
 def count(lane: Lane, head: Head) -> None:
     """Notice what others did with the key, where nothing of ours was under way before this round."""
-    _note(lane, head, _counted(lane), ())
+    _note(lane, head, _counted(lane, head), ())
 
 
-def _counted(lane: Lane) -> int:
+def _counted(lane: Lane, head: Head) -> int:
     with lane.store.session() as session:
         before = nonces.seen(session, lane.chain, lane.sender)
-    return witness.counted(lane.pool, lane.sender, before, nonces.FAR)
+    return witness.counted(lane.pool, lane.sender, before, nonces.FAR, head)
 
 
 def _note(lane: Lane, head: Head, counted: int, taken: Collection[int]) -> None:

@@ -87,8 +87,11 @@ def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
     return ""
 
 
-def gas_overspent(session: Session, limits: Limits, chain: str, sender: str, wei: int) -> str:
-    """Why `wei` more of gas money would be too much within 24 hours; empty when it would not.
+def gas_overspent(
+    session: Session, limits: Limits, chain: str, sender: str, wei: int, instead_of: int | None = None
+) -> str:
+    """Why `wei` more of gas money would be too much within 24 hours; empty when it would not. The transaction
+    `instead_of` (its id) costs nothing then: a block takes one of the two.
 
     What a block has counts with all that its receipt says was charged; what is in flight, and what is to be
     signed, with the most that its gas may cost and the dearest data fee of the day.
@@ -103,11 +106,12 @@ def gas_overspent(session: Session, limits: Limits, chain: str, sender: str, wei
             col(Transaction.state).in_((*LIVE, TransactionState.FINAL)),
         )
     ).all()
-    data = max((row.data_fee or 0 for row in rows), default=0)
-    charged = [fee_of(row) for row in rows]
+    counted = [row for row in rows if row.id != instead_of]
+    data = max((row.data_fee or 0 for row in counted), default=0)
+    charged = [fee_of(row) for row in counted]
     spent = sum(
         row.gas_limit * row.max_fee + data if fee is None else fee
-        for row, fee in zip(rows, charged, strict=True)
+        for row, fee in zip(counted, charged, strict=True)
     )
     wei += data
     if spent + wei > limits.max_gas_per_day:

@@ -118,15 +118,16 @@ def count(
 
 
 def gaps(session: Session, chain: str, sender: str, counted: int, pending: int) -> list[int]:
-    """Nonces that hold up later ones of ours: nobody uses them, neither we nor anything a node knows."""
-    held = set(
+    """Nonces that hold up later ones of ours: nobody uses them, neither we nor anything a node knows. Those
+    of ours that are final are used, whatever a node that is stuck counts."""
+    used = set(
         session.exec(
             select(Transaction.nonce).where(
                 Transaction.chain == chain,
                 Transaction.sender == sender,
-                col(Transaction.state).in_(LIVE),
+                col(Transaction.state).in_(LIVE | _MINED),
             )
         )
     )
-    last = max(held, default=counted)
-    return [nonce for nonce in range(max(counted, pending), last) if nonce not in held]
+    last = max(used, default=counted)
+    return [nonce for nonce in range(max(counted, pending), last) if nonce not in used]

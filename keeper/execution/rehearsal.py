@@ -12,11 +12,11 @@ import structlog
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from keeper.chain.answers import BusyError, CannotError, NodeError, RefusedError, RpcError
+from keeper.chain.answers import BusyError, CannotError, NodeError, RefusedError, RpcError, plain
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
-from keeper.execution import as_signer
+from keeper.execution import as_signer, unseen_gas
 from keeper.execution.erc20 import allowance, approve, approved
 from keeper.plan import Plan
 
@@ -29,6 +29,7 @@ MARGIN_PERCENT = 150
 # And at least this much: what comes before it in the block may turn a cheap write into a dear one (an
 # allowance that the rehearsal overwrote and the block has cleared).
 MARGIN_GAS = 60_000
+MOST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The actions that worked and the gas limit for each, or why they did not.
+    """The actions that worked, the gas limit for each and the gas that it took, or why they did not.
 
     `complete` is False where only the allowance could be rehearsed (no node simulates, nor takes state
     overrides): the action itself is rehearsed again once the allowance is on chain.
@@ -61,6 +62,7 @@ class Rehearsal:
     gas: tuple[int, ...]
     problem: str = ""
     complete: bool = True
+    used: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -116,20 +118,20 @@ def _sequence(
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
     results = in_sequence(pool, sender, calls, timestamp)[len(ahead) :]
-    gas = []
+    used, unseen = [], unseen_of(pool, sender, timestamp)
     for action, result in zip(actions, results, strict=False):
         if int(result["status"], 16) != 1:
             return Rehearsal((), (), f"{action.purpose} reverts: {reason(result, plan.errors)}")
         if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
             return Rehearsal((), (), "approve returned false")
-        gas.append(with_margin(int(result["gasUsed"], 16)))
+        used.append(unseen.whole(int(result["gasUsed"], 16), action.data))
     if check is not None:
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
         reached = int(word, 16) if len(word) == 64 else -1
         if failure := check.failure(reached):
             return Rehearsal((), (), failure)
-    return Rehearsal(actions, tuple(gas))
+    return Rehearsal(actions, tuple(map(with_margin, used)), used=tuple(used))
 
 
 def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
@@ -140,12 +142,12 @@ def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
     problem = ""
     for action in wanted:
         try:
-            gas = _estimate(pool, sender, action)
+            used = int(pool.call("eth_estimateGas", action.call(sender)), 16)
         except RpcError as error:
             result = {"error": {"message": error.message, "data": error.data}}
             problem = f"{action.purpose} reverts: {reason(result, plan.errors)}"
             continue
-        return Rehearsal((action,), (gas,), complete=action is act)
+        return Rehearsal((action,), (with_margin(used),), complete=action is act, used=(used,))
     return Rehearsal((), (), problem)
 
 
@@ -154,17 +156,29 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
     if not plan.spend.spender:
         return True
     data = allowance(sender, plan.spend.spender)
-    granted = int(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"), 16)
-    return granted >= plan.spend.amount
+    answer = str(pool.call("eth_call", {"to": plan.spend.token, "data": data}, "latest"))
+    # What answers nothing is no token: it has granted nothing.
+    return int(answer.removeprefix("0x") or "0", 16) >= plan.spend.amount
 
 
-def _estimate(pool: NodePool, sender: str, action: Action) -> int:
-    return with_margin(int(pool.call("eth_estimateGas", action.call(sender)), 16))
+def unseen_of(pool: NodePool, sender: str, timestamp: int) -> unseen_gas.Unseen:
+    """The gas that this chain takes besides what rehearsals show."""
+    nothing = [{"from": sender, "to": sender, "data": "0x"}]
+    return unseen_gas.of(
+        pool, sender, lambda: int(in_sequence(pool, sender, nothing, timestamp)[0]["gasUsed"], 16)
+    )
 
 
 def with_margin(gas: int) -> int:
     """The gas limit for a transaction that a rehearsal took this much for; what is not used costs nothing."""
     return gas + max(gas * (MARGIN_PERCENT - 100) // 100, MARGIN_GAS)
+
+
+def without_margin(gas_limit: int) -> int:
+    """What a rehearsal took for a transaction with this limit."""
+    return max(
+        -(-gas_limit * 100 // MARGIN_PERCENT) if gas_limit >= 3 * MARGIN_GAS else gas_limit - MARGIN_GAS, 0
+    )
 
 
 def in_sequence(
@@ -225,7 +239,12 @@ def _is_outcome(result: object) -> bool:
 
 
 def reason(result: dict[str, Any], table: str) -> str:
-    """What a revert means, by the protocol's error names where the table knows them."""
+    """What a revert means, by the protocol's error names where the table knows them; of a stranger's words
+    the beginning, without what is not to be printed or stored."""
+    return plain(_reason(result, table), MOST_REASON)
+
+
+def _reason(result: dict[str, Any], table: str) -> str:
     error = result.get("error") or {}
     data = error.get("data") or result.get("returnData") or "0x"
     names = _names(table) if table else {}

@@ -27,7 +27,8 @@ def most_per_gas(lane: Lane, transaction: Transaction) -> int:
     with lane.store.session() as session:
         carried = transactions.intents_of(session, transaction.id or 0)
     plans = [Plan.from_json(each.plan) for each in carried if each.ended_block is None]
-    return worth.most_a_gas(plans, lane.limits.max_gas_price)
+    used = worth.measured(transaction.gas_limit, len(carried))
+    return worth.most_a_gas(plans, lane.limits.max_gas_price, used)
 
 
 def replace(
@@ -54,4 +55,5 @@ def _at_bid(action: Action, carried: Sequence[Intent], gas: int, price: Fees) ->
     plans = [(Plan.from_json(each.plan), each.ended_block is None) for each in carried]
     still = [plan for plan, is_open in plans if is_open]
     ended = [plan for plan, is_open in plans if not is_open]
-    return worth.at_bid(action, still, gas, price.max_fee, ended)
+    used = worth.measured(gas, len(carried))
+    return worth.at_bid(action, still, gas, price.max_fee, ended, used)

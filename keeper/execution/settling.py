@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import structlog
 from sqlmodel import Session
 
+from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
-from keeper.execution import batching, journal, transactions
+from keeper.execution import batching, journal, transactions, witness
 from keeper.execution.follow import in_block, waiting
 from keeper.execution.lane import Lane
 from keeper.execution.lifecycle import LifecycleError
@@ -28,12 +29,16 @@ def settle(lane: Lane, head: Head) -> None:
         waiting_now = list(journal.open_intents(session, lane.chain, "live"))
     for intent in waiting_now:
         assert intent.id is not None
-        with lane.store.session() as session:
-            row = session.get_one(Intent, intent.id)
-            carried = journal.transactions_of(session, intent.id)
-            outcome = _outcome(lane, row, carried, head, lane.limits.settle_blocks)
-            if outcome is not None and row.state == IntentState.REHEARSED:
-                end(lane, session, row, head, *outcome)
+        try:
+            with lane.store.session() as session:
+                row = session.get_one(Intent, intent.id)
+                carried = journal.transactions_of(session, intent.id)
+                outcome = _outcome(lane, row, carried, head, lane.limits.settle_blocks)
+                if outcome is not None and row.state == IntentState.REHEARSED:
+                    end(lane, session, row, head, *outcome)
+        except (NodeError, RpcError) as error:
+            # Undecided for want of an answer: it is looked at again with the next block.
+            log.warning("not settled", intent=intent.id, error=str(error))
 
 
 def end(
@@ -71,7 +76,7 @@ def _outcome(
                 return IntentState.EXPIRED, intent.reason or "cancelled", transaction
             continue
         if transaction.succeeded:
-            return _done(lane, intent, transaction)
+            return _done(lane, intent, transaction, head)
         return IntentState.FAILED, "reverted on chain", transaction
     acts = [t for t in decisive if t.purpose == "act"]
     if acts and all(t.state == TransactionState.DROPPED for t in decisive):
@@ -79,13 +84,14 @@ def _outcome(
     return None
 
 
-def _done(lane: Lane, intent: Intent, act: Transaction) -> Outcome | None:
+def _done(lane: Lane, intent: Intent, act: Transaction, head: Head) -> Outcome | None:
     """What a transaction that did not revert did for one intent: where our contract carried it out among
     others, its logs say."""
     plan = Plan.from_json(intent.plan)
     if plan.leg is None:
         return IntentState.SETTLED, "", act
-    receipt = lane.pool.call("eth_getTransactionReceipt", act.hash)
+    asked = lane.pool, act.hash, head
+    receipt = witness.receipt(*asked) or witness.receipt_anywhere(*asked)
     if receipt is None or receipt.get("blockHash") != act.block_hash:
         return None
     [outcome] = batching.outcomes([plan], receipt["logs"])
@@ -113,6 +119,8 @@ def _revisit(lane: Lane, head: Head) -> None:
         try:
             with lane.store.session() as session:
                 _set_right(lane, session, session.get_one(Intent, number), head)
+        except (NodeError, RpcError) as error:
+            log.warning("not set right", intent=number, error=str(error))
         except LifecycleError as error:
             # A fault of our own in one intent is that intent's: the others are settled, and blocks go on.
             log.error("not set right", intent=number, error=str(error))

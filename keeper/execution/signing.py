@@ -62,7 +62,8 @@ def sign(
     problem = limits.not_allowed(lane.limits, lane.sender, action.target, action.data)
     if not problem and action.purpose in ("approve", "act"):
         wei = gas * price.max_fee
-        problem = limits.gas_overspent(session, lane.limits, lane.chain, lane.sender, wei)
+        old = replaces.id if replaces is not None else None
+        problem = limits.gas_overspent(session, lane.limits, lane.chain, lane.sender, wei, old)
     if problem:
         raise NotSignedError(problem, where=f"chain {lane.chain}", remedy="See [execution] in the README")
     if replaces is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from keeper.chain import fees
-from keeper.chain.answers import CannotError, RpcError
+from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.errors import KeeperError, UnreachableError
@@ -24,7 +24,7 @@ from keeper.execution.replacing import again, most_per_gas, replace
 from keeper.execution.sending import BUNDLE, private, send
 from keeper.execution.signing import NotSignedError, begin, sign
 from keeper.plan import Plan
-from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+from keeper.store.tables import Intent, IntentState, Transaction, TransactionState, Unsent
 
 log = structlog.get_logger()
 
@@ -41,8 +41,9 @@ class Tending:
     _let_go: set[int | None] = field(default_factory=set)
 
     def all(self, counted: int) -> None:
-        """Every transaction in no block, then the nonces that hold up later ones."""
-        lane = self.lane
+        """Every transaction in no block, then the nonces that hold up later ones. NodeError where none of
+        them could be tended for want of an answer."""
+        lane, silence = self.lane, list[NodeError]()
         with lane.store.session() as session:
             flying = transactions.unmined(session, lane.chain, lane.sender)
         for transaction in flying:
@@ -50,12 +51,17 @@ class Tending:
                 self._tend(transaction)
             except NotSignedError as error:
                 log.warning("not signed", hash=transaction.hash, why=error.what)
-            except (RpcError, CannotError) as error:
+                refused.tell(lane, transaction, Unsent.LIMIT, error.what)
+            except (RpcError, NodeError) as error:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
+                if isinstance(error, NodeError) and not isinstance(error, CannotError):
+                    silence.append(error)
             if transaction.id in self._let_go:
                 continue
             if transaction.purpose in ("act", "approve", "clear"):
                 self.ahead.append(again(transaction))
+        if silence and len(silence) == len(flying):
+            raise silence[-1]
         if flying:
             self._fill(counted)
 

@@ -17,7 +17,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal, limits, nonces, transactions, worth
-from keeper.execution.combining import Planned, groups, rehearse_together
+from keeper.execution.combining import Combined, Planned, groups, rehearse_together
 from keeper.execution.lane import Lane
 from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
@@ -85,7 +85,11 @@ def _rehearsed(
     """What of a group works behind `ahead`: together where that can be, else each alone. `ahead` may grow
     between two that are yielded."""
     if len(group) > 1:
-        found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
+        try:
+            found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
+        except (RpcError, NodeError) as error:
+            log.info("no batch", chain=lane.chain, why=error.what)
+            found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
         if found.carried:
             yield found.carried, found.rehearsal
             ended = {id(each) for each in (*found.carried, *(each for each, _ in found.failed))}
@@ -100,11 +104,12 @@ def _rehearsed(
 
 def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
-    most = worth.most_a_gas([each.plan for each in carried], lane.limits.max_gas_price)
+    plans, used = [each.plan for each in carried], sum(rehearsal.used)
+    most = worth.most_a_gas(plans, lane.limits.max_gas_price, used)
     signed = []
     try:
         price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei), most)
-        rehearsal = worth.bidding(rehearsal, [each.plan for each in carried], price.max_fee)
+        rehearsal = worth.bidding(rehearsal, plans, price.max_fee)
         pending = nonces.pending(lane.pool, lane.store, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)

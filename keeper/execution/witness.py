@@ -61,14 +61,17 @@ def is_used_by_another(pool: NodePool, sender: str, nonce: int, digest: str, hea
     return bool(verdicts) and all(verdicts)
 
 
-def counted(pool: NodePool, sender: str, before: int | None, far: int) -> int:
-    """How many transactions of the sender the chain counts. A count that moved is checked with the other
-    nodes that answer: the least counts. One that is far ahead of all that was known is asked for again."""
+def counted(pool: NodePool, sender: str, before: int | None, far: int, head: Head) -> int:
+    """How many transactions of the sender the chain counts. A count that moved is checked with the nodes that
+    have the head: the least counts. One that is far ahead of all that was known is asked for again."""
     said = int(pool.call("eth_getTransactionCount", sender, "latest"), 16)
     if before is None or said <= before or (len(pool.nodes) == 1 and said <= before + far):
         return said
+    has_head = pool.call_each("eth_getBlockByHash", head.hash, False)
     answers = pool.call_each("eth_getTransactionCount", sender, "latest")
-    least = min((int(each, 16) for each in answers if isinstance(each, str)), default=before)
+    pairs = zip(has_head, answers, strict=True)
+    told = [int(each, 16) for block, each in pairs if isinstance(block, dict) and isinstance(each, str)]
+    least = min(told, default=before)
     if least != said:
         log.warning("count disputed", chain=pool.name, counted=said, before=before, least=least)
     return max(least, before)

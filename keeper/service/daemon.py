@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from keeper.alerts import acting, keeping
 from keeper.alerts.deliver import Deliverer
+from keeper.chain.answers import RpcError
 from keeper.chain.blocks import Head
 from keeper.chain.signer import Signing
 from keeper.config import Settings
@@ -142,7 +143,9 @@ class Daemon:
             settings.store.url, self._tell_of_store, lambda: bool(self._store_faults)
         )
         self._watchdog = Watchdog(
-            store, {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()}
+            store,
+            {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()},
+            self.deliverer.tell_without_store,
         )
         self._store_faults: dict[str, SQLAlchemyError] = {}
         self._threads = Threads(4 * len(nodes) + 3)
@@ -321,7 +324,7 @@ class Daemon:
         with loops.acting:
             try:
                 actor.settle(head)
-            except UnreachableError as error:
+            except (UnreachableError, RpcError) as error:
                 log.warning("cannot settle", chain=name, block=head.number, error=str(error))
 
     def _act(self, name: str) -> None:

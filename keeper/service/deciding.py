@@ -395,7 +395,7 @@ class Deciding:
         now = time.monotonic()
         self._troubled_at = now if self._troubled_at is None else self._troubled_at
         if now - self._troubled_at < self._patience:
-            log.info("tried again", chain=self.pool.name, error=str(error))
+            log.debug("tried again", chain=self.pool.name, error=str(error))
             return
         if self._saying.due(_CHAIN, str(error)):
             log.error("chain unreachable", chain=self.pool.name, error=str(error))

@@ -1,7 +1,8 @@
 """Notices that a chain's loop decides no more, whatever holds it up.
 
-It shares no thread and no lock with the loops: it reads when each last decided, a number, and writes an alert
-by a session of its own. Where the store cannot be written the log is what remains.
+It shares no thread, no lock and no connection with the loops: it reads when each last decided, a number, and
+writes an alert. Where the store cannot be written it is told without it. `tell` takes kind, severity, title
+and why.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from keeper.alerts import keeping
@@ -41,10 +43,13 @@ class Watchdog:
         self,
         store: Store,
         pulses: Mapping[str, Callable[[], Pulse]],
+        tell: Callable[[str, str, str, str], None],
         least: float = LEAST_SECONDS,
         looks_each: float = _LOOKS_EACH,
     ) -> None:
-        self._store = store
+        # Its own connections: the loops may hold all of theirs.
+        self._store = Store(create_engine(store.engine.url, poolclass=NullPool))
+        self._tell = tell
         self._pulses = pulses
         self._least = least
         self._looks_each = looks_each
@@ -62,7 +67,10 @@ class Watchdog:
     def _run(self) -> None:
         while not self._stopping.wait(self._looks_each):
             for chain, pulse in self._pulses.items():
-                self.look(chain, pulse(), time.monotonic())
+                try:
+                    self.look(chain, pulse(), time.monotonic())
+                except Exception as error:  # noqa: BLE001  (a watchdog that ends is none)
+                    log.critical("watchdog failed", chain=chain, error=repr(error))
 
     def look(self, chain: str, pulse: Pulse, moment: float) -> None:
         """Judge one chain at a moment (monotonic seconds)."""
@@ -80,4 +88,6 @@ class Watchdog:
             with self._store.session() as session:
                 keeping.silent(session, chain, now().isoformat(), round(silence))
         except SQLAlchemyError as error:
+            why = f"no block was decided for {round(silence)} s, and the store takes no alert"
             log.critical("silence is in no store", chain=chain, error=type(error).__name__)
+            self._tell("silent", "critical", f"chain {chain}: {why}", why)

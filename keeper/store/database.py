@@ -70,6 +70,7 @@ def open_store(url: str) -> Store:
             where="store.url",
             remedy="Use sqlite:///keeper.db or postgresql://user@host/name",
         ) from None
+    event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
     if parsed.get_backend_name() == "sqlite":
         # A `timeout` of the URL's own (seconds) stays; how long is waited comes before what may wait.
         if "timeout" not in parsed.query:
@@ -119,6 +120,24 @@ def with_driver(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
     return url
+
+
+def _without_nul(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
+) -> tuple[str, Any]:
+    """What is written holds no NUL: PostgreSQL refuses the whole statement for one, and SQLite keeps it."""
+    cleaned = [_clean(each) for each in parameters] if many else _clean(parameters)
+    return statement, cleaned
+
+
+def _clean(parameters: Any) -> Any:
+    if isinstance(parameters, dict):
+        return {name: _cleaned(value) for name, value in parameters.items()}
+    return tuple(_cleaned(value) for value in parameters)
+
+
+def _cleaned(value: Any) -> Any:
+    return value.replace("\0", "") if isinstance(value, str) and "\0" in value else value
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 SOAK = bool(os.environ.get("KEEPER_SOAK"))
 SEED = 1
-FEW = ("arbitrum", "rate-limit-alone", "polygon")
+FEW = ("arbitrum", "rate-limit-alone")
 MIXTURES = 50 if SOAK else 1
 # What the same day brings on Anvil alone: accounts that fall, and what is done and not done about them.
 OF_THE_DAY = frozenset(

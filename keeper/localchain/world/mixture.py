@@ -13,36 +13,40 @@ from keeper.localchain.world.profiles import PROFILES, Profile
 
 _SYLLABLES = ("lim", "quo", "ser", "ver", "ка", "不可", "blok", "up", "down", "not", "the", "re", "turn", "ö")
 _STATUSES = (200, 200, 200, 400, 403, 404, 418, 429, 500, 502, 503)
-# One node of a mixture may have these for its own; the second is only unreliable.
-_KINDS = (
-    "gas-cap-10m",
-    "gas-cap-50m",
-    "no-simulate-403",
-    "lying-pending",
-    "withheld-logs",
-    "indexing",
-    "two-to-24",
-    "lagging-balancer",
+# The chain is of one kind; each node has faults of its own of the others, the second one at most.
+_CHAINS = (
+    "missed-slot",
+    "arbitrum",
+    "op-stack",
+    "polygon",
+    "bsc",
+    "large-gas",
+    "legacy-fees",
+    "delegated",
 )
-_CHAINS = ("missed-slot", "arbitrum", "op-stack", "polygon", "bsc", "legacy-fees", "delegated")
+_KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
 
 
 def mixture(seed: int) -> Profile:
     """A chain of some kind with two nodes in trouble of several kinds, by a seed."""
     dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
     chain = PROFILES[dice.choice(_CHAINS)]
-    kinds = dice.sample(_KINDS, dice.randrange(1, 4))
+    kinds, others = dice.sample(_KINDS, dice.randrange(1, 4)), dice.sample(_KINDS, dice.randrange(2))
 
     def nodes(again: random.Random) -> list[list[Trick]]:
         of_chain = chain.nodes(again)[0]
-        worse = [trick for kind in kinds for trick in PROFILES[kind].nodes(again)[0]]
+        worse, better = (
+            [trick for kind in found for trick in PROFILES[kind].nodes(again)[0]] for found in (kinds, others)
+        )
         return [
             [tricks.now_and_then(again, 0.15, lambda: _trouble(again)), *worse, *of_chain],
-            [tricks.now_and_then(again, 0.05, lambda: _trouble(again)), *of_chain],
+            [tricks.now_and_then(again, 0.05, lambda: _trouble(again)), *better, *of_chain],
         ]
 
     return Profile(
-        f"seed {seed}: {chain.title}; one node: {', '.join(kinds)}; both refuse at random, without sense",
+        f"seed {seed}: {chain.title}; "
+        f"one node: {', '.join(kinds)}; the other: {', '.join(others) or 'nothing'}; "
+        "both refuse at random, without sense",
         "all of the above",
         nodes,
         chain.options,
@@ -51,7 +55,8 @@ def mixture(seed: int) -> Profile:
         chain.settings,
         chain.more,
         timeout=2.0,
-        tells=frozenset().union(*(PROFILES[kind].tells for kind in kinds)),
+        learns_block_time=chain.learns_block_time,
+        tells=frozenset().union(*(PROFILES[kind].tells for kind in (*kinds, *others))),
     )
 
 

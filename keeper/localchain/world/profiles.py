@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from hexbytes import HexBytes
+
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.world import tricks
-from keeper.localchain.world.node import Next, Reply, Trick, error, result
+from keeper.localchain.world.node import Next, Reply, Request, Trick, error, result
 
 GWEI = 10**9
 _SIMULATE = ("eth_simulateV1",)
@@ -25,7 +27,7 @@ _FEE_CODE = f"0x65{_L1_FEE:012x}60005260206000f3"
 _TIP_FLOOR = 25 * GWEI
 _TWO_TO_24 = 2**24
 _DATA_GAS = 60_000
-_PLAIN_GAS = 26_000
+_BYTES = 110
 # A gas figure on Mantle's kind of chain, for one of Ethereum's.
 _GAS_SCALE = 20_000
 
@@ -56,6 +58,8 @@ class Profile:
     more: str = ""
     """Further sections of it."""
     timeout: float = 5.0
+    learns_block_time: bool = False
+    """Whether the configuration leaves the block time to be learnt."""
     tells: frozenset[str] = frozenset()
     """Kinds of alerts that are true of it, besides those of any day."""
 
@@ -84,11 +88,33 @@ def _indexing() -> Reply:
     return error(-32000, "transaction indexing is in progress")
 
 
-def _plain_transfer_too_low(fields: dict[str, Any], _: Next) -> Reply | None:
-    data = bytes(fields["data"]) if not isinstance(fields["data"], str) else fields["data"].encode()
-    if not data and int(fields["gas"]) < _PLAIN_GAS:
-        return error(-32000, "intrinsic gas too low")
-    return None
+def _data_gas(data: bytes) -> int:
+    """What a transaction takes for its bytes: a transfer of nothing has some besides its data."""
+    return _DATA_GAS * (_BYTES + len(data)) // _BYTES
+
+
+def _data_is_charged(request: Request, onward: Next) -> Reply:
+    """Estimates count the gas for data; simulations and calls do not."""
+    answer = onward(request)
+    if request["method"] == "eth_estimateGas" and isinstance(answer.result, str):
+        data = bytes.fromhex(str(request["params"][0].get("data") or "0x")[2:])
+        return result(hex(int(answer.result, 16) + _data_gas(data)))
+    return answer
+
+
+def _data_gas_too_low(fields: dict[str, Any], onward: Next) -> Reply | None:
+    """What runs must find its gas besides that for the data. Behind another of ours that is in no block yet
+    it cannot be told, and the least is asked for."""
+    data, to = bytes(HexBytes(fields["data"])), "0x" + bytes(HexBytes(fields.get("to", b""))).hex()
+    call = {
+        "from": fields["sender"],
+        "to": to,
+        "data": "0x" + data.hex(),
+        "value": hex(fields.get("value", 0)),
+    }
+    runs = onward({"method": "eth_estimateGas", "params": [call]}).result
+    least = int(runs, 16) if isinstance(runs, str) else 21_000 + 16 * len(data)
+    return error(-32000, "intrinsic gas too low") if int(fields["gas"]) < least + _data_gas(data) else None
 
 
 def _tip_too_low(fields: dict[str, Any], _: Next) -> Reply | None:
@@ -234,23 +260,24 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "Ethereum: one slot in a hundred or two is empty",
             _one(),
             between=_missed_slot,
+            learns_block_time=True,
         ),
         "arbitrum": Profile(
-            "contracts see the parent chain's block number; a plain transfer takes more than 21,000 gas",
+            "contracts see the parent chain's block number; only estimates count the gas for data",
             "cowprotocol/services#2674, multicall3#138",
             _one(
                 tricks.headers(lambda b: {**b, "l1BlockNumber": hex(int(b["number"], 16) + 20_000_000)}),
-                tricks.estimates(lambda gas: gas + _DATA_GAS),
-                tricks.sends(_plain_transfer_too_low),
+                _data_is_charged,
+                tricks.sends(_data_gas_too_low),
                 tricks.parent_numbers(lambda number: number + 20_000_000),
             ),
+            learns_block_time=True,
         ),
         "op-stack": Profile(
             "a fee for data besides gas, told in receipts and by the predeploy 0x4200…000F",
             "fastlane-bot#336, rain.solver#268",
             _one(tricks.receipts(lambda receipt: {**receipt, "l1Fee": hex(_L1_FEE)})),
             prepare=_op_stack,
-            settings='data_fee = "op-stack"\n',
         ),
         "polygon": Profile(
             "no tip below 25 gwei is taken, and twice in the day three blocks are taken back",
@@ -287,7 +314,6 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 tx_gas_limit=False,
                 extra=(*options.extra, "--block-base-fee-per-gas", "1000"),
             ),
-            settings="max_gas_price_gwei = 1\n",
         ),
         "legacy-fees": Profile(
             "no base fee, no fee history, and only transactions of the old kind",

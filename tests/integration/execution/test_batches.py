@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from keeper.execution import journal
+from keeper.chain.answers import BusyError
+from keeper.execution import combining, journal, rehearsal
 from keeper.execution.journal import Draft
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import demo_market
@@ -65,6 +66,23 @@ def test_what_falls_together_is_liquidated_in_one_transaction(w: tuple[World, Se
     assert [(i.state, i.ended_block) for i in keeper.intents()] == [
         ("settled", transaction.signed_block + 1)
     ] * 3
+    assert liquidations(keeper.anvil, keeper.market) == {OTHER: 1, THIRD: 1, FOURTH: 1}
+
+
+def test_where_simulations_are_refused_for_their_rate_each_is_sent_alone(
+    w: tuple[World, Selling], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, selling = w
+
+    def busy(*_: object) -> None:
+        raise BusyError("429 Too Many Requests", where="node")
+
+    monkeypatch.setattr(combining, "simulate", busy)
+    monkeypatch.setattr(rehearsal, "simulate", busy)
+    selling.follow(CRASH)
+    keeper.step(CRASH)
+    assert list(map(len, carried(keeper).values())) == [1, 1, 1]
+    keeper.step()
     assert liquidations(keeper.anvil, keeper.market) == {OTHER: 1, THIRD: 1, FOURTH: 1}
 
 

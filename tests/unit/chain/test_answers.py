@@ -6,10 +6,13 @@ import json
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from keeper.chain import blocks
 from keeper.chain import pool as pool_module
 from keeper.chain.answers import (
     BusyError,
@@ -21,7 +24,9 @@ from keeper.chain.answers import (
     WrongStateError,
 )
 from keeper.chain.http import PostError, PostTimeoutError, PostUnsentError
+from keeper.chain.node import Node
 from tests.support.scripted_node import CHAIN_ID, Say, Script, healthy, scripted, scripted_pool
+from tests.unit.chain.test_block_time import block
 
 pytestmark = pytest.mark.unit
 
@@ -445,3 +450,114 @@ def test_a_node_that_hangs_holds_up_a_question_to_all_for_a_second_at_most(
     first, second = pool.call_each("eth_gasPrice")
     assert first == "0x1" and isinstance(second, BusyError)
     free.set()
+
+
+def test_a_node_that_hangs_for_long_costs_later_questions_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It owes a few answers, and is not asked for more until it gives them."""
+    monkeypatch.setattr(pool_module, "PATIENCE", 0.02)
+    free = threading.Event()
+
+    def hangs(method: str, params: list[Any]) -> Say:
+        assert free.wait(20)
+        return healthy(method, params)
+
+    pool, _ = scripted_pool(healthy, hangs)
+    for _ in range(12):
+        first, second = pool.call_each("eth_gasPrice")
+        assert first == "0x1" and isinstance(second, BusyError)
+    assert "owes" in str(second)
+    free.set()
+
+
+def test_a_block_that_one_node_has_not_is_asked_of_another() -> None:
+    pool, _ = scripted_pool(lambda m, p: Say(None), lambda m, p: Say(block(5, 50)))
+    found = blocks.by_number(pool, 5)
+    assert found is not None and found.number == 5
+    nobody, _ = scripted_pool(lambda m, p: Say(None), lambda m, p: Say(None))
+    assert blocks.by_number(nobody, 5) is None
+    other, _ = scripted_pool(lambda m, p: Say(block(4, 40)), lambda m, p: Say(block(5, 50)))
+    found = blocks.by_number(other, 5)
+    assert found is not None and found.number == 5
+
+
+@pytest.mark.parametrize("words", ["daily request count exceeded", "slow down", "invalid params", "?"])
+def test_the_code_of_invalid_parameters_is_no_answer_where_ours_are_valid(words: str) -> None:
+    said = Say(error={"code": -32602, "message": words})
+    for method, params in REQUESTS:
+        pool, _ = scripted_pool(_refusing(method, said), healthy)
+        assert pool.call(method, *params) == healthy(method, params).result
+
+
+def _refusing(refused: str, said: Say) -> Script:
+    return lambda method, params: said if method == refused else healthy(method, params)
+
+
+@pytest.mark.parametrize("words", ["header not found", "weg"])
+def test_a_simulation_on_a_block_that_a_node_has_not_yet_is_no_missing_method(words: str) -> None:
+    def script(method: str, params: list[Any]) -> Say:
+        if method == "eth_getBlockByNumber" and params[0] != "latest":
+            return Say(None)
+        said = Say(error={"code": -32000, "message": words})
+        return said if method == "eth_simulateV1" else healthy(method, params)
+
+    pool, _ = scripted_pool(script)
+    with pytest.raises(WrongStateError):
+        pool.call("eth_simulateV1", {"blockStateCalls": []}, "0x64")
+    assert not pool.nodes[0]._lacks
+
+
+def test_a_method_that_was_missing_once_is_forgotten_when_it_answers() -> None:
+    missing = [True]
+
+    def script(method: str, params: list[Any]) -> Say:
+        said = Say(error={"code": -32601, "message": "no"})
+        return said if method == "eth_simulateV1" and missing else healthy(method, params)
+
+    node, _ = scripted(script)
+    with pytest.raises(CannotError):
+        node.call("eth_simulateV1", SIMULATION)
+    missing.clear()
+    node._lacks = {name: replace(lack, until=0.0) for name, lack in node._lacks.items()}
+    assert node.call("eth_simulateV1", SIMULATION) == [{"calls": []}] and not node._lacks
+
+
+def test_a_node_that_served_this_chain_before_is_never_given_up_for_another_id() -> None:
+    """A passing answer of a balancer's is no reason to end: only a node that never was right is one."""
+    ids = [hex(CHAIN_ID), "0x1", "0x1", "0x1"]
+
+    def script(method: str, params: list[Any]) -> Say:
+        return Say(body=json.dumps({"id": 1, "result": ids.pop(0) if ids else hex(CHAIN_ID)}).encode())
+
+    pool, _ = scripted_pool(script)
+    pool.call("eth_chainId")
+    pool._checked.clear()
+    ids[:] = ["0x1"] * 3
+    with pytest.raises(NodeError, match="now says"):
+        pool.call("eth_gasPrice")
+    assert pool.call("eth_gasPrice") and not pool.standings[0].excluded
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://node.invalid/v2/abcdef123456",
+        "https://user%40x:pass%20word@node.invalid/rpc",
+        "https://node.invalid/?apikey=abcdef123456",
+    ],
+)
+def test_what_a_node_repeats_of_its_address_is_not_passed_on(url: str) -> None:
+    node, _ = scripted(always(Say()))
+    node._secrets = Node(url, Decimal(1))._secrets
+    for words in (url, "API key abcdef123456 is not allowed", "pass word", "/v2/abcdef123456"):
+        node._poster.script = always(Say(error={"code": -32000, "message": words}))  # type: ignore[attr-defined]
+        with pytest.raises(NodeError) as raised:
+            node.call("eth_gasPrice", [])
+        assert "abcdef123456" not in str(raised.value) or "abcdef" not in url
+        assert "pass word" not in str(raised.value) or "pass" not in url
+
+
+def test_of_what_a_node_says_the_printable_beginning_is_kept() -> None:
+    node, _ = scripted(always(Say(error={"code": 1, "message": "\x00\x1b[31m\u202e" + "x" * 5_000_000})))
+    with pytest.raises(NodeError) as raised:
+        node.call("eth_gasPrice", [])
+    assert len(str(raised.value)) < 500 and str(raised.value).isprintable()

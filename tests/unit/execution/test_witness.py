@@ -129,11 +129,13 @@ def test_a_nonce_is_anothers_only_by_all_who_have_the_head() -> None:
 def test_a_count_that_one_node_alone_has_moves_nothing() -> None:
     def counted(*counts: int, before: int | None = 5) -> int:
         pool, _ = scripted_pool(*(Told(None, count=count) for count in counts))
-        return witness.counted(pool, SENDER, before, 256)
+        return witness.counted(pool, SENDER, before, 256, HEAD)
 
     assert counted(6) == 6 and counted(6, 6) == 6
     assert counted(500, 6) == 6 and counted(500, 4) == 5 and counted(6, 5, 9) == 5
     assert counted(7, 3, before=None) == 7
+    pool, _ = scripted_pool(Told(None, count=9), Told(None, count=5, top=60), Told(None, count=9))
+    assert witness.counted(pool, SENDER, 7, 256, HEAD) == 9, "who stands still holds up nothing"
 
 
 def test_what_is_final_is_final_by_every_node() -> None:

@@ -9,9 +9,10 @@ from eth_abi.abi import decode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keeper.chain.fees import TooDearError
 from keeper.execution import batching
-from keeper.execution.rehearsal import Action
-from keeper.execution.worth import asked, at_bid, most_a_gas
+from keeper.execution.rehearsal import Action, Rehearsal, with_margin
+from keeper.execution.worth import asked, at_bid, bidding, measured, most_a_gas
 from keeper.plan import Plan
 from tests.unit.execution.test_batching import plan
 
@@ -114,3 +115,34 @@ def test_the_highest_bid_leaves_what_can_still_be_asked_for() -> None:
 def least_of(action: Action) -> list[int]:
     """What each leg of a batch asks for."""
     return [leg[7] for leg in decode([batching.BATCH], bytes.fromhex(action.data[10:]))[0][2]]
+
+
+def test_what_was_measured_above_the_plans_own_figure_lowers_the_bid() -> None:
+    one = replace(plan(1), gas=500_000, gas_budget=10**16)
+    assert most_a_gas([one], CEILING, 2_000_000) == 10**16 // 2_000_000
+    assert most_a_gas([one], CEILING, 100_000) == 10**16 // 500_000, "refunds are not counted on"
+
+
+def test_an_approval_is_paid_for_by_the_act_behind_it() -> None:
+    one = replace(expecting(1, 1_000, 10**16, 10**16), gas=400_000)
+    actions = (Action("approve", "0xc0", "0x12"), Action("act", "0xc0", ""))
+    rehearsal = Rehearsal(actions, (110_000, 600_000), used=(50_000, 400_000))
+    approval, act = bidding(rehearsal, [one], 2 * 10**10).actions
+    assert approval is actions[0]
+    assert least_of(act) == [980], "0.9 of the gain for both, and all of the limits as far as it allows"
+    found = bidding(replace(rehearsal, gas=(50_000, 400_000)), [one], 2 * 10**10)
+    assert least_of(found.actions[1]) == [900]
+
+
+def test_what_would_cost_more_than_it_gains_is_not_sent() -> None:
+    one = replace(expecting(1, 1_000, 10**16, 10**16), gas=400_000)
+    rehearsal = Rehearsal((Action("act", "0xc0", ""),), (3_000_000,), used=(2_000_000,))
+    assert bidding(rehearsal, [one], 10**16 // 2_000_000).ok
+    with pytest.raises(TooDearError):
+        bidding(rehearsal, [one], 10**16 // 2_000_000 + 1)
+
+
+@pytest.mark.parametrize("gas", [21_000, 119_999, 120_000, 120_001, 6_543_211])
+def test_what_was_measured_is_told_by_the_limit(gas: int) -> None:
+    assert measured(with_margin(gas), 1) == gas
+    assert gas - 1 <= measured(batching.limit(gas), 2) <= gas

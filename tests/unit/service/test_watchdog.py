@@ -20,6 +20,10 @@ def store(tmp_path: Path) -> Store:
     return open_store(f"sqlite:///{tmp_path}/keeper.db")
 
 
+def _nobody(kind: str, severity: str, title: str, why: str) -> None:
+    raise AssertionError(f"told without the store: {title}")
+
+
 def _alerts(store: Store) -> list[str]:
     with store.session() as session:
         return [row.title for row in session.exec(select(Alert)).all()]
@@ -32,12 +36,12 @@ def _alerts(store: Store) -> list[str]:
 def test_silence_is_ten_blocks_and_a_minute_at_least(
     store: Store, block_seconds: float, quiet: float, told: bool
 ) -> None:
-    Watchdog(store, {}).look("x", Pulse(1000.0, block_seconds), 1000.0 + quiet)
+    Watchdog(store, {}, _nobody).look("x", Pulse(1000.0, block_seconds), 1000.0 + quiet)
     assert bool(_alerts(store)) is told
 
 
 def test_each_silence_is_told_once_and_the_next_anew(store: Store) -> None:
-    dog = Watchdog(store, {})
+    dog = Watchdog(store, {}, _nobody)
     for moment in (100.0, 101.0, 102.0):
         dog.look("x", Pulse(0.0), moment)
     assert len(_alerts(store)) == 1 and "no block was decided for 100 s" in _alerts(store)[0]
@@ -50,7 +54,7 @@ def test_it_is_told_while_every_lock_of_a_loop_is_held(store: Store) -> None:
     """Nothing but a number is read of a loop."""
     loop = threading.Lock()
     with loop:
-        dog = Watchdog(store, {"x": lambda: Pulse(-1000.0)}, looks_each=0.01)
+        dog = Watchdog(store, {"x": lambda: Pulse(-1000.0)}, _nobody, looks_each=0.01)
         dog.start()
         for _ in range(500):
             if _alerts(store):
@@ -58,3 +62,13 @@ def test_it_is_told_while_every_lock_of_a_loop_is_held(store: Store) -> None:
             threading.Event().wait(0.01)
         dog.stop()
     assert len(_alerts(store)) == 1
+
+
+def test_where_the_store_takes_nothing_it_is_told_without_it(store: Store) -> None:
+    told: list[str] = []
+    dog = Watchdog(store, {}, lambda kind, severity, title, why: told.append(title))
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE alert")
+    dog.look("x", Pulse(0.0), 100.0)
+    dog.look("x", Pulse(0.0), 101.0)
+    assert len(told) == 1 and "no block was decided for 100 s" in told[0]

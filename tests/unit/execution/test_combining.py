@@ -1,0 +1,35 @@
+"""A batch that was measured to want more gas than a transaction may have is not sent with less."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from keeper.execution import batching, combining
+from keeper.execution.combining import Combined, Planned, rehearse_together
+from tests.support.scripted_node import healthy, scripted_pool
+from tests.unit.execution.test_batching import log, plan
+
+pytestmark = pytest.mark.unit
+
+US = "0x" + "12" * 20
+
+
+def together(used: int, monkeypatch: pytest.MonkeyPatch) -> Combined:
+    plans = [plan(1), plan(2)]
+    result = {"status": "0x1", "gasUsed": hex(used), "logs": [log(each) for each in plans]}
+    monkeypatch.setattr(combining, "simulate", lambda *_: [result])
+    monkeypatch.setattr(batching, "bears", lambda _: True)
+    pool, _ = scripted_pool(healthy)
+    return rehearse_together(pool, US, [Planned(cast(Any, None), each) for each in plans], [], 1000)
+
+
+def test_what_was_measured_is_granted_whole_or_the_batch_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = (batching.MOST_TRANSACTION_GAS - batching.SLACK_GAS) * 100 // batching.LIMIT_PERCENT
+    found = together(most, monkeypatch)
+    assert found.rehearsal.gas == (batching.limit(most),) and len(found.carried) == 2
+    found = together(most + 2, monkeypatch)
+    assert found.whole == "too large together" and not found.carried
