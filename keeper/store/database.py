@@ -126,7 +126,9 @@ def _without_nul(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
 ) -> tuple[str, Any]:
     """What is written holds no NUL: PostgreSQL refuses the whole statement for one, and SQLite keeps it."""
-    cleaned = [_clean(each) for each in parameters] if many else _clean(parameters)
+    # Several rows inserted by one statement that returns their ids count as many, and have one set of values.
+    sets = many and isinstance(parameters, list) and all(isinstance(p, dict | tuple) for p in parameters)
+    cleaned = [_clean(each) for each in parameters] if sets else _clean(parameters)
     return statement, cleaned
 
 
