@@ -18,6 +18,11 @@ CONTRACT_ERRORS = "liquidator_errors"
 Kind = Literal["liquidate", "top_up", "redeem"]
 
 
+def kept_of(token: str) -> str:
+    """Under which name funds say what of a token is kept for purchases to come."""
+    return f"kept:{token.lower()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Spend:
     """Token units a plan pays, and the contract that pulls them from the signer (empty: none does).
@@ -145,6 +150,8 @@ class Plan:
     gain_wei: int | None = None
     loss: int = 0
     """Most money (1e-18 of the unit of account) that it may lose, where bad debt is realized."""
+    kept: int = 0
+    """Units of `spend`'s token, not spent here, that are kept for the purchase by which it earns later."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from keeper.account_unit import WAD, Rate, words
-from keeper.plan import NATIVE, Kind, Plan
+from keeper.plan import NATIVE, Kind, Plan, kept_of
 from keeper.policy.profit import demanding
 from keeper.protocols.base import Impossible
 
 ONE = Rate()
+# Of what a purchase in a later block may bring, gas may take one part in so many before it.
+PART_FOR_LATER = 10
 
 
 @dataclass(slots=True)
@@ -220,7 +222,7 @@ def _chosen(
         if request.rate.down(outcome.gain_base) - costs.money(gas) >= costs.min_profit:
             # What earns something need lose nothing: the day's losses are for those that do.
             least = costs.min_profit
-        budget = costs.gas_budget(request.rate.down(outcome.gain_base) - least)
+        budget = costs.gas_budget(_for_gas(request, outcome, least))
         outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + least))
         gain_wei = costs.gain_wei(request.rate.down(outcome.gain_base))
         outcome = costs.risking(replace(outcome, gas_budget=budget, gain_wei=gain_wei), least)
@@ -259,7 +261,16 @@ def _best(
         return Impossible(
             f"would earn {words(earned)} after gas, less than min_profit ({words(costs.min_profit)})"
         )
+    if asked and best.kept and costs.money(sharing.gas(best)) > _for_gas(request, best, least):
+        return Impossible("gas would take too much of what a purchase may bring later")
     return replace(best, summary={**best.summary, "profit": words(earned)})
+
+
+def _for_gas(request: Request, plan: Plan, least: int) -> int:
+    """Money that gas may take for the plan to earn the least; a small part where only a purchase in a later
+    block earns it, which others may be quicker at."""
+    gain = request.rate.down(plan.gain_base)
+    return min(gain - least, gain // PART_FOR_LATER) if plan.kept else gain - least
 
 
 def _together(
@@ -311,6 +322,9 @@ def _take(
         return Impossible("the signer's native currency is kept for top-ups (min_native, protected accounts)")
     left[NATIVE] -= fee + outcome.value
     request.pay(outcome)
+    if outcome.kept:
+        kept = kept_of(outcome.spend.token)
+        left[kept] = left.get(kept, 0) + outcome.kept
     if not outcome.spend.from_signer:
         return outcome
     token = outcome.spend.token.lower()

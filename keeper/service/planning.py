@@ -13,7 +13,7 @@ from keeper.chain.reads import Reads
 from keeper.config import Settings
 from keeper.execution import journal
 from keeper.execution.journal import Mode
-from keeper.plan import NATIVE, Kind, Plan
+from keeper.plan import NATIVE, Kind, Plan, kept_of
 from keeper.policy.choose import Budget, Decision, Request, affordable, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import Levels
@@ -171,6 +171,8 @@ class Planner:
             token = plan.spend.token.lower()
             if plan.spend.from_signer:
                 funds[token] = max(funds.get(token, 0) - plan.spend.amount, 0)
+            if plan.kept:
+                funds[kept_of(token)] = funds.get(kept_of(token), 0) + plan.kept
             funds[NATIVE] = max(funds[NATIVE] - plan.gas * self.head.base_fee - plan.value, 0)
         return funds
 

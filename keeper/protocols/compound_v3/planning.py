@@ -16,7 +16,7 @@ from keeper.margin.lending.comet.account import (
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
-from keeper.plan import Check, Plan, Spend
+from keeper.plan import Check, Plan, Spend, kept_of
 from keeper.protocols.base import Action, Asset, AssetLine, Deal, Impossible, Offer, Step
 from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, Market
@@ -132,7 +132,10 @@ def absorption(
         return offers
     best: tuple[int, Offer, Deal] | None = None
     for offer in offers:
-        deal = offer.deal(min(offer.tops[0], funds.get(offer.pays.token, 0)))
+        token = offer.pays.token
+        # What was absorbed before is bought first: the same money buys but once.
+        free = max(funds.get(token, 0) - funds.get(kept_of(token), 0), 0)
+        deal = offer.deal(min(offer.tops[0], free))
         if deal is not None:
             gain = offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
             best = max(best or (gain, offer, deal), (gain, offer, deal), key=lambda each: each[0])
@@ -156,6 +159,7 @@ def absorption(
             gas=offer.gas + offer.first_gas + PURCHASE_GAS,
             summary={"absorb": "to buy what is absorbed in the next block"},
             errors=ERRORS,
+            kept=deal.repaid,
         )
     ]
 
