@@ -36,7 +36,7 @@ class Forgetful(Node):
         return super().call(method, params)
 
 
-@pytest.mark.parametrize(("times", "fails"), [(1, False), (2, False), (5, True)])
+@pytest.mark.parametrize(("times", "fails"), [(1, False), (2, False), (1000, True)])
 def test_a_read_without_state_is_repeated(aave_v302: LocalMarket, times: int, fails: bool) -> None:
     local = aave_v302
     who = "0x" + "ab" * 20
