@@ -152,6 +152,8 @@ class Node:
             # recursion is high, as a library of ours sets it.
             answer = orjson.loads(body)
         except ValueError:
+            if status < 300:
+                raise BusyError(f"answered {method} with broken JSON", where=self.label) from None
             answer = None
         if isinstance(answer, dict):
             error = answer.get("error")
