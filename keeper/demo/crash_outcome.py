@@ -149,6 +149,8 @@ def _words(intent: Intent) -> str:
     if intent.kind == "top_up":
         action, amount = next(iter(summary.items()))
         return f"{'supplied' if action == 'supply' else 'repaid'} {amount}"
+    if "absorb" in summary:
+        return f"liquidated: absorbed, {summary['absorb']}"
     # Where a pool of the protocol's own repays, what we get is all there is to say.
     verb, amount = "repaid", summary.get("repay", "")
     if not amount or amount.startswith("0 "):

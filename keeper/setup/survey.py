@@ -90,6 +90,10 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     adapter: Adapter = PROTOCOLS[identity.protocol].of("new", settings)
     _hear(pool, head, adapter, born or 0)
     state = adapter.read_market(run(pool, head, [adapter.market_call([])], adapter.lenses())[0])
+    # What nobody has listed yet is there to be shown, and listed or not.
+    if apart := list(adapter.apart_calls([])):
+        read = run(pool, head, apart, adapter.lenses())
+        state = adapter.with_apart(state, zip(apart, read, strict=True))
     priced = adapter.priced_assets(state)
     asked = [call for each in priced for call in (each.source_call, each.symbol_call)]
     answers = iter(run(pool, head, asked, adapter.lenses()))

@@ -94,7 +94,7 @@ def test_a_hostile_day_ends_with_no_wrong_action_and_says_why_it_held_still() ->
         "a spike: WETH loses 45 %": "waiting for it to agree or for another round",
         "a spike: DAI costs 1.30": "waiting for it to agree or for another round",
         "a stale answer: WETH at 70 %, two hours old": "7200 s old",
-        "WBTC's feed is still frozen": "is in round 20000",
+        "WBTC's feed is still frozen": "48 s old, its heartbeat 36 s",
     }
     for title, reason in expected.items():
         assert reason in reasons[title], title
@@ -112,6 +112,8 @@ def test_one_crash_over_all_markets_is_survived_by_one_signer() -> None:
         assert broken, name
         assert all(a["emptied"] or a["after"] is None or int(a["after"]) >= 10**18 for a in broken), name
         done_to = [words for a in market["accounts"] for words in a["done"] if "liquidated" in words]
+        # What only absorbs brings nothing by itself: its purchase comes in the next block.
+        done_to = [words for words in done_to if "absorbed, to buy" not in words]
         assert done_to and all(any(c in "123456789" for c in words) for words in done_to), "with amounts"
     earned, spent = int(told["earned"]), int(told["spent"])
     assert earned > 0 and spent > 0 and earned - spent == int(told["booked"])
