@@ -53,6 +53,8 @@ from keeper.store.types import now
 log = structlog.get_logger()
 
 CONFIG_SECONDS = 2.0
+# How often the books are tried at the end: a node may be busy just then.
+LAST_TRIES = 5
 
 
 class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no types
@@ -213,10 +215,17 @@ class Daemon:
     def _close_books(self) -> None:
         """Book what the last blocks brought; what cannot be read now is booked at the next start."""
         for name, ledger in self._ledgers.items():
-            try:
-                ledger.book()
-            except (KeeperError, SQLAlchemyError) as error:
-                log.warning("books are not complete", chain=name, error=str(error))
+            problem = ""
+            for _ in range(LAST_TRIES):
+                try:
+                    if not ledger.book():
+                        break
+                except (KeeperError, SQLAlchemyError) as error:
+                    problem = str(error)
+                else:
+                    problem = ""
+            if problem:
+                log.warning("books are not complete", chain=name, error=problem)
 
     def stop(self) -> None:
         """Ask the daemon to end; safe from any thread and from a signal handler."""

@@ -24,14 +24,14 @@ _CHAINS = (
     "legacy-fees",
     "delegated",
 )
-_KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
+KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
 
 
 def mixture(seed: int) -> Profile:
     """A chain of some kind with two nodes in trouble of several kinds, by a seed."""
     dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
     chain = PROFILES[dice.choice(_CHAINS)]
-    kinds, others = dice.sample(_KINDS, dice.randrange(1, 4)), dice.sample(_KINDS, dice.randrange(2))
+    kinds, others = dice.sample(KINDS, dice.randrange(1, 4)), dice.sample(KINDS, dice.randrange(2))
 
     def nodes(again: random.Random) -> list[list[Trick]]:
         of_chain = chain.nodes(again)[0]

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from keeper.chain import pool as pool_module
 from keeper.chain.block_time import BlockTime
 from keeper.chain.blocks import Head, parse
 from tests.support.scripted_node import Say, scripted_pool
 
 pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "PAUSES", (0.0, 0.0))
 
 
 def block(number: int, timestamp: int, fork: str = "aa") -> dict[str, Any]:
