@@ -30,23 +30,6 @@ def now_and_then(dice: random.Random, often: float, reply: Callable[[], Reply]) 
     return trick
 
 
-def a_second(most: int, clock: Callable[[], float], reply: Callable[[], Reply]) -> Trick:
-    """No more than `most` requests are answered in a second of the clock."""
-    taken: list[float] = []
-    guard = threading.Lock()
-
-    def trick(request: Request, onward: Next) -> Reply:
-        with guard:
-            now = clock()
-            taken[:] = [each for each in taken if each > now - 1]
-            if len(taken) >= most:
-                return reply()
-            taken.append(now)
-        return onward(request)
-
-    return trick
-
-
 def quota(most: int, reply: Callable[[], Reply]) -> Trick:
     """After so many requests none is answered any more."""
     count = [0]
