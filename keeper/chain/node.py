@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count
@@ -35,6 +36,8 @@ FORGET_SECONDS = 60.0
 LONGEST_FORGET = 3600.0
 # What is refused once is asked again after so many seconds each.
 SURE_PAUSES = (0.0, 0.03)
+# A method that a node was seen to serve is not offered any more after so many refusals in a row.
+TAKEN_AWAY = 9
 
 
 # Shorter parts of an address are words, no keys.
@@ -71,6 +74,8 @@ class Node:
         self.most_gas: int | None = None
         """The most gas it takes in an `eth_call`; None: what it was asked so far."""
         self._lacks: dict[str, _Lack] = {}
+        self._served: set[str] = set()
+        self._refused: Counter[str] = Counter()
         self._secrets = _secrets(url)
         self._url = url
         self._poster = Poster(url, float(timeout))
@@ -90,14 +95,16 @@ class Node:
         for pause in (*SURE_PAUSES, None):
             try:
                 found = self._call(method, self._fitted(method, params))
-                self._lacks.pop(method, None)
+                self._serves(method)
                 return found
             except CannotError as error:
-                if error.about == "method":
-                    self._remember(method, error)
-                if error.about in ("method", "block"):
+                if error.about == "block":
                     raise
+                if error.about == "method":
+                    self._doubt(method, error)
                 if pause is None:
+                    if error.about == "method":
+                        self._remember(method, error)
                     if error.about != "gas" or not self._learn_gas(method, params):
                         raise
                     break
@@ -190,6 +197,17 @@ class Node:
             return False
         self.most_gas = found
         return True
+
+    def _serves(self, method: str) -> None:
+        self._served.add(method)
+        self._refused.pop(method, None)
+        self._lacks.pop(method, None)
+
+    def _doubt(self, method: str, error: CannotError) -> None:
+        """BusyError where a method was served before and was not often refused since: a passing trouble."""
+        self._refused[method] += 1
+        if method in self._served and self._refused[method] < TAKEN_AWAY:
+            raise BusyError(error.what, where=self.label) from None
 
     def _remember(self, method: str, error: CannotError) -> None:
         before = self._lacks.get(method)

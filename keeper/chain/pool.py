@@ -260,14 +260,11 @@ class NodePool:
         raise self._all_in_trouble(failures)
 
     def _failover(self, index: int, failures: Sequence[NodeError]) -> None:
-        """Stay with a node that answered where the current did not; not for what that one cannot do, nor for
-        a block that it has not yet."""
-        gone = bool(self.standings[self._current].excluded)
-        if (
-            gone
-            or any(isinstance(each, BusyError) for each in failures)
-            or self._better(index, self._current)
-        ):
+        """Stay with a node that answered where the current did not, unless that had more faults of late; not
+        for what the current cannot do, nor for a block that it has not yet."""
+        current, other = self.standings[self._current], self.standings[index]
+        broke = any(isinstance(each, BusyError) for each in failures) and other.faults <= current.faults
+        if current.excluded or broke or self._better(index, self._current):
             self._go(index, "failover")
 
     def _ask(self, index: int, ask: Callable[[Node], Any]) -> Any:

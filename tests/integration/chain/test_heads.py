@@ -275,6 +275,9 @@ def test_a_better_node_is_gone_to(anvil: Anvil) -> None:
         assert pool.current is pool.nodes[0]
         first.rules.append(lambda _: 503)
         blocks.latest(pool)
+        assert pool.current is pool.nodes[0], "the other had more faults"
+        for _ in range(4):
+            blocks.latest(pool)
         assert pool.current is pool.nodes[1]
         assert pool.standings[0].faults > 0.5
 

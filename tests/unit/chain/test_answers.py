@@ -227,7 +227,7 @@ SIMULATION: list[Any] = [{"blockStateCalls": []}, "latest"]
     ],
 )
 def test_a_method_that_is_missing_is_known_by_the_node_answering_others(said: Say) -> None:
-    """No code decides it; and it is asked for again only after a while."""
+    """No code decides it, nor one refusal alone; and it is asked for again only after a while."""
 
     def script(method: str, params: list[Any]) -> Say:
         return said if method == "eth_simulateV1" else healthy(method, params)
@@ -237,10 +237,80 @@ def test_a_method_that_is_missing_is_known_by_the_node_answering_others(said: Sa
         with pytest.raises(CannotError) as raised:
             pool.call("eth_simulateV1", *SIMULATION)
         assert raised.value.about == "method"
-    assert sum(method == "eth_simulateV1" for method, _ in poster.asked) == 1
+    assert sum(method == "eth_simulateV1" for method, _ in poster.asked) == 3
     assert pool.standings[0].faults == 0
     pool, (_, second) = scripted_pool(script, healthy)
     assert pool.call("eth_simulateV1", *SIMULATION) == [{"calls": []}] and second.asked
+    assert pool.current is pool.nodes[0]
+
+
+SERVED: dict[str, Any] = {
+    "eth_gasPrice": "0x1",
+    "eth_maxPriorityFeePerGas": "0x2",
+    "eth_feeHistory": {"baseFeePerGas": []},
+    "eth_simulateV1": [{"calls": []}],
+}
+
+
+@pytest.mark.parametrize("method", SERVED)
+@pytest.mark.parametrize("code", [-32601, -32007, 403, None, 0.5])
+def test_a_method_refused_by_chance_is_not_given_up(method: str, code: Any) -> None:
+    """Neither where it was never served, nor where it was and two refusals follow one another."""
+    turn = 0
+    refused = {0, 2, 3, 5}
+
+    def script(name: str, params: list[Any]) -> Say:
+        nonlocal turn
+        if name != method:
+            return healthy(name, params)
+        turn += 1
+        return Say(error={"code": code, "message": "Wo?"}) if turn - 1 in refused else Say(SERVED[method])
+
+    pool, _ = scripted_pool(script)
+    for _ in range(4):
+        assert pool.call(method, *SIMULATION) == SERVED[method]
+
+
+def test_a_method_that_is_taken_away_is_missed_after_some_refusals() -> None:
+    served = True
+
+    def script(method: str, params: list[Any]) -> Say:
+        if method != "eth_gasPrice" or served:
+            return Say("0x1") if method == "eth_gasPrice" else healthy(method, params)
+        return Say(error={"code": -32603, "message": "no"})
+
+    pool, [poster] = scripted_pool(script)
+    pool.call("eth_gasPrice")
+    served = False
+    kinds = []
+    for _ in range(9):
+        with pytest.raises(NodeError) as raised:
+            pool.call("eth_gasPrice")
+        kinds.append(type(raised.value))
+    assert kinds[0] is BusyError and kinds[-1] is CannotError
+    assert sum(method == "eth_gasPrice" for method, _ in poster.asked) < 15
+
+
+def test_a_node_that_fails_now_and_then_is_not_left_for_one_that_failed_more() -> None:
+    failing = {0}
+
+    def nth(index: int) -> Callable[[str, list[Any]], Say]:
+        def script(method: str, params: list[Any]) -> Say:
+            return Say(status=503) if index in failing else healthy(method, params)
+
+        return script
+
+    pool, _ = scripted_pool(nth(0), nth(1))
+    for _ in range(3):
+        pool.call("eth_blockNumber")
+    assert pool.current is pool.nodes[1]
+    pool.standings[0].failed(5)
+    failing.clear()
+    failing.add(1)
+    pool.call("eth_blockNumber")
+    assert pool.current is pool.nodes[1]
+    for _ in range(9):
+        pool.call("eth_blockNumber")
     assert pool.current is pool.nodes[0]
 
 
