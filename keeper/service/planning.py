@@ -11,7 +11,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
 from keeper.config import Settings
-from keeper.execution import journal
+from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
 from keeper.plan import NATIVE, Kind, Plan, kept_of
 from keeper.policy.choose import Budget, Decision, Request, affordable, choose
@@ -102,7 +102,7 @@ class Planner:
             by_request[id(request)] = each
             requests.append(request)
         costs = costs_of(
-            self.settings, self.pool.name, self.runs, facts, price, self._data_fee(), self._lost()
+            self.settings, self.pool.name, self.runs, facts, price, self._of_data(price), self._lost()
         )
         batches = Batches(self.head.gas_limit) if trading else None
         chosen = choose(requests, funds, costs, batches)
@@ -125,8 +125,12 @@ class Planner:
         with self.store.session() as session:
             return journal.lost_since(session, self.mode, self.head.timestamp - DAY)
 
-    def _data_fee(self) -> int:
-        return data_fees.of(self.settings.chains[self.pool.name]).wei(self.pool, self.head)
+    def _of_data(self, gas_price: int) -> int:
+        """Wei that the chain takes for a plan's data: as a fee, or as gas that no rehearsal shows."""
+        assert self.payer is not None, "nothing is planned for nobody"
+        fee = data_fees.of(self.settings.chains[self.pool.name]).wei(self.pool, self.head)
+        unseen = rehearsal.unseen_of(self.pool, self.payer, self.next_timestamp)
+        return fee + unseen.whole(0, data_fees.SAMPLE.hex()) * gas_price
 
     def _facts(self, wanted: list[Wanted], payer: str, trading: Trading | None) -> dict[str, Facts]:
         """One call for all markets: the payer's balances, symbols, collateral not in use, and the pools at

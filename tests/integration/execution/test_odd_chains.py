@@ -133,6 +133,22 @@ def test_a_cancellation_takes_the_gas_that_is_estimated(fresh: Fresh, ready: Rea
     assert cancels and {t.gas_limit for t in cancels} == {with_margin(takes)}
 
 
+@pytest.mark.parametrize(("takes", "acts"), [(130_000, True), (60_000_000, False)])
+def test_gas_that_only_estimates_count_is_weighed_before_a_plan_is_made(
+    fresh: Fresh, ready: Ready, takes: int, acts: bool
+) -> None:
+    """A plan that it eats up is none: nothing is rehearsed, bid for and held up for it."""
+    with proxy_to(fresh[0].url) as proxy:
+        w = ready(rpc=proxy.url)
+        proxy.answers.append(
+            lambda request, result: hex(takes) if request["method"] == "eth_estimateGas" else result
+        )
+        w.step(CRASH)
+        assert bool(w.intents()) == acts
+    assert bool(w.alerts("cannot_act")) == (not acts) and not w.alerts("not_sent")
+    assert all("profit" in each.body for each in w.alerts("cannot_act")), w.alerts()
+
+
 def test_gas_above_the_ceiling_is_told_at_once_and_is_no_failure_of_the_account(
     fresh: Fresh, tmp_path: Path
 ) -> None:
