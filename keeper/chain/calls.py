@@ -26,18 +26,22 @@ BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
 _RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
 # More than any node grants: most cap it at their own limit; what others take is found (`Node.most_gas`).
 GAS = 2_000_000_000
+# What one read of a contract may use: many times what an account over all of a market's reserves takes.
+CALL_GAS = 10_000_000
+ALL_GAS = 0
 # EIP-3860: larger initcode is not run.
 _MOST_INITCODE = 49_152
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One read: a contract and its calldata. `gas` is what it may use, for contracts that anybody can make;
-    such an answer is at most 16 KiB long. 0: nearly all that is left."""
+    """One read: a contract and its calldata. `gas` is what it may use, so that no contract takes the gas of
+    the reads after it; such an answer is at most 16 KiB long. ALL_GAS: nearly all that is left, for code of
+    ours only."""
 
     target: str
     data: bytes
-    gas: int = 0
+    gas: int = CALL_GAS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keeper.chain.calls import Call, Lens
+from keeper.chain.calls import ALL_GAS, Call, Lens
 from keeper.contracts import runtime_code
 from keeper.protocols.calldata import encoded
 
@@ -21,7 +21,7 @@ class LensContract:
         return Lens(self.address, runtime_code(self.name))
 
     def call(self, signature: str, *arguments: object) -> Call:
-        return Call(self.address, encoded(signature, *arguments))
+        return Call(self.address, encoded(signature, *arguments), ALL_GAS)
 
     def market(self, contract: str) -> Call:
         """All market-wide state."""

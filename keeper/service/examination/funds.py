@@ -18,6 +18,8 @@ from keeper.service.markets import MarketRun
 
 _ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
 _DECIMALS = function_signature_to_4byte_selector("decimals()")
+MOST_DECIMALS = 36
+"""No token that means what it says has more."""
 
 
 def funds(settings: Settings, pool: NodePool, runs: list[MarketRun], payer: str) -> Iterator[Finding]:
@@ -80,8 +82,10 @@ def _needed_for(settings: Settings, run: MarketRun) -> list[str]:
 
 
 def decimals_of(pool: NodePool, head: Head, tokens: list[str]) -> dict[str, int]:
+    """Each token's decimals; 0, which shows the smallest units, where it says what no token has."""
     answers = read(pool, head, [Call(token, _DECIMALS) for token in tokens])
-    return {token: _word(answer) for token, answer in zip(tokens, answers, strict=True)}
+    found = {token: _word(answer) for token, answer in zip(tokens, answers, strict=True)}
+    return {token: said if said <= MOST_DECIMALS else 0 for token, said in found.items()}
 
 
 def _word(answer: Answer) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from keeper.chain.calls import Answer, Call, Lens
+from keeper.chain.calls import ALL_GAS, Answer, Call, Lens
 from keeper.contracts import runtime_code
 from keeper.venues.uniswap_v3.pool import Pool
 
@@ -32,13 +32,15 @@ def read_call(factory: str, tokens: Iterable[str], fees: Sequence[int]) -> Call:
     """Every pool between two of `tokens` with one of these fees (millionths)."""
     wanted = sorted({token.lower() for token in tokens})
     arguments = encode(["address", "address[]", "uint24[]", "int24"], [factory, wanted, list(fees), REACH])
-    return Call(ADDRESS, _READ + arguments)
+    return Call(ADDRESS, _READ + arguments, ALL_GAS)
 
 
 def lenders_call(factory: str, tokens: Iterable[str], beside: Iterable[str], fees: Sequence[int]) -> Call:
     """Every pool between one of `tokens` and one of `beside`, as it can lend."""
     types = ["address", "address[]", "address[]", "uint24[]"]
-    return Call(ADDRESS, _LENDERS + encode(types, [factory, sorted(tokens), sorted(beside), list(fees)]))
+    return Call(
+        ADDRESS, _LENDERS + encode(types, [factory, sorted(tokens), sorted(beside), list(fees)]), ALL_GAS
+    )
 
 
 def read_pools(answer: Answer) -> list[Pool]:
