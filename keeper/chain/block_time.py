@@ -19,10 +19,11 @@ FIRST_LOOK = 32
 
 
 class BlockTime:
-    """Seconds between blocks, as configured or as learnt from the heads; None until two blocks are known."""
+    """Seconds between blocks, as configured or as learnt from the heads; until two blocks are known `usual`,
+    what such a chain's are said to be, or None."""
 
-    def __init__(self, fixed: Decimal | None) -> None:
-        self.seconds = fixed
+    def __init__(self, fixed: Decimal | None, usual: Decimal | None = None) -> None:
+        self.seconds = usual if fixed is None else fixed
         self._fixed = fixed is not None
         self._seen: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 

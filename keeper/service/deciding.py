@@ -22,7 +22,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
-from keeper.config import Settings
+from keeper.config import Settings, known_chain
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
@@ -90,7 +90,9 @@ class Deciding:
     """The open episodes by market; None: to be read from the store."""
 
     def __post_init__(self) -> None:
-        self._block_time = BlockTime(self.settings.chains[self.pool.name].block_time)
+        chain = self.settings.chains[self.pool.name]
+        row = known_chain(chain.chain_id)
+        self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
         self.journalling = Journalling(

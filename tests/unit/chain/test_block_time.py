@@ -81,6 +81,17 @@ def test_heads_may_go_back_in_a_reorganisation() -> None:
     assert learnt.seconds == 2
 
 
+def test_until_something_is_learnt_a_known_chains_published_block_time_counts() -> None:
+    pool, _ = scripted_pool(lambda m, p: Say(None))
+    learnt = BlockTime(None, Decimal("0.25"))
+    assert learnt.seconds == Decimal("0.25")
+    learnt.learn(pool, head(5, 5))
+    assert learnt.seconds == Decimal("0.25"), "one block tells nothing"
+    learnt.learn(pool, head(13, 21))
+    assert learnt.seconds == 2
+    assert BlockTime(Decimal(3), Decimal(12)).seconds == 3
+
+
 def test_what_is_configured_is_not_learnt() -> None:
     pool, [poster] = scripted_pool(lambda m, p: Say(None))
     learnt = BlockTime(Decimal(3))
