@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -197,3 +198,28 @@ def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
     _tick(loop, markets[0])
     assert judged == [loop.runs[0], loop.runs[2]]
     assert {told.market for told in _told(loop)} == {"m1"}
+
+
+@pytest.mark.parametrize("due_in", [(0, 1, 2), (1,), (1, 2)])
+def test_planning_that_fails_for_one_market_leaves_the_others_their_plans(
+    markets: tuple[Anvil, list[AaveDeployment]],
+    loop: Deciding,
+    monkeypatch: pytest.MonkeyPatch,
+    due_in: tuple[int, ...],
+) -> None:
+    bad = loop.runs[1]
+
+    def plan(head: Any, due: list[Any], reads: Any = None) -> list[Any]:
+        if any(each.run is bad for each in due):
+            raise IndexError("pop from empty list")
+        return [(each, "planned") for each in due]
+
+    monkeypatch.setattr(loop, "plan", plan)
+    breaches: list[Any] = [
+        SimpleNamespace(run=loop.runs[n], due=[SimpleNamespace(run=loop.runs[n])]) for n in due_in
+    ]
+    head = loop.runs[0].book.head
+    assert head is not None
+    planned = loop._plan(head, breaches, None)  # type: ignore[arg-type]
+    assert [each.run for each, _ in planned] == [loop.runs[n] for n in due_in if n != 1]
+    assert {told.market for told in _told(loop)} == {"m1"} and loop.failures.keys() == {"m1"}

@@ -81,6 +81,13 @@ def test_hours_left_are_forecast_from_what_was_spent_told_and_shown(
     used = [t for t in w.transactions() if t.gas_used]
     assert used and found.spent == sum((t.gas_used or 0) * (t.gas_price or 0) for t in used)
     assert found.hours is not None
+    with w.store.session() as session:
+        row = session.get(Transaction, used[0].id)
+        assert row is not None
+        row.data_fee = found.spent
+        session.flush()
+        assert gas.forecast(session, "local", w.payer, COIN, moment).spent == 2 * found.spent, "data too"
+        row.data_fee = 0
     # Spent within two hours: the balance lasts two hours for each time it holds that much.
     assert abs(found.hours - 2 * COIN // found.spent) <= found.hours // 1000 + 1
     daemon = Daemon(w.settings, w.store, w.payer, None)

@@ -6,8 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from keeper.config import Settings
+from keeper.config.old_keys import old_keys
+from keeper.service import acting
 from keeper.service.ceilings import DAY_GAS, GasLevel, fitting_price, gas_ceilings, gas_level
 from tests.support.scripted_node import Say, Script, healthy, scripted_pool
 
@@ -17,10 +20,10 @@ GWEI = 10**9
 POOL = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 
-def settings(chain_id: int, chain: dict[str, Any] | None = None, **more: Any) -> Settings:
+def settings(chain_id: int, chain: dict[str, Any] | None = None, *, name: str = "c", **more: Any) -> Settings:
     at = {"chain_id": chain_id, "rpc": ["http://node"], **(chain or {})}
-    market = {"protocol": "aave-v3", "chain": "c", "address": POOL}
-    return Settings.model_validate({"chains": {"c": at}, "markets": {"m": market}, **more})
+    market = {"protocol": "aave-v3", "chain": name, "address": POOL}
+    return Settings.model_validate({"chains": {name: at}, "markets": {"m": market}, **more})
 
 
 @pytest.mark.parametrize(
@@ -94,3 +97,18 @@ def test_one_nodes_gas_price_lifts_no_ceiling() -> None:
     assert gas_level(scripted_pool(liar, honest, honest)[0]) == GasLevel(GWEI)
     low = node(1, 21_000)
     assert gas_level(scripted_pool(honest, honest, low)[0]).price >= GWEI, "nor does one close everything"
+
+
+def test_what_nobody_chose_is_told_at_the_start() -> None:
+    pool, _ = scripted_pool(healthy)
+    with capture_logs() as told:
+        limits = acting._fitted(settings(1, name=pool.name), pool, {})
+    [line] = [each for each in told if each["event"] == "ceilings"]
+    assert line["chain"] == pool.name and line["what"].count("what fits the chain") == 2
+    assert limits.max_gas_price > 0 and limits.max_gas_per_day
+
+
+def test_an_old_key_is_named_with_what_stands_in_its_place() -> None:
+    [(key, instead)] = old_keys(settings(1, policy={"native_price": "2500"}))
+    assert key == "policy.native_price" and "chains.c.native_price" in instead
+    assert list(old_keys(settings(1, {"native_price": "2500"}))) == []
