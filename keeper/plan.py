@@ -62,12 +62,23 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """What a liquidation gives and gets: tokens (lower case), valued at its prices (base units)."""
+    """What a liquidation gives and gets: tokens (lower case), valued at its prices (base units). `gets_units`
+    of what it gets come to the signer himself; 0 where another does, or another token."""
 
     pays: str
     pays_base: int
     gets: str
     gets_base: int
+    gets_units: int = 0
+
+    def shortage(self, came: int) -> str:
+        """Why so many units are too few: the token keeps a part of what is transferred, and more than the
+        trade can spare. Empty where they do."""
+        worth = self.gets_base * came // self.gets_units if self.gets_units else self.gets_base
+        gain = self.gets_base - self.pays_base
+        if came >= self.gets_units or worth - self.pays_base >= gain * KEPT_PERCENT // 100:
+            return ""
+        return f"of {self.gets_units} units of {self.gets} only {came} would arrive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 _APPROVE = function_signature_to_4byte_selector("approve(address,uint256)")
+_BALANCE_OF = function_signature_to_4byte_selector("balanceOf(address)")
 _ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
 
 
@@ -15,6 +16,10 @@ def approve(spender: str, amount: int) -> str:
 
 def allowance(owner: str, spender: str) -> str:
     return "0x" + (_ALLOWANCE + encode(["address", "address"], [owner, spender])).hex()
+
+
+def balance_of(owner: str) -> str:
+    return "0x" + (_BALANCE_OF + encode(["address"], [owner])).hex()
 
 
 def approved(returned: str) -> bool:

@@ -17,8 +17,8 @@ from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
 from keeper.execution import as_signer, unseen_gas
-from keeper.execution.erc20 import allowance, approve, approved
-from keeper.plan import Plan
+from keeper.execution.erc20 import allowance, approve, approved, balance_of
+from keeper.plan import NATIVE, Plan
 
 log = structlog.get_logger()
 
@@ -114,10 +114,13 @@ def _sequence(
     timestamp: int,
 ) -> Rehearsal:
     calls = [each.call(sender) for each in (*ahead, *actions)]
-    check = plan.postcondition
+    check, brought = plan.postcondition, _arriving(plan, sender)
+    if brought is not None:
+        calls = [*calls[:-1], brought, calls[-1], brought]
     if check is not None:
         calls.append({"from": sender, "to": check.target, "data": check.data})
     results = in_sequence(pool, sender, calls, timestamp)[len(ahead) :]
+    came = _difference(results.pop(len(actions) - 1), results.pop(len(actions))) if brought else None
     used, unseen = [], unseen_of(pool, sender, timestamp)
     for action, result in zip(actions, results, strict=False):
         if int(result["status"], 16) != 1:
@@ -125,6 +128,8 @@ def _sequence(
         if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
             return Rehearsal((), (), "approve returned false")
         used.append(unseen.whole(int(result["gasUsed"], 16), action.data))
+    if came is not None and plan.trade is not None and (shortage := plan.trade.shortage(came)):
+        return Rehearsal((), (), shortage)
     if check is not None:
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
@@ -132,6 +137,20 @@ def _sequence(
         if failure := check.failure(reached):
             return Rehearsal((), (), failure)
     return Rehearsal(actions, tuple(map(with_margin, used)), used=tuple(used))
+
+
+def _arriving(plan: Plan, sender: str) -> dict[str, str] | None:
+    """How to ask what we have of the token that a liquidation with our own money brings us."""
+    trade = plan.trade
+    if plan.leg is not None or trade is None or not trade.gets_units or trade.gets in (NATIVE, trade.pays):
+        return None
+    return {"from": sender, "to": trade.gets, "data": balance_of(sender)}
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> int | None:
+    """What came between two answers of one word; None where they are none."""
+    words = [str(each.get("returnData", "0x")).removeprefix("0x") for each in (before, after)]
+    return int(words[1], 16) - int(words[0], 16) if all(len(word) == 64 for word in words) else None
 
 
 def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:

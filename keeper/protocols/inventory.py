@@ -48,7 +48,7 @@ def _plan(market: str, account: str, offer: Offer, deal: Deal, margin_gas: int) 
             "receive": f"{units(deal.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
         },
         errors=offer.errors,
-        trade=Trade(offer.pays.token, paid, offer.gets.token, got),
+        trade=Trade(offer.pays.token, paid, offer.gets.token, got, deal.received),
     )
 
 

@@ -97,11 +97,11 @@ def _liquidation(
         },
         errors=ERRORS,
         redeem=collateral.asset if dry else "",
-        trade=_trade(pair, result),
+        trade=_trade(pair, result, 0 if dry else result.received),
     )
 
 
-def _trade(pair: liquidation.Pair, result: liquidation.Outcome) -> Trade:
+def _trade(pair: liquidation.Pair, result: liquidation.Outcome, arriving: int) -> Trade:
     """The same two values whose difference `liquidation.gain` is."""
     collateral, debt = pair.collateral, pair.debt
     return Trade(
@@ -109,4 +109,5 @@ def _trade(pair: liquidation.Pair, result: liquidation.Outcome) -> Trade:
         pays_base=mul_div_ceil(result.repaid, debt.price, debt.unit),
         gets=collateral.reserve.asset.lower(),
         gets_base=result.received * collateral.price // collateral.unit,
+        gets_units=arriving,
     )

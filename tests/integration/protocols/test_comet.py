@@ -311,6 +311,25 @@ def test_without_a_contract_the_signers_own_base_tokens_absorb_and_buy(place: Pl
     assert view_int(place.anvil.rpc, place.at.tokens["WETH"], "balanceOf(address)", k.payer) > 7 * 10**18
 
 
+@pytest.mark.parametrize("charge", [1, 1_000], ids=["little", "more than it earns"])
+def test_a_token_that_charges_is_not_bought_with_the_signers_own_money_at_a_loss(
+    place: Place, tmp_path: Path, charge: int
+) -> None:
+    k = place.keeper(tmp_path, contract=False)
+    k.send([*place.borrow(OTHER, {"WETH": 20_000}, 16_500), comet.mint(place.at, k.payer, "USDC", 10**12)])
+    k.step()
+    crash = place.fall(90)
+    weth = place.at.tokens["WETH"]
+    k.send([{"from": LENDER, "to": weth, "data": calldata("setFee(uint256)", charge)}])
+    k.step(crash)
+    for _ in range(4):
+        k.step()
+    assert settled(k) == [OTHER], why(k)
+    assert bool(view_int(place.anvil.rpc, weth, "balanceOf(address)", k.payer)) == (charge == 1), why(k)
+    sales = [i for i in k.intents() if i.account != OTHER]
+    assert sales and all(("would arrive" in i.reason) == (charge == 1_000) for i in sales), why(k)
+
+
 @pytest.mark.parametrize(
     ("habit", "said"),
     [
