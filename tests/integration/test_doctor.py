@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import send_batch
 from tests.conftest import LocalMarket
+from tests.support.program import run_keeper
 from tests.support.rpc_proxy import RpcProxy, deny, longest_range, proxy_to
 from tests.support.world import KEY, PASSWORD, account, config_text, open_market, write_keystore
 
@@ -39,14 +38,8 @@ class Patient:
         return self.folder / "keeper.toml"
 
     def doctor(self) -> tuple[int, dict[str, dict[str, Any]]]:
-        done = subprocess.run(
-            [sys.executable, "-m", "keeper.cli.main", "doctor", "--json", "--config", str(self.config)],
-            env={**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        environment = {**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD}
+        done = run_keeper("doctor", "--json", "--config", str(self.config), environment=environment)
         assert "Traceback" not in done.stderr, done.stderr
         assert "ERROR" not in done.stderr, "what a library logs of a URL is no finding of ours"
         assert KEY not in done.stdout + done.stderr and PASSWORD not in done.stdout + done.stderr

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from keeper.localchain.transactions import send_batch
 from keeper.store.database import open_store
 from tests.conftest import LocalMarket
 from tests.support.inbox import Inbox
+from tests.support.program import run_keeper
 from tests.support.rpc_proxy import RpcProxy, proxy_to
 from tests.support.world import account, config_text, open_market
 
@@ -97,14 +97,10 @@ record = "record.jsonl"
 
 
 def fork(real: Real, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "keeper.cli.main", "fork", "--json", "--config"]
-    return subprocess.run(
-        [*command, str(real.folder / "keeper.toml"), *arguments],
-        env={k: v for k, v in os.environ.items() if k != "KEEPER_KEYSTORE_PASSWORD"},
-        capture_output=True,
-        text=True,
+    return run_keeper(
+        *("fork", "--json", "--config", str(real.folder / "keeper.toml"), *arguments),
+        environment={k: v for k, v in os.environ.items() if k != "KEEPER_KEYSTORE_PASSWORD"},
         timeout=300,
-        check=False,
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import send_batch
 from keeper.setup.feeds import propose
 from tests.conftest import LocalMarket
+from tests.support.program import run_keeper
 from tests.support.terminal import at_terminal
 
 pytestmark = pytest.mark.integration
@@ -25,16 +24,7 @@ OWNER = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 
 def keeper(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "keeper.cli.main", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_keeper(*arguments, folder=folder)
 
 
 def test_from_an_address_to_a_file_that_the_doctor_accepts(aave_market: LocalMarket, tmp_path: Path) -> None:

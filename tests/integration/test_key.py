@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from keeper.chain import signer
 from keeper.config import Signer as SignerSettings
+from tests.support.program import run_keeper
 from tests.support.terminal import at_terminal
 
 pytestmark = pytest.mark.integration
@@ -22,15 +22,7 @@ PASSWORD = "correct horse"
 
 
 def keeper(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "keeper.cli.main", "key", *arguments],
-        env={**os.environ, **environment},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_keeper("key", *arguments, environment={**os.environ, **environment}, stdin=stdin)
 
 
 def test_a_new_key_is_private_to_its_owner_and_signs(tmp_path: Path) -> None:
