@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,19 @@ def run_demo(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=300,
         check=False,
     )
+
+
+# The day's first blocks: what is wrong shows at once.
+SHORT_DAY = """
+from itertools import islice
+from keeper.cli.main import main
+from keeper.demo import director
+
+whole = director.prices
+director.prices = lambda *given: islice(whole(*given), 4)
+director.LATE_BLOCKS = 0
+main()
+"""
 
 
 def test_demo_cures_every_account_and_equals_the_contract_at_every_block() -> None:
@@ -70,9 +84,22 @@ def test_one_wrong_rounding_makes_the_demo_fail(tmp_path: Path, file: str, right
     source = path.read_text()
     assert source.count(right) == 1
     path.write_text(source.replace(right, wrong))
-    done = run_demo(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_DAY, "demo", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
-    assert not json.loads(done.stdout)["ok"]
+    told = json.loads(done.stdout)
+    assert not told["ok"] and told["totals"]["liquidations"] == 0, told["faults"]
+    [left] = re.findall(r"what the keeper left is in (\S+)", done.stderr)
+    kinds = [json.loads(line)["kind"] for line in (Path(left) / "alerts.jsonl").read_text().splitlines()]
+    assert "watch_only" in kinds, "stopped by the difference, and by nothing else"
+    shutil.rmtree(left)
 
 
 def test_a_hostile_day_ends_with_no_wrong_action_and_says_why_it_held_still() -> None:

@@ -65,9 +65,9 @@ class Real:
         return {"block": self.at.anvil.block_number(), "files": files, "told": len(self.inbox.messages)}
 
 
-@pytest.fixture
-def real(aave_market: LocalMarket, tmp_path: Path) -> Iterator[Real]:
-    at = aave_market
+@pytest.fixture(params=["aave_v36"])
+def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Real]:
+    at: LocalMarket = request.getfixturevalue(request.param)
     anvil, market = at.anvil, at.market
     open_market(anvil, market)
     weth, usdc, wsteth = (market.reserves[s] for s in ("WETH", "USDC", "wstETH"))
@@ -104,6 +104,7 @@ def fork(real: Real, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("real", ["aave_v302", "aave_v36"], indirect=True)
 def test_a_shock_is_acted_on_and_nothing_reaches_what_is_real(real: Real) -> None:
     before = real.state()
     done = fork(real, "--shock", "WETH=-15%")
