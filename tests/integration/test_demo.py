@@ -19,22 +19,15 @@ from keeper.demo.stage import stage
 from keeper.demo.wrongs import wrong_actions
 from keeper.store.database import open_store
 from keeper.store.tables import Intent
+from tests.support.program import run_keeper
 
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.integration
 
 
-def run_demo(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "keeper.cli.main", "demo", "--json", *arguments],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_keeper("demo", "--json", *arguments, folder=ROOT, timeout=300)
 
 
 # The day's first blocks: what is wrong shows at once.
@@ -51,7 +44,7 @@ main()
 
 
 def test_demo_cures_every_account_and_equals_the_contract_at_every_block() -> None:
-    done = run_demo(ROOT)
+    done = run_demo()
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     told = json.loads(done.stdout)
     assert told["ok"] and not told["faults"]
@@ -103,7 +96,7 @@ def test_one_wrong_rounding_makes_the_demo_fail(tmp_path: Path, file: str, right
 
 
 def test_a_hostile_day_ends_with_no_wrong_action_and_says_why_it_held_still() -> None:
-    done = run_demo(ROOT, "--prices", "hostile")
+    done = run_demo("--prices", "hostile")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     told = json.loads(done.stdout)
     assert told["ok"] and not told["faults"]
@@ -128,7 +121,7 @@ def test_a_hostile_day_ends_with_no_wrong_action_and_says_why_it_held_still() ->
 
 
 def test_one_crash_over_all_markets_is_survived_by_one_signer() -> None:
-    done = run_demo(ROOT, "--all")
+    done = run_demo("--all")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     told = json.loads(done.stdout)
     assert told["ok"] and not told["faults"]
@@ -149,7 +142,7 @@ def test_one_crash_over_all_markets_is_survived_by_one_signer() -> None:
 
 
 def test_hostile_prices_are_refused_for_all_markets() -> None:
-    done = run_demo(ROOT, "--all", "--prices", "hostile")
+    done = run_demo("--all", "--prices", "hostile")
     assert done.returncode == 2 and "Aave alone" in done.stderr
 
 

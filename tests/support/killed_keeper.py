@@ -1,18 +1,15 @@
-"""`python -m tests.support.killed_keeper WHEN K …`: keeper, which kills itself (SIGKILL) at the K-th change
-of state that it journals: `before` it is committed, or right `after`."""
+"""A keeper that kills itself (SIGKILL) at a change of state that it journals, counted from its start: `before`
+it is committed, or right `after`."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
-
-from keeper.cli.main import main
 
 
 def die_at(when: str, number: int) -> None:
@@ -37,9 +34,3 @@ def die_at(when: str, number: int) -> None:
 
     event.listen(Engine, "before_cursor_execute", before_execute)
     event.listen(Session, "after_commit", after_commit)
-
-
-if __name__ == "__main__":
-    die_at(sys.argv[1], int(sys.argv[2]))
-    sys.argv = ["keeper", *sys.argv[3:]]
-    main()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +18,7 @@ from keeper.localchain.transactions import send_batch
 from keeper.store.accounts import load
 from keeper.store.database import open_store
 from tests.conftest import LocalMarket
-from tests.support.processes import start
+from tests.support.program import start_keeper
 from tests.support.rpc_proxy import Request, RpcProxy, longest_range, proxy_to
 from tests.support.terminal import at_terminal
 
@@ -123,21 +120,18 @@ def test_a_keeper_killed_in_its_first_discovery_goes_on_where_it_was(
         config = _config(tmp_path, proxy, long)
         proxy.changes.append(slow.begins)
         proxy.answers.append(slow.ends)
-        command = [sys.executable, "-m", "keeper.cli.main", "run", "--config", str(config)]
-        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-        with (tmp_path / "log").open("wb") as log:
-            first = start(command, stdout=log, stderr=log, env=environment)
-            _until(lambda: any(last > 2 * BLOCKS // 3 for _, last in proxy.log_ranges()))
-            os.kill(first.pid, signal.SIGKILL)
-            first.wait()
-            kept = _kept(tmp_path)
-            assert kept is not None and not kept.block_hash
-            assert kept.block > BLOCKS // 3
-            proxy.forget()
-            second = start(command, stdout=log, stderr=log, env=environment)
-            _until(lambda: (found := _kept(tmp_path)) is not None and found.block_hash, every=0.5)
-            second.terminate()
-            second.wait()
+        first = start_keeper("run", "--config", str(config), log=tmp_path / "log")
+        _until(lambda: any(last > 2 * BLOCKS // 3 for _, last in proxy.log_ranges()))
+        first.kill()
+        first.wait()
+        kept = _kept(tmp_path)
+        assert kept is not None and not kept.block_hash
+        assert kept.block > BLOCKS // 3
+        proxy.forget()
+        second = start_keeper("run", "--config", str(config), log=tmp_path / "log")
+        _until(lambda: (found := _kept(tmp_path)) is not None and found.block_hash, every=0.5)
+        second.terminate()
+        second.wait()
         begun = min(first for first, _ in proxy.log_ranges())
         # As far back as a reorg may have reached meanwhile, and no farther.
         assert begun == kept.block + 1 - REMEMBERED_BLOCKS

@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -21,9 +21,10 @@ from keeper.localchain.transactions import queue, send_batch
 from keeper.store.database import open_store
 from keeper.store.tables import ChainStatus, Intent, StandingAllowance, Transaction
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
-from tests.support import processes
+from tests.support.killed_keeper import die_at
 from tests.support.liquidations import liquidations
 from tests.support.positions import ether_for_dollars
+from tests.support.program import Running, start_keeper
 from tests.support.world import PASSWORD, World, account, config_text
 
 pytestmark = pytest.mark.integration
@@ -48,16 +49,13 @@ def wait_for(what: Callable[[], bool], seconds: float = 40) -> bool:
     return True
 
 
-def start(config: Path, log: Path, *killing: str) -> subprocess.Popen[bytes]:
-    module = ["tests.support.killed_keeper", *killing] if killing else ["keeper.cli.main"]
-    with log.open("ab") as out:
-        return processes.start(
-            [sys.executable, "-m", *module, "run", "--live", "--config", str(config)],
-            env={**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
+def start(config: Path, log: Path, *killing: Any) -> Running:
+    return start_keeper(
+        *("run", "--live", "--config", str(config)),
+        environment={**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD},
+        log=log,
+        before=partial(die_at, *killing) if killing else None,
+    )
 
 
 def acted(config: Path) -> int:
@@ -131,7 +129,7 @@ def test_killed_at_a_change_of_state(
     fresh: Fresh, ready: Ready, tmp_path: Path, when: str, change: int
 ) -> None:
     w, log = own_store(ready, fresh), tmp_path / "log"
-    process = start(w.config, log, when, str(change))
+    process = start(w.config, log, when, change)
     assert wait_for(lambda: acted(w.config) > 0 or process.poll() is not None)
     crash(w, CRASH)
     for _ in range(8):

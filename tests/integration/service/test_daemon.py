@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +19,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import queue, send_batch
 from tests.conftest import GENESIS
 from tests.support.inbox import Inbox
-from tests.support.processes import start
+from tests.support.program import Running, start_keeper
 from tests.support.world import PASSWORD, account, config_text, open_market, write_keystore
 
 pytestmark = pytest.mark.integration
@@ -71,13 +69,9 @@ alerts_file = "alerts.jsonl"
 """
 
 
-def keeper(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return start(
-        [sys.executable, "-m", "keeper.cli.main", *arguments],
-        env={**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def keeper(*arguments: str, **environment: str) -> Running:
+    return start_keeper(
+        *arguments, environment={**os.environ, "KEEPER_KEYSTORE_PASSWORD": PASSWORD, **environment}
     )
 
 
