@@ -1,5 +1,5 @@
-"""A keeper that kills itself (SIGKILL) at a change of state that it journals, counted from its start: `before`
-it is committed, or right `after`."""
+"""A keeper that kills itself (SIGKILL) at a change of state that it journals, by its number: `before` it is
+committed, or right `after`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from keeper.localchain.world import tricks
@@ -27,36 +28,58 @@ _CHAINS = (
 KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
 
 
-def mixture(seed: int) -> Profile:
-    """A chain of some kind with two nodes in trouble of several kinds, by a seed."""
-    dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
-    chain = PROFILES[dice.choice(_CHAINS)]
-    kinds, others = dice.sample(KINDS, dice.randrange(1, 4)), dice.sample(KINDS, dice.randrange(2))
+def together(chain: str, worse: Sequence[str], better: Sequence[str], title: str = "") -> Profile:
+    """A chain of some kind with two nodes in trouble of these kinds, the second one's less."""
+    return _combined(chain, worse, better, title, lambda *_: [])
 
-    def nodes(again: random.Random) -> list[list[Trick]]:
-        of_chain = chain.nodes(again)[0]
-        worse, better = (
-            [trick for kind in found for trick in PROFILES[kind].nodes(again)[0]] for found in (kinds, others)
-        )
+
+def mixture(seed: int) -> Profile:
+    """A chain of some kind with two nodes in trouble of several kinds that besides refuse at random, by a
+    seed."""
+    dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
+    chain = dice.choice(_CHAINS)
+    worse, better = dice.sample(KINDS, dice.randrange(1, 4)), dice.sample(KINDS, dice.randrange(2))
+
+    def refusing(again: random.Random, often: float) -> list[Trick]:
+        return [tricks.now_and_then(again, often, lambda: _trouble(again))]
+
+    return _combined(chain, worse, better, f"seed {seed}; both refuse at random, without sense", refusing)
+
+
+def _combined(
+    chain: str,
+    worse: Sequence[str],
+    better: Sequence[str],
+    title: str,
+    refusing: Callable[[random.Random, float], list[Trick]],
+) -> Profile:
+    base = PROFILES[chain]
+
+    def nodes(dice: random.Random) -> list[list[Trick]]:
+        of_chain = base.nodes(dice)[0]
         return [
-            [tricks.now_and_then(again, 0.15, lambda: _trouble(again)), *worse, *of_chain],
-            [tricks.now_and_then(again, 0.05, lambda: _trouble(again)), *better, *of_chain],
+            [*refusing(dice, often), *(t for kind in kinds for t in PROFILES[kind].nodes(dice)[0]), *of_chain]
+            for often, kinds in ((0.15, worse), (0.05, better))
         ]
 
-    return Profile(
-        f"seed {seed}: {chain.title}; "
-        f"one node: {', '.join(kinds)}; the other: {', '.join(others) or 'nothing'}; "
-        "both refuse at random, without sense",
-        "all of the above",
-        nodes,
-        chain.options,
-        chain.prepare,
-        chain.between,
-        chain.settings,
-        chain.more,
+    kinds = (*worse, *better)
+    return replace(
+        base,
+        title="; ".join(
+            filter(
+                None,
+                (
+                    title,
+                    base.title,
+                    f"one node: {', '.join(worse) or 'nothing'}",
+                    f"the other: {', '.join(better) or 'nothing'}",
+                ),
+            )
+        ),
+        seen="all of these",
+        nodes=nodes,
         timeout=2.0,
-        learns_block_time=chain.learns_block_time,
-        tells=frozenset().union(*(PROFILES[kind].tells for kind in (*kinds, *others))),
+        tells=frozenset().union(*(PROFILES[each].tells for each in (chain, *kinds))),
     )
 
 
