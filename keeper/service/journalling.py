@@ -25,6 +25,10 @@ log = structlog.get_logger()
 # Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
 LONGEST_WAIT = 256
 DAY = 24 * 3600
+# So many liquidations of one market are planned at a block, the largest accounts', and so many of the others'
+# in turn: anybody makes as many accounts as he likes, and what they cost to plan delays everybody's.
+LARGEST_PLANNED = 256
+IN_TURN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Journalling:
 
     def due(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
         """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
-        out."""
+        out; of very many liquidations some."""
         if not wanted:
             return []
         held = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
@@ -52,7 +56,9 @@ class Journalling:
             why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
             if each.episode.held != why:
                 _held(session, each, Impossible(why))
-        return [w for w in free if w not in given_up and self._waited_out(session, w, head)]
+        left_alone = {id(each) for each in given_up}
+        free = bounded([w for w in free if id(w) not in left_alone], head.number)
+        return [w for w in free if self._waited_out(session, w, head)]
 
     def given_up(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
         """Those whose liquidation failed on chain too often within 24 hours, in whichever episode."""
@@ -145,3 +151,19 @@ def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:
         why=outcome.reason,
         opens_at=outcome.opens_at,
     )
+
+
+def bounded(wanted: Sequence[Wanted], block: int) -> list[Wanted]:
+    """All top-ups, the liquidations of the largest accounts, and of the others some, whose turn it is."""
+    liquidations = [w for w in wanted if w.kind == "liquidate"]
+    if len(liquidations) <= LARGEST_PLANNED + IN_TURN:
+        return list(wanted)
+    by_size = sorted(liquidations, key=_size, reverse=True)
+    first, rest = by_size[:LARGEST_PLANNED], by_size[LARGEST_PLANNED:]
+    turn = block * IN_TURN % len(rest)
+    return [*(w for w in wanted if w.kind != "liquidate"), *first, *[*rest, *rest][turn : turn + IN_TURN]]
+
+
+def _size(wanted: Wanted) -> int:
+    valuation = wanted.valuation
+    return wanted.run.rate.down(min(valuation.collateral, valuation.debt))
