@@ -11,7 +11,7 @@ from keeper.cli.output import console, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.cli.scan import existing_store
 from keeper.config import load
-from keeper.protocols.base import Valuation
+from keeper.model.valuation import Valuation
 from keeper.service.auditing import Audit, Difference, audit
 from keeper.service.markets import build, pools
 

@@ -10,13 +10,13 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from keeper.account_unit import words
 from keeper.alerts.wording import ratio
 from keeper.cli.output import console, print_json, print_table
 from keeper.demo.crash_outcome import CrashLine, CrashOutcome, crash_outcome
 from keeper.demo.crash_play import CrashMoment, play_crash
 from keeper.demo.crash_stage import BUDGET, crash_stage
 from keeper.localchain.four_markets import PROTOCOLS
+from keeper.model.money import words
 
 TITLES = {
     "aave": "Aave 3.6",

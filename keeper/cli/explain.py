@@ -16,8 +16,8 @@ from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
 from keeper.config import Settings, load
 from keeper.errors import ConfigError, KeeperError
+from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
-from keeper.protocols.base import Explanation
 from keeper.service.markets import MarketRun
 from keeper.service.record import block_json
 

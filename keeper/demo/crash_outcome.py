@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from keeper.account_unit import WAD as MONEY
 from keeper.demo.crash_play import CrashMoment, recorded
 from keeper.demo.crash_stage import BUDGET, OWNER, CrashStage
+from keeper.model.money import WAD as MONEY
 from keeper.store.database import open_store
 from keeper.store.tables import Booking, Carriage, Intent, Transaction
 

@@ -14,7 +14,6 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
-from keeper.account_unit import Rate
 from keeper.demo.cast import Cast, cast, opening
 from keeper.demo.exchange import Exchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
@@ -27,6 +26,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import queue, send_batch
 from keeper.localchain.world.node import WorldNode, serving
 from keeper.localchain.world.profiles import Profile
+from keeper.model.money import Rate
 
 GENESIS = 1_760_000_000
 BLOCK_SECONDS = 12

@@ -43,7 +43,7 @@ from keeper.execution.sending import send
 from keeper.execution.signing import NotSignedError, begin, sign
 from keeper.execution.tending import Tending
 from keeper.execution.turns import Turns
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.database import Store
 from keeper.store.tables import Intent, IntentState, Transaction, Unsent
 

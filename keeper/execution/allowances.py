@@ -16,7 +16,7 @@ from keeper.execution.lane import Lane
 from keeper.execution.rehearsal import Action, with_margin
 from keeper.execution.sending import send
 from keeper.execution.signing import NotSignedError, begin, sign
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.tables import StandingAllowance, Transaction
 
 log = structlog.get_logger()

@@ -15,7 +15,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution.rehearsal import reason
-from keeper.plan import KEPT_PERCENT, Leg, Loan, Plan
+from keeper.model.plan import KEPT_PERCENT, Leg, Loan, Plan
 
 MOST_TRANSACTION_GAS = 2**24
 """EIP-7825: no transaction may have a higher limit."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keeper.chain.pool import NodePool
 from keeper.execution import batching
 from keeper.execution.rehearsal import Action, Rehearsal, simulate, unseen_of
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.tables import Intent
 
 

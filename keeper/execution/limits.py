@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
-from keeper.account_unit import money, words
 from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE
+from keeper.model.money import money, words
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 from keeper.store.types import now
 

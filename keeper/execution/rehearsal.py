@@ -18,7 +18,7 @@ from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
 from keeper.execution import as_signer, unseen_gas
 from keeper.execution.erc20 import allowance, approve, approved, balance_of
-from keeper.plan import NATIVE, Plan
+from keeper.model.plan import NATIVE, Plan
 
 log = structlog.get_logger()
 

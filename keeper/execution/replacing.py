@@ -10,7 +10,7 @@ from keeper.execution import follow, transactions, worth
 from keeper.execution.lane import Lane
 from keeper.execution.rehearsal import Action
 from keeper.execution.signing import begin, sign
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.tables import Intent, Transaction
 
 

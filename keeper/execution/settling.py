@@ -14,7 +14,7 @@ from keeper.execution.follow import in_block, waiting
 from keeper.execution.lane import Lane
 from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 
 log = structlog.get_logger()

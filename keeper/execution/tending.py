@@ -23,7 +23,7 @@ from keeper.execution.rehearsal import Action, rehearse
 from keeper.execution.replacing import again, most_per_gas, replace
 from keeper.execution.sending import BUNDLE, private, send
 from keeper.execution.signing import NotSignedError, begin, sign
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState, Unsent
 
 log = structlog.get_logger()

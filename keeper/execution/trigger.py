@@ -23,7 +23,7 @@ from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
 from keeper.execution.sending import BUNDLE
 from keeper.execution.signing import NotSignedError, begin, sign
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
 
 log = structlog.get_logger()

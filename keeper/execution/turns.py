@@ -16,7 +16,7 @@ from keeper.execution.combining import Planned
 from keeper.execution.journal import Mode
 from keeper.execution.limits import DAY_SECONDS, Limits
 from keeper.execution.pausing import paused
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.store.tables import Intent, IntentState, MarketStatus, Unsent
 
 _STOPPED = select(MarketStatus.market).where(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from keeper.chain.fees import TooDearError
 from keeper.execution import batching
 from keeper.execution.rehearsal import Action, Rehearsal, without_margin
-from keeper.plan import KEPT_PERCENT, Plan
+from keeper.model.plan import KEPT_PERCENT, Plan
 
 SLACK_PERCENT = 2
 """Part of the expected profit that no bid takes: what is asked for on chain can still be had when a price, or

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.account_unit import Rate
 from keeper.chain.blocks import latest
 from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
 from keeper.fork.leaves import leaves_of
 from keeper.localchain.rpc import LocalRpc
+from keeper.model.money import Rate
 from keeper.protocols.erc20_calls import read_address
 from keeper.service.markets import MarketRun
 

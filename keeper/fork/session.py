@@ -13,7 +13,6 @@ from pathlib import Path
 from eth_account import Account
 from sqlmodel import col, select
 
-from keeper.account_unit import money
 from keeper.alerts.deliver import Deliverer
 from keeper.chain import blocks
 from keeper.chain.node import Node
@@ -29,7 +28,8 @@ from keeper.fork.settings import answering_node, choose_chain, local_only
 from keeper.fork.shocks import Move, Shock
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.liquidator import deploy_liquidator
-from keeper.plan import NATIVE
+from keeper.model.money import money
+from keeper.model.plan import NATIVE
 from keeper.service.daemon import Daemon
 from keeper.service.markets import build, pools
 from keeper.store.database import Store, open_store

@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from keeper.account_unit import WAD, Rate, words
-from keeper.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.blocked import Impossible
+from keeper.model.money import WAD, Rate, words
+from keeper.model.plan import NATIVE, Kind, Plan, kept_of
 from keeper.policy.profit import demanding
-from keeper.protocols.base import Impossible
 
 ONE = Rate()
 # Of what a purchase in a later block may bring, gas may take one part in so many before it.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from keeper.model.valuation import Valuation
 from keeper.policy.levels import THRESHOLDS, WAD, Levels, Policies, Threshold
-from keeper.protocols.base import Valuation
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from keeper.model.blocked import Impossible
+from keeper.model.plan import Plan
 from keeper.oracles.guards import Judgement
-from keeper.plan import Plan
-from keeper.protocols.base import Impossible
 
 Verdicts = Mapping[str, Judgement]
 """By asset, lower case."""

@@ -7,7 +7,8 @@ from typing import Literal
 
 from keeper.book.source import owner_of
 from keeper.config import Protect, Settings, wad
-from keeper.protocols.base import OwnerMoney, SignedAllowance, Step, Valuation
+from keeper.model.cure import OwnerMoney, SignedAllowance, Step
+from keeper.model.valuation import Valuation
 
 Threshold = Literal["warn", "top_up", "liquidate"]
 # From the mildest to the gravest.

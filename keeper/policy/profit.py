@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.plan import CONTRACT_ERRORS, KEPT_PERCENT, Leg, Loan, Plan, Spend, Trade
-from keeper.protocols.base import Asset, Deal, Impossible, Lender, Offer
+from keeper.model.blocked import Impossible
+from keeper.model.offer import Asset, Deal, Lender, Offer
+from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, Leg, Loan, Plan, Spend, Trade
 from keeper.venues.base import Exchange
 
 MILLION = 10**6

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 
 # Refusals that say nothing against the way: it would work at another price, bid or moment. What a block
 # reverted a rehearsal had found well.

@@ -12,20 +12,14 @@ from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import Market as Settings
 from keeper.errors import ConfigError
-from keeper.plan import NATIVE, Plan
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, OwnerFunds, Step
+from keeper.model.offer import Asset
+from keeper.model.plan import NATIVE, Plan
+from keeper.model.purse import Facts
+from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols import erc20_calls, inventory, packing, topping_up
-from keeper.protocols.base import (
-    Action,
-    Asset,
-    AssetLine,
-    Explanation,
-    Facts,
-    Impossible,
-    MarketAdapter,
-    OwnerFunds,
-    Step,
-    Valuation,
-)
+from keeper.protocols.base import MarketAdapter
 from keeper.protocols.calldata import words
 from keeper.protocols.heard import Heard
 from keeper.protocols.lenses import LensContract

@@ -2,147 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from keeper.book.source import A, BookSource, S
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
-from keeper.plan import Loan, Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Valuation:
-    """An account in the protocol's own numbers: base currency units and health scaled 1e18.
-
-    `health` is None without debt. `threshold` is what the protocol weighs the collateral by (Aave: the
-    average liquidation threshold in basis points). Two valuations of the same block must be equal.
-    """
-
-    account: str
-    collateral: int
-    debt: int
-    threshold: int
-    health: int | None
-
-
-Action = Literal["supply", "repay"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A way to top up: supply or repay, in an asset named by symbol or address."""
-
-    action: Action
-    asset: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What planning must know from outside, read at the block of the book.
-
-    `funds`: token (lower case) → units the payer holds and has not promised; `symbols`: token → symbol;
-    `held`: (account, token) → collateral the account has but does not use, in the protocol's own unit.
-    """
-
-    funds: Mapping[str, int]
-    symbols: Mapping[str, str]
-    held: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Each account's neighbours, where the protocol keeps accounts in an order and asks for the place."""
-    recipient: str = ""
-    """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
-    payer: str = ""
-    """Who signs and pays, where only an account's owner can do something for it."""
-    kept_native: int = 0
-    """Wei of the payer's that are gas money and nothing else."""
-
-    def symbol(self, token: str) -> str:
-        return self.symbols.get(token.lower(), token)
-
-
-@dataclass(frozen=True, slots=True)
-class SignedAllowance:
-    """An allowance the owner signed (EIP-2612): units, the owner's nonce it is for, until when, and r‖s‖v."""
-
-    value: int
-    nonce: int
-    deadline: int
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerMoney:
-    """An owner's will that his own money tops up: through which contract of ours, and by which permits
-    (token, lower case → permit)."""
-
-    contract: str
-    permits: Mapping[str, SignedAllowance] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerFunds:
-    """What the owner's contract can spend at the planned time: token (lower case) → units, why not more,
-    and the permits that must be used for it."""
-
-    contract: str
-    available: Mapping[str, int]
-    why: Mapping[str, str]
-    permits: Mapping[str, SignedAllowance]
-
-    def without(self, tokens: Collection[str]) -> OwnerFunds:
-        """The same, with nothing of these tokens."""
-        return replace(
-            self,
-            available={token: 0 if token in tokens else units for token, units in self.available.items()},
-            why={**self.why, **dict.fromkeys(tokens, "it was refused lately")},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Impossible:
-    """Why nothing can be done now; told once an episode. `opens_at` is the Unix time from which it can be
-    tried again, where it is known: for a block at that second or later it is planned anew."""
-
-    reason: str
-    opens_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unsized:
-    """A step whose amount is yet to be found: at most `most` token units; `plan(amount, floor)` asks for a
-    health of at least `floor` (1e18) afterwards."""
-
-    name: str
-    most: int
-    plan: Callable[[int, int], Plan]
-
-
-@dataclass(frozen=True, slots=True)
-class AssetLine:
-    """One asset of an account, for people: amounts in token units, values in base currency."""
-
-    asset: str
-    symbol: str
-    decimals: int
-    price: int
-    supplied: int = 0
-    collateral: int = 0
-    threshold: int = 0
-    owed: int = 0
-    debt: int = 0
-    breaks_at: int | None = None
-    """Price of this asset, others unchanged, at which health crosses 1; None when none does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """How an account's health comes about."""
-
-    valuation: Valuation
-    lines: tuple[AssetLine, ...]
-    formula: str
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.model.offer import Asset, Lender, Offer
+from keeper.model.plan import Plan
+from keeper.model.purse import Facts
+from keeper.model.valuation import Explanation, Valuation
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,63 +30,6 @@ class PricedAsset:
     token: str = ""
     vouched: bool = True
     """False for a price and a symbol that a stranger may have made: they count for his market alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A token the market lists: lower case, base units a whole one costs, token units of a whole one."""
-
-    token: str
-    symbol: str
-    price: int
-    unit: int
-
-    def worth(self, amount: int) -> int:
-        """Base units, rounded down (towards minus infinity for a loss)."""
-        return amount * self.price // self.unit
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """One size of an offer: what the calls take and bring (token units). `allowance` is what they may take at
-    most, where a debt grows until they are included."""
-
-    repaid: int
-    allowance: int
-    received: int
-    calls: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A liquidation open to anyone, of any size within the protocol's rules, by calls on `target`.
-
-    `deal` sizes it by the units of `pays` to spend; None where the protocol would revert (dust, no effect).
-    Sizes from 1 to any of `tops` make one range each; within a range a greater size never brings less.
-    """
-
-    pays: Asset
-    gets: Asset
-    target: str
-    tops: tuple[int, ...]
-    deal: Callable[[int], Deal | None]
-    gas: int
-    errors: str = ""
-    first_gas: int = 0
-    """What a call takes more where it is the first at its target within a transaction."""
-    besides: int = 0
-    """Base units that come to the contract's owner besides, in the chain's own coin."""
-    callback: bool = False
-    """The target gives first and asks for its money in a callback: nobody need lend it. The last argument of
-    its call is then empty bytes, for what the callback is to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lender:
-    """Who lends a token for a transaction within the market itself, and how much at most."""
-
-    loan: Loan
-    most: int
 
 
 class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):

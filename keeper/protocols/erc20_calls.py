@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from keeper.chain.calls import Answer, Call
-from keeper.protocols.base import Facts
+from keeper.model.purse import Facts
 from keeper.protocols.calldata import encoded
 
 # Symbols are asked for at every tick that plans.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from keeper.plan import Plan, Spend, Trade
+from keeper.model.offer import Deal, Offer
+from keeper.model.plan import Plan, Spend, Trade
 from keeper.protocols.amounts import units
-from keeper.protocols.base import Deal, Offer
 
 
 def plans(

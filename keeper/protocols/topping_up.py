@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keeper.margin.lending.least import least
-from keeper.plan import NATIVE, Check, Plan, Spend
+from keeper.model.blocked import Impossible
+from keeper.model.cure import OwnerFunds, Step
+from keeper.model.offer import Asset
+from keeper.model.plan import NATIVE, Check, Plan, Spend
+from keeper.model.purse import Facts
 from keeper.protocols.amounts import units
-from keeper.protocols.base import Asset, Facts, Impossible, OwnerFunds, Step
 
 # What funds, budget or room allow only in part is done if it is at least this fraction of the need.
 SMALLEST_PART = 20

@@ -11,9 +11,12 @@ from keeper.book.entries import Entries
 from keeper.book.source import A, S
 from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.weights import Weights
-from keeper.plan import Plan
+from keeper.model.blocked import Impossible
+from keeper.model.cure import OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.model.offer import Lender, Offer
+from keeper.model.plan import Plan
+from keeper.model.purse import Facts
 from keeper.protocols import packing
-from keeper.protocols.base import Facts, Impossible, Lender, Offer, OwnerFunds, OwnerMoney, Step, Unsized
 
 
 class Without(Generic[S, A]):

@@ -6,8 +6,8 @@ import numpy as np
 
 from keeper.chain.blocks import Head
 from keeper.execution import journal
+from keeper.model.blocked import Impossible
 from keeper.policy.choose import Decision
-from keeper.protocols.base import Impossible
 from keeper.service import judging
 from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keeper.book.book import VIEWS_A_CALL
 from keeper.chain.blocks import Head
-from keeper.protocols.base import Valuation
+from keeper.model.valuation import Valuation
 from keeper.service.markets import MarketRun
 from keeper.service.valuing import value
 

@@ -17,7 +17,6 @@ from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4b
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, or_, select
 
-from keeper.account_unit import WAD, Rate, words
 from keeper.alerts import keeping
 from keeper.chain import blocks
 from keeper.chain.answers import CannotError, WrongStateError
@@ -30,8 +29,10 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal, transactions, witness
-from keeper.plan import NATIVE
-from keeper.protocols.base import Asset, Facts
+from keeper.model.money import WAD, Rate, words
+from keeper.model.offer import Asset
+from keeper.model.plan import NATIVE
+from keeper.model.purse import Facts
 from keeper.service.markets import MarketRun
 from keeper.service.native_price import native_price
 from keeper.store.database import Store

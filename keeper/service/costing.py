@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from keeper.account_unit import money
 from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.config import Settings
 from keeper.execution import journal
 from keeper.execution.journal import Mode
+from keeper.model.money import money
+from keeper.model.purse import Facts
 from keeper.policy.choose import Budget, Costs, Spending
 from keeper.policy.levels import Protection
-from keeper.protocols.base import Facts
 from keeper.service.gas import kept_native
 from keeper.service.markets import MarketRun
 from keeper.service.native_price import native_price

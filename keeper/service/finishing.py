@@ -15,9 +15,9 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import UnreachableError
 from keeper.execution.journal import Mode
+from keeper.model.blocked import Impossible
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
-from keeper.protocols.base import Impossible
 from keeper.service import price_status, redeeming, statuses
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Wanted

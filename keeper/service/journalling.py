@@ -13,8 +13,8 @@ from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.execution.journal import Mode
+from keeper.model.blocked import Impossible
 from keeper.policy.choose import Decision
-from keeper.protocols.base import Impossible
 from keeper.service import redeeming
 from keeper.service.planning import Wanted
 from keeper.store.rows import update_row

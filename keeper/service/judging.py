@@ -12,9 +12,9 @@ from sqlmodel import Session, col
 from keeper.alerts import accounts
 from keeper.book.rows import Rows as BookRows
 from keeper.book.source import part_of
+from keeper.model.valuation import Valuation
 from keeper.policy import episodes
 from keeper.policy.levels import THRESHOLDS, Levels, Policies
-from keeper.protocols.base import Valuation
 from keeper.service import redeeming
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Wanted

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from keeper.account_unit import Rate
 from keeper.book.book import Book
 from keeper.book.entries import Ints
 from keeper.book.standing import Standing
 from keeper.chain.calls import Call
 from keeper.chain.pool import NodePool
 from keeper.config import LOCAL_CHAIN_IDS, Chain, Market, Settings
+from keeper.model.money import Rate
+from keeper.model.valuation import Valuation
 from keeper.protocols.aave_v3.market import AaveV3Market
-from keeper.protocols.base import MarketAdapter, Valuation
+from keeper.protocols.base import MarketAdapter
 from keeper.protocols.compound_v3.market import CometMarket
 from keeper.protocols.liquity.market import TroveMarket
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket

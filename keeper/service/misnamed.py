@@ -12,7 +12,9 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
 from keeper.chain.node import NodeError, RpcError
 from keeper.config import Settings
-from keeper.protocols.base import Action, Asset, Facts, Step
+from keeper.model.cure import Action, Step
+from keeper.model.offer import Asset
+from keeper.model.purse import Facts
 from keeper.protocols.topping_up import named
 from keeper.service.markets import MarketRun
 from keeper.store.database import Store

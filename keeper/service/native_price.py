@@ -8,11 +8,11 @@ from decimal import Decimal
 from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import is_hex_address
 
-from keeper.account_unit import WAD, money
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings, known_chain, native_coin
-from keeper.protocols.base import Facts
+from keeper.model.money import WAD, money
+from keeper.model.purse import Facts
 from keeper.service.markets import MarketRun
 from keeper.service.pricing import Pricing
 

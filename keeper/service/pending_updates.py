@@ -22,8 +22,8 @@ from keeper.chain.calls import Call, Lens
 from keeper.chain.logs import LogFilter, of_range
 from keeper.chain.simulation import After, read_after
 from keeper.errors import UnreachableError
+from keeper.model.valuation import Valuation
 from keeper.oracles.sources import UPDATE_TOPICS
-from keeper.protocols.base import Valuation
 from keeper.service.ahead import decide_ahead, liquidatable
 from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun

@@ -13,13 +13,16 @@ from keeper.chain.reads import Reads
 from keeper.config import Settings
 from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
-from keeper.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.blocked import Impossible
+from keeper.model.cure import OwnerFunds
+from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.purse import Facts
+from keeper.model.valuation import Valuation
 from keeper.policy.choose import Budget, Decision, Request, affordable, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import Levels
 from keeper.policy.ways import Way, untried
 from keeper.protocols import inventory
-from keeper.protocols.base import Facts, Impossible, OwnerFunds, Valuation
 from keeper.service import data_fees, tried
 from keeper.service.costing import DAY, Budgets, costs_of
 from keeper.service.gas import kept_native

@@ -15,13 +15,14 @@ from keeper.chain.calls import Answer, Lens, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, Market, Oracle
 from keeper.errors import KeeperError
+from keeper.model.valuation import Valuation
 from keeper.oracles import abi, guards, reading, resolving, seconds, sequencer
 from keeper.oracles.guards import Judgement, Memory, Observation, Terms
 from keeper.oracles.seconds import Second
 from keeper.oracles.sequencer import Sequencer
 from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
 from keeper.policy.levels import WAD
-from keeper.protocols.base import PricedAsset, Valuation
+from keeper.protocols.base import PricedAsset
 
 log = structlog.get_logger()
 

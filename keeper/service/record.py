@@ -12,8 +12,8 @@ from eth_utils.address import to_checksum_address
 
 from keeper.book.source import owner_of, part_of
 from keeper.chain.blocks import Head
+from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
-from keeper.protocols.base import Valuation
 from keeper.service.markets import MarketRun
 from keeper.service.valuing import Valued
 

@@ -14,8 +14,8 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
-from keeper.plan import Plan
-from keeper.protocols.base import Impossible
+from keeper.model.blocked import Impossible
+from keeper.model.plan import Plan
 from keeper.service.costing import costs_of
 from keeper.service.gas import gas_price
 from keeper.service.markets import MarketRun

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from keeper.book.book import Book
 from keeper.book.screening import Near
 from keeper.margin.lending.weights import Weights
+from keeper.model.valuation import Valuation
 from keeper.policy.levels import WAD, Threshold
-from keeper.protocols.base import Valuation
 
 # Of those certainly below the liquidation threshold, so many are valued: the largest debts first.
 MOST_BREACHES = 2_000

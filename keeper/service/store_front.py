@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from sqlmodel import Session, col, select
 
 from keeper.chain.blocks import Head
+from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
-from keeper.protocols.base import Valuation
 from keeper.service.journalling import Journalling
 from keeper.service.markets import MarketRun
 from keeper.service.planning import Wanted

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.config import Chain
 from keeper.execution import batching
-from keeper.plan import NATIVE, Plan
+from keeper.model.blocked import Impossible
+from keeper.model.offer import Asset, Lender, Offer
+from keeper.model.plan import NATIVE, Plan
+from keeper.model.purse import Facts
 from keeper.policy import profit
 from keeper.policy.profit import Terms
 from keeper.policy.ways import Way
-from keeper.protocols.base import Asset, Facts, Impossible, Lender, Offer
 from keeper.service.markets import MarketRun
 from keeper.service.versions import CALLBACK
 from keeper.venues.base import Exchange, Venue

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from sqlmodel import col, select
 
 from keeper.execution.rehearsal import is_needless
-from keeper.plan import Kind, Plan
+from keeper.model.plan import Kind, Plan
 from keeper.policy.ways import Way, of_the_moment, refused
 from keeper.store.database import Store
 from keeper.store.tables import Intent, IntentState

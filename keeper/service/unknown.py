@@ -9,8 +9,9 @@ from math import isqrt
 from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.execution.rehearsal import Rehearsal, rehearse_whole
-from keeper.plan import Plan
-from keeper.protocols.base import Impossible, Unsized
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Unsized
+from keeper.model.plan import Plan
 
 # Rehearsals that one account may take: within a factor of two after some seven, then a bit each.
 MOST_REHEARSALS = 24

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from keeper.book.source import part_of
-from keeper.protocols.base import Valuation
+from keeper.model.valuation import Valuation
 from keeper.service.markets import Hanging, MarketRun
 
 # Seconds of block time after which it is counted anew: every account that hangs on them is valued.

@@ -15,7 +15,8 @@ from keeper.book.source import Riders, owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.errors import ConfigError
-from keeper.protocols.base import PricedAsset, Valuation
+from keeper.model.valuation import Valuation
+from keeper.protocols.base import PricedAsset
 from keeper.service import selecting
 from keeper.service.markets import MarketRun, first_sample
 from keeper.service.selecting import EVERYTHING, Watch

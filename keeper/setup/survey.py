@@ -17,11 +17,11 @@ from keeper.chain.pool import NodePool
 from keeper.config import Chain, Market
 from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import KeeperError
+from keeper.model.purse import Facts
 from keeper.oracles import abi
 from keeper.oracles.resolving import resolve
 from keeper.oracles.sources import Source
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.base import Facts
 from keeper.protocols.identity import Identity, first_block, identify
 from keeper.protocols.morpho_blue.events import CREATE_MARKET
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from keeper.chain.calls import Answer, Call, Lens
-from keeper.plan import Loan
+from keeper.model.plan import Loan
 
 
 class Exchange(Protocol):

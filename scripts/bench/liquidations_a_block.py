@@ -28,7 +28,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.liquidator import demo_pools, deploy_liquidator, tokens_of
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.policy.levels import Policies
 from keeper.service.deciding import Deciding
 from keeper.service.markets import build, pools

@@ -23,7 +23,7 @@ from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS, WAD, FourMark
 from keeper.localchain.liquidator import demo_pools, deploy_liquidator
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import send_batch
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from scripts.bench.liquidations_a_block import GENESIS, PAYER, planned, sent
 from scripts.bench.result import Result
 

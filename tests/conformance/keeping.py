@@ -15,8 +15,8 @@ from keeper.config import Settings, load
 from keeper.execution.actor import Actor
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx, queue, send_batch
+from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
-from keeper.protocols.base import Valuation
 from keeper.service.acting import actor_of
 from keeper.service.deciding import Deciding
 from keeper.service.markets import MarketRun, build, pools

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from keeper.account_unit import WAD
 from keeper.chain.pool import NodePool
 from keeper.config import load
 from keeper.fork.ground import survey
 from keeper.fork.leaves import leaves_of
 from keeper.localchain.transactions import send_batch
-from keeper.plan import Plan
+from keeper.model.money import WAD
+from keeper.model.plan import Plan
 from keeper.service.booking import Ledger
 from keeper.service.gas import gas_price
 from keeper.service.markets import MarketRun, build, pools

@@ -12,8 +12,8 @@ from keeper.chain.calls import run as read
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, queue, send_batch
-from keeper.plan import NATIVE, Plan
-from keeper.protocols.base import Action, Step
+from keeper.model.cure import Action, Step
+from keeper.model.plan import NATIVE, Plan
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import reading, valued
 from tests.conformance.test_conformance import CASES

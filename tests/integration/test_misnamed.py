@@ -11,7 +11,7 @@ from keeper.cli.scan import scan_markets
 from keeper.config import load
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
-from keeper.protocols.base import Action
+from keeper.model.cure import Action
 from keeper.service.examination.examine import examine
 from keeper.service.examination.finding import Finding
 from tests.conformance.keeping import MARKET, config_text, keeping

@@ -20,9 +20,9 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave.health import AccruedMarket, account_data, accrue
 from keeper.margin.lending.aave.rules import V36, V302, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountState, MarketState
+from keeper.model.valuation import Valuation
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
-from keeper.protocols.base import Valuation
 from tests.support import random_market as rnd
 
 GENESIS = 1_750_000_000

@@ -9,7 +9,7 @@ from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.state import AccountState
-from keeper.protocols.base import AssetLine, Valuation
+from keeper.model.valuation import AssetLine, Valuation
 
 HIGHEST_FACTOR = 1_000
 

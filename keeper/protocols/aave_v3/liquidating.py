@@ -10,13 +10,14 @@ from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.plan import Plan, Spend, Trade
+from keeper.model.blocked import Impossible
+from keeper.model.plan import Plan, Spend, Trade
+from keeper.model.purse import Facts
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.lens import Sentinel
 from keeper.protocols.aave_v3.offering import GRACE, grown
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
 from keeper.protocols.amounts import units
-from keeper.protocols.base import Facts, Impossible
 
 LIQUIDATION_GAS = 450_000
 POSITION_GAS = 12_000

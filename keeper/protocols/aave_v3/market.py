@@ -12,7 +12,12 @@ from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
 from keeper.margin.lending.weights import Weights
-from keeper.plan import Plan
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.model.offer import Asset, Lender, Offer
+from keeper.model.plan import Plan
+from keeper.model.purse import Facts
+from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.aave_v3 import (
     balance,
     calls,
@@ -31,21 +36,7 @@ from keeper.protocols.aave_v3.events import HEARD, TRANSFER
 from keeper.protocols.aave_v3.lens import LENS, PoolState
 from keeper.protocols.aave_v3.valuing import RecordValuer
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.base import (
-    Action,
-    Asset,
-    AssetLine,
-    Facts,
-    Impossible,
-    Lender,
-    Offer,
-    OwnerFunds,
-    OwnerMoney,
-    PricedAsset,
-    Step,
-    Unsized,
-    Valuation,
-)
+from keeper.protocols.base import PricedAsset
 from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 from keeper.protocols.topping_up import Way, Wish
 

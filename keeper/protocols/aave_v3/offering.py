@@ -10,11 +10,13 @@ from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
 from keeper.margin.lending.aave.rules import CloseFactor, Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.plan import Loan
+from keeper.model.blocked import Impossible
+from keeper.model.offer import Asset, Deal, Lender, Offer
+from keeper.model.plan import Loan
+from keeper.model.purse import Facts
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.lens import PoolState, Sentinel
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
-from keeper.protocols.base import Asset, Deal, Facts, Impossible, Lender, Offer
 
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
 GRACE = 120

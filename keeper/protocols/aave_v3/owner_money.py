@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from keeper.chain.calls import Answer, Call
-from keeper.protocols.base import OwnerFunds, OwnerMoney, SignedAllowance
+from keeper.model.cure import OwnerFunds, OwnerMoney, SignedAllowance
 from keeper.protocols.calldata import encoded
 from keeper.protocols.erc20_calls import balance_of, read_uint
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
+from keeper.model.blocked import Impossible
+from keeper.model.purse import Facts
 from keeper.protocols.aave_v3.lens import Sentinel
-from keeper.protocols.base import Facts, Impossible
 
 # Below this health liquidations do not ask the sentinel (MINIMUM_HEALTH_FACTOR_LIQUIDATION_THRESHOLD).
 SENTINEL_HEALTH = 95 * 10**16

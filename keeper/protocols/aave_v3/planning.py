@@ -8,10 +8,13 @@ from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.plan import Check
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, OwnerFunds, Step
+from keeper.model.offer import Asset
+from keeper.model.plan import Check
+from keeper.model.purse import Facts
 from keeper.protocols.aave_v3 import calls, offering, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
-from keeper.protocols.base import Action, Asset, Facts, Impossible, OwnerFunds, Step
 from keeper.protocols.topping_up import Way, Wish
 
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.

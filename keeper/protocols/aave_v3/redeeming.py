@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from keeper.margin.lending.aave.state import Reserve
-from keeper.plan import Plan, Spend
+from keeper.model.blocked import Impossible
+from keeper.model.plan import Plan, Spend
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.permissions import repay_closed
 from keeper.protocols.amounts import units
-from keeper.protocols.base import Impossible
 
 REDEEM_GAS = 350_000
 ERRORS = "aave_v3_errors"

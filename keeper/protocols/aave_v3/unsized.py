@@ -10,12 +10,14 @@ from functools import partial
 
 from keeper.margin.lending.aave.fixed import mul_div_ceil
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.plan import Check, Plan, Spend
+from keeper.model.blocked import Impossible
+from keeper.model.cure import OwnerFunds, Step, Unsized
+from keeper.model.plan import Check, Plan, Spend
+from keeper.model.purse import Facts
 from keeper.protocols.aave_v3 import calls, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
 from keeper.protocols.aave_v3.planning import ERRORS, TOP_UP_GAS, call_for, default_steps
 from keeper.protocols.amounts import units
-from keeper.protocols.base import Facts, Impossible, OwnerFunds, Step, Unsized
 
 
 def top_ups(

@@ -13,19 +13,14 @@ from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
-from keeper.plan import Plan
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, Step
+from keeper.model.offer import Asset, Offer
+from keeper.model.plan import Plan
+from keeper.model.purse import Facts
+from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.base import (
-    Action,
-    Asset,
-    AssetLine,
-    Facts,
-    Impossible,
-    Offer,
-    PricedAsset,
-    Step,
-    Valuation,
-)
+from keeper.protocols.base import PricedAsset
 from keeper.protocols.compound_v3 import lens, planning, records
 from keeper.protocols.compound_v3.events import HEARD
 from keeper.protocols.compound_v3.lens import LENS, Market

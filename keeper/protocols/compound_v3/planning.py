@@ -16,8 +16,11 @@ from keeper.margin.lending.comet.account import (
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
-from keeper.plan import Check, Plan, Spend, kept_of
-from keeper.protocols.base import Action, Asset, AssetLine, Deal, Impossible, Offer, Step
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, Step
+from keeper.model.offer import Asset, Deal, Offer
+from keeper.model.plan import Check, Plan, Spend, kept_of
+from keeper.model.valuation import AssetLine
 from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, Market
 from keeper.protocols.compound_v3.records import Raw

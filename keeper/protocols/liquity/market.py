@@ -10,19 +10,14 @@ from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.liquity.interest import Stored, at
 from keeper.margin.lending.liquity.trove import collateral_ratio_down, health_down
 from keeper.margin.rounding import WAD
-from keeper.plan import NATIVE
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, Step
+from keeper.model.offer import Asset, Offer
+from keeper.model.plan import NATIVE
+from keeper.model.purse import Facts
+from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.base import (
-    Action,
-    Asset,
-    AssetLine,
-    Facts,
-    Impossible,
-    Offer,
-    PricedAsset,
-    Step,
-    Valuation,
-)
+from keeper.protocols.base import PricedAsset
 from keeper.protocols.calldata import encoded
 from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.liquity import lens, planning

@@ -9,7 +9,9 @@ from keeper.margin.lending.liquity.trove import (
     in_recovery_mode,
 )
 from keeper.margin.rounding import WAD
-from keeper.protocols.base import Asset, Deal, Impossible, Offer, Step
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Step
+from keeper.model.offer import Asset, Deal, Offer
 from keeper.protocols.calldata import encoded
 from keeper.protocols.liquity.lens import System
 from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed, paid

@@ -26,19 +26,14 @@ from keeper.margin.lending.morpho.position import (
 from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Action, Step
+from keeper.model.offer import Asset, Offer
+from keeper.model.purse import Facts
+from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols import erc20_calls
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.base import (
-    Action,
-    Asset,
-    AssetLine,
-    Facts,
-    Impossible,
-    Offer,
-    PricedAsset,
-    Step,
-    Valuation,
-)
+from keeper.protocols.base import PricedAsset
 from keeper.protocols.lenses import packed
 from keeper.protocols.morpho_blue import events, lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair

@@ -15,8 +15,10 @@ from keeper.margin.lending.morpho.position import (
     seized_down,
 )
 from keeper.margin.lending.morpho.shares import to_assets_up, to_shares_down
-from keeper.plan import Check
-from keeper.protocols.base import Asset, Deal, Impossible, Offer, Step
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Step
+from keeper.model.offer import Asset, Deal, Offer
+from keeper.model.plan import Check
 from keeper.protocols.calldata import encoded
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of

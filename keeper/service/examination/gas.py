@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keeper.account_unit import words
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain, native_coin
 from keeper.config.known_chains import DataFee as Kind
+from keeper.model.money import words
 from keeper.service import data_fees
 from keeper.service.ceilings import GasCeilings, gas_ceilings, gas_level
 from keeper.service.examination.finding import Finding

@@ -10,8 +10,8 @@ from keeper.chain import blocks
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings
+from keeper.model.cure import OwnerMoney
 from keeper.policy.levels import Policies
-from keeper.protocols.base import OwnerMoney
 from keeper.service import versions
 from keeper.service.examination.finding import Finding
 from keeper.service.examination.funds import amount, decimals_of

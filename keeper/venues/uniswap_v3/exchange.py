@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from keeper.chain.calls import Answer, Call, Lens
-from keeper.plan import Loan
+from keeper.model.plan import Loan
 from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3 import lens
 from keeper.venues.uniswap_v3 import pool as swaps

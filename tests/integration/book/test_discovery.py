@@ -17,9 +17,9 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import DeployedReserve, ReserveSpec
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave.state import AccountState
+from keeper.model.valuation import Valuation
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
-from keeper.protocols.base import Valuation
 from keeper.store.database import Store, open_store
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from keeper.account_unit import WAD
 from keeper.config import Settings
+from keeper.model.money import WAD
 from keeper.service.booking import Ledger
 from keeper.service.daemon import Daemon
 from keeper.service.native_price import native_price

@@ -14,7 +14,7 @@ from keeper.config import Chain
 from keeper.execution.rehearsal import means, rehearse
 from keeper.localchain import aave_actions as act
 from keeper.localchain.calldata import calldata
-from keeper.plan import Check, Plan, Spend
+from keeper.model.plan import Check, Plan, Spend
 from tests.integration.execution.conftest import CRASH, OTHER, Fresh, Ready
 from tests.support.liquidations import liquidations
 from tests.support.positions import protect

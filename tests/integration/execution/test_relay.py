@@ -12,7 +12,7 @@ from keeper.execution import trigger
 from keeper.execution.rehearsal import rehearse
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import queue
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
 from tests.support.faulty_node import faulty
 from tests.support.liquidations import liquidations

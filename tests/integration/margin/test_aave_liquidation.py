@@ -24,9 +24,10 @@ from keeper.margin.lending.aave.liquidation import (
     pairs,
 )
 from keeper.margin.lending.aave.rules import V36, V302
+from keeper.model.blocked import Impossible
+from keeper.model.purse import Facts
 from keeper.protocols.aave_v3.liquidating import liquidations
 from keeper.protocols.aave_v3.offering import GRACE
-from keeper.protocols.base import Facts, Impossible
 from tests.support import random_market as rnd
 from tests.support.crowd import COUNT, Crowd
 

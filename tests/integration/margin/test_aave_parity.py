@@ -11,7 +11,7 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, Request, as_str
 from keeper.localchain.transactions import send_batch
 from keeper.margin.lending.aave.rules import V36, V302, Rules
-from keeper.protocols.base import Valuation
+from keeper.model.valuation import Valuation
 from tests.support import random_market as rnd
 from tests.support.crowd import COUNT, Crowd
 

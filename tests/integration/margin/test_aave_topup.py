@@ -16,10 +16,12 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave import topup
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket, account_data
-from keeper.plan import Plan
+from keeper.model.blocked import Impossible
+from keeper.model.cure import Step
+from keeper.model.plan import Plan
+from keeper.model.purse import Facts
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.market import AaveV3Market
-from keeper.protocols.base import Facts, Impossible, Step
 from tests.support import random_market as rnd
 from tests.support.crowd import COUNT, Crowd
 

@@ -20,7 +20,7 @@ from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStan
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.service.markets import MarketRun
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import Keeping, keeping

@@ -16,7 +16,7 @@ from keeper.localchain.comet_standin import CometStandIn
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import send_batch
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from tests.conformance.comet_case import LENDER, SPEC
 from tests.conformance.keeping import keeping
 from tests.conftest import GENESIS

@@ -10,7 +10,7 @@ import pytest
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from tests.conformance.exchange import PAYER, open_exchange
 from tests.conformance.keeping import keeping
 from tests.conformance.morpho_case import MorphoCase

@@ -17,7 +17,7 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.morpho_blue import PARAMS, Pair
 from keeper.localchain.tokens import create_zero_first
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.protocols.base import Facts
+from keeper.model.purse import Facts
 from keeper.service.markets import _adapter
 from tests.conformance.keeping import Keeping, keeping, reading, valued
 from tests.conformance.morpho_case import WAD, MorphoCase, mint

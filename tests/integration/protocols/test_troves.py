@@ -16,7 +16,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.protocols.liquity.market import TroveMarket
 from tests.conformance.exchange import open_exchange
 from tests.conformance.keeping import MARKET, Keeping, keeping, reading, valued

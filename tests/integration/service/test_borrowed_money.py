@@ -21,7 +21,7 @@ from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import Tx
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.service.booking import Ledger
 from keeper.service.booking import earned as booking_of
 from keeper.store.tables import Booking, Carriage, Intent, Transaction

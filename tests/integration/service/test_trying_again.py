@@ -8,7 +8,7 @@ import pytest
 
 from keeper.chain import blocks
 from keeper.localchain import aave_actions as act
-from keeper.protocols.base import Valuation
+from keeper.model.valuation import Valuation
 from keeper.service.deciding import Deciding
 from keeper.service.markets import FIRST_RETRY
 from tests.integration.service.test_watch_only import Watch as Watching

@@ -18,7 +18,7 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.protocols.base import Valuation
+from keeper.model.valuation import Valuation
 from keeper.service.daemon import ChainLoops, Daemon
 from keeper.service.deciding import Deciding
 from keeper.service.markets import Adapter, MarketRun

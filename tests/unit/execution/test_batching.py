@@ -10,7 +10,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution import batching
-from keeper.plan import Leg, Loan, Plan, Spend
+from keeper.model.plan import Leg, Loan, Plan, Spend
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ from keeper.chain.pool import NodePool
 from keeper.execution import unseen_gas
 from keeper.execution.combining import Planned, rehearse_together
 from keeper.execution.rehearsal import rehearse, with_margin
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from tests.support.scripted_node import Say, healthy, scripted_pool
 from tests.unit.execution.test_batching import alone, log, plan
 

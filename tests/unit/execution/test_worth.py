@@ -13,7 +13,7 @@ from keeper.chain.fees import TooDearError
 from keeper.execution import batching
 from keeper.execution.rehearsal import Action, Rehearsal, with_margin
 from keeper.execution.worth import asked, at_bid, bidding, measured, most_a_gas
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from tests.unit.execution.test_batching import plan
 
 pytestmark = pytest.mark.unit

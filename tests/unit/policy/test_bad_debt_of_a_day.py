@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.plan import NATIVE, Plan, Spend
+from keeper.model.blocked import Impossible
+from keeper.model.plan import NATIVE, Plan, Spend
 from keeper.policy.choose import Budget, Costs, Request, Spending, choose
-from keeper.protocols.base import Impossible
 
 pytestmark = pytest.mark.unit
 

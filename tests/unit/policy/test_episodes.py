@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from keeper.config import Settings
+from keeper.model.valuation import Valuation
 from keeper.policy.episodes import changes
 from keeper.policy.levels import Policies
-from keeper.protocols.base import Valuation
 
 pytestmark = pytest.mark.unit
 

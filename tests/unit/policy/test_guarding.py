@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from keeper.model.blocked import Impossible
+from keeper.model.plan import Plan, Spend, Trade
 from keeper.oracles.guards import Fault, Judgement
-from keeper.plan import Plan, Spend, Trade
 from keeper.policy.guarding import at_market, closed, may_top_up
-from keeper.protocols.base import Impossible
 
 pytestmark = pytest.mark.unit
 

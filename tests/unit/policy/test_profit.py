@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.plan import Loan
+from keeper.model.offer import Asset, Deal, Lender, Offer
+from keeper.model.plan import Loan
 from keeper.policy.profit import Terms, best, count, demanding, fee_of, plan
-from keeper.protocols.base import Asset, Deal, Lender, Offer
 from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, pools_of
 from keeper.venues.uniswap_v3.pool import Pool

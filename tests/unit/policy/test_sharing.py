@@ -8,9 +8,9 @@ from itertools import combinations
 
 import pytest
 
-from keeper.plan import NATIVE, Leg, Plan, Spend
+from keeper.model.blocked import Impossible
+from keeper.model.plan import NATIVE, Leg, Plan, Spend
 from keeper.policy.choose import Costs, Request, choose
-from keeper.protocols.base import Impossible
 
 pytestmark = pytest.mark.unit
 

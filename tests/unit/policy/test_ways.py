@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.plan import Plan
+from keeper.model.plan import Plan
 from keeper.policy.ways import refused, untried, way_of
 from tests.unit.execution.test_batching import DAI, ROUTE, USDC, WETH, plan
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.plan import NATIVE, Plan, kept_of
+from keeper.model.blocked import Impossible
+from keeper.model.offer import Asset, Deal, Offer
+from keeper.model.plan import NATIVE, Plan, kept_of
 from keeper.policy.choose import Costs, Decision, Request, choose
-from keeper.protocols.base import Asset, Deal, Impossible, Offer
 from keeper.protocols.compound_v3.planning import absorption
 
 pytestmark = pytest.mark.unit

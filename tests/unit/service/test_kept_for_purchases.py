@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from keeper.plan import NATIVE, Spend, kept_of
-from keeper.protocols.base import Facts
+from keeper.model.plan import NATIVE, Spend, kept_of
+from keeper.model.purse import Facts
 from keeper.service.planning import Planner
 from keeper.store.database import open_store
 from keeper.store.tables import IntentState

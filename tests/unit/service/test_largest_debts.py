@@ -14,7 +14,7 @@ from keeper.book.book import Book
 from keeper.book.rows import Rows
 from keeper.book.screening import Near
 from keeper.config import Market as Settings
-from keeper.protocols.base import Valuation
+from keeper.model.valuation import Valuation
 from keeper.protocols.morpho_blue.lens import Pair
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket, Singleton
 from keeper.service import selecting

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from sqlmodel import select
 
-from keeper.account_unit import Rate
 from keeper.chain.blocks import Head
+from keeper.model.money import Rate
 from keeper.policy.choose import Decision
 from keeper.service.costing import losses_of_a_day
 from keeper.service.journalling import DAY, Journalling

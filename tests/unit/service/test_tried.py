@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from keeper.plan import Plan
-from keeper.protocols.base import Impossible
+from keeper.model.blocked import Impossible
+from keeper.model.plan import Plan
 from keeper.service import tried
 from keeper.service.planning import best_open
 from keeper.store.database import Store, open_store

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keeper.account_unit import Rate
+from keeper.model.money import Rate
 from keeper.service.journalling import IN_TURN, LARGEST_PLANNED, bounded
 
 pytestmark = pytest.mark.unit

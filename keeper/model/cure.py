@@ -1,0 +1,67 @@
+"""What helps a protected account, whose money pays for it, and what its owner signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from keeper.model.plan import Plan
+
+Action = Literal["supply", "repay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A way to top up: supply or repay, in an asset named by symbol or address."""
+
+    action: Action
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAllowance:
+    """An allowance the owner signed (EIP-2612): units, the owner's nonce it is for, until when, and r‖s‖v."""
+
+    value: int
+    nonce: int
+    deadline: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerMoney:
+    """An owner's will that his own money tops up: through which contract of ours, and by which permits
+    (token, lower case → permit)."""
+
+    contract: str
+    permits: Mapping[str, SignedAllowance] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerFunds:
+    """What the owner's contract can spend at the planned time: token (lower case) → units, why not more,
+    and the permits that must be used for it."""
+
+    contract: str
+    available: Mapping[str, int]
+    why: Mapping[str, str]
+    permits: Mapping[str, SignedAllowance]
+
+    def without(self, tokens: Collection[str]) -> OwnerFunds:
+        """The same, with nothing of these tokens."""
+        return replace(
+            self,
+            available={token: 0 if token in tokens else units for token, units in self.available.items()},
+            why={**self.why, **dict.fromkeys(tokens, "it was refused lately")},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unsized:
+    """A step whose amount is yet to be found: at most `most` token units; `plan(amount, floor)` asks for a
+    health of at least `floor` (1e18) afterwards."""
+
+    name: str
+    most: int
+    plan: Callable[[int, int], Plan]

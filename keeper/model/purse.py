@@ -1,0 +1,30 @@
+"""What planning must know from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What planning must know from outside, read at the block of the book.
+
+    `funds`: token (lower case) → units the payer holds and has not promised; `symbols`: token → symbol;
+    `held`: (account, token) → collateral the account has but does not use, in the protocol's own unit.
+    """
+
+    funds: Mapping[str, int]
+    symbols: Mapping[str, str]
+    held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Each account's neighbours, where the protocol keeps accounts in an order and asks for the place."""
+    recipient: str = ""
+    """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
+    payer: str = ""
+    """Who signs and pays, where only an account's owner can do something for it."""
+    kept_native: int = 0
+    """Wei of the payer's that are gas money and nothing else."""
+
+    def symbol(self, token: str) -> str:
+        return self.symbols.get(token.lower(), token)
