@@ -11,9 +11,9 @@ from typing import Generic
 import structlog
 
 from keeper.book.columns import Columns
-from keeper.book.reading import Portion, Reader
+from keeper.book.reading import Reader, ReadRequest
 from keeper.book.rows import Accounts, Rows
-from keeper.book.source import A, BookSource, Riders, S, V
+from keeper.book.source import A, BookSource, ExtraReads, S, V
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, run
 from keeper.chain.logs import Log, LogFilter
@@ -89,7 +89,7 @@ class Book(Generic[S, A, V]):
         self.read_only = read_only
         self.workers = workers
         self.head: Head | None = None
-        self.riders = Riders()
+        self.riders = ExtraReads()
         self.rows = Rows()
         self.accounts: Mapping[str, A] = Accounts(self.rows, source.decode)
         self.references: set[int] = set()
@@ -159,9 +159,11 @@ class Book(Generic[S, A, V]):
         self, head: Head, sample: Sample = (), progress: Callable[[int], None] | None = None
     ) -> Refresh[V]:
         """Bring this book alone to `head`: see `keeper.book.refreshing`."""
-        from keeper.book.refreshing import Ask, refresh_together
+        from keeper.book.refreshing import RefreshRequest, refresh_together
 
-        [outcome] = refresh_together(Reader(self.pool, self.workers), head, [Ask(self, sample, progress)])
+        [outcome] = refresh_together(
+            Reader(self.pool, self.workers), head, [RefreshRequest(self, sample, progress)]
+        )
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -181,7 +183,7 @@ class Book(Generic[S, A, V]):
         assert self.head is not None and head.hash == self.head.hash, (
             "a record is read again at its own block"
         )
-        [read] = Reader(self.pool, self.workers).read(head, [Portion(self.source, (), list(accounts))])
+        [read] = Reader(self.pool, self.workers).read(head, [ReadRequest(self.source, (), list(accounts))])
         if read.fault is not None:
             raise read.fault
         changed = {a: r for a, r in read.records.items() if self.record(a) != r}

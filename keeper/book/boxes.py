@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keeper.book.entries import Floats
-from keeper.book.screening import Widening
+from keeper.book.screening import ErrorBounds
 
 # Of the room an account has, in logarithms, this share is for what prices do not explain; at most so much.
 CLOCK_SHARE = 0.25
@@ -33,7 +33,7 @@ class Boxes:
         return Boxes(self.low[rows], self.high[rows], self.until[rows], self.cell[rows])
 
 
-def make(power: Floats, need: Floats, by: Widening, thresholds: Floats) -> Boxes:
+def make(power: Floats, need: Floats, by: ErrorBounds, thresholds: Floats) -> Boxes:
     """Boxes of rows whose sums by group of legs are `power` and `need` (rows × groups).
 
     For the threshold T below a row, P_g(1 − ε)(1 − spread)e^(−b)·y_g summed over groups must stay at or above

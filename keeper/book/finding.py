@@ -27,7 +27,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class MissedBlocks:
     """The blocks first…last whose events a book has not heard (none: first > last), by which filter, and the
     accounts to read again whatever those say.
 
@@ -69,16 +69,16 @@ class Ancestors:
         return self._hashes[number]
 
 
-def stretch(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> Stretch:
+def stretch(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> MissedBlocks:
     """What `book` has missed up to `head`. A first time, and where it remembers no block of the chain, every
     account is found from the beginning; that reads logs, and may be long."""
     if book.head is None:
         return _initial(book, head, ancestors, progress)
     assert book.followed is not None
     if head.hash == book.head.hash:
-        return Stretch(head.number + 1, head.number, book.followed, head.number)
+        return MissedBlocks(head.number + 1, head.number, book.followed, head.number)
     if head.parent == book.head.hash:
-        return Stretch(head.number, head.number, book.followed, book.head.number)
+        return MissedBlocks(head.number, head.number, book.followed, book.head.number)
     ancestor = ancestors.newest(book, head)
     if ancestor is None:
         log.error("rebuild", market=book.source.name, reason="reorg deeper than remembered", head=head.number)
@@ -87,10 +87,10 @@ def stretch(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress 
     if orphaned:
         log.warning("reorg", market=book.source.name, ancestor=ancestor, head=head.number)
     again = frozenset[str]().union(*(block.touched for block in orphaned))
-    return Stretch(ancestor + 1, head.number, book.followed, ancestor, again, reorganised=bool(orphaned))
+    return MissedBlocks(ancestor + 1, head.number, book.followed, ancestor, again, reorganised=bool(orphaned))
 
 
-def _initial(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> Stretch:
+def _initial(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> MissedBlocks:
     """From the store where it has a whole checkpoint, else by discovery."""
     saved = book.restore() if not len(book.rows) else None
     if not book.recent:
@@ -103,7 +103,7 @@ def _initial(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress
     topics = book.source.log_filter(_state(book, head)).topics
     again = frozenset[str]().union(*(block.touched for block in book.recent if block.number > ancestor))
     followed = LogFilter(saved.addresses, topics)
-    return Stretch(ancestor + 1, head.number, followed, ancestor, again, initial=True)
+    return MissedBlocks(ancestor + 1, head.number, followed, ancestor, again, initial=True)
 
 
 def _from_nothing(
@@ -113,7 +113,7 @@ def _from_nothing(
     *,
     saved: Any = None,
     rebuilt: bool = False,
-) -> Stretch:
+) -> MissedBlocks:
     """Discovery over the whole history, or from where one was cut off."""
     state = _state(book, head)
     followed = book.source.log_filter(state)
@@ -125,7 +125,7 @@ def _from_nothing(
         accounts |= book.discovered
         start = max(start, book.discovered_until + 1 - REMEMBERED_BLOCKS)
     accounts |= scan(book, book.source.discovery_filter(state), head, progress, start, accounts, followed)
-    return Stretch(
+    return MissedBlocks(
         first=head.number + 1,
         last=head.number,
         followed=followed,

@@ -20,7 +20,7 @@ from keeper.book.boxes import Boxes
 from keeper.book.columns import Columns, Held
 from keeper.book.entries import Floats, Ints
 from keeper.book.runs import Fences, Run
-from keeper.book.screening import Widening
+from keeper.book.screening import ErrorBounds
 from keeper.margin.lending.weights import Weights
 
 Rows = NDArray[np.int64]
@@ -48,7 +48,7 @@ class PriceIndex:
         self.cell: NDArray[np.int8] = np.zeros(0, np.int8)
         self.clock = 0.0
         self._levels: Floats = np.ones(self.count)
-        self._by = Widening(0.0, 1.0, 0.0, 0.0)
+        self._by = ErrorBounds(0.0, 1.0, 0.0, 0.0)
         self._recent = 0
         self._looked_at: Floats = self._levels
         self._home: NDArray[np.int8] = np.zeros(0, np.int8)
@@ -194,7 +194,7 @@ class PriceIndex:
             flat=weights.flat,
         )
         self._built_for, self._depth = dusty, self.columns.depth
-        self._by = Widening.of(dusty, self._depth)
+        self._by = ErrorBounds.of(dusty, self._depth)
 
     def _weigh(self, weights: Weights) -> Floats:
         """What the legs weigh over what they weighed at the start; the same array each time."""

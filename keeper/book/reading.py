@@ -18,7 +18,7 @@ MOST_ACCOUNTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class ReadRequest:
     """What one market wants read at a block: single calls, the records of accounts, and after them calls on
     what anybody can have made (`apart`), which a node that refuses so much is spared."""
 
@@ -110,7 +110,7 @@ class Reader:
         self.workers = workers
         self.width = MOST_ACCOUNTS
 
-    def read(self, head: Head, portions: Sequence[Portion]) -> list[Read]:
+    def read(self, head: Head, portions: Sequence[ReadRequest]) -> list[Read]:
         """Every portion at `head`. In one request where it fits; the same call is made once for all.
 
         NoStateError when no node has any market's state at the block; RpcError or NodeError when even the
@@ -138,7 +138,7 @@ class Reader:
     def _rest(
         self,
         head: Head,
-        portions: Sequence[Portion],
+        portions: Sequence[ReadRequest],
         lenses: tuple[Lens, ...],
         wanted: Sequence[tuple[int, str]],
         records: list[dict[str, bytes]],
@@ -167,7 +167,7 @@ class Reader:
     def _part(
         self,
         head: Head,
-        portions: Sequence[Portion],
+        portions: Sequence[ReadRequest],
         lenses: tuple[Lens, ...],
         single: Sequence[Call],
         wanted: Sequence[tuple[int, str]],
@@ -214,7 +214,7 @@ class Reader:
         self,
         head: Head,
         number: int,
-        portion: Portion,
+        portion: ReadRequest,
         accounts: Sequence[str],
         records: dict[str, bytes],
         faults: dict[int, Exception],
@@ -249,7 +249,7 @@ class Reader:
         self,
         head: Head,
         number: int,
-        portion: Portion,
+        portion: ReadRequest,
         accounts: Sequence[str],
         answer: Answer,
         records: dict[str, bytes],

@@ -16,8 +16,8 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from keeper.book import finding
 from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
-from keeper.book.finding import Stretch
-from keeper.book.reading import NoStateError, Portion, Read, Reader, read_apart, run_whole
+from keeper.book.finding import MissedBlocks
+from keeper.book.reading import NoStateError, Read, Reader, ReadRequest, read_apart, run_whole
 from keeper.book.source import BookSource
 from keeper.chain import logs
 from keeper.chain.blocks import Head
@@ -37,7 +37,7 @@ AnyBook = Book[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class RefreshRequest:
     """A book to bring along. `sample` names accounts whose own view is read in the same call (or chooses
     them from all accounts); `progress` hears the last block covered by long scans."""
 
@@ -50,14 +50,14 @@ class Ask:
 class _Visit:
     """One book on the way: what is known so far of what changed in it."""
 
-    ask: Ask
-    stretch: Stretch
+    ask: RefreshRequest
+    stretch: MissedBlocks
     touched: frozenset[str] = frozenset()
     upgraded: bool = False
     heard: tuple[Log, ...] = ()
     sample: Sequence[str] = ()
     references: frozenset[int] = frozenset()
-    portion: Portion | None = None
+    portion: ReadRequest | None = None
     read: Read = field(default_factory=lambda: Read((), {}))
 
     @property
@@ -69,7 +69,9 @@ class _Visit:
         return self.book.riders.joined(self.stretch.followed)
 
 
-def refresh_together(reader: Reader, head: Head, asks: Sequence[Ask]) -> list[Refresh[Any] | Exception]:
+def refresh_together(
+    reader: Reader, head: Head, asks: Sequence[RefreshRequest]
+) -> list[Refresh[Any] | Exception]:
     """Each book's refresh in order, or what went wrong with that market alone; its book is then as before.
 
     Raised is only what is no single market's: UnreachableError where the chain does not answer, and
@@ -100,7 +102,7 @@ def refresh_together(reader: Reader, head: Head, asks: Sequence[Ask]) -> list[Re
 class _Each:
     """Keeps what goes wrong with one market among that market's outcomes."""
 
-    asks: Sequence[Ask]
+    asks: Sequence[RefreshRequest]
     outcomes: dict[int, Refresh[Any] | Exception]
 
     @contextmanager
@@ -188,7 +190,7 @@ def _logs(
     return found
 
 
-def _portion(visit: _Visit) -> Portion:
+def _portion(visit: _Visit) -> ReadRequest:
     """Market state, touched and sampled accounts, the sample's own views, the riders' calls, and what
     strangers made, last."""
     source = visit.book.source
@@ -200,7 +202,7 @@ def _portion(visit: _Visit) -> Portion:
         *visit.book.riders.calls,
     ]
     accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
-    return Portion(source, calls, list(accounts), apart)
+    return ReadRequest(source, calls, list(accounts), apart)
 
 
 @retry(
@@ -285,14 +287,14 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         log.info("new contracts", market=source.name, addresses=added)
         search = LogFilter(added, source.discovery_filter(state).topics)
         late = finding.scan(book, search, head, visit.ask.progress) - touched
-        [more] = reader.read(head, [Portion(source, (), sorted(late))])
+        [more] = reader.read(head, [ReadRequest(source, (), sorted(late))])
         if more.fault is not None:
             raise more.fault
         records.update(more.records)
         touched |= late
     references = {*book.references, *filter(None, map(source.reference, records.values()))}
     if not source.covers(state, references):
-        asked = Portion(source, [source.market_call(references)], (), source.apart_calls(references))
+        asked = ReadRequest(source, [source.market_call(references)], (), source.apart_calls(references))
         [wider] = reader.read(head, [asked])
         apart = zip(asked.apart, wider.apart, strict=True)
         state = _state(reader, head, source, frozenset(references), wider.answers[0], apart)

@@ -17,7 +17,7 @@ _OTHER_ROUNDINGS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Widening:
+class ErrorBounds:
     """How far sums over columns may lie from what the protocol computes: relative and absolute, by side."""
 
     relative: float
@@ -26,11 +26,11 @@ class Widening:
     need_flat: float
 
     @staticmethod
-    def of(weights: Weights, depth: int) -> Widening:
+    def of(weights: Weights, depth: int) -> ErrorBounds:
         """For accounts with at most `depth` legs a side."""
         relative = (depth + _OTHER_ROUNDINGS) * _ULP
         more = 1 + relative
-        return Widening(
+        return ErrorBounds(
             relative=relative,
             power_low=(1 - relative) * (1 - weights.spread),
             power_flat=(depth * weights.power_dust + weights.flat) * more,
@@ -39,7 +39,7 @@ class Widening:
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class HealthBounds:
     """Some rows with the bounds of their health, and their need in base currency."""
 
     rows: NDArray[np.int64]
@@ -67,7 +67,7 @@ class Screen:
     def run(self, weights: Weights) -> None:
         """Value all accounts: afterwards `low`, `high` and `need` are by place, and `rows` says whose."""
         self._fit()
-        widening = Widening.of(weights, self.columns.depth)
+        widening = ErrorBounds.of(weights, self.columns.depth)
         start = 0
         with np.errstate(divide="ignore", invalid="ignore"):
             for block in self.columns.blocks:
@@ -76,7 +76,7 @@ class Screen:
                 self.rows[start:end] = block.rows
                 start = end
 
-    def _block(self, block: Block, weights: Weights, by: Widening, at: slice) -> None:
+    def _block(self, block: Block, weights: Weights, by: ErrorBounds, at: slice) -> None:
         size = len(block)
         need = self.need[at]
         need[:] = block.need @ weights.need
@@ -84,15 +84,15 @@ class Screen:
         scratch = self._one[:size], self._two[:size], self._none[:size]
         _bounds(power, need, by, self.low[at], self.high[at], scratch)
 
-    def below(self, threshold: float) -> Near:
+    def below(self, threshold: float) -> HealthBounds:
         """All that may lie below the threshold at the last pass."""
         places = np.flatnonzero(self.low < threshold)
         places = places[self.rows[places] >= 0]
-        return Near(
+        return HealthBounds(
             self.rows[places].astype(np.int64), self.low[places], self.high[places], self.need[places]
         )
 
-    def of(self, rows: NDArray[np.int64], weights: Weights) -> Near:
+    def of(self, rows: NDArray[np.int64], weights: Weights) -> HealthBounds:
         """Bounds of these rows alone."""
         has, owes = self.columns.of(rows)
         power, need = has.weighed(weights.power, len(rows)), owes.weighed(weights.need, len(rows))
@@ -100,8 +100,8 @@ class Screen:
         one, two = np.empty(len(rows)), np.empty(len(rows))
         none = np.empty(len(rows), np.bool_)
         with np.errstate(divide="ignore", invalid="ignore"):
-            _bounds(power, need, Widening.of(weights, self.columns.depth), low, high, (one, two, none))
-        return Near(rows, low, high, need)
+            _bounds(power, need, ErrorBounds.of(weights, self.columns.depth), low, high, (one, two, none))
+        return HealthBounds(rows, low, high, need)
 
     def _fit(self) -> None:
         size = len(self.columns)
@@ -113,7 +113,7 @@ class Screen:
 def _bounds(
     power: Floats,
     need: Floats,
-    by: Widening,
+    by: ErrorBounds,
     low: Floats,
     high: Floats,
     scratch: tuple[Floats, Floats, NDArray[np.bool_]],

@@ -34,7 +34,7 @@ def part_of(account: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class ChangedAccounts:
     """What a stretch of events changed: accounts (lower case), and whether the code behind was replaced.
     `everyone`: any account that is known may have changed too."""
 
@@ -44,7 +44,7 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
-class Riders:
+class ExtraReads:
     """What others want read and heard at each block, in the book's own requests."""
 
     calls: tuple[Call, ...] = ()
@@ -79,7 +79,7 @@ class BookSource(Protocol[S, A_co, V_co]):
     def discovery_filter(self, state: S) -> LogFilter:
         """The fewest events of the same contracts by which every account that ever was is found."""
 
-    def touched(self, logs: Iterable[Log]) -> Touched: ...
+    def touched(self, logs: Iterable[Log]) -> ChangedAccounts: ...
 
     def market_call(self, references: Iterable[int]) -> Call:
         """Reads all market-wide state, including what these references name."""

@@ -10,7 +10,7 @@ import structlog
 from keeper.book.columns import Columns
 from keeper.book.entries import Ints
 from keeper.book.index import PriceIndex
-from keeper.book.screening import Near, Screen
+from keeper.book.screening import HealthBounds, Screen
 from keeper.margin.lending.weights import Weights
 
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ CHECKED_EVERY = 256
 LEAST_ACCOUNTS = 20_000
 
 
-class Standing:
+class NearThreshold:
     """Keeps screen and index of one market's columns. `passes` counts how often all accounts were valued."""
 
     def __init__(self, columns: Columns, least_accounts: int = LEAST_ACCOUNTS) -> None:
@@ -35,7 +35,7 @@ class Standing:
 
     def near(
         self, weights: Weights, changed: Iterable[int], thresholds: Sequence[float], groups: Ints | None
-    ) -> Near:
+    ) -> HealthBounds:
         """Bounds of every row that may be below the highest of the thresholds, others perhaps among them.
         `changed` are rows whose stake is another than at the last call. Without `groups` all are valued."""
         highest = max(thresholds, default=0.0)
@@ -51,14 +51,14 @@ class Standing:
             return self._checked(weights, highest, found)
         return found
 
-    def _all(self, weights: Weights, highest: float) -> Near:
+    def _all(self, weights: Weights, highest: float) -> HealthBounds:
         self.passes += 1
         self.screen.run(weights)
         return self.screen.below(highest)
 
     def _by_index(
         self, weights: Weights, changed: Iterable[int], thresholds: tuple[float, ...], groups: Ints
-    ) -> Near | None:
+    ) -> HealthBounds | None:
         """By the index; where it has to be built anew that is done, and this once a pass decides."""
         if self.columns.row_count < self.least_accounts:
             self.index = None
@@ -89,7 +89,7 @@ class Standing:
         self.index, self._key = PriceIndex(self.columns, groups, thresholds), key
         self.index.build(weights)
 
-    def _checked(self, weights: Weights, highest: float, found: Near) -> Near:
+    def _checked(self, weights: Weights, highest: float, found: HealthBounds) -> HealthBounds:
         """A pass over all, which decides; whoever the index did not name is told of, and the index left."""
         everyone = self._all(weights, highest)
         missed = everyone.rows[~np.isin(everyone.rows, found.rows)]

@@ -38,7 +38,7 @@ NOT_WORTH_ASKING = 3.0
 MOST_OWED = 4
 
 
-class Standing:
+class NodeHealth:
     """What a pool knows of one node: its head, how fast it answers and how often it did not."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class NodePool:
         self.name = name
         self.chain_id = chain.chain_id
         self.nodes = [Node(url, chain.timeout) for url in chain.rpc]
-        self.standings = [Standing() for _ in self.nodes]
+        self.standings = [NodeHealth() for _ in self.nodes]
         self.budget = Budget(chain.requests_per_second)
         self._current = 0
         self._checked: set[int] = set()

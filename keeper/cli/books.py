@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from keeper.errors import ConfigError
 from keeper.execution import transactions
-from keeper.store.tables import Booking, Transaction
+from keeper.store.tables import LedgerEntry, Transaction
 
 COLUMNS = (
     "time", "chain", "block", "transaction", "purpose", "succeeded", "market", "intents", "accounts", "moved",
@@ -27,9 +27,9 @@ def export(session: Session, where: str) -> int:
     """Write the books to a file, or to standard output for "-"; how many lines. Values in whole units of
     account, exactly."""
     rows = session.exec(
-        select(Booking, Transaction)
-        .join(Transaction, col(Transaction.id) == col(Booking.transaction_id))
-        .where(Booking.block_hash == Transaction.block_hash)
+        select(LedgerEntry, Transaction)
+        .join(Transaction, col(Transaction.id) == col(LedgerEntry.transaction_id))
+        .where(LedgerEntry.block_hash == Transaction.block_hash)
         .order_by(col(Transaction.block), col(Transaction.id))
     ).all()
     with _opened(where) as file:
@@ -40,7 +40,7 @@ def export(session: Session, where: str) -> int:
     return len(rows)
 
 
-def _row(session: Session, booking: Booking, transaction: Transaction) -> list[object]:
+def _row(session: Session, booking: LedgerEntry, transaction: Transaction) -> list[object]:
     carried = transactions.intents_of(session, transaction.id or 0)
     moved = [
         f"{_signed(int(each['units']), int(each['decimals']))} {each['symbol']}"

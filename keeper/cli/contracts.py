@@ -9,7 +9,7 @@ from typing import Literal
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
-from keeper.config import Market, Settings, load
+from keeper.config import MarketSettings, Settings, load
 from keeper.errors import ConfigError, KeeperError
 from keeper.service import deploying, redeploying
 from keeper.service.acting import actor_of
@@ -100,7 +100,7 @@ def _wanted(
     return of.chain, deploying.owner_top_up(of.address), ("markets", market, "owner_top_up")
 
 
-def _owners_pay(market: Market) -> bool:
+def _owners_pay(market: MarketSettings) -> bool:
     return PROTOCOLS[market.protocol].owners_pay
 
 

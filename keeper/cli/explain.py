@@ -18,7 +18,7 @@ from keeper.config import Settings, load
 from keeper.errors import ConfigError, KeeperError
 from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.service.record import block_json
 
 
@@ -26,7 +26,7 @@ from keeper.service.record import block_json
 class Explained:
     """An account in one market at a block."""
 
-    run: MarketRun
+    run: Market
     head: Head
     explanation: Explanation
 
@@ -89,7 +89,7 @@ def _ask(settings: Settings, owner: str) -> Iterator[Explained | Unanswered]:
                 yield Unanswered(run.name, account, error)
 
 
-def _explain(run: MarketRun, head: Head, account: str) -> Explanation:
+def _explain(run: Market, head: Head, account: str) -> Explanation:
     if run.stopped:
         raise ConfigError(
             f"is watched only ({run.stopped}), so its numbers cannot be explained here",

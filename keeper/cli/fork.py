@@ -14,7 +14,7 @@ from keeper.cli.numbers import decimal
 from keeper.cli.output import cell, console, money, print_json, print_table
 from keeper.config import load
 from keeper.fork.outcome import Outcome, Price
-from keeper.fork.session import Wish, rehearse
+from keeper.fork.session import ForkOptions, rehearse
 from keeper.fork.shocks import parse_shock
 
 
@@ -30,7 +30,7 @@ def fork(
 ) -> None:
     """Rehearse and tell. What the fork left (store, alerts, log) is removed."""
     settings = load(config)
-    wish = Wish(
+    wish = ForkOptions(
         chain=chain,
         block=block,
         shocks=tuple(parse_shock(text) for text in shocks),

@@ -22,7 +22,7 @@ from keeper.protocols.identity import NAMES
 from keeper.setup.adding import names_in, rpc_of, with_market
 from keeper.setup.survey import Survey, connect, explore
 from keeper.setup.text import configuration
-from keeper.setup.wishes import MARKET_NAMES, Wishes
+from keeper.setup.wishes import MARKET_NAMES, InitAnswers
 from keeper.setup.writing import refuse_existing, write
 
 T = TypeVar("T")
@@ -66,9 +66,9 @@ def init(config: Path, flags: Flags, *, force: bool, ask: bool, add: bool = Fals
         console.print(f"\nwritten: {config}. Next: keeper doctor --config {config}", highlight=False)
 
 
-def _added(flags: Flags, chain: str, market: str, asking: bool) -> Wishes:
+def _added(flags: Flags, chain: str, market: str, asking: bool) -> InitAnswers:
     """Of a further market: thresholds, key and channels are the file's."""
-    wishes = Wishes(chain=chain, market=market, from_block=flags.from_block)
+    wishes = InitAnswers(chain=chain, market=market, from_block=flags.from_block)
     protect, limit = _protected(flags, wishes.max_per_day, asking)
     return replace(wishes, protect=protect, max_per_day=limit)
 
@@ -85,8 +85,8 @@ def _protected(flags: Flags, usual: Decimal, asking: bool) -> tuple[tuple[str, .
     return accounts, usual if limit is None else decimal(limit, "--max-per-day")
 
 
-def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> Wishes:
-    usual = Wishes(
+def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> InitAnswers:
+    usual = InitAnswers(
         chain=flags.chain or chain_name(found.chain_id),
         market=flags.market or MARKET_NAMES[found.identity.protocol],
     )
@@ -108,7 +108,7 @@ def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> Wishes:
     if asking:
         keystore = keystore or typer.prompt("Keystore (empty: only watch)", default="", show_default=False)
         alerts = alerts or _several("An Apprise URL for alerts (empty: no more)")
-    return Wishes(
+    return InitAnswers(
         chain=usual.chain,
         market=usual.market,
         warn=warn,

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from keeper.chain.blocks import Head
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 
 
 @contextmanager
-def scanning(run: MarketRun, head: Head) -> Iterator[None]:
+def scanning(run: Market, head: Head) -> Iterator[None]:
     """While inside, the market's scans show how far they are and how long they will take."""
     if not sys.stderr.isatty():
         yield

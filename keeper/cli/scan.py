@@ -17,9 +17,9 @@ from keeper.cli.progress import scanning
 from keeper.config import Settings, load
 from keeper.errors import KeeperError
 from keeper.policy.levels import Policies
-from keeper.service.markets import MarketRun, build, pools
+from keeper.service.markets import Market, build, pools
 from keeper.service.record import block_json, valuation_json
-from keeper.service.valuing import Valued, value
+from keeper.service.valuing import MarketValuation, value
 from keeper.store.database import Store, open_store
 
 
@@ -56,7 +56,7 @@ def scan(config: Path, *, as_json: bool) -> None:
             )
 
 
-def scan_markets(settings: Settings) -> list[tuple[MarketRun, Valued]]:
+def scan_markets(settings: Settings) -> list[tuple[Market, MarketValuation]]:
     """Every market at its chain's newest block; uses what a store already knows and changes nothing."""
     found = []
     for run, at in try_markets(settings):
@@ -66,7 +66,7 @@ def scan_markets(settings: Settings) -> list[tuple[MarketRun, Valued]]:
     return found
 
 
-def try_markets(settings: Settings) -> Iterator[tuple[MarketRun, Valued | KeeperError]]:
+def try_markets(settings: Settings) -> Iterator[tuple[Market, MarketValuation | KeeperError]]:
     """The same one by one; where a market or its chain fails, the error is that market's alone."""
     nodes = pools(settings)
     heads: dict[str, Head] = {}
@@ -76,13 +76,13 @@ def try_markets(settings: Settings) -> Iterator[tuple[MarketRun, Valued | Keeper
             if chain not in heads:
                 heads[chain] = blocks.latest(nodes[chain])
             with scanning(run, heads[chain]):
-                at: Valued | KeeperError = _valued(run, heads[chain])
+                at: MarketValuation | KeeperError = _valued(run, heads[chain])
         except KeeperError as error:
             at = error
         yield run, at
 
 
-def _valued(run: MarketRun, head: Head) -> Valued:
+def _valued(run: Market, head: Head) -> MarketValuation:
     """A first discovery may outlast the state of its head: what it found then serves for a newer one."""
     try:
         return value(run, head)
@@ -100,7 +100,7 @@ def existing_store(url: str) -> Store | None:
     return open_store(url)
 
 
-def as_object(valued: list[tuple[MarketRun, Valued]], policies: Policies) -> dict[str, Any]:
+def as_object(valued: list[tuple[Market, MarketValuation]], policies: Policies) -> dict[str, Any]:
     """The object that `scan --json` prints; `block` is the first market's."""
     return {
         "block": block_json(valued[0][1].head),

@@ -2,7 +2,7 @@
 
 from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, Relay
 from keeper.config.known_chains import KnownChain, chain_name, known_chain, native_coin
-from keeper.config.markets import ChainlinkSource, Market, Oracle, PythSource, UniswapV3Source
+from keeper.config.markets import ChainlinkSource, MarketSettings, Oracle, PythSource, UniswapV3Source
 from keeper.config.policy import Protect
 from keeper.config.running import AlertChannel, Signer
 from keeper.config.settings import Settings, load
@@ -14,7 +14,7 @@ __all__ = [
     "Chain",
     "ChainlinkSource",
     "KnownChain",
-    "Market",
+    "MarketSettings",
     "Oracle",
     "Protect",
     "PythSource",

@@ -67,7 +67,7 @@ class Oracle(Section):
         return self
 
 
-class Market(Section):
+class MarketSettings(Section):
     protocol: Literal["aave-v3", "morpho-blue", "compound-v3", "liquity"]
     chain: str
     address: Address
@@ -94,7 +94,7 @@ class Market(Section):
     Absent: 1 on local chains; elsewhere nothing is done where a loan token's worth is not said."""
 
     @model_validator(mode="after")
-    def _fits(self) -> Market:
+    def _fits(self) -> MarketSettings:
         given = [name for name in ("market_ids", "loan_prices", "unlisted") if getattr(self, name)]
         if self.protocol != "morpho-blue" and given:
             what = f"{given[0]} belongs" if len(given) == 1 else f"{' and '.join(given)} belong"

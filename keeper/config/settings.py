@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 
 from keeper.config.chains import Chain
-from keeper.config.markets import Market
+from keeper.config.markets import MarketSettings
 from keeper.config.policy import Policy, Protect
 from keeper.config.running import AlertChannel, Execution, Service, Signer, Store
 from keeper.config_mistakes import explain
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     )
 
     chains: dict[str, Chain] = Field(min_length=1)
-    markets: dict[str, Market] = Field(min_length=1)
+    markets: dict[str, MarketSettings] = Field(min_length=1)
     store: Store = Store()
     signer: Signer | None = None
     policy: Policy = Policy()

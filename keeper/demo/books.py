@@ -11,18 +11,18 @@ from keeper.demo.stage import DOLLARS, Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import as_int
 from keeper.store.database import open_store
-from keeper.store.tables import Booking, Carriage, Intent, Transaction
+from keeper.store.tables import Intent, LedgerEntry, Transaction, TransactionIntent
 
 
 def booked(stage: Stage, last: int, faults: list[str]) -> int:
     """What liquidations brought, base units before gas; `faults` names what the books have wrong."""
     store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
     with store.session() as session:
-        rows = session.exec(select(Booking)).all()
+        rows = session.exec(select(LedgerEntry)).all()
         liquidating = set(
             session.exec(
-                select(Carriage.transaction_id)
-                .join(Intent, col(Intent.id) == col(Carriage.intent_id))
+                select(TransactionIntent.transaction_id)
+                .join(Intent, col(Intent.id) == col(TransactionIntent.intent_id))
                 .where(Intent.kind == "liquidate")
             ).all()
         )

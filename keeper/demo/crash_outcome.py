@@ -17,7 +17,7 @@ from keeper.demo.crash_play import CrashMoment, recorded
 from keeper.demo.crash_stage import BUDGET, OWNER, CrashStage
 from keeper.model.money import WAD as MONEY
 from keeper.store.database import open_store
-from keeper.store.tables import Booking, Carriage, Intent, Transaction
+from keeper.store.tables import Intent, LedgerEntry, Transaction, TransactionIntent
 
 _CHECKER = Path(__file__).with_name("check_crash.py")
 WAD = 10**18
@@ -69,11 +69,11 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
     with store.session() as session:
         intents = session.exec(select(Intent).where(Intent.state == "settled").order_by(col(Intent.id))).all()
         carried = session.exec(
-            select(Carriage.transaction_id, Intent.market)
-            .join(Intent, col(Intent.id) == col(Carriage.intent_id))
+            select(TransactionIntent.transaction_id, Intent.market)
+            .join(Intent, col(Intent.id) == col(TransactionIntent.intent_id))
             .where(Intent.state == "settled")
         ).all()
-        bookings = session.exec(select(Booking)).all()
+        bookings = session.exec(select(LedgerEntry)).all()
         mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
     store.close()
     by_account = {(line.market, line.account): line for line in lines}

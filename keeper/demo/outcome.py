@@ -19,7 +19,7 @@ from keeper.demo.stage import DOLLARS, Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
 from keeper.store.database import open_store
-from keeper.store.tables import Carriage, Intent, Transaction
+from keeper.store.tables import Intent, Transaction, TransactionIntent
 
 _LIQUIDATION = "LiquidationCall(address,address,address,uint256,uint256,address,bool)"
 _TOPIC = "0x" + event_signature_to_log_topic(_LIQUIDATION).hex()
@@ -182,8 +182,8 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
             gas_cost += wei * _price(stage, ether, sent.block) // WAD
         rows = session.exec(
             select(Intent, Transaction)
-            .join(Carriage, Carriage.intent_id == Intent.id)  # type: ignore[arg-type]
-            .join(Transaction, Transaction.id == Carriage.transaction_id)  # type: ignore[arg-type]
+            .join(TransactionIntent, TransactionIntent.intent_id == Intent.id)  # type: ignore[arg-type]
+            .join(Transaction, Transaction.id == TransactionIntent.transaction_id)  # type: ignore[arg-type]
             .where(Intent.kind == "top_up", Transaction.purpose == "act")
         ).all()
         for intent, sent in rows:

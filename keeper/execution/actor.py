@@ -31,18 +31,18 @@ from keeper.execution import (
     turns,
     worth,
 )
-from keeper.execution.bidding import Bid, Bidding
-from keeper.execution.combining import Combined, Planned, groups, rehearse_together
+from keeper.execution.bidding import Bidding, GasQuote
+from keeper.execution.combining import BatchRehearsal, Planned, groups, rehearse_together
 from keeper.execution.journal import Mode
-from keeper.execution.lane import Lane, Telling
+from keeper.execution.lane import ExecutionEvents, Sender
 from keeper.execution.lease import Lease, LostLeaseError
 from keeper.execution.limits import Limits
 from keeper.execution.pausing import paused
 from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
 from keeper.execution.sending import send
 from keeper.execution.signing import NotSignedError, begin, sign
-from keeper.execution.tending import Tending
-from keeper.execution.turns import Turns
+from keeper.execution.tending import InFlight
+from keeper.execution.turns import Queue
 from keeper.model.plan import Plan
 from keeper.store.database import Store
 from keeper.store.tables import Intent, IntentState, Transaction, Unsent
@@ -50,7 +50,7 @@ from keeper.store.tables import Intent, IntentState, Transaction, Unsent
 log = structlog.get_logger()
 
 
-class Actor:
+class ExecutionLoop:
     """Carries the open intents of one chain forward. `payer` is the address that acts; only a signer of
     that address makes transactions, and only in live mode. `stands_back` says why nothing is sent now."""
 
@@ -61,7 +61,7 @@ class Actor:
         limits: Limits,
         payer: str,
         signer: Signing | None,
-        tell: Telling,
+        tell: ExecutionEvents,
         relay: Relay | None = None,
         pause_file: Path | None = None,
         lease: Lease | None = None,
@@ -73,12 +73,12 @@ class Actor:
         self.payer = payer
         self.tell = tell
         self.mode: Mode = "live" if signer else "dry"
-        self.lane: Lane | None = None
+        self.lane: Sender | None = None
         if signer is not None:
             held = lease or Lease(store, f"{pool.name}:{payer}")
             floor = TipFloor()
             bidding = Bidding(pool, store, payer, limits.max_gas_price, floor)
-            self.lane = Lane(
+            self.lane = Sender(
                 pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file, floor
             )
         self._fitting = fitting
@@ -148,8 +148,8 @@ class Actor:
                 return False
             return not transactions.any_undecided(session, self.pool.name, self.payer)
 
-    def _carry(self, lane: Lane, head: Head, next_timestamp: int) -> None:
-        tending, flying = Tending(lane, head, next_timestamp), 0
+    def _carry(self, lane: Sender, head: Head, next_timestamp: int) -> None:
+        tending, flying = InFlight(lane, head, next_timestamp), 0
         if not self._idle:
             if self._paused(lane):
                 return
@@ -199,34 +199,34 @@ class Actor:
         if self.lane is not None:
             self.lane.lease.release()
 
-    def _leads(self, lane: Lane) -> bool:
+    def _leads(self, lane: Sender) -> bool:
         other = lane.lease.holds()
         if other and other != self.stands_back:
             log.warning("stands back", chain=lane.chain, why=other)
         self.stands_back, self.leading = other, not other
         return not other
 
-    def _paused(self, lane: Lane) -> bool:
+    def _paused(self, lane: Sender) -> bool:
         with lane.store.session() as session:
             self.stands_back = paused(session, lane.pause_file)
         return bool(self.stands_back)
 
-    def _turns(self, head: Head, pause_file: Path | None) -> Turns:
+    def _turns(self, head: Head, pause_file: Path | None) -> Queue:
         with self.store.session() as session:
             return turns.look(session, self.pool.name, self.mode, self.limits, head, pause_file)
 
-    def _end_all(self, now: Turns, head: Head) -> None:
+    def _end_all(self, now: Queue, head: Head) -> None:
         for over in now.over:
             self._end(over.intent, over.state, head, over.why, over.unsent)
 
     def _carry_all(
         self,
-        lane: Lane,
+        lane: Sender,
         group: list[Planned],
         head: Head,
         next_timestamp: int,
         ahead: list[Action],
-        bid: Future[Bid],
+        bid: Future[GasQuote],
     ) -> list[Action]:
         """Send a group in one transaction, or each of it alone; the actions that were sent."""
         sent: list[Action] = []
@@ -237,7 +237,7 @@ class Actor:
             except (RpcError, NodeError) as error:
                 # A simulation of many legs is what a node is busy with first: each alone may be answered.
                 log.info("no batch", chain=self.pool.name, why=error.what)
-                found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
+                found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
             ended = {each.intent.id for each, _ in found.failed}
@@ -276,11 +276,11 @@ class Actor:
 
     def _send(
         self,
-        lane: Lane,
+        lane: Sender,
         carried: Sequence[Planned],
         rehearsal: Rehearsal,
         head: Head,
-        bid: Future[Bid],
+        bid: Future[GasQuote],
     ) -> list[Action]:
         """Sign, commit and hand over; what was sent."""
         try:
@@ -309,10 +309,10 @@ class Actor:
 
     def _sign(
         self,
-        lane: Lane,
+        lane: Sender,
         carried: Sequence[Planned],
         rehearsal: Rehearsal,
-        bid: Bid,
+        bid: GasQuote,
         head: Head,
     ) -> list[Transaction]:
         """Sign every action and commit them with the intents' new states before any is sent."""

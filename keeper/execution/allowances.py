@@ -12,7 +12,7 @@ from keeper.chain.node import RpcError
 from keeper.errors import KeeperError
 from keeper.execution import journal, nonces, transactions
 from keeper.execution.erc20 import allowance, approve
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.rehearsal import Action, with_margin
 from keeper.execution.sending import send
 from keeper.execution.signing import NotSignedError, begin, sign
@@ -22,7 +22,7 @@ from keeper.store.tables import StandingAllowance, Transaction
 log = structlog.get_logger()
 
 
-def take_back(lane: Lane, head: Head) -> None:
+def take_back(lane: Sender, head: Head) -> None:
     """Sign and send what sets idle allowances to zero; forget those that are."""
     with lane.store.session() as session:
         idle = _idle(lane, session)
@@ -37,13 +37,13 @@ def take_back(lane: Lane, head: Head) -> None:
                 session.delete(row)
 
 
-def allowance_left(lane: Lane, token: str, spender: str) -> int:
+def allowance_left(lane: Sender, token: str, spender: str) -> int:
     """What `spender` may still take now, token units."""
     data = allowance(lane.sender, spender)
     return int(lane.pool.call("eth_call", {"to": token, "data": data}, "latest"), 16)
 
 
-def _idle(lane: Lane, session: Session) -> list[StandingAllowance]:
+def _idle(lane: Sender, session: Session) -> list[StandingAllowance]:
     """Those that no open intent needs and no transaction on its way will use or clear."""
     rows = session.exec(
         select(StandingAllowance).where(
@@ -61,7 +61,7 @@ def _idle(lane: Lane, session: Session) -> list[StandingAllowance]:
     return [row for row in rows if (row.token, row.spender) not in needed]
 
 
-def _clear(lane: Lane, standing: StandingAllowance, head: Head) -> Transaction | None:
+def _clear(lane: Sender, standing: StandingAllowance, head: Head) -> Transaction | None:
     action = Action("clear", standing.token, approve(standing.spender, 0))
     call = {"from": lane.sender, "to": action.target, "data": action.data}
     try:

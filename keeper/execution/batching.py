@@ -15,7 +15,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution.rehearsal import reason
-from keeper.model.plan import KEPT_PERCENT, Leg, Loan, Plan
+from keeper.model.plan import KEPT_PERCENT, BatchItem, FlashLoan, Plan
 
 MOST_TRANSACTION_GAS = 2**24
 """EIP-7825: no transaction may have a higher limit."""
@@ -170,11 +170,11 @@ def bears(plans: Sequence[Plan]) -> bool:
     )
 
 
-def _covered(leg: Leg) -> bool:
+def _covered(leg: BatchItem) -> bool:
     return leg.pays == leg.profit_token or bool(leg.cover)
 
 
-def _lenders_on(leg: Leg, lending: set[str]) -> bool:
+def _lenders_on(leg: BatchItem, lending: set[str]) -> bool:
     """Whether a route of the leg leads over a pool that lends, and so is closed meanwhile."""
     routes = leg.route + leg.sale + leg.cover
     return any(lender[2:] in routes for lender in lending)
@@ -257,14 +257,14 @@ def _fitting(plans: Sequence[Plan], most: int) -> int:
     return low
 
 
-def _legs(plans: Sequence[Plan]) -> list[Leg]:
+def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
     legs = [plan.leg for plan in plans if plan.leg is not None]
     if not legs or len(legs) != len(plans) or len({key(plan) for plan in plans}) != 1:
         raise ValueError("only legs of one contract and one profit token make a batch")
     return legs
 
 
-def _tokens(legs: Sequence[Leg]) -> list[str]:
+def _tokens(legs: Sequence[BatchItem]) -> list[str]:
     """Every token once, the profit token first."""
     named = [legs[0].profit_token]
     for leg in legs:
@@ -272,27 +272,27 @@ def _tokens(legs: Sequence[Leg]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _loans(legs: Sequence[Leg]) -> dict[tuple[str, Loan], int]:
+def _loans(legs: Sequence[BatchItem]) -> dict[tuple[str, FlashLoan], int]:
     """One loan a token and lender, of all that the legs may take."""
-    loans: dict[tuple[str, Loan], int] = {}
+    loans: dict[tuple[str, FlashLoan], int] = {}
     for leg in legs:
         if leg.loan is not None and leg.loan.kind != "callback" and leg.allowance:
             loans[leg.pays, leg.loan] = loans.get((leg.pays, leg.loan), 0) + leg.allowance
     return loans
 
 
-def _shared(legs: Sequence[Leg]) -> dict[str, str]:
+def _shared(legs: Sequence[BatchItem]) -> dict[str, str]:
     """For each seized token the route over which most of its legs sell it: that sale is made once for all."""
     selling = [leg for leg in legs if not (_calls_back(leg) and leg.pays == leg.profit_token)]
     routes = {leg.gets: Counter(each.sale for each in selling if each.gets == leg.gets) for leg in selling}
     return {token: found.most_common(1)[0][0] for token, found in routes.items()}
 
 
-def _calls_back(leg: Leg) -> bool:
+def _calls_back(leg: BatchItem) -> bool:
     return leg.loan is not None and leg.loan.kind == "callback"
 
 
-def _back_swaps(leg: Leg, places: Mapping[str, int]) -> list[_Exchange]:
+def _back_swaps(leg: BatchItem, places: Mapping[str, int]) -> list[_Exchange]:
     """What is exchanged in the target's callback: as much as it asks for is bought, or all is sold where what
     it asks for is what is earned."""
     if leg.pays == leg.gets:
@@ -302,7 +302,7 @@ def _back_swaps(leg: Leg, places: Mapping[str, int]) -> list[_Exchange]:
     return [(places[leg.gets], places[leg.pays], cover, 0, _NO_VENUE, route)]
 
 
-def _filled(call: str, leg: Leg, places: Mapping[str, int]) -> bytes:
+def _filled(call: str, leg: BatchItem, places: Mapping[str, int]) -> bytes:
     """The call with what its callback is to do in the place of its last argument, which is empty bytes."""
     swaps = _back_swaps(leg, places)
     todo = encode(
@@ -312,7 +312,7 @@ def _filled(call: str, leg: Leg, places: Mapping[str, int]) -> bytes:
     return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
 
 
-def _shared_swaps(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Exchange]:
+def _shared_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
     return [
         (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:]))
         for token, route in _shared(legs).items()
@@ -320,7 +320,7 @@ def _shared_swaps(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Excha
     ]
 
 
-def _covering(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Exchange]:
+def _covering(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
     """For each borrowed token but the profit token, one that buys what is missing of it after all: the fee of
     a leg that failed, and so did not buy it itself. A single leg has no others to pay for it."""
     if len(legs) < 2:
@@ -331,7 +331,7 @@ def _covering(legs: Sequence[Leg], places: Mapping[str, int]) -> list[_Exchange]
     ]
 
 
-def _own_swaps(leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
+def _own_swaps(leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
     """What a leg exchanges by itself: it buys back a debt that is not the profit token, so that none pays for
     another, and sells over a route that the others do not take."""
     swaps: list[_Exchange] = []
@@ -347,7 +347,7 @@ def _own_swaps(leg: Leg, shared: Mapping[str, str], places: Mapping[str, int]) -
 
 
 def _encoded(
-    name: int, leg: Leg, shared: Mapping[str, str], places: Mapping[str, int], *, alone: bool
+    name: int, leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int], *, alone: bool
 ) -> tuple[object, ...]:
     swaps = _own_swaps(leg, shared, places)
     expected = leg.gas + leg.first_gas
@@ -372,7 +372,7 @@ def _cap(gas: int) -> int:
     return gas * CAP_PERCENT // 100 + COLD_GAS
 
 
-def _gas(legs: Sequence[Leg]) -> int:
+def _gas(legs: Sequence[BatchItem]) -> int:
     tokens, shared = _tokens(legs), _shared(legs)
     places = {token: place for place, token in enumerate(tokens)}
     own = sum(len(_own_swaps(leg, shared, places)) + _calls_back(leg) for leg in legs)
@@ -386,7 +386,7 @@ def _gas(legs: Sequence[Leg]) -> int:
     )
 
 
-def _first_gas(legs: Sequence[Leg]) -> dict[str, int]:
+def _first_gas(legs: Sequence[BatchItem]) -> dict[str, int]:
     """What the first leg at each target takes more than the others there."""
     most: dict[str, int] = {}
     for leg in legs:

@@ -14,7 +14,7 @@ from keeper.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Bid:
+class GasQuote:
     """`pending` is the sender's count of transactions with those that wait at nodes."""
 
     price: Fees
@@ -31,10 +31,10 @@ class Bidding:
         self._floor = floor or TipFloor()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"bidding-{pool.name}")
 
-    def ask(self) -> Future[Bid]:
+    def ask(self) -> Future[GasQuote]:
         """Begin to ask. The result raises what asking raised: KeeperError where gas is above the ceiling."""
         return self._threads.submit(self._ask)
 
-    def _ask(self) -> Bid:
+    def _ask(self) -> GasQuote:
         pending = nonces.pending(self._pool, self._store, self._sender)
-        return Bid(fees.suggest(self._pool, self._ceiling, least=self._floor.wei), pending)
+        return GasQuote(fees.suggest(self._pool, self._ceiling, least=self._floor.wei), pending)

@@ -24,7 +24,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Combined:
+class BatchRehearsal:
     """What works in one transaction, and why each of the others does not (in that transaction's place).
 
     `whole` says why nothing of it can be done together; then each is tried alone, as those that are neither
@@ -49,20 +49,20 @@ def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planne
 
 def rehearse_together(
     pool: NodePool, sender: str, group: Sequence[Planned], ahead: Sequence[Action], timestamp: int
-) -> Combined:
+) -> BatchRehearsal:
     """Rehearse a group behind `ahead` until all that is left of it works. CannotError where no node offers
     `eth_simulateV1`: which of a batch's parts worked only its logs say."""
     left, failed = list(group), list[tuple[Planned, str]]()
     while len(left) > 1:
         plans = [each.plan for each in left]
         if not batching.bears(plans):
-            return Combined((), Rehearsal((), ()), tuple(failed), "none could bear another's failure")
+            return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "none could bear another's failure")
         batch = batching.combine(plans)
         action = Action("act", batch.target, batch.data)
         calls = [each.call(sender) for each in (*ahead, action)]
         result = simulate(pool, calls, timestamp)[-1]
         if int(result["status"], 16) != 1:
-            return Combined((), Rehearsal((), ()), tuple(failed), "the batch reverts")
+            return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "the batch reverts")
         outcomes = batching.outcomes(plans, result.get("logs") or [])
         bad = [(each, o) for each, o in zip(left, outcomes, strict=True) if not o.done]
         if not bad:
@@ -70,9 +70,9 @@ def rehearse_together(
             used = unseen.whole(int(result["gasUsed"], 16), action.data)
             gas = batching.limit(used)
             if gas > batching.MOST_TRANSACTION_GAS and not unseen.other_units:
-                return Combined((), Rehearsal((), ()), tuple(failed), "too large together")
-            return Combined(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
+                return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "too large together")
+            return BatchRehearsal(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
         failed += [(each, o.problem) for each, o in bad if not o.starved]
         gone = {id(each) for each, _ in bad}
         left = [each for each in left if id(each) not in gone]
-    return Combined((), Rehearsal((), ()), tuple(failed), "one or none is left")
+    return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "one or none is left")

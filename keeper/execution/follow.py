@@ -10,7 +10,7 @@ from keeper.chain import blocks
 from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
 from keeper.execution import nonces, transactions, witness
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.lifecycle import UNMINED
 from keeper.execution.witness import Finality
 from keeper.store.tables import Transaction, TransactionState
@@ -18,7 +18,7 @@ from keeper.store.tables import Transaction, TransactionState
 log = structlog.get_logger()
 
 
-def look(lane: Lane, head: Head, *, continuous: bool) -> int:
+def look(lane: Sender, head: Head, *, continuous: bool) -> int:
     """Bring every undecided transaction's state up to the chain's; the nonces that the chain has counted.
 
     `continuous`: the head follows the one looked at before, so that no block can have left the chain. A
@@ -39,18 +39,18 @@ def look(lane: Lane, head: Head, *, continuous: bool) -> int:
     return counted
 
 
-def count(lane: Lane, head: Head) -> None:
+def count(lane: Sender, head: Head) -> None:
     """Notice what others did with the key, where nothing of ours was under way before this round."""
     _note(lane, head, _counted(lane, head), ())
 
 
-def _counted(lane: Lane, head: Head) -> int:
+def _counted(lane: Sender, head: Head) -> int:
     with lane.store.session() as session:
         before = nonces.seen(session, lane.chain, lane.sender)
     return witness.counted(lane.pool, lane.sender, before, nonces.FAR, head)
 
 
-def _note(lane: Lane, head: Head, counted: int, taken: Collection[int]) -> None:
+def _note(lane: Sender, head: Head, counted: int, taken: Collection[int]) -> None:
     with lane.store.session() as session:
         foreign = nonces.count(session, lane.chain, lane.sender, counted, head.number, taken)
         if foreign:
@@ -58,13 +58,13 @@ def _note(lane: Lane, head: Head, counted: int, taken: Collection[int]) -> None:
             lane.tell.foreign_nonce(session, lane.chain, lane.sender, foreign, head.number)
 
 
-def known(lane: Lane, transaction: Transaction) -> bool:
+def known(lane: Sender, transaction: Transaction) -> bool:
     """Whether any node has it, waiting or in a block."""
     return witness.is_known(lane.pool, transaction.hash)
 
 
 def _follow(
-    lane: Lane, transaction: Transaction, head: Head, finality: Finality, counted: int, *, continuous: bool
+    lane: Sender, transaction: Transaction, head: Head, finality: Finality, counted: int, *, continuous: bool
 ) -> bool:
     """Look after one; whether something else is known to have used its nonce."""
     state = TransactionState(transaction.state)
@@ -100,14 +100,14 @@ def _follow(
     return by_another
 
 
-def _is_ours(lane: Lane, transaction: Transaction) -> bool:
+def _is_ours(lane: Sender, transaction: Transaction) -> bool:
     """Whether another transaction of ours is in a block at this nonce, for good."""
     with lane.store.session() as session:
         key = (lane.chain, transaction.sender, transaction.nonce)
         return bool(transactions.at_nonce(session, *key, {TransactionState.FINAL}))
 
 
-def _reexamine(lane: Lane, transaction: Transaction, head: Head, finality: Finality) -> None:
+def _reexamine(lane: Sender, transaction: Transaction, head: Head, finality: Finality) -> None:
     """Whether its block is still part of the chain, and final. A node that is behind says nothing."""
     assert transaction.block is not None
     block = blocks.by_number(lane.pool, transaction.block)
@@ -128,7 +128,7 @@ def _reexamine(lane: Lane, transaction: Transaction, head: Head, finality: Final
             transactions.move(session, row, TransactionState.FINAL, head.number)
 
 
-def _finally_used(lane: Lane, transaction: Transaction, head: Head, final: int) -> bool:
+def _finally_used(lane: Sender, transaction: Transaction, head: Head, final: int) -> bool:
     """Whether the nonce is used as of the final block: no reorganisation gives it back."""
     at = hex(final) if final < head.number else "latest"
     try:

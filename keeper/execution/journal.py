@@ -15,10 +15,10 @@ from keeper.execution.lifecycle import check_intent
 from keeper.store.rows import insert_row, insert_values, update_row
 from keeper.store.tables import (
     OPEN_INTENTS,
-    Carriage,
     Intent,
     IntentState,
     Transaction,
+    TransactionIntent,
     Transition,
     Unsent,
 )
@@ -57,8 +57,8 @@ _ATTEMPTS = (
     )
     .order_by(col(Intent.attempt))
 )
-_ANY_CARRIED = select(Carriage.intent_id).where(
-    col(Carriage.intent_id).in_(bindparam("numbers", expanding=True))
+_ANY_CARRIED = select(TransactionIntent.intent_id).where(
+    col(TransactionIntent.intent_id).in_(bindparam("numbers", expanding=True))
 )
 _FAILED = select(Intent.market, Intent.account).where(
     Intent.chain == bindparam("chain"),
@@ -69,9 +69,9 @@ _FAILED = select(Intent.market, Intent.account).where(
 )
 _CARRIED = (
     select(Transaction)
-    .join(Carriage, col(Carriage.transaction_id) == col(Transaction.id))
-    .where(Carriage.intent_id == bindparam("intent"))
-    .order_by(col(Carriage.step))
+    .join(TransactionIntent, col(TransactionIntent.transaction_id) == col(Transaction.id))
+    .where(TransactionIntent.intent_id == bindparam("intent"))
+    .order_by(col(TransactionIntent.step))
 )
 
 
@@ -303,8 +303,8 @@ def carried(session: Session, numbers: Sequence[int]) -> set[int]:
 def last_of_allowance(session: Session, chain: str, token: str, spender: str) -> int | None:
     """The newest intent (id) that had this contract paid in this token, from an approval that it carried."""
     rows = session.exec(
-        select(Carriage.intent_id, Transaction)
-        .join(Transaction, col(Carriage.transaction_id) == col(Transaction.id))
+        select(TransactionIntent.intent_id, Transaction)
+        .join(Transaction, col(TransactionIntent.transaction_id) == col(Transaction.id))
         .where(Transaction.chain == chain, Transaction.purpose == "approve")
         .order_by(col(Transaction.id).desc())
         .limit(100)

@@ -19,7 +19,7 @@ from keeper.store.database import Store
 from keeper.store.tables import Intent, Transaction
 
 
-class Telling(Protocol):
+class ExecutionEvents(Protocol):
     """What execution tells, written in the transaction of what it tells."""
 
     def intent_ended(
@@ -38,7 +38,7 @@ class Telling(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Sender:
     """`signer` signs for `sender`; `relay` is where transactions go first, where there is one."""
 
     pool: NodePool
@@ -47,7 +47,7 @@ class Lane:
     sender: str
     signer: Signing
     lease: Lease
-    tell: Telling
+    tell: ExecutionEvents
     bidding: Bidding
     relay: Relay | None = None
     pause_file: Path | None = None

@@ -16,7 +16,7 @@ from keeper.chain.fees import Fees
 from keeper.chain.refusals import least_asked, of_tips, says_tip
 from keeper.errors import KeeperError
 from keeper.execution import follow, transactions
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.replacing import again, most_per_gas, replace
 from keeper.execution.signing import NotSignedError
 from keeper.store.tables import Transaction
@@ -52,7 +52,7 @@ class Asked:
         return f"a tip of {self.tip} wei" if self.tip else f"{self.max_fee} wei"
 
 
-def meaning(lane: Lane, transaction: Transaction, message: str) -> Refusal:
+def meaning(lane: Sender, transaction: Transaction, message: str) -> Refusal:
     """Why a node refused `transaction`."""
     if follow.known(lane, transaction) or _counted(lane) > transaction.nonce:
         return Refusal.THERE
@@ -64,20 +64,20 @@ def meaning(lane: Lane, transaction: Transaction, message: str) -> Refusal:
     return Refusal.OTHER
 
 
-def waits(lane: Lane, transaction: Transaction) -> bool:
+def waits(lane: Sender, transaction: Transaction) -> bool:
     """Whether something of ours at a lower nonce is in no block yet."""
     with lane.store.session() as session:
         flying = transactions.unmined(session, lane.chain, lane.sender)
     return any(each.nonce < transaction.nonce for each in flying)
 
 
-def is_delegated(lane: Lane) -> bool:
+def is_delegated(lane: Sender) -> bool:
     """Whether our own account has delegated code now."""
     code = lane.pool.call("eth_getCode", lane.sender, "latest")
     return isinstance(code, str) and code.lower().startswith(DELEGATION)
 
 
-def asked(lane: Lane, transaction: Transaction, head: Head, message: str, sure: bool) -> Asked | None:
+def asked(lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool) -> Asked | None:
     """What the words of a refusal ask for, where neither funds nor gas are what is missing; a tip that a node
     names as such is remembered. Not `sure`: it may be no refusal at all, and teaches nothing."""
     try:
@@ -93,7 +93,7 @@ def asked(lane: Lane, transaction: Transaction, head: Head, message: str, sure: 
     return found
 
 
-def bid_what_is_asked(lane: Lane, transaction: Transaction, head: Head, ask: Asked) -> Transaction | None:
+def bid_what_is_asked(lane: Sender, transaction: Transaction, head: Head, ask: Asked) -> Transaction | None:
     """A successor that bids what the nodes ask for; None where the ceiling, its worth or a limit forbids it,
     and then it is told."""
     most = most_per_gas(lane, transaction)
@@ -115,7 +115,7 @@ def bid_what_is_asked(lane: Lane, transaction: Transaction, head: Head, ask: Ask
     return None
 
 
-def tell(lane: Lane, transaction: Transaction, cause: str, why: str) -> None:
+def tell(lane: Sender, transaction: Transaction, cause: str, why: str) -> None:
     """Tell why what a transaction carries does not go out."""
     with lane.store.session() as session:
         for intent in transactions.intents_of(session, transaction.id or 0):
@@ -123,11 +123,11 @@ def tell(lane: Lane, transaction: Transaction, cause: str, why: str) -> None:
                 lane.tell.not_sent(session, intent, cause, why)
 
 
-def _counted(lane: Lane) -> int:
+def _counted(lane: Sender) -> int:
     return int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
 
 
-def _read(lane: Lane, transaction: Transaction, head: Head, message: str, sure: bool) -> Asked | None:
+def _read(lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool) -> Asked | None:
     """A figure is a tip where the words say so; else what is above the most that is paid asks for more of
     that, and only what is not can be a tip."""
     bid = transaction.max_fee if transaction.tip is None else transaction.tip
@@ -149,7 +149,7 @@ def _names_tip(transaction: Transaction, message: str) -> bool:
     return transaction.tip is None or says_tip(message)
 
 
-def _has_funds(lane: Lane, transaction: Transaction) -> bool:
+def _has_funds(lane: Sender, transaction: Transaction) -> bool:
     """Whether the account can pay for it: else figures in a refusal are about that."""
     try:
         held = int(lane.pool.call("eth_getBalance", lane.sender, "latest"), 16)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.execution import follow, transactions, worth
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.rehearsal import Action
 from keeper.execution.signing import begin, sign
 from keeper.model.plan import Plan
@@ -19,7 +19,7 @@ def again(transaction: Transaction) -> Action:
     return Action(transaction.purpose, transaction.target, transaction.data, value=transaction.value)
 
 
-def most_per_gas(lane: Lane, transaction: Transaction) -> int:
+def most_per_gas(lane: Sender, transaction: Transaction) -> int:
     """Wei a unit that a successor of `transaction` may bid: an act pays no more than what of it is still open
     earns, everything else no more than the ceiling."""
     if transaction.purpose != "act":
@@ -32,7 +32,7 @@ def most_per_gas(lane: Lane, transaction: Transaction) -> int:
 
 
 def replace(
-    lane: Lane, head: Head, old: Transaction, action: Action, gas: int, price: Fees, why: str
+    lane: Sender, head: Head, old: Transaction, action: Action, gas: int, price: Fees, why: str
 ) -> Transaction | None:
     """Sign `action` at the nonce of `old`, which gives it up; None when a block has `old` meanwhile."""
     with lane.store.session() as session:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.execution import refused, transactions
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.refused import Refusal
 from keeper.store.tables import Transaction, TransactionState
 
@@ -23,7 +23,7 @@ BUNDLE = "bundle"
 RAISES = 3
 
 
-def send(lane: Lane, transactions_: Sequence[Transaction], head: Head) -> None:
+def send(lane: Sender, transactions_: Sequence[Transaction], head: Head) -> None:
     """Hand the raw transactions over in their order, to the relay or a node; after one that is refused the
     later ones wait. What was taken is written down at the end, at once: a crash before leaves them signed,
     which counts as maybe sent."""
@@ -46,7 +46,7 @@ def send(lane: Lane, transactions_: Sequence[Transaction], head: Head) -> None:
                 _sent(session, transaction, head, channel, why)
 
 
-def _publicly(lane: Lane, transaction: Transaction, head: Head) -> tuple[Transaction, str | None]:
+def _publicly(lane: Sender, transaction: Transaction, head: Head) -> tuple[Transaction, str | None]:
     """To a node, or a successor of it that bids what the node asks for; and what is worth noting, None when
     it was refused."""
     for _ in range(RAISES):
@@ -71,7 +71,7 @@ def _publicly(lane: Lane, transaction: Transaction, head: Head) -> tuple[Transac
 
 
 def _refused(
-    lane: Lane, transaction: Transaction, head: Head, message: str, lost: str | None = None
+    lane: Sender, transaction: Transaction, head: Head, message: str, lost: str | None = None
 ) -> Transaction | str | None:
     """A successor to hand over instead; what is worth noting where it is, or (`lost`) may be, there; None:
     it was refused, or waits."""
@@ -93,12 +93,12 @@ def _refused(
     return lost
 
 
-def private(lane: Lane, transaction: Transaction, head: Head) -> bool:
+def private(lane: Sender, transaction: Transaction, head: Head) -> bool:
     """Whether it (still) goes by the relay: within so many blocks since its nonce was first used."""
     return lane.relay is not None and head.number - transaction.first_block < lane.relay.fallback_blocks
 
 
-def _privately(lane: Lane, transaction: Transaction, head: Head) -> str | None:
+def _privately(lane: Sender, transaction: Transaction, head: Head) -> str | None:
     """To the relay; one that does not take it is asked again at the next block, until the fallback."""
     assert lane.relay is not None
     try:
@@ -121,7 +121,7 @@ def _sent(session: Session, transaction: Transaction, head: Head, channel: str, 
     session.add(row)
 
 
-def _swallowed(lane: Lane, transaction: Transaction) -> None:
+def _swallowed(lane: Sender, transaction: Transaction) -> None:
     """The relay took it and no block has it: told, and from now on everybody may see it."""
     label = lane.relay.label if lane.relay else "the relay"
     log.warning("relay silent", relay=label, hash=transaction.hash, since=transaction.relayed_block)

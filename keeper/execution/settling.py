@@ -11,7 +11,7 @@ from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
 from keeper.execution import batching, journal, transactions, witness
 from keeper.execution.follow import in_block, waiting
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
 from keeper.model.plan import Plan
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 Outcome = tuple[IntentState, str, Transaction | None]
 
 
-def settle(lane: Lane, head: Head) -> None:
+def settle(lane: Sender, head: Head) -> None:
     """End the open intents that the chain has decided; set right those that it decided otherwise since."""
     _revisit(lane, head)
     with lane.store.session() as session:
@@ -42,7 +42,7 @@ def settle(lane: Lane, head: Head) -> None:
 
 
 def end(
-    lane: Lane,
+    lane: Sender,
     session: Session,
     row: Intent,
     head: Head,
@@ -62,7 +62,7 @@ def needless(intent: Intent) -> bool:
 
 
 def _outcome(
-    lane: Lane, intent: Intent, carried: Sequence[Transaction], head: Head, deep: int
+    lane: Sender, intent: Intent, carried: Sequence[Transaction], head: Head, deep: int
 ) -> Outcome | None:
     """What the chain decided about an intent; None while it has not."""
     decisive = [t for t in carried if t.purpose in ("act", "cancel")]
@@ -84,7 +84,7 @@ def _outcome(
     return None
 
 
-def _done(lane: Lane, intent: Intent, act: Transaction, head: Head) -> Outcome | None:
+def _done(lane: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome | None:
     """What a transaction that did not revert did for one intent: where our contract carried it out among
     others, its logs say."""
     plan = Plan.from_json(intent.plan)
@@ -105,7 +105,7 @@ def _cancels_an_act(cancel: Transaction, carried: Sequence[Transaction]) -> bool
     return any(t.purpose == "act" and t.nonce == cancel.nonce for t in carried)
 
 
-def _revisit(lane: Lane, head: Head) -> None:
+def _revisit(lane: Sender, head: Head) -> None:
     """Ended intents whose transactions the chain may still decide otherwise, or has."""
     with lane.store.session() as session:
         undecided = transactions.undecided(session, lane.chain, lane.sender)
@@ -126,7 +126,7 @@ def _revisit(lane: Lane, head: Head) -> None:
             log.error("not set right", intent=number, error=str(error))
 
 
-def _set_right(lane: Lane, session: Session, row: Intent, head: Head) -> None:
+def _set_right(lane: Sender, session: Session, row: Intent, head: Head) -> None:
     carried = journal.transactions_of(session, row.id or 0)
     if row.state == IntentState.REFUSED:
         return

@@ -12,7 +12,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.errors import KeeperError
 from keeper.execution import limits, transactions
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.pausing import paused
 from keeper.execution.rehearsal import Action
 from keeper.store.rows import insert_values
@@ -35,7 +35,7 @@ class NotSignedError(KeeperError):
     """A limit, the allow-list or a pause forbids it; the message says which."""
 
 
-def begin(lane: Lane, session: Session) -> None:
+def begin(lane: Sender, session: Session) -> None:
     """First thing in a transaction that signs: the lease is ours and nothing is paused, or NotSignedError."""
     lane.lease.must_hold(session)
     why = paused(session, lane.pause_file)
@@ -44,7 +44,7 @@ def begin(lane: Lane, session: Session) -> None:
 
 
 def sign(
-    lane: Lane,
+    lane: Sender,
     session: Session,
     head: Head,
     action: Action,
@@ -105,7 +105,7 @@ def sign(
     return row
 
 
-def _note_allowance(lane: Lane, session: Session, head: Head, action: Action) -> None:
+def _note_allowance(lane: Sender, session: Session, head: Head, action: Action) -> None:
     """What is granted is written down with the grant: taking it back cannot be forgotten."""
     token, spender = action.target.lower(), "0x" + action.data[34:74].lower()
     known = {"to_chain": lane.chain, "to_owner": lane.sender, "to_token": token, "to_spender": spender}

@@ -17,7 +17,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import follow, nonces, own_calls, refused, settling, transactions
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.lifecycle import UNDECIDED
 from keeper.execution.rehearsal import Action, rehearse
 from keeper.execution.replacing import again, most_per_gas, replace
@@ -30,10 +30,10 @@ log = structlog.get_logger()
 
 
 @dataclass
-class Tending:
+class InFlight:
     """One round's care at `head`; `ahead` is what the chain will do first, in the order of nonces."""
 
-    lane: Lane
+    lane: Sender
     head: Head
     timestamp: int
     ahead: list[Action] = field(default_factory=list)

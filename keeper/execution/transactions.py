@@ -12,7 +12,14 @@ from keeper.chain.fees import data_fee_of
 from keeper.execution.journal import fee_of, note
 from keeper.execution.lifecycle import LIVE, UNDECIDED, UNMINED, check_transaction
 from keeper.store.rows import insert_row, insert_values, update_row
-from keeper.store.tables import Booking, Carriage, Intent, Transaction, TransactionState, Transition
+from keeper.store.tables import (
+    Intent,
+    LedgerEntry,
+    Transaction,
+    TransactionIntent,
+    TransactionState,
+    Transition,
+)
 
 # Asked at every block; building a statement takes longer than running it.
 _IN_STATES = (
@@ -29,7 +36,7 @@ _SOME_UNDECIDED = select(Transaction.id).where(
     Transaction.sender == bindparam("sender"),
     col(Transaction.state).in_(sorted(UNDECIDED)),
 )
-_STEPS = select(func.count()).where(Carriage.intent_id == bindparam("intent"))
+_STEPS = select(func.count()).where(TransactionIntent.intent_id == bindparam("intent"))
 
 
 def record(session: Session, transaction: Transaction, carries: Sequence[int], reason: str = "") -> None:
@@ -38,7 +45,7 @@ def record(session: Session, transaction: Transaction, carries: Sequence[int], r
     assert transaction.id is not None
     for intent in carries:
         step = session.exec(_STEPS, params={"intent": intent}).one()
-        insert_values(session, Carriage, intent_id=intent, transaction_id=transaction.id, step=step)
+        insert_values(session, TransactionIntent, intent_id=intent, transaction_id=transaction.id, step=step)
     note(
         session,
         transaction_id=transaction.id,
@@ -87,7 +94,7 @@ def include(session: Session, transaction: Transaction, receipt: dict[str, Any],
 
 def orphan(session: Session, transaction: Transaction, head: int) -> None:
     """Its block is no longer part of the chain: nor is what it brought in the books."""
-    booking = session.get(Booking, transaction.id)
+    booking = session.get(LedgerEntry, transaction.id)
     if booking is not None:
         session.delete(booking)
     left = f"block {transaction.block} {transaction.block_hash} left the chain"
@@ -139,8 +146,8 @@ def intents_of(session: Session, transaction_id: int) -> list[Intent]:
     return list(
         session.exec(
             select(Intent)
-            .join(Carriage, col(Carriage.intent_id) == col(Intent.id))
-            .where(Carriage.transaction_id == transaction_id)
+            .join(TransactionIntent, col(TransactionIntent.intent_id) == col(Intent.id))
+            .where(TransactionIntent.transaction_id == transaction_id)
             .order_by(col(Intent.id))
         )
     )

@@ -17,8 +17,8 @@ from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal, limits, nonces, transactions, worth
-from keeper.execution.combining import Combined, Planned, groups, rehearse_together
-from keeper.execution.lane import Lane
+from keeper.execution.combining import BatchRehearsal, Planned, groups, rehearse_together
+from keeper.execution.lane import Sender
 from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
 from keeper.execution.sending import BUNDLE
@@ -35,7 +35,7 @@ def action_of(update: PendingUpdate) -> Action:
 
 
 def act_behind(
-    lane: Lane,
+    lane: Sender,
     intents: Sequence[Intent],
     update: PendingUpdate,
     adapter: Backrun,
@@ -80,7 +80,7 @@ def act_behind(
 
 
 def _rehearsed(
-    lane: Lane, group: Sequence[Planned], ahead: list[Action], timestamp: int
+    lane: Sender, group: Sequence[Planned], ahead: list[Action], timestamp: int
 ) -> Iterator[tuple[Sequence[Planned], Rehearsal]]:
     """What of a group works behind `ahead`: together where that can be, else each alone. `ahead` may grow
     between two that are yielded."""
@@ -89,7 +89,7 @@ def _rehearsed(
             found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
         except (RpcError, NodeError) as error:
             log.info("no batch", chain=lane.chain, why=error.what)
-            found = Combined((), Rehearsal((), ()), whole="cannot be rehearsed together")
+            found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
         if found.carried:
             yield found.carried, found.rehearsal
             ended = {id(each) for each in (*found.carried, *(each for each, _ in found.failed))}
@@ -102,7 +102,7 @@ def _rehearsed(
             log.info("not behind the update", intent=each.intent.id, why=rehearsal.problem)
 
 
-def _sign(lane: Lane, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
+def _sign(lane: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
     plans, used = [each.plan for each in carried], sum(rehearsal.used)
     most = worth.most_a_gas(plans, lane.limits.max_gas_price, used)

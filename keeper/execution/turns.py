@@ -25,7 +25,7 @@ _STOPPED = select(MarketStatus.market).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class Expired:
     """An intent that is not carried any more, the state that it ends in, and why."""
 
     intent: Intent
@@ -36,19 +36,19 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class Queue:
     """`paused` says who stopped the sending; then the rest is not to be acted upon."""
 
     paused: str
     waiting: Sequence[Planned]
-    over: Sequence[Over]
+    over: Sequence[Expired]
 
 
 def look(
     session: Session, chain: str, mode: Mode, limits: Limits, head: Head, pause_file: Path | None
-) -> Turns:
+) -> Queue:
     """As the store has it now."""
-    waiting, over = list[Planned](), list[Over]()
+    waiting, over = list[Planned](), list[Expired]()
     intents = [i for i in journal.open_intents(session, chain, mode) if i.state == IntentState.PLANNED]
     sent = journal.carried(session, [i.id for i in intents if i.id is not None])
     stopped = set(session.exec(_STOPPED, params={"chain": chain})) if intents else set()
@@ -62,14 +62,14 @@ def look(
         plan = Plan.from_json(intent.plan)
         if intent.market in stopped and not plan.sized_by_contract:
             # Planned before the numbers were found to differ: what it rests on is not known to hold.
-            over.append(Over(intent, IntentState.REFUSED, "the market is watched only", Unsent.WATCH_ONLY))
+            over.append(Expired(intent, IntentState.REFUSED, "the market is watched only", Unsent.WATCH_ONLY))
         elif head.number - intent.planned_block > limits.plan_blocks and not carried:
             why = (
                 f"was not sent in time: {intent.reason or 'no node answered, or nothing was sent meanwhile'}"
             )
             unsent = Unsent(intent.unsent or Unsent.NO_ANSWER)
-            over.append(Over(intent, IntentState.EXPIRED, why, unsent))
+            over.append(Expired(intent, IntentState.EXPIRED, why, unsent))
         else:
             alone = intent.kind == "liquidate" and bool(failed[intent.market, intent.account])
             waiting.append(Planned(intent, plan, alone))
-    return Turns(paused(session, pause_file), waiting, over)
+    return Queue(paused(session, pause_file), waiting, over)

@@ -11,11 +11,11 @@ from keeper.fork.leaves import leaves_of
 from keeper.localchain.rpc import LocalRpc
 from keeper.model.money import Rate
 from keeper.protocols.erc20_calls import read_address
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class ForkAsset:
     """One token of a market. Addresses in lower case; `price` in base units a whole token, of which `rate`
     says the worth; `unit` is a whole token in its own units.
 
@@ -38,12 +38,12 @@ class Ground:
         return self.rate.down(self.price)
 
 
-def survey(pool: NodePool, runs: list[MarketRun]) -> list[Ground]:
+def survey(pool: NodePool, runs: list[Market]) -> list[ForkAsset]:
     """All tokens of these markets at the newest block."""
     return [each for run in runs for each in _of(pool, run)]
 
 
-def _of(pool: NodePool, run: MarketRun) -> list[Ground]:
+def _of(pool: NodePool, run: Market) -> list[ForkAsset]:
     head, adapter = latest(pool), run.adapter
     lenses = adapter.lenses()
     state = adapter.read_market(read(pool, head, [adapter.market_call([])], lenses)[0])
@@ -56,7 +56,7 @@ def _of(pool: NodePool, run: MarketRun) -> list[Ground]:
         sources.setdefault(each.token or each.asset, []).append(read_address(answer))
     rate = Rate.of(adapter.base_decimals(state), run.settings.base_price)
     return [
-        Ground(
+        ForkAsset(
             market=run.name,
             asset=token,
             symbol=asset.symbol,
@@ -72,7 +72,7 @@ def _of(pool: NodePool, run: MarketRun) -> list[Ground]:
     ]
 
 
-def feeds(rpc: LocalRpc, assets: list[Ground]) -> dict[str, tuple[str, ...]]:
+def feeds(rpc: LocalRpc, assets: list[ForkAsset]) -> dict[str, tuple[str, ...]]:
     """The leaf feeds behind each priced token, in whichever market it is priced."""
     found: dict[str, tuple[str, ...]] = {}
     for each in assets:

@@ -32,7 +32,7 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ForkAction:
     """One attempt. `gain` and `spent` as planned (1e-18 of the unit of account), `gas` in wei as paid; health
     scaled 1e18."""
 
@@ -50,7 +50,7 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class OpenBreach:
     """An account that is still below a threshold that asks for an action, and why."""
 
     market: str
@@ -72,8 +72,8 @@ class Outcome:
     forked_at: int
     blocks: int
     prices: tuple[Price, ...]
-    deeds: tuple[Deed, ...]
-    left: tuple[Left, ...]
+    deeds: tuple[ForkAction, ...]
+    left: tuple[OpenBreach, ...]
     earned: int
     spent: int
     gas: int
@@ -108,9 +108,9 @@ def outcome(
     )
 
 
-def _deed(row: Intent, sent: Sequence[Transaction]) -> Deed:
+def _deed(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
     summary: dict[str, str] = json.loads(row.summary)
-    return Deed(
+    return ForkAction(
         market=row.market,
         account=row.account,
         kind=row.kind,
@@ -129,7 +129,7 @@ def _gas(sent: Transaction) -> int:
     return (sent.gas_used or 0) * (sent.gas_price or 0)
 
 
-def _left(session: Session, fork: Fork) -> list[Left]:
+def _left(session: Session, fork: Fork) -> list[OpenBreach]:
     protected = {(each.market, each.account.lower()) for each in fork.settings.protect}
     left = []
     for row in session.exec(select(Episode).where(col(Episode.closed_block).is_(None))).all():
@@ -142,7 +142,7 @@ def _left(session: Session, fork: Fork) -> list[Left]:
             .order_by(col(Alert.id).desc())
         ).first()
         why = json.loads(told.fields).get("why", "") if told else ""
-        left.append(Left(row.market, row.account, row.threshold, row.lowest_health, why))
+        left.append(OpenBreach(row.market, row.account, row.threshold, row.lowest_health, why))
     return left
 
 

@@ -21,7 +21,7 @@ from keeper.chain.signer import Signer
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.fork import funds, ground, shocks
-from keeper.fork.ground import Ground
+from keeper.fork.ground import ForkAsset
 from keeper.fork.known import copy_known
 from keeper.fork.outcome import Outcome, outcome
 from keeper.fork.settings import answering_node, choose_chain, local_only
@@ -44,7 +44,7 @@ _MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCL
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ForkOptions:
     """What to rehearse. `funds` in whole units of account an asset; `block` None forks at the newest."""
 
     chain: str | None = None
@@ -63,13 +63,13 @@ class Fork:
     settings: Settings
     store: Store
     signer: Signer
-    assets: list[Ground]
+    assets: list[ForkAsset]
     moves: list[Move]
     forked_at: int
     given: dict[str, int] = field(default_factory=dict)
 
 
-def rehearse(settings: Settings, wish: Wish, folder: Path, tell: Callable[[str], None]) -> Outcome:
+def rehearse(settings: Settings, wish: ForkOptions, folder: Path, tell: Callable[[str], None]) -> Outcome:
     """Fork the configured chain, run the daemon on it, shock it; what the keeper did.
 
     Only reads reach the configured node, and nothing reaches the configured store, key or channels.
@@ -96,7 +96,7 @@ def rehearse(settings: Settings, wish: Wish, folder: Path, tell: Callable[[str],
 
 
 @contextmanager
-def _fork(settings: Settings, wish: Wish, folder: Path) -> Iterator[Fork]:
+def _fork(settings: Settings, wish: ForkOptions, folder: Path) -> Iterator[Fork]:
     chain = choose_chain(settings, wish.chain)
     url = answering_node(settings, chain)
     _require_come(Node(url, settings.chains[chain].timeout), wish.block)
@@ -150,7 +150,7 @@ def _with_own_contract(own: Settings, chain: str, anvil: Anvil, key: str) -> Set
     return own.model_copy(update={"chains": {chain: forked.model_copy(update={"liquidator": contract})}})
 
 
-def _moves(anvil: Anvil, assets: list[Ground], wanted: Sequence[Shock]) -> list[Move]:
+def _moves(anvil: Anvil, assets: list[ForkAsset], wanted: Sequence[Shock]) -> list[Move]:
     if not wanted:
         return []
     symbols = {each.asset: each.symbol for each in assets}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keeper.model.plan import Loan
+from keeper.model.plan import FlashLoan
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
-class Deal:
+class Quote:
     """One size of an offer: what the calls take and bring (token units). `allowance` is what they may take at
     most, where a debt grows until they are included."""
 
@@ -45,7 +45,7 @@ class Offer:
     gets: Asset
     target: str
     tops: tuple[int, ...]
-    deal: Callable[[int], Deal | None]
+    deal: Callable[[int], Quote | None]
     gas: int
     errors: str = ""
     first_gas: int = 0
@@ -58,8 +58,8 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Lender:
+class FlashLender:
     """Who lends a token for a transaction within the market itself, and how much at most."""
 
-    loan: Loan
+    loan: FlashLoan
     most: int

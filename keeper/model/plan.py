@@ -82,7 +82,7 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
-class Loan:
+class FlashLoan:
     """Who lends for the length of a transaction, and what of each million it keeps. `callback`: the target of
     the leg itself, which asks for its money after it has given what was seized."""
 
@@ -92,7 +92,7 @@ class Loan:
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class BatchItem:
     """One account's part of what our contract does in one transaction; several accounts' legs can share one.
 
     Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls` and an allowance of `allowance`
@@ -113,7 +113,7 @@ class Leg:
     gets: str
     expected: int
     min_got: int
-    loan: Loan | None
+    loan: FlashLoan | None
     route: str
     sale: str
     profit_token: str
@@ -155,7 +155,7 @@ class Plan:
     redeem: str = ""
     sized_by_contract: bool = False
     trade: Trade | None = None
-    leg: Leg | None = None
+    leg: BatchItem | None = None
     value: int = 0
     gas_budget: int | None = None
     gain_wei: int | None = None
@@ -182,6 +182,6 @@ class Plan:
         )
 
 
-def _leg(raw: dict[str, Any]) -> Leg:
+def _leg(raw: dict[str, Any]) -> BatchItem:
     loan = raw.pop("loan")
-    return Leg(calls=tuple(raw.pop("calls")), loan=Loan(**loan) if loan else None, **raw)
+    return BatchItem(calls=tuple(raw.pop("calls")), loan=FlashLoan(**loan) if loan else None, **raw)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Purse:
     """What planning must know from outside, read at the block of the book.
 
     `funds`: token (lower case) → units the payer holds and has not promised; `symbols`: token → symbol;

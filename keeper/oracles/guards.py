@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from keeper.oracles.reading import Round
-from keeper.oracles.seconds import Quote
+from keeper.oracles.seconds import SecondPrice
 from keeper.oracles.sources import Basis
 
 WAD = 10**18
@@ -53,7 +53,7 @@ class Observation:
     rounds: tuple[tuple[str, Round | None], ...]
     resolved: bool = True
     basis: Basis = "feeds"
-    second: Quote | None = None
+    second: SecondPrice | None = None
     up_since: int = 0
     """Unix time at which the chain's sequencer came up, if that was lately; else 0."""
 

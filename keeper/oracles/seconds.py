@@ -19,7 +19,7 @@ TICK = Decimal("1.0001")
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class SecondPrice:
     """A second price in base currency units a whole asset, or why there is none (`price` None)."""
 
     price: int | None
@@ -100,7 +100,7 @@ def read(
     base_decimals: int,
     timestamp: int,
     market_price: Callable[[str], int | None],
-) -> Quote:
+) -> SecondPrice:
     """The second price at a block. `market_price` tells what the market says of a pool's other token."""
     settings = second.settings
     if isinstance(settings, UniswapV3Source):
@@ -118,7 +118,7 @@ def _chainlink(
     latest: Answer,
     base_decimals: int,
     timestamp: int,
-) -> Quote:
+) -> SecondPrice:
     scale = abi.word(decimals)
     if probing.is_round(newest):
         answer, updated = abi.signed(newest, 1), abi.word(newest, 3)
@@ -126,17 +126,17 @@ def _chainlink(
         # An adapter tells its answer alone, without a time.
         answer, updated = abi.signed(latest), None
     if scale is None or answer is None:
-        return Quote(None, "the second source does not answer")
+        return SecondPrice(None, "the second source does not answer")
     return _scaled(answer, -scale, base_decimals, updated, settings.heartbeat, timestamp)
 
 
-def _pyth(settings: PythSource, answer: Answer, base_decimals: int, timestamp: int) -> Quote:
+def _pyth(settings: PythSource, answer: Answer, base_decimals: int, timestamp: int) -> SecondPrice:
     price, exponent, published = abi.signed(answer), abi.signed(answer, 2), abi.word(answer, 3)
     interval = abi.word(answer, 1)
     if price is None or exponent is None or interval is None:
-        return Quote(None, "the second source does not answer")
+        return SecondPrice(None, "the second source does not answer")
     if price > 0 and interval > settings.max_uncertainty * price:
-        return Quote(None, f"the second source is unsure: {price} ± {interval}")
+        return SecondPrice(None, f"the second source is unsure: {price} ± {interval}")
     return _scaled(price, exponent, base_decimals, published, settings.heartbeat, timestamp)
 
 
@@ -147,13 +147,15 @@ def _scaled(
     updated: int | None,
     heartbeat: int | None,
     timestamp: int,
-) -> Quote:
+) -> SecondPrice:
     if answer <= 0:
-        return Quote(None, f"the second source says {answer}")
+        return SecondPrice(None, f"the second source says {answer}")
     if heartbeat is not None and updated is not None and timestamp - updated > heartbeat:
-        return Quote(None, f"the second source is {timestamp - updated} s old, its heartbeat {heartbeat}")
+        return SecondPrice(
+            None, f"the second source is {timestamp - updated} s old, its heartbeat {heartbeat}"
+        )
     shift = exponent + base_decimals
-    return Quote(answer * 10**shift if shift >= 0 else answer // 10**-shift)
+    return SecondPrice(answer * 10**shift if shift >= 0 else answer // 10**-shift)
 
 
 def _mean(
@@ -162,22 +164,22 @@ def _mean(
     answer: Answer,
     base_decimals: int,
     market_price: Callable[[str], int | None],
-) -> Quote:
+) -> SecondPrice:
     """The geometric mean over the window: 1.0001 to the mean tick, ticks rounded down as Uniswap does."""
     before, now = abi.signed(answer, 3), abi.signed(answer, 4)
     if before is None or now is None:
-        return Quote(None, f"the second source has no {settings.window} s of history")
+        return SecondPrice(None, f"the second source has no {settings.window} s of history")
     quote_price = (
         market_price(pair.quote)
         if settings.quote_price is None
         else int(settings.quote_price * 10**base_decimals)
     )
     if not quote_price:
-        return Quote(None, "the second source's other token has no price")
+        return SecondPrice(None, "the second source's other token has no price")
     with localcontext() as context:
         context.prec = PRECISION
         ratio = TICK ** ((now - before) // settings.window)
         if not pair.asset_is_first:
             ratio = 1 / ratio
         price = ratio * Decimal(10) ** (pair.asset_decimals - pair.quote_decimals) * quote_price
-        return Quote(int(price))
+        return SecondPrice(int(price))

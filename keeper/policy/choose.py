@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.money import WAD, Rate, words
 from keeper.model.plan import NATIVE, Kind, Plan, kept_of
 from keeper.policy.profit import demanding
@@ -36,7 +36,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Candidate:
     """A breach that asks for an action. `plan` sizes it against the funds it is given, best first; `taken` is
     told which plan was chosen, so that plans sized later know of it.
 
@@ -49,7 +49,7 @@ class Request:
     kind: Kind
     health: int
     budgets: Sequence[Budget]
-    plan: Callable[[Mapping[str, int]], list[Plan] | Impossible]
+    plan: Callable[[Mapping[str, int]], list[Plan] | Blocked]
     taken: Callable[[Plan], None] = lambda _: None
     underwater: bool = False
     rate: Rate = ONE
@@ -117,7 +117,7 @@ class Costs:
         """Whether nobody can say what gas costs: then no profit can be told either."""
         return self.native is None and bool(self.gas_price or self.data_fee)
 
-    def least(self, request: Request) -> int:
+    def least(self, request: Candidate) -> int:
         """The profit (money) that a liquidation must bring; negative where a loss is allowed."""
         if request.underwater and self.max_loss is not None:
             left = self.max_loss if self.losses is None else min(self.max_loss, self.losses.left)
@@ -129,8 +129,8 @@ class Costs:
 class Decision:
     """What was decided for a request: a plan to commit, or why not."""
 
-    request: Request
-    outcome: Plan | Impossible
+    request: Candidate
+    outcome: Plan | Blocked
 
 
 class Batches(Protocol):
@@ -173,7 +173,7 @@ class Sharing:
 
 
 def choose(
-    requests: list[Request], funds: Mapping[str, int], costs: Costs, batches: Batches | None = None
+    requests: list[Candidate], funds: Mapping[str, int], costs: Costs, batches: Batches | None = None
 ) -> list[Decision]:
     """Plans in the order they should be sent. Top-ups come before liquidations, the lowest health first;
     liquidations by gain after gas. Each plan takes what it spends out of the funds of those after it, and
@@ -186,17 +186,17 @@ def choose(
     for request in top_ups:
         found = _first(request.plan(left))
         if isinstance(found, Plan) and not request.affords(found):
-            found = Impossible("the day's cap does not allow it")
+            found = Blocked("the day's cap does not allow it")
         gas = found.gas if isinstance(found, Plan) else 0
         decisions.append(Decision(request, _take(request, found, left, costs, gas)))
     liquidations = [r for r in requests if r.kind == "liquidate"]
     valued = [(r, _best(r, left, costs, sharing)) for r in liquidations]
     valued.sort(key=lambda pair: -_gain(pair[0], pair[1], costs, sharing))
-    refused: list[Request] = []
+    refused: list[Candidate] = []
     for request, _ in valued:
         outcome = _chosen(request, left, costs, sharing)
         decisions.append(Decision(request, outcome))
-        if isinstance(outcome, Impossible):
+        if isinstance(outcome, Blocked):
             refused.append(request)
     if batches is None or not refused:
         return decisions
@@ -204,16 +204,16 @@ def choose(
     return [together.get(id(decision.request), decision) for decision in decisions]
 
 
-def _first(plans: list[Plan] | Impossible) -> Plan | Impossible:
-    return plans if isinstance(plans, Impossible) else plans[0]
+def _first(plans: list[Plan] | Blocked) -> Plan | Blocked:
+    return plans if isinstance(plans, Blocked) else plans[0]
 
 
 def _chosen(
-    request: Request, left: dict[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
-) -> Plan | Impossible:
+    request: Candidate, left: dict[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
+) -> Plan | Blocked:
     """The best plan now, counted as taken. Without `asked` it need not earn the least profit."""
     best = _best(request, left, costs, sharing, asked=asked)
-    if isinstance(best, Impossible):
+    if isinstance(best, Blocked):
         return best
     gas = sharing.gas(best)
     outcome = _take(request, best, left, costs, gas)
@@ -232,17 +232,17 @@ def _chosen(
 
 
 def _best(
-    request: Request, funds: Mapping[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
-) -> Plan | Impossible:
+    request: Candidate, funds: Mapping[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
+) -> Plan | Blocked:
     """The best liquidation within budget that earns the least profit asked for."""
     plans = request.plan(funds)
-    if isinstance(plans, Impossible):
+    if isinstance(plans, Blocked):
         return plans
     if costs.unknown:
-        return Impossible("nothing tells what gas costs: set native_price of the chain")
+        return Blocked("nothing tells what gas costs: set native_price of the chain")
     within = [plan for plan in plans if request.affords(plan)]
     if not within:
-        return Impossible("the day's cap for this account does not allow it")
+        return Blocked("the day's cap for this account does not allow it")
 
     def profit(plan: Plan) -> int:
         return request.rate.down(plan.gain_base) - costs.money(sharing.gas(plan))
@@ -258,15 +258,15 @@ def _best(
         best = max(paid_out, key=profit)
     earned = profit(best)
     if asked and earned < least:
-        return Impossible(
+        return Blocked(
             f"would earn {words(earned)} after gas, less than min_profit ({words(costs.min_profit)})"
         )
     if asked and best.kept and costs.money(sharing.gas(best)) > _for_gas(request, best, least):
-        return Impossible("gas would take too much of what a purchase may bring later")
+        return Blocked("gas would take too much of what a purchase may bring later")
     return replace(best, summary={**best.summary, "profit": words(earned)})
 
 
-def _for_gas(request: Request, plan: Plan, least: int) -> int:
+def _for_gas(request: Candidate, plan: Plan, least: int) -> int:
     """Money that gas may take for the plan to earn the least; a small part where only a purchase in a later
     block earns it, which others may be quicker at."""
     gain = request.rate.down(plan.gain_base)
@@ -274,10 +274,10 @@ def _for_gas(request: Request, plan: Plan, least: int) -> int:
 
 
 def _together(
-    refused: list[Request], left: dict[str, int], costs: Costs, sharing: Sharing, batches: Batches
+    refused: list[Candidate], left: dict[str, int], costs: Costs, sharing: Sharing, batches: Batches
 ) -> list[Decision]:
     """Of the liquidations that do not pay for a transaction of their own, those that pay for a shared one."""
-    small: dict[Hashable, list[tuple[int, Request, Plan]]] = {}
+    small: dict[Hashable, list[tuple[int, Candidate, Plan]]] = {}
     for request in refused:
         found = _best(request, left, costs, sharing, asked=False)
         key = batches.key(found) if isinstance(found, Plan) else None
@@ -303,23 +303,23 @@ def _together(
     return decisions
 
 
-def _gain(request: Request, outcome: Plan | Impossible, costs: Costs, sharing: Sharing) -> int:
-    if isinstance(outcome, Impossible):
+def _gain(request: Candidate, outcome: Plan | Blocked, costs: Costs, sharing: Sharing) -> int:
+    if isinstance(outcome, Blocked):
         return -1
     return request.rate.down(outcome.gain_base) - costs.money(sharing.gas(outcome))
 
 
 def _take(
-    request: Request, outcome: Plan | Impossible, left: dict[str, int], costs: Costs, gas: int
-) -> Plan | Impossible:
-    if isinstance(outcome, Impossible):
+    request: Candidate, outcome: Plan | Blocked, left: dict[str, int], costs: Costs, gas: int
+) -> Plan | Blocked:
+    if isinstance(outcome, Blocked):
         return outcome
     fee = costs.wei(gas)
     native = left.get(NATIVE, 0) - outcome.value
     if native < fee:
-        return Impossible("the signer has too little native currency left for gas")
+        return Blocked("the signer has too little native currency left for gas")
     if outcome.kind != "top_up" and native - fee < costs.kept_native:
-        return Impossible("the signer's native currency is kept for top-ups (min_native, protected accounts)")
+        return Blocked("the signer's native currency is kept for top-ups (min_native, protected accounts)")
     left[NATIVE] -= fee + outcome.value
     request.pay(outcome)
     if outcome.kept:

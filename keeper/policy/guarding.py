@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan
 from keeper.oracles.guards import Judgement
 
@@ -24,20 +24,20 @@ def may_top_up(assets: Iterable[str], verdicts: Verdicts, symbols: Mapping[str, 
 
 
 def at_market(
-    found: list[Plan] | Impossible, verdicts: Verdicts, symbols: Mapping[str, str]
-) -> list[Plan] | Impossible:
+    found: list[Plan] | Blocked, verdicts: Verdicts, symbols: Mapping[str, str]
+) -> list[Plan] | Blocked:
     """The same liquidations with the gain they would have at market prices, best first; those without a
     market price for what they pay or get are left out, and if all are, the reason is told."""
-    if isinstance(found, Impossible):
+    if isinstance(found, Blocked):
         return found
     counted = [_counted(plan, verdicts, symbols) for plan in found]
     plans = [plan for plan in counted if isinstance(plan, Plan)]
     if plans:
         return sorted(plans, key=lambda plan: -plan.gain_base)
-    return next(each for each in counted if isinstance(each, Impossible))
+    return next(each for each in counted if isinstance(each, Blocked))
 
 
-def _counted(plan: Plan, verdicts: Verdicts, symbols: Mapping[str, str]) -> Plan | Impossible:
+def _counted(plan: Plan, verdicts: Verdicts, symbols: Mapping[str, str]) -> Plan | Blocked:
     trade = plan.trade
     if trade is None:
         return plan
@@ -49,7 +49,7 @@ def _counted(plan: Plan, verdicts: Verdicts, symbols: Mapping[str, str]) -> Plan
             continue
         if verdict.market_price is None or not verdict.price:
             why = "; ".join(fault.detail for fault in verdict.faults) or "its price cannot be read"
-            return Impossible(f"{symbols.get(token, token)} has no market price to count with: {why}")
+            return Blocked(f"{symbols.get(token, token)} has no market price to count with: {why}")
         product = base * verdict.market_price
         values.append(-(-product // verdict.price) if rounded_up else product // verdict.price)
     gets, pays = values

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.model.blocked import Impossible
-from keeper.model.offer import Asset, Deal, Lender, Offer
-from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, Leg, Loan, Plan, Spend, Trade
+from keeper.model.blocked import Blocked
+from keeper.model.offer import Asset, FlashLender, Offer, Quote
+from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, BatchItem, FlashLoan, Plan, Spend, Trade
 from keeper.venues.base import Exchange
 
 MILLION = 10**6
@@ -29,7 +29,7 @@ class Terms:
 
     contract: str
     exchange: Exchange
-    lenders: Mapping[str, Lender]
+    lenders: Mapping[str, FlashLender]
     profit_token: Asset | None = None
 
 
@@ -38,11 +38,11 @@ class Sized:
     """One way to carry out an offer; `profit` in units of `earns`."""
 
     offer: Offer
-    deal: Deal
+    deal: Quote
     route: str
     sale: str
     earns: Asset
-    loan: Loan | None
+    loan: FlashLoan | None
     profit: int
 
     @property
@@ -64,17 +64,17 @@ def best(offers: list[Offer], terms: Terms, shut: Collection[tuple[str, str]] = 
     return sorted(found, key=lambda each: -each.worth)
 
 
-def no_way(offers: list[Offer]) -> Impossible:
+def no_way(offers: list[Offer]) -> Blocked:
     """Why offers came to nothing: nowhere to exchange, or nobody lends."""
     pairs = ", ".join(sorted({f"{each.gets.symbol} for {each.pays.symbol}" for each in offers}))
-    return Impossible(f"no lender and route for {pairs}")
+    return Blocked(f"no lender and route for {pairs}")
 
 
 def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
     """The plan of one size. `data` and `gas` are for whoever knows the contract to fill in, what it must earn
     on chain for whoever knows its share of the costs (`demanding`)."""
     offer, deal = sized.offer, sized.deal
-    leg = Leg(
+    leg = BatchItem(
         contract=terms.contract,
         target=offer.target,
         calls=tuple("0x" + call.hex() for call in deal.calls),
@@ -173,12 +173,12 @@ def _cover(sized: Sized, exchange: Exchange) -> str:
     return min(costs)[1] if costs else ""
 
 
-def fee_of(loan: Loan, amount: int) -> int:
+def fee_of(loan: FlashLoan, amount: int) -> int:
     """What a loan costs, in units of its token; rounded up, though not every lender does."""
     return -(-amount * loan.fee // MILLION)
 
 
-Way = tuple[str, str, Asset, Callable[[Deal], tuple[int, Loan | None] | None]]
+Way = tuple[str, str, Asset, Callable[[Quote], tuple[int, FlashLoan | None] | None]]
 """Route, sale, what is earned, and the profit and the loan of a deal on it (None: cannot be done)."""
 
 
@@ -197,8 +197,8 @@ def _ways(offer: Offer, terms: Terms) -> Iterator[Way]:
             yield back, sale, earns, _converted(back, sale, offer, terms)
 
 
-def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Deal], tuple[int, Loan | None] | None]:
-    def profit(deal: Deal) -> tuple[int, Loan | None] | None:
+def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Quote], tuple[int, FlashLoan | None] | None]:
+    def profit(deal: Quote) -> tuple[int, FlashLoan | None] | None:
         loan = _cheapest(offer, deal.allowance, route, terms)
         brought = terms.exchange.sell(route, deal.received) if route else deal.received
         if (loan is None and deal.allowance) or brought is None:
@@ -210,10 +210,10 @@ def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Deal], tuple[in
 
 def _converted(
     route: str, sale: str, offer: Offer, terms: Terms
-) -> Callable[[Deal], tuple[int, Loan | None] | None]:
+) -> Callable[[Quote], tuple[int, FlashLoan | None] | None]:
     """Buys back what was repaid and the loan's fee, and sells the rest of the seizure."""
 
-    def profit(deal: Deal) -> tuple[int, Loan | None] | None:
+    def profit(deal: Quote) -> tuple[int, FlashLoan | None] | None:
         loan = _cheapest(offer, deal.allowance, route + sale, terms)
         if loan is None and deal.allowance:
             return None
@@ -232,14 +232,14 @@ def _converted(
     return profit
 
 
-def _cheapest(offer: Offer, amount: int, routes: str, terms: Terms) -> Loan | None:
+def _cheapest(offer: Offer, amount: int, routes: str, terms: Terms) -> FlashLoan | None:
     """Who lends at the least fee without being on the routes; the market itself where fees are equal. None
     where nothing need be lent, or nobody lends."""
     token = offer.pays.token
     if not amount:
         return None
     if offer.callback:
-        return Loan("callback", offer.target, 0)
+        return FlashLoan("callback", offer.target, 0)
     own = terms.lenders.get(token)
     own_left = own.most - terms.exchange.lent(own.loan, token) if own is not None else 0
     lent = own.loan if own is not None and own_left >= amount else None

@@ -23,7 +23,7 @@ _OF_THE_MOMENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """What a liquidation takes and brings, who lends, and over which routes; routes are empty where the
     signer's own money pays."""
 
@@ -34,12 +34,12 @@ class Way:
     sale: str = ""
 
 
-def way_of(plan: Plan) -> Way | None:
+def way_of(plan: Plan) -> Route | None:
     """None for what exchanges nothing."""
     leg, trade = plan.leg, plan.trade
     if leg is not None:
-        return Way(leg.pays, leg.gets, leg.loan.lender if leg.loan else "", leg.route, leg.sale)
-    return Way(trade.pays, trade.gets) if trade is not None else None
+        return Route(leg.pays, leg.gets, leg.loan.lender if leg.loan else "", leg.route, leg.sale)
+    return Route(trade.pays, trade.gets) if trade is not None else None
 
 
 def of_the_moment(reason: str) -> bool:
@@ -47,7 +47,7 @@ def of_the_moment(reason: str) -> bool:
     return any(text in reason for text in _OF_THE_MOMENT)
 
 
-def refused(attempts: Iterable[tuple[Plan, str]]) -> list[Way]:
+def refused(attempts: Iterable[tuple[Plan, str]]) -> list[Route]:
     """The ways of attempts (with the reason each ended for) that the chain refused for their own sake."""
     found = []
     for plan, reason in attempts:
@@ -57,13 +57,13 @@ def refused(attempts: Iterable[tuple[Plan, str]]) -> list[Way]:
     return found
 
 
-def untried(plans: Sequence[Plan], tried: Sequence[Way]) -> list[Plan]:
+def untried(plans: Sequence[Plan], tried: Sequence[Route]) -> list[Plan]:
     """The plans to choose from: those that bring another token than any that was refused; else those that
     take another; else those over other routes; with nothing else left, all of them again."""
     if not tried:
         return list(plans)
     brought, taken = {each.gets for each in tried}, {each.pays for each in tried}
-    tests: tuple[Callable[[Way], bool], ...] = (
+    tests: tuple[Callable[[Route], bool], ...] = (
         lambda way: way.gets not in brought,
         lambda way: way.pays not in taken,
         lambda way: way not in tried,

@@ -7,23 +7,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Self
 
-from keeper.book.source import A, S, Touched
+from keeper.book.source import A, ChangedAccounts, S
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
-from keeper.config import Market as Settings
+from keeper.config import MarketSettings as Settings
 from keeper.errors import ConfigError
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, OwnerFunds, Step
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Plan
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols import erc20_calls, inventory, packing, topping_up
 from keeper.protocols.base import MarketAdapter
 from keeper.protocols.calldata import words
-from keeper.protocols.heard import Heard
+from keeper.protocols.heard import EventTable
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.topping_up import Way, Wish, named
+from keeper.protocols.topping_up import Cure, CureRequest, named
 from keeper.protocols.without import Without
 
 
@@ -33,7 +33,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     called: ClassVar[tuple[str, ...]]
     """What the keeper itself calls on the market's contract."""
     lens: ClassVar[LensContract]
-    heard: ClassVar[Heard]
+    heard: ClassVar[EventTable]
     what: ClassVar[str]
     """What must stand at the configured address, for people."""
     remedy: ClassVar[str]
@@ -93,27 +93,27 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def valued(self, state: S, account: str, raw: A, timestamp: int) -> Valuation:
         """One account at `timestamp`, exactly."""
 
-    def closed(self, state: S, raw: A, wish: Wish) -> str:
+    def closed(self, state: S, raw: A, wish: CureRequest) -> str:
         """Why nothing at all can be put into this account; empty where something can."""
         return ""
 
     @abstractmethod
-    def takes(self, state: S, raw: A, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+    def takes(self, state: S, raw: A, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         """What an account can be topped up with."""
 
-    def taken(self, state: S, raws: Mapping[str, A], facts: Facts) -> list[tuple[Action, Asset]]:
+    def taken(self, state: S, raws: Mapping[str, A], facts: Purse) -> list[tuple[Action, Asset]]:
         if not raws:
             actions: tuple[Action, ...] = ("repay", "supply")
             return [(action, asset) for action in actions for asset in self.assets(state, facts).values()]
-        wishes = {account: Wish(account, 0, facts, {}, (), 0, 0) for account in raws}
+        wishes = {account: CureRequest(account, 0, facts, {}, (), 0, 0) for account in raws}
         return [each for account, raw in raws.items() for each in self.takes(state, raw, wishes[account])]
 
-    def usual(self, state: S, raw: A, wish: Wish) -> Sequence[Step]:
+    def usual(self, state: S, raw: A, wish: CureRequest) -> Sequence[Step]:
         """The steps where the operator names none."""
         return [Step(action, asset.token) for action, asset in self.takes(state, raw, wish)]
 
     @abstractmethod
-    def way(self, state: S, raw: A, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
+    def way(self, state: S, raw: A, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         """A step as this account can take it."""
 
     # Copying: see BookSource.
@@ -131,7 +131,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def discovery_filter(self, state: S) -> LogFilter:
         return LogFilter(self.emitters(state), self.heard.naming)
 
-    def touched(self, logs: Iterable[Log]) -> Touched:
+    def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
         return self.heard.touched(logs)
 
     def market_call(self, references: Iterable[int]) -> Call:
@@ -225,23 +225,23 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
         return erc20_calls.facts_calls(self.tokens(state), payer)
 
-    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
+    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse:
         return erc20_calls.read_facts(self.tokens(state), answers)
 
-    def gas_price_asset(self, state: S, facts: Facts, symbol: str) -> int | None:
+    def gas_price_asset(self, state: S, facts: Purse, symbol: str) -> int | None:
         assets = self.assets(state, facts)
         if NATIVE in assets:
             return assets[NATIVE].price
         return next((each.price for each in assets.values() if each.symbol == symbol), None)
 
     def plan_liquidation(
-        self, state: S, account: str, raw: A, timestamp: int, facts: Facts, funds: Mapping[str, int]
-    ) -> list[Plan] | Impossible:
+        self, state: S, account: str, raw: A, timestamp: int, facts: Purse, funds: Mapping[str, int]
+    ) -> list[Plan] | Blocked:
         found = self.offers(state, account, raw, timestamp, facts)
-        if isinstance(found, Impossible):
+        if isinstance(found, Blocked):
             return found
         plans = inventory.plans(self.name, account, found, funds)
-        return plans or Impossible(f"the signer holds no {found[0].pays.symbol} to repay with")
+        return plans or Blocked(f"the signer holds no {found[0].pays.symbol} to repay with")
 
     def plan_top_up(
         self,
@@ -249,27 +249,27 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         account: str,
         raw: A,
         timestamp: int,
-        facts: Facts,
+        facts: Purse,
         funds: Mapping[str, int],
         steps: Sequence[Step],
         target: int,
         budget_base: int,
         owner: OwnerFunds | None = None,
-    ) -> Plan | Impossible:
+    ) -> Plan | Blocked:
         if owner is not None and not self.owners_pay:
-            return Impossible("owners' own money is not supported in this protocol")
-        wish = Wish(account, timestamp, facts, funds, steps, target, budget_base, owner)
+            return Blocked("owners' own money is not supported in this protocol")
+        wish = CureRequest(account, timestamp, facts, funds, steps, target, budget_base, owner)
         before = self.valued(state, account, raw, timestamp).health
         return topping_up.first_enough(self.name, wish, before, self._ways(state, raw, wish))
 
-    def _ways(self, state: S, raw: A, wish: Wish) -> Iterator[Way | Impossible]:
+    def _ways(self, state: S, raw: A, wish: CureRequest) -> Iterator[Cure | Blocked]:
         if why := self.closed(state, raw, wish):
-            yield Impossible(why)
+            yield Blocked(why)
             return
         taken = self.takes(state, raw, wish)
         for step in wish.steps or self.usual(state, raw, wish):
             asset = named(step, [asset for action, asset in taken if action == step.action])
             if asset is None:
-                yield Impossible(f"{step.action} {step.asset} is nothing this market takes")
+                yield Blocked(f"{step.action} {step.asset} is nothing this market takes")
             else:
                 yield self.way(state, raw, wish, step, asset)

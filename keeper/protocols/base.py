@@ -9,11 +9,11 @@ from typing import Protocol
 from keeper.book.source import A, BookSource, S
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, OwnerFunds, OwnerMoney, Step, Unsized
-from keeper.model.offer import Asset, Lender, Offer
+from keeper.model.offer import Asset, FlashLender, Offer
 from keeper.model.plan import Plan
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.model.valuation import Explanation, Valuation
 
 
@@ -95,19 +95,17 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
         """What `read_planning` turns into facts."""
 
-    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts: ...
+    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse: ...
 
-    def gas_price_asset(self, state: S, facts: Facts, symbol: str) -> int | None:
+    def gas_price_asset(self, state: S, facts: Purse, symbol: str) -> int | None:
         """Base currency a whole unit of the asset with this symbol costs; None when it is not listed."""
 
     def plan_liquidation(
-        self, state: S, account: str, raw: A, timestamp: int, facts: Facts, funds: Mapping[str, int]
-    ) -> list[Plan] | Impossible:
+        self, state: S, account: str, raw: A, timestamp: int, facts: Purse, funds: Mapping[str, int]
+    ) -> list[Plan] | Blocked:
         """Liquidations open to a liquidator who may spend `funds`, the best first."""
 
-    def offers(
-        self, state: S, account: str, raw: A, timestamp: int, facts: Facts
-    ) -> list[Offer] | Impossible:
+    def offers(self, state: S, account: str, raw: A, timestamp: int, facts: Purse) -> list[Offer] | Blocked:
         """Liquidations for whoever brings the money in the same transaction and exchanges what is seized."""
 
     def on_sale(self, state: S) -> Mapping[str, int]:
@@ -116,19 +114,19 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def sold_for(self, state: S) -> frozenset[str]:
         """The tokens that such a sale may take or bring."""
 
-    def sales(self, state: S, facts: Facts, recipient: str) -> list[Offer]:
+    def sales(self, state: S, facts: Purse, recipient: str) -> list[Offer]:
         """Purchases of it, to be delivered to `recipient`."""
 
-    def lenders(self, state: S) -> Mapping[str, Lender]:
+    def lenders(self, state: S) -> Mapping[str, FlashLender]:
         """By token."""
 
     def holder(self, state: S, token: str) -> str:
         """The contract (lower case) that keeps the market's units of a token."""
 
-    def assets(self, state: S, facts: Facts) -> Mapping[str, Asset]:
+    def assets(self, state: S, facts: Purse) -> Mapping[str, Asset]:
         """By token."""
 
-    def taken(self, state: S, raws: Mapping[str, A], facts: Facts) -> list[tuple[Action, Asset]]:
+    def taken(self, state: S, raws: Mapping[str, A], facts: Purse) -> list[tuple[Action, Asset]]:
         """What these accounts can be topped up with, whichever of them; without any: what might be."""
 
     def loan_tokens(self, state: S) -> Mapping[str, str]:
@@ -146,7 +144,7 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def plan_redemption(
         self, state: S, asset: str, owner: str, answers: Sequence[Answer]
-    ) -> Plan | Impossible | None:
+    ) -> Plan | Blocked | None:
         """Turn claims on `asset`, taken in a liquidation, into the asset; None when there are none left."""
 
     def plan_top_up(
@@ -155,13 +153,13 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         account: str,
         raw: A,
         timestamp: int,
-        facts: Facts,
+        facts: Purse,
         funds: Mapping[str, int],
         steps: Sequence[Step],
         target: int,
         budget_base: int,
         owner: OwnerFunds | None = None,
-    ) -> Plan | Impossible:
+    ) -> Plan | Blocked:
         """The first step that brings health to `target` (1e18) within funds and budget; else the first
         that helps at all. With `owner` his money is spent instead of `funds`."""
 
@@ -170,12 +168,12 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         state: S,
         account: str,
         raw: A,
-        facts: Facts,
+        facts: Purse,
         funds: Mapping[str, int],
         steps: Sequence[Step],
         budget_base: int,
         owner: OwnerFunds | None = None,
-    ) -> list[Unsized | Impossible]:
+    ) -> list[Unsized | Blocked]:
         """Each step as a plan of any amount, for sizing without arithmetic of ours."""
 
     def owner_calls(self, state: S, owner: str, money: OwnerMoney, operator: str) -> list[Call]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from keeper.chain.calls import Answer, Call
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.calldata import encoded
 
 # Symbols are asked for at every tick that plans.
@@ -55,9 +55,9 @@ def facts_calls(tokens: Sequence[str], payer: str) -> list[Call]:
     return [*(balance_of(token, payer) for token in tokens), *(symbol(token) for token in tokens)]
 
 
-def read_facts(tokens: Sequence[str], answers: Iterable[Answer]) -> Facts:
+def read_facts(tokens: Sequence[str], answers: Iterable[Answer]) -> Purse:
     left = iter(answers)
-    return Facts(
+    return Purse(
         funds={token: read_uint(next(left)) for token in tokens},
         symbols={token: read_symbol(next(left), token) for token in tokens},
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eth_utils.abi import event_signature_to_log_topic
 
-from keeper.book.source import Touched
+from keeper.book.source import ChangedAccounts
 from keeper.chain.logs import Log
 
 _NOBODY = "0x" + "0" * 40
@@ -26,7 +26,7 @@ def account_at(log: Log, place: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class EventTable:
     """`places`: where the accounts stand among the topics of an event. `of_all` are events after which any
     account may be another. A proxy's upgrade is always heard."""
 
@@ -42,7 +42,7 @@ class Heard:
     def topics(self) -> tuple[str, ...]:
         return (*self.places, *sorted(self.of_all), UPGRADED)
 
-    def touched(self, logs: Iterable[Log]) -> Touched:
+    def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
         accounts: set[str] = set()
         upgraded = everyone = False
         for log in logs:
@@ -51,4 +51,4 @@ class Heard:
             everyone = everyone or event in self.of_all
             accounts.update(account_at(log, place) for place in self.places.get(event, ()))
         accounts.discard(_NOBODY)
-        return Touched(frozenset(accounts), upgraded, everyone)
+        return ChangedAccounts(frozenset(accounts), upgraded, everyone)

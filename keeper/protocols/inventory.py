@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from keeper.model.offer import Deal, Offer
+from keeper.model.offer import Offer, Quote
 from keeper.model.plan import Plan, Spend, Trade
 from keeper.protocols.amounts import units
 
@@ -16,7 +16,7 @@ def plans(
     greater size never brings less. Offers of several calls need our contract and are left out."""
     found = []
     for offer in offers:
-        best: Deal | None = None
+        best: Quote | None = None
         for top in offer.tops:
             deal = offer.deal(min(top, funds.get(offer.pays.token, 0)))
             if deal is not None and len(deal.calls) == 1 and deal.allowance <= funds.get(offer.pays.token, 0):
@@ -26,11 +26,11 @@ def plans(
     return sorted(found, key=lambda plan: -plan.gain_base)
 
 
-def _gain(offer: Offer, deal: Deal) -> int:
+def _gain(offer: Offer, deal: Quote) -> int:
     return offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
 
 
-def _plan(market: str, account: str, offer: Offer, deal: Deal, margin_gas: int) -> Plan:
+def _plan(market: str, account: str, offer: Offer, deal: Quote, margin_gas: int) -> Plan:
     paid, got = offer.pays.worth(deal.repaid), offer.gets.worth(deal.received) + offer.besides
     return Plan(
         market=market,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keeper.margin.lending.least import least
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds, Step
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Check, Plan, Spend
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.amounts import units
 
 # What funds, budget or room allow only in part is done if it is at least this fraction of the need.
@@ -22,13 +22,13 @@ MOST = 2**127
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CureRequest:
     """What a top-up is to reach at `timestamp` (health, 1e18) and may cost (base units), and who pays: the
     signer out of `funds`, or `owner`."""
 
     account: str
     timestamp: int
-    facts: Facts
+    facts: Purse
     funds: Mapping[str, int]
     steps: Sequence[Step]
     target: int
@@ -42,7 +42,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Cure:
     """A step as the account can take it: a call on `target`, of an amount yet to be found (token units).
 
     `needed` reaches the wish's target, or is all that has an effect; `room` (if bounded) is what the protocol
@@ -89,55 +89,53 @@ def named(step: Step, assets: Iterable[Asset]) -> Asset | None:
 
 
 def first_enough(
-    market: str, wish: Wish, before: int | None, ways: Iterable[Way | Impossible]
-) -> Plan | Impossible:
+    market: str, wish: CureRequest, before: int | None, ways: Iterable[Cure | Blocked]
+) -> Plan | Blocked:
     """The first way that reaches the target alone; else the first that helps; else why none does.
 
     `before` is the health now, None without debt."""
     chosen: Plan | None = None
     reasons = []
     for way in ways:
-        if isinstance(way, Impossible):
+        if isinstance(way, Blocked):
             reasons.append(way.reason)
             continue
         sized = _sized(wish, way, before)
-        if isinstance(sized, Impossible):
+        if isinstance(sized, Blocked):
             reasons.append(f"{way.step.action} {way.asset.symbol}: {sized.reason}")
             continue
         plan = _plan(market, wish, way, *sized)
         if sized[1] >= wish.target:
             return plan
         chosen = chosen or plan
-    return chosen or Impossible(
-        "; ".join(reasons) or "the account has neither debt nor collateral to work with"
-    )
+    return chosen or Blocked("; ".join(reasons) or "the account has neither debt nor collateral to work with")
 
 
-def _sized(wish: Wish, way: Way, before: int | None) -> tuple[int, int] | Impossible:
+def _sized(wish: CureRequest, way: Cure, before: int | None) -> tuple[int, int] | Blocked:
     """How much of a way is taken and the health it leads to, or why none of it is."""
     asset = way.asset
     if way.needed <= 0:
-        return Impossible("the account owes none")
+        return Blocked("the account owes none")
     if way.room is not None and way.room * SMALLEST_PART < way.needed:
-        return Impossible(way.full)
+        return Blocked(way.full)
     affordable = wish.budget_base * asset.unit // asset.price if asset.price else 0
     amount = min(way.needed, wish.payable(asset.token), affordable)
     if amount <= 0:
         nothing = wish.owner.why[asset.token] if wish.owner else f"no {asset.symbol} to pay with"
-        return Impossible("the day's cap is used up" if affordable <= 0 else nothing)
+        return Blocked("the day's cap is used up" if affordable <= 0 else nothing)
     if way.room is not None:
         amount = min(amount, way.room)
     if amount * SMALLEST_PART < way.needed:
-        return Impossible("too little is left today to be worth it")
+        return Blocked("too little is left today to be worth it")
     reached = way.health(amount)
     if before is not None and reached <= before:
-        return Impossible("the amount at hand changes nothing")
+        return Blocked("the amount at hand changes nothing")
     if reached < way.floor:
-        return Impossible("not enough for the least health; no less is taken")
+        return Blocked("not enough for the least health; no less is taken")
     return amount, reached
 
 
-def _plan(market: str, wish: Wish, way: Way, amount: int, reached: int) -> Plan:
+def _plan(market: str, wish: CureRequest, way: Cure, amount: int, reached: int) -> Plan:
     asset, coins = way.asset, way.asset.token == NATIVE
     by_allowance = not (way.burned or coins or wish.owner)
     return Plan(

@@ -11,11 +11,11 @@ from keeper.book.entries import Entries
 from keeper.book.source import A, S
 from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.weights import Weights
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds, OwnerMoney, Step, Unsized
-from keeper.model.offer import Lender, Offer
+from keeper.model.offer import FlashLender, Offer
 from keeper.model.plan import Plan
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols import packing
 
 
@@ -59,10 +59,10 @@ class Without(Generic[S, A]):
     def sold_for(self, state: S) -> frozenset[str]:
         return frozenset()
 
-    def sales(self, state: S, facts: Facts, recipient: str) -> list[Offer]:
+    def sales(self, state: S, facts: Purse, recipient: str) -> list[Offer]:
         return []
 
-    def lenders(self, state: S) -> Mapping[str, Lender]:
+    def lenders(self, state: S) -> Mapping[str, FlashLender]:
         return {}
 
     def loan_tokens(self, state: S) -> Mapping[str, str]:
@@ -76,7 +76,7 @@ class Without(Generic[S, A]):
 
     def plan_redemption(
         self, state: S, asset: str, owner: str, answers: Sequence[Answer]
-    ) -> Plan | Impossible | None:
+    ) -> Plan | Blocked | None:
         return None
 
     def unsized_top_ups(
@@ -84,13 +84,13 @@ class Without(Generic[S, A]):
         state: S,
         account: str,
         raw: A,
-        facts: Facts,
+        facts: Purse,
         funds: Mapping[str, int],
         steps: Sequence[Step],
         budget_base: int,
         owner: OwnerFunds | None = None,
-    ) -> list[Unsized | Impossible]:
-        return [Impossible("this protocol's top-ups are not sized without its arithmetic")]
+    ) -> list[Unsized | Blocked]:
+        return [Blocked("this protocol's top-ups are not sized without its arithmetic")]
 
     def owner_calls(self, state: S, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
         return []

@@ -15,7 +15,7 @@ from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.config import LOCAL_CHAIN_IDS, Settings
 from keeper.execution import batching
-from keeper.execution.actor import Actor
+from keeper.execution.actor import ExecutionLoop
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Allow, Limits
 from keeper.service.ceilings import GWEI, GasCeilings, GasLevel, gas_ceilings, gas_level
@@ -35,11 +35,13 @@ _OWNER_TOP_UP = (
 )
 
 
-def actor_of(settings: Settings, pool: NodePool, store: Store, payer: str, signer: Signing | None) -> Actor:
+def actor_of(
+    settings: Settings, pool: NodePool, store: Store, payer: str, signer: Signing | None
+) -> ExecutionLoop:
     """The acting loop of one chain, as configured."""
     wanted = settings.chains[pool.name].relay
     beside = allowed_beside(settings, pool)
-    return Actor(
+    return ExecutionLoop(
         pool,
         store,
         limits_of(settings, pool.name, beside),

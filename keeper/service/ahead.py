@@ -6,16 +6,16 @@ import numpy as np
 
 from keeper.chain.blocks import Head
 from keeper.execution import journal
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
 from keeper.service import judging
-from keeper.service.deciding import Deciding
-from keeper.service.markets import MarketRun
-from keeper.service.planning import Wanted
+from keeper.service.deciding import ChainLoop
+from keeper.service.markets import Market
+from keeper.service.planning import Breach
 from keeper.service.selecting import Rows
 
 
-def decide_ahead(deciding: Deciding, head: Head, wanted: list[Wanted]) -> list[int]:
+def decide_ahead(deciding: ChainLoop, head: Head, wanted: list[Breach]) -> list[int]:
     """Plan and journal liquidations that a pending update on top of `head` is about to make possible.
     Each comes with an episode that is in no store yet and is opened with its intent. The intents' ids."""
     if deciding.open is None or deciding.held:
@@ -34,13 +34,13 @@ def decide_ahead(deciding: Deciding, head: Head, wanted: list[Wanted]) -> list[i
 
 
 def _write(
-    deciding: Deciding, head: Head, decisions: list[tuple[Wanted, Decision]]
-) -> list[tuple[Wanted, int]]:
+    deciding: ChainLoop, head: Head, decisions: list[tuple[Breach, Decision]]
+) -> list[tuple[Breach, int]]:
     """Episodes and intents of what can be done, in one transaction."""
-    made: list[tuple[Wanted, int]] = []
+    made: list[tuple[Breach, int]] = []
     with deciding.store.session() as session:
         for each, decision in decisions:
-            if not isinstance(decision.outcome, Impossible):
+            if not isinstance(decision.outcome, Blocked):
                 session.add(each.episode)
                 session.flush()
                 intent = deciding.journalling.write(session, head, each, decision)
@@ -49,14 +49,14 @@ def _write(
     return made
 
 
-def liquidatable(deciding: Deciding, run: MarketRun) -> Rows:
+def liquidatable(deciding: ChainLoop, run: Market) -> Rows:
     """Rows with an open episode of the liquidation threshold."""
     if deciding.open is None:
         return np.zeros(0, np.int64)
     return deciding.open[run.name].rows("liquidate", run.book.rows)
 
 
-def _new(deciding: Deciding, wanted: Wanted) -> bool:
+def _new(deciding: ChainLoop, wanted: Breach) -> bool:
     """Whether nothing is known yet of this account being liquidatable, nor under way about it."""
     assert deciding.open is not None
     if (wanted.valuation.account, "liquidate") in deciding.open[wanted.run.name].known:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from keeper.book.book import VIEWS_A_CALL
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.service.valuing import value
 
 
@@ -26,7 +26,7 @@ class Audit:
     """One market compared at a block. `unbalanced` says which total is contradicted, empty when none is;
     `unknown` that no arithmetic of ours is known for the market's revision."""
 
-    run: MarketRun
+    run: Market
     head: Head
     accounts: int
     differences: Sequence[Difference]
@@ -38,7 +38,7 @@ class Audit:
         return not (self.differences or self.unbalanced or self.unknown)
 
 
-def audit(run: MarketRun, head: Head) -> Audit:
+def audit(run: Market, head: Head) -> Audit:
     """Value every account of a market and ask the protocol for its own view of each, at the same block."""
     at = value(run, head)
     accounts = list(run.book.accounts)

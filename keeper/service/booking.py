@@ -32,11 +32,11 @@ from keeper.execution import journal, transactions, witness
 from keeper.model.money import WAD, Rate, words
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE
-from keeper.model.purse import Facts
-from keeper.service.markets import MarketRun
+from keeper.model.purse import Purse
+from keeper.service.markets import Market
 from keeper.service.native_price import native_price
 from keeper.store.database import Store
-from keeper.store.tables import Booking, Intent, IntentState, Transaction, TransactionState
+from keeper.store.tables import Intent, IntentState, LedgerEntry, Transaction, TransactionState
 
 log = structlog.get_logger()
 
@@ -66,7 +66,7 @@ class Ledger:
     pool: NodePool
     store: Store
     settings: Settings
-    runs: Sequence[MarketRun]
+    runs: Sequence[Market]
     troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
     """Why transactions (ids) could not be booked when they were last tried: each is said once."""
 
@@ -112,7 +112,7 @@ class Ledger:
         with self.store.session() as session:
             keeping.not_booked(session, self.pool.name, transaction.hash, why)
 
-    def _book(self, transaction: Transaction, runs: list[MarketRun]) -> bool:
+    def _book(self, transaction: Transaction, runs: list[Market]) -> bool:
         """`runs`: whose prices count, its own market's before the others'."""
         assert transaction.block is not None and transaction.id is not None
         head = blocks.by_number(self.pool, transaction.block)
@@ -132,7 +132,7 @@ class Ledger:
         wei = gas_wei(receipt)
         if native is None:
             unpriced.append("gas")
-        booking = Booking(
+        booking = LedgerEntry(
             transaction_id=transaction.id,
             block_hash=head.hash,
             timestamp=head.timestamp,
@@ -162,7 +162,7 @@ class Ledger:
         logs = parse(receipt["logs"])
         return sum(run.adapter.coins_paid(logs) for run in self.runs) - transaction.value
 
-    def _prices(self, head: Head, runs: Sequence[MarketRun]) -> tuple[Mapping[str, Priced], int | None, str]:
+    def _prices(self, head: Head, runs: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None, str]:
         """Every token of these markets and the native coin at a block (the first that knows one says its
         price), and who owns our contract there; one call."""
         liquidator = self.settings.chains[self.pool.name].liquidator
@@ -171,7 +171,7 @@ class Ledger:
         lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
         answers = iter(read(self.pool, head, calls, lenses))
         symbols = _symbols(runs)
-        known = {run.name: Facts({}, {**symbols, **_own_symbols(run)}) for run in runs}
+        known = {run.name: Purse({}, {**symbols, **_own_symbols(run)}) for run in runs}
         then = []
         for run in runs:
             answer = next(answers)
@@ -198,11 +198,11 @@ def unbooked(session: Session, chain: str) -> list[Transaction]:
     """Transactions in a block that the books do not have in that block."""
     rows = session.exec(
         select(Transaction)
-        .join(Booking, col(Booking.transaction_id) == col(Transaction.id), isouter=True)
+        .join(LedgerEntry, col(LedgerEntry.transaction_id) == col(Transaction.id), isouter=True)
         .where(
             Transaction.chain == chain,
             col(Transaction.state).in_(_MINED),
-            or_(col(Booking.block_hash).is_(None), Booking.block_hash != Transaction.block_hash),
+            or_(col(LedgerEntry.block_hash).is_(None), LedgerEntry.block_hash != Transaction.block_hash),
         )
         .order_by(col(Transaction.id))
     ).all()
@@ -243,7 +243,7 @@ def earned(session: Session, intent: Intent) -> Decimal | None:
     by what it was expected to gain. None while nothing of it is booked."""
     total, found = Decimal(0), False
     for transaction in journal.transactions_of(session, intent.id or 0):
-        booking = session.get(Booking, transaction.id)
+        booking = session.get(LedgerEntry, transaction.id)
         if booking is None or booking.block_hash != transaction.block_hash:
             continue
         carried = transactions.intents_of(session, transaction.id or 0)
@@ -260,7 +260,7 @@ def _market_of(session: Session, transaction: Transaction) -> str:
     return carried[0].market if carried else ""
 
 
-def _symbols(runs: Sequence[MarketRun]) -> dict[str, str]:
+def _symbols(runs: Sequence[Market]) -> dict[str, str]:
     """What any of these markets calls a token (lower case)."""
     found: dict[str, str] = {}
     for run in runs:
@@ -271,7 +271,7 @@ def _symbols(runs: Sequence[MarketRun]) -> dict[str, str]:
     return found
 
 
-def _own_symbols(run: MarketRun) -> dict[str, str]:
+def _own_symbols(run: Market) -> dict[str, str]:
     return run.prices.symbols if run.prices else {}
 
 

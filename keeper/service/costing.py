@@ -11,11 +11,11 @@ from keeper.config import Settings
 from keeper.execution import journal
 from keeper.execution.journal import Mode
 from keeper.model.money import money
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.policy.choose import Budget, Costs, Spending
 from keeper.policy.levels import Protection
 from keeper.service.gas import kept_native
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.service.native_price import native_price
 from keeper.store.database import Store
 
@@ -27,8 +27,8 @@ LOSSES_PER_DAY = 10
 def costs_of(
     settings: Settings,
     chain: str,
-    runs: Sequence[MarketRun],
-    facts: Mapping[str, Facts],
+    runs: Sequence[Market],
+    facts: Mapping[str, Purse],
     gas_price: int,
     data_fee: int = 0,
     lost: int = 0,

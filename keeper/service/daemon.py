@@ -25,7 +25,7 @@ from keeper.chain.signer import Signing
 from keeper.config import Settings
 from keeper.config.old_keys import old_keys
 from keeper.errors import ConfigError, KeeperError, UnreachableError
-from keeper.execution.actor import Actor
+from keeper.execution.actor import ExecutionLoop
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
 from keeper.policy.levels import Policies
@@ -33,7 +33,7 @@ from keeper.service import gas, statuses
 from keeper.service.acting import actor_of
 from keeper.service.booking import Ledger
 from keeper.service.config_watch import ConfigWatch
-from keeper.service.deciding import Deciding
+from keeper.service.deciding import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.service.native_price import (
     native_price,
@@ -42,7 +42,7 @@ from keeper.service.native_price import (
 )
 from keeper.service.pending_updates import PendingUpdates
 from keeper.service.record import Recorder
-from keeper.service.saying import Saying
+from keeper.service.saying import LogThrottle
 from keeper.service.store_watch import StoreWatch
 from keeper.service.update_watch import UpdateWatch
 from keeper.service.watchdog import Pulse, Watchdog
@@ -69,8 +69,8 @@ class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no t
 class ChainLoops:
     """The two loops of one chain."""
 
-    deciding: Deciding
-    actor: Actor | None
+    deciding: ChainLoop
+    actor: ExecutionLoop | None
     acted: Head | None = None
     """The block that the acting loop last worked at: another of the same number is another block."""
     acting: threading.Lock = field(default_factory=threading.Lock)
@@ -84,7 +84,7 @@ class ChainLoops:
         return -1 if self.acted is None else self.acted.number
 
 
-def _pulse(deciding: Deciding) -> Pulse:
+def _pulse(deciding: ChainLoop) -> Pulse:
     return deciding.pulse
 
 
@@ -113,7 +113,7 @@ class Daemon:
         runs = build(settings, nodes, store)
         self.chains = {
             name: ChainLoops(
-                Deciding(
+                ChainLoop(
                     pool=pool,
                     store=store,
                     settings=settings,
@@ -140,7 +140,7 @@ class Daemon:
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
-        self._saying = Saying()
+        self._saying = LogThrottle()
         self._store_watch = StoreWatch(
             settings.store.url, self._tell_of_store, lambda: bool(self._store_faults)
         )
@@ -327,7 +327,7 @@ class Daemon:
                 if loops.watch is not None:
                     loops.watch.updates.learn()
 
-    def _settle(self, name: str, loops: ChainLoops, actor: Actor, head: Head) -> None:
+    def _settle(self, name: str, loops: ChainLoops, actor: ExecutionLoop, head: Head) -> None:
         """What became of our transactions. Where no node tells, accounts are valued all the same, and the
         acting loop asks again before it signs."""
         with loops.acting:

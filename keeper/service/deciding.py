@@ -28,18 +28,18 @@ from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service import clock, judging, price_status, statuses
 from keeper.service.costing import losses_of_a_day
-from keeper.service.finishing import Decided, Finishing, Round
-from keeper.service.journalling import Journalling
-from keeper.service.markets import MarketRun
+from keeper.service.finishing import BlockReport, Decided, TickResult
+from keeper.service.journalling import RetryPolicy
+from keeper.service.markets import Market
 from keeper.service.means import Asked
-from keeper.service.misnamed import Misnaming
-from keeper.service.noticing import Noticing
-from keeper.service.planning import Planner, Wanted
+from keeper.service.misnamed import UnknownNames
+from keeper.service.noticing import MarketAlerts
+from keeper.service.planning import Breach, Planner
 from keeper.service.pricing import Pricing
 from keeper.service.record import Recorder
-from keeper.service.saying import Saying
+from keeper.service.saying import LogThrottle
 from keeper.service.store_front import StoreFront
-from keeper.service.valuing import Valued, confirm, value_together
+from keeper.service.valuing import MarketValuation, confirm, value_together
 from keeper.service.versions import Abilities
 from keeper.service.watchdog import Pulse
 from keeper.store.database import Store
@@ -58,21 +58,21 @@ _CHAIN = ""
 class _Breaches:
     """What is asked for in one market at a block, and what of it may be attempted now."""
 
-    run: MarketRun
-    at: Valued
-    wanted: list[Wanted]
-    due: list[Wanted]
+    run: Market
+    at: MarketValuation
+    wanted: list[Breach]
+    due: list[Breach]
 
 
 @dataclass
-class Deciding:
+class ChainLoop:
     """State of one chain's deciding loop: its markets, the last head, what the block time seems to be."""
 
     pool: NodePool
     store: Store
     settings: Settings
     policies: Policies
-    runs: list[MarketRun]
+    runs: list[Market]
     mode: Mode
     payer: str | None
     recorder: Recorder | None = None
@@ -86,7 +86,7 @@ class Deciding:
     """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
     away: bool = False
     """Whether the chain did not answer this loop's last request for a block or its state."""
-    open: dict[str, judging.Open] | None = None
+    open: dict[str, judging.OpenEpisodes] | None = None
     """The open episodes by market; None: to be read from the store."""
 
     def __post_init__(self) -> None:
@@ -95,7 +95,7 @@ class Deciding:
         self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
         self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
         self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
-        self.journalling = Journalling(
+        self.journalling = RetryPolicy(
             self.pool.name,
             self.mode,
             self.payer,
@@ -104,10 +104,10 @@ class Deciding:
         )
         self._abilities = Abilities(self.pool)
         self._store_front = StoreFront(self.store, self.policies, self.journalling)
-        self._noticing = Noticing(self.store)
-        self._saying = Saying()
-        self._misnaming = Misnaming(self.settings, self.store)
-        self._finishing = Finishing(
+        self._noticing = MarketAlerts(self.store)
+        self._saying = LogThrottle()
+        self._misnaming = UnknownNames(self.settings, self.store)
+        self._finishing = BlockReport(
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
         )
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
@@ -147,7 +147,7 @@ class Deciding:
             self.finish(self.decide(head))
         return head
 
-    def decide(self, head: Head) -> Round:
+    def decide(self, head: Head) -> TickResult:
         """All that must be known and written before somebody acts at `head`."""
         started = time.monotonic()
         self._block_time.learn(self.pool, head)
@@ -168,9 +168,9 @@ class Deciding:
         self.heads.done(head)
         self.blocks_seen += 1
         self._decided_at = time.monotonic()
-        return Round(head, started, valued, wanted, decisions)
+        return TickResult(head, started, valued, wanted, decisions)
 
-    def finish(self, done: Round) -> None:
+    def finish(self, done: TickResult) -> None:
         """Write down what only tells; plan what has no hurry."""
         self._finishing.finish(done, self.held, self._contained)
         for run, _ in done.valued:
@@ -182,7 +182,7 @@ class Deciding:
         for run in self.runs:
             run.book.save()
 
-    def value(self, head: Head) -> list[tuple[MarketRun, Valued]]:
+    def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
         """All markets of the chain, read together; one that fails is told of and left out."""
         if self.open is None:
             self.open = judging.open_episodes(self.store, [run.name for run in self.runs])
@@ -199,7 +199,7 @@ class Deciding:
                 if self.payer is not None and run.book.head is not None:
                     run.along = run.adapter.planning_calls(run.book.state, [], self.payer)
         found = value_together(self.reader, self.runs, head, protected, watches, self.next_timestamp(head))
-        valued: list[tuple[MarketRun, Valued]] = []
+        valued: list[tuple[Market, MarketValuation]] = []
         for run, at in zip(self.runs, found, strict=True):
             if isinstance(at, Exception):
                 self._market_failed(run, head, at)
@@ -210,7 +210,7 @@ class Deciding:
         return valued
 
     @contextmanager
-    def _contained(self, run: MarketRun, head: Head) -> Iterator[None]:
+    def _contained(self, run: Market, head: Head) -> Iterator[None]:
         """Whatever goes wrong with one market is that market's trouble: told, and the others go on."""
         try:
             yield
@@ -235,18 +235,18 @@ class Deciding:
         """When the next block is expected: the amounts of a plan are exact at that second."""
         return head.timestamp + max(int(self.seconds_a_block or 1), 1)
 
-    def judge(self, run: MarketRun, at: Valued) -> list[Wanted]:
+    def judge(self, run: Market, at: MarketValuation) -> list[Breach]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
         return self._judged(run, at)[0]
 
-    def _judge_all(self, valued: list[tuple[MarketRun, Valued]]) -> list[_Breaches]:
+    def _judge_all(self, valued: list[tuple[Market, MarketValuation]]) -> list[_Breaches]:
         found = []
         for run, at in valued:
             with self._contained(run, at.head):
                 found.append(_Breaches(run, at, *self._judged(run, at)))
         return found
 
-    def _judged(self, run: MarketRun, at: Valued) -> tuple[list[Wanted], list[Wanted]]:
+    def _judged(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         """What is asked for, and what of it may be attempted now."""
         if self.open is None:
             self.open = judging.open_episodes(self.store, [each.name for each in self.runs])
@@ -262,7 +262,7 @@ class Deciding:
             self.open = None
             raise
 
-    def _judge(self, run: MarketRun, at: Valued) -> tuple[list[Wanted], list[Wanted]]:
+    def _judge(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         assert self.open is not None
         with self.store.session() as session:
             wanted = judging.judge(session, run, at, self.policies, self.open[run.name])
@@ -304,7 +304,7 @@ class Deciding:
             return breaches
         found = []
         for each in breaches:
-            sales: list[Wanted] = []
+            sales: list[Breach] = []
             with self._contained(each.run, head):
                 sales = self._store_front.due(head, [(each.run, each.at)])
             found.append(replace(each, due=[*each.due, *sales]))
@@ -322,7 +322,7 @@ class Deciding:
                 for run in {w.run.name: w.run for w in due}.values():
                     self._market_failed(run, head, error)
                 return []
-        well: list[Wanted] = []
+        well: list[Breach] = []
         for each in breaches:
             if each.due:
                 with self._contained(each.run, head):
@@ -330,7 +330,7 @@ class Deciding:
                     well += each.due
         return self.plan(head, well, reads)
 
-    def plan(self, head: Head, due: list[Wanted], reads: Reads | None = None) -> Decided:
+    def plan(self, head: Head, due: list[Breach], reads: Reads | None = None) -> Decided:
         """What to do about each; `reads` is what is known already of the state."""
         if due:
             self._ask_means(head)
@@ -355,7 +355,7 @@ class Deciding:
         """Seconds for which trouble of all nodes passes for a hiccup: about a block."""
         return min(max(float(self.seconds_a_block or 0), LEAST_PATIENCE), MOST_PATIENCE)
 
-    def _write(self, head: Head, valued: list[tuple[MarketRun, Valued]], decisions: Decided) -> None:
+    def _write(self, head: Head, valued: list[tuple[Market, MarketValuation]], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
         changed = [(r, at) for r, at in valued if _is_news(at) or acting.get(r.name) != at.acting]
@@ -369,7 +369,7 @@ class Deciding:
                 statuses.write_market(session, self.pool.name, run, at, self.policies)
         self._acting.update({run.name: at.acting for run, at in valued})
 
-    def _market_failed(self, run: MarketRun, head: Head, error: Exception) -> None:
+    def _market_failed(self, run: Market, head: Head, error: Exception) -> None:
         why = str(error) or repr(error)
         if self._saying.due(run.name, why):
             # What the keeper raised on purpose says it all; anything else is a fault to be found.
@@ -405,7 +405,7 @@ class Deciding:
             statuses.write_unreachable(session, self.pool.name, self.mode, str(error))
 
 
-def _is_news(at: Valued) -> bool:
+def _is_news(at: MarketValuation) -> bool:
     """Whether acting in the market, or in a part of it, began or ceased."""
     return bool(at.newly_stopped or at.newly_suspended or at.resumed or at.retried)
 
@@ -419,7 +419,7 @@ def _everyones(error: Exception) -> bool:
     return isinstance(error, UnreachableError) and not getattr(error, "refused", False)
 
 
-def _reads(pool: NodePool, head: Head, valued: list[tuple[MarketRun, Valued]]) -> Reads:
+def _reads(pool: NodePool, head: Head, valued: list[tuple[Market, MarketValuation]]) -> Reads:
     """What came along with the books."""
     reads = Reads(pool, head)
     for _, at in valued:

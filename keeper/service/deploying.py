@@ -22,7 +22,7 @@ from keeper.chain.pool import NodePool
 from keeper.contracts import artifact
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import follow, nonces
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.lifecycle import UNMINED
 from keeper.execution.rehearsal import Action, with_margin
 from keeper.execution.sending import send
@@ -114,7 +114,7 @@ def _coins(wei: int) -> str:
     return f"{whole}.{rest:06d}"
 
 
-def deploy(lane: Lane, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
+def deploy(lane: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
     """Deploy it unless it is there or under way.
 
     KeeperError when it would revert, or another keeper is at work with the key; UnreachableError when the
@@ -138,7 +138,7 @@ def deploy(lane: Lane, contract: Contract, wait: float = WAIT_SECONDS) -> Deploy
         lane.lease.release()
 
 
-def _under_way(lane: Lane, contract: Contract) -> Transaction | None:
+def _under_way(lane: Sender, contract: Contract) -> Transaction | None:
     """An earlier attempt that no block has yet."""
     data = "0x" + (_SALT + contract.code).hex()
     with lane.store.session() as session:
@@ -153,7 +153,7 @@ def _under_way(lane: Lane, contract: Contract) -> Transaction | None:
     return next((row for row in rows if row.state in UNMINED), None)
 
 
-def _signed(lane: Lane, contract: Contract, head: Head) -> Transaction:
+def _signed(lane: Sender, contract: Contract, head: Head) -> Transaction:
     """Signed and written down, not sent."""
     needed = cost(lane.pool, lane.sender, contract)
     missing = gas_money_missing(lane.pool, lane.sender, needed, lane.limits.max_gas_price)
@@ -174,7 +174,7 @@ def _signed(lane: Lane, contract: Contract, head: Head) -> Transaction:
         return sign(asked, session, head, action, gas, price, nonce, why=f"deploys {contract.name}")
 
 
-def _included(lane: Lane, contract: Contract, transaction: Transaction, wait: float) -> Deployed:
+def _included(lane: Sender, contract: Contract, transaction: Transaction, wait: float) -> Deployed:
     until = time.monotonic() + wait
     while time.monotonic() < until:
         follow.look(lane, blocks.latest(lane.pool), continuous=False)

@@ -15,37 +15,37 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import UnreachableError
 from keeper.execution.journal import Mode
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.service import price_status, redeeming, statuses
-from keeper.service.markets import MarketRun
-from keeper.service.planning import Wanted
+from keeper.service.markets import Market
+from keeper.service.planning import Breach
 from keeper.service.record import Recorder
-from keeper.service.valuing import Valued
+from keeper.service.valuing import MarketValuation
 from keeper.store.database import Store
 
 log = structlog.get_logger()
 
 UNDER_WAY = "an attempt is under way, or its last failure is waited out"
 
-Decided = list[tuple[Wanted, Decision]]
-Contained = Callable[[MarketRun, Head], AbstractContextManager[None]]
+Decided = list[tuple[Breach, Decision]]
+Contained = Callable[[Market, Head], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class TickResult:
     """What was found and decided at `head`; `started` by the monotonic clock."""
 
     head: Head
     started: float
-    valued: list[tuple[MarketRun, Valued]]
-    wanted: list[Wanted]
+    valued: list[tuple[Market, MarketValuation]]
+    wanted: list[Breach]
     decisions: Decided
 
 
 @dataclass(frozen=True, slots=True)
-class Finishing:
+class BlockReport:
     """Ends the rounds of one chain."""
 
     pool: NodePool
@@ -56,7 +56,7 @@ class Finishing:
     payer: str | None
     recorder: Recorder | None
 
-    def finish(self, done: Round, held: str, contained: Contained) -> None:
+    def finish(self, done: TickResult, held: str, contained: Contained) -> None:
         """Status, prices, redemptions (they have no hurry), the record. `held` says why nothing is sent;
         `contained` keeps what goes wrong with one market from the others."""
         head = done.head
@@ -76,11 +76,11 @@ class Finishing:
             exact=sum(len(at.valuations) for _, at in done.valued),
             below=sum(statuses.below(run, at, self.policies) for run, at in done.valued),
             wanted=len(done.wanted),
-            planned=sum(not isinstance(d.outcome, Impossible) for _, d in done.decisions),
+            planned=sum(not isinstance(d.outcome, Blocked) for _, d in done.decisions),
             ms=round((time.monotonic() - done.started) * 1000, 1),
         )
 
-    def _write(self, done: Round, held: str, contained: Contained) -> None:
+    def _write(self, done: TickResult, held: str, contained: Contained) -> None:
         """All in one transaction; where the store refuses what one market says, that market's apart."""
         try:
             with self.store.session() as session:
@@ -96,7 +96,7 @@ class Finishing:
                 with contained(run, done.head), self.store.session() as session:
                     self._write_market(session, run, at)
 
-    def _write_market(self, session: Session, run: MarketRun, at: Valued) -> None:
+    def _write_market(self, session: Session, run: Market, at: MarketValuation) -> None:
         # What is news was written before anybody acted.
         if not (at.newly_stopped or at.newly_suspended or at.resumed or at.retried):
             statuses.write_market(session, self.pool.name, run, at, self.policies)
@@ -105,13 +105,13 @@ class Finishing:
     def _write_chain(self, session: Session, head: Head, held: str) -> None:
         statuses.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
 
-    def _record(self, recorder: Recorder, done: Round, run: MarketRun, at: Valued) -> None:
+    def _record(self, recorder: Recorder, done: TickResult, run: Market, at: MarketValuation) -> None:
         planned = {id(w) for w, _ in done.decisions}
         mine = [w for w in done.wanted if w.run is run]
         held = {w.valuation.account: UNDER_WAY for w in mine if id(w) not in planned}
         held |= {
             w.valuation.account: d.outcome.reason
             for w, d in done.decisions
-            if w.run is run and isinstance(d.outcome, Impossible)
+            if w.run is run and isinstance(d.outcome, Blocked)
         }
         recorder.write(run, at, self.policies, held)

@@ -13,10 +13,10 @@ from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.execution.journal import Mode
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
 from keeper.service import redeeming
-from keeper.service.planning import Wanted
+from keeper.service.planning import Breach
 from keeper.store.rows import update_row
 from keeper.store.tables import Episode, Intent, IntentState, Unsent
 
@@ -32,7 +32,7 @@ IN_TURN = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Journalling:
+class RetryPolicy:
     """The journal of one chain, for one payer (None: nobody acts) in one mode. `max_attempts`: failures on
     chain after which an account is not liquidated for a day. `max_losses`: money that realizing bad debt may
     cost in a day, on all chains (None: any)."""
@@ -43,7 +43,7 @@ class Journalling:
     max_attempts: int
     max_losses: int | None = None
 
-    def due(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
+    def due(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
         """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
         out; of very many liquidations some."""
         if not wanted:
@@ -55,12 +55,12 @@ class Journalling:
             # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
             why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
             if each.episode.held != why:
-                _held(session, each, Impossible(why))
+                _held(session, each, Blocked(why))
         left_alone = {id(each) for each in given_up}
         free = bounded([w for w in free if id(w) not in left_alone], head.number)
         return [w for w in free if self._waited_out(session, w, head)]
 
-    def given_up(self, session: Session, wanted: Sequence[Wanted], head: Head) -> list[Wanted]:
+    def given_up(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
         """Those whose liquidation failed on chain too often within 24 hours, in whichever episode."""
         failed = journal.failed_since(session, self.chain, "liquidate", self.mode, head.timestamp - DAY)
         return [
@@ -69,7 +69,7 @@ class Journalling:
             if w.kind == "liquidate" and failed[w.run.name, w.valuation.account] >= self.max_attempts
         ]
 
-    def _waited_out(self, session: Session, wanted: Wanted, head: Head) -> bool:
+    def _waited_out(self, session: Session, wanted: Breach, head: Head) -> bool:
         assert wanted.episode.id is not None
         made = journal.attempts(session, wanted.episode.id, wanted.kind, self.mode)
         if self.mode == "dry":
@@ -81,11 +81,11 @@ class Journalling:
         wait = min(2**made.failures_in_a_row, LONGEST_WAIT) if made.failures_in_a_row else 0
         return head.number >= made.last_block + wait
 
-    def write(self, session: Session, head: Head, wanted: Wanted, decision: Decision) -> Intent | None:
+    def write(self, session: Session, head: Head, wanted: Breach, decision: Decision) -> Intent | None:
         """The intent of what was decided; without one, why nothing is done."""
         outcome = decision.outcome
         assert wanted.episode.id is not None
-        if isinstance(outcome, Impossible):
+        if isinstance(outcome, Blocked):
             _held(session, wanted, outcome)
             return None
         if (wanted.episode.held, wanted.episode.opens_at) != ("", None):
@@ -112,7 +112,7 @@ class Journalling:
         )
         return intent if self._within_cap(session, head, wanted, intent) else None
 
-    def _within_cap(self, session: Session, head: Head, wanted: Wanted, intent: Intent) -> bool:
+    def _within_cap(self, session: Session, head: Head, wanted: Breach, intent: Intent) -> bool:
         """Whether the day's limits that all chains share hold with this intent written: another chain may
         have planned against them since they were read. What was written last is given up."""
         why = self._used_up(session, head.timestamp - DAY, wanted, intent)
@@ -123,7 +123,7 @@ class Journalling:
         log.warning("cap used up", market=intent.market, account=intent.account, intent=intent.id, why=why)
         return False
 
-    def _used_up(self, session: Session, since: int, wanted: Wanted, intent: Intent) -> str:
+    def _used_up(self, session: Session, since: int, wanted: Breach, intent: Intent) -> str:
         """Which limit this intent exceeds; empty for none."""
         protection = wanted.levels.protection
         if protection is not None:
@@ -136,7 +136,7 @@ class Journalling:
         return ""
 
 
-def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:
+def _held(session: Session, wanted: Breach, outcome: Blocked) -> None:
     """Nothing can be done: written with the episode, and told once."""
     episode: Episode = wanted.episode
     if (episode.held, episode.opens_at) != (outcome.reason, outcome.opens_at):
@@ -153,7 +153,7 @@ def _held(session: Session, wanted: Wanted, outcome: Impossible) -> None:
     )
 
 
-def bounded(wanted: Sequence[Wanted], block: int) -> list[Wanted]:
+def bounded(wanted: Sequence[Breach], block: int) -> list[Breach]:
     """All top-ups, the liquidations of the largest accounts, and of the others some, whose turn it is."""
     liquidations = [w for w in wanted if w.kind == "liquidate"]
     if len(liquidations) <= LARGEST_PLANNED + IN_TURN:
@@ -164,6 +164,6 @@ def bounded(wanted: Sequence[Wanted], block: int) -> list[Wanted]:
     return [*(w for w in wanted if w.kind != "liquidate"), *first, *[*rest, *rest][turn : turn + IN_TURN]]
 
 
-def _size(wanted: Wanted) -> int:
+def _size(wanted: Breach) -> int:
     valuation = wanted.valuation
     return wanted.run.rate.down(min(valuation.collateral, valuation.debt))

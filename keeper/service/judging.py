@@ -16,10 +16,10 @@ from keeper.model.valuation import Valuation
 from keeper.policy import episodes
 from keeper.policy.levels import THRESHOLDS, Levels, Policies
 from keeper.service import redeeming
-from keeper.service.markets import MarketRun
-from keeper.service.planning import Wanted
+from keeper.service.markets import Market
+from keeper.service.planning import Breach
 from keeper.service.selecting import Rows, Watch
-from keeper.service.valuing import Valued
+from keeper.service.valuing import MarketValuation
 from keeper.store.database import Store
 from keeper.store.rows import insert_row
 from keeper.store.tables import SALE, Episode
@@ -53,7 +53,7 @@ class OpenEpisode:
     lowest: int
 
 
-class Open:
+class OpenEpisodes:
     """The open episodes of one market's accounts, by account and threshold: read from the store once, then
     kept beside it by whoever judges, who alone opens and closes them."""
 
@@ -89,9 +89,9 @@ class Open:
         return known[known != _ROWLESS] if rowless else known
 
 
-def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:
+def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, OpenEpisodes]:
     """The open episodes of accounts, by market."""
-    found = {market: Open() for market in markets}
+    found = {market: OpenEpisodes() for market in markets}
     with store.session() as session:
         # Plain rows: an object of the mapper for each would take seconds where there are many thousands.
         rows = session.connection().execute(
@@ -106,7 +106,7 @@ def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, Open]:
     return found
 
 
-def watch(run: MarketRun, policies: Policies, open_now: Open, *, everything: bool) -> Watch:
+def watch(run: Market, policies: Policies, open_now: OpenEpisodes, *, everything: bool) -> Watch:
     """What screening must leave to exact numbers in this market."""
     return Watch(
         levels={threshold: policies.general.of(threshold) for threshold in THRESHOLDS},
@@ -117,7 +117,9 @@ def watch(run: MarketRun, policies: Policies, open_now: Open, *, everything: boo
     )
 
 
-def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open_now: Open) -> list[Wanted]:
+def judge(
+    session: Session, run: Market, at: MarketValuation, policies: Policies, open_now: OpenEpisodes
+) -> list[Breach]:
     """What this block's valuations ask for. Whoever is to fall below a threshold by the next block's time
     through interest alone counts as below it now."""
     valuations = [_foreseen(v, at.coming.get(v.account), run.name, policies) for v in at.valuations]
@@ -171,13 +173,13 @@ def judge(session: Session, run: MarketRun, at: Valued, policies: Policies, open
 
 def _wanted(
     session: Session,
-    run: MarketRun,
-    at: Valued,
+    run: Market,
+    at: MarketValuation,
     valuations: Sequence[Valuation],
     policies: Policies,
-    open_now: Open,
+    open_now: OpenEpisodes,
     fresh: Mapping[int, Episode],
-) -> list[Wanted]:
+) -> list[Breach]:
     """`fresh` are the episodes that began at this block."""
     asking: list[Asking] = []
     for valuation in valuations:
@@ -195,10 +197,10 @@ def _wanted(
     rows.update(fresh)
     if any(row.closed_block is not None for row in rows.values()):
         raise StaleEpisodesError
-    return [Wanted(run, v, levels, rows[number], at.acting) for v, levels, number in asking]
+    return [Breach(run, v, levels, rows[number], at.acting) for v, levels, number in asking]
 
 
-def _bounded(run: MarketRun, asking: list[Asking]) -> list[Asking]:
+def _bounded(run: Market, asking: list[Asking]) -> list[Asking]:
     """Without most of those in parts that nobody trusts: nothing is done there, and to say so of a few is
     enough. Anybody makes as many as he likes."""
     state = run.book.state

@@ -11,10 +11,10 @@ import numpy as np
 
 from keeper.book.book import Book
 from keeper.book.entries import Ints
-from keeper.book.standing import Standing
+from keeper.book.standing import NearThreshold
 from keeper.chain.calls import Call
 from keeper.chain.pool import NodePool
-from keeper.config import LOCAL_CHAIN_IDS, Chain, Market, Settings
+from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
 from keeper.model.money import Rate
 from keeper.model.valuation import Valuation
 from keeper.protocols.aave_v3.market import AaveV3Market
@@ -61,11 +61,11 @@ class Hanging:
 
 
 @dataclass(slots=True)
-class MarketRun:
+class Market:
     """A market while the keeper runs. `stopped` says why it is watched only; empty when it may act."""
 
     name: str
-    settings: Market
+    settings: MarketSettings
     adapter: Adapter
     book: Book[Any, Any, Valuation]
     stopped: str = ""
@@ -85,12 +85,12 @@ class MarketRun:
     """Further calls to be read with the book at the next block."""
     prices: Pricing | None = None
     """Set where prices are judged; reading a market alone needs none."""
-    neighbours: Sequence[MarketRun] = field(default=(), compare=False, repr=False)
+    neighbours: Sequence[Market] = field(default=(), compare=False, repr=False)
     """All configured markets, on whatever chain: what one of them prices another may need."""
     hanging: Mapping[str, Hanging] = field(default_factory=dict)
     """What hangs on assets with a source of unknown kind, as it was counted last."""
     hanging_until: int = 0
-    _standing: Standing | None = None
+    _standing: NearThreshold | None = None
 
     def stop(self, reason: str, timestamp: int) -> None:
         """Act in this market no more, until it is compared anew and agrees. The first reason stays."""
@@ -124,10 +124,10 @@ class MarketRun:
         return Rate.of(self.adapter.base_decimals(self.book.state), self.settings.base_price)
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> NearThreshold:
         """Screen and price index of the book's columns."""
         if self._standing is None:
-            self._standing = Standing(self.book.columns)
+            self._standing = NearThreshold(self.book.columns)
         return self._standing
 
     def groups(self, legs: Sequence[int], leg_count: int) -> Ints:
@@ -167,10 +167,10 @@ def first_sample(accounts: Iterable[str]) -> list[str]:
 
 def build(
     settings: Settings, pools: dict[str, NodePool], store: Store | None, *, read_only: bool = False
-) -> list[MarketRun]:
+) -> list[Market]:
     """All configured markets. `read_only` uses what the store knows and writes nothing."""
     runs = [
-        MarketRun(
+        Market(
             name,
             market,
             adapter := _adapter(name, market, settings.chains[market.chain]),
@@ -190,7 +190,7 @@ def build(
     return runs
 
 
-def _adapter(name: str, market: Market, chain: Chain) -> Adapter:
+def _adapter(name: str, market: MarketSettings, chain: Chain) -> Adapter:
     unlisted = market.unlisted or ("act" if chain.chain_id in LOCAL_CHAIN_IDS else "watch")
     known = market.model_copy(update={"unlisted": unlisted})
     adapter: Adapter = PROTOCOLS[market.protocol].of(name, known)

@@ -11,7 +11,7 @@ from keeper.service.gas import gas_price
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class SignerFunds:
     """Wei that the payer holds at the block, and wei a unit of gas that a transaction sent now should pay."""
 
     native: int
@@ -26,5 +26,5 @@ class Asked:
         self._native = threads.submit(pool.call, "eth_getBalance", payer, {"blockHash": head.hash})
         self._price = threads.submit(gas_price, pool, head.base_fee)
 
-    def result(self) -> Means:
-        return Means(int(self._native.result(), 16), self._price.result())
+    def result(self) -> SignerFunds:
+        return SignerFunds(int(self._native.result(), 16), self._price.result())

@@ -14,9 +14,9 @@ from keeper.chain.node import NodeError, RpcError
 from keeper.config import Settings
 from keeper.model.cure import Action, Step
 from keeper.model.offer import Asset
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.topping_up import named
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.store.database import Store
 from keeper.store.types import now
 
@@ -35,7 +35,7 @@ class Misnamed:
     remedy: str
 
 
-def facts_of(run: MarketRun, head: Head) -> Facts:
+def facts_of(run: Market, head: Head) -> Purse:
     """Symbols of a market that has been read, as planning has them."""
     state = run.book.state
     return run.adapter.read_planning(
@@ -43,7 +43,7 @@ def facts_of(run: MarketRun, head: Head) -> Facts:
     )
 
 
-def misnamed(settings: Settings, run: MarketRun, head: Head) -> list[Misnamed]:
+def misnamed(settings: Settings, run: Market, head: Head) -> list[Misnamed]:
     """Of one market that has been read at `head`."""
     found = list(_loan_prices(run))
     if any(each.market == run.name and each.steps for each in settings.protect):
@@ -51,7 +51,7 @@ def misnamed(settings: Settings, run: MarketRun, head: Head) -> list[Misnamed]:
     return found
 
 
-def _loan_prices(run: MarketRun) -> Iterator[Misnamed]:
+def _loan_prices(run: Market) -> Iterator[Misnamed]:
     known = run.adapter.loan_tokens(run.book.state)
     names = {name.lower() for token, symbol in known.items() for name in (token, symbol)}
     some = ", ".join(sorted(set(known.values()))[:MOST_NAMED])
@@ -64,7 +64,7 @@ def _loan_prices(run: MarketRun) -> Iterator[Misnamed]:
             )
 
 
-def _steps(settings: Settings, run: MarketRun, head: Head) -> Iterator[Misnamed]:
+def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
     """A step is well where any of the account's positions takes it."""
     facts = facts_of(run, head)
     for i, protect in enumerate(settings.protect):
@@ -90,7 +90,7 @@ def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]])
     return f"It takes {', '.join(others)}" if others else "Nothing can be put into it now"
 
 
-class Misnaming:
+class UnknownNames:
     """Tells once, at the first block that each market is read at."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -98,7 +98,7 @@ class Misnaming:
         self._store = store
         self._looked: set[str] = set()
 
-    def tell(self, run: MarketRun, head: Head) -> None:
+    def tell(self, run: Market, head: Head) -> None:
         """Warn of each; once a day where the daemon is started again and again."""
         if run.name in self._looked:
             return

@@ -12,11 +12,11 @@ from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings, known_chain, native_coin
 from keeper.model.money import WAD, money
-from keeper.model.purse import Facts
-from keeper.service.markets import MarketRun
+from keeper.model.purse import Purse
+from keeper.service.markets import Market
 from keeper.service.pricing import Pricing
 
-Known = Mapping[str, Facts]
+Known = Mapping[str, Purse]
 """What planning knows of each market, by its name; of some markets, or none."""
 
 _LATEST_ROUND = function_signature_to_4byte_selector("latestRoundData()")
@@ -27,7 +27,7 @@ _MOST_DECIMALS = 36
 
 
 def native_price(
-    settings: Settings, chain: str, runs: Sequence[MarketRun], facts: Known | None = None
+    settings: Settings, chain: str, runs: Sequence[Market], facts: Known | None = None
 ) -> int | None:
     """Money that a whole native coin of `chain` costs; None where nobody can say.
 
@@ -83,7 +83,7 @@ def unknown_native_price(settings: Settings, chain: str) -> tuple[str, str]:
     )
 
 
-def _named(name: str, own: Sequence[MarketRun], facts: Known) -> int | None:
+def _named(name: str, own: Sequence[Market], facts: Known) -> int | None:
     """By name, in the chain's own markets before the others; then as a feed behind a market's prices, or one
     on this chain."""
     others = [each for run in own[:1] for each in run.neighbours if each.book.head is not None]
@@ -97,7 +97,7 @@ def _named(name: str, own: Sequence[MarketRun], facts: Known) -> int | None:
     return found
 
 
-def _asset(name: str, runs: Sequence[MarketRun], facts: Known) -> int | None:
+def _asset(name: str, runs: Sequence[Market], facts: Known) -> int | None:
     """What these markets pay, or last paid, for the asset with this symbol or address; else their oracles."""
     wanted = name.lower()
     for run in runs:
@@ -111,14 +111,14 @@ def _asset(name: str, runs: Sequence[MarketRun], facts: Known) -> int | None:
     return None
 
 
-def _symbols(run: MarketRun, wanted: str) -> Iterator[str]:
+def _symbols(run: Market, wanted: str) -> Iterator[str]:
     """Symbols of the market's priced assets that go by this name."""
     for asset, symbol in (run.prices.symbols if run.prices else {}).items():
         if wanted in (asset.lower(), symbol.lower()):
             yield symbol
 
 
-def _paid_in_coin(runs: Sequence[MarketRun], facts: Known) -> int | None:
+def _paid_in_coin(runs: Sequence[Market], facts: Known) -> int | None:
     """What markets say whose collateral is the coin itself, without a token for it."""
     for run in runs:
         said = run.adapter.gas_price_asset(run.book.state, _facts(run, facts), "")
@@ -127,11 +127,11 @@ def _paid_in_coin(runs: Sequence[MarketRun], facts: Known) -> int | None:
     return None
 
 
-def _facts(run: MarketRun, facts: Known) -> Facts:
-    return facts.get(run.name) or Facts({}, run.prices.symbols if run.prices else {})
+def _facts(run: Market, facts: Known) -> Purse:
+    return facts.get(run.name) or Purse({}, run.prices.symbols if run.prices else {})
 
 
-def _feed(address: str, everywhere: Sequence[MarketRun], own: Sequence[MarketRun]) -> int | None:
+def _feed(address: str, everywhere: Sequence[Market], own: Sequence[Market]) -> int | None:
     """Dollars that a feed says; one that no market hangs on is asked by itself."""
     for run in everywhere:
         if run.prices is not None and (found := _observed(address, run.prices)) is not None:

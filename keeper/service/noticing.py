@@ -5,14 +5,14 @@ from __future__ import annotations
 from keeper.alerts import markets, notices
 from keeper.book.source import part_of
 from keeper.chain.blocks import Head
-from keeper.service.markets import MarketRun
-from keeper.service.valuing import Valued
+from keeper.service.markets import Market
+from keeper.service.valuing import MarketValuation
 from keeper.store.database import Store
 
 DAY = 24 * 3600
 
 
-class Noticing:
+class MarketAlerts:
     """What was told so far of each market."""
 
     def __init__(self, store: Store) -> None:
@@ -20,7 +20,7 @@ class Noticing:
         self._told: dict[str, set[str]] = {}
         self._strange_day: dict[str, int] = {}
 
-    def tell(self, run: MarketRun, at: Valued) -> None:
+    def tell(self, run: Market, at: MarketValuation) -> None:
         """Once an episode."""
         self._standing(run, at)
         self._strangers(run, at)
@@ -35,7 +35,7 @@ class Noticing:
             if refresh.unbalanced:
                 markets.unbalanced(session, run.name, at.head.number, refresh.unbalanced)
 
-    def _strangers(self, run: MarketRun, at: Valued) -> None:
+    def _strangers(self, run: Market, at: MarketValuation) -> None:
         """Parts that nobody trusts and that cannot be valued: one warning a day, however they flicker."""
         state, day = run.book.state, at.head.timestamp // DAY
         parts = {part for account in at.unvaluable if (part := part_of(account))}
@@ -46,12 +46,12 @@ class Noticing:
             markets.strangers_silent(session, run.name, at.head.number, day, silent)
         self._strange_day[run.name] = day
 
-    def stale(self, run: MarketRun, head: Head, accounts: frozenset[str]) -> None:
+    def stale(self, run: Market, head: Head, accounts: frozenset[str]) -> None:
         """Accounts whose records were stale when they were about to be acted on."""
         with self._store.session() as session:
             markets.silent_change(session, run.name, head.number, sorted(accounts))
 
-    def _standing(self, run: MarketRun, at: Valued) -> None:
+    def _standing(self, run: Market, at: MarketValuation) -> None:
         """What the adapter says of its whole market."""
         known = self._told.get(run.name)
         standing = run.adapter.notices(run.book.state)

@@ -25,9 +25,9 @@ from keeper.errors import UnreachableError
 from keeper.model.valuation import Valuation
 from keeper.oracles.sources import UPDATE_TOPICS
 from keeper.service.ahead import decide_ahead, liquidatable
-from keeper.service.deciding import Deciding
-from keeper.service.markets import MarketRun
-from keeper.service.planning import Wanted
+from keeper.service.deciding import ChainLoop
+from keeper.service.markets import Market
+from keeper.service.planning import Breach
 from keeper.service.update_ranks import LOOKS, Rank, Transmitters
 from keeper.service.valuing import compare
 from keeper.store.tables import Episode
@@ -49,7 +49,7 @@ _HEALTHY = 1 + 1e-12
 class PendingUpdates:
     """Looks at updates for one chain's deciding loop; never while that loop works at a block."""
 
-    deciding: Deciding
+    deciding: ChainLoop
     emitters: frozenset[str] = frozenset()
     transmitters: Transmitters = field(default_factory=Transmitters)
     _seen: set[str] = field(default_factory=set)
@@ -132,12 +132,12 @@ class PendingUpdates:
         self._looks[rank] += 1
         return True
 
-    def _wanted(self, update: PendingUpdate, head: Head) -> list[Wanted]:
+    def _wanted(self, update: PendingUpdate, head: Head) -> list[Breach]:
         """Whom the update makes liquidatable, by our numbers and by the contract's own view alike."""
         runs = [run for run in self.deciding.runs if _ready(run, head)]
         calls = [_calls(run) for run in runs]
         after = self._after(update, head, [call for each in calls for call in each], runs)
-        found: list[Wanted] = []
+        found: list[Breach] = []
         left = iter(after.answers)
         for run, each in zip(runs, calls, strict=True):
             answers = [next(left) for _ in each]
@@ -154,12 +154,12 @@ class PendingUpdates:
             found += self._below(then, after.timestamp, silent)
         return self._confirmed(update, head, found, after.timestamp)
 
-    def _after(self, update: PendingUpdate, head: Head, calls: list[Call], runs: list[MarketRun]) -> After:
+    def _after(self, update: PendingUpdate, head: Head, calls: list[Call], runs: list[Market]) -> After:
         lenses: tuple[Lens, ...] = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
         timestamp = self.deciding.next_timestamp(head)
         return read_after(self.deciding.pool, head, update, calls, lenses, timestamp)
 
-    def _below(self, run: MarketRun, timestamp: int, silent: set[str]) -> list[Wanted]:
+    def _below(self, run: Market, timestamp: int, silent: set[str]) -> list[Breach]:
         """Who may be liquidated under the run's state and is not to be topped up."""
         records = {a: r for a in self._near(run, timestamp) if (r := run.book.record(a)) is not None}
         priced = run.adapter.priced_by
@@ -172,10 +172,10 @@ class PendingUpdates:
             health = valuation.health
             if health is None or levels.ignored or levels.protection or health >= levels.liquidate:
                 continue
-            found.append(Wanted(run, valuation, levels, _episode(run, valuation)))
+            found.append(Breach(run, valuation, levels, _episode(run, valuation)))
         return found
 
-    def _near(self, run: MarketRun, timestamp: int) -> list[str]:
+    def _near(self, run: Market, timestamp: int) -> list[str]:
         """Accounts that bounds leave below 1, or that have no bounds; those with the largest debts."""
         book, adapter = run.book, run.adapter
         weights = adapter.weights(book.state, timestamp, sorted(book.columns.legs))
@@ -193,8 +193,8 @@ class PendingUpdates:
         return [book.rows.account(int(row)) for row in dict.fromkeys([*largest, *unbounded[:MOST_ACCOUNTS]])]
 
     def _confirmed(
-        self, update: PendingUpdate, head: Head, wanted: list[Wanted], timestamp: int
-    ) -> list[Wanted]:
+        self, update: PendingUpdate, head: Head, wanted: list[Breach], timestamp: int
+    ) -> list[Breach]:
         """Without the markets in which a single account's own view, behind the update, is another number."""
         if not wanted:
             return []
@@ -223,18 +223,18 @@ class PendingUpdates:
         return [each for each in wanted if each.run.name in agreed]
 
 
-def _ready(run: MarketRun, head: Head) -> bool:
+def _ready(run: Market, head: Head) -> bool:
     """Whether its numbers may be acted on, and stand at `head`."""
     return not run.stopped and run.prices is not None and run.book.head == head
 
 
-def _calls(run: MarketRun) -> list[Call]:
+def _calls(run: Market) -> list[Call]:
     """The market's state, and what its prices are judged by."""
     assert run.prices is not None
     return [run.adapter.market_call(run.book.references), *run.prices.riders().calls]
 
 
-def _episode(run: MarketRun, valuation: Valuation) -> Episode:
+def _episode(run: Market, valuation: Valuation) -> Episode:
     assert run.book.head is not None and valuation.health is not None
     return Episode(
         market=run.name,

@@ -13,33 +13,33 @@ from keeper.chain.reads import Reads
 from keeper.config import Settings
 from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds
 from keeper.model.plan import NATIVE, Kind, Plan, kept_of
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.model.valuation import Valuation
-from keeper.policy.choose import Budget, Decision, Request, affordable, choose
+from keeper.policy.choose import Budget, Candidate, Decision, affordable, choose
 from keeper.policy.guarding import Verdicts, at_market, closed, may_top_up
 from keeper.policy.levels import Levels
-from keeper.policy.ways import Way, untried
+from keeper.policy.ways import Route, untried
 from keeper.protocols import inventory
 from keeper.service import data_fees, tried
 from keeper.service.costing import DAY, Budgets, costs_of
 from keeper.service.gas import kept_native
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.service.means import Asked
-from keeper.service.trading import Batches, Trading, ready, venue_of
-from keeper.service.unknown import Sizing
+from keeper.service.trading import Batches, ContractLiquidations, ready, venue_of
+from keeper.service.unknown import RehearsalSizing
 from keeper.service.versions import Abilities
 from keeper.store.database import Store
 from keeper.store.tables import Episode
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Breach:
     """A breach that asks for an action, with the episode it belongs to."""
 
-    run: MarketRun
+    run: Market
     valuation: Valuation
     levels: Levels
     episode: Episode
@@ -59,7 +59,7 @@ class Planner:
     all markets of the chain; `reads` and `means` what is known already, or on its way."""
 
     pool: NodePool
-    runs: Sequence[MarketRun]
+    runs: Sequence[Market]
     store: Store
     settings: Settings
     head: Head
@@ -70,12 +70,12 @@ class Planner:
     means: Asked | None
     abilities: Abilities | None = None
 
-    def decide(self, wanted: list[Wanted]) -> list[tuple[Wanted, Decision]]:
+    def decide(self, wanted: list[Breach]) -> list[tuple[Breach, Decision]]:
         """A decision for each wanted action, in the order in which they should be sent."""
         if not wanted:
             return []
         if self.payer is None:
-            no_one = Impossible("no [signer] is configured: there is nobody to act")
+            no_one = Blocked("no [signer] is configured: there is nobody to act")
             return [(w, Decision(_request(w), no_one)) for w in wanted]
         trading = self._trading(wanted)
         assert self.means is not None, "whoever acts has means"
@@ -89,7 +89,7 @@ class Planner:
         refused = tried.ways(self.store, _episodes(wanted, "liquidate"))
         unspent = tried.tokens(self.store, _episodes(wanted, "top_up"))
         budgets = Budgets(self.settings, self.store, self.mode, self.head)
-        by_request: dict[int, Wanted] = {}
+        by_request: dict[int, Breach] = {}
         requests = []
         for each in wanted:
             request = self._request(
@@ -111,7 +111,7 @@ class Planner:
         chosen = choose(requests, funds, costs, batches)
         return [(by_request[id(d.request)], _ready(d)) for d in chosen]
 
-    def _trading(self, wanted: list[Wanted]) -> Trading | None:
+    def _trading(self, wanted: list[Breach]) -> ContractLiquidations | None:
         """The exchange for this tick's liquidations; None without a contract or without liquidations."""
         chain = self.settings.chains[self.pool.name]
         venue = venue_of(chain)
@@ -119,7 +119,7 @@ class Planner:
             return None
         assert chain.liquidator is not None, "a venue is there for the contract"
         lacks = self.abilities.lacking("Liquidator", chain.liquidator) if self.abilities else frozenset[str]()
-        return Trading(chain, venue, lacks)
+        return ContractLiquidations(chain, venue, lacks)
 
     def _lost(self) -> int:
         """Money that realizing bad debt may have cost today, on all chains."""
@@ -135,7 +135,9 @@ class Planner:
         unseen = rehearsal.unseen_of(self.pool, self.payer, self.next_timestamp)
         return fee + unseen.whole(0, data_fees.SAMPLE.hex()) * gas_price
 
-    def _facts(self, wanted: list[Wanted], payer: str, trading: Trading | None) -> dict[str, Facts]:
+    def _facts(
+        self, wanted: list[Breach], payer: str, trading: ContractLiquidations | None
+    ) -> dict[str, Purse]:
         """One call for all markets: the payer's balances, symbols, collateral not in use, and the pools at
         which seizures can be sold."""
         runs = {w.run.name: w.run for w in wanted}
@@ -164,7 +166,7 @@ class Planner:
             for name, run in runs.items()
         }
 
-    def _funds(self, facts: Mapping[str, Facts], native: int) -> dict[str, int]:
+    def _funds(self, facts: Mapping[str, Purse], native: int) -> dict[str, int]:
         """What the payer holds, less what open intents have promised; gas money included."""
         funds: dict[str, int] = {}
         for each in facts.values():
@@ -183,7 +185,7 @@ class Planner:
             funds[NATIVE] = max(funds[NATIVE] - plan.gas * self.head.base_fee - plan.value, 0)
         return funds
 
-    def _owners(self, wanted: list[Wanted], payer: str) -> dict[tuple[str, str], OwnerFunds]:
+    def _owners(self, wanted: list[Breach], payer: str) -> dict[tuple[str, str], OwnerFunds]:
         """What the contracts of those owners whose own money pays may spend; one call for all of them."""
         asked = [
             (w, w.levels.protection.owner)
@@ -204,12 +206,12 @@ class Planner:
 
     def _by_contract(
         self,
-        wanted: Wanted,
-        facts: Facts,
+        wanted: Breach,
+        facts: Purse,
         funds: Mapping[str, int],
         budgets: Sequence[Budget],
         owner: OwnerFunds | None,
-    ) -> Callable[[Mapping[str, int]], list[Plan] | Impossible]:
+    ) -> Callable[[Mapping[str, int]], list[Plan] | Blocked]:
         """Sized beforehand, by rehearsals; at the choice only whether the money is still there counts."""
         run, protection = wanted.run, wanted.levels.protection
         account, budget = wanted.valuation.account, affordable(budgets, run.rate)
@@ -224,29 +226,29 @@ class Planner:
             budget,
             owner,
         )
-        sizing = Sizing(self.pool, self.payer, self.next_timestamp)
+        sizing = RehearsalSizing(self.pool, self.payer, self.next_timestamp)
         found = sizing.size(steps, wanted.valuation.health or 0, protection.target)
 
-        def plan(left: Mapping[str, int]) -> list[Plan] | Impossible:
-            if isinstance(found, Impossible):
+        def plan(left: Mapping[str, int]) -> list[Plan] | Blocked:
+            if isinstance(found, Blocked):
                 return found
             if found.spend.from_signer and left.get(found.spend.token, 0) < found.spend.amount:
-                return Impossible("the signer's money goes to another account first")
+                return Blocked("the signer's money goes to another account first")
             return [found]
 
         return plan
 
     def _request(
         self,
-        wanted: Wanted,
-        facts: Facts,
+        wanted: Breach,
+        facts: Purse,
         funds: Mapping[str, int],
         budgets: Sequence[Budget],
         owner: OwnerFunds | None,
-        trading: Trading | None,
-        refused: Sequence[Way],
+        trading: ContractLiquidations | None,
+        refused: Sequence[Route],
         unspent: Mapping[str, int],
-    ) -> Request:
+    ) -> Candidate:
         run, account = wanted.run, wanted.valuation.account
         if wanted.sale:
             return self._sale(wanted, facts, budgets, trading, refused)
@@ -257,7 +259,7 @@ class Planner:
         if protection is not None and not wanted.known:
             sized = self._by_contract(wanted, facts, funds, budgets, owner)
 
-            def by_contract(left: Mapping[str, int]) -> list[Plan] | Impossible:
+            def by_contract(left: Mapping[str, int]) -> list[Plan] | Blocked:
                 return _confirmed(sized(left), verdicts, facts)
 
             return _request(wanted, budgets, by_contract)
@@ -267,9 +269,9 @@ class Planner:
                 run.adapter.plan_liquidation, run.book.state, account, raw, self.next_timestamp, facts
             )
 
-            def liquidate(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+            def liquidate(funds: Mapping[str, int]) -> list[Plan] | Blocked:
                 if shut:
-                    return Impossible(shut)
+                    return Blocked(shut)
                 found = at_market(plan(funds), verdicts, facts.symbols)
                 own = found if self.settings.policy.receive_a_tokens else _paid_out(found)
                 if trading is None:
@@ -279,14 +281,14 @@ class Planner:
 
             return _request(wanted, budgets, liquidate, trading.taken if trading else lambda _: None)
 
-        def top_up(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+        def top_up(funds: Mapping[str, int]) -> list[Plan] | Blocked:
             budget = affordable(budgets, run.rate)
             assert budget is not None and protection is not None
             why = may_top_up(assets, verdicts, facts.symbols)
             if why:
-                return Impossible(why)
+                return Blocked(why)
 
-            def sized(without: frozenset[str]) -> Plan | Impossible:
+            def sized(without: frozenset[str]) -> Plan | Blocked:
                 assert budget is not None and protection is not None
                 has = {token: amount for token, amount in funds.items() if token not in without}
                 return run.adapter.plan_top_up(
@@ -303,88 +305,88 @@ class Planner:
                 )
 
             found = best_open(sized, unspent, protection.target)
-            return _confirmed(found if isinstance(found, Impossible) else [found], verdicts, facts)
+            return _confirmed(found if isinstance(found, Blocked) else [found], verdicts, facts)
 
         return _request(wanted, budgets, top_up)
 
     def _sale(
         self,
-        wanted: Wanted,
-        facts: Facts,
+        wanted: Breach,
+        facts: Purse,
         budgets: Sequence[Budget],
-        trading: Trading | None,
-        refused: Sequence[Way],
-    ) -> Request:
+        trading: ContractLiquidations | None,
+        refused: Sequence[Route],
+    ) -> Candidate:
         """To buy what the market sells, with borrowed money or the payer's own."""
         run, state = wanted.run, wanted.run.book.state
         assets = frozenset(_traded([wanted]))
         verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
         shut = closed(assets, verdicts, facts.symbols)
 
-        def buy(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+        def buy(funds: Mapping[str, int]) -> list[Plan] | Blocked:
             if shut:
-                return Impossible(shut)
+                return Blocked(shut)
             offers = run.adapter.sales(state, facts, self.payer or "")
             own = inventory.plans(run.name, wanted.valuation.account, offers, funds)
-            found: list[Plan] | Impossible = own or Impossible("the signer holds none of what it is sold for")
+            found: list[Plan] | Blocked = own or Blocked("the signer holds none of what it is sold for")
             if trading is not None:
                 borrowed = trading.purchases(run, wanted.valuation.account, facts, refused)
-                found = either(borrowed, own or Impossible(""))
+                found = either(borrowed, own or Blocked(""))
             return _open(at_market(found, verdicts, facts.symbols), refused)
 
         return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
 
 
-def _episodes(wanted: Sequence[Wanted], kind: Kind) -> list[int]:
+def _episodes(wanted: Sequence[Breach], kind: Kind) -> list[int]:
     return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]
 
 
 def best_open(
-    sized: Callable[[frozenset[str]], Plan | Impossible], refused: Mapping[str, int], target: int
-) -> Plan | Impossible:
+    sized: Callable[[frozenset[str]], Plan | Blocked], refused: Mapping[str, int], target: int
+) -> Plan | Blocked:
     """A token that was refused (paused, blacklisted) closes its own steps only, while others help: after one
     refusal where these reach the target or do no less, after more wherever they do anything."""
     found = sized(frozenset(refused))
     if refused and _reached(found) < target:
         again = sized(frozenset(token for token, count in refused.items() if count > 1))
         found = again if _reached(again) > _reached(found) else found
-    return sized(frozenset()) if refused and isinstance(found, Impossible) else found
+    return sized(frozenset()) if refused and isinstance(found, Blocked) else found
 
 
-def _reached(found: Plan | Impossible) -> int:
+def _reached(found: Plan | Blocked) -> int:
     """The health that a top-up is to lead to; below all where there is none."""
-    return -1 if isinstance(found, Impossible) else int(found.summary.get("health_after", 0))
+    return -1 if isinstance(found, Blocked) else int(found.summary.get("health_after", 0))
 
 
-def _open(found: list[Plan] | Impossible, refused: Sequence[Way]) -> list[Plan] | Impossible:
+def _open(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Plan] | Blocked:
     """Without the ways that were refused in this episode, as long as there are others."""
-    return found if isinstance(found, Impossible) else untried(found, refused)
+    return found if isinstance(found, Blocked) else untried(found, refused)
 
 
-def _confirmed(found: list[Plan] | Impossible, verdicts: Verdicts, facts: Facts) -> list[Plan] | Impossible:
+def _confirmed(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) -> list[Plan] | Blocked:
     """Top-ups wait while nothing confirms the price of what they spend."""
-    if isinstance(found, Impossible):
+    if isinstance(found, Blocked):
         return found
     why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, facts.symbols)
-    return Impossible(why) if why else found
+    return Blocked(why) if why else found
 
 
-def _paid_out(found: list[Plan] | Impossible) -> list[Plan] | Impossible:
+def _paid_out(found: list[Plan] | Blocked) -> list[Plan] | Blocked:
     """Without the liquidations that would bring claims only."""
-    if isinstance(found, Impossible):
+    if isinstance(found, Blocked):
         return found
     paid = [each for each in found if not each.redeem]
-    return paid or Impossible("the pool has none of the collateral to pay out (receive_a_tokens is off)")
+    return paid or Blocked("the pool has none of the collateral to pay out (receive_a_tokens is off)")
 
 
-def either(first: list[Plan] | Impossible, second: list[Plan] | Impossible) -> list[Plan] | Impossible:
+def either(first: list[Plan] | Blocked, second: list[Plan] | Blocked) -> list[Plan] | Blocked:
     """The plans of both; if there are none, why the first has none."""
-    if isinstance(first, Impossible):
-        return first if isinstance(second, Impossible) else second
-    return first if isinstance(second, Impossible) else [*first, *second]
+    if isinstance(first, Blocked):
+        return first if isinstance(second, Blocked) else second
+    return first if isinstance(second, Blocked) else [*first, *second]
 
 
-def _traded(wanted: list[Wanted]) -> set[str]:
+def _traded(wanted: list[Breach]) -> set[str]:
     """Every token that a liquidation could repay or seize."""
     return {
         asset
@@ -399,19 +401,19 @@ def _traded(wanted: list[Wanted]) -> set[str]:
 
 
 def _ready(decision: Decision) -> Decision:
-    if isinstance(decision.outcome, Impossible):
+    if isinstance(decision.outcome, Blocked):
         return decision
     return Decision(decision.request, ready(decision.outcome))
 
 
 def _request(
-    wanted: Wanted,
+    wanted: Breach,
     budgets: Sequence[Budget] = (),
-    plan: Callable[[Mapping[str, int]], list[Plan] | Impossible] = lambda _: Impossible(""),
+    plan: Callable[[Mapping[str, int]], list[Plan] | Blocked] = lambda _: Blocked(""),
     taken: Callable[[Plan], None] = lambda _: None,
-) -> Request:
+) -> Candidate:
     valuation = wanted.valuation
-    return Request(
+    return Candidate(
         wanted.run.name,
         valuation.account,
         wanted.kind,

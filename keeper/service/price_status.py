@@ -9,10 +9,10 @@ from sqlmodel import Session, col, select
 
 from keeper.alerts import prices as alerts
 from keeper.oracles.guards import FaultKind, Judgement, Memory, RoundKey
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.service.pricing import Pricing
 from keeper.service.unknown_sources import hanging, remedy
-from keeper.service.valuing import Valued
+from keeper.service.valuing import MarketValuation
 from keeper.store.database import Store
 from keeper.store.tables import PriceFault, PriceStatus
 
@@ -32,7 +32,7 @@ def restore(store: Store, prices: Pricing) -> None:
         prices.memories = {asset: memory for asset, memory in found.items() if memory is not None}
 
 
-def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) -> None:
+def write(session: Session, run: Market, at: MarketValuation, protected: list[str]) -> None:
     """The prices of this block, and an alert for each fault that began or ended."""
     prices = run.prices
     if prices is None:
@@ -87,7 +87,7 @@ def write(session: Session, run: MarketRun, at: Valued, protected: list[str]) ->
             alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
 
 
-def _say_what_hangs(run: MarketRun, at: Valued) -> None:
+def _say_what_hangs(run: Market, at: MarketValuation) -> None:
     """Complete what is told of sources of unknown kind: how much they hold up, and what to set."""
     prices = run.prices
     assert prices is not None

@@ -9,11 +9,11 @@ from decimal import Decimal
 import structlog
 
 from keeper.book.book import Refresh
-from keeper.book.source import Riders
+from keeper.book.source import ExtraReads
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Lens, run
 from keeper.chain.pool import NodePool
-from keeper.config import Chain, Market, Oracle
+from keeper.config import Chain, MarketSettings, Oracle
 from keeper.errors import KeeperError
 from keeper.model.valuation import Valuation
 from keeper.oracles import abi, guards, reading, resolving, seconds, sequencer
@@ -46,7 +46,12 @@ class Pricing:
     """Resolves once, then reads with the book: `riders` go into a refresh, `observe` takes what came back."""
 
     def __init__(
-        self, market: str, settings: Market, chain: Chain, pool: NodePool, lenses: tuple[Lens, ...] = ()
+        self,
+        market: str,
+        settings: MarketSettings,
+        chain: Chain,
+        pool: NodePool,
+        lenses: tuple[Lens, ...] = (),
     ) -> None:
         self.market = market
         self.lenses = lenses
@@ -95,13 +100,13 @@ class Pricing:
         judged = self.judgements
         return judged | {token: judged[asset] for token, asset in named.items() if asset in judged}
 
-    def riders(self) -> Riders:
+    def riders(self) -> ExtraReads:
         """Every source, feed, second source and the sequencer's state, and the events of all feeds."""
         calls = [each.source_call for each in self._assets]
         calls += reading.calls(self.feeds)
         calls += [c for each in self.watched.values() if each.second for c in seconds.calls(each.second)]
         calls += sequencer.calls(self.chain.sequencer_feed)
-        return Riders(tuple(calls), tuple(sorted(self.emitters)), UPDATE_TOPICS)
+        return ExtraReads(tuple(calls), tuple(sorted(self.emitters)), UPDATE_TOPICS)
 
     def observe(
         self, head: Head, refresh: Refresh[Valuation], assets: list[PricedAsset], base_decimals: int

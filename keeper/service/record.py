@@ -14,8 +14,8 @@ from keeper.book.source import owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
-from keeper.service.markets import MarketRun
-from keeper.service.valuing import Valued
+from keeper.service.markets import Market
+from keeper.service.valuing import MarketValuation
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -43,7 +43,7 @@ class Recorder:
         self.path = path
 
     def write(
-        self, run: MarketRun, at: Valued, policies: Policies, held: Mapping[str, str] = NOTHING
+        self, run: Market, at: MarketValuation, policies: Policies, held: Mapping[str, str] = NOTHING
     ) -> None:
         """`held` says of each account below a threshold at which nothing was done, why."""
         line = {
@@ -63,7 +63,7 @@ class Recorder:
         with self.path.open("a") as out:
             out.write(json.dumps(line) + "\n")
 
-    def _indices(self, run: MarketRun, at: Valued) -> dict[str, dict[str, str]]:
+    def _indices(self, run: Market, at: MarketValuation) -> dict[str, dict[str, str]]:
         """The numbers behind the numbers, which rounded values hide; none where we have none of our own."""
         if not at.acting:
             return {}

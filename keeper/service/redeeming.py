@@ -14,11 +14,11 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan
 from keeper.service.costing import costs_of
 from keeper.service.gas import gas_price
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.store.database import Store
 from keeper.store.tables import Episode
 
@@ -57,7 +57,7 @@ def expect(session: Session, market: str, owner: str, asset: str, block: int) ->
 
 
 def redeem(
-    pool: NodePool, store: Store, settings: Settings, head: Head, runs: Sequence[MarketRun], owner: str
+    pool: NodePool, store: Store, settings: Settings, head: Head, runs: Sequence[Market], owner: str
 ) -> None:
     """Plan a redemption for the claims of each open episode; close those whose claims are gone."""
     for run in runs:
@@ -92,8 +92,8 @@ def _redeem(
     store: Store,
     settings: Settings,
     head: Head,
-    runs: Sequence[MarketRun],
-    run: MarketRun,
+    runs: Sequence[Market],
+    run: Market,
     episode: Episode,
     owner: str,
 ) -> None:
@@ -111,7 +111,7 @@ def _redeem(
         if outcome is None:
             if not _liquidating(session, pool.name):
                 row.closed_block = head.number
-        elif isinstance(outcome, Impossible):
+        elif isinstance(outcome, Blocked):
             row.held, row.opens_at = outcome.reason, outcome.opens_at
         elif costs.unknown:
             row.held = "nothing tells what gas costs"

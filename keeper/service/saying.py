@@ -11,7 +11,7 @@ AGAIN_SECONDS = 60.0
 
 
 @dataclass
-class Saying:
+class LogThrottle:
     """What was said last of each subject, and when. For many threads."""
 
     clock: Callable[[], float] = time.monotonic

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keeper.book.book import Book
-from keeper.book.screening import Near
+from keeper.book.screening import HealthBounds
 from keeper.margin.lending.weights import Weights
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import WAD, Threshold
@@ -68,7 +68,7 @@ class Selected:
 
 def select(
     book: AnyBook,
-    near: Near,
+    near: HealthBounds,
     unbounded: Iterable[int],
     growth: float,
     watch: Watch,

@@ -8,18 +8,18 @@ from keeper.alerts import keeping, markets
 from keeper.chain.blocks import Head
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
-from keeper.service.markets import MarketRun
-from keeper.service.valuing import Valued
+from keeper.service.markets import Market
+from keeper.service.valuing import MarketValuation
 from keeper.store.tables import ChainStatus, MarketStatus
 from keeper.store.types import now
 
 
-def below(run: MarketRun, at: Valued, policies: Policies) -> int:
+def below(run: Market, at: MarketValuation, policies: Policies) -> int:
     """How many accounts of a market are below any threshold of theirs."""
     return sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.others_below
 
 
-def write_market(session: Session, chain: str, run: MarketRun, at: Valued, policies: Policies) -> None:
+def write_market(session: Session, chain: str, run: Market, at: MarketValuation, policies: Policies) -> None:
     """The market's row; an alert when acting stopped, was tried again or began again at this block."""
     state = run.book.state
     block = at.head.number
@@ -51,7 +51,7 @@ def write_market(session: Session, chain: str, run: MarketRun, at: Valued, polic
     )
 
 
-def _suspended(run: MarketRun) -> str:
+def _suspended(run: Market) -> str:
     if not run.suspended:
         return ""
     return f"not acted in {len(run.suspended)} parts of it: {next(iter(run.suspended.values()))}"

@@ -14,10 +14,10 @@ from sqlmodel import Session, col, select
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
-from keeper.service.journalling import Journalling
-from keeper.service.markets import MarketRun
-from keeper.service.planning import Wanted
-from keeper.service.valuing import Valued
+from keeper.service.journalling import RetryPolicy
+from keeper.service.markets import Market
+from keeper.service.planning import Breach
+from keeper.service.valuing import MarketValuation
 from keeper.store.database import Store
 from keeper.store.rows import update_row
 from keeper.store.tables import SALE, Episode
@@ -32,10 +32,10 @@ class StoreFront:
 
     store: Store
     policies: Policies
-    journalling: Journalling
+    journalling: RetryPolicy
     _seen: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
 
-    def due(self, head: Head, valued: Sequence[tuple[MarketRun, Valued]]) -> list[Wanted]:
+    def due(self, head: Head, valued: Sequence[tuple[Market, MarketValuation]]) -> list[Breach]:
         """The purchases that may be attempted now, one a market."""
         found = []
         for run, at in valued:
@@ -55,7 +55,7 @@ class StoreFront:
         self._seen[market] = (head.timestamp, goods)
         return True
 
-    def _wanted(self, session: Session, run: MarketRun, head: Head, selling: bool) -> Wanted | None:
+    def _wanted(self, session: Session, run: Market, head: Head, selling: bool) -> Breach | None:
         """With its episode, which lasts as long as the market sells."""
         account = run.adapter.contract.lower()
         episode = session.exec(
@@ -82,4 +82,4 @@ class StoreFront:
             session.add(episode)
             session.flush()
         levels = self.policies.levels(run.name, account)
-        return Wanted(run, Valuation(account, 0, 0, 0, None), levels, episode, sale=True)
+        return Breach(run, Valuation(account, 0, 0, 0, None), levels, episode, sale=True)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.config import Chain
 from keeper.execution import batching
-from keeper.model.blocked import Impossible
-from keeper.model.offer import Asset, Lender, Offer
+from keeper.model.blocked import Blocked
+from keeper.model.offer import Asset, FlashLender, Offer
 from keeper.model.plan import NATIVE, Plan
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.policy import profit
 from keeper.policy.profit import Terms
-from keeper.policy.ways import Way
-from keeper.service.markets import MarketRun
+from keeper.policy.ways import Route
+from keeper.service.markets import Market
 from keeper.service.versions import CALLBACK
 from keeper.venues.base import Exchange, Venue
 from keeper.venues.uniswap_v3.exchange import UniswapV3
@@ -45,7 +45,7 @@ class Batches:
         return batching.fits(plans, self.block_gas_limit)
 
 
-class Trading:
+class ContractLiquidations:
     """One tick's exchange, shared by all markets of a chain: what one plan sells, the next cannot."""
 
     def __init__(self, chain: Chain, venue: Venue, lacks: Collection[str] = ()) -> None:
@@ -54,7 +54,7 @@ class Trading:
         self._lacks = lacks
         self.venue = venue
         self.exchange: Exchange | None = None
-        self._lenders: dict[str, Lender] = {}
+        self._lenders: dict[str, FlashLender] = {}
 
     def lenses(self) -> tuple[Lens, ...]:
         return (self.venue.lens(),)
@@ -63,7 +63,7 @@ class Trading:
         """What `read` needs to exchange among these tokens."""
         return [self.venue.call([*tokens, *self._earned()])]
 
-    def lending_calls(self, tokens: Iterable[str], runs: Iterable[MarketRun]) -> list[Call]:
+    def lending_calls(self, tokens: Iterable[str], runs: Iterable[Market]) -> list[Call]:
         """What `read` needs to borrow them beside any trusted token; asked last, it starves nothing else."""
         beside = {token for run in runs for token in _trusted(run)}
         call = self.venue.lending_call([*tokens, *self._earned()], beside)
@@ -72,9 +72,7 @@ class Trading:
     def _earned(self) -> list[str]:
         return [self.chain.profit_token] if self.chain.profit_token else []
 
-    def read(
-        self, answers: Sequence[Answer], runs: Iterable[MarketRun], lending: Sequence[Answer] = ()
-    ) -> None:
+    def read(self, answers: Sequence[Answer], runs: Iterable[Market], lending: Sequence[Answer] = ()) -> None:
         """Take the answers; every market of the chain may lend to the others' liquidations."""
         self.exchange = self.venue.read(answers[0], next(iter(lending), None))
         for run in runs:
@@ -84,32 +82,32 @@ class Trading:
                     self._lenders[token] = lender
 
     def plans(
-        self, run: MarketRun, account: str, timestamp: int, facts: Facts, refused: Sequence[Way] = ()
-    ) -> list[Plan] | Impossible:
+        self, run: Market, account: str, timestamp: int, facts: Purse, refused: Sequence[Route] = ()
+    ) -> list[Plan] | Blocked:
         """The account's liquidations through the contract, best first, at the present quotes; over other
         routes than those that were `refused`, where there are any."""
         state = run.book.state
         terms = self._terms(run.adapter.assets(state, facts))
-        if isinstance(terms, Impossible):
+        if isinstance(terms, Blocked):
             return terms
         by_contract = replace(facts, recipient=terms.contract)
         offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
-        return offers if isinstance(offers, Impossible) else self._plans(run, account, offers, terms, refused)
+        return offers if isinstance(offers, Blocked) else self._plans(run, account, offers, terms, refused)
 
     def purchases(
-        self, run: MarketRun, account: str, facts: Facts, refused: Sequence[Way] = ()
-    ) -> list[Plan] | Impossible:
+        self, run: Market, account: str, facts: Purse, refused: Sequence[Route] = ()
+    ) -> list[Plan] | Blocked:
         """The same of what the market sells, under the name of its contract."""
         terms = self._terms(run.adapter.assets(run.book.state, facts))
-        if isinstance(terms, Impossible):
+        if isinstance(terms, Blocked):
             return terms
         return self._plans(
             run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms, refused
         )
 
     def _plans(
-        self, run: MarketRun, account: str, offers: list[Offer], terms: Terms, refused: Sequence[Way]
-    ) -> list[Plan] | Impossible:
+        self, run: Market, account: str, offers: list[Offer], terms: Terms, refused: Sequence[Route]
+    ) -> list[Plan] | Blocked:
         if CALLBACK in self._lacks:
             # It can borrow the money as for any other protocol.
             offers = [replace(each, callback=False) for each in offers]
@@ -123,19 +121,19 @@ class Trading:
         assert self.exchange is not None
         profit.count(plan, self.exchange)
 
-    def _terms(self, assets: Mapping[str, Asset]) -> Terms | Impossible:
+    def _terms(self, assets: Mapping[str, Asset]) -> Terms | Blocked:
         assert self.exchange is not None and self.chain.liquidator is not None
         earned = None
         if self.chain.profit_token is not None:
             earned = assets.get(self.chain.profit_token.lower())
             if earned is None:
-                return Impossible(f"profit_token {self.chain.profit_token} has no price in this market")
+                return Blocked(f"profit_token {self.chain.profit_token} has no price in this market")
         return Terms(self.chain.liquidator.lower(), self.exchange, self._lenders, earned)
 
 
-def _trusted(run: MarketRun) -> list[str]:
+def _trusted(run: Market) -> list[str]:
     """The tokens of a market that the operator, or the protocol, stands for."""
-    found = run.adapter.assets(run.book.state, Facts({}, {}))
+    found = run.adapter.assets(run.book.state, Purse({}, {}))
     return [token for token in found if token != NATIVE]
 
 

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from keeper.execution.rehearsal import is_needless
 from keeper.model.plan import Kind, Plan
-from keeper.policy.ways import Way, of_the_moment, refused
+from keeper.policy.ways import Route, of_the_moment, refused
 from keeper.store.database import Store
 from keeper.store.tables import Intent, IntentState
 
@@ -17,7 +17,7 @@ _AT_ONCE = 900
 _REFUSED = (IntentState.REFUSED, IntentState.FAILED)
 
 
-def ways(store: Store, episodes: Iterable[int]) -> dict[int, Sequence[Way]]:
+def ways(store: Store, episodes: Iterable[int]) -> dict[int, Sequence[Route]]:
     """By episode (id), the ways of liquidating that rehearsals or blocks refused."""
     return {episode: refused(each) for episode, each in _attempts(store, episodes, "liquidate").items()}
 

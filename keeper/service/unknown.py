@@ -9,7 +9,7 @@ from math import isqrt
 from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.execution.rehearsal import Rehearsal, rehearse_whole
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Unsized
 from keeper.model.plan import Plan
 
@@ -22,7 +22,7 @@ SLACK = 10_000
 
 
 @dataclass(slots=True)
-class Sizing:
+class RehearsalSizing:
     """One account's search: what may still be rehearsed, as whom and for when."""
 
     pool: NodePool
@@ -30,7 +30,7 @@ class Sizing:
     timestamp: int
     left: int = field(default=MOST_REHEARSALS)
 
-    def size(self, steps: Sequence[Unsized | Impossible], before: int, target: int) -> Plan | Impossible:
+    def size(self, steps: Sequence[Unsized | Blocked], before: int, target: int) -> Plan | Blocked:
         """The first step that reaches `target`, at about the least amount; else the first that helps.
 
         Healths scaled 1e18; `before` is the present one.
@@ -39,7 +39,7 @@ class Sizing:
         reasons: list[str] = []
         try:
             for step in steps:
-                if isinstance(step, Impossible):
+                if isinstance(step, Blocked):
                     reasons.append(step.reason)
                     continue
                 all_of_it = self._rehearse(step.plan(step.most, target))
@@ -53,8 +53,8 @@ class Sizing:
                 elif partial is None:
                     partial = helps
         except (RpcError, CannotError) as error:
-            return Impossible(f"sizing by the contract's view needs a rehearsal: {error.what}")
-        return partial or Impossible("; ".join(reasons) or "there is nothing to top up with")
+            return Blocked(f"sizing by the contract's view needs a rehearsal: {error.what}")
+        return partial or Blocked("; ".join(reasons) or "there is nothing to top up with")
 
     def _least(self, step: Unsized, target: int) -> int:
         """An amount that reaches the target, near the least, as far as rehearsals are left."""

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from keeper.book.source import part_of
 from keeper.model.valuation import Valuation
-from keeper.service.markets import Hanging, MarketRun
+from keeper.service.markets import Hanging, Market
 
 # Seconds of block time after which it is counted anew: every account that hangs on them is valued.
 COUNTED_EVERY = 3_600
 
 
-def hanging(run: MarketRun, timestamp: int) -> Mapping[str, Hanging]:
+def hanging(run: Market, timestamp: int) -> Mapping[str, Hanging]:
     """By asset with an unresolved source, as it was counted last; nothing is done where there is none."""
     if run.prices is None:
         return {}
@@ -32,7 +32,7 @@ def remedy(market: str) -> str:
     return f'set markets.{market}.unresolved = "act" to trust it'
 
 
-def _count(run: MarketRun, unknown: set[str], timestamp: int) -> dict[str, Hanging]:
+def _count(run: Market, unknown: set[str], timestamp: int) -> dict[str, Hanging]:
     adapter, state, accounts = run.adapter, run.book.state, run.book.accounts
     touched: dict[str, frozenset[str]] = {}
     for account in accounts:
@@ -49,7 +49,7 @@ def _count(run: MarketRun, unknown: set[str], timestamp: int) -> dict[str, Hangi
     return {asset: _sum(run, found[asset]) for asset in unknown}
 
 
-def _valued(run: MarketRun, accounts: Iterable[str], timestamp: int) -> list[Valuation]:
+def _valued(run: Market, accounts: Iterable[str], timestamp: int) -> list[Valuation]:
     if run.adapter.version(run.book.state) is None:
         return [v for v in run.valuations if v.account in set(accounts)]
     silent = {each.asset for each in run.adapter.priced_assets(run.book.state) if each.price is None}
@@ -62,7 +62,7 @@ def _valued(run: MarketRun, accounts: Iterable[str], timestamp: int) -> list[Val
     return run.adapter.value_records(run.book.state, records, timestamp)
 
 
-def _sum(run: MarketRun, valuations: list[Valuation]) -> Hanging:
+def _sum(run: Market, valuations: list[Valuation]) -> Hanging:
     debt = collateral = Decimal(0)
     for each in valuations:
         scale = -run.adapter.decimals(run.book.state, each.account)

@@ -13,7 +13,7 @@ from keeper.chain.backrun import ADAPTERS, PendingUpdate
 from keeper.chain.pending import pending
 from keeper.chain.pool import NodePool
 from keeper.config import Relay
-from keeper.execution.actor import Actor
+from keeper.execution.actor import ExecutionLoop
 from keeper.service.pending_updates import PendingUpdates
 from keeper.service.update_ranks import WaitingUpdates
 
@@ -26,7 +26,7 @@ FOLLOWED_BLOCKS = 10
 class Loops(Protocol):
     """The loops of one chain: `looking` is held by whoever looks at the markets, `acting` by whoever acts."""
 
-    actor: Actor | None
+    actor: ExecutionLoop | None
     looking: threading.Lock
     acting: threading.Lock
 

@@ -10,22 +10,22 @@ import structlog
 
 from keeper.book.book import Refresh
 from keeper.book.reading import Reader
-from keeper.book.refreshing import Ask, refresh_together
-from keeper.book.source import Riders, owner_of, part_of
+from keeper.book.refreshing import RefreshRequest, refresh_together
+from keeper.book.source import ExtraReads, owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.errors import ConfigError
 from keeper.model.valuation import Valuation
 from keeper.protocols.base import PricedAsset
 from keeper.service import selecting
-from keeper.service.markets import MarketRun, first_sample
+from keeper.service.markets import Market, first_sample
 from keeper.service.selecting import EVERYTHING, Watch
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Valued:
+class MarketValuation:
     """A market at a block. `acting` False: the numbers are the contract's own and nothing is sent.
 
     `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
@@ -53,7 +53,7 @@ class Valued:
     refresh: Refresh[Valuation] | None = None
 
 
-def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
+def value(run: Market, head: Head, protected: Sequence[str] = ()) -> MarketValuation:
     """One market alone, every account exactly: see `value_together`."""
     reader = Reader(run.book.pool, run.book.workers)
     [at] = value_together(reader, [run], head, {run.name: protected}, {})
@@ -64,12 +64,12 @@ def value(run: MarketRun, head: Head, protected: Sequence[str] = ()) -> Valued:
 
 def value_together(
     reader: Reader,
-    runs: Sequence[MarketRun],
+    runs: Sequence[Market],
     head: Head,
     protected: Mapping[str, Sequence[str]],
     watches: Mapping[str, Watch],
     next_timestamp: int | None = None,
-) -> list[Valued | Exception]:
+) -> list[MarketValuation | Exception]:
     """Bring the markets' books to `head` together, value what matters exactly, and compare a sample with the
     contract. In order; an exception is that market's alone.
 
@@ -77,8 +77,8 @@ def value_together(
     through the contract's own view until an upgrade or a restart passes the comparison again. The reason
     stays the one it was stopped for, so that it is told once.
     """
-    outcomes: dict[str, Valued | Exception] = {}
-    asks: dict[str, Ask] = {}
+    outcomes: dict[str, MarketValuation | Exception] = {}
+    asks: dict[str, RefreshRequest] = {}
     for run in runs:
         try:
             asks[run.name] = _ask(run, head, protected.get(run.name, ()))
@@ -105,22 +105,22 @@ def value_together(
     return [outcomes[run.name] for run in runs]
 
 
-def _markets_own(run: MarketRun, error: Exception) -> Exception:
+def _markets_own(run: Market, error: Exception) -> Exception:
     """The error as one market's; raised where the configuration is at fault for all that is known."""
     if isinstance(error, ConfigError) and not run.book.was_read:
         raise error
     return error
 
 
-def _ask(run: MarketRun, head: Head, protected: Sequence[str]) -> Ask:
+def _ask(run: Market, head: Head, protected: Sequence[str]) -> RefreshRequest:
     _require_begun(run, head)
-    riders = run.prices.riders() if run.prices is not None else Riders()
+    riders = run.prices.riders() if run.prices is not None else ExtraReads()
     run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
     sample = first_sample if run.book.head is None else run.sample(protected)
-    return Ask(run.book, sample, run.progress)
+    return RefreshRequest(run.book, sample, run.progress)
 
 
-def _require_begun(run: MarketRun, head: Head) -> None:
+def _require_begun(run: Market, head: Head) -> None:
     """ConfigError where no block that could name an account has come: everyone would stay unseen."""
     first = run.settings.from_block
     if run.book.head is None and first > head.number:
@@ -132,14 +132,14 @@ def _require_begun(run: MarketRun, head: Head) -> None:
 
 
 def _value(
-    run: MarketRun,
+    run: Market,
     head: Head,
     refresh: Refresh[Valuation],
     watch: Watch,
     next_timestamp: int | None,
     *,
     first: bool,
-) -> Valued:
+) -> MarketValuation:
     before, suspended = run.stopped, dict(run.suspended)
     views, reverted = refresh.views, refresh.reverted
     if refresh.upgraded and not first:
@@ -157,7 +157,7 @@ def _value(
     if due:
         more = _read_anew(run, head, refresh)
         views, reverted = {**views, **more}, reverted - more.keys()
-    at = Valued(
+    at = MarketValuation(
         head,
         [],
         acting=False,
@@ -202,7 +202,7 @@ def _is_upgrade(refresh: Refresh[Valuation]) -> bool:
     return refresh.upgraded and not refresh.reorganised
 
 
-def _read_anew(run: MarketRun, head: Head, refresh: Refresh[Valuation]) -> dict[str, Valuation]:
+def _read_anew(run: Market, head: Head, refresh: Refresh[Valuation]) -> dict[str, Valuation]:
     """A large sample's own views for a stopped market, its records read again: they may have been stale."""
     everyone = [*refresh.views, *refresh.reverted, *run.nearest, *first_sample(run.book.accounts)]
     accounts = [a for a in dict.fromkeys(everyone) if run.book.record(a) is not None]
@@ -211,7 +211,7 @@ def _read_anew(run: MarketRun, head: Head, refresh: Refresh[Valuation]) -> dict[
     return run.book.views(head, accounts)
 
 
-def _without_suspended(run: MarketRun, at: Valued) -> Valued:
+def _without_suspended(run: Market, at: MarketValuation) -> MarketValuation:
     """Accounts in suspended parts are told of as without a valuation."""
     if not run.suspended:
         return at
@@ -220,12 +220,12 @@ def _without_suspended(run: MarketRun, at: Valued) -> Valued:
     return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
 
 
-def _resumed(run: MarketRun, before: str, suspended: Mapping[str, str]) -> tuple[str, ...]:
+def _resumed(run: Market, before: str, suspended: Mapping[str, str]) -> tuple[str, ...]:
     over = [f"{part}: {why}" for part, why in suspended.items() if part not in run.suspended]
     return (*([before] if before and not run.stopped else []), *over)
 
 
-def _retried(run: MarketRun, before: str, suspended: Mapping[str, str]) -> str:
+def _retried(run: Market, before: str, suspended: Mapping[str, str]) -> str:
     if not (before and run.stopped) and not (suspended and run.suspended):
         return ""
     why = run.stopped or next(iter(run.suspended.values()))
@@ -233,8 +233,8 @@ def _retried(run: MarketRun, before: str, suspended: Mapping[str, str]) -> str:
 
 
 def _own(
-    run: MarketRun, at: Valued, watch: Watch, next_timestamp: int | None, views: Iterable[str]
-) -> Valued:
+    run: Market, at: MarketValuation, watch: Watch, next_timestamp: int | None, views: Iterable[str]
+) -> MarketValuation:
     """Our own numbers: of all accounts, or of those that screening and the sample choose."""
     state, book, head = run.book.state, run.book, at.head
     if watch.everything:
@@ -270,7 +270,7 @@ def _own(
     )
 
 
-def _exact(run: MarketRun, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+def _exact(run: Market, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
     """Exact values; a part of the market whose numbers no arithmetic takes is suspended, the others go on."""
     state, adapter = run.book.state, run.adapter
     try:
@@ -294,7 +294,7 @@ def _exact(run: MarketRun, records: Mapping[str, bytes], timestamp: int) -> list
 
 
 def _coming(
-    run: MarketRun,
+    run: Market,
     chosen: Mapping[str, bytes],
     own: Sequence[Valuation],
     watch: Watch,
@@ -315,13 +315,13 @@ def _coming(
     return {v.account: v.health for v in later if v.health is not None}
 
 
-def _records(run: MarketRun, accounts: Iterable[str], at: Valued) -> dict[str, bytes]:
+def _records(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
     """Records of those accounts that the book knows and the contract can value."""
     found = {a: run.book.record(a) for a in accounts if a not in at.unvaluable}
     return {account: record for account, record in found.items() if record is not None}
 
 
-def _accounts(run: MarketRun, rows: Iterable[np.int64]) -> list[str]:
+def _accounts(run: Market, rows: Iterable[np.int64]) -> list[str]:
     return [run.book.rows.account(int(row)) for row in rows]
 
 
@@ -329,7 +329,7 @@ def _nearness(valuation: Valuation) -> tuple[bool, int]:
     return valuation.health is None, valuation.health or 0
 
 
-def _by_views(run: MarketRun, at: Valued) -> Valued:
+def _by_views(run: Market, at: MarketValuation) -> MarketValuation:
     """The contract's own numbers instead of ours."""
     own = list(run.book.views(at.head, list(run.book.accounts)).values())
     answered = {v.account for v in own}
@@ -341,7 +341,7 @@ def _by_views(run: MarketRun, at: Valued) -> Valued:
     return replace(at, valuations=own, unvaluable=unvaluable, others_below=0, coming={})
 
 
-def _unvaluable(run: MarketRun, assets: Sequence[PricedAsset]) -> dict[str, str]:
+def _unvaluable(run: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
     """Accounts for which the contract needs a price that its oracle does not give."""
     silent = {each.asset for each in assets if each.price is None}
     if not silent:
@@ -359,7 +359,7 @@ def _unvaluable(run: MarketRun, assets: Sequence[PricedAsset]) -> dict[str, str]
     return found
 
 
-def _silence(run: MarketRun, asset: str) -> str:
+def _silence(run: Market, asset: str) -> str:
     verdict = run.prices.judgements.get(asset) if run.prices is not None else None
     name = run.prices.symbols.get(asset, asset) if run.prices is not None else asset
     return f"{name} has no price: {verdict.closed}" if verdict else f"{name} has no price"
@@ -370,14 +370,14 @@ class Confirmed:
     """What comparing with the contract's own view brought. `silent` are accounts whose record was stale; `at`
     has their valuations anew. `difference` says why the market may not be acted in; empty where all agree."""
 
-    at: Valued
+    at: MarketValuation
     difference: str = ""
     silent: frozenset[str] = frozenset()
     judged_anew: bool = False
     """Whether somebody's valuation is another than the market was judged by."""
 
 
-def confirm(run: MarketRun, head: Head, at: Valued, accounts: Sequence[str]) -> Confirmed:
+def confirm(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
     """Compare the accounts that are about to be acted on with the contract's own view, all of them. Those in
     the block's sample were compared in `value`; the others' views are read now.
 
@@ -395,7 +395,7 @@ def confirm(run: MarketRun, head: Head, at: Valued, accounts: Sequence[str]) -> 
     return _doubted(run, head, at, accounts)
 
 
-def _doubted(run: MarketRun, head: Head, at: Valued, accounts: Sequence[str]) -> Confirmed:
+def _doubted(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
     """The comparison once more, by records and views that were read again."""
     chosen = list(dict.fromkeys(accounts))
     silent = run.book.read_again(head, chosen)

@@ -10,7 +10,7 @@ from keeper.errors import ConfigError
 from keeper.setup.editing import with_sections
 from keeper.setup.survey import Survey
 from keeper.setup.text import sections
-from keeper.setup.wishes import MARKET_NAMES, Wishes
+from keeper.setup.wishes import MARKET_NAMES, InitAnswers
 
 
 def rpc_of(settings: Settings, chain: str | None) -> str | None:
@@ -52,7 +52,7 @@ def names_in(settings: Settings, found: Survey, market: str | None, chain: str |
     return place, market or free
 
 
-def with_market(path: Path, settings: Settings, found: Survey, wishes: Wishes) -> str:
+def with_market(path: Path, settings: Settings, found: Survey, wishes: InitAnswers) -> str:
     """The file's text and the market's sections after it, those of its chain too where it is new."""
     new = sections(found, wishes, chain=wishes.chain not in settings.chains)
     return with_sections(path.read_text(), new)

@@ -14,10 +14,10 @@ from keeper.chain.calls import run
 from keeper.chain.logs import LogFilter
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
-from keeper.config import Chain, Market
+from keeper.config import Chain, MarketSettings
 from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import KeeperError
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.oracles import abi
 from keeper.oracles.resolving import resolve
 from keeper.oracles.sources import Source
@@ -84,7 +84,7 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     """What stands at `address`; ConfigError when it is no market the keeper knows."""
     identity = identify(pool, head, address)
     born = first_block(pool, identity.address, head.number)
-    settings = Market.model_validate(
+    settings = MarketSettings.model_validate(
         {"protocol": identity.protocol, "chain": "new", "address": identity.address}
     )
     adapter: Adapter = PROTOCOLS[identity.protocol].of("new", settings)
@@ -101,7 +101,7 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     sources = resolve(pool, head, [source for _, source, _ in found if source])
     times = rhythms(pool, head, [feed.address for each in sources.values() for feed in each.feeds()])
     shown = {_shown(each.asset): symbol or each.asset for each, _, symbol in found}
-    facts = Facts({}, {each.asset: symbol for each, _, symbol in found})
+    facts = Purse({}, {each.asset: symbol for each, _, symbol in found})
     in_coin = bool(adapter.gas_price_asset(state, facts, ""))
     tokens = list(adapter.assets(state, facts))
     return Survey(

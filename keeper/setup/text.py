@@ -11,7 +11,7 @@ from keeper.oracles.sources import tree
 from keeper.protocols.identity import NAMES
 from keeper.setup.chain_text import chain_lines
 from keeper.setup.survey import Asset, Survey
-from keeper.setup.wishes import Wishes
+from keeper.setup.wishes import InitAnswers
 
 MOST_ASSETS = 100
 """Price sources that are written down; Morpho Blue has thousands."""
@@ -25,7 +25,7 @@ _MORPHO = """\
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def configuration(found: Survey, wishes: Wishes) -> str:
+def configuration(found: Survey, wishes: InitAnswers) -> str:
     """The whole file, as TOML."""
     parts = [
         _head(found),
@@ -39,13 +39,13 @@ def configuration(found: Survey, wishes: Wishes) -> str:
     return "\n".join(parts)
 
 
-def sections(found: Survey, wishes: Wishes, *, chain: bool) -> str:
+def sections(found: Survey, wishes: InitAnswers, *, chain: bool) -> str:
     """What a further market adds to a file, and its chain where that is new."""
     protected = [_protect(account, wishes) for account in wishes.protect]
     return "\n".join([*_of_market(found, wishes, chain=chain), *protected])
 
 
-def _of_market(found: Survey, wishes: Wishes, *, chain: bool) -> list[str]:
+def _of_market(found: Survey, wishes: InitAnswers, *, chain: bool) -> list[str]:
     return [
         *([_chain(found, wishes)] if chain else []),
         _market(found, wishes),
@@ -63,7 +63,7 @@ def _head(found: Survey) -> str:
 {f"# The market was found through {led}." + chr(10) if led else ""}"""
 
 
-def _chain(found: Survey, wishes: Wishes) -> str:
+def _chain(found: Survey, wishes: InitAnswers) -> str:
     return f"""\
 [chains.{_key(wishes.chain)}]
 chain_id = {found.chain_id}
@@ -72,7 +72,7 @@ rpc = [{_text(found.rpc)}]
 {chain_lines(found, _key(wishes.chain))}"""
 
 
-def _market(found: Survey, wishes: Wishes) -> str:
+def _market(found: Survey, wishes: InitAnswers) -> str:
     version = found.version or "of no known arithmetic: it can only be watched"
     kind = f"revision {found.revision}, version {version}"
     if found.oracle:
@@ -99,7 +99,7 @@ def _ids(found: Survey) -> str:
     return "\n".join(["# market_ids = [", *(listed or ['#   "0x…",']), *more, "# ]"])
 
 
-def _from_block(found: Survey, wishes: Wishes) -> tuple[int, str]:
+def _from_block(found: Survey, wishes: InitAnswers) -> tuple[int, str]:
     if wishes.from_block is not None:
         return wishes.from_block, "Accounts are looked for from here on."
     if found.from_block is not None:
@@ -107,7 +107,7 @@ def _from_block(found: Survey, wishes: Wishes) -> tuple[int, str]:
     return 0, "The node keeps no old states, so the market's first block is unknown: name it to scan faster."
 
 
-def _oracles(found: Survey, wishes: Wishes) -> list[str]:
+def _oracles(found: Survey, wishes: InitAnswers) -> list[str]:
     """A section an asset. Heartbeats are not on chain: those proposed were measured."""
     intro = (
         "# Price sources and the feeds they rest on. Heartbeats (seconds) are not on chain: those below\n"
@@ -119,7 +119,7 @@ def _oracles(found: Survey, wishes: Wishes) -> list[str]:
     return [intro, *(_oracle(asset, found, wishes) for asset in found.assets[:MOST_ASSETS]), *more]
 
 
-def _oracle(asset: Asset, found: Survey, wishes: Wishes) -> str:
+def _oracle(asset: Asset, found: Survey, wishes: InitAnswers) -> str:
     # Several pairs of Morpho Blue have the same collateral, so each goes by its id.
     by = asset.address if found.identity.protocol == "morpho-blue" else asset.symbol
     name = f"markets.{_key(wishes.market)}.oracles.{_key(by)}"
@@ -141,7 +141,7 @@ def _oracle(asset: Asset, found: Survey, wishes: Wishes) -> str:
     return "\n".join([*lines, ""])
 
 
-def _rest(wishes: Wishes) -> str:
+def _rest(wishes: InitAnswers) -> str:
     if wishes.keystore is None:
         signer = (
             "# Without a key the keeper only watches. `keeper key new` makes one.\n"
@@ -172,7 +172,7 @@ min_profit = 0
 """
 
 
-def _protect(account: str, wishes: Wishes) -> str:
+def _protect(account: str, wishes: InitAnswers) -> str:
     return f"""\
 [[protect]]
 market = {_text(wishes.market)}

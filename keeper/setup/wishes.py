@@ -10,7 +10,7 @@ MARKET_NAMES = {"aave-v3": "aave", "compound-v3": "comet", "morpho-blue": "morph
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class InitAnswers:
     """An operator's answers. Ratios are health; `max_per_day` is in whole units of the base currency."""
 
     chain: str

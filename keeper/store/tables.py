@@ -303,7 +303,7 @@ class Transaction(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
-class Booking(SQLModel, table=True):
+class LedgerEntry(SQLModel, table=True):
     """What a transaction of ours brought and cost, by its receipt, at the prices of its block.
 
     It counts while the transaction is in the block `block_hash`. `moved` is JSON: token, symbol, units
@@ -326,7 +326,7 @@ class Booking(SQLModel, table=True):
         return self.value - self.gas
 
 
-class Carriage(SQLModel, table=True):
+class TransactionIntent(SQLModel, table=True):
     """Which transaction carries which intent, in which order."""
 
     intent_id: int = Field(foreign_key="intent.id", primary_key=True)

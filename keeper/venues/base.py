@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from keeper.chain.calls import Answer, Call, Lens
-from keeper.model.plan import Loan
+from keeper.model.plan import FlashLoan
 
 
 class Exchange(Protocol):
@@ -27,14 +27,14 @@ class Exchange(Protocol):
     def make(self, route: str, amount: int) -> None:
         """From now on quotes are as after this sale."""
 
-    def loans(self, token: str, amount: int) -> Sequence[Loan]:
+    def loans(self, token: str, amount: int) -> Sequence[FlashLoan]:
         """Who of the venue lends so much for a transaction, the cheapest first. What lends cannot be on a
         route of the same transaction: `lend` says who does."""
 
-    def lend(self, loan: Loan, token: str, amount: int) -> None:
+    def lend(self, loan: FlashLoan, token: str, amount: int) -> None:
         """From now on no route leads over this lender, and it has so much less to lend."""
 
-    def lent(self, loan: Loan, token: str) -> int:
+    def lent(self, loan: FlashLoan, token: str) -> int:
         """Units of the token that `lend` has counted for this lender, be it one of the venue's or not."""
 
     def copy(self) -> Exchange:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from keeper.book.rows import Rows
-from keeper.book.standing import Standing
+from keeper.book.standing import NearThreshold
 from keeper.margin.lending.aave import bounds
 from scripts.bench.result import Result
 
@@ -76,7 +76,7 @@ def _work(accounts: int, count: int) -> dict[str, int]:
             rows.put(f"0x{number + (0xC0DE << 140):040x}", record)
     columns = Columns(records.entries)
     columns.update(range(len(rows)), rows.records)
-    standing = Standing(columns)
+    standing = NearThreshold(columns)
     legs = sorted(columns.legs)
     groups = np.zeros(bounds.LEGS, np.int32)
     groups[legs] = np.array(legs) % bounds.RESERVES

@@ -30,7 +30,7 @@ from keeper.localchain.rpc import Json, as_dict, as_int, as_list
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.plan import Plan
 from keeper.policy.levels import Policies
-from keeper.service.deciding import Deciding
+from keeper.service.deciding import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.store.database import open_store
 from keeper.store.tables import Intent
@@ -140,7 +140,7 @@ def planned(anvil: Anvil, fall: Callable[[], None], settings: str, folder: Path)
     store = open_store(f"sqlite:///{folder / 'keeper.db'}")
     nodes = pools(loaded)
     runs = build(loaded, nodes, store)
-    deciding = Deciding(nodes["local"], store, loaded, Policies(loaded), runs, "live", PAYER)
+    deciding = ChainLoop(nodes["local"], store, loaded, Policies(loaded), runs, "live", PAYER)
     deciding.tick()
     fall()
     anvil.set_automine(False)

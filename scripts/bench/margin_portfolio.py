@@ -14,7 +14,7 @@ import numpy as np
 from keeper.margin.interface import Provenance
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, PerpLegs
 from keeper.margin.portfolio.engine import evaluate
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import Concentration, DprmParameters
 from scripts.bench.result import Result
 
@@ -40,7 +40,7 @@ def measure() -> list[Result]:
     ]
 
 
-def _best(accounts: Accounts, market: Market, parameters: DprmParameters, workers: int) -> float:
+def _best(accounts: Accounts, market: MarketData, parameters: DprmParameters, workers: int) -> float:
     times = []
     for _ in range(ROUNDS):
         start = perf_counter()
@@ -49,9 +49,9 @@ def _best(accounts: Accounts, market: Market, parameters: DprmParameters, worker
     return min(times)
 
 
-def _book() -> tuple[Accounts, Market, DprmParameters]:
+def _book() -> tuple[Accounts, MarketData, DprmParameters]:
     random = np.random.default_rng(2)
-    market = Market(("BTC", "ETH"), np.array([60_000.0, 3_000.0]))
+    market = MarketData(("BTC", "ETH"), np.array([60_000.0, 3_000.0]))
     count = ACCOUNTS * OPTIONS
     underlying = random.integers(0, 2, count)
     options = OptionLegs(

@@ -67,7 +67,7 @@ def _start(folder: str, accounts: int) -> dict[str, float]:
     import numpy as np
 
     from keeper.book.book import Book
-    from keeper.book.standing import Standing
+    from keeper.book.standing import NearThreshold
     from keeper.chain.pool import NodePool
     from keeper.config import Chain
     from keeper.margin.lending.aave import bounds
@@ -89,7 +89,7 @@ def _start(folder: str, accounts: int) -> dict[str, float]:
     legs = sorted(columns.legs)
     groups = np.zeros(bounds.LEGS, np.int32)
     groups[legs] = np.array(legs) % bounds.RESERVES
-    Standing(columns).near(synthetic.weights(pool, synthetic.NOW, legs), (), (1.0, 1.05, 1.1), groups)
+    NearThreshold(columns).near(synthetic.weights(pool, synthetic.NOW, legs), (), (1.0, 1.05, 1.1), groups)
     valued = time.perf_counter()
     store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -24,7 +24,7 @@ from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.service.markets import MarketRun, build, pools
+from keeper.service.markets import Market, build, pools
 from keeper.service.valuing import value
 from scripts.bench.result import Result
 
@@ -36,7 +36,7 @@ LENDER = ACCOUNTS[1]
 
 
 @dataclass(frozen=True)
-class Market:
+class Deployed:
     """One deployed market: how it is configured, what one view call asks, what opens the n-th account, and
     what each block brings."""
 
@@ -55,7 +55,7 @@ def measure() -> list[Result]:
     return found
 
 
-def _measured(anvil: Anvil, market: Market) -> list[Result]:
+def _measured(anvil: Anvil, market: Deployed) -> list[Result]:
     _open(anvil, market, range(FEW))
     few = _requests_a_block(anvil, market)
     _open(anvil, market, range(FEW, MANY))
@@ -87,13 +87,13 @@ def _measured(anvil: Anvil, market: Market) -> list[Result]:
     ]
 
 
-def _open(anvil: Anvil, market: Market, numbers: Sequence[int]) -> None:
+def _open(anvil: Anvil, market: Deployed, numbers: Sequence[int]) -> None:
     for at in range(0, len(numbers), 50):
         txs = [*market.block(), *(tx for number in numbers[at : at + 50] for tx in market.open(number))]
         send_batch(anvil.rpc, txs)
 
 
-def _reading(anvil: Anvil, market: Market) -> MarketRun:
+def _reading(anvil: Anvil, market: Deployed) -> Market:
     settings = Settings.model_validate(
         {
             "chains": {"local": {"chain_id": 31337, "rpc": [anvil.url]}},
@@ -104,7 +104,7 @@ def _reading(anvil: Anvil, market: Market) -> MarketRun:
     return run
 
 
-def _scanned(anvil: Anvil, market: Market) -> float:
+def _scanned(anvil: Anvil, market: Deployed) -> float:
     run = _reading(anvil, market)
     started = time.perf_counter()
     at = value(run, blocks.latest(run.book.pool))
@@ -113,7 +113,7 @@ def _scanned(anvil: Anvil, market: Market) -> float:
     return seconds
 
 
-def _requests_a_block(anvil: Anvil, market: Market) -> float:
+def _requests_a_block(anvil: Anvil, market: Deployed) -> float:
     run = _reading(anvil, market)
     value(run, blocks.latest(run.book.pool))
     before = run.book.pool.requests
@@ -124,7 +124,7 @@ def _requests_a_block(anvil: Anvil, market: Market) -> float:
     return (run.book.pool.requests - before) / BLOCKS
 
 
-def _one_by_one(anvil: Anvil, market: Market) -> float:
+def _one_by_one(anvil: Anvil, market: Deployed) -> float:
     web3 = Web3(Web3.HTTPProvider(anvil.url))
     block = web3.eth.block_number
     started = time.perf_counter()
@@ -139,7 +139,7 @@ def _who(number: int) -> str:
     return f"0x{0xBE << 152 | number:040x}"
 
 
-def _aave(anvil: Anvil) -> Market:
+def _aave(anvil: Anvil) -> Deployed:
     at = aave_v36.deploy(anvil.rpc, *demo_market())
     ether, dollars = at.reserves["WETH"], at.reserves["USDC"]
     send_batch(anvil.rpc, act.mint_and_supply(at, dollars, LENDER, 10**15), at.errors)
@@ -152,10 +152,10 @@ def _aave(anvil: Anvil) -> Market:
     def view(who: str) -> tuple[str, str]:
         return at.pool, calldata("getUserAccountData(address)", who)
 
-    return Market("aave-v3", at.pool, view, opening)
+    return Deployed("aave-v3", at.pool, view, opening)
 
 
-def _morpho(anvil: Anvil) -> Market:
+def _morpho(anvil: Anvil) -> Deployed:
     tokens = [morpho.TokenSpec("WETH", 18, 2500 * 10**8), morpho.TokenSpec("USDC", 6, 10**8)]
     at = morpho.deploy(anvil.rpc, tokens, [morpho.PairSpec("USDC", "WETH", 86 * WAD // 100)])
     [pair] = at.pairs
@@ -177,7 +177,7 @@ def _morpho(anvil: Anvil) -> Market:
 
     send_batch(anvil.rpc, [*mint(pair.loan, LENDER, 10**15), morpho.supply(at, pair, LENDER, 10**15)])
     identity = bytes.fromhex(pair.id[2:])
-    return Market(
+    return Deployed(
         "morpho-blue",
         at.morpho,
         lambda who: (at.morpho, calldata("position(bytes32,address)", identity, who)),
@@ -185,7 +185,7 @@ def _morpho(anvil: Anvil) -> Market:
     )
 
 
-def _comet(anvil: Anvil) -> Market:
+def _comet(anvil: Anvil) -> Deployed:
     ether = comet.CollateralSpec("WETH", 18, 2500 * 10**8, 83 * WAD // 100, 90 * WAD // 100, 95 * WAD // 100)
     at = comet.deploy(anvil.rpc, comet.CometSpec("USDC", 6, 10**8, [ether]))
     send_batch(anvil.rpc, comet.mint_and_supply(at, LENDER, "USDC", 10**15))
@@ -198,10 +198,10 @@ def _comet(anvil: Anvil) -> Market:
     def view(who: str) -> tuple[str, str]:
         return at.comet, calldata("isLiquidatable(address)", who)
 
-    return Market("compound-v3", at.comet, view, opening)
+    return Deployed("compound-v3", at.comet, view, opening)
 
 
-def _troves(anvil: Anvil) -> Market:
+def _troves(anvil: Anvil) -> Deployed:
     price = 60_000 * 10**8
     at = troves.deploy(anvil.rpc, price)
 
@@ -213,4 +213,4 @@ def _troves(anvil: Anvil) -> Market:
     def view(who: str) -> tuple[str, str]:
         return at.trove_manager, calldata("getCurrentICR(address,uint256)", who, price * 10**10)
 
-    return Market("liquity", at.trove_manager, view, opening, lambda: [troves.set_price(at, price)])
+    return Deployed("liquity", at.trove_manager, view, opening, lambda: [troves.set_price(at, price)])

@@ -26,9 +26,9 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.state_override import call_with_code
 from keeper.localchain.transactions import Tx, queue
 from keeper.policy.levels import Policies
-from keeper.service.deciding import Deciding
-from keeper.service.markets import MarketRun, build, pools
-from keeper.service.valuing import Valued
+from keeper.service.deciding import ChainLoop
+from keeper.service.markets import Market, build, pools
+from keeper.service.valuing import MarketValuation
 from keeper.store.database import open_store
 from scripts.bench import large_book
 from scripts.bench.cold_scan_web3 import ABI
@@ -43,7 +43,7 @@ MULTICALL3 = Path(__file__).with_name("multicall3.hex")
 TICKS = 25
 TOUCHED = 10
 WEB3_CALLS = 400
-Markets = list[tuple[MarketRun, Valued]]
+Markets = list[tuple[Market, MarketValuation]]
 PEER = 30_000
 """Accounts a second that the best peer measured looks at: from an indexer's database."""
 
@@ -63,7 +63,9 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     return [*yield_, *_requests(accounts)]
 
 
-def _deciding(url: str, folder: Path, markets: list[AaveDeployment], known: dict[str, list[str]]) -> Deciding:
+def _deciding(
+    url: str, folder: Path, markets: list[AaveDeployment], known: dict[str, list[str]]
+) -> ChainLoop:
     """A keeper that discovery has told of these accounts; no event ever named them."""
     config = folder / "keeper.toml"
     config.write_text(
@@ -79,10 +81,10 @@ def _deciding(url: str, folder: Path, markets: list[AaveDeployment], known: dict
     runs = build(settings, nodes, store)
     for run in runs:
         run.book.discovered = set(known[run.adapter.contract.lower()])
-    return Deciding(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
+    return ChainLoop(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
 
 
-def _value(deciding: Deciding, head: Head) -> Markets:
+def _value(deciding: ChainLoop, head: Head) -> Markets:
     """What a tick does from a block to its breaches."""
     found = deciding.value(head)
     for run, at in found:
@@ -91,14 +93,14 @@ def _value(deciding: Deciding, head: Head) -> Markets:
     return found
 
 
-def _judged(deciding: Deciding, found: Markets) -> None:
+def _judged(deciding: ChainLoop, found: Markets) -> None:
     """Episodes of what was found, so that the next tick has them open."""
     for run, at in found:
         deciding.judge(run, at)
 
 
 def _ticks(
-    anvil: Anvil, market: AaveDeployment, deciding: Deciding, names: list[str]
+    anvil: Anvil, market: AaveDeployment, deciding: ChainLoop, names: list[str]
 ) -> tuple[list[float], list[float]]:
     """Seconds of each tick, and of its very requests sent again by nobody who looks at the answers."""
     node = deciding.pool.nodes[0]

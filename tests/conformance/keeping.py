@@ -12,15 +12,15 @@ from sqlmodel import col, select
 from keeper.chain import blocks
 from keeper.chain.signer import Signer
 from keeper.config import Settings, load
-from keeper.execution.actor import Actor
+from keeper.execution.actor import ExecutionLoop
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
 from keeper.service.acting import actor_of
-from keeper.service.deciding import Deciding
-from keeper.service.markets import MarketRun, build, pools
-from keeper.service.valuing import Valued, value
+from keeper.service.deciding import ChainLoop
+from keeper.service.markets import Market, build, pools
+from keeper.service.valuing import MarketValuation, value
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Episode, Intent, Transaction
 from tests.support.world import BLOCK_SECONDS, write_keystore
@@ -35,8 +35,8 @@ class Keeping:
     anvil: Anvil
     settings: Settings
     store: Store
-    deciding: Deciding
-    actor: Actor
+    deciding: ChainLoop
+    actor: ExecutionLoop
 
     @property
     def payer(self) -> str:
@@ -112,7 +112,7 @@ def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str 
     settings = load(config)
     store = open_store(settings.store.url)
     nodes = pools(settings)
-    deciding = Deciding(
+    deciding = ChainLoop(
         pool=nodes["local"],
         store=store,
         settings=settings,
@@ -127,7 +127,7 @@ def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str 
     )
 
 
-def reading(anvil: Anvil, market: str, folder: Path, store: bool = False) -> MarketRun:
+def reading(anvil: Anvil, market: str, folder: Path, store: bool = False) -> Market:
     """The market alone, for looking at it; with its own store where it is to remember."""
     config = folder / "reading.toml"
     config.write_text(config_text(anvil.url, market))
@@ -137,5 +137,5 @@ def reading(anvil: Anvil, market: str, folder: Path, store: bool = False) -> Mar
     return run
 
 
-def valued(run: MarketRun) -> Valued:
+def valued(run: Market) -> MarketValuation:
     return value(run, blocks.latest(run.book.pool))

@@ -19,8 +19,8 @@ from keeper.model.money import WAD
 from keeper.model.plan import Plan
 from keeper.service.booking import Ledger
 from keeper.service.gas import gas_price
-from keeper.service.markets import MarketRun, build, pools
-from keeper.store.tables import Booking, Episode
+from keeper.service.markets import Market, build, pools
+from keeper.store.tables import Episode, LedgerEntry
 from tests.conformance.keeping import MARKET, Keeping, config_text, keeping
 from tests.conformance.together import Together
 from tests.support.world import BLOCK_SECONDS
@@ -69,7 +69,7 @@ def test_a_crash_of_all_markets_is_answered_most_valuable_first(markets: Togethe
     assert nonces == sorted(set(nonces)), "one signer, one row of nonces"
     assert Ledger(k.deciding.pool, k.store, k.settings, k.deciding.runs).book() == len(nonces)
     with k.store.session() as session:
-        booked = session.exec(select(Booking)).all()
+        booked = session.exec(select(LedgerEntry)).all()
     assert all(row.gas > 0 and not row.unpriced for row in booked)
     assert sum(row.value for row in booked) == pytest.approx(sum(gains), rel=0.01)
 
@@ -101,7 +101,7 @@ def test_a_fork_rehearses_a_crash_of_every_protocol(markets: Together, tmp_path:
     assert int(result["totals"]["earned"]) > 0
 
 
-def _reading(config: Path) -> tuple[NodePool, list[MarketRun]]:
+def _reading(config: Path) -> tuple[NodePool, list[Market]]:
     settings = load(config)
     nodes = pools(settings)
     return nodes["local"], build(settings, nodes, None, read_only=True)

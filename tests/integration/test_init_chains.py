@@ -25,7 +25,7 @@ from keeper.service.examination.gas import gas
 from keeper.service.markets import build
 from keeper.setup.survey import connect, explore
 from keeper.setup.text import configuration
-from keeper.setup.wishes import Wishes
+from keeper.setup.wishes import InitAnswers
 from tests.conftest import GENESIS
 from tests.integration.service.test_data_fees import STAND_IN
 
@@ -40,7 +40,7 @@ def market_on(chain_id: int) -> Iterator[tuple[Anvil, AaveDeployment]]:
 
 def written(anvil: Anvil, deployed: AaveDeployment, folder: Path) -> tuple[str, Settings]:
     pool, head = connect(anvil.url)
-    text = configuration(explore(pool, head, anvil.url, deployed.pool), Wishes(chain="c", from_block=0))
+    text = configuration(explore(pool, head, anvil.url, deployed.pool), InitAnswers(chain="c", from_block=0))
     path = folder / "keeper.toml"
     path.write_text(text)
     return text, load(path)

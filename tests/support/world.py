@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from keeper.chain.blocks import Head
 from keeper.chain.signer import Signer
 from keeper.config import Settings, load
-from keeper.execution.actor import Actor
+from keeper.execution.actor import ExecutionLoop
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
@@ -22,7 +22,7 @@ from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.policy.levels import Policies
 from keeper.service.acting import actor_of
-from keeper.service.deciding import Deciding
+from keeper.service.deciding import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.service.record import Recorder
 from keeper.store.database import Store, open_store
@@ -48,8 +48,8 @@ class World:
     config: Path
     settings: Settings
     store: Store
-    deciding: Deciding
-    actor: Actor
+    deciding: ChainLoop
+    actor: ExecutionLoop
     live: bool
     heads: list[Head] = field(default_factory=list)
 
@@ -184,7 +184,7 @@ def world(
     kept = open_store(settings.store.url)
     nodes = pools(settings)
     recorder = Recorder(settings.service.record) if settings.service.record else None
-    deciding = Deciding(
+    deciding = ChainLoop(
         pool=nodes["local"],
         store=kept,
         settings=settings,

@@ -23,7 +23,7 @@ from keeper.margin.options.derive import pmrm, pmrm2, pmrm2_parameters, srm
 from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.engine import PortfolioMargin
 from keeper.margin.portfolio.explain import explain
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 from keeper.margin.portfolio.reading import read
 from keeper.margin.reading import build, mapping, not_a_field, value
@@ -133,7 +133,7 @@ def _portfolio(fields: Fields) -> Answer:
     return Answer(needed, "settlement units of the prices", parameters.provenance, lines)
 
 
-def _explained(accounts: Accounts, account: int, market: Market, parameters: DprmParameters) -> Lines:
+def _explained(accounts: Accounts, account: int, market: MarketData, parameters: DprmParameters) -> Lines:
     why = explain(accounts, account, market, parameters)
     lines = [
         f"account {account}: equity {why.equity:,.2f}, worst loss {why.worst_loss:,.2f}, "

@@ -13,7 +13,7 @@ import numpy as np
 from keeper.margin.interface import Array
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, Index, OptionLegs
 from keeper.margin.portfolio.exposures import Exposures, option_greeks
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import Concentration, DprmParameters
 from keeper.margin.portfolio.valuation import by_group
 
@@ -27,7 +27,7 @@ class ConcentrationCharges:
     vega: Array
 
 
-def short_options(accounts: Accounts, market: Market, p: DprmParameters) -> Array:
+def short_options(accounts: Accounts, market: MarketData, p: DprmParameters) -> Array:
     """Rate of spot on short options that no long one of their expiry and strike covers, (accounts,)."""
     options = accounts.options
     charges = np.zeros(len(accounts))
@@ -41,7 +41,7 @@ def short_options(accounts: Accounts, market: Market, p: DprmParameters) -> Arra
     return charges
 
 
-def basis(accounts: Accounts, market: Market, p: DprmParameters) -> Array:
+def basis(accounts: Accounts, market: MarketData, p: DprmParameters) -> Array:
     """Charge on the absolute net dollar delta of each expiry; perps are an expiry of their own.
 
     Shape (accounts,). The rate is the larger of `basis_minimum` and `basis_rate` times the years.

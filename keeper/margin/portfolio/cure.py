@@ -14,7 +14,7 @@ from keeper.margin.portfolio.contingencies import haircuts
 from keeper.margin.portfolio.distance import Level
 from keeper.margin.portfolio.engine import evaluate
 from keeper.margin.portfolio.exposures import exposures
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 from keeper.margin.portfolio.valuation import option_values
 
@@ -36,13 +36,13 @@ class Reduction:
     notional: float
 
 
-def top_up(accounts: Accounts, market: Market, p: DprmParameters, level: Level) -> Array:
+def top_up(accounts: Accounts, market: MarketData, p: DprmParameters, level: Level) -> Array:
     """Least cash that lifts each account to `level`, shape (accounts,), 0 where none is needed."""
     return np.maximum(-level.surplus(evaluate(accounts, market, p)), 0.0)
 
 
 def collateral_top_up(
-    accounts: Accounts, account: int, underlying: str, market: Market, p: DprmParameters, level: Level
+    accounts: Accounts, account: int, underlying: str, market: MarketData, p: DprmParameters, level: Level
 ) -> float:
     """Least amount of collateral in `underlying` that lifts one account to `level`, in its own units.
 
@@ -68,7 +68,7 @@ def collateral_top_up(
 def reductions(
     accounts: Accounts,
     account: int,
-    market: Market,
+    market: MarketData,
     p: DprmParameters,
     level: Level,
     cost: float = 0.0,
@@ -90,7 +90,12 @@ def reductions(
 
 
 def _least(
-    one: Accounts, market: Market, p: DprmParameters, level: Level, cost: float, only: tuple[str, int] | None
+    one: Accounts,
+    market: MarketData,
+    p: DprmParameters,
+    level: Level,
+    cost: float,
+    only: tuple[str, int] | None,
 ) -> tuple[float | None, float]:
     """Least curing fraction and the notional it closes."""
     whole = _notional(one, market, only)
@@ -121,7 +126,7 @@ def _least(
 
 
 def _reduced(
-    one: Accounts, market: Market, fractions: Array, cost: float, only: tuple[str, int] | None
+    one: Accounts, market: MarketData, fractions: Array, cost: float, only: tuple[str, int] | None
 ) -> Accounts:
     """Copies of a book of one, each with a fraction of the chosen legs closed at the mark."""
     copies = one.copies(len(fractions))
@@ -145,7 +150,7 @@ def _reduced(
     return Accounts(cash, collateral=copies.collateral, **tables)
 
 
-def _notional(one: Accounts, market: Market, only: tuple[str, int] | None) -> float:
+def _notional(one: Accounts, market: MarketData, only: tuple[str, int] | None) -> float:
     total = 0.0
     for name in _TABLES:
         legs = getattr(one, name)
@@ -157,6 +162,6 @@ def _notional(one: Accounts, market: Market, only: tuple[str, int] | None) -> fl
     return total
 
 
-def _alone(accounts: Accounts, account: int, market: Market) -> tuple[Accounts, Market]:
+def _alone(accounts: Accounts, account: int, market: MarketData) -> tuple[Accounts, MarketData]:
     one = accounts.one(account)
-    return one, market if market.spot.ndim == 1 else Market(market.names, market.spot[account])
+    return one, market if market.spot.ndim == 1 else MarketData(market.names, market.spot[account])

@@ -16,7 +16,7 @@ from keeper.margin.interface import Array
 from keeper.margin.options.checks import Mask, finite_array
 from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.engine import Valuation, evaluate
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 
 # Log moves up to e^±3 (−95 %, +1,900 %), 1 % a step, then halved to below 1e-12.
@@ -68,10 +68,12 @@ class Distances:
     together: Move
 
 
-def distances(accounts: Accounts, account: int, market: Market, p: DprmParameters, level: Level) -> Distances:
+def distances(
+    accounts: Accounts, account: int, market: MarketData, p: DprmParameters, level: Level
+) -> Distances:
     """Nearest failing moves of one account of a book."""
     one = accounts.one(account)
-    here = market if market.spot.ndim == 1 else Market(market.names, market.spot[account])
+    here = market if market.spot.ndim == 1 else MarketData(market.names, market.spot[account])
     count = len(market.names)
     lines = np.concatenate([np.eye(count), np.ones((1, count))])
     radii = first_failures(one, here, p, level, np.concatenate([lines, -lines]))
@@ -85,7 +87,7 @@ def distances(accounts: Accounts, account: int, market: Market, p: DprmParameter
 
 def first_failures(
     one: Accounts,
-    market: Market,
+    market: MarketData,
     p: DprmParameters,
     level: Level,
     directions: Array,
@@ -123,7 +125,7 @@ def first_failures(
 
 def book_failures(
     accounts: Accounts,
-    market: Market,
+    market: MarketData,
     p: DprmParameters,
     level: Level,
     direction: Array,
@@ -159,6 +161,6 @@ def book_failures(
     return high
 
 
-def _fails(one: Accounts, market: Market, p: DprmParameters, level: Level, log_moves: Array) -> Mask:
+def _fails(one: Accounts, market: MarketData, p: DprmParameters, level: Level, log_moves: Array) -> Mask:
     moved = market.moved(np.exp(log_moves))
     return np.asarray(level.surplus(evaluate(one.copies(len(log_moves)), moved, p)) < 0)

@@ -14,7 +14,7 @@ from keeper.margin.interface import Array, Requirement
 from keeper.margin.portfolio.accounts import Accounts, Index
 from keeper.margin.portfolio.contingencies import basis, concentration, haircuts, short_options
 from keeper.margin.portfolio.exposures import exposures
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 from keeper.margin.portfolio.valuation import (
     by_group,
@@ -65,7 +65,7 @@ class ScenarioLosses:
     joint: Array
 
 
-def evaluate(accounts: Accounts, market: Market, p: DprmParameters, *, workers: int = 1) -> Valuation:
+def evaluate(accounts: Accounts, market: MarketData, p: DprmParameters, *, workers: int = 1) -> Valuation:
     """Equity and requirements of every account.
 
     The book is valued in parts, on `workers` threads (the arithmetic releases the interpreter lock). Raises
@@ -82,7 +82,7 @@ def evaluate(accounts: Accounts, market: Market, p: DprmParameters, *, workers: 
     return Valuation(**columns)
 
 
-def scenario_losses(accounts: Accounts, market: Market, p: DprmParameters) -> ScenarioLosses:
+def scenario_losses(accounts: Accounts, market: MarketData, p: DprmParameters) -> ScenarioLosses:
     """Weighted loss of every account under every scenario (negative: profit)."""
     _check(accounts, market, p)
     return _losses(accounts, market, p)
@@ -95,7 +95,7 @@ class PortfolioMargin:
     name: str = "dprm"
     version: str = "1"
 
-    def requirement(self, positions: Accounts, market: Market, parameters: DprmParameters) -> Requirement:
+    def requirement(self, positions: Accounts, market: MarketData, parameters: DprmParameters) -> Requirement:
         """Requirement of every account, with the parts that explain it."""
         v = evaluate(positions, market, parameters)
         return Requirement(
@@ -113,7 +113,7 @@ class PortfolioMargin:
         )
 
 
-def _evaluate_part(accounts: Accounts, market: Market, p: DprmParameters) -> Valuation:
+def _evaluate_part(accounts: Accounts, market: MarketData, p: DprmParameters) -> Valuation:
     losses = _losses(accounts, market, p)
     count, underlyings = len(accounts), len(market.names)
     grid_scenario = losses.grid.argmax(axis=2)
@@ -153,7 +153,7 @@ def _evaluate_part(accounts: Accounts, market: Market, p: DprmParameters) -> Val
     )
 
 
-def _mark_to_market(accounts: Accounts, market: Market) -> Array:
+def _mark_to_market(accounts: Accounts, market: MarketData) -> Array:
     """Spot value, perp profit and option value, shape (accounts,)."""
     perps, spot, options = accounts.perps, accounts.spot, accounts.options
     total = np.zeros(len(accounts))
@@ -165,7 +165,7 @@ def _mark_to_market(accounts: Accounts, market: Market) -> Array:
     return total
 
 
-def _losses(accounts: Accounts, market: Market, p: DprmParameters) -> ScenarioLosses:
+def _losses(accounts: Accounts, market: MarketData, p: DprmParameters) -> ScenarioLosses:
     count, underlyings, in_grid = len(accounts), len(market.names), len(p.grid)
     profits = linear_exposure(accounts, market)[:, :, np.newaxis] * (price_factors(p) - 1.0)
     options = accounts.options
@@ -186,7 +186,7 @@ def _parts(accounts: Accounts) -> Iterator[tuple[int, int]]:
     yield from ((int(low), int(high)) for low, high in itertools.pairwise(edges))
 
 
-def _check(accounts: Accounts, market: Market, p: DprmParameters) -> None:
+def _check(accounts: Accounts, market: MarketData, p: DprmParameters) -> None:
     market.check(accounts)
     if p.underlyings != len(market.names):
         raise MarginError(

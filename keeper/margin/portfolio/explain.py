@@ -12,7 +12,7 @@ from keeper.margin.interface import Array
 from keeper.margin.portfolio.accounts import Accounts, OptionLegs
 from keeper.margin.portfolio.engine import evaluate, scenario_losses
 from keeper.margin.portfolio.exposures import PERCENT, option_greeks
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 from keeper.margin.portfolio.valuation import option_profits, price_factors, volatility_factors
 
@@ -66,7 +66,7 @@ class Explanation:
     charges: MappingProxyType[str, float]
 
 
-def explain(accounts: Accounts, account: int, market: Market, p: DprmParameters) -> Explanation:
+def explain(accounts: Accounts, account: int, market: MarketData, p: DprmParameters) -> Explanation:
     """The explanation of one account of a book; `MarginError` where it does not exist."""
     one = accounts.one(account)
     own_market = market if market.spot.ndim == 1 else market.part(account, account + 1)
@@ -103,7 +103,7 @@ def explain(accounts: Accounts, account: int, market: Market, p: DprmParameters)
 
 
 def _leg_losses(
-    one: Accounts, market: Market, p: DprmParameters, columns: Array, weights: Array
+    one: Accounts, market: MarketData, p: DprmParameters, columns: Array, weights: Array
 ) -> list[LegLoss]:
     factors = price_factors(p)
     found = []
@@ -116,7 +116,7 @@ def _leg_losses(
 
 
 def _option_losses(
-    options: OptionLegs, market: Market, p: DprmParameters, columns: Array, weights: Array
+    options: OptionLegs, market: MarketData, p: DprmParameters, columns: Array, weights: Array
 ) -> list[LegLoss]:
     rows = np.arange(len(options))
     column = columns[options.underlying]
@@ -141,7 +141,7 @@ def _option_losses(
 
 
 def ranked_scenarios(
-    accounts: Accounts, account: int, market: Market, p: DprmParameters, count: int = 10
+    accounts: Accounts, account: int, market: MarketData, p: DprmParameters, count: int = 10
 ) -> tuple[DrivingScenario, ...]:
     """The `count` scenarios that cost one account most, worst first: grid ones by underlying, joint ones.
 
@@ -163,7 +163,7 @@ def ranked_scenarios(
     return tuple(sorted(rows, key=lambda row: -row.loss)[:count])
 
 
-def _grid_scenario(p: DprmParameters, market: Market, u: int, at: int, loss: float) -> DrivingScenario:
+def _grid_scenario(p: DprmParameters, market: MarketData, u: int, at: int, loss: float) -> DrivingScenario:
     step = float(p.grid.volatility[at])
     name = "volatility " + ("up" if step > 0 else "down" if step < 0 else "same")
     move = float(p.price_range[u] * p.grid.price[at])
@@ -171,7 +171,7 @@ def _grid_scenario(p: DprmParameters, market: Market, u: int, at: int, loss: flo
 
 
 def _driving(
-    one: Accounts, market: Market, p: DprmParameters, columns: Array, *, joint_drives: bool
+    one: Accounts, market: MarketData, p: DprmParameters, columns: Array, *, joint_drives: bool
 ) -> tuple[DrivingScenario, ...]:
     losses = scenario_losses(one, market, p)
     if joint_drives:
@@ -189,7 +189,7 @@ def _driving(
     return tuple(scenario for scenario in found if scenario.loss > 0)
 
 
-def _alone(one: Accounts, market: Market, p: DprmParameters) -> float:
+def _alone(one: Accounts, market: MarketData, p: DprmParameters) -> float:
     """Sum of every leg's own worst loss."""
     weights = np.concatenate([p.grid.weight, p.joint_scenarios.weight])
     total = 0.0

@@ -9,7 +9,7 @@ import numpy as np
 from keeper.margin.interface import Array
 from keeper.margin.options import greeks
 from keeper.margin.portfolio.accounts import Accounts, OptionLegs
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.valuation import linear_exposure
 
 PERCENT = 0.01
@@ -40,7 +40,7 @@ class Exposures:
     theta: Array
 
 
-def option_greeks(options: OptionLegs, market: Market) -> OptionGreeks:
+def option_greeks(options: OptionLegs, market: MarketData) -> OptionGreeks:
     """Dollar Greeks of each option leg, by moves of the spot at a fixed forward ratio."""
     spot = market.of(options.account, options.underlying)
     forward = spot * options.forward_ratio
@@ -54,7 +54,7 @@ def option_greeks(options: OptionLegs, market: Market) -> OptionGreeks:
     )
 
 
-def exposures(accounts: Accounts, market: Market) -> Exposures:
+def exposures(accounts: Accounts, market: MarketData) -> Exposures:
     """Net dollar Greeks of perps, spot and options."""
     delta = linear_exposure(accounts, market)
     gamma, vega, theta = (np.zeros_like(delta) for _ in range(3))

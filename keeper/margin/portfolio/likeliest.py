@@ -10,7 +10,7 @@ from keeper.margin.interface import Array
 from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.distance import Level, first_failures
 from keeper.margin.portfolio.engine import evaluate
-from keeper.margin.portfolio.market import Market, covariance_checked
+from keeper.margin.portfolio.market import MarketData, covariance_checked
 from keeper.margin.portfolio.parameters import DprmParameters
 
 _DIRECTIONS = 32
@@ -34,7 +34,7 @@ class LikeliestMove:
 
 
 def likeliest_failure(
-    accounts: Accounts, account: int, market: Market, p: DprmParameters, covariance: Array, level: Level
+    accounts: Accounts, account: int, market: MarketData, p: DprmParameters, covariance: Array, level: Level
 ) -> LikeliestMove:
     """Least √(z'Σ⁻¹z) over log moves z at which one account falls below `level`.
 
@@ -47,7 +47,7 @@ def likeliest_failure(
     count = len(market.names)
     root: Array = np.asarray(np.linalg.cholesky(covariance_checked(covariance, count)))
     one = accounts.one(account)
-    here = market if market.spot.ndim == 1 else Market(market.names, market.spot[account])
+    here = market if market.spot.ndim == 1 else MarketData(market.names, market.spot[account])
     random = np.random.default_rng(_SEED)
     whitened = _unit(
         np.concatenate([np.eye(count), -np.eye(count), random.normal(size=(_DIRECTIONS, count))])
@@ -73,7 +73,7 @@ def likeliest_failure(
 
 
 def _downhill(
-    one: Accounts, market: Market, p: DprmParameters, level: Level, root: Array, point: Array
+    one: Accounts, market: MarketData, p: DprmParameters, level: Level, root: Array, point: Array
 ) -> Array:
     """Direction in which surplus falls fastest at a whitened point, shape (1, underlyings) or (0, …) if none.
 

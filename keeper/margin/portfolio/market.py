@@ -13,7 +13,7 @@ from keeper.margin.portfolio.accounts import Accounts, Index, check_underlyings
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class MarketData:
     """Spot prices in the settlement unit: shape (underlyings,), or (accounts, underlyings), one row each."""
 
     names: tuple[str, ...]
@@ -43,13 +43,13 @@ class Market:
         """Spot price of each leg."""
         return self.spot[underlying] if self.spot.ndim == 1 else self.spot[account, underlying]
 
-    def part(self, start: int, stop: int) -> Market:
+    def part(self, start: int, stop: int) -> MarketData:
         """The prices of accounts start ≤ i < stop."""
-        return self if self.spot.ndim == 1 else Market(self.names, self.spot[start:stop])
+        return self if self.spot.ndim == 1 else MarketData(self.names, self.spot[start:stop])
 
-    def moved(self, factors: Array) -> Market:
+    def moved(self, factors: Array) -> MarketData:
         """Prices times `factors`, broadcast: (underlyings,) or (accounts, underlyings)."""
-        return Market(self.names, self.spot * finite_array(factors, "factors"))
+        return MarketData(self.names, self.spot * finite_array(factors, "factors"))
 
     def check(self, accounts: Accounts) -> None:
         """`MarginError` where a leg's underlying is not listed or the rows do not match the accounts."""

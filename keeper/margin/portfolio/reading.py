@@ -19,7 +19,7 @@ from keeper.errors import MarginError
 from keeper.margin.interface import Array, Provenance
 from keeper.margin.options.checks import finite_array
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, PerpLegs, SpotLegs
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import Concentration, DprmParameters
 from keeper.margin.portfolio.scenarios import Stress, VolatilityShock, standard_grid, stresses
 from keeper.margin.reading import GIVEN, build, items, mapping, not_a_field, value
@@ -76,7 +76,7 @@ def _some(raw: object) -> Sequence[object]:
     return accounts
 
 
-def read(raw: object) -> tuple[Accounts, Market, DprmParameters]:
+def read(raw: object) -> tuple[Accounts, MarketData, DprmParameters]:
     """Accounts, market and parameters of a file's JSON object; `MarginError` names what is wrong in it."""
     given = mapping(raw, "file")
     parts = ("market", "parameters", "accounts")
@@ -101,7 +101,7 @@ def read(raw: object) -> tuple[Accounts, Market, DprmParameters]:
     return book, market, parameters
 
 
-def _legs(kind: type[_Legs], table: str, accounts: list[NamedAccount], market: Market) -> _Legs:
+def _legs(kind: type[_Legs], table: str, accounts: list[NamedAccount], market: MarketData) -> _Legs:
     rows = [
         (i, row, leg) for i, account in enumerate(accounts) for row, leg in enumerate(getattr(account, table))
     ]
@@ -122,14 +122,14 @@ def _legs(kind: type[_Legs], table: str, accounts: list[NamedAccount], market: M
     return kind(**columns)
 
 
-def _market(raw: object) -> Market:
+def _market(raw: object) -> MarketData:
     prices = mapping(raw, "market")
-    return Market(
+    return MarketData(
         tuple(prices), np.array([value(float, price, f"market.{n}") for n, price in prices.items()])
     )
 
 
-def _parameters(raw: object, market: Market) -> DprmParameters:
+def _parameters(raw: object, market: MarketData) -> DprmParameters:
     given = dict(mapping(raw, "parameters"))
     known = {f.name for f in fields(DprmParameters)} - {"grid", "joint"} | {
         "price_steps",
@@ -165,7 +165,7 @@ def _parameters(raw: object, market: Market) -> DprmParameters:
     return DprmParameters(**made, **rates)
 
 
-def _concentration(raw: object, market: Market) -> Concentration:
+def _concentration(raw: object, market: MarketData) -> Concentration:
     given = dict(mapping(raw, "parameters.concentration"))
     for name in ("delta_depth", "gamma_depth", "vega_depth"):
         depth = _by_name(given.get(name), market, f"parameters.concentration.{name}")
@@ -194,7 +194,7 @@ class _StressFactors:
     weight: float = 1.0
 
 
-def _by_name(raw: object, market: Market, field: str) -> Array:
+def _by_name(raw: object, market: MarketData, field: str) -> Array:
     """One number an underlying, in the market's order."""
     given: Mapping[str, object] = mapping(raw, field)
     wrong = set(given) ^ set(market.names)

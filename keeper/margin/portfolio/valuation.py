@@ -8,18 +8,18 @@ from scipy.sparse import csr_array
 from keeper.margin.interface import Array
 from keeper.margin.options import black76
 from keeper.margin.portfolio.accounts import Accounts, Index, OptionLegs
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 
 
-def option_values(options: OptionLegs, market: Market) -> Array:
+def option_values(options: OptionLegs, market: MarketData) -> Array:
     """Value of each option leg in the settlement unit, signed, shape (legs,)."""
     forwards = market.of(options.account, options.underlying) * options.forward_ratio
     prices = black76.undiscounted(forwards, options.strike, _deviation(options), _signs(options))
     return np.asarray(options.quantity * options.discount * prices)
 
 
-def option_profits(options: OptionLegs, market: Market, p: DprmParameters) -> Array:
+def option_profits(options: OptionLegs, market: MarketData, p: DprmParameters) -> Array:
     """Unweighted profit of each option leg under every scenario, shape (legs, grid + joint)."""
     forwards = market.of(options.account, options.underlying) * options.forward_ratio
     deviation = _deviation(options)
@@ -48,7 +48,7 @@ def volatility_factors(options: OptionLegs, p: DprmParameters) -> Array:
     return np.concatenate([grid, joint], axis=1)
 
 
-def linear_exposure(accounts: Accounts, market: Market) -> Array:
+def linear_exposure(accounts: Accounts, market: MarketData) -> Array:
     """Dollar exposure of perps and spot, shape (accounts, underlyings)."""
     shape = (len(accounts), len(market.names))
     exposure = np.zeros(shape)

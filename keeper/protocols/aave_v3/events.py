@@ -3,11 +3,11 @@ switches that move no token."""
 
 from __future__ import annotations
 
-from keeper.protocols.heard import Heard, topic
+from keeper.protocols.heard import EventTable, topic
 
 TRANSFER = topic("Transfer(address,address,uint256)")
 
-HEARD = Heard(
+HEARD = EventTable(
     {
         TRANSFER: (1, 2),
         topic("UserEModeSet(address,uint8)"): (1,),

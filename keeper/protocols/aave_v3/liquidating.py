@@ -10,9 +10,9 @@ from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan, Spend, Trade
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.lens import Sentinel
 from keeper.protocols.aave_v3.offering import GRACE, grown
@@ -32,10 +32,10 @@ def liquidations(
     account: str,
     raw: AccountState,
     timestamp: int,
-    facts: Facts,
+    facts: Purse,
     funds: Mapping[str, int],
     sentinel: Sentinel | None = None,
-) -> list[Plan] | Impossible:
+) -> list[Plan] | Blocked:
     """Plans for every pair that funds and the version's rules allow at `timestamp`, best gain first.
 
     Collateral that the pool cannot pay out is taken as aTokens, to be redeemed when it can.
@@ -44,7 +44,7 @@ def liquidations(
     later = health.accrue(state, timestamp + GRACE, rules)
     present = health.account_data(raw, now).health
     if present >= health.WAD:
-        return Impossible("health is back above 1")
+        return Blocked("health is back above 1")
     closed = sentinel_closed(sentinel, present, timestamp)
     if closed is not None:
         return closed
@@ -59,7 +59,7 @@ def liquidations(
     if not affordable:
         return in_grace(open_to_anyone, timestamp)
     wanted = ", ".join(sorted({facts.symbol(each.pair.debt.reserve.asset) for each in affordable}))
-    return Impossible(f"the signer holds too little of what could be repaid ({wanted})")
+    return Blocked(f"the signer holds too little of what could be repaid ({wanted})")
 
 
 def _liquidation(
@@ -69,7 +69,7 @@ def _liquidation(
     raw: AccountState,
     chosen: Liquidation,
     later: AccruedMarket,
-    facts: Facts,
+    facts: Purse,
     funds: Mapping[str, int],
 ) -> Plan:
     pair, result = chosen.pair, chosen.outcome

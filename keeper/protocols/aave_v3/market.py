@@ -12,11 +12,11 @@ from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
 from keeper.margin.lending.weights import Weights
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, OwnerFunds, OwnerMoney, Step, Unsized
-from keeper.model.offer import Asset, Lender, Offer
+from keeper.model.offer import Asset, FlashLender, Offer
 from keeper.model.plan import Plan
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.aave_v3 import (
     balance,
@@ -38,7 +38,7 @@ from keeper.protocols.aave_v3.valuing import RecordValuer
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
 from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
-from keeper.protocols.topping_up import Way, Wish
+from keeper.protocols.topping_up import Cure, CureRequest
 
 
 class AaveV3Market(Adapter[PoolState, AccountState]):
@@ -175,7 +175,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         held = [calls.scaled_balance_of(r.a_token, account) for account in accounts for r in reserves]
         return [*super().planning_calls(state, accounts, payer), *held]
 
-    def read_planning(self, state: PoolState, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
+    def read_planning(self, state: PoolState, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse:
         left = iter(answers)
         facts = super().read_planning(state, accounts, left)
         tokens = self.tokens(state)
@@ -190,9 +190,9 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         account: str,
         raw: AccountState,
         timestamp: int,
-        facts: Facts,
+        facts: Purse,
         funds: Mapping[str, int],
-    ) -> list[Plan] | Impossible:
+    ) -> list[Plan] | Blocked:
         return liquidating.liquidations(
             self.name,
             self.contract,
@@ -207,20 +207,20 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         )
 
     def offers(
-        self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Facts
-    ) -> list[Offer] | Impossible:
+        self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Purse
+    ) -> list[Offer] | Blocked:
         return offering.offers(
             self.contract, state.market, self._rules(state), account, raw, timestamp, facts, state.sentinel
         )
 
-    def lenders(self, state: PoolState) -> Mapping[str, Lender]:
+    def lenders(self, state: PoolState) -> Mapping[str, FlashLender]:
         return offering.lenders(self.contract, state)
 
     def holder(self, state: PoolState, token: str) -> str:
         reserve = _by_asset(state, token)
         return reserve.a_token.lower() if reserve is not None else self.contract.lower()
 
-    def assets(self, state: PoolState, facts: Facts) -> Mapping[str, Asset]:
+    def assets(self, state: PoolState, facts: Purse) -> Mapping[str, Asset]:
         listed = {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
         # A claim is worth what it is a claim on.
         claims = {
@@ -235,7 +235,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     def plan_redemption(
         self, state: PoolState, asset: str, owner: str, answers: Sequence[Answer]
-    ) -> Plan | Impossible | None:
+    ) -> Plan | Blocked | None:
         reserve = _by_asset(state, asset)
         held = read_uint(answers[0]) if reserve else 0
         if reserve is None or not held:
@@ -243,15 +243,15 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         name = read_symbol(answers[1], asset)
         return redeeming.redemption(self.name, self.contract, reserve, name, owner, held)
 
-    def takes(self, state: PoolState, raw: AccountState, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+    def takes(self, state: PoolState, raw: AccountState, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         return planning.takes(state.market, wish.facts)
 
-    def usual(self, state: PoolState, raw: AccountState, wish: Wish) -> Sequence[Step]:
+    def usual(self, state: PoolState, raw: AccountState, wish: CureRequest) -> Sequence[Step]:
         return planning.default_steps(raw, state.market)
 
     def way(
-        self, state: PoolState, raw: AccountState, wish: Wish, step: Step, asset: Asset
-    ) -> Way | Impossible:
+        self, state: PoolState, raw: AccountState, wish: CureRequest, step: Step, asset: Asset
+    ) -> Cure | Blocked:
         now, later = (
             health.accrue(state.market, at, self._rules(state))
             for at in (wish.timestamp, wish.timestamp + planning.GRACE)
@@ -263,12 +263,12 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         state: PoolState,
         account: str,
         raw: AccountState,
-        facts: Facts,
+        facts: Purse,
         funds: Mapping[str, int],
         steps: Sequence[Step],
         budget_base: int,
         owner: OwnerFunds | None = None,
-    ) -> list[Unsized | Impossible]:
+    ) -> list[Unsized | Blocked]:
         return unsized.top_ups(
             self.name,
             self.contract,

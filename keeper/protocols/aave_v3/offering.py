@@ -10,10 +10,10 @@ from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
 from keeper.margin.lending.aave.rules import CloseFactor, Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.model.blocked import Impossible
-from keeper.model.offer import Asset, Deal, Lender, Offer
-from keeper.model.plan import Loan
-from keeper.model.purse import Facts
+from keeper.model.blocked import Blocked
+from keeper.model.offer import Asset, FlashLender, Offer, Quote
+from keeper.model.plan import FlashLoan
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.lens import PoolState, Sentinel
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
@@ -35,14 +35,14 @@ def offers(
     account: str,
     raw: AccountState,
     timestamp: int,
-    facts: Facts,
+    facts: Purse,
     sentinel: Sentinel | None = None,
-) -> list[Offer] | Impossible:
+) -> list[Offer] | Blocked:
     """Every pair that the pool would accept at `timestamp`. Collateral it cannot pay out is not offered."""
     now = health.accrue(state, timestamp, rules)
     present = health.account_data(raw, now).health
     if present >= health.WAD:
-        return Impossible("health is back above 1")
+        return Blocked("health is back above 1")
     closed = sentinel_closed(sentinel, present, timestamp)
     if closed is not None:
         return closed
@@ -57,20 +57,20 @@ def offers(
     gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
     offered = [_offer(pool, account, raw, each.pair, now, later, facts, gas) for each in found]
     paid_out = [each for each in offered if each.tops]
-    return paid_out or Impossible("the pool has none of the collateral to pay out")
+    return paid_out or Blocked("the pool has none of the collateral to pay out")
 
 
-def lenders(pool: str, state: PoolState) -> Mapping[str, Lender]:
+def lenders(pool: str, state: PoolState) -> Mapping[str, FlashLender]:
     """The pool's own flash loans: whatever it has, where the reserve allows it."""
-    loan = Loan("aave-v3", pool.lower(), state.flash_loan_premium * 100)
+    loan = FlashLoan("aave-v3", pool.lower(), state.flash_loan_premium * 100)
     return {
-        reserve.asset.lower(): Lender(loan, reserve.available_liquidity)
+        reserve.asset.lower(): FlashLender(loan, reserve.available_liquidity)
         for reserve in state.market.reserves.values()
         if reserve.flash_loans and reserve.active and not reserve.paused
     }
 
 
-def asset(reserve: Reserve, facts: Facts) -> Asset:
+def asset(reserve: Reserve, facts: Purse) -> Asset:
     return Asset(reserve.asset.lower(), facts.symbol(reserve.asset), reserve.price, reserve.unit)
 
 
@@ -81,7 +81,7 @@ def _offer(
     pair: Pair,
     now: AccruedMarket,
     later: AccruedMarket,
-    facts: Facts,
+    facts: Purse,
     gas: int,
 ) -> Offer:
     return Offer(
@@ -121,7 +121,7 @@ def _dry(pair: Pair, result: Outcome) -> bool:
 
 def _deal(
     account: str, raw: AccountState, pair: Pair, now: AccruedMarket, later: AccruedMarket, cover: int
-) -> Deal | None:
+) -> Quote | None:
     if not 0 < cover <= pair.max_debt:
         return None
     result = liquidation.outcome(pair, cover, now)
@@ -132,7 +132,7 @@ def _deal(
         allowance = grown(raw, pair, result.repaid, later)
     collateral, debt = pair.collateral.reserve.asset, pair.debt.reserve.asset
     data = calls.liquidation_call(collateral, debt, account, allowance)
-    return Deal(result.repaid, allowance, result.received, (data,))
+    return Quote(result.repaid, allowance, result.received, (data,))
 
 
 def grown(raw: AccountState, chosen: Pair, repaid: int, later: AccruedMarket) -> int:

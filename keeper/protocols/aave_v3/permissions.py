@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.model.blocked import Impossible
-from keeper.model.purse import Facts
+from keeper.model.blocked import Blocked
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.lens import Sentinel
 
 # Below this health liquidations do not ask the sentinel (MINIMUM_HEALTH_FACTOR_LIQUIDATION_THRESHOLD).
@@ -26,7 +26,7 @@ def repay_closed(reserve: Reserve) -> str:
     return "the reserve is paused" if reserve.paused else ""
 
 
-def sentinel_closed(sentinel: Sentinel | None, health: int, timestamp: int) -> Impossible | None:
+def sentinel_closed(sentinel: Sentinel | None, health: int, timestamp: int) -> Blocked | None:
     """Whether the price sentinel holds back the liquidation of an account of this health at `timestamp`."""
     if sentinel is None or health < SENTINEL_HEALTH:
         return None
@@ -34,10 +34,10 @@ def sentinel_closed(sentinel: Sentinel | None, health: int, timestamp: int) -> I
     if sentinel.allowed or (opens is not None and timestamp >= opens):
         return None
     if sentinel.answer is None:
-        return Impossible("the price sentinel forbids liquidations: its sequencer feed does not answer")
+        return Blocked("the price sentinel forbids liquidations: its sequencer feed does not answer")
     if sentinel.answer != 0:
-        return Impossible("the price sentinel forbids liquidations: the sequencer is down")
-    return Impossible("the price sentinel forbids liquidations after a downtime", opens_at=opens)
+        return Blocked("the price sentinel forbids liquidations: the sequencer is down")
+    return Blocked("the price sentinel forbids liquidations after a downtime", opens_at=opens)
 
 
 def sentinel_opens(sentinel: Sentinel) -> int | None:
@@ -58,20 +58,20 @@ def pair_opens(found: Liquidation, timestamp: int) -> int | None:
     return until + 1 if until >= timestamp else None
 
 
-def in_grace(waiting: Iterable[Liquidation], timestamp: int) -> Impossible:
+def in_grace(waiting: Iterable[Liquidation], timestamp: int) -> Blocked:
     """All pairs wait for a grace period: the first to end counts."""
     opens = min(o for each in waiting if (o := pair_opens(each, timestamp)) is not None)
-    return Impossible("the reserves are in their liquidation grace period", opens_at=opens)
+    return Blocked("the reserves are in their liquidation grace period", opens_at=opens)
 
 
-def no_pair(raw: AccountState, state: MarketState, facts: Facts) -> Impossible:
+def no_pair(raw: AccountState, state: MarketState, facts: Purse) -> Blocked:
     """Nothing the account holds can be liquidated: name what is closed."""
     if not any(p.scaled_collateral for p in raw.positions if raw.uses_as_collateral(p.reserve_id)):
-        return Impossible("no collateral is left to seize: what is owed is bad debt")
+        return Blocked("no collateral is left to seize: what is owed is bad debt")
     closed = [
         f"{facts.symbol(state.reserves[p.reserve_id].asset)}: {why}"
         for p in raw.positions
         if (why := repay_closed(state.reserves[p.reserve_id]))
     ]
     named = f" ({'; '.join(closed)})" if closed else ""
-    return Impossible(f"no pair of collateral and debt can be liquidated{named}")
+    return Blocked(f"no pair of collateral and debt can be liquidated{named}")

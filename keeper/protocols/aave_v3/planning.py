@@ -8,14 +8,14 @@ from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, OwnerFunds, Step
 from keeper.model.offer import Asset
 from keeper.model.plan import Check
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls, offering, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
-from keeper.protocols.topping_up import Way, Wish
+from keeper.protocols.topping_up import Cure, CureRequest
 
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.
 GRACE = 120
@@ -23,7 +23,7 @@ TOP_UP_GAS = 300_000
 ERRORS = "aave_v3_errors"
 
 
-def takes(state: MarketState, facts: Facts) -> list[tuple[Action, Asset]]:
+def takes(state: MarketState, facts: Purse) -> list[tuple[Action, Asset]]:
     """Every reserve can be supplied or repaid; whether the account has use for it is asked of each step."""
     listed = [offering.asset(reserve, facts) for reserve in state.reserves.values()]
     return [(action, each) for action in ("repay", "supply") for each in listed]
@@ -49,15 +49,15 @@ def way(
     raw: AccountState,
     now: AccruedMarket,
     later: AccruedMarket,
-    wish: Wish,
+    wish: CureRequest,
     step: Step,
     asset: Asset,
-) -> Way | Impossible:
+) -> Cure | Blocked:
     """A call on the pool, or on the owner's contract where his money is spent. `later` is when it may be
     included: until then interest eats into the room below a supply cap."""
     accrued = next(each for each in now.reserves.values() if each.reserve.asset == asset.token)
     amount, mode = _needed(step, raw, now, accrued, wish)
-    if isinstance(amount, Impossible):
+    if isinstance(amount, Blocked):
         return amount
     owner, before = wish.owner, health.account_data(raw, now).health
     view = calls.account_data(pool, wish.account)
@@ -70,7 +70,7 @@ def way(
         floor = target - target // 10_000 if health_after >= target else before + 1
         return Check(view.target, "0x" + view.data.hex(), calls.HEALTH_WORD, floor)
 
-    return Way(
+    return Cure(
         step,
         asset,
         amount,
@@ -90,20 +90,20 @@ def _needed(
     raw: AccountState,
     now: AccruedMarket,
     accrued: Accrued,
-    wish: Wish,
-) -> tuple[int | Impossible, int]:
+    wish: CureRequest,
+) -> tuple[int | Blocked, int]:
     """Token units this step needs (all it can take if that is not enough), and the rate mode."""
     reserve_id, facts, target = accrued.reserve.id, wish.facts, wish.target
     name = facts.symbol(accrued.reserve.asset)
     closed = (supply_closed if step.action == "supply" else repay_closed)(accrued.reserve)
     if closed:
-        return Impossible(f"{step.action} {name}: {closed}"), 0
+        return Blocked(f"{step.action} {name}: {closed}"), 0
     if step.action == "supply":
         held = facts.held.get((wish.account, accrued.reserve.asset), 0)
         if not topup.accepts_supply(raw, now, reserve_id, held):
-            return Impossible(f"supply {name}: the account does not use it as collateral"), 0
+            return Blocked(f"supply {name}: the account does not use it as collateral"), 0
         amount = topup.minimal_supply(raw, now, reserve_id, target)
-        return amount if amount is not None else Impossible(f"supply {name}: would not help"), 0
+        return amount if amount is not None else Blocked(f"supply {name}: would not help"), 0
     position = raw.position(reserve_id)
     stable = bool(position.stable_principal) and not position.scaled_debt
     mode = calls.STABLE if stable else calls.VARIABLE
@@ -113,7 +113,7 @@ def _needed(
         else now.rules.owed(position.scaled_debt, accrued.debt_index)
     )
     if not owed:
-        return Impossible(f"repay {name}: the account owes none"), mode
+        return Blocked(f"repay {name}: the account owes none"), mode
     amount = topup.minimal_repay(raw, now, reserve_id, target, stable=stable)
     return (owed if amount is None else amount), mode
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keeper.margin.lending.aave.state import Reserve
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan, Spend
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.permissions import repay_closed
@@ -15,14 +15,14 @@ ERRORS = "aave_v3_errors"
 
 def redemption(
     market: str, pool: str, reserve: Reserve, symbol: str, owner: str, held: int
-) -> Plan | Impossible:
+) -> Plan | Blocked:
     """Withdraw what `owner` holds (token units) or, where the pool has less, all it can pay out."""
     closed = repay_closed(reserve)
     if closed:
-        return Impossible(f"redeem a{symbol}: {closed}")
+        return Blocked(f"redeem a{symbol}: {closed}")
     amount = min(held, reserve.available_liquidity)
     if not amount:
-        return Impossible(f"redeem a{symbol}: the pool has no {symbol} to pay out")
+        return Blocked(f"redeem a{symbol}: the pool has no {symbol} to pay out")
     asked = calls.ALL if amount == held else amount
     return Plan(
         market=market,

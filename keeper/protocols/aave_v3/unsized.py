@@ -10,10 +10,10 @@ from functools import partial
 
 from keeper.margin.lending.aave.fixed import mul_div_ceil
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds, Step, Unsized
 from keeper.model.plan import Check, Plan, Spend
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
 from keeper.protocols.aave_v3.planning import ERRORS, TOP_UP_GAS, call_for, default_steps
@@ -26,18 +26,18 @@ def top_ups(
     state: MarketState,
     account: str,
     raw: AccountState,
-    facts: Facts,
+    facts: Purse,
     funds: Mapping[str, int],
     steps: Sequence[Step],
     budget_base: int,
     owner: OwnerFunds | None,
-) -> list[Unsized | Impossible]:
+) -> list[Unsized | Blocked]:
     """The steps in their order; supplying is left to assets the account uses as collateral already."""
-    found: list[Unsized | Impossible] = []
+    found: list[Unsized | Blocked] = []
     for step in steps or default_steps(raw, state):
         reserve = _reserve(state, step.asset, facts)
         if reserve is None:
-            found.append(Impossible(f"{step.asset} is not in this market"))
+            found.append(Blocked(f"{step.asset} is not in this market"))
             continue
         name = f"{step.action} {facts.symbol(reserve.asset)}"
         closed = (supply_closed if step.action == "supply" else repay_closed)(reserve)
@@ -46,17 +46,17 @@ def top_ups(
         affordable = budget_base * reserve.unit // reserve.price if reserve.price else 0
         payable = (funds if owner is None else owner.available).get(reserve.asset, 0)
         if closed:
-            found.append(Impossible(f"{name}: {closed}"))
+            found.append(Blocked(f"{name}: {closed}"))
         elif not min(affordable, payable):
             nothing = owner.why[reserve.asset] if owner else "none to pay with"
-            found.append(Impossible(f"{name}: {nothing if affordable else 'the cap is used up'}"))
+            found.append(Blocked(f"{name}: {nothing if affordable else 'the cap is used up'}"))
         else:
             plan = partial(_plan, market, pool, account, step, reserve, facts, owner)
             found.append(Unsized(name, min(affordable, payable), plan))
     return found
 
 
-def _reserve(state: MarketState, asset: str, facts: Facts) -> Reserve | None:
+def _reserve(state: MarketState, asset: str, facts: Purse) -> Reserve | None:
     """The reserve of a symbol or address; None when there is none, or when two share the symbol."""
     wanted = asset.lower()
     matching = [r for r in state.reserves.values() if wanted in (r.asset, facts.symbol(r.asset).lower())]
@@ -69,7 +69,7 @@ def _plan(
     account: str,
     step: Step,
     reserve: Reserve,
-    facts: Facts,
+    facts: Purse,
     owner: OwnerFunds | None,
     amount: int,
     floor: int,

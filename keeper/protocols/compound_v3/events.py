@@ -3,9 +3,9 @@ through all accounts and the totals find it."""
 
 from __future__ import annotations
 
-from keeper.protocols.heard import Heard, topic
+from keeper.protocols.heard import EventTable, topic
 
-HEARD = Heard(
+HEARD = EventTable(
     {
         topic("Supply(address,address,uint256)"): (1, 2),
         topic("Withdraw(address,address,uint256)"): (1, 2),

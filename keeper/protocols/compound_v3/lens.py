@@ -36,7 +36,7 @@ class Collateral:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class CometState:
     """A Comet at one block; `totals` as of its last accrual, `cash` what base tokens it holds."""
 
     base: str
@@ -58,7 +58,7 @@ class Market:
         return accrue(self.totals, self.supply, self.borrow, timestamp)
 
 
-def read_market(data: bytes) -> Market:
+def read_market(data: bytes) -> CometState:
     (
         base,
         _,
@@ -78,7 +78,7 @@ def read_market(data: bytes) -> Market:
         borrow,
         assets,
     ) = decode([_STATE], data)[0]
-    return Market(
+    return CometState(
         base=base,
         base_price=base_price if base_priced else None,
         terms=CometTerms(base_scale, front, target),

@@ -13,23 +13,23 @@ from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Plan
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
 from keeper.protocols.compound_v3 import lens, planning, records
 from keeper.protocols.compound_v3.events import HEARD
-from keeper.protocols.compound_v3.lens import LENS, Market
+from keeper.protocols.compound_v3.lens import LENS, CometState
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.erc20_calls import symbol
-from keeper.protocols.topping_up import ENDLESS, Way, Wish
+from keeper.protocols.topping_up import ENDLESS, Cure, CureRequest
 
 
-class CometMarket(Adapter[Market, Raw]):
+class CometMarket(Adapter[CometState, Raw]):
     """One Comet."""
 
     protocol = "compound-v3"
@@ -44,7 +44,7 @@ class CometMarket(Adapter[Market, Raw]):
 
     # Copying.
 
-    def read_state(self, data: bytes) -> Market:
+    def read_state(self, data: bytes) -> CometState:
         return lens.read_market(data)
 
     def record_length(self, data: bytes, at: int) -> int:
@@ -56,7 +56,7 @@ class CometMarket(Adapter[Market, Raw]):
     def entries(self, many: Sequence[bytes]) -> Entries:
         return records.entries(many)
 
-    def weights(self, state: Market, timestamp: int, legs: Sequence[int]) -> Weights | None:
+    def weights(self, state: CometState, timestamp: int, legs: Sequence[int]) -> Weights | None:
         power, need = np.zeros(records.LEGS), np.zeros(records.LEGS)
         opaque = set()
         for leg in legs:
@@ -82,7 +82,7 @@ class CometMarket(Adapter[Market, Raw]):
     def counted(self, raw: Raw) -> Mapping[str, int]:
         return {"supplied principal": max(raw.principal, 0), "borrowed principal": max(-raw.principal, 0)}
 
-    def totals(self, state: Market) -> Mapping[str, int]:
+    def totals(self, state: CometState) -> Mapping[str, int]:
         now = state.totals
         return {"supplied principal": now.supply_base, "borrowed principal": now.borrow_base}
 
@@ -96,20 +96,20 @@ class CometMarket(Adapter[Market, Raw]):
 
     # Valuing.
 
-    def revision(self, state: Market) -> int:
+    def revision(self, state: CometState) -> int:
         return 3
 
-    def version(self, state: Market) -> str | None:
+    def version(self, state: CometState) -> str | None:
         return "3"
 
-    def value(self, state: Market, accounts: Mapping[str, Raw], timestamp: int) -> list[Valuation]:
+    def value(self, state: CometState, accounts: Mapping[str, Raw], timestamp: int) -> list[Valuation]:
         totals = state.at(timestamp)
         return [_valued(state, account, raw, totals) for account, raw in accounts.items()]
 
-    def valued(self, state: Market, account: str, raw: Raw, timestamp: int) -> Valuation:
+    def valued(self, state: CometState, account: str, raw: Raw, timestamp: int) -> Valuation:
         return _valued(state, account, raw, state.at(timestamp))
 
-    def priced_assets(self, state: Market) -> list[PricedAsset]:
+    def priced_assets(self, state: CometState) -> list[PricedAsset]:
         prices = [(state.base, state.base_price), *((c.asset, c.price) for c in state.collaterals)]
         return [
             PricedAsset(
@@ -121,23 +121,23 @@ class CometMarket(Adapter[Market, Raw]):
             for asset, price in prices
         ]
 
-    def leg_assets(self, state: Market, legs: Sequence[int]) -> list[str]:
+    def leg_assets(self, state: CometState, legs: Sequence[int]) -> list[str]:
         tokens = [*(c.asset.lower() for c in state.collaterals)]
         return [state.base.lower() if leg == records.BASE_LEG else tokens[leg] for leg in legs]
 
-    def priced_by(self, state: Market, raw: Raw) -> frozenset[str]:
+    def priced_by(self, state: CometState, raw: Raw) -> frozenset[str]:
         if raw.principal >= 0:
             return frozenset()
         return frozenset(
             {state.base.lower(), *(state.collaterals[place].asset.lower() for place, _ in raw.held)}
         )
 
-    def indices(self, state: Market, timestamp: int) -> dict[str, dict[str, int]]:
+    def indices(self, state: CometState, timestamp: int) -> dict[str, dict[str, int]]:
         now = state.at(timestamp)
         return {state.base.lower(): {"supply": now.supply_index, "borrow": now.borrow_index}}
 
     def lines(
-        self, state: Market, valuation: Valuation, raw: Raw, timestamp: int, symbols: Mapping[str, str]
+        self, state: CometState, valuation: Valuation, raw: Raw, timestamp: int, symbols: Mapping[str, str]
     ) -> tuple[Sequence[AssetLine], str]:
         totals, base = state.at(timestamp), state.base.lower()
         balance = present_value(raw.principal, totals)
@@ -155,10 +155,10 @@ class CometMarket(Adapter[Market, Raw]):
 
     # Planning.
 
-    def tokens(self, state: Market) -> Sequence[str]:
+    def tokens(self, state: CometState) -> Sequence[str]:
         return [state.base.lower(), *(each.asset.lower() for each in state.collaterals)]
 
-    def assets(self, state: Market, facts: Facts) -> Mapping[str, Asset]:
+    def assets(self, state: CometState, facts: Purse) -> Mapping[str, Asset]:
         found = [(state.base, state.base_price, state.terms.base_scale)]
         found += [(c.asset, c.price, c.terms.scale) for c in state.collaterals]
         return {
@@ -168,21 +168,21 @@ class CometMarket(Adapter[Market, Raw]):
         }
 
     def offers(
-        self, state: Market, account: str, raw: Raw, timestamp: int, facts: Facts
-    ) -> list[Offer] | Impossible:
+        self, state: CometState, account: str, raw: Raw, timestamp: int, facts: Purse
+    ) -> list[Offer] | Blocked:
         return planning.offers(
             self.contract, state, account, raw, timestamp, self.assets(state, facts), facts.recipient
         )
 
     def plan_liquidation(
         self,
-        state: Market,
+        state: CometState,
         account: str,
         raw: Raw,
         timestamp: int,
-        facts: Facts,
+        facts: Purse,
         funds: Mapping[str, int],
-    ) -> list[Plan] | Impossible:
+    ) -> list[Plan] | Blocked:
         return planning.absorption(
             self.name,
             self.contract,
@@ -191,27 +191,27 @@ class CometMarket(Adapter[Market, Raw]):
             funds,
         )
 
-    def on_sale(self, state: Market) -> Mapping[str, int]:
+    def on_sale(self, state: CometState) -> Mapping[str, int]:
         return planning.on_sale(state)
 
-    def sold_for(self, state: Market) -> frozenset[str]:
+    def sold_for(self, state: CometState) -> frozenset[str]:
         return frozenset({state.base.lower(), *planning.on_sale(state)})
 
-    def sales(self, state: Market, facts: Facts, recipient: str) -> list[Offer]:
+    def sales(self, state: CometState, facts: Purse, recipient: str) -> list[Offer]:
         return planning.sales(self.contract, state, self.assets(state, facts), recipient)
 
-    def closed(self, state: Market, raw: Raw, wish: Wish) -> str:
+    def closed(self, state: CometState, raw: Raw, wish: CureRequest) -> str:
         return "supplying is paused" if state.supply_paused else ""
 
-    def takes(self, state: Market, raw: Raw, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+    def takes(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         return planning.takes(state, self.assets(state, wish.facts))
 
-    def usual(self, state: Market, raw: Raw, wish: Wish) -> Sequence[Step]:
+    def usual(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[Step]:
         """Repay, then supply what is held."""
         held = [Step("supply", state.collaterals[place].asset) for place, _ in raw.held]
         return [Step("repay", state.base), *held]
 
-    def way(self, state: Market, raw: Raw, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
+    def way(self, state: CometState, raw: Raw, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         totals = state.at(wish.timestamp)
 
         def health(moved: Raw) -> int:
@@ -221,7 +221,7 @@ class CometMarket(Adapter[Market, Raw]):
         return planning.way(self.contract, state, raw, health, wish, step, asset)
 
 
-def _valued(state: Market, account: str, raw: Raw, totals: Totals) -> Valuation:
+def _valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuation:
     has = planning.account_of(state, raw).holdings
     owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
     weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)

@@ -16,15 +16,15 @@ from keeper.margin.lending.comet.account import (
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
-from keeper.model.offer import Asset, Deal, Offer
+from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check, Plan, Spend, kept_of
 from keeper.model.valuation import AssetLine
 from keeper.protocols.calldata import encoded
-from keeper.protocols.compound_v3.lens import Collateral, Market
+from keeper.protocols.compound_v3.lens import Collateral, CometState
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed
+from keeper.protocols.topping_up import MOST, Cure, CureRequest, grown, needed
 
 # The real Comet takes 145,000 and 38,000 a collateral where feeds are cheap; feeds behind proxies and
 # adapters take more. Rehearsal measures what is really taken; this decides whether it pays, and what shares a
@@ -45,7 +45,7 @@ Health = Callable[[Raw], int]
 """An account's health at the planned second; endless without debt."""
 
 
-def account_of(state: Market, raw: Raw) -> Account:
+def account_of(state: CometState, raw: Raw) -> Account:
     """At present prices; 0 where a feed fails."""
     held = [
         Holding(balance, state.collaterals[place].price or 0, state.collaterals[place].terms)
@@ -56,26 +56,26 @@ def account_of(state: Market, raw: Raw) -> Account:
 
 def offers(
     comet: str,
-    state: Market,
+    state: CometState,
     account: str,
     raw: Raw,
     timestamp: int,
     assets: Mapping[str, Asset],
     recipient: str,
-) -> list[Offer] | Impossible:
+) -> list[Offer] | Blocked:
     """To absorb the account and buy one of its collaterals, for each of them; the rest stays for sale."""
     if state.absorb_paused or state.buy_paused:
-        return Impossible("the market is paused: " + ("absorb" if state.absorb_paused else "buy"))
+        return Blocked("the market is paused: " + ("absorb" if state.absorb_paused else "buy"))
     base = assets.get(state.base.lower())
     if base is None or any(state.collaterals[place].price is None for place, _ in raw.held):
-        return Impossible("a price that the market needs is missing")
+        return Blocked("a price that the market needs is missing")
     totals = state.at(timestamp)
     whole = account_of(state, raw)
     if not is_liquidatable(whole, totals, state.terms, base.price):
-        return Impossible("health is back above 1")
+        return Blocked("health is back above 1")
     after = absorb(whole, totals, state.terms, base.price)
     if not for_sale(state.cash, after.totals, state.terms):
-        return Impossible(
+        return Blocked(
             "the protocol's reserves are at their target: it sells nothing, so absorbing earns nothing"
         )
     gas = LIQUIDATION_GAS + COLLATERAL_GAS * len(raw.held)
@@ -88,17 +88,17 @@ def offers(
         top = _cost_of_all(each, _less(balance), state, base.price)
         deal = partial(_deal, comet, account, state, each, balance, base.price, recipient)
         found.append(Offer(base, assets[each.asset.lower()], comet, (top,), deal, gas, ERRORS, FIRST_GAS))
-    return found or Impossible("there is no collateral of any worth to buy")
+    return found or Blocked("there is no collateral of any worth to buy")
 
 
-def on_sale(state: Market) -> dict[str, int]:
+def on_sale(state: CometState) -> dict[str, int]:
     """Collaterals that the market itself has and sells: absorbed, by whomever, and not bought yet."""
     if state.buy_paused or not for_sale(state.cash, state.totals, state.terms):
         return {}
     return {each.asset.lower(): each.reserves for each in state.collaterals if each.reserves and each.price}
 
 
-def sales(comet: str, state: Market, assets: Mapping[str, Asset], recipient: str) -> list[Offer]:
+def sales(comet: str, state: CometState, assets: Mapping[str, Asset], recipient: str) -> list[Offer]:
     """To buy each of what is on sale."""
     selling, base = on_sale(state), assets.get(state.base.lower())
     if base is None:
@@ -114,12 +114,12 @@ def sales(comet: str, state: Market, assets: Mapping[str, Asset], recipient: str
 
 
 def _purchase(
-    state: Market, each: Collateral, available: int, base_price: int, recipient: str, budget: int
-) -> Deal | None:
+    state: CometState, each: Collateral, available: int, base_price: int, recipient: str, budget: int
+) -> Quote | None:
     got = _quote(each, state, base_price, budget)
     if budget <= 0 or got <= 0 or got > available:
         return None
-    return Deal(budget, budget, got, (_buy(each, got, budget, recipient),))
+    return Quote(budget, budget, got, (_buy(each, got, budget, recipient),))
 
 
 def _buy(each: Collateral, got: int, budget: int, recipient: str) -> bytes:
@@ -127,13 +127,13 @@ def _buy(each: Collateral, got: int, budget: int, recipient: str) -> bytes:
 
 
 def absorption(
-    market: str, comet: str, offers: list[Offer] | Impossible, account: str, funds: Mapping[str, int]
-) -> list[Plan] | Impossible:
+    market: str, comet: str, offers: list[Offer] | Blocked, account: str, funds: Mapping[str, int]
+) -> list[Plan] | Blocked:
     """Without our contract: to absorb the account, where the payer has base tokens to buy something of it
     with in the next block, as of what is on sale."""
-    if isinstance(offers, Impossible):
+    if isinstance(offers, Blocked):
         return offers
-    best: tuple[int, Offer, Deal] | None = None
+    best: tuple[int, Offer, Quote] | None = None
     for offer in offers:
         token = offer.pays.token
         # What was absorbed before is bought first: the same money buys but once.
@@ -143,7 +143,7 @@ def absorption(
             gain = offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
             best = max(best or (gain, offer, deal), (gain, offer, deal), key=lambda each: each[0])
     if best is None:
-        return Impossible(
+        return Blocked(
             "absorbing alone earns nothing: our contract does it together with the purchase of what was "
             f"absorbed (keeper contracts deploy), or the signer holds {offers[0].pays.symbol} to buy it with"
         )
@@ -174,14 +174,14 @@ def _less(amount: int) -> int:
     return amount - amount // 100
 
 
-def _quote(each: Collateral, state: Market, base_price: int, amount: int) -> int:
+def _quote(each: Collateral, state: CometState, base_price: int, amount: int) -> int:
     try:
         return quote_collateral_down(amount, each.terms, each.price or 0, state.terms, base_price)
     except MarginError:
         return 0
 
 
-def _cost_of_all(each: Collateral, available: int, state: Market, base_price: int) -> int:
+def _cost_of_all(each: Collateral, available: int, state: CometState, base_price: int) -> int:
     """The most base that buys no more than is there."""
     if _quote(each, state, base_price, 1) > available:
         return 0
@@ -200,13 +200,13 @@ def _cost_of_all(each: Collateral, available: int, state: Market, base_price: in
 def _deal(
     comet: str,
     account: str,
-    state: Market,
+    state: CometState,
     each: Collateral,
     absorbed: int,
     base_price: int,
     recipient: str,
     budget: int,
-) -> Deal | None:
+) -> Quote | None:
     """Absorb, then buy for `budget`."""
     got = _quote(each, state, base_price, budget)
     if budget <= 0 or got <= 0 or got > absorbed:
@@ -215,10 +215,10 @@ def _deal(
         encoded("absorb(address,address[])", recipient, [account]),
         _buy(each, got, budget, recipient),
     )
-    return Deal(budget, budget, got, calls)
+    return Quote(budget, budget, got, calls)
 
 
-def takes(state: Market, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:
+def takes(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:
     """The base token repays; every collateral that has a price can be supplied."""
     base, found = state.base.lower(), list[tuple[Action, Asset]]()
     if base in assets:
@@ -228,13 +228,13 @@ def takes(state: Market, assets: Mapping[str, Asset]) -> list[tuple[Action, Asse
 
 
 def way(
-    comet: str, state: Market, raw: Raw, health: Health, wish: Wish, step: Step, asset: Asset
-) -> Way | Impossible:
+    comet: str, state: CometState, raw: Raw, health: Health, wish: CureRequest, step: Step, asset: Asset
+) -> Cure | Blocked:
     """A supply for the account, of base (which repays) or of a collateral."""
     totals = state.at(wish.timestamp)
     place = None if step.action == "repay" else _place(state, asset.token)
     if state.base_supply_paused if place is None else state.collaterals[place].supply_paused:
-        return Impossible(f"{step.action} {asset.symbol}: supplying it is paused")
+        return Blocked(f"{step.action} {asset.symbol}: supplying it is paused")
 
     def then(amount: int) -> int:
         return health(after(raw, state, totals, place, amount))
@@ -249,7 +249,7 @@ def way(
         # Interest to the latest moment of inclusion, and a unit of rounding.
         return Check(comet, owes, 0, 0, at_most=max(-present_value(raw.principal, later) - amount, 0) + 1)
 
-    found = Way(step, asset, 0, then, comet, data, TOP_UP_GAS, ERRORS, owed)
+    found = Cure(step, asset, 0, then, comet, data, TOP_UP_GAS, ERRORS, owed)
     if place is None:
         return replace(found, needed=needed(then, wish.target, -present_value(raw.principal, totals)))
     each, held = state.collaterals[place], dict(raw.held).get(place, 0)
@@ -263,11 +263,11 @@ def way(
     )
 
 
-def _place(state: Market, token: str) -> int:
+def _place(state: CometState, token: str) -> int:
     return [each.asset.lower() for each in state.collaterals].index(token)
 
 
-def after(raw: Raw, state: Market, totals: Totals, place: int | None, amount: int) -> Raw:
+def after(raw: Raw, state: CometState, totals: Totals, place: int | None, amount: int) -> Raw:
     """The account after `amount` was supplied: base for None, else the collateral at `place`."""
     if place is None:
         balance = present_value(raw.principal, totals) + amount
@@ -277,7 +277,7 @@ def after(raw: Raw, state: Market, totals: Totals, place: int | None, amount: in
     return replace(raw, held=tuple(sorted(held.items())))
 
 
-def line(state: Market, raw: Raw, place: int, totals: Totals, symbols: Mapping[str, str]) -> AssetLine:
+def line(state: CometState, raw: Raw, place: int, totals: Totals, symbols: Mapping[str, str]) -> AssetLine:
     """One collateral of an account, for people."""
     each, balance = state.collaterals[place], dict(raw.held)[place]
     asset, price = each.asset.lower(), each.price or 0
@@ -293,7 +293,7 @@ def line(state: Market, raw: Raw, place: int, totals: Totals, symbols: Mapping[s
     )
 
 
-def _breaks_at(state: Market, raw: Raw, place: int, totals: Totals) -> int | None:
+def _breaks_at(state: CometState, raw: Raw, place: int, totals: Totals) -> int | None:
     """The highest price of one collateral, others unchanged, at which the account can be absorbed."""
     if raw.principal >= 0 or state.base_price is None:
         return None

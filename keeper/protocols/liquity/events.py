@@ -3,10 +3,10 @@ rounding then moves its debt by a unit: but the pool's debt is announced, and al
 
 from __future__ import annotations
 
-from keeper.protocols.heard import Heard, topic
+from keeper.protocols.heard import EventTable, topic
 
 # Mezo's and Liquity v1's.
-HEARD = Heard(
+HEARD = EventTable(
     {
         topic("TroveUpdated(address,uint256,uint256,uint256,uint256,uint16,uint256,uint8)"): (1,),
         topic("TroveUpdated(address,uint256,uint256,uint256,uint8)"): (1,),

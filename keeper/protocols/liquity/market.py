@@ -10,11 +10,11 @@ from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.liquity.interest import Stored, at
 from keeper.margin.lending.liquity.trove import collateral_ratio_down, health_down
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import NATIVE
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
@@ -23,7 +23,7 @@ from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.liquity import lens, planning
 from keeper.protocols.liquity.events import HEARD, PAYS_COINS
 from keeper.protocols.liquity.lens import LENS, System
-from keeper.protocols.topping_up import Way, Wish
+from keeper.protocols.topping_up import Cure, CureRequest
 
 # The ratio at which everything changes is told of when the system's is this much above it.
 _NEAR_PERCENT = 110
@@ -119,32 +119,32 @@ class TroveMarket(Adapter[System, Stored]):
         hints = [Call(state.sorted_troves, encoded(side, a)) for a in accounts for side in sides]
         return [*super().planning_calls(state, accounts, payer), *hints]
 
-    def read_planning(self, state: System, accounts: Sequence[str], answers: Iterable[Answer]) -> Facts:
+    def read_planning(self, state: System, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse:
         left = iter(answers)
         facts = super().read_planning(state, accounts, left)
         hints = {account: (read_address(next(left)), read_address(next(left))) for account in accounts}
         return replace(facts, symbols={**facts.symbols, NATIVE: NATIVE}, hints=hints)
 
-    def assets(self, state: System, facts: Facts) -> Mapping[str, Asset]:
+    def assets(self, state: System, facts: Purse) -> Mapping[str, Asset]:
         token = state.debt_token
         coins = {NATIVE: Asset(NATIVE, NATIVE, state.price, WAD)} if state.price is not None else {}
         return {token: Asset(token, facts.symbol(token), WAD, WAD), **coins}
 
     def offers(
-        self, state: System, account: str, raw: Stored, timestamp: int, facts: Facts
-    ) -> list[Offer] | Impossible:
+        self, state: System, account: str, raw: Stored, timestamp: int, facts: Purse
+    ) -> list[Offer] | Blocked:
         token = self.assets(state, facts)[state.debt_token]
         return planning.offers(self.contract, state, account, at(raw, state.given, timestamp), token)
 
-    def closed(self, state: System, raw: Stored, wish: Wish) -> str:
+    def closed(self, state: System, raw: Stored, wish: CureRequest) -> str:
         if wish.facts.payer.lower() != wish.account:
             return f"only a trove's owner can add to it or repay, and the signer is {wish.facts.payer}"
         return "the price feed is stale: the market takes nothing" if state.price is None else ""
 
-    def takes(self, state: System, raw: Stored, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+    def takes(self, state: System, raw: Stored, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         assets = self.assets(state, wish.facts)
         coin = assets.get(NATIVE) or Asset(NATIVE, NATIVE, 0, WAD)
         return [("repay", assets[state.debt_token]), ("supply", coin)]
 
-    def way(self, state: System, raw: Stored, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
+    def way(self, state: System, raw: Stored, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         return planning.way(self.contract, state, at(raw, state.given, wish.timestamp), wish, step, asset)

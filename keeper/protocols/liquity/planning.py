@@ -9,12 +9,12 @@ from keeper.margin.lending.liquity.trove import (
     in_recovery_mode,
 )
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Step
-from keeper.model.offer import Asset, Deal, Offer
+from keeper.model.offer import Asset, Offer, Quote
 from keeper.protocols.calldata import encoded
 from keeper.protocols.liquity.lens import System
-from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed, paid
+from keeper.protocols.topping_up import MOST, Cure, CureRequest, grown, needed, paid
 
 # Measured (scripts/bench/liquidations_all_markets.py), with room.
 OFFSET_GAS, REDISTRIBUTION_GAS, FIRST_GAS, TOP_UP_GAS = 190_000, 290_000, 400_000, 500_000
@@ -25,21 +25,21 @@ LIQUIDATE = "batchLiquidateTroves(address[])"
 _NOBODY = "0x" + "00" * 20
 
 
-def offers(manager: str, state: System, account: str, trove: Trove, token: Asset) -> list[Offer] | Impossible:
+def offers(manager: str, state: System, account: str, trove: Trove, token: Asset) -> list[Offer] | Blocked:
     """To liquidate the trove, which takes nothing and brings the gas compensation."""
     if state.price is None:
-        return Impossible("the price feed is stale: nothing can be liquidated")
+        return Blocked("the price feed is stale: nothing can be liquidated")
     if state.troves <= 1:
-        return Impossible("it is the last trove, which the system never liquidates")
+        return Blocked("it is the last trove, which the system never liquidates")
     if (health_down(trove, state.price, state.terms) or WAD) >= WAD:
-        return Impossible("health is back above 1")
+        return Blocked("health is back above 1")
     gas = OFFSET_GAS if trove.debt <= state.stability_pool else REDISTRIBUTION_GAS
-    deal = Deal(0, 0, state.terms.gas_reserve, (encoded(LIQUIDATE, [account]),))
+    deal = Quote(0, 0, state.terms.gas_reserve, (encoded(LIQUIDATE, [account]),))
     coins = coll_gas_compensation_down(trove.coll, state.terms) * state.price // WAD
     return [Offer(token, token, manager, (0,), lambda _: deal, gas, ERRORS, FIRST_GAS, coins)]
 
 
-def way(manager: str, state: System, trove: Trove, wish: Wish, step: Step, asset: Asset) -> Way:
+def way(manager: str, state: System, trove: Trove, wish: CureRequest, step: Step, asset: Asset) -> Cure:
     """A call on BorrowerOperations, which takes coins as value and burns the debt token without allowance."""
     hints = wish.facts.hints.get(wish.account, (_NOBODY, _NOBODY))
     price, terms, supply = state.price or 0, state.terms, step.action == "supply"
@@ -49,7 +49,7 @@ def way(manager: str, state: System, trove: Trove, wish: Wish, step: Step, asset
         more, less = (amount, 0) if supply else (0, amount)
         return health_down(Trove(trove.coll + more, trove.debt - less), price, terms) or 0
 
-    return Way(
+    return Cure(
         step,
         asset,
         needed(after, wish.target, MOST if supply else trove.debt - 1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from keeper.book.source import Touched
+from keeper.book.source import ChangedAccounts
 from keeper.chain.logs import Log
 from keeper.protocols.heard import account_at, topic
 from keeper.protocols.morpho_blue.positions import key
@@ -25,14 +25,14 @@ TOPICS = (CREATE_MARKET, *_BORROWER)
 DISCOVERY = (CREATE_MARKET, _SUPPLY_COLLATERAL, _BORROW)
 
 
-def touched(logs: Iterable[Log], wanted: frozenset[str]) -> Touched:
+def touched(logs: Iterable[Log], wanted: frozenset[str]) -> ChangedAccounts:
     """Positions that these events changed, in the wanted markets (empty: in all)."""
     accounts = set()
     for log in logs:
         place = _BORROWER.get(log.topics[0])
         if place is not None and (not wanted or log.topics[1] in wanted):
             accounts.add(key(account_at(log, place), log.topics[1]))
-    return Touched(frozenset(accounts))
+    return ChangedAccounts(frozenset(accounts))
 
 
 def created(logs: Sequence[Log]) -> list[str]:

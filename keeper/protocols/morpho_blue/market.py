@@ -10,10 +10,10 @@ from typing import Self
 import numpy as np
 
 from keeper.book.entries import Entries
-from keeper.book.source import Touched
+from keeper.book.source import ChangedAccounts
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log, LogFilter
-from keeper.config import Market
+from keeper.config import MarketSettings
 from keeper.errors import ConfigError
 from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE, MarketState
 from keeper.margin.lending.morpho.position import (
@@ -26,10 +26,10 @@ from keeper.margin.lending.morpho.position import (
 from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
 from keeper.model.offer import Asset, Offer
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols import erc20_calls
 from keeper.protocols.adapter import Adapter
@@ -38,7 +38,7 @@ from keeper.protocols.lenses import packed
 from keeper.protocols.morpho_blue import events, lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
-from keeper.protocols.topping_up import ENDLESS, Way, Wish
+from keeper.protocols.topping_up import ENDLESS, Cure, CureRequest
 
 MOST_UNLISTED = 2_048
 """So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
@@ -76,7 +76,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     what = "Morpho Blue"
     remedy = "Name the singleton that holds all markets"
 
-    def __init__(self, name: str, settings: Market) -> None:
+    def __init__(self, name: str, settings: MarketSettings) -> None:
         super().__init__(name, settings.address, settings.from_block)
         self._wanted = frozenset(each.lower() for each in settings.market_ids)
         self._trusts_all = settings.unlisted == "act"
@@ -87,7 +87,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         self._numbers.note(sorted(self._wanted))
 
     @classmethod
-    def of(cls, name: str, settings: Market) -> Self:
+    def of(cls, name: str, settings: MarketSettings) -> Self:
         return cls(name, settings)
 
     # Copying.
@@ -98,7 +98,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def discovery_filter(self, state: Singleton) -> LogFilter:
         return LogFilter((self.contract.lower(),), events.DISCOVERY)
 
-    def touched(self, logs: Iterable[Log]) -> Touched:
+    def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
         heard = list(logs)
         self._numbers.note(each for each in events.created(heard) if self._follows(each))
         found = events.touched(heard, self._wanted)
@@ -400,7 +400,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
             )
         return found
 
-    def assets(self, state: Singleton, facts: Facts) -> Mapping[str, Asset]:
+    def assets(self, state: Singleton, facts: Purse) -> Mapping[str, Asset]:
         found: dict[str, Asset] = {}
         known = [pair for pair in state.pairs.values() if pair.usable and self._vouched(pair)]
         # What the operator says of a token counts before what any market's oracle does.
@@ -423,11 +423,11 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         return Asset(name, symbols.get(name, name), price, unit)
 
     def offers(
-        self, state: Singleton, account: str, raw: Stake, timestamp: int, facts: Facts
-    ) -> list[Offer] | Impossible:
+        self, state: Singleton, account: str, raw: Stake, timestamp: int, facts: Purse
+    ) -> list[Offer] | Blocked:
         pair = state.pairs[raw.id]
         if why := self._strange(pair):
-            return Impossible(why)
+            return Blocked(why)
         return planning.offers(
             self.contract,
             pair,
@@ -438,18 +438,20 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
             self._asset(pair, pair.collateral, facts.symbols),
         )
 
-    def closed(self, state: Singleton, raw: Stake, wish: Wish) -> str:
+    def closed(self, state: Singleton, raw: Stake, wish: CureRequest) -> str:
         pair = state.pairs[raw.id]
         if why := self._strange(pair):
             return why
         return "" if pair.usable else "the market's oracle or rate model does not answer"
 
-    def takes(self, state: Singleton, raw: Stake, wish: Wish) -> Sequence[tuple[Action, Asset]]:
+    def takes(self, state: Singleton, raw: Stake, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         pair, symbols = state.pairs[raw.id], wish.facts.symbols
         loan, collateral = (self._asset(pair, token, symbols) for token in (pair.loan, pair.collateral))
         return [("repay", loan), ("supply", collateral)]
 
-    def way(self, state: Singleton, raw: Stake, wish: Wish, step: Step, asset: Asset) -> Way | Impossible:
+    def way(
+        self, state: Singleton, raw: Stake, wish: CureRequest, step: Step, asset: Asset
+    ) -> Cure | Blocked:
         return planning.way(self.contract, state.pairs[raw.id], raw.position, wish, step, asset)
 
 

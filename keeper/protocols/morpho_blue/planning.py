@@ -15,14 +15,14 @@ from keeper.margin.lending.morpho.position import (
     seized_down,
 )
 from keeper.margin.lending.morpho.shares import to_assets_up, to_shares_down
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Step
-from keeper.model.offer import Asset, Deal, Offer
+from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check
 from keeper.protocols.calldata import encoded
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of
-from keeper.protocols.topping_up import MOST, Way, Wish, grown, needed
+from keeper.protocols.topping_up import MOST, Cure, CureRequest, grown, needed
 
 LIQUIDATE = f"liquidate({PARAMS},address,uint256,uint256,bytes)"
 SUPPLY = f"supplyCollateral({PARAMS},uint256,address,bytes)"
@@ -44,15 +44,15 @@ def liquidate(pair: Pair, borrower: str, seized: int, shares: int) -> bytes:
 
 def offers(
     morpho: str, pair: Pair, borrower: str, position: Position, timestamp: int, pays: Asset, gets: Asset
-) -> list[Offer] | Impossible:
+) -> list[Offer] | Blocked:
     """The one liquidation there is, of any size up to all debt or all collateral."""
     if pair.price is None or not pair.usable:
-        return Impossible("the market's oracle or rate model does not answer")
+        return Blocked("the market's oracle or rate model does not answer")
     now, later = pair.at(timestamp), pair.at(timestamp + GRACE)
     if is_healthy(position, now, pair.price, pair.terms):
-        return Impossible("health is back above 1")
+        return Blocked("health is back above 1")
     if not pair.price or not position.collateral:
-        return Impossible("there is no collateral of any worth to seize")
+        return Blocked("there is no collateral of any worth to seize")
     top = borrowed_up(position, now)
     deal = partial(_deal, pair, borrower, position, now, later)
     return [Offer(pays, gets, morpho, (top,), deal, LIQUIDATION_GAS, ERRORS, FIRST_GAS, callback=True)]
@@ -60,7 +60,7 @@ def offers(
 
 def _deal(
     pair: Pair, borrower: str, position: Position, now: MarketState, later: MarketState, budget: int
-) -> Deal | None:
+) -> Quote | None:
     """What `budget` units of the loan token repay and seize: all collateral where the shares they repay would
     seize as much, else by shares."""
     price, incentive = pair.price or 0, pair.terms.incentive_factor
@@ -80,12 +80,12 @@ def _deal(
     repaid, most = (
         to_assets_up(shares, each.total_borrow_assets, each.total_borrow_shares) for each in (now, later)
     )
-    return Deal(repaid, max(repaid, most), seized, (liquidate(pair, borrower, 0, shares),))
+    return Quote(repaid, max(repaid, most), seized, (liquidate(pair, borrower, 0, shares),))
 
 
 def _everything(
     pair: Pair, borrower: str, position: Position, now: MarketState, later: MarketState
-) -> Deal | None:
+) -> Quote | None:
     """The last collateral: what debt is left after it becomes the lenders' loss in the same call. None where
     it costs more than is owed."""
     costs = []
@@ -95,10 +95,10 @@ def _everything(
             return None
         costs.append(to_assets_up(owed, each.total_borrow_assets, each.total_borrow_shares))
     call = liquidate(pair, borrower, position.collateral, 0)
-    return Deal(costs[0], max(costs), position.collateral, (call,))
+    return Quote(costs[0], max(costs), position.collateral, (call,))
 
 
-def way(morpho: str, pair: Pair, position: Position, wish: Wish, step: Step, asset: Asset) -> Way:
+def way(morpho: str, pair: Pair, position: Position, wish: CureRequest, step: Step, asset: Asset) -> Cure:
     """A call on the singleton, for the account's borrower."""
     now, borrower = pair.at(wish.timestamp), borrower_of(wish.account)
 
@@ -111,7 +111,7 @@ def way(morpho: str, pair: Pair, position: Position, wish: Wish, step: Step, ass
         def supply(amount: int) -> bytes:
             return encoded(SUPPLY, pair.params, amount, borrower, b"")
 
-        return Way(
+        return Cure(
             step,
             asset,
             needed(health, wish.target, MOST),
@@ -137,7 +137,7 @@ def way(morpho: str, pair: Pair, position: Position, wish: Wish, step: Step, ass
         most = position.borrow_shares - repaid if amount < owed else 0
         return Check(morpho, call, _BORROW_WORD, 0, at_most=max(most, 0))
 
-    return Way(
+    return Cure(
         step, asset, needed(health, wish.target, owed), health, morpho, repay, TOP_UP_GAS, ERRORS, left
     )
 

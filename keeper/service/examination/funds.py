@@ -14,7 +14,7 @@ from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.service.examination.finding import Finding
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 
 _ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
 _DECIMALS = function_signature_to_4byte_selector("decimals()")
@@ -22,7 +22,7 @@ MOST_DECIMALS = 36
 """No token that means what it says has more."""
 
 
-def funds(settings: Settings, pool: NodePool, runs: list[MarketRun], payer: str) -> Iterator[Finding]:
+def funds(settings: Settings, pool: NodePool, runs: list[Market], payer: str) -> Iterator[Finding]:
     """Native coins and, for each market that was read, tokens and allowances of `payer`."""
     balance = int(pool.call("eth_getBalance", payer, "latest"), 16)
     whole, rest = divmod(balance, 10**18)
@@ -36,7 +36,7 @@ def funds(settings: Settings, pool: NodePool, runs: list[MarketRun], payer: str)
         yield from _market(settings, pool, run, payer)
 
 
-def _market(settings: Settings, pool: NodePool, run: MarketRun, payer: str) -> Iterator[Finding]:
+def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iterator[Finding]:
     head = blocks.latest(pool)
     state, contract = run.book.state, run.adapter.contract
     facts = run.adapter.read_planning(
@@ -72,7 +72,7 @@ def _market(settings: Settings, pool: NodePool, run: MarketRun, payer: str) -> I
             )
 
 
-def _needed_for(settings: Settings, run: MarketRun) -> list[str]:
+def _needed_for(settings: Settings, run: Market) -> list[str]:
     """What the signer's own tokens pay for in this market."""
     borrows = settings.chains[run.settings.chain].liquidator is not None
     found = ["liquidations"] if run.adapter.liquidating_costs and not borrows else []

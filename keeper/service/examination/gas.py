@@ -12,12 +12,12 @@ from keeper.model.money import words
 from keeper.service import data_fees
 from keeper.service.ceilings import GasCeilings, gas_ceilings, gas_level
 from keeper.service.examination.finding import Finding
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.service.misnamed import facts_of
 from keeper.service.native_price import native_price, native_price_assumption, unknown_native_price
 
 
-def gas(settings: Settings, pool: NodePool, runs: list[MarketRun]) -> Iterator[Finding]:
+def gas(settings: Settings, pool: NodePool, runs: list[Market]) -> Iterator[Finding]:
     """Of one chain and its markets that have been read."""
     found = gas_ceilings(settings, pool.name, gas_level(pool))
     fee = data_fees.probe(pool, blocks.latest(pool))
@@ -27,7 +27,7 @@ def gas(settings: Settings, pool: NodePool, runs: list[MarketRun]) -> Iterator[F
     yield from _known(settings, pool.name)
 
 
-def _price(settings: Settings, chain: str, runs: list[MarketRun], found: GasCeilings, fee: Kind) -> Finding:
+def _price(settings: Settings, chain: str, runs: list[Market], found: GasCeilings, fee: Kind) -> Finding:
     """What tells what a native coin costs, and what gas may cost."""
     subject = f"chain {chain}, gas price"
     known = {run.name: facts_of(run, blocks.latest(run.book.pool)) for run in runs}

@@ -15,7 +15,7 @@ from keeper.config import Settings
 from keeper.oracles.sequencer import Sequencer
 from keeper.protocols.identity import NAMES, identify
 from keeper.service.examination.finding import Finding
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from keeper.service.misnamed import misnamed
 from keeper.service.price_examination import price_lines
 from keeper.service.pricing import Pricing
@@ -27,7 +27,7 @@ _LIQUIDATION_ALLOWED = function_signature_to_4byte_selector("isLiquidationAllowe
 _PROVIDER = function_signature_to_4byte_selector("ADDRESSES_PROVIDER()")
 
 
-def contract(run: MarketRun) -> Iterator[Finding]:
+def contract(run: Market) -> Iterator[Finding]:
     """What stands at the configured address; ConfigError when it is no market."""
     pool = run.book.pool
     found = identify(pool, blocks.latest(pool), run.adapter.contract)
@@ -51,7 +51,7 @@ def contract(run: MarketRun) -> Iterator[Finding]:
     yield Finding(subject, "ok", f"{found.address} is {NAMES[found.protocol]}")
 
 
-def market(settings: Settings, run: MarketRun) -> Iterator[Finding]:
+def market(settings: Settings, run: Market) -> Iterator[Finding]:
     """Revision, parity, sentinel, protected accounts and how gas is priced."""
     head = blocks.latest(run.book.pool)
     run.prices = Pricing(
@@ -101,7 +101,7 @@ def _sequencer(market: str, feed: str, said: Sequencer) -> Finding:
     return Finding(subject, "ok", f"up since {said.up_since} by {feed}")
 
 
-def _sentinel(run: MarketRun, head: Head) -> Iterator[Finding]:
+def _sentinel(run: Market, head: Head) -> Iterator[Finding]:
     """Whether a sentinel can forbid liquidations here, and whether it does now."""
     subject = f"market {run.name}, sentinel"
     provider = read(run.book.pool, head, [Call(run.adapter.contract, _PROVIDER)])[0].data[12:32]

@@ -15,12 +15,12 @@ from keeper.policy.levels import Policies
 from keeper.service import versions
 from keeper.service.examination.finding import Finding
 from keeper.service.examination.funds import amount, decimals_of
-from keeper.service.markets import PROTOCOLS, MarketRun
+from keeper.service.markets import PROTOCOLS, Market
 
 _POOL = function_signature_to_4byte_selector("POOL()")
 
 
-def owners(settings: Settings, run: MarketRun, operator: str) -> Iterator[Finding]:
+def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market that pays for itself."""
     policies = Policies(settings)
     for i, protect in enumerate(settings.protect):
@@ -39,7 +39,7 @@ def owners(settings: Settings, run: MarketRun, operator: str) -> Iterator[Findin
         yield _owner(run, f"protect[{i}], owner's money", protect.account, protection.owner, operator)
 
 
-def _owner(run: MarketRun, subject: str, owner: str, money: OwnerMoney, operator: str) -> Finding:
+def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: str) -> Finding:
     head = blocks.latest(run.book.pool)
     pool = read(run.book.pool, head, [Call(money.contract, _POOL)])[0]
     if not pool.ok or len(pool.data) != 32:

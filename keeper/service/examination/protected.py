@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from keeper.config import Settings
 from keeper.service.examination.finding import Finding
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 
 
-def together(settings: Settings, runs: list[MarketRun]) -> Iterator[Finding]:
+def together(settings: Settings, runs: list[Market]) -> Iterator[Finding]:
     """Of the markets that were read."""
     entries: dict[str, list[int]] = {}
     for i, protect in enumerate(settings.protect):
@@ -19,7 +19,7 @@ def together(settings: Settings, runs: list[MarketRun]) -> Iterator[Finding]:
         yield from _budgets(settings, indices)
 
 
-def _elsewhere(settings: Settings, runs: list[MarketRun], owner: str, entry: int) -> Iterator[Finding]:
+def _elsewhere(settings: Settings, runs: list[Market], owner: str, entry: int) -> Iterator[Finding]:
     protected = {each.market for each in settings.protect if each.account.lower() == owner}
     ignored = {
         each.market for each in settings.policy.accounts if each.ignore and each.account.lower() == owner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from keeper.chain.calls import Answer, Call, Lens
-from keeper.model.plan import Loan
+from keeper.model.plan import FlashLoan
 from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3 import lens
 from keeper.venues.uniswap_v3 import pool as swaps
@@ -94,11 +94,11 @@ class UniswapV3Exchange:
             self.pools.update(found[1])
             self._traded.update(found[1])
 
-    def loans(self, token: str, amount: int) -> list[Loan]:
+    def loans(self, token: str, amount: int) -> list[FlashLoan]:
         able = []
         for pool in (*self.pools.values(), *self._beside.values()):
             held = {pool.token0: pool.balance0, pool.token1: pool.balance1}.get(token, 0)
-            loan = Loan("uniswap-v3", pool.address, pool.fee)
+            loan = FlashLoan("uniswap-v3", pool.address, pool.fee)
             if (
                 pool.liquidity
                 and pool.address not in self._traded
@@ -107,10 +107,10 @@ class UniswapV3Exchange:
                 able.append(loan)
         return sorted(able, key=lambda each: each.fee)
 
-    def lend(self, loan: Loan, token: str, amount: int) -> None:
+    def lend(self, loan: FlashLoan, token: str, amount: int) -> None:
         self._lending[loan.lender, token] = self.lent(loan, token) + amount
 
-    def lent(self, loan: Loan, token: str) -> int:
+    def lent(self, loan: FlashLoan, token: str) -> int:
         return self._lending.get((loan.lender, token), 0)
 
     def copy(self) -> UniswapV3Exchange:

@@ -15,7 +15,7 @@ from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.transactions import Tx, queue
 from keeper.policy.levels import Policies
 from keeper.service import judging
-from keeper.service.deciding import Deciding
+from keeper.service.deciding import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.service.valuing import value_together
 from keeper.store.database import open_store
@@ -37,7 +37,7 @@ class Soak:
     """A keeper beside a crowd that never rests."""
 
     crowd: Crowd
-    deciding: Deciding
+    deciding: ChainLoop
     dice: random.Random
     reorgs: int = 0
     listed: int = 0
@@ -130,7 +130,7 @@ def test_a_restless_chain_leaves_the_book_as_the_chain(version: str, tmp_path: P
         settings = load(config)
         nodes, store = pools(settings), open_store(settings.store.url)
         runs = build(settings, nodes, store)
-        deciding = Deciding(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
+        deciding = ChainLoop(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
         soak = Soak(crowd, deciding, random.Random(9))
         crowd.anvil.set_automine(False)
         for who in (*crowd.accounts, rnd.LENDER, crowd.market.acl_admin):

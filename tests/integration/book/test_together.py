@@ -15,7 +15,7 @@ from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
 from keeper.policy.levels import Policies
-from keeper.service.deciding import Deciding
+from keeper.service.deciding import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.store.database import open_store
 from tests.conftest import GENESIS
@@ -44,7 +44,7 @@ def markets() -> Iterator[tuple[Anvil, list[AaveDeployment]]]:
         yield anvil, deployed
 
 
-def _deciding(url: str, folder: Path, markets: list[AaveDeployment], more: str = "") -> Deciding:
+def _deciding(url: str, folder: Path, markets: list[AaveDeployment], more: str = "") -> ChainLoop:
     config = folder / "keeper.toml"
     config.write_text(
         f'[chains.local]\nchain_id = 31337\nrpc = ["{url}"]\nblock_time = 12\n{more}'
@@ -57,7 +57,7 @@ def _deciding(url: str, folder: Path, markets: list[AaveDeployment], more: str =
     settings = load(config)
     nodes, store = pools(settings), open_store(settings.store.url)
     runs = build(settings, nodes, store)
-    return Deciding(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
+    return ChainLoop(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
 
 
 def _borrow(anvil: Anvil, market: AaveDeployment, numbers: range) -> None:
@@ -68,7 +68,7 @@ def _borrow(anvil: Anvil, market: AaveDeployment, numbers: range) -> None:
 
 
 @contextmanager
-def _ticking(url: str, folder: Path, markets: list[AaveDeployment]) -> Iterator[tuple[Deciding, RpcProxy]]:
+def _ticking(url: str, folder: Path, markets: list[AaveDeployment]) -> Iterator[tuple[ChainLoop, RpcProxy]]:
     with proxy_to(url) as proxy:
         deciding = _deciding(proxy.url, folder, markets)
         deciding.tick()

@@ -17,7 +17,7 @@ from keeper.localchain.aave_v36 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import queue
-from keeper.store.tables import Carriage, Episode, IntentState
+from keeper.store.tables import Episode, IntentState, TransactionIntent
 from tests.conftest import GENESIS
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD
 from tests.support.liquidations import liquidations
@@ -51,7 +51,7 @@ def carried(w: World) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     accounts = {i.id: i.account for i in w.intents()}
     with w.store.session() as session:
-        for row in session.exec(select(Carriage)).all():
+        for row in session.exec(select(TransactionIntent)).all():
             found.setdefault(row.transaction_id, set()).add(accounts[row.intent_id])
     return found
 

@@ -15,7 +15,7 @@ from keeper.model.money import WAD
 from keeper.service.booking import Ledger
 from keeper.service.daemon import Daemon
 from keeper.service.native_price import native_price
-from keeper.store.tables import Booking, Lease
+from keeper.store.tables import Lease, LedgerEntry
 from tests.integration.execution.conftest import CRASH, Fresh, Ready
 from tests.support.rpc_proxy import Request, proxy_to
 from tests.support.world import World
@@ -50,7 +50,7 @@ def test_one_transaction_that_cannot_be_booked_holds_up_no_other(fresh: Fresh, r
         broken.clear()
         assert ledger.book() == 1
     with w.store.session() as session:
-        assert len(session.exec(select(Booking)).all()) == others + 1
+        assert len(session.exec(select(LedgerEntry)).all()) == others + 1
 
 
 def test_closing_releases_the_lease_whatever_happens(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:

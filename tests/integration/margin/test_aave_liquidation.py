@@ -24,8 +24,8 @@ from keeper.margin.lending.aave.liquidation import (
     pairs,
 )
 from keeper.margin.lending.aave.rules import V36, V302
-from keeper.model.blocked import Impossible
-from keeper.model.purse import Facts
+from keeper.model.blocked import Blocked
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.liquidating import liquidations
 from keeper.protocols.aave_v3.offering import GRACE
 from tests.support import random_market as rnd
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.integration
 LIQUIDATED = "0x" + keccak(text="LiquidationCall(address,address,address,uint256,uint256,address,bool)").hex()
 TRANSFER = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
 LIQUIDATION_TYPES = ["address", "address", "address", "uint256", "bool"]
-NO_FACTS = Facts(funds={}, symbols={})
+NO_FACTS = Purse(funds={}, symbols={})
 # Gentle moves leave health just below 1, where half is the limit; wild ones leave bad debt.
 SPREADS = (0.05, 0.2, 0.6)
 
@@ -84,7 +84,7 @@ def test_plans_within_any_funds_go_through(crowd: Crowd, spread: float, late: in
         plans = liquidations(
             "crowd", crowd.market.pool, crowd.state, crowd.rules, account, raw, planned, NO_FACTS, funds
         )
-        if not isinstance(plans, Impossible):
+        if not isinstance(plans, Blocked):
             plan = crowd.dice.choice(plans)
             assert plan.spend.amount <= funds[plan.spend.token]
             collateral, debt, _, cover, _ = decoded(LIQUIDATION_TYPES, "0x" + plan.data[10:])

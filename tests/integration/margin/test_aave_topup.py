@@ -16,10 +16,10 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave import topup
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket, account_data
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.cure import Step
 from keeper.model.plan import Plan
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.market import AaveV3Market
 from tests.support import random_market as rnd
@@ -36,11 +36,11 @@ class Scene:
 
     crowd: Crowd
     adapter: AaveV3Market
-    facts: Facts
+    facts: Purse
     timestamp: int
     market: AccruedMarket
 
-    def plan(self, account: str, step: Step, target: int) -> Plan | Impossible:
+    def plan(self, account: str, step: Step, target: int) -> Plan | Blocked:
         """The adapter's own plan, with funds and budget without end."""
         funds = {reserve.asset: PLENTY for reserve in self.crowd.state.reserves.values()}
         book = self.crowd.book
@@ -132,7 +132,7 @@ def test_what_the_account_has_switched_off_is_not_supplied(scene: Scene) -> None
         for (holder, asset), amount in scene.facts.held.items():
             if holder == account and amount and not _used(crowd, account, asset):
                 plan = scene.plan(account, Step("supply", symbols[asset]), scene.health(account) + WAD)
-                assert isinstance(plan, Impossible)
+                assert isinstance(plan, Blocked)
                 assert "does not use it as collateral" in plan.reason
                 refused[account] = symbols[asset]
     assert len(refused) > COUNT // 50
@@ -160,7 +160,7 @@ def test_a_first_supply_counts_exactly_where_the_pool_switches_it_on(scene: Scen
             if scene.facts.held[account, asset] or any(a == account for a, _ in planned):
                 continue
             plan = scene.plan(account, Step("supply", symbol), scene.health(account) * 2)
-            planned[account, symbol] = not isinstance(plan, Impossible)
+            planned[account, symbol] = not isinstance(plan, Blocked)
     txs = [
         rnd.supply_for(crowd.market, symbol, account, rnd.units(crowd.specs.by_symbol(symbol), 10**6))
         for account, symbol in planned
@@ -194,7 +194,7 @@ def test_a_paused_reserve_is_passed_over(scene: Scene, action: str) -> None:
     assert mine
     for each in mine:
         step = Step("supply" if action == "supply" else "repay", symbol)
-        assert isinstance(now.plan(each.account, step, each.target), Impossible)
+        assert isinstance(now.plan(each.account, step, each.target), Blocked)
         with pytest.raises(RpcRefusedError):
             _call(crowd, each.tx(crowd, each.plan.spend.amount))
 
@@ -212,7 +212,7 @@ def _random_plan(scene: Scene, account: str, action: str) -> TopUp | None:
     for symbol in crowd.dice.sample(symbols, len(symbols)):
         step = Step("supply" if action == "supply" else "repay", symbol)
         plan = scene.plan(account, step, target)
-        if isinstance(plan, Impossible) or int(plan.summary["health_after"]) < target:
+        if isinstance(plan, Blocked) or int(plan.summary["health_after"]) < target:
             continue
         asset = crowd.market.reserves[symbol].asset.lower()
         if action == "supply":

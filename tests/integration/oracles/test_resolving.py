@@ -43,7 +43,7 @@ class Sources:
         settings: ChainlinkSource | UniswapV3Source | PythSource,
         market: dict[str, int] | None = None,
         later: int = 0,
-    ) -> seconds.Quote:
+    ) -> seconds.SecondPrice:
         self.deployer.flush()
         head = blocks.latest(self.pool)
         second = seconds.prepare(self.pool, head, asset.lower(), settings, "markets.m.oracles.A")

@@ -21,7 +21,7 @@ from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
 from keeper.model.plan import Plan
-from keeper.service.markets import MarketRun
+from keeper.service.markets import Market
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import Keeping, keeping
 from tests.conftest import GENESIS
@@ -366,7 +366,7 @@ def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
     place: Place, tmp_path: Path, dollars: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Among many accounts rotation comes to these two some other time.
-    monkeypatch.setattr(MarketRun, "sample", lambda *_: [])
+    monkeypatch.setattr(Market, "sample", lambda *_: [])
     monkeypatch.setattr("keeper.service.valuing.first_sample", lambda _: [])
     k = place.keeper(tmp_path)
     # The supplier's own event names no borrower, and another borrower is as silent.

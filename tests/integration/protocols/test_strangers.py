@@ -10,14 +10,14 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from keeper.config import Chain, Market
+from keeper.config import Chain, MarketSettings
 from keeper.localchain import morpho_blue as morpho
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.morpho_blue import PARAMS, Pair
 from keeper.localchain.tokens import create_zero_first
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.service.markets import _adapter
 from tests.conformance.keeping import Keeping, keeping, reading, valued
 from tests.conformance.morpho_case import WAD, MorphoCase, mint
@@ -126,7 +126,7 @@ def test_a_strangers_token_does_not_make_gas_look_cheap(anvil: Anvil, tmp_path: 
         run = reading(anvil, case.toml() + f'\nunlisted = "{unlisted}"', tmp_path)
         valued(run)
         state = replace(run.book.state, pairs={cheap.id: run.book.state.pairs[cheap.id]})
-        facts = Facts({}, {cheap.collateral.lower(): "WETH"})
+        facts = Purse({}, {cheap.collateral.lower(): "WETH"})
         assert run.adapter.gas_price_asset(state, facts, "WETH") == price
 
 
@@ -160,7 +160,7 @@ def test_an_odd_contract_of_one_market_does_not_blind_the_keeper_to_others(
 
 
 def test_the_rule_for_unlisted_markets_depends_on_who_else_is_there() -> None:
-    market = Market(protocol="morpho-blue", chain="c", address="0x" + "00" * 20)
+    market = MarketSettings(protocol="morpho-blue", chain="c", address="0x" + "00" * 20)
     public = Chain(chain_id=1, rpc=["http://localhost"])
     local = Chain(chain_id=31337, rpc=["http://localhost"])
     assert [vars(_adapter("m", market, c))["_trusts_all"] for c in (public, local)] == [False, True]

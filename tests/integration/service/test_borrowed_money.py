@@ -24,7 +24,7 @@ from keeper.localchain.transactions import Tx
 from keeper.model.plan import Plan
 from keeper.service.booking import Ledger
 from keeper.service.booking import earned as booking_of
-from keeper.store.tables import Booking, Carriage, Intent, Transaction
+from keeper.store.tables import Intent, LedgerEntry, Transaction, TransactionIntent
 from tests.conftest import GENESIS
 from tests.support.faulty_node import faulty
 from tests.support.selling import Selling, open_exchange
@@ -115,7 +115,7 @@ def test_the_profit_is_what_was_planned_and_the_books_say_the_same(
     books(w)
     [row] = w.transactions()
     with w.store.session() as session:
-        booking = session.get_one(Booking, row.id)
+        booking = session.get_one(LedgerEntry, row.id)
         assert booking.gas_wei == (row.gas_used or 0) * (row.gas_price or 0)
         assert booking.gas == -(-booking.gas_wei * 2260 * 10**18 // ETHER)
         assert [(each["symbol"], each["units"]) for each in json.loads(booking.moved)] == [
@@ -168,12 +168,14 @@ def test_many_fall_at_once_and_share_a_transaction(
     assert {i.account for i in done} >= {account(n).lower() for n in range(1, 7)}
     first = w.transactions()[0]
     with w.store.session() as session:
-        carried = session.exec(select(Carriage).where(Carriage.transaction_id == first.id)).all()
+        carried = session.exec(
+            select(TransactionIntent).where(TransactionIntent.transaction_id == first.id)
+        ).all()
     assert len(carried) == 6
     assert first.gas_used is not None and first.gas_used < 6 * 300_000
     books(w)
     with w.store.session() as session:
-        booking = session.get_one(Booking, first.id)
+        booking = session.get_one(LedgerEntry, first.id)
         shares = [booking_of(session, session.get_one(Intent, each.intent_id)) for each in carried]
     whole = sum(share for share in shares if share is not None)
     assert abs(whole - Decimal(booking.net).scaleb(-18)) < Decimal("0.00001")
@@ -238,7 +240,7 @@ def test_a_transaction_that_would_not_pay_is_not_sent_unless_bad_debt_is_realize
     assert w.health(account(1)) == 0 or w.token("WETH", "balanceOf(address)", account(1)) == 0
     books(w)
     with w.store.session() as session:
-        [booking] = session.exec(select(Booking)).all()
+        [booking] = session.exec(select(LedgerEntry)).all()
     assert -60 * 10**18 < booking.net < 0
 
 
@@ -255,7 +257,14 @@ def test_several_debts_in_one_transaction_earn_one_token(
     assert [(i.state, i.reason) for i in w.intents()[:2]] == [("settled", "")] * 2
     first = w.transactions()[0]
     with w.store.session() as session:
-        assert len(session.exec(select(Carriage).where(Carriage.transaction_id == first.id)).all()) == 2
+        assert (
+            len(
+                session.exec(
+                    select(TransactionIntent).where(TransactionIntent.transaction_id == first.id)
+                ).all()
+            )
+            == 2
+        )
     assert w.balance("USDC") > 500 * 10**6
     # What was bought back for a debt that grew less than was allowed for stays a crumb.
     assert w.balance("DAI") < 10**18
@@ -277,7 +286,7 @@ def test_with_its_own_money_and_no_contract_it_still_works(
     assert w.balance("WETH") > 0
     books(w)
     with w.store.session() as session:
-        for booking in session.exec(select(Booking)).all():
+        for booking in session.exec(select(LedgerEntry)).all():
             assert booking.gas > 0
 
 
@@ -296,7 +305,7 @@ def test_a_revert_and_an_allowance_are_booked_with_what_they_cost(
     assert row.succeeded is False
     books(w)
     with w.store.session() as session:
-        booking = session.get_one(Booking, row.id)
+        booking = session.get_one(LedgerEntry, row.id)
     assert booking.value == 0 and booking.net == -booking.gas < 0
 
 

@@ -17,8 +17,8 @@ from keeper.errors import ConfigError
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
 from keeper.service import judging
-from keeper.service.deciding import Deciding
-from keeper.service.markets import MarketRun, build
+from keeper.service.deciding import ChainLoop
+from keeper.service.markets import Market, build
 from keeper.store.tables import Alert
 from tests.integration.book.test_together import _deciding, markets
 
@@ -68,7 +68,7 @@ def _unrendered() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def shared(
     markets: tuple[Anvil, list[AaveDeployment]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deciding]:
+) -> Iterator[ChainLoop]:
     anvil, deployed = markets
     deciding = _deciding(anvil.url, tmp_path_factory.mktemp("contained"), deployed)
     anvil.mine()
@@ -78,7 +78,7 @@ def shared(
 
 
 @pytest.fixture
-def loop(markets: tuple[Anvil, list[AaveDeployment]], shared: Deciding) -> Deciding:
+def loop(markets: tuple[Anvil, list[AaveDeployment]], shared: ChainLoop) -> ChainLoop:
     """All well, and nothing told yet."""
     assert _tick(shared, markets[0]) == [True, True, True] and not shared.failures
     with shared.store.session() as session:
@@ -86,25 +86,25 @@ def loop(markets: tuple[Anvil, list[AaveDeployment]], shared: Deciding) -> Decid
     return shared
 
 
-def _tick(loop: Deciding, anvil: Anvil) -> list[bool]:
+def _tick(loop: ChainLoop, anvil: Anvil) -> list[bool]:
     """Work at a new block; which books are at it."""
     anvil.mine()
     head = loop.tick()
     return [run.book.head == head for run in loop.runs]
 
 
-def _runs(loop: Deciding) -> list[MarketRun]:
+def _runs(loop: ChainLoop) -> list[Market]:
     """The markets of a keeper that starts with this one's store."""
     return build(loop.settings, {loop.pool.name: loop.pool}, loop.store)
 
 
-def _told(loop: Deciding) -> list[Alert]:
+def _told(loop: ChainLoop) -> list[Alert]:
     with loop.store.session() as session:
         return list(session.exec(select(Alert).where(Alert.kind == "market_failed")).all())
 
 
 def test_any_kind_of_error_is_one_markets(
-    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, error in enumerate(ERRORS):
         _fail(loop, monkeypatch, "read_market", error)
@@ -117,7 +117,7 @@ def test_any_kind_of_error_is_one_markets(
         assert number < len(told) <= number + 2 and {each.market for each in told} == {"m1"}
 
 
-def _fail(loop: Deciding, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception) -> None:
+def _fail(loop: ChainLoop, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception) -> None:
     def fails(*_: object, **__: object) -> None:
         raise error
 
@@ -125,7 +125,7 @@ def _fail(loop: Deciding, monkeypatch: pytest.MonkeyPatch, place: str, error: Ex
 
 
 def test_it_does_not_matter_where_it_goes_wrong(
-    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for place in PLACES:
         _fail(loop, monkeypatch, place, IndexError("list index out of range"))
@@ -140,7 +140,7 @@ def test_it_does_not_matter_where_it_goes_wrong(
 
 
 def test_what_a_store_refuses_of_one_market_is_that_markets(
-    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite takes no integer above 64 bits; PostgreSQL refuses other things besides."""
     monkeypatch.setattr(loop.runs[1].adapter, "revision", lambda _: 2**255)
@@ -151,7 +151,7 @@ def test_what_a_store_refuses_of_one_market_is_that_markets(
 
 @pytest.mark.parametrize("code", [REVERTING, SILENT])
 def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_trouble(
-    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, code: str
+    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, code: str
 ) -> None:
     anvil, deployed = markets
     broken = deployed[1].pool
@@ -163,7 +163,7 @@ def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_tro
         for _ in range(3):
             assert _tick(loop, anvil) == [True, False, True]
         assert [told.market for told in _told(loop)] == ["m1"]
-        again = Deciding(loop.pool, loop.store, loop.settings, loop.policies, _runs(loop), "dry", None)
+        again = ChainLoop(loop.pool, loop.store, loop.settings, loop.policies, _runs(loop), "dry", None)
         assert _tick(again, anvil) == [True, False, True], "a restart is no first time"
     finally:
         anvil.set_code(broken, bytes.fromhex(kept[2:]))
@@ -184,11 +184,11 @@ def test_only_a_market_that_never_was_read_is_the_configurations_fault(
 
 
 def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
-    markets: tuple[Anvil, list[AaveDeployment]], loop: Deciding, monkeypatch: pytest.MonkeyPatch
+    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge, judged = judging.judge, []
 
-    def fails(session: Any, run: MarketRun, *rest: Any) -> object:
+    def fails(session: Any, run: Market, *rest: Any) -> object:
         if run is loop.runs[1]:
             raise OverflowError("int too big to convert")
         judged.append(run)
@@ -203,7 +203,7 @@ def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
 @pytest.mark.parametrize("due_in", [(0, 1, 2), (1,), (1, 2)])
 def test_planning_that_fails_for_one_market_leaves_the_others_their_plans(
     markets: tuple[Anvil, list[AaveDeployment]],
-    loop: Deciding,
+    loop: ChainLoop,
     monkeypatch: pytest.MonkeyPatch,
     due_in: tuple[int, ...],
 ) -> None:

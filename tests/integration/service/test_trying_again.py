@@ -9,7 +9,7 @@ import pytest
 from keeper.chain import blocks
 from keeper.localchain import aave_actions as act
 from keeper.model.valuation import Valuation
-from keeper.service.deciding import Deciding
+from keeper.service.deciding import ChainLoop
 from keeper.service.markets import FIRST_RETRY
 from tests.integration.service.test_watch_only import Watch as Watching
 from tests.integration.service.test_watch_only import Wrapped, watch
@@ -18,7 +18,7 @@ __all__ = ["watch"]
 pytestmark = pytest.mark.integration
 
 
-def _later(watch: Watching, deciding: Deciding, seconds: int) -> None:
+def _later(watch: Watching, deciding: ChainLoop, seconds: int) -> None:
     """A block so many seconds on, worked at."""
     watch.local.rpc.call("evm_increaseTime", seconds)
     watch.local.anvil.mine()

@@ -20,8 +20,8 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.valuation import Valuation
 from keeper.service.daemon import ChainLoops, Daemon
-from keeper.service.deciding import Deciding
-from keeper.service.markets import Adapter, MarketRun
+from keeper.service.deciding import ChainLoop
+from keeper.service.markets import Adapter, Market
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Intent, IntentState, MarketStatus
 from tests.conftest import LocalMarket
@@ -44,7 +44,7 @@ class Watch:
         """The two loops of a daemon that has seen nothing yet."""
         return Daemon(load(self.config), self.store, PAYER, None).chains["local"]
 
-    def start(self) -> Deciding:
+    def start(self) -> ChainLoop:
         return self.loops().deciding
 
     def send(self, *txs: Tx) -> None:
@@ -235,12 +235,12 @@ def _upgrade(watch: Watch, change: str) -> None:
         upgrade_arithmetic(watch.local.rpc, watch.local.market, changes[change])
 
 
-def _run(deciding: Deciding) -> MarketRun:
+def _run(deciding: ChainLoop) -> Market:
     (run,) = deciding.runs
     return run
 
 
-def _numbers_are_the_contracts(deciding: Deciding) -> None:
+def _numbers_are_the_contracts(deciding: ChainLoop) -> None:
     run, head = _run(deciding), blocks.latest(deciding.pool)
     assert deciding.head == head
     assert {v.account: v for v in run.valuations} == run.book.views(head, list(run.book.accounts))

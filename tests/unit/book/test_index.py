@@ -11,7 +11,7 @@ import pytest
 
 from keeper.book.columns import Columns
 from keeper.book.index import PriceIndex
-from keeper.book.standing import Standing
+from keeper.book.standing import NearThreshold
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import AccountState, Position
@@ -171,7 +171,7 @@ def test_an_index_whose_renewal_failed_is_built_anew(monkeypatch: pytest.MonkeyP
     """Whom it had named it would not name again."""
     pool = synthetic.state(10)
     walk = Walk(pool, synthetic.records(pool, 2_000), random.Random(1))
-    standing, groups = Standing(walk.columns, least_accounts=0), walk.groups()
+    standing, groups = NearThreshold(walk.columns, least_accounts=0), walk.groups()
     standing.near(walk.weights(), (), THRESHOLDS, groups)
     standing.near(walk.weights(), (0,), THRESHOLDS, groups)
     assert standing.passes == 1
@@ -189,7 +189,7 @@ def test_an_index_whose_renewal_failed_is_built_anew(monkeypatch: pytest.MonkeyP
 
 def test_whoever_is_below_is_near(walk: Walk) -> None:
     """The same through what the keeper uses, which may also value all, and rebuilds when it must."""
-    standing = Standing(walk.columns, least_accounts=0)
+    standing = NearThreshold(walk.columns, least_accounts=0)
     limits = [int(t * WAD) for t in THRESHOLDS]
     for _ in range(TICKS // 3):
         changed = walk.tick()
@@ -210,7 +210,7 @@ def test_a_new_threshold_of_a_reserve_is_noticed(revision: int) -> None:
     """What governance changes moves the clock, or has all boxes made anew."""
     pool, dice = synthetic.state(revision), random.Random(3)
     walk = Walk(pool, [account(pool, dice) for _ in range(ACCOUNTS)], dice)
-    standing = Standing(walk.columns, least_accounts=0)
+    standing = NearThreshold(walk.columns, least_accounts=0)
     standing.near(walk.weights(), (), THRESHOLDS, walk.groups())
     reserve = pool.market.reserves[0]
     lower = replace(reserve, configuration=reserve.configuration & ~(0xFFFF << 16) | 4_000 << 16)
@@ -225,7 +225,7 @@ def test_interest_alone_makes_candidates_in_time() -> None:
     """No price moves: boxes expire before interest takes anyone across."""
     pool, dice = synthetic.state(10), random.Random(5)
     walk = Walk(pool, [account(pool, dice) for _ in range(ACCOUNTS)], dice)
-    standing = Standing(walk.columns, least_accounts=0)
+    standing = NearThreshold(walk.columns, least_accounts=0)
     fell = 0
     start = sum(each < WAD for each in walk.healths())
     for _ in range(200):

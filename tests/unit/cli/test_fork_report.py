@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from keeper.cli import fork, output
-from keeper.fork.outcome import Deed, Outcome, Price
+from keeper.fork.outcome import ForkAction, Outcome, Price
 
 WAD = 10**18
 OWNER = "0x" + "b2" * 20
@@ -19,7 +19,9 @@ def outcome() -> Outcome:
         Price("troves", "WETH", 0, 0),
         Price("aave", "USDC", WAD, WAD),
     )
-    deed = Deed("morpho", OWNER + "12" * 32, "liquidate", "settled", WAD, "repay 1 USDC", "", 1, 0, 1, ())
+    deed = ForkAction(
+        "morpho", OWNER + "12" * 32, "liquidate", "settled", WAD, "repay 1 USDC", "", 1, 0, 1, ()
+    )
     return Outcome("local", 1, 2, prices, (deed,), (), 1, 0, 1, 0, 0)
 
 

@@ -10,13 +10,13 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution import batching
-from keeper.model.plan import Leg, Loan, Plan, Spend
+from keeper.model.plan import BatchItem, FlashLoan, Plan, Spend
 
 pytestmark = pytest.mark.unit
 
 CONTRACT, POOL = "0x" + "c0" * 20, "0x" + "90" * 20
 USDC, DAI, WETH = "0x" + "01" * 20, "0x" + "02" * 20, "0x" + "03" * 20
-AAVE = Loan("aave-v3", POOL, 500)
+AAVE = FlashLoan("aave-v3", POOL, 500)
 ROUTE = "0x" + WETH[2:] + "77" * 20 + USDC[2:]
 
 
@@ -26,11 +26,13 @@ def plan(
     pays: str = USDC,
     earns: str = USDC,
     sale: str = ROUTE,
-    loan: Loan = AAVE,
+    loan: FlashLoan = AAVE,
     gas: int = 150_000,
     contract: str = CONTRACT,
 ) -> Plan:
-    leg = Leg(contract, POOL, ("0xabcd",), pays, 1_000, WETH, 5, 0, loan, ROUTE, sale, earns, 40, 20, gas)
+    leg = BatchItem(
+        contract, POOL, ("0xabcd",), pays, 1_000, WETH, 5, 0, loan, ROUTE, sale, earns, 40, 20, gas
+    )
     spend = Spend(pays, "", 0)
     return Plan(
         "m", f"0x{number:040x}", "liquidate", "liquidate", contract, "", spend, 0, 1, 0, {},
@@ -85,7 +87,7 @@ def test_one_that_fits_nowhere_stays_alone_and_nothing_is_lost() -> None:
 
 
 def test_loans_are_summed_by_token_and_lender() -> None:
-    other = Loan("uniswap-v3", "0x" + "78" * 20, 100)
+    other = FlashLoan("uniswap-v3", "0x" + "78" * 20, 100)
     data = batching.combine([plan(1), plan(2), plan(3, loan=other)]).data
     assert data.startswith("0x" + function_signature_to_4byte_selector(batching.SIGNATURE).hex())
     words = [data[10:][i : i + 64] for i in range(0, len(data) - 10, 64)]
@@ -175,7 +177,7 @@ def test_a_fee_in_a_token_that_the_others_cannot_get_goes_alone() -> None:
 
 
 def test_a_pool_that_lends_is_on_no_route_of_the_same_transaction() -> None:
-    lender = Loan("uniswap-v3", "0x" + "77" * 20, 100)
+    lender = FlashLoan("uniswap-v3", "0x" + "77" * 20, 100)
     first, second = earning(1, 400, 0), earning(2, 400, 0, loan=lender, route="", sale="")
     assert first.leg is not None and lender.lender[2:] in first.leg.sale
     assert [len(group) for group in batching.split([first, second], 30_000_000)] == [1, 1]

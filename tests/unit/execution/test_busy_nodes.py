@@ -11,12 +11,12 @@ from sqlmodel import Session, col, select
 from keeper.chain.answers import BusyError
 from keeper.execution import actor as acting
 from keeper.execution import as_signer, tending
-from keeper.execution.actor import Actor
+from keeper.execution.actor import ExecutionLoop
 from keeper.execution.combining import Planned
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.limits import Limits
 from keeper.execution.rehearsal import Rehearsal
-from keeper.execution.tending import Tending
+from keeper.execution.tending import InFlight
 from keeper.store.database import Store, open_store
 from keeper.store.rows import insert_row
 from keeper.store.tables import Episode, Intent, Transaction, TransactionState
@@ -73,9 +73,9 @@ def transaction(session: Session, nonce: int, state: TransactionState) -> Transa
     return row
 
 
-def _carry(store: Store, monkeypatch: pytest.MonkeyPatch, alone: Any) -> tuple[Actor, list[str]]:
+def _carry(store: Store, monkeypatch: pytest.MonkeyPatch, alone: Any) -> tuple[ExecutionLoop, list[str]]:
     pool, _ = scripted_pool(healthy)
-    actor = Actor(pool, store, Limits(10**12), US, None, cast(Any, Quiet()))
+    actor = ExecutionLoop(pool, store, Limits(10**12), US, None, cast(Any, Quiet()))
     with store.session() as session:
         group = [planned(session, number) for number in (1, 2)]
     sent: list[str] = []
@@ -123,16 +123,16 @@ def _tend(store: Store, monkeypatch: pytest.MonkeyPatch, fails: set[int]) -> lis
     with store.session() as session:
         for nonce in (5, 6):
             transaction(session, nonce, TransactionState.SENT)
-    lane = Lane(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
+    lane = Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
     tended: list[int] = []
 
-    def tend(_: Tending, each: Transaction) -> None:
+    def tend(_: InFlight, each: Transaction) -> None:
         if each.nonce in fails:
             raise BUSY
         tended.append(each.nonce)
 
-    monkeypatch.setattr(tending.Tending, "_tend", tend)
-    Tending(lane, HEAD, 1001).all(5)
+    monkeypatch.setattr(tending.InFlight, "_tend", tend)
+    InFlight(lane, HEAD, 1001).all(5)
     return tended
 
 

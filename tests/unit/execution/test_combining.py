@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from keeper.execution import batching, combining
-from keeper.execution.combining import Combined, Planned, rehearse_together
+from keeper.execution.combining import BatchRehearsal, Planned, rehearse_together
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.execution.test_batching import log, plan
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 US = "0x" + "12" * 20
 
 
-def together(used: int, monkeypatch: pytest.MonkeyPatch) -> Combined:
+def together(used: int, monkeypatch: pytest.MonkeyPatch) -> BatchRehearsal:
     plans = [plan(1), plan(2)]
     result = {"status": "0x1", "gasUsed": hex(used), "logs": [log(each) for each in plans]}
     monkeypatch.setattr(combining, "simulate", lambda *_: [result])

@@ -9,13 +9,13 @@ import pytest
 from sqlmodel import Session
 
 from keeper.execution import limits, tending
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.limits import Limits
 from keeper.execution.signing import NotSignedError
-from keeper.execution.tending import Tending
+from keeper.execution.tending import InFlight
 from keeper.store.database import open_store
 from keeper.store.rows import insert_values
-from keeper.store.tables import Carriage, Intent, Transaction, TransactionState
+from keeper.store.tables import Intent, Transaction, TransactionIntent, TransactionState
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.execution.test_busy_nodes import HEAD, US, planned, transaction
 
@@ -44,14 +44,14 @@ def test_a_limit_that_forbids_a_successor_is_told(tmp_path: Path, monkeypatch: p
     with store.session() as session:
         number = planned(session, 1).intent.id
         row = transaction(session, 5, TransactionState.SENT)
-        insert_values(session, Carriage, intent_id=number, transaction_id=row.id, step=0)
+        insert_values(session, TransactionIntent, intent_id=number, transaction_id=row.id, step=0)
 
-    def tend(_: Tending, __: Transaction) -> None:
+    def tend(_: InFlight, __: Transaction) -> None:
         raise NotSignedError("gas exceeds max_gas_per_day")
 
-    monkeypatch.setattr(tending.Tending, "_tend", tend)
+    monkeypatch.setattr(tending.InFlight, "_tend", tend)
     pool, _ = scripted_pool(healthy)
-    Tending(Lane(pool, store, Limits(10**12), US, *cast(Any, (None, None, Telling(), None))), HEAD, 1001).all(
-        5
-    )
+    InFlight(
+        Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Telling(), None))), HEAD, 1001
+    ).all(5)
     assert told == [(number, "limit", "gas exceeds max_gas_per_day")]

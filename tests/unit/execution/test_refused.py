@@ -9,7 +9,7 @@ import pytest
 
 from keeper.chain.refusals import TipFloor
 from keeper.execution import refused
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.refused import Asked
 from keeper.store.tables import Transaction, TransactionState
 from tests.support.scripted_node import Say, healthy, scripted_pool
@@ -22,14 +22,14 @@ SENDER = "0x" + "11" * 20
 HEAD = head(100, 1000)
 
 
-def lane_of() -> Lane:
+def lane_of() -> Sender:
     def script(method: str, params: list[Any]) -> Say | Exception:
         return Say(hex(10**20)) if method == "eth_getBalance" else healthy(method, params)
 
     pool = scripted_pool(script)[0]
     limits = SimpleNamespace(max_gas_price=500 * GWEI)
     made = SimpleNamespace(pool=pool, limits=limits, floor=TipFloor(), sender=SENDER, chain="c")
-    return cast(Lane, made)
+    return cast(Sender, made)
 
 
 def bid(max_fee: int = 30 * GWEI, tip: int | None = GWEI) -> Transaction:

@@ -10,11 +10,11 @@ from sqlmodel import col, select
 
 from keeper.chain import pool as pool_module
 from keeper.execution import settling
-from keeper.execution.lane import Lane
+from keeper.execution.lane import Sender
 from keeper.execution.limits import Limits
 from keeper.store.database import Store, open_store
 from keeper.store.rows import insert_values
-from keeper.store.tables import Carriage, Intent, TransactionState
+from keeper.store.tables import Intent, TransactionIntent, TransactionState
 from tests.support.scripted_node import Say, Script, scripted_pool
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import log, plan
@@ -62,14 +62,14 @@ def settled(folder: Path, *nodes: Script) -> list[str]:
             act = transaction(session, number, TransactionState.INCLUDED)
             act.block, act.block_hash, act.succeeded = HEAD.number, HEAD.hash, True
             session.add(act)
-            insert_values(session, Carriage, intent_id=row.id, transaction_id=act.id, step=0)
+            insert_values(session, TransactionIntent, intent_id=row.id, transaction_id=act.id, step=0)
     settling.settle(_lane(pool, store), HEAD)
     with store.session() as session:
         return [row.state for row in session.exec(select(Intent).order_by(col(Intent.id)))]
 
 
-def _lane(pool: pool_module.NodePool, store: Store) -> Lane:
-    return Lane(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
+def _lane(pool: pool_module.NodePool, store: Store) -> Sender:
+    return Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
 
 
 def test_a_receipt_that_the_node_asked_first_does_not_know_is_asked_of_the_others(tmp_path: Path) -> None:

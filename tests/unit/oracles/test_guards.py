@@ -8,7 +8,7 @@ import pytest
 
 from keeper.oracles.guards import Judgement, Memory, Observation, Terms, judge, remember
 from keeper.oracles.reading import Round
-from keeper.oracles.seconds import Quote
+from keeper.oracles.seconds import SecondPrice
 from keeper.oracles.sources import Basis
 
 pytestmark = pytest.mark.unit
@@ -23,7 +23,7 @@ def seen(
 ) -> Observation:
     """The protocol's whole-dollar price with its feed's round at block time `at`."""
     newest = Round(number, (price or 0) * DOLLAR, at if updated is None else updated)
-    quote = None if second is None else Quote(second * DOLLAR)
+    quote = None if second is None else SecondPrice(second * DOLLAR)
     return Observation(None if price is None else price * DOLLAR, at, ((FEED, newest),), second=quote)
 
 
@@ -95,7 +95,7 @@ def test_a_stale_price_moves_no_owners_money_unless_the_second_source_agrees() -
     old = seen(2500, 1, 3602, updated=1)
     assert kinds(verdict(old)) == ["stale"] and "3601 s old" in verdict(old).hold
     assert verdict(old).market_price == 2500 * DOLLAR, "liquidations go on at the protocol's price"
-    assert verdict(replace(old, second=Quote(2510 * DOLLAR))).hold == ""
+    assert verdict(replace(old, second=SecondPrice(2510 * DOLLAR))).hold == ""
     assert verdict(seen(2500, 1, 3601, updated=1)).faults == ()
 
 
@@ -146,9 +146,9 @@ def test_a_fixed_price_moves_owners_money_until_it_moves_itself() -> None:
 def test_a_source_that_names_no_feed_waits_for_a_second_source_that_agrees() -> None:
     alone = verdict(_without_rounds(2500, "nothing"))
     assert alone.hold and not alone.closed and alone.market_price == 2500 * DOLLAR
-    agreed = replace(_without_rounds(2500, "nothing"), second=Quote(2510 * DOLLAR))
+    agreed = replace(_without_rounds(2500, "nothing"), second=SecondPrice(2510 * DOLLAR))
     assert verdict(agreed).hold == ""
-    disputed = replace(agreed, second=Quote(1500 * DOLLAR))
+    disputed = replace(agreed, second=SecondPrice(1500 * DOLLAR))
     assert verdict(disputed).hold and verdict(disputed).market_price == 1500 * DOLLAR
     assert verdict(_without_rounds(2500, "nothing"), terms=replace(TERMS, act_unresolved=True)).hold == ""
 
@@ -188,7 +188,7 @@ def test_a_price_that_moves_without_a_round_is_held() -> None:
 
 
 def test_a_silent_second_source_is_told_and_the_first_suffices() -> None:
-    quiet = replace(seen(1500, 2, 12), second=Quote(None, "the second source does not answer"))
+    quiet = replace(seen(1500, 2, 12), second=SecondPrice(None, "the second source does not answer"))
     found = verdict(seen(2500, 1), quiet)
     assert kinds(found) == ["second_silent"]
     assert (found.hold, found.market_price) == ("", 1500 * DOLLAR)
@@ -207,7 +207,7 @@ def test_a_feed_that_reverts_for_a_block_has_given_no_new_round() -> None:
     blocks = [
         seen(2500, 1, second=2500),
         seen(1500, 2, 12, second=2500),
-        Observation(None, 24, ((FEED, None),), second=Quote(2500 * DOLLAR)),
+        Observation(None, 24, ((FEED, None),), second=SecondPrice(2500 * DOLLAR)),
         seen(1500, 2, 36, updated=12, second=2500),
     ]
     assert verdict(*blocks).hold

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import NATIVE, Plan, Spend
-from keeper.policy.choose import Budget, Costs, Request, Spending, choose
+from keeper.policy.choose import Budget, Candidate, Costs, Spending, choose
 
 pytestmark = pytest.mark.unit
 
 LOSS = 40
 
 
-def underwater(name: str, gain: int) -> Request:
-    def plan(_: Mapping[str, int]) -> list[Plan] | Impossible:
+def underwater(name: str, gain: int) -> Candidate:
+    def plan(_: Mapping[str, int]) -> list[Plan] | Blocked:
         return [
             Plan(
                 market="m",
@@ -33,7 +33,7 @@ def underwater(name: str, gain: int) -> Request:
             )
         ]
 
-    return Request("m", name, "liquidate", 1, [], plan, underwater=True)
+    return Candidate("m", name, "liquidate", 1, [], plan, underwater=True)
 
 
 def costs(*, a_day: int | None, lost: int = 0) -> Costs:
@@ -42,7 +42,7 @@ def costs(*, a_day: int | None, lost: int = 0) -> Costs:
     return Costs(3, 10**18, min_profit=0, max_loss=LOSS, losses=losses)
 
 
-def done(requests: list[Request], at: Costs) -> list[str]:
+def done(requests: list[Candidate], at: Costs) -> list[str]:
     decided = choose(requests, {NATIVE: 10**18}, at)
     return [d.request.account for d in decided if isinstance(d.outcome, Plan)]
 

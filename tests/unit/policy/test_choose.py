@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import NATIVE, Kind, Plan, Spend
-from keeper.policy.choose import Budget, Costs, Request, Spending, choose
+from keeper.policy.choose import Budget, Candidate, Costs, Spending, choose
 
 pytestmark = pytest.mark.unit
 
@@ -18,11 +18,11 @@ FREE = Costs(gas_price=0, native=None, min_profit=0)
 
 def request(
     name: str, kind: Kind, *, wants: int, gain: int = 0, health: int = 1, budget: int | None = None
-) -> Request:
-    def plan(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+) -> Candidate:
+    def plan(funds: Mapping[str, int]) -> list[Plan] | Blocked:
         amount = min(wants, funds.get(TOKEN, 0))
         if not amount:
-            return Impossible("no money")
+            return Blocked("no money")
         return [
             Plan(
                 market="m",
@@ -39,11 +39,11 @@ def request(
             )
         ]
 
-    return Request("m", name, kind, health, [] if budget is None else [Budget(budget, Spending())], plan)
+    return Candidate("m", name, kind, health, [] if budget is None else [Budget(budget, Spending())], plan)
 
 
 def outcomes(
-    requests: list[Request], funds: int, costs: Costs = FREE, native: int = 10**18
+    requests: list[Candidate], funds: int, costs: Costs = FREE, native: int = 10**18
 ) -> list[tuple[str, int]]:
     decided = choose(requests, {TOKEN: funds, NATIVE: native}, costs)
     return [(d.request.account, d.outcome.spend.amount) for d in decided if isinstance(d.outcome, Plan)]

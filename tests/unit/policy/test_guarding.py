@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan, Spend, Trade
 from keeper.oracles.guards import Fault, Judgement
 from keeper.policy.guarding import at_market, closed, may_top_up
@@ -44,7 +44,7 @@ def test_the_best_at_market_comes_first_and_what_has_no_price_is_left_out() -> N
     assert isinstance(found, list) and [each.gain_base for each in found] == [90, 50]
     nothing = Judgement((Fault("out_of_bounds", "below min_price"),), None, "held", 100)
     refused = at_market([plan(1000, 1050)], {"0xe": nothing, "0xd": WELL}, SYMBOLS)
-    assert isinstance(refused, Impossible)
+    assert isinstance(refused, Blocked)
     assert refused.reason == "WETH has no market price to count with: below min_price"
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.model.offer import Asset, Deal, Lender, Offer
-from keeper.model.plan import Loan
+from keeper.model.offer import Asset, FlashLender, Offer, Quote
+from keeper.model.plan import FlashLoan
 from keeper.policy.profit import Terms, best, count, demanding, fee_of, plan
 from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, pools_of
@@ -19,7 +19,7 @@ from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at, tick_at
 pytestmark = pytest.mark.unit
 
 UNIT = 10**18
-AAVE = Loan("aave-v3", "0x" + "aa" * 20, 500)
+AAVE = FlashLoan("aave-v3", "0x" + "aa" * 20, 500)
 TRIES = 1_500
 
 
@@ -72,7 +72,7 @@ def offer(dice: random.Random, pays: Asset, gets: Asset) -> Offer:
     supplied = int(owed * dice.choice((0.7, 1.2, 2)) * pays.price / gets.price)
     dust = 1_000 * UNIT
 
-    def deal(cover: int) -> Deal | None:
+    def deal(cover: int) -> Quote | None:
         if not 0 < cover <= owed:
             return None
         received = int(cover * bonus * pays.price / gets.price)
@@ -83,7 +83,7 @@ def offer(dice: random.Random, pays: Asset, gets: Asset) -> Offer:
         left = owed - repaid
         if 0 < left < dust and received < supplied:
             return None
-        return Deal(repaid, repaid, received, (b"call",))
+        return Quote(repaid, repaid, received, (b"call",))
 
     tops = (owed, max(owed - dust, 1))
     return Offer(pays, gets, "0x" + "cc" * 20, tops, deal, 150_000)
@@ -102,7 +102,7 @@ def by_force(asked: list[Offer], terms: Terms) -> int:
         sizes = {each.tops[0] * step // TRIES for step in range(1, TRIES + 1)} | set(each.tops)
         deals = [deal for size in sizes if (deal := each.deal(size)) is not None]
         for back in exchange.routes(each.gets.token, each.pays.token):
-            value: Callable[[Deal], int | None]
+            value: Callable[[Quote], int | None]
             if earns is each.pays:
                 value = direct(exchange, back)
                 found = max(found, *(earns.worth(v) for d in deals if (v := value(d)) is not None))
@@ -114,16 +114,16 @@ def by_force(asked: list[Offer], terms: Terms) -> int:
     return found
 
 
-def direct(exchange: Exchange, route: str) -> Callable[[Deal], int | None]:
-    def value(deal: Deal) -> int | None:
+def direct(exchange: Exchange, route: str) -> Callable[[Quote], int | None]:
+    def value(deal: Quote) -> int | None:
         brought = exchange.sell(route, deal.received)
         return None if brought is None else brought - deal.repaid - fee_of(AAVE, deal.allowance)
 
     return value
 
 
-def converted(exchange: Exchange, back: str, sale: str) -> Callable[[Deal], int | None]:
-    def value(deal: Deal) -> int | None:
+def converted(exchange: Exchange, back: str, sale: str) -> Callable[[Quote], int | None]:
+    def value(deal: Quote) -> int | None:
         spent = exchange.buy(back, deal.repaid + fee_of(AAVE, deal.allowance))
         if spent is None or spent >= deal.received:
             return None
@@ -138,7 +138,7 @@ def converted(exchange: Exchange, back: str, sale: str) -> Callable[[Deal], int 
 
 def terms_of(exchange: UniswapV3Exchange, earns: Asset | None = None) -> Terms:
     # The market lends everything, at less than any pool that could: who lends is not the question here.
-    lenders = {each.token: Lender(replace(AAVE, fee=0), 10**40) for each in ASSETS}
+    lenders = {each.token: FlashLender(replace(AAVE, fee=0), 10**40) for each in ASSETS}
     return Terms("0x" + "dd" * 20, exchange, lenders, earns)
 
 
@@ -184,7 +184,7 @@ def test_a_cheaper_pool_lends_instead_of_the_market_and_is_on_no_route() -> None
         [pool(1, DOLLAR, ETHER, 500, 10**7), pool(2, DOLLAR, OTHER, 100, 10**7)], (DOLLAR.token,)
     )
     asked = [offer(random.Random(1), DOLLAR, ETHER)]
-    lenders = {DOLLAR.token: Lender(AAVE, 10**40)}
+    lenders = {DOLLAR.token: FlashLender(AAVE, 10**40)}
     terms = Terms("0x" + "dd" * 20, exchange, lenders)
     [sized] = best(asked, terms)
     assert sized.loan is not None

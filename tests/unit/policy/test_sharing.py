@@ -8,9 +8,9 @@ from itertools import combinations
 
 import pytest
 
-from keeper.model.blocked import Impossible
-from keeper.model.plan import NATIVE, Leg, Plan, Spend
-from keeper.policy.choose import Costs, Request, choose
+from keeper.model.blocked import Blocked
+from keeper.model.plan import NATIVE, BatchItem, Plan, Spend
+from keeper.policy.choose import Candidate, Costs, choose
 
 pytestmark = pytest.mark.unit
 
@@ -33,19 +33,19 @@ class Batches:
         return len(plans) <= 5
 
 
-def request(name: str, gain: int, token: str = "0xt", underwater: bool = False) -> Request:
-    leg = Leg("0xc", "0xp", ("0x",), token, 1, "0xg", 1, 0, None, "", "", token, gain, 0, EACH)
+def request(name: str, gain: int, token: str = "0xt", underwater: bool = False) -> Candidate:
+    leg = BatchItem("0xc", "0xp", ("0x",), token, 1, "0xg", 1, 0, None, "", "", token, gain, 0, EACH)
     found = Plan(
         "m", name, "liquidate", "liquidate", "0xc", "", Spend(token, "", 0), 0, gain, BASE + EACH, {}, leg=leg
     )
 
-    def plan(_: Mapping[str, int]) -> list[Plan] | Impossible:
+    def plan(_: Mapping[str, int]) -> list[Plan] | Blocked:
         return [found]
 
-    return Request("m", name, "liquidate", 1, [], plan, underwater=underwater)
+    return Candidate("m", name, "liquidate", 1, [], plan, underwater=underwater)
 
 
-def chosen(requests: list[Request], costs: Costs = COSTS) -> list[str]:
+def chosen(requests: list[Candidate], costs: Costs = COSTS) -> list[str]:
     decided = choose(requests, {NATIVE: 10**20}, costs, Batches())
     return sorted(d.request.account for d in decided if isinstance(d.outcome, Plan))
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.model.blocked import Impossible
-from keeper.model.offer import Asset, Deal, Offer
+from keeper.model.blocked import Blocked
+from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import NATIVE, Plan, kept_of
-from keeper.policy.choose import Costs, Decision, Request, choose
+from keeper.policy.choose import Candidate, Costs, Decision, choose
 from keeper.protocols.compound_v3.planning import absorption
 
 pytestmark = pytest.mark.unit
@@ -22,18 +22,18 @@ GAIN = 10 * WAD
 def offer(top: int = 100) -> Offer:
     """To buy for up to `top` units of base what is worth a tenth more."""
 
-    def deal(budget: int) -> Deal | None:
-        return Deal(budget, budget, budget * 11 // 10, (b"\x01",)) if budget > 0 else None
+    def deal(budget: int) -> Quote | None:
+        return Quote(budget, budget, budget * 11 // 10, (b"\x01",)) if budget > 0 else None
 
     base, coin = (Asset(each, each, WAD, 1) for each in (BASE, COIN))
     return Offer(base, coin, "0xc03e7", (top,), deal, 0)
 
 
-def request(name: str) -> Request:
-    def plan(funds: Mapping[str, int]) -> list[Plan] | Impossible:
+def request(name: str) -> Candidate:
+    def plan(funds: Mapping[str, int]) -> list[Plan] | Blocked:
         return absorption("m", "0xc03e7", [offer()], name, funds)
 
-    return Request("m", name, "liquidate", 1, [], plan)
+    return Candidate("m", name, "liquidate", 1, [], plan)
 
 
 def absorbed(accounts: int, money: int, gas_price: int = 0, kept: int = 0) -> list[Decision]:

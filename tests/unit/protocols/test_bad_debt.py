@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keeper.margin.lending.aave.state import AccountState, MarketState, Position
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.permissions import no_pair
 
 DEBT = Position(reserve_id=0, scaled_debt=10**18)
@@ -13,7 +13,7 @@ BORROWS, USES = 0b0001, 0b1000
 
 def said(configuration: int, *positions: Position) -> str:
     market = MarketState.__new__(MarketState)
-    return no_pair(AccountState(0, configuration, positions), market, Facts({}, {})).reason
+    return no_pair(AccountState(0, configuration, positions), market, Purse({}, {})).reason
 
 
 def test_debt_without_collateral_is_called_bad_debt() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
-from keeper.config import Market
+from keeper.config import MarketSettings
 from keeper.protocols.morpho_blue import events, lens, positions
 from keeper.protocols.morpho_blue.market import MOST_UNLISTED, MorphoBlueMarket, Singleton
 
@@ -27,7 +27,9 @@ def _id(number: int) -> str:
 
 def _market(listed: Sequence[int] = ()) -> MorphoBlueMarket:
     ids = [_id(number) for number in listed]
-    settings = Market(protocol="morpho-blue", chain="c", address=SINGLETON, market_ids=ids, unlisted="watch")
+    settings = MarketSettings(
+        protocol="morpho-blue", chain="c", address=SINGLETON, market_ids=ids, unlisted="watch"
+    )
     return MorphoBlueMarket.of("m", settings)
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from keeper.margin.lending.morpho.market import MarketState, MarketTerms
 from keeper.margin.lending.morpho.position import Position, repaid_shares_up, seized_down
-from keeper.model.blocked import Impossible
-from keeper.model.offer import Asset, Deal
+from keeper.model.blocked import Blocked
+from keeper.model.offer import Asset, Quote
 from keeper.protocols.morpho_blue.lens import Pair
 from keeper.protocols.morpho_blue.planning import GRACE, LIQUIDATE, offers
 
@@ -58,10 +58,10 @@ def test_what_is_planned_can_still_be_carried_out_after_some_interest(parts_per_
     at_edge = edge(first, position)
     pair = market(at_edge + at_edge * parts_per_billion // 10**9)
     found = offers("0x" + "05" * 20, pair, BORROWER, position, NOW, ASSET, ASSET)
-    assert not isinstance(found, Impossible)
+    assert not isinstance(found, Blocked)
     [offer] = found
     deal = offer.deal(offer.tops[0])
-    assert isinstance(deal, Deal), "there is always something to be had"
+    assert isinstance(deal, Quote), "there is always something to be had"
     seized, shares = _arguments(deal.calls[0])
     assert deal.received * 10**6 >= position.collateral * (10**6 - 20), "all but a trace"
     for second in (NOW, NOW + 12, NOW + GRACE):
@@ -80,7 +80,7 @@ def test_both_ways_are_met_on_the_two_sides_of_the_edge() -> None:
     ways = set()
     for price in (at_edge * 99 // 100, at_edge * 101 // 100):
         found = offers("0x" + "05" * 20, market(price), BORROWER, position, NOW, ASSET, ASSET)
-        assert not isinstance(found, Impossible)
+        assert not isinstance(found, Blocked)
         deal = found[0].deal(found[0].tops[0])
         assert deal is not None
         ways.add(bool(_arguments(deal.calls[0])[1]))

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from keeper.model.plan import NATIVE, Spend, kept_of
-from keeper.model.purse import Facts
+from keeper.model.purse import Purse
 from keeper.service.planning import Planner
 from keeper.store.database import open_store
 from keeper.store.tables import IntentState
@@ -28,5 +28,5 @@ def test_open_absorptions_keep_what_they_are_to_be_bought_with(tmp_path: Path) -
     rest: list[Any] = [None, head(1, 1), 2, "live", "0xf", None, None]
     pool = SimpleNamespace(name="c")
     planner = Planner(cast(Any, pool), [], store, *rest)
-    funds = planner._funds({"m": Facts({USDC: 100}, {})}, 10**18)
+    funds = planner._funds({"m": Purse({USDC: 100}, {})}, 10**18)
     assert funds == {USDC: 100, kept_of(USDC): 70, NATIVE: funds[NATIVE]}

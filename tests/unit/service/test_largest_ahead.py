@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keeper.book.rows import Rows
-from keeper.book.screening import Near
+from keeper.book.screening import HealthBounds
 from keeper.service import pending_updates
 from keeper.service.pending_updates import MOST_ACCOUNTS, PendingUpdates
 
@@ -23,7 +23,7 @@ def test_dust_of_a_token_of_18_decimals_hides_no_debt_in_dollars(monkeypatch: py
     for account in everyone:
         rows.put(account, b"1")
     health, needs = np.full(len(everyone), 0.5), np.array([*(10.0**12 for _ in dust), 10.0**12 - 1])
-    near = Near(np.arange(len(everyone)), health, health, needs)
+    near = HealthBounds(np.arange(len(everyone)), health, health, needs)
     screen = SimpleNamespace(run=lambda _: None, below=lambda _: near)
     monkeypatch.setattr(pending_updates, "liquidatable", lambda *_: np.zeros(0, np.int64))
     columns = SimpleNamespace(legs=set(), opaque=set(), rows_with=lambda _: set())

@@ -12,8 +12,8 @@ import pytest
 
 from keeper.book.book import Book
 from keeper.book.rows import Rows
-from keeper.book.screening import Near
-from keeper.config import Market as Settings
+from keeper.book.screening import HealthBounds
+from keeper.config import MarketSettings as Settings
 from keeper.model.valuation import Valuation
 from keeper.protocols.morpho_blue.lens import Pair
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket, Singleton
@@ -40,7 +40,7 @@ def test_two_thousand_dust_debts_of_a_token_of_18_decimals_hide_no_debt_in_dolla
     health = np.full(len(everyone), 0.5)
     # A millionth of a whole token of 18 decimals, and a million dollars of 6 decimals.
     debts = np.array([*(10.0**12 for _ in dust), 10.0**12 - 1])
-    near = Near(np.arange(len(everyone)), health, health, debts)
+    near = HealthBounds(np.arange(len(everyone)), health, health, debts)
     watch = Watch(levels={"liquidate": WAD}, open=lambda _: np.arange(len(everyone)))
     units = {owes: 1e2}
     found = select(book(everyone), near, (), 1.0, watch, lambda account: units.get(account, 1e-10))

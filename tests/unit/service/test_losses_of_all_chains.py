@@ -14,7 +14,7 @@ from keeper.chain.blocks import Head
 from keeper.model.money import Rate
 from keeper.policy.choose import Decision
 from keeper.service.costing import losses_of_a_day
-from keeper.service.journalling import DAY, Journalling
+from keeper.service.journalling import DAY, RetryPolicy
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Episode, Intent, IntentState, Unsent
 from tests.unit.chain.test_block_time import head
@@ -41,7 +41,7 @@ def write(store: Store, chain: str, loss: int, at: Head, most: int | None = 100)
         levels = SimpleNamespace(protection=None)
         wanted = SimpleNamespace(run=run, valuation=SimpleNamespace(health=1), levels=levels, episode=episode)
         decided = Decision(cast(Any, None), replace(plan(1), market=chain, loss=loss))
-        journalling = Journalling(chain, "live", "0x" + "11" * 20, 3, most)
+        journalling = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most)
         return journalling.write(session, at, cast(Any, wanted), decided)
 
 

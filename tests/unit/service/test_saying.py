@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from keeper.service.saying import Saying
+from keeper.service.saying import LogThrottle
 
 
 def test_the_same_words_are_said_once_a_minute_and_others_at_once() -> None:
     now = [0.0]
-    saying = Saying(lambda: now[0])
+    saying = LogThrottle(lambda: now[0])
     said = []
     for second in range(130):
         now[0] = float(second)
@@ -18,7 +18,7 @@ def test_the_same_words_are_said_once_a_minute_and_others_at_once() -> None:
 
 
 def test_what_is_over_is_said_anew() -> None:
-    saying = Saying(lambda: 0.0)
+    saying = LogThrottle(lambda: 0.0)
     assert saying.due("node", "dead") and not saying.due("node", "dead")
     assert saying.over("node") and not saying.over("node")
     assert saying.due("node", "dead")

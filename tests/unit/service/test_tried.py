@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from keeper.model.blocked import Impossible
+from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan
 from keeper.service import tried
 from keeper.service.planning import best_open
@@ -85,17 +85,17 @@ def test_a_token_is_refused_by_reverts_and_by_falling_short_again(store: Store) 
     assert refused("limit", unsent=Unsent.LIMIT) == {}
 
 
-def sizing(**reached: int) -> Callable[[frozenset[str]], Plan | Impossible]:
+def sizing(**reached: int) -> Callable[[frozenset[str]], Plan | Blocked]:
     """The first of the tokens that are open reaches so much."""
     tokens = {"usdc": USDC, "weth": WETH}
 
-    def sized(without: frozenset[str]) -> Plan | Impossible:
+    def sized(without: frozenset[str]) -> Plan | Blocked:
         for name, health in reached.items():
             if tokens[name] not in without:
                 made = alone()
                 spend = replace(made.spend, token=tokens[name])
                 return replace(made, spend=spend, summary={"health_after": str(health)})
-        return Impossible("nothing")
+        return Blocked("nothing")
 
     return sized
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from keeper.margin.interface import Provenance
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, PerpLegs, SpotLegs
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import Concentration, DprmParameters
 
-MARKET = Market(("BTC", "ETH"), np.array([60_000.0, 3_000.0]))
+MARKET = MarketData(("BTC", "ETH"), np.array([60_000.0, 3_000.0]))
 
 
 def parameters(**changes: Any) -> DprmParameters:
@@ -35,7 +35,7 @@ def depths(**changes: Any) -> Concentration:
     return Concentration(**(base | changes))
 
 
-def random_book(seed: int, accounts: int, legs: int = 6, market: Market = MARKET) -> Accounts:
+def random_book(seed: int, accounts: int, legs: int = 6, market: MarketData = MARKET) -> Accounts:
     """Options, perps, spot and collateral, `legs` options an account on average."""
     random = np.random.default_rng(seed)
     count = accounts * legs

@@ -13,7 +13,7 @@ from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.distance import Level, book_failures, distances, first_failures
 from keeper.margin.portfolio.engine import evaluate
 from keeper.margin.portfolio.likeliest import likeliest_failure
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from tests.unit.margin.portfolio.books import MARKET, options, parameters, perps, random_book
 
 pytestmark = pytest.mark.unit
@@ -93,7 +93,7 @@ def test_an_account_already_below_is_at_no_distance() -> None:
 
 
 def test_mahalanobis_distance_of_one_asset_is_log_move_over_volatility() -> None:
-    market = Market(("BTC",), np.array([60_000.0]))
+    market = MarketData(("BTC",), np.array([60_000.0]))
     p = parameters(price_range=np.array([0.15]), haircut=np.array([0.1]))
     book = Accounts.of(np.array([20_000.0]), options([(0, 0, -1.0, 66_000.0, 0.2, 0.6, True)]))
     near = likeliest_failure(book, 0, market, p, np.array([[0.0025]]), Level.LIQUIDATION)
@@ -122,7 +122,7 @@ def test_mahalanobis_distance_of_five_assets_is_the_numerical_minimum() -> None:
     random = np.random.default_rng(5)
     spread = random.normal(size=(5, 5)) * 0.03
     covariance = spread @ spread.T + 0.0004 * np.eye(5)
-    market = Market(tuple("ABCDE"), np.full(5, 100.0))
+    market = MarketData(tuple("ABCDE"), np.full(5, 100.0))
     p = parameters(price_range=np.full(5, 0.1), haircut=np.full(5, 0.1))
     sizes = np.array([30.0, -25.0, 10.0, 15.0, -5.0])
     book = Accounts.of(np.array([900.0]), perps=perps([(0, u, q, 100.0) for u, q in enumerate(sizes)]))

@@ -16,7 +16,7 @@ from keeper.errors import MarginError
 from keeper.margin.interface import Provenance
 from keeper.margin.portfolio.accounts import Accounts, CollateralLegs, OptionLegs, SpotLegs
 from keeper.margin.portfolio.engine import PortfolioMargin, evaluate, scenario_losses
-from keeper.margin.portfolio.market import Market
+from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.scenarios import Stress, historical, standard_grid, stresses
 from tests.unit.margin.portfolio.books import (
     MARKET,
@@ -119,9 +119,9 @@ def test_one_account_threads_and_parts_give_the_same_numbers() -> None:
 def test_prices_by_account_equal_separate_markets() -> None:
     book, p = random_book(3, 4), parameters(concentration=depths())
     spots = MARKET.spot * np.array([[1.0, 1.0], [0.9, 1.1], [1.2, 0.8], [0.5, 0.6]])
-    together = evaluate(book, Market(MARKET.names, spots), p)
+    together = evaluate(book, MarketData(MARKET.names, spots), p)
     for account in range(4):
-        apart = evaluate(book.one(account), Market(MARKET.names, spots[account]), p)
+        apart = evaluate(book.one(account), MarketData(MARKET.names, spots[account]), p)
         assert together.initial[account] == pytest.approx(apart.initial[0], rel=1e-12)
         assert together.equity[account] == pytest.approx(apart.equity[0], rel=1e-12)
 
@@ -262,12 +262,12 @@ def _option(**changes: Any) -> OptionLegs:
             lambda: evaluate(Accounts.of(np.zeros(1), _option(underlying=7)), MARKET, parameters()),
             "options.underlying[0]",
         ),
-        (lambda: Market(("BTC",), np.array([-1.0])), "market.spot[0]"),
-        (lambda: Market(("BTC", "BTC"), np.array([1.0, 1.0])), "market.names"),
-        (lambda: Market(("BTC",), np.array([1.0, 2.0])), "market.spot"),
+        (lambda: MarketData(("BTC",), np.array([-1.0])), "market.spot[0]"),
+        (lambda: MarketData(("BTC", "BTC"), np.array([1.0, 1.0])), "market.names"),
+        (lambda: MarketData(("BTC",), np.array([1.0, 2.0])), "market.spot"),
         (lambda: MARKET.index("DOGE"), "underlying"),
         (
-            lambda: evaluate(Accounts.of(np.zeros(1)), Market(("BTC",), np.array([1.0])), parameters()),
+            lambda: evaluate(Accounts.of(np.zeros(1)), MarketData(("BTC",), np.array([1.0])), parameters()),
             "dprm.price_range",
         ),
         (lambda: parameters(provenance=Provenance("", date(2024, 1, 1), "")), "dprm.provenance"),
