@@ -63,7 +63,7 @@ class Columns:
     def __init__(self, entries: Callable[[Sequence[bytes]], Entries]) -> None:
         self._entries = entries
         self.blocks: list[Block] = []
-        self.opaque: set[int] = set()
+        self.unbounded: set[int] = set()
         self.legs: set[int] = set()
         self.depth = 0
         """The most entries that one row has, or had since all was laid out."""
@@ -124,7 +124,7 @@ class Columns:
         return _together(sides[0]), _together(sides[1])
 
     def _lay_out(self, records: Sequence[bytes]) -> None:
-        self.blocks, self.opaque, self.legs, self.depth = [], set(), set(), 0
+        self.blocks, self.unbounded, self.legs, self.depth = [], set(), set(), 0
         self._block = np.full(len(records), _NOWHERE, np.int32)
         self._place = np.zeros(len(records), np.int32)
         for first in range(0, len(records), BLOCK_ROWS):
@@ -145,8 +145,8 @@ class Columns:
             self.legs.update(np.unique(side.legs).tolist())
             if side.rows:
                 self.depth = max(self.depth, int(np.diff(side.starts).max()))
-        self.opaque.difference_update(rows)
-        self.opaque.update(rows[number] for number in np.flatnonzero(found.opaque).tolist())
+        self.unbounded.difference_update(rows)
+        self.unbounded.update(rows[number] for number in np.flatnonzero(found.unbounded).tolist())
 
     def _replace(self, row: int, found: Entries, number: int) -> bool:
         """Write a row where it stands; where it does not fit it is emptied there, and False."""
@@ -223,4 +223,4 @@ def _pick(found: Entries, numbers: Sequence[int]) -> Entries:
         at = np.repeat(whole.starts[wanted] - starts[:-1], counts) + np.arange(starts[-1])
         return Sparse(starts, whole.legs[at], whole.amounts[at])
 
-    return Entries(found.leg_count, side(found.power), side(found.need), found.opaque[wanted])
+    return Entries(found.leg_count, side(found.power), side(found.need), found.unbounded[wanted])

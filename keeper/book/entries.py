@@ -34,9 +34,9 @@ class Sparse:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Accounts in columns. `opaque` marks rows that no sum of weights bounds: those are valued exactly."""
+    """Accounts in columns. `unbounded` marks rows that no sum of weights bounds: those are valued exactly."""
 
     leg_count: int
     power: Sparse
     need: Sparse
-    opaque: NDArray[np.bool_]
+    unbounded: NDArray[np.bool_]

@@ -184,7 +184,7 @@ class PriceIndex:
         self._drift = np.ones(len(self._of))
         self._levels, self.clock = np.ones(self.count), 0.0
         self._looked_at = self._levels
-        self._opaque_legs = weights.opaque
+        self._opaque_legs = weights.unbounded
         dusty = Weights(
             power=weights.power,
             need=weights.need,
@@ -211,7 +211,7 @@ class PriceIndex:
             or weights.power_dust > built.power_dust
             or weights.need_dust > built.need_dust
             or weights.flat > built.flat
-            or weights.opaque != self._opaque_legs
+            or weights.unbounded != self._opaque_legs
             or len(self.columns.legs) != self._legs_known
             or self.columns.depth > self._depth
             or (len(self._zero_power) and weights.power[self._zero_power].any())

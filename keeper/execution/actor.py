@@ -183,7 +183,7 @@ class ExecutionLoop:
         """Whether there is a signer and a relay, and the last round found nothing against sending."""
         return self.lane is not None and self.lane.relay is not None and not self.stands_back
 
-    def act_behind(
+    def bundle_behind(
         self, numbers: Sequence[int], update: PendingUpdate, adapter: Backrun, head: Head, next_timestamp: int
     ) -> bool:
         """Bundle planned intents (ids) behind an update that is in no block yet; False where they must wait
@@ -192,7 +192,7 @@ class ExecutionLoop:
             return False
         with self.store.session() as session:
             found = [session.get_one(Intent, number) for number in numbers]
-        return trigger.act_behind(self.lane, found, update, adapter, head, next_timestamp)
+        return trigger.bundle_behind(self.lane, found, update, adapter, head, next_timestamp)
 
     def release(self) -> None:
         """Let a standby take over at once."""
@@ -285,7 +285,7 @@ class ExecutionLoop:
         """Sign, commit and hand over; what was sent."""
         try:
             asked, plans = bid.result(), [each.plan for each in carried]
-            most = worth.most_a_gas(plans, lane.limits.max_gas_price, sum(rehearsal.used))
+            most = worth.max_fee_per_gas(plans, lane.limits.max_gas_price, sum(rehearsal.used))
             price = fees.within(asked.price, most)
             rehearsal = worth.bidding(rehearsal, plans, price.max_fee)
             signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)

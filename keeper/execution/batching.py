@@ -350,7 +350,7 @@ def _encoded(
     name: int, leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int], *, alone: bool
 ) -> tuple[object, ...]:
     swaps = _own_swaps(leg, shared, places)
-    expected = leg.gas + leg.first_gas
+    expected = leg.gas + leg.cold_gas
     expected += (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))
     return (
         name,
@@ -390,5 +390,5 @@ def _first_gas(legs: Sequence[BatchItem]) -> dict[str, int]:
     """What the first leg at each target takes more than the others there."""
     most: dict[str, int] = {}
     for leg in legs:
-        most[leg.target] = max(most.get(leg.target, 0), leg.first_gas)
+        most[leg.target] = max(most.get(leg.target, 0), leg.cold_gas)
     return most

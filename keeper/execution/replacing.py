@@ -28,7 +28,7 @@ def most_per_gas(lane: Sender, transaction: Transaction) -> int:
         carried = transactions.intents_of(session, transaction.id or 0)
     plans = [Plan.from_json(each.plan) for each in carried if each.ended_block is None]
     used = worth.measured(transaction.gas_limit, len(carried))
-    return worth.most_a_gas(plans, lane.limits.max_gas_price, used)
+    return worth.max_fee_per_gas(plans, lane.limits.max_gas_price, used)
 
 
 def replace(

@@ -38,7 +38,7 @@ class InFlight:
     timestamp: int
     ahead: list[Action] = field(default_factory=list)
     _problems: dict[int, str] = field(default_factory=dict)
-    _let_go: set[int | None] = field(default_factory=set)
+    _abandon: set[int | None] = field(default_factory=set)
 
     def all(self, counted: int) -> None:
         """Every transaction in no block, then the nonces that hold up later ones. NodeError where none of
@@ -56,14 +56,14 @@ class InFlight:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
                 if isinstance(error, NodeError) and not isinstance(error, CannotError):
                     silence.append(error)
-            if transaction.id in self._let_go:
+            if transaction.id in self._abandon:
                 continue
             if transaction.purpose in ("act", "approve", "clear"):
                 self.ahead.append(again(transaction))
         if silence and len(silence) == len(flying):
             raise silence[-1]
         if flying:
-            self._fill(counted)
+            self._fill_nonce_gap(counted)
 
     def _tend(self, transaction: Transaction) -> None:
         limits, waited = self.lane.limits, self.head.number - transaction.signed_block
@@ -84,7 +84,7 @@ class InFlight:
                 return
         if queued:
             return
-        if waited and waited % limits.replace_blocks == 0 and self._bid_more(transaction, waited):
+        if waited and waited % limits.replace_blocks == 0 and self._bump_fee(transaction, waited):
             return
         once_more = hidden and transaction.channel == BUNDLE and waited
         if not known or once_more or (not hidden and transaction.channel != "public"):
@@ -139,7 +139,7 @@ class InFlight:
         """Give its nonce back, and end what it was to do. It is followed on: should a block take it after all
         (an earlier one that a reorganisation brought), the intent is set right."""
         log.info("bundle missed", hash=transaction.hash, nonce=transaction.nonce, why=why)
-        self._let_go.add(transaction.id)
+        self._abandon.add(transaction.id)
         with self.lane.store.session() as session:
             self.lane.lease.must_hold(session)
             row = session.get_one(Transaction, transaction.id)
@@ -158,7 +158,7 @@ class InFlight:
         gas = own_calls.gas_for(self.lane.pool, self.lane.sender, transaction.gas_limit)
         self._replace(transaction, own_calls.to_ourselves("cancel", self.lane.sender), gas, 0, why)
 
-    def _bid_more(self, transaction: Transaction, waited: int) -> bool:
+    def _bump_fee(self, transaction: Transaction, waited: int) -> bool:
         action = again(transaction)
         elapsed = self.head.number - transaction.first_block
         return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
@@ -186,7 +186,7 @@ class InFlight:
             wanted = present
         return fees.replacing(present, wanted, ceiling)
 
-    def _fill(self, counted: int) -> None:
+    def _fill_nonce_gap(self, counted: int) -> None:
         """A transfer of nothing at each nonce that holds up later ones and that nobody uses."""
         lane = self.lane
         with lane.store.session() as session:

@@ -34,7 +34,7 @@ def action_of(update: PendingUpdate) -> Action:
     return Action("update", update.target, update.data, update.sender, update.value)
 
 
-def act_behind(
+def bundle_behind(
     lane: Sender,
     intents: Sequence[Intent],
     update: PendingUpdate,
@@ -105,7 +105,7 @@ def _rehearsed(
 def _sign(lane: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
     plans, used = [each.plan for each in carried], sum(rehearsal.used)
-    most = worth.most_a_gas(plans, lane.limits.max_gas_price, used)
+    most = worth.max_fee_per_gas(plans, lane.limits.max_gas_price, used)
     signed = []
     try:
         price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei), most)

@@ -15,7 +15,7 @@ SLACK_PERCENT = 2
 a second of interest, has moved a little."""
 
 
-def most_a_gas(plans: Sequence[Plan], ceiling: int, used: int = 0) -> int:
+def max_fee_per_gas(plans: Sequence[Plan], ceiling: int, used: int = 0) -> int:
     """Wei a unit of gas, at most `ceiling`: however long a bid is raised and whatever the base fee does, and
     also where of the plans that were to share a transaction only these are left. `used` is the gas that a
     rehearsal took for all that they do: what was planned was an estimate."""

@@ -38,17 +38,17 @@ class Offer:
     """A liquidation open to anyone, of any size within the protocol's rules, by calls on `target`.
 
     `deal` sizes it by the units of `pays` to spend; None where the protocol would revert (dust, no effect).
-    Sizes from 1 to any of `tops` make one range each; within a range a greater size never brings less.
+    Sizes from 1 to any of `max_sizes` make one range each; within a range a greater size never brings less.
     """
 
     pays: Asset
     gets: Asset
     target: str
-    tops: tuple[int, ...]
+    max_sizes: tuple[int, ...]
     deal: Callable[[int], Quote | None]
     gas: int
     errors: str = ""
-    first_gas: int = 0
+    cold_gas: int = 0
     """What a call takes more where it is the first at its target within a transaction."""
     besides: int = 0
     """Base units that come to the contract's owner besides, in the chain's own coin."""

@@ -99,7 +99,7 @@ class BatchItem:
     units of `pays`, which `loan` lends; they are expected to bring `expected` units of `gets`, and fail below
     `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
     tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
-    `gas` is what the calls take, without loan and exchanges, and `first_gas` what the first leg at a target
+    `gas` is what the calls take, without loan and exchanges, and `cold_gas` what the first leg at a target
     takes more than those that find everything touched already. `fee` is what the loan costs, in units of the
     profit token, rounded up; others bear it where this leg fails, and `cover` then buys `pays` for the
     profit token (empty where the tokens are the same, or nothing leads from one to the other).
@@ -120,7 +120,7 @@ class BatchItem:
     profit: int
     min_profit: int
     gas: int
-    first_gas: int = 0
+    cold_gas: int = 0
     fee: int = 0
     cover: str = ""
 

@@ -23,7 +23,7 @@ class Purse:
     """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
     payer: str = ""
     """Who signs and pays, where only an account's owner can do something for it."""
-    kept_native: int = 0
+    gas_reserve: int = 0
     """Wei of the payer's that are gas money and nothing else."""
 
     def symbol(self, token: str) -> str:

@@ -73,7 +73,7 @@ def affordable(budgets: Sequence[Budget], rate: Rate) -> int | None:
 class Costs:
     """What gas costs: wei a unit of gas, and money a whole native coin (None where unknown).
 
-    `data_fee` is the wei that the chain charges for one plan's data besides gas; `kept_native` the wei that
+    `data_fee` is the wei that the chain charges for one plan's data besides gas; `gas_reserve` the wei that
     liquidations leave for the top-ups of protected accounts; `max_loss` the money that realizing bad debt may
     lose (None: it is not done).
     """
@@ -81,7 +81,7 @@ class Costs:
     gas_price: int
     native: int | None
     min_profit: int
-    kept_native: int = 0
+    gas_reserve: int = 0
     data_fee: int = 0
     max_loss: int | None = None
     losses: Budget | None = None
@@ -318,7 +318,7 @@ def _take(
     native = left.get(NATIVE, 0) - outcome.value
     if native < fee:
         return Blocked("the signer has too little native currency left for gas")
-    if outcome.kind != "top_up" and native - fee < costs.kept_native:
+    if outcome.kind != "top_up" and native - fee < costs.gas_reserve:
         return Blocked("the signer's native currency is kept for top-ups (min_native, protected accounts)")
     left[NATIVE] -= fee + outcome.value
     request.pay(outcome)

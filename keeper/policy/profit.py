@@ -90,7 +90,7 @@ def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
         profit=max(sized.profit, 0),
         min_profit=0,
         gas=offer.gas,
-        first_gas=offer.first_gas,
+        cold_gas=offer.cold_gas,
         fee=_fee_earned(sized),
         cover=_cover(sized, terms.exchange),
     )
@@ -261,7 +261,7 @@ def _best_size(offer: Offer, way: Way) -> Sized | None:
             return None
         return Sized(offer, deal, route, sale, earns, found[1], found[0])
 
-    peaks = [peak for top in offer.tops if (peak := _peak(value, top)) is not None]
+    peaks = [peak for top in offer.max_sizes if (peak := _peak(value, top)) is not None]
     return max(peaks, key=lambda each: each.profit, default=None)
 
 

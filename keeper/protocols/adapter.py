@@ -47,7 +47,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     """The event (topic) that says how many coins were sent to whoever liquidated, and in which word."""
     owners_pay: ClassVar[bool] = False
     """Whether an owner's own money can top up."""
-    liquidating_costs: ClassVar[bool] = True
+    needs_capital: ClassVar[bool] = True
     name = ""
     contract = ""
     from_block = 0
@@ -200,8 +200,8 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def value_records(self, state: S, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
         return self.value(state, {a: self.decode(record) for a, record in records.items()}, timestamp)
 
-    def traded(self, state: S, raw: A) -> frozenset[str]:
-        return self.priced_by(state, raw)
+    def liquidation_tokens(self, state: S, raw: A) -> frozenset[str]:
+        return self.price_dependencies(state, raw)
 
     def explain(
         self, state: S, account: str, raw: A, timestamp: int, symbols: Mapping[str, str]
@@ -210,7 +210,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         lines, formula = self.lines(state, valuation, raw, timestamp, symbols)
         return Explanation(valuation, tuple(lines), formula)
 
-    def coins_paid(self, logs: Iterable[Log]) -> int:
+    def native_rewards(self, logs: Iterable[Log]) -> int:
         if self.pays_coins is None:
             return 0
         event, place = self.pays_coins

@@ -28,7 +28,7 @@ class PricedAsset:
     source_call: Call
     symbol_call: Call
     token: str = ""
-    vouched: bool = True
+    trusted: bool = True
     """False for a price and a symbol that a stranger may have made: they count for his market alone."""
 
 
@@ -67,10 +67,10 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:
         """The priced asset by which each leg is weighed."""
 
-    def priced_by(self, state: S, raw: A) -> frozenset[str]:
+    def price_dependencies(self, state: S, raw: A) -> frozenset[str]:
         """The assets whose prices the protocol reads to value this account."""
 
-    def traded(self, state: S, raw: A) -> frozenset[str]:
+    def liquidation_tokens(self, state: S, raw: A) -> frozenset[str]:
         """The tokens that a liquidation of this account may take or bring."""
 
     def is_strangers(self, asset: str) -> bool:
@@ -79,10 +79,10 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def is_trusted_part(self, state: S, part: str) -> bool:
         """Whether the operator stands for this part of the market (see `part_of`), or it has none."""
 
-    def notices(self, state: S) -> Mapping[str, str]:
+    def market_warnings(self, state: S) -> Mapping[str, str]:
         """What the operator should hear of the whole market, by a name that stays while it lasts."""
 
-    def cautions(self, state: S) -> Sequence[tuple[str, str]]:
+    def setup_warnings(self, state: S) -> Sequence[tuple[str, str]]:
         """What the operator should know of this configuration before he acts, and what to do about it."""
 
     def indices(self, state: S, timestamp: int) -> dict[str, dict[str, int]]:
@@ -133,13 +133,13 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         """Tokens (with symbols) whose worth the operator says; empty where the market's oracle does."""
 
     @property
-    def liquidating_costs(self) -> bool:
+    def needs_capital(self) -> bool:
         """Whether a liquidator brings money of his own or borrowed."""
 
-    def coins_paid(self, logs: Iterable[Log]) -> int:
+    def native_rewards(self, logs: Iterable[Log]) -> int:
         """Wei of the chain's own coin that the market sent for liquidations, by a transaction's logs."""
 
-    def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
+    def claim_reads(self, state: S, asset: str, owner: str) -> list[Call]:
         """What `plan_redemption` decides from."""
 
     def plan_redemption(

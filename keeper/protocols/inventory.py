@@ -17,7 +17,7 @@ def plans(
     found = []
     for offer in offers:
         best: Quote | None = None
-        for top in offer.tops:
+        for top in offer.max_sizes:
             deal = offer.deal(min(top, funds.get(offer.pays.token, 0)))
             if deal is not None and len(deal.calls) == 1 and deal.allowance <= funds.get(offer.pays.token, 0):
                 best = max(best, deal, key=lambda each: _gain(offer, each)) if best else deal
@@ -42,7 +42,7 @@ def _plan(market: str, account: str, offer: Offer, deal: Quote, margin_gas: int)
         spend=Spend(offer.pays.token, offer.target if deal.allowance else "", deal.allowance),
         spend_base=offer.pays.worth(deal.allowance),
         gain_base=got - paid,
-        gas=offer.gas + offer.first_gas + margin_gas,
+        gas=offer.gas + offer.cold_gas + margin_gas,
         summary={
             "repay": f"{units(deal.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
             "receive": f"{units(deal.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",

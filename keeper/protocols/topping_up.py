@@ -38,7 +38,7 @@ class CureRequest:
     def payable(self, token: str) -> int:
         """Units at hand; coins that are gas money are not."""
         has = self.funds if self.owner is None else self.owner.available
-        return max(has.get(token, 0) - (self.facts.kept_native if token == NATIVE else 0), 0)
+        return max(has.get(token, 0) - (self.facts.gas_reserve if token == NATIVE else 0), 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Without(Generic[S, A]):
     def is_trusted_part(self, state: S, part: str) -> bool:
         return True
 
-    def notices(self, state: S) -> Mapping[str, str]:
+    def market_warnings(self, state: S) -> Mapping[str, str]:
         return {}
 
     def on_sale(self, state: S) -> Mapping[str, int]:
@@ -68,10 +68,10 @@ class Without(Generic[S, A]):
     def loan_tokens(self, state: S) -> Mapping[str, str]:
         return {}
 
-    def cautions(self, state: S) -> Sequence[tuple[str, str]]:
+    def setup_warnings(self, state: S) -> Sequence[tuple[str, str]]:
         return []
 
-    def holding_calls(self, state: S, asset: str, owner: str) -> list[Call]:
+    def claim_reads(self, state: S, asset: str, owner: str) -> list[Call]:
         return []
 
     def plan_redemption(

@@ -160,7 +160,7 @@ class Ledger:
         if int(receipt["status"], 16) != 1:
             return 0
         logs = parse(receipt["logs"])
-        return sum(run.adapter.coins_paid(logs) for run in self.runs) - transaction.value
+        return sum(run.adapter.native_rewards(logs) for run in self.runs) - transaction.value
 
     def _prices(self, head: Head, runs: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None, str]:
         """Every token of these markets and the native coin at a block (the first that knows one says its

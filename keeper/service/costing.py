@@ -14,7 +14,7 @@ from keeper.model.money import money
 from keeper.model.purse import Purse
 from keeper.policy.choose import Budget, Costs, Spending
 from keeper.policy.levels import Protection
-from keeper.service.gas import kept_native
+from keeper.service.gas import gas_reserve
 from keeper.service.markets import Market
 from keeper.service.native_price import native_price
 from keeper.store.database import Store
@@ -41,7 +41,7 @@ def costs_of(
         gas_price,
         native_price(settings, chain, runs, facts),
         money(policy.min_profit),
-        kept_native(settings, chain, gas_price),
+        gas_reserve(settings, chain, gas_price),
         data_fee,
         money(policy.max_bad_debt_loss) if policy.realize_bad_debt else None,
         Budget(losses_of_a_day(settings), Spending(lost)) if policy.realize_bad_debt else None,

@@ -299,7 +299,7 @@ class Daemon:
         if self._done(loops):
             return
         try:
-            head = loops.deciding.new_head()
+            head = loops.deciding.next_head()
             if head is None:
                 return
             if loops.actor is not None:

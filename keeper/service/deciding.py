@@ -130,7 +130,7 @@ class ChainLoop:
         """When this loop last decided; read without a lock, from any thread."""
         return Pulse(self._decided_at, float(self.seconds_a_block or 0))
 
-    def new_head(self) -> Head | None:
+    def next_head(self) -> Head | None:
         """The newest block, or None when this loop has been there or none is due."""
         seconds = self.seconds_a_block
         return self.heads.newest(float(seconds) if seconds is not None else None)
@@ -142,7 +142,7 @@ class ChainLoop:
 
     def tick(self, head: Head | None = None) -> Head | None:
         """One round at `head` (else at the newest block); None when there is no new one."""
-        head = head or self.new_head()
+        head = head or self.next_head()
         if head is not None:
             self.finish(self.decide(head))
         return head

@@ -42,7 +42,7 @@ def gas_price(pool: NodePool, base_fee: int) -> int:
     return max(fees.present(pool), base_fee)
 
 
-def kept_native(settings: Settings, chain: str, base_fee: int) -> int:
+def gas_reserve(settings: Settings, chain: str, base_fee: int) -> int:
     """Wei that liquidations on `chain` leave: min_native, or the protected accounts' gas if that is more."""
     protected = sum(settings.markets[each.market].chain == chain for each in settings.protect)
     return max(int(settings.policy.min_native * WEI), protected * KEPT_GAS * KEPT_RISE * base_fee)

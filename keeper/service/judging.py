@@ -122,7 +122,9 @@ def judge(
 ) -> list[Breach]:
     """What this block's valuations ask for. Whoever is to fall below a threshold by the next block's time
     through interest alone counts as below it now."""
-    valuations = [_foreseen(v, at.coming.get(v.account), run.name, policies) for v in at.valuations]
+    valuations = [
+        _foreseen(v, at.next_block_health.get(v.account), run.name, policies) for v in at.valuations
+    ]
     keys: list[tuple[str, str]] = [(v.account, t) for v in valuations for t in THRESHOLDS]
     lowest = {key: open_now.known[key].lowest for key in keys if key in open_now.known}
     found = episodes.changes(run.name, valuations, lowest, policies)

@@ -54,7 +54,7 @@ class MarketAlerts:
     def _standing(self, run: Market, at: MarketValuation) -> None:
         """What the adapter says of its whole market."""
         known = self._told.get(run.name)
-        standing = run.adapter.notices(run.book.state)
+        standing = run.adapter.market_warnings(run.book.state)
         if known is not None and standing.keys() == known:
             return
         with self._store.session() as session:

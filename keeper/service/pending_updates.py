@@ -162,7 +162,7 @@ class PendingUpdates:
     def _below(self, run: Market, timestamp: int, silent: set[str]) -> list[Breach]:
         """Who may be liquidated under the run's state and is not to be topped up."""
         records = {a: r for a in self._near(run, timestamp) if (r := run.book.record(a)) is not None}
-        priced = run.adapter.priced_by
+        priced = run.adapter.price_dependencies
         if silent:
             known = run.book.accounts
             records = {a: r for a, r in records.items() if not priced(run.book.state, known[a]) & silent}
@@ -189,7 +189,7 @@ class PendingUpdates:
         if len(rows) > MOST_ACCOUNTS:
             need = need * [adapter.unit_worth(book.state, book.rows.account(int(row))) for row in rows]
         largest = rows[np.argsort(-need, kind="stable")[:MOST_ACCOUNTS]]
-        unbounded = sorted(book.columns.opaque | book.columns.rows_with(weights.opaque))
+        unbounded = sorted(book.columns.unbounded | book.columns.rows_with(weights.unbounded))
         return [book.rows.account(int(row)) for row in dict.fromkeys([*largest, *unbounded[:MOST_ACCOUNTS]])]
 
     def _confirmed(

@@ -25,7 +25,7 @@ from keeper.policy.ways import Route, untried
 from keeper.protocols import inventory
 from keeper.service import data_fees, tried
 from keeper.service.costing import DAY, Budgets, costs_of
-from keeper.service.gas import kept_native
+from keeper.service.gas import gas_reserve
 from keeper.service.markets import Market
 from keeper.service.means import Asked
 from keeper.service.trading import Batches, ContractLiquidations, ready, venue_of
@@ -82,8 +82,8 @@ class Planner:
         facts = self._facts(wanted, self.payer, trading)
         means = self.means.result()
         price = means.gas_price
-        kept = kept_native(self.settings, self.pool.name, price)
-        facts = {name: replace(each, payer=self.payer, kept_native=kept) for name, each in facts.items()}
+        kept = gas_reserve(self.settings, self.pool.name, price)
+        facts = {name: replace(each, payer=self.payer, gas_reserve=kept) for name, each in facts.items()}
         funds = self._funds(facts, means.native)
         owners = self._owners(wanted, self.payer)
         refused = tried.ways(self.store, _episodes(wanted, "liquidate"))
@@ -254,7 +254,7 @@ class Planner:
             return self._sale(wanted, facts, budgets, trading, refused)
         raw = run.book.accounts[account]
         protection = wanted.levels.protection
-        assets = run.adapter.priced_by(run.book.state, raw)
+        assets = run.adapter.price_dependencies(run.book.state, raw)
         verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
         if protection is not None and not wanted.known:
             sized = self._by_contract(wanted, facts, funds, budgets, owner)
@@ -395,7 +395,7 @@ def _traded(wanted: list[Breach]) -> set[str]:
         for asset in (
             w.run.adapter.sold_for(w.run.book.state)
             if w.sale
-            else w.run.adapter.traded(w.run.book.state, w.run.book.accounts[w.valuation.account])
+            else w.run.adapter.liquidation_tokens(w.run.book.state, w.run.book.accounts[w.valuation.account])
         )
     }
 

@@ -257,7 +257,7 @@ class Pricing:
 def _trusted(assets: list[PricedAsset]) -> list[PricedAsset]:
     """Those whose price counts. What strangers deployed is called no more than the book needs: nothing is
     done on its word."""
-    return [each for each in assets if each.vouched]
+    return [each for each in assets if each.trusted]
 
 
 def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> Terms:

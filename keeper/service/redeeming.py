@@ -98,7 +98,7 @@ def _redeem(
     owner: str,
 ) -> None:
     state, adapter = run.book.state, run.adapter
-    holding = adapter.holding_calls(state, episode.asset, owner)
+    holding = adapter.claim_reads(state, episode.asset, owner)
     answers = read(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
     facts = adapter.read_planning(state, [], answers[len(holding) :])
     costs = costs_of(settings, pool.name, runs, {run.name: facts}, gas_price(pool, head.base_fee))

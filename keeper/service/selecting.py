@@ -57,13 +57,13 @@ EVERYTHING = Watch(everything=True)
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Rows to value exactly, and how many others are certainly below a threshold. `touching` of the rows are
+    """Rows to value exactly, and how many others are certainly below a threshold. `undecided` of the rows are
     there because their bounds leave a threshold open: the others were certain already."""
 
     rows: Rows
     nearest: Rows
-    others_below: int = 0
-    touching: int = 0
+    below_unvalued: int = 0
+    undecided: int = 0
 
 
 def select(

@@ -16,7 +16,7 @@ from keeper.store.types import now
 
 def below(run: Market, at: MarketValuation, policies: Policies) -> int:
     """How many accounts of a market are below any threshold of theirs."""
-    return sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.others_below
+    return sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.below_unvalued
 
 
 def write_market(session: Session, chain: str, run: Market, at: MarketValuation, policies: Policies) -> None:

@@ -39,7 +39,7 @@ def _count(run: Market, unknown: set[str], timestamp: int) -> dict[str, Hanging]
         part = part_of(account)
         if part and part not in unknown:
             continue
-        if hangs := adapter.priced_by(state, accounts[account]) & unknown:
+        if hangs := adapter.price_dependencies(state, accounts[account]) & unknown:
             touched[account] = hangs
     found: dict[str, list[Valuation]] = defaultdict(list)
     for valuation in _valued(run, touched, timestamp):
@@ -57,7 +57,7 @@ def _valued(run: Market, accounts: Iterable[str], timestamp: int) -> list[Valuat
         account: record
         for account in accounts
         if (record := run.book.record(account)) is not None
-        and not run.adapter.priced_by(run.book.state, run.book.accounts[account]) & silent
+        and not run.adapter.price_dependencies(run.book.state, run.book.accounts[account]) & silent
     }
     return run.adapter.value_records(run.book.state, records, timestamp)
 

@@ -119,4 +119,4 @@ class UpdateWatch:
                 self._kept.setdefault(update, head.number + FOLLOWED_BLOCKS)
             timestamp = self.updates.deciding.next_timestamp(head)
         with self._loops.acting:
-            actor.act_behind(numbers, update, self._adapter, head, timestamp)
+            actor.bundle_behind(numbers, update, self._adapter, head, timestamp)

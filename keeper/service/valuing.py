@@ -29,8 +29,8 @@ class MarketValuation:
     """A market at a block. `acting` False: the numbers are the contract's own and nothing is sent.
 
     `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
-    many the market has, `others_below` how many more are certainly below a threshold, which no one asks
-    after. `coming` are healths at the next block's time of accounts that interest alone takes below one.
+    many the market has, `below_unvalued` how many more are certainly below a threshold, which no one asks
+    after. `next_block_health`: of accounts that interest alone takes below one by the next block's time.
     `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
     no valuation, and the others go on. `along` is what the run wanted read with the book, `refresh` says what
     else was noticed."""
@@ -46,9 +46,9 @@ class MarketValuation:
     """Why what was tried again at this block stays stopped, and when the next try is."""
     unvaluable: dict[str, str] = field(default_factory=dict)
     accounts: int = 0
-    others_below: int = 0
-    touching: int = 0
-    coming: dict[str, int] = field(default_factory=dict)
+    below_unvalued: int = 0
+    undecided: int = 0
+    next_block_health: dict[str, int] = field(default_factory=dict)
     along: Mapping[Call, Answer] = field(default_factory=dict)
     refresh: Refresh[Valuation] | None = None
 
@@ -241,7 +241,11 @@ def _own(
         chosen = _records(run, book.accounts, at)
         own = _exact(run, chosen, head.timestamp)
         run.nearest = [v.account for v in sorted(own, key=_nearness)[: selecting.FOLLOWED]]
-        return replace(at, valuations=own, coming=_coming(run, chosen, own, watch, 2.0, next_timestamp))
+        return replace(
+            at,
+            valuations=own,
+            next_block_health=_next_block_health(run, chosen, own, watch, 2.0, next_timestamp),
+        )
     legs = sorted(book.columns.legs)
     now = run.adapter.weights(state, head.timestamp, legs)
     assert now is not None, "a version that is known has weights"
@@ -253,7 +257,7 @@ def _own(
         selecting.thresholds(watch),
         run.groups(legs, len(now.power)) if growth <= selecting.FORESEEN else None,
     )
-    unbounded = book.columns.opaque | book.columns.rows_with(now.opaque)
+    unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
     selected = selecting.select(
         book, near, unbounded, growth, watch, lambda account: run.adapter.unit_worth(state, account)
     )
@@ -264,9 +268,9 @@ def _own(
     return replace(
         at,
         valuations=own,
-        others_below=selected.others_below,
-        touching=selected.touching,
-        coming=_coming(run, chosen, own, watch, growth, next_timestamp),
+        below_unvalued=selected.below_unvalued,
+        undecided=selected.undecided,
+        next_block_health=_next_block_health(run, chosen, own, watch, growth, next_timestamp),
     )
 
 
@@ -293,7 +297,7 @@ def _exact(run: Market, records: Mapping[str, bytes], timestamp: int) -> list[Va
     return found
 
 
-def _coming(
+def _next_block_health(
     run: Market,
     chosen: Mapping[str, bytes],
     own: Sequence[Valuation],
@@ -338,7 +342,7 @@ def _by_views(run: Market, at: MarketValuation) -> MarketValuation:
         for a in run.book.accounts
         if a not in answered
     }
-    return replace(at, valuations=own, unvaluable=unvaluable, others_below=0, coming={})
+    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block_health={})
 
 
 def _unvaluable(run: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
@@ -353,7 +357,7 @@ def _unvaluable(run: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
         # Strangers' markets are silent at most blocks: whoever is in another need not be looked at.
         if (part := part_of(account)) and part not in silent:
             continue
-        missing = run.adapter.priced_by(run.book.state, accounts[account]) & silent
+        missing = run.adapter.price_dependencies(run.book.state, accounts[account]) & silent
         if missing:
             found[account] = "; ".join(why[asset] for asset in sorted(missing))
     return found

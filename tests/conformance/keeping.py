@@ -47,7 +47,7 @@ class Keeping:
         self.anvil.set_automine(False)
 
     def work(self) -> None:
-        head = self.deciding.new_head()
+        head = self.deciding.next_head()
         if head is not None:
             self.actor.settle(head)
             self.deciding.tick(head)

@@ -49,7 +49,7 @@ def broken(at: Together, folder: Path, *, native: int | None = None) -> Keeping:
         at.anvil.set_balance(k.payer, native)
     for tx in at.hold():
         k.send([tx])
-    head = k.deciding.new_head()
+    head = k.deciding.next_head()
     assert head is not None
     k.deciding.tick(head)
     return k
@@ -120,7 +120,7 @@ def test_when_gas_is_short_the_most_valuable_goes_first_and_the_others_are_told(
     folder.mkdir()
     poor = keeping(markets.anvil, markets.first(), folder, markets.others(), markets.venue())
     markets.anvil.set_balance(poor.payer, enough)
-    found = poor.deciding.new_head()
+    found = poor.deciding.next_head()
     assert found is not None
     poor.deciding.tick(found)
     assert [(i.market, i.account) for i in poor.intents()] == [(wanted[0].market, wanted[0].account)]

@@ -67,7 +67,7 @@ class World:
 
     def work(self) -> None:
         """Both loops at the present head, in the daemon's order."""
-        head, found = self.deciding.new_head(), None
+        head, found = self.deciding.next_head(), None
         if head is not None:
             self.actor.settle(head)
             found = self.deciding.decide(head)

@@ -18,7 +18,7 @@ class Weights:
         N − k·need_dust                       ≤  need   ≤  N + k·need_dust
 
     hold for what the protocol computes with its rounding, and its health is power over need within 2e-18.
-    Each weight is off by at most one part in 2^52. Legs in `opaque` are bounded by nothing.
+    Each weight is off by at most one part in 2^52. Legs in `unbounded` are bounded by nothing.
     """
 
     power: NDArray[np.float64]
@@ -27,4 +27,4 @@ class Weights:
     power_dust: float = 0.0
     need_dust: float = 0.0
     flat: float = 0.0
-    opaque: frozenset[int] = frozenset()
+    unbounded: frozenset[int] = frozenset()

@@ -144,8 +144,8 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def leg_assets(self, state: PoolState, legs: Sequence[int]) -> list[str]:
         return prices.leg_assets(state, legs)
 
-    def priced_by(self, state: PoolState, raw: AccountState) -> frozenset[str]:
-        return prices.priced_by(state, raw)
+    def price_dependencies(self, state: PoolState, raw: AccountState) -> frozenset[str]:
+        return prices.price_dependencies(state, raw)
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
         market = health.accrue(state.market, timestamp, self._rules(state))
@@ -229,7 +229,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         }
         return listed | claims
 
-    def holding_calls(self, state: PoolState, asset: str, owner: str) -> list[Call]:
+    def claim_reads(self, state: PoolState, asset: str, owner: str) -> list[Call]:
         reserve = _by_asset(state, asset)
         return [balance_of(reserve.a_token, owner), symbol(asset)] if reserve else []
 

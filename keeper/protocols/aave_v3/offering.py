@@ -56,7 +56,7 @@ def offers(
     old = rules.close_factor is CloseFactor.BY_RESERVE
     gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
     offered = [_offer(pool, account, raw, each.pair, now, later, facts, gas) for each in found]
-    paid_out = [each for each in offered if each.tops]
+    paid_out = [each for each in offered if each.max_sizes]
     return paid_out or Blocked("the pool has none of the collateral to pay out")
 
 
@@ -88,7 +88,7 @@ def _offer(
         pays=asset(pair.debt.reserve, facts),
         gets=asset(pair.collateral.reserve, facts),
         target=pool.lower(),
-        tops=_tops(pair, now),
+        max_sizes=_tops(pair, now),
         deal=partial(_deal, account, raw, pair, now, later),
         gas=gas,
         errors=ERRORS,

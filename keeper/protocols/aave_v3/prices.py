@@ -29,7 +29,7 @@ def priced_assets(state: PoolState) -> list[PricedAsset]:
     ]
 
 
-def priced_by(state: PoolState, raw: AccountState) -> frozenset[str]:
+def price_dependencies(state: PoolState, raw: AccountState) -> frozenset[str]:
     """The pool reads the price of every reserve that the account's bitmap marks, of any amount; a category's
     own price replaces its members' and is read for whoever is in the category."""
     if not raw.positions:

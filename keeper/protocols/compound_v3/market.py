@@ -58,25 +58,25 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def weights(self, state: CometState, timestamp: int, legs: Sequence[int]) -> Weights | None:
         power, need = np.zeros(records.LEGS), np.zeros(records.LEGS)
-        opaque = set()
+        unbounded = set()
         for leg in legs:
             if leg == records.BASE_LEG:
                 if state.base_price is None:
-                    opaque.add(leg)
+                    unbounded.add(leg)
                     continue
                 index = state.at(timestamp).borrow_index / BASE_INDEX_SCALE
                 need[leg] = index * state.base_price / state.terms.base_scale
                 continue
             each = state.collaterals[leg]
             if each.price is None:
-                opaque.add(leg)
+                unbounded.add(leg)
                 continue
             factor = each.terms.liquidate_cf / FACTOR_SCALE
             power[leg] = each.price * factor / each.terms.scale
         # A collateral is rounded down twice, a debt to base units and to its value.
         base_unit = (state.base_price or 0) / state.terms.base_scale
         return Weights(
-            power=power, need=need, power_dust=2.0, need_dust=1.0 + base_unit, opaque=frozenset(opaque)
+            power=power, need=need, power_dust=2.0, need_dust=1.0 + base_unit, unbounded=frozenset(unbounded)
         )
 
     def counted(self, raw: Raw) -> Mapping[str, int]:
@@ -125,7 +125,7 @@ class CometMarket(Adapter[CometState, Raw]):
         tokens = [*(c.asset.lower() for c in state.collaterals)]
         return [state.base.lower() if leg == records.BASE_LEG else tokens[leg] for leg in legs]
 
-    def priced_by(self, state: CometState, raw: Raw) -> frozenset[str]:
+    def price_dependencies(self, state: CometState, raw: Raw) -> frozenset[str]:
         if raw.principal >= 0:
             return frozenset()
         return frozenset(

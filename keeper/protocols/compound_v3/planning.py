@@ -138,7 +138,7 @@ def absorption(
         token = offer.pays.token
         # What was absorbed before is bought first: the same money buys but once.
         free = max(funds.get(token, 0) - funds.get(kept_of(token), 0), 0)
-        deal = offer.deal(min(offer.tops[0], free))
+        deal = offer.deal(min(offer.max_sizes[0], free))
         if deal is not None:
             gain = offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
             best = max(best or (gain, offer, deal), (gain, offer, deal), key=lambda each: each[0])
@@ -159,7 +159,7 @@ def absorption(
             spend=Spend(offer.pays.token, "", 0),
             spend_base=0,
             gain_base=gain,
-            gas=offer.gas + offer.first_gas + PURCHASE_GAS,
+            gas=offer.gas + offer.cold_gas + PURCHASE_GAS,
             summary={"absorb": "to buy what is absorbed in the next block"},
             errors=ERRORS,
             kept=deal.repaid,

@@ -40,7 +40,7 @@ class TroveMarket(Adapter[System, Stored]):
     }
     lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
     pays_coins = PAYS_COINS
-    liquidating_costs = False  # the stability pool pays, or all other troves do
+    needs_capital = False  # the stability pool pays, or all other troves do
     what = "a TroveManager"
     remedy = "Name the TroveManager of a system of the Liquity family"
 
@@ -78,16 +78,16 @@ class TroveMarket(Adapter[System, Stored]):
         source = LENS.call("sourceOf(address)", self.contract)
         return [PricedAsset(NATIVE, state.price, source, LENS.call("symbol()"))]
 
-    def priced_by(self, state: System, raw: Stored) -> frozenset[str]:
+    def price_dependencies(self, state: System, raw: Stored) -> frozenset[str]:
         return frozenset({NATIVE}) if raw.active else frozenset()
 
     def tokens(self, state: System) -> Sequence[str]:
         return [state.debt_token]
 
-    def traded(self, state: System, raw: Stored) -> frozenset[str]:
+    def liquidation_tokens(self, state: System, raw: Stored) -> frozenset[str]:
         return frozenset({state.debt_token})
 
-    def notices(self, state: System) -> Mapping[str, str]:
+    def market_warnings(self, state: System) -> Mapping[str, str]:
         found = {}
         ratio, ccr = collateral_ratio_down(state.whole, state.price or 0), state.terms.ccr
         words = f"the system's ratio is {ratio / WAD:.4f}, the critical one {ccr / WAD:.4f}"

@@ -224,11 +224,11 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
 
     def weights(self, state: Singleton, timestamp: int, legs: Sequence[int]) -> Weights | None:
         power, need = np.zeros(positions.LEGS), np.zeros(positions.LEGS)
-        opaque = set()
+        unbounded = set()
         for leg in legs:
             pair = state.pairs.get(self._numbers.ids[leg // 2])
             if pair is None or not pair.usable or not pair.price:
-                opaque.add(leg)
+                unbounded.add(leg)
             elif leg % 2:
                 totals = pair.at(timestamp)
                 need[leg] = (totals.total_borrow_assets + VIRTUAL_ASSETS) / (
@@ -237,7 +237,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
             else:
                 power[leg] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
         # Collateral's value and its weighing are rounded down once each; a debt is rounded up once.
-        return Weights(power=power, need=need, power_dust=2.0, need_dust=1.0, opaque=frozenset(opaque))
+        return Weights(power=power, need=need, power_dust=2.0, need_dust=1.0, unbounded=frozenset(unbounded))
 
     def counted(self, raw: Stake) -> Mapping[str, int]:
         return {f"borrow shares of {raw.id}": raw.position.borrow_shares}
@@ -290,12 +290,12 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
                     self._oracle_call(pair.id),
                     erc20_calls.symbol(pair.collateral),
                     token=pair.collateral.lower(),
-                    vouched=self._vouched(pair),
+                    trusted=self._vouched(pair),
                 )
                 for pair in state.pairs.values()
             ),
             *(
-                PricedAsset(each, None, self._oracle_call(each), self._oracle_call(each), vouched=False)
+                PricedAsset(each, None, self._oracle_call(each), self._oracle_call(each), trusted=False)
                 for each in sorted(state.unread)
             ),
         ]
@@ -308,10 +308,10 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         # A debt is counted in the loan token itself: no price moves it.
         return [f"{ids[leg // 2]}:loan" if leg % 2 else ids[leg // 2] for leg in legs]
 
-    def priced_by(self, state: Singleton, raw: Stake) -> frozenset[str]:
+    def price_dependencies(self, state: Singleton, raw: Stake) -> frozenset[str]:
         return frozenset({raw.id}) if raw.position.borrow_shares else frozenset()
 
-    def traded(self, state: Singleton, raw: Stake) -> frozenset[str]:
+    def liquidation_tokens(self, state: Singleton, raw: Stake) -> frozenset[str]:
         pair = state.pairs.get(raw.id)
         # At a stranger's token nothing is asked.
         if pair is None or not self._vouched(pair):
@@ -358,7 +358,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
     def loan_tokens(self, state: Singleton) -> Mapping[str, str]:
         return {pair.loan.lower(): pair.loan_symbol for pair in state.pairs.values()}
 
-    def cautions(self, state: Singleton) -> Sequence[tuple[str, str]]:
+    def setup_warnings(self, state: Singleton) -> Sequence[tuple[str, str]]:
         found = []
         if not self._wanted:
             done = "acted on" if self._trusts_all else "watched, and nothing is done there"
@@ -387,7 +387,7 @@ class MorphoBlueMarket(Adapter[Singleton, Stake]):
         trusted = [pair for pair in state.pairs.values() if self._vouched(pair)]
         return sorted({t.lower() for pair in trusted for t in (pair.loan, pair.collateral)})
 
-    def notices(self, state: Singleton) -> Mapping[str, str]:
+    def market_warnings(self, state: Singleton) -> Mapping[str, str]:
         found = {}
         if self._numbers.unfollowed:
             most = len(self._numbers.ids) - 1

@@ -75,7 +75,7 @@ def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iter
 def _needed_for(settings: Settings, run: Market) -> list[str]:
     """What the signer's own tokens pay for in this market."""
     borrows = settings.chains[run.settings.chain].liquidator is not None
-    found = ["liquidations"] if run.adapter.liquidating_costs and not borrows else []
+    found = ["liquidations"] if run.adapter.needs_capital and not borrows else []
     if any(each.market == run.name and each.money == "keeper" for each in settings.protect):
         found.append("top-ups")
     return found

@@ -89,7 +89,7 @@ def market(settings: Settings, run: Market) -> Iterator[Finding]:
             )
     for wrong in misnamed(settings, run, head):
         yield Finding(wrong.where, "fault", wrong.what, wrong.remedy)
-    for what, remedy in run.adapter.cautions(run.book.state):
+    for what, remedy in run.adapter.setup_warnings(run.book.state):
         yield Finding(f"market {run.name}, trust", "warning", what, remedy)
 
 

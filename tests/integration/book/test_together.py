@@ -97,7 +97,7 @@ def test_whole_ticks_cost_the_same_whatever_the_markets_and_accounts(
                     _borrow(anvil, market, range(3 * number, 3 * number + 3))
                 anvil.set_automine(True)
                 proxy.forget()
-                head = deciding.new_head()
+                head = deciding.next_head()
                 assert head is not None
                 deciding.tick(head)
                 assert not deciding.failures

@@ -115,7 +115,7 @@ def test_a_leg_that_fails_in_rehearsal_is_left_out_and_the_others_go_on(w: tuple
     selling.follow(CRASH)
     keeper.queue_price("WETH", CRASH["WETH"])
     keeper.anvil.mine()
-    head = keeper.deciding.new_head()
+    head = keeper.deciding.next_head()
     assert head is not None
     keeper.actor.settle(head)
     keeper.deciding.tick(head)

@@ -86,7 +86,7 @@ def test_one_that_another_keeper_takes_between_plan_and_signature_expires_withou
     w = ready()
     w.queue_price("WETH", CRASH["WETH"])
     w.anvil.mine()
-    head = w.deciding.new_head()
+    head = w.deciding.next_head()
     assert head is not None
     w.actor.settle(head)
     w.deciding.tick(head)

@@ -26,7 +26,7 @@ def crash(w: World) -> None:
     for symbol, price in CRASH.items():
         w.queue_price(symbol, price)
     w.anvil.mine()
-    head = w.deciding.new_head()
+    head = w.deciding.next_head()
     assert head is not None
     w.deciding.tick(head)
     assert [each.state for each in w.intents()] == ["planned"]

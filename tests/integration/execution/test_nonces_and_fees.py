@@ -104,7 +104,7 @@ def test_what_no_block_has_for_long_is_cancelled_at_its_nonce(fresh: Fresh, read
         before = w.balance("USDC")
         node.release()
         w.anvil.mine()
-        w.actor.settle(w.deciding.new_head())  # type: ignore[arg-type]
+        w.actor.settle(w.deciding.next_head())  # type: ignore[arg-type]
     [intent] = w.intents()
     assert intent.state == "expired" and "not included within 6 blocks" in intent.reason
     assert w.balance("USDC") == before

@@ -102,7 +102,7 @@ def plan_behind(w: World) -> None:
     snapshot = w.anvil.snapshot()
     w.queue_price("WETH", CRASH["WETH"])
     w.anvil.mine()
-    head = w.deciding.new_head()
+    head = w.deciding.next_head()
     assert head is not None
     w.deciding.tick(head)
     w.anvil.revert(snapshot)
@@ -124,7 +124,7 @@ def test_a_plan_is_rehearsed_on_top_of_a_pending_update_and_bundled_behind_it(
     alone = rehearse(lane.pool, lane.sender, plan, [], timestamp)
     assert "HealthFactorNotBelowThreshold" in alone.problem, "before the update it does not work"
     assert rehearse(lane.pool, lane.sender, plan, [trigger.action_of(update)], timestamp).ok
-    assert trigger.act_behind(lane, [intent], update, ADAPTERS[kind], head, timestamp)
+    assert trigger.bundle_behind(lane, [intent], update, ADAPTERS[kind], head, timestamp)
     method, params = relay.asked[-1]
     ours = [t.raw for t in w.transactions()]
     block = hex(head.number + 1)
@@ -150,7 +150,7 @@ def test_without_a_relay_a_pending_update_is_waited_for(fresh: Fresh, ready: Rea
     [intent] = w.intents()
     lane = w.actor.lane
     assert lane is not None and lane.relay is None
-    assert not trigger.act_behind(lane, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
+    assert not trigger.bundle_behind(lane, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
     assert w.transactions() == []
 
 

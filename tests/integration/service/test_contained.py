@@ -53,7 +53,7 @@ PLACES = [
     "base_decimals",
     "value_records",
     "weights",
-    "notices",
+    "market_warnings",
     "revision",
 ]
 

@@ -60,7 +60,7 @@ def test_gas_for_protected_accounts_is_reserved_before_liquidations(
 ) -> None:
     w = both(fresh_market, tmp_path, "", 10 * COIN)
     price = gas.gas_price(w.deciding.pool, w.heads[-1].base_fee)
-    kept = gas.kept_native(w.settings, "local", price)
+    kept = gas.gas_reserve(w.settings, "local", price)
     assert kept == gas.KEPT_GAS * gas.KEPT_RISE * price
     w.anvil.set_balance(w.payer, kept * 6 // 10)
     for _ in range(3):

@@ -143,7 +143,7 @@ def test_a_token_too_coarse_for_bounds_makes_its_holders_opaque(pool: PoolState)
     holders = {
         row for row, each in enumerate(made) if any(p.reserve_id == 2 for p in records.decode(each).positions)
     }
-    assert columns.rows_with(weights.opaque) == holders
+    assert columns.rows_with(weights.unbounded) == holders
 
 
 def test_stable_debt_makes_a_row_opaque() -> None:
@@ -153,7 +153,7 @@ def test_stable_debt_makes_a_row_opaque() -> None:
     assert [records.decode(each) for each in made] == [account, plain]
     columns = Columns(records.entries)
     columns.update(range(2), made)
-    assert columns.opaque == {0}
+    assert columns.unbounded == {0}
     assert +Counter(records.sums(made)) == {"collateral:0": 10**18, "collateral:1": 10**18, "debt:0": 5}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keeper.chain.fees import TooDearError
 from keeper.execution import batching
 from keeper.execution.rehearsal import Action, Rehearsal, with_margin
-from keeper.execution.worth import asked, at_bid, bidding, measured, most_a_gas
+from keeper.execution.worth import asked, at_bid, bidding, max_fee_per_gas, measured
 from keeper.model.plan import Plan
 from tests.unit.execution.test_batching import plan
 
@@ -25,20 +25,20 @@ CEILING = 500 * GWEI
 def test_what_is_left_of_a_batch_pays_for_itself() -> None:
     first, second = (replace(plan(n), gas=500_000, gas_budget=10**16) for n in (1, 2))
     together = 2 * 10**16 // batching.gas_of([first, second])
-    assert most_a_gas([first, second], CEILING) == together
-    assert most_a_gas([first], CEILING) == 10**16 // 500_000, "alone it cannot bid as both could"
+    assert max_fee_per_gas([first, second], CEILING) == together
+    assert max_fee_per_gas([first], CEILING) == 10**16 // 500_000, "alone it cannot bid as both could"
 
 
 def test_a_plan_that_others_must_pay_for_is_not_sent_alone() -> None:
     poor = replace(plan(1), gas=500_000, gas_budget=-1)
-    assert most_a_gas([poor], CEILING) == 0
+    assert max_fee_per_gas([poor], CEILING) == 0
 
 
 def test_the_operators_ceiling_holds_where_a_plan_sets_none_or_a_higher() -> None:
     rich = replace(plan(1), gas=500_000, gas_budget=10**24)
-    assert most_a_gas([rich], CEILING) == CEILING
-    assert most_a_gas([replace(rich, gas_budget=None)], CEILING) == CEILING
-    assert most_a_gas([], CEILING) == CEILING
+    assert max_fee_per_gas([rich], CEILING) == CEILING
+    assert max_fee_per_gas([replace(rich, gas_budget=None)], CEILING) == CEILING
+    assert max_fee_per_gas([], CEILING) == CEILING
 
 
 def expecting(number: int, profit: int, gain_wei: int, budget: int) -> Plan:
@@ -107,7 +107,7 @@ def test_each_bid_asks_anew_and_what_has_ended_pays_for_nothing() -> None:
 
 def test_the_highest_bid_leaves_what_can_still_be_asked_for() -> None:
     one = replace(expecting(1, 1_000, 10**16, 9 * 10**15), gas=500_000)
-    most = most_a_gas([one], CEILING)
+    most = max_fee_per_gas([one], CEILING)
     assert most == (9 * 10**15 - 2 * 10**14) // 500_000
     assert least_of(at_bid(Action("act", "0xc0", ""), [one], 750_000, most)) == [980]
 
@@ -119,8 +119,8 @@ def least_of(action: Action) -> list[int]:
 
 def test_what_was_measured_above_the_plans_own_figure_lowers_the_bid() -> None:
     one = replace(plan(1), gas=500_000, gas_budget=10**16)
-    assert most_a_gas([one], CEILING, 2_000_000) == 10**16 // 2_000_000
-    assert most_a_gas([one], CEILING, 100_000) == 10**16 // 500_000, "refunds are not counted on"
+    assert max_fee_per_gas([one], CEILING, 2_000_000) == 10**16 // 2_000_000
+    assert max_fee_per_gas([one], CEILING, 100_000) == 10**16 // 500_000, "refunds are not counted on"
 
 
 def test_an_approval_is_paid_for_by_the_act_behind_it() -> None:

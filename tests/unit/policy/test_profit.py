@@ -85,8 +85,8 @@ def offer(dice: random.Random, pays: Asset, gets: Asset) -> Offer:
             return None
         return Quote(repaid, repaid, received, (b"call",))
 
-    tops = (owed, max(owed - dust, 1))
-    return Offer(pays, gets, "0x" + "cc" * 20, tops, deal, 150_000)
+    max_sizes = (owed, max(owed - dust, 1))
+    return Offer(pays, gets, "0x" + "cc" * 20, max_sizes, deal, 150_000)
 
 
 def offers(dice: random.Random) -> list[Offer]:
@@ -99,7 +99,7 @@ def by_force(asked: list[Offer], terms: Terms) -> int:
     exchange, found = terms.exchange, -(10**40)
     for each in asked:
         earns = terms.profit_token or each.pays
-        sizes = {each.tops[0] * step // TRIES for step in range(1, TRIES + 1)} | set(each.tops)
+        sizes = {each.max_sizes[0] * step // TRIES for step in range(1, TRIES + 1)} | set(each.max_sizes)
         deals = [deal for size in sizes if (deal := each.deal(size)) is not None]
         for back in exchange.routes(each.gets.token, each.pays.token):
             value: Callable[[Quote], int | None]

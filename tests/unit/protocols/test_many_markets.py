@@ -48,7 +48,7 @@ def test_the_market_after_the_last_that_has_a_place_is_not_followed_and_nothing_
     touched = market.touched(_logs(range(1, 20_001)))
     assert len(touched.accounts) == FOLLOWED
     state = Singleton({})
-    assert "later ones are not followed" in market.notices(state)["unfollowed"]
+    assert "later ones are not followed" in market.market_warnings(state)["unfollowed"]
     account = positions.key("0x" + WHO[26:], _id(FOLLOWED + 1))
     assert account not in touched.accounts
     record = bytes.fromhex(_id(FOLLOWED)[2:]) + bytes(31) + b"\x01"

@@ -60,7 +60,7 @@ def test_what_is_planned_can_still_be_carried_out_after_some_interest(parts_per_
     found = offers("0x" + "05" * 20, pair, BORROWER, position, NOW, ASSET, ASSET)
     assert not isinstance(found, Blocked)
     [offer] = found
-    deal = offer.deal(offer.tops[0])
+    deal = offer.deal(offer.max_sizes[0])
     assert isinstance(deal, Quote), "there is always something to be had"
     seized, shares = _arguments(deal.calls[0])
     assert deal.received * 10**6 >= position.collateral * (10**6 - 20), "all but a trace"
@@ -81,7 +81,7 @@ def test_both_ways_are_met_on_the_two_sides_of_the_edge() -> None:
     for price in (at_edge * 99 // 100, at_edge * 101 // 100):
         found = offers("0x" + "05" * 20, market(price), BORROWER, position, NOW, ASSET, ASSET)
         assert not isinstance(found, Blocked)
-        deal = found[0].deal(found[0].tops[0])
+        deal = found[0].deal(found[0].max_sizes[0])
         assert deal is not None
         ways.add(bool(_arguments(deal.calls[0])[1]))
     assert ways == {True, False}

@@ -32,24 +32,24 @@ def weights(market: AccruedMarket, legs: Iterable[int]) -> Weights:
     rules = market.rules
     power, need = np.zeros(LEGS), np.zeros(LEGS)
     power_dust = need_dust = spread = 0.0
-    opaque: set[int] = set()
+    unbounded: set[int] = set()
     for each in legs:
         category, reserve_id = divmod(each, RESERVES)
         accrued = market.reserves.get(reserve_id)
         if accrued is None or (category and category not in market.emodes):
-            opaque.add(each)
+            unbounded.add(each)
             continue
         emode = market.emode(category)
         price = price_for(accrued, category, emode, rules)
         if price * COARSEST > market.base_unit * accrued.unit:
-            opaque.add(each)
+            unbounded.add(each)
             continue
         counts = rules.threshold_zero_counts or accrued.threshold != 0
         inside = in_emode(accrued, category, emode, rules)
         threshold = (emode.threshold if inside else accrued.threshold) if counts else 0
         if rules.averages_threshold and counts:
             if threshold < LEAST_THRESHOLD:
-                opaque.add(each)
+                unbounded.add(each)
                 continue
             spread = max(spread, 1 / threshold)
         unit_price = price / accrued.unit
@@ -66,5 +66,5 @@ def weights(market: AccruedMarket, legs: Iterable[int]) -> Weights:
         power_dust=power_dust * widen,
         need_dust=need_dust * widen,
         flat=1.0 if rules.averages_threshold else 0.0,
-        opaque=frozenset(opaque),
+        unbounded=frozenset(unbounded),
     )
