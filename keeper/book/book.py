@@ -10,9 +10,9 @@ from typing import Generic
 
 import structlog
 
-from keeper.book.columns import Columns
-from keeper.book.reading import Reader, ReadRequest
+from keeper.book.reads import Reader, ReadRequest
 from keeper.book.rows import Accounts, Rows
+from keeper.book.screening.columns import Columns
 from keeper.book.source import A, BookSource, ExtraReads, S, V
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, run
@@ -158,8 +158,8 @@ class Book(Generic[S, A, V]):
     def refresh(
         self, head: Head, sample: Sample = (), progress: Callable[[int], None] | None = None
     ) -> Refresh[V]:
-        """Bring this book alone to `head`: see `keeper.book.refreshing`."""
-        from keeper.book.refreshing import RefreshRequest, refresh_together
+        """Bring this book alone to `head`: see `keeper.book.refresh`."""
+        from keeper.book.refresh import RefreshRequest, refresh_together
 
         [outcome] = refresh_together(
             Reader(self.pool, self.workers), head, [RefreshRequest(self, sample, progress)]

@@ -12,8 +12,8 @@ from keeper.cli.progress import scanning
 from keeper.cli.scan import existing_store
 from keeper.config import load
 from keeper.model.valuation import Valuation
-from keeper.service.auditing import Audit, Difference, audit
 from keeper.service.markets import build, pools
+from keeper.service.watching.parity import Audit, Difference, audit
 
 
 def compare(config: Path, *, as_json: bool) -> int:

@@ -11,13 +11,13 @@ from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.config import MarketSettings, Settings, load
 from keeper.errors import ConfigError, KeeperError
-from keeper.service import deploying, redeploying
-from keeper.service.acting import actor_of
-from keeper.service.ceilings import gas_ceilings, gas_level
-from keeper.service.deploying import Contract, Deployed
+from keeper.service import deployment, redeployment
+from keeper.service.deployment import Contract, Deployed
+from keeper.service.execution import actor_of
 from keeper.service.markets import PROTOCOLS
-from keeper.setup.editing import with_value
-from keeper.setup.writing import check, write
+from keeper.service.planning.gas_ceilings import gas_ceilings, gas_level
+from keeper.setup.config_file import check, write
+from keeper.setup.toml_edit import with_value
 from keeper.store.database import open_store
 
 Name = Literal["liquidator", "owner-top-up"]
@@ -44,7 +44,7 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(settings.signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
-    moves = redeploying.moves(
+    moves = redeployment.moves(
         settings, chain, market if name == "owner-top-up" else None, contract.address, payer
     )
     text = with_value(config.read_text(), place, contract.address)
@@ -52,10 +52,10 @@ def deploy(
         text = with_value(text, entry, address)
     _would_load(config, text)
     pool = NodePool(chain, settings.chains[chain])
-    there = deploying.is_there(pool, contract)
+    there = deployment.is_there(pool, contract)
     if not live and not there:
-        gas = deploying.cost(pool, payer, contract)
-        missing = deploying.gas_money_missing(
+        gas = deployment.cost(pool, payer, contract)
+        missing = deployment.gas_money_missing(
             pool, payer, gas, gas_ceilings(settings, chain, gas_level(pool)).price
         )
         _tell_dry(contract, gas, missing, moves.steps, as_json=as_json)
@@ -82,8 +82,8 @@ def _wanted(
 ) -> tuple[str, Contract, tuple[str, ...]]:
     """The chain, the contract, and where the configuration names it."""
     if name == "liquidator":
-        found = deploying.chains_with(list(settings.chains), chain)
-        return found, deploying.liquidator(owner, payer), ("chains", found, "liquidator")
+        found = deployment.chains_with(list(settings.chains), chain)
+        return found, deployment.liquidator(owner, payer), ("chains", found, "liquidator")
     known = ", ".join(sorted(name for name, of in settings.markets.items() if _owners_pay(of)))
     remedy = f"Name one of {known}" if known else "No configured market lets owners pay"
     if market is None:
@@ -97,7 +97,7 @@ def _wanted(
             where="--market",
             remedy=remedy,
         )
-    return of.chain, deploying.owner_top_up(of.address), ("markets", market, "owner_top_up")
+    return of.chain, deployment.owner_top_up(of.address), ("markets", market, "owner_top_up")
 
 
 def _owners_pay(market: MarketSettings) -> bool:
@@ -132,7 +132,7 @@ def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) 
         actor = actor_of(settings, pool, store, payer, keys.load(settings.signer))
         actor.fit()
         assert actor.lane is not None
-        return deploying.deploy(actor.lane, contract)
+        return deployment.deploy(actor.lane, contract)
     finally:
         store.close()
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from keeper.cli.output import print_json, print_table
 from keeper.config import load
-from keeper.service.examination.examine import examine
+from keeper.doctor.examine import examine
 
 _MARKS = {
     "ok": Text("ok", "green"),

@@ -19,7 +19,7 @@ from keeper.errors import ConfigError, KeeperError
 from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
 from keeper.service.markets import Market
-from keeper.service.record import block_json
+from keeper.service.reporting.record import block_json
 
 
 @dataclass(frozen=True, slots=True)

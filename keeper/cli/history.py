@@ -16,7 +16,7 @@ from keeper.cli.output import cell, console, name, print_json, print_table
 from keeper.config import load
 from keeper.errors import ConfigError
 from keeper.execution import journal
-from keeper.service.booking import earned
+from keeper.service.reporting.ledger import earned
 from keeper.store.database import open_store
 from keeper.store.tables import Intent, Transaction, Transition
 

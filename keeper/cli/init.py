@@ -19,11 +19,11 @@ from keeper.config import chain_name, load
 from keeper.errors import ConfigError
 from keeper.oracles.sources import tree
 from keeper.protocols.identity import NAMES
-from keeper.setup.adding import names_in, rpc_of, with_market
+from keeper.setup.add_market import names_in, rpc_of, with_market
+from keeper.setup.answers import MARKET_NAMES, InitAnswers
+from keeper.setup.config_file import refuse_existing, write
 from keeper.setup.survey import Survey, connect, explore
 from keeper.setup.text import configuration
-from keeper.setup.wishes import MARKET_NAMES, InitAnswers
-from keeper.setup.writing import refuse_existing, write
 
 T = TypeVar("T")
 KEYSTORE = "keystore.json"

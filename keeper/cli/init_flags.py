@@ -10,8 +10,8 @@ from keeper.cli.numbers import decimal
 from keeper.config import checked_address
 from keeper.config.policy import Policy
 from keeper.config_mistakes import explain
+from keeper.doctor.channels import is_known
 from keeper.errors import ConfigError
-from keeper.service.examination.channels import is_known
 
 USUAL_STORE = "sqlite:///keeper.db"
 

@@ -18,8 +18,8 @@ from keeper.config import Settings, load
 from keeper.errors import KeeperError
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market, build, pools
-from keeper.service.record import block_json, valuation_json
-from keeper.service.valuing import MarketValuation, value
+from keeper.service.reporting.record import block_json, valuation_json
+from keeper.service.watching.market_valuation import MarketValuation, value
 from keeper.store.database import Store, open_store
 
 

@@ -14,7 +14,7 @@ from keeper.alerts.backlog import backlog
 from keeper.alerts.wording import moment, ratio
 from keeper.cli.output import cell, console, print_json, print_table
 from keeper.config import load
-from keeper.execution.pausing import paused
+from keeper.execution.pause_file import paused
 from keeper.policy.levels import Policies
 from keeper.store.database import open_store
 from keeper.store.tables import (

@@ -12,10 +12,10 @@ from keeper.chain.node import RpcError
 from keeper.errors import KeeperError
 from keeper.execution import journal, nonces, transactions
 from keeper.execution.erc20 import allowance, approve
-from keeper.execution.lane import Sender
 from keeper.execution.rehearsal import Action, with_margin
-from keeper.execution.sending import send
-from keeper.execution.signing import NotSignedError, begin, sign
+from keeper.execution.sender import Sender
+from keeper.execution.signatures import NotSignedError, begin, sign
+from keeper.execution.submission import send
 from keeper.model.plan import Plan
 from keeper.store.tables import StandingAllowance, Transaction
 

@@ -10,8 +10,8 @@ from keeper.chain import blocks
 from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
 from keeper.execution import nonces, transactions, witness
-from keeper.execution.lane import Sender
 from keeper.execution.lifecycle import UNMINED
+from keeper.execution.sender import Sender
 from keeper.execution.witness import Finality
 from keeper.store.tables import Transaction, TransactionState
 

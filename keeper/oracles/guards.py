@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from keeper.oracles.reading import Round
+from keeper.oracles.rounds import Round
 from keeper.oracles.seconds import SecondPrice
 from keeper.oracles.sources import Basis
 

@@ -11,7 +11,7 @@ from keeper.chain.calls import Answer, Call, run
 from keeper.chain.pool import NodePool
 from keeper.config import ChainlinkSource, PythSource, UniswapV3Source
 from keeper.errors import ConfigError
-from keeper.oracles import abi, probing
+from keeper.oracles import abi, shapes
 
 # Digits of the mean price: far more than any price has.
 PRECISION = 60
@@ -89,7 +89,7 @@ def calls(second: Second) -> list[Call]:
         return [abi.call(settings.address, "getPriceUnsafe(bytes32)", price_id)]
     return [
         abi.call(settings.address, "decimals()"),
-        abi.call(settings.address, probing.LATEST),
+        abi.call(settings.address, shapes.LATEST),
         abi.call(settings.address, "latestAnswer()"),
     ]
 
@@ -120,7 +120,7 @@ def _chainlink(
     timestamp: int,
 ) -> SecondPrice:
     scale = abi.word(decimals)
-    if probing.is_round(newest):
+    if shapes.is_round(newest):
         answer, updated = abi.signed(newest, 1), abi.word(newest, 3)
     else:
         # An adapter tells its answer alone, without a time.

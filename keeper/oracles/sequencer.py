@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.chain.calls import Answer, Call
-from keeper.oracles import abi, probing
+from keeper.oracles import abi, shapes
 
 UP = 0
 
@@ -24,12 +24,12 @@ class Sequencer:
 
 def calls(feed: str | None) -> list[Call]:
     """What `read` takes the answer of; nothing where no feed is configured."""
-    return [] if feed is None else [abi.call(feed, probing.LATEST)]
+    return [] if feed is None else [abi.call(feed, shapes.LATEST)]
 
 
 def read(feed: str, answer: Answer) -> Sequencer:
     status, since = abi.signed(answer, 1), abi.word(answer, 2)
-    if not probing.is_round(answer) or status is None or not since:
+    if not shapes.is_round(answer) or status is None or not since:
         return Sequencer(complaint=f"the sequencer feed {feed} does not say whether the sequencer is up")
     if status != UP:
         return Sequencer(complaint=f"the sequencer has been down since Unix time {since}")

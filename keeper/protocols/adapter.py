@@ -18,12 +18,12 @@ from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
-from keeper.protocols import erc20_calls, inventory, packing, topping_up
+from keeper.protocols import cures, erc20_calls, inventory, packing
 from keeper.protocols.base import MarketAdapter
 from keeper.protocols.calldata import words
-from keeper.protocols.heard import EventTable
+from keeper.protocols.cures import Cure, CureRequest, named
+from keeper.protocols.event_table import EventTable
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.topping_up import Cure, CureRequest, named
 from keeper.protocols.without import Without
 
 
@@ -260,7 +260,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
             return Blocked("owners' own money is not supported in this protocol")
         wish = CureRequest(account, timestamp, facts, funds, steps, target, budget_base, owner)
         before = self.valued(state, account, raw, timestamp).health
-        return topping_up.first_enough(self.name, wish, before, self._ways(state, raw, wish))
+        return cures.first_enough(self.name, wish, before, self._ways(state, raw, wish))
 
     def _ways(self, state: S, raw: A, wish: CureRequest) -> Iterator[Cure | Blocked]:
         if why := self.closed(state, raw, wish):

@@ -17,7 +17,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from keeper.alerts import acting, keeping
+from keeper.alerts import execution_alerts, keeper_alerts
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.answers import RpcError
 from keeper.chain.blocks import Head
@@ -25,26 +25,23 @@ from keeper.chain.signer import Signing
 from keeper.config import Settings
 from keeper.config.old_keys import old_keys
 from keeper.errors import ConfigError, KeeperError, UnreachableError
-from keeper.execution.actor import ExecutionLoop
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
+from keeper.execution.loop import ExecutionLoop
 from keeper.policy.levels import Policies
-from keeper.service import gas, statuses
-from keeper.service.acting import actor_of
-from keeper.service.booking import Ledger
+from keeper.service.backrun.pending_updates import PendingUpdates
+from keeper.service.backrun.update_watch import UpdateWatch
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.config_watch import ConfigWatch
-from keeper.service.deciding import ChainLoop
+from keeper.service.execution import actor_of
 from keeper.service.markets import build, pools
-from keeper.service.native_price import (
-    native_price,
-    native_price_assumption,
-    unknown_native_price,
-)
-from keeper.service.pending_updates import PendingUpdates
-from keeper.service.record import Recorder
-from keeper.service.saying import LogThrottle
+from keeper.service.planning import gas_money
+from keeper.service.planning.native_price import native_price, native_price_assumption, unknown_native_price
+from keeper.service.reporting import status
+from keeper.service.reporting.ledger import Ledger
+from keeper.service.reporting.log_throttle import LogThrottle
+from keeper.service.reporting.record import Recorder
 from keeper.service.store_watch import StoreWatch
-from keeper.service.update_watch import UpdateWatch
 from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
 from keeper.store.tables import ChainStatus
@@ -283,7 +280,7 @@ class Daemon:
             trace = None if isinstance(error, KeeperError) else error
             log.error("job failed", job=name, error=why, exc_info=trace)
         with suppress(SQLAlchemyError), self.store.session() as session:
-            keeping.job_failed(session, name, why)
+            keeper_alerts.job_failed(session, name, why)
 
     def _decide(self, name: str) -> None:
         """A round, and others while the subscription told of further blocks meanwhile: it calls only once."""
@@ -354,9 +351,9 @@ class Daemon:
     def _acted(self, name: str, loops: ChainLoops, head: Head) -> None:
         with self.store.session() as session:
             stands_back = loops.actor.stands_back if loops.actor else ""
-            statuses.write_acted(session, name, self.mode, head.number, stands_back)
+            status.write_acted(session, name, self.mode, head.number, stands_back)
             if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
-                acting.stands_back(session, name, loops.actor.stands_back)
+                execution_alerts.stands_back(session, name, loops.actor.stands_back)
         loops.acted = head
 
     def _done(self, loops: ChainLoops) -> bool:
@@ -374,7 +371,7 @@ class Daemon:
         digest, words = found
         log.warning("configuration", file=self.config.path.name, what=words)
         with self.store.session() as session:
-            keeping.config_changed(session, self.config.path.name, digest, words)
+            keeper_alerts.config_changed(session, self.config.path.name, digest, words)
 
     def _watch_balances(self, name: str) -> None:
         """Until the deciding loop has seen the chain, whatever is wrong with it is that loop's to tell."""
@@ -388,13 +385,13 @@ class Daemon:
         self._native_price(name)
         balance = int(self.chains[name].deciding.pool.call("eth_getBalance", self.payer, "latest"), 16)
         with self.store.session() as session:
-            found = gas.forecast(session, name, self.payer, balance, now())
+            found = gas_money.forecast(session, name, self.payer, balance, now())
             row = session.get(ChainStatus, name)
             if row is not None:
                 row.native, row.gas_hours = found.balance, found.hours
-            low = gas.runs_low(found, self.settings)
+            low = gas_money.runs_low(found, self.settings)
             if low:
-                keeping.low_balance(session, name, self.payer, now().date().isoformat(), low)
+                keeper_alerts.low_balance(session, name, self.payer, now().date().isoformat(), low)
 
     def _native_price(self, name: str) -> None:
         """Tell where nothing says what a chain's coin costs, or it is taken for granted: nothing is
@@ -405,7 +402,7 @@ class Daemon:
             if self._saying.due(f"native:{name}", what):
                 log.error("no native price", chain=name, why=what, remedy=remedy)
             with self.store.session() as session:
-                keeping.no_native_price(session, name, now().date().isoformat(), what, remedy)
+                keeper_alerts.no_native_price(session, name, now().date().isoformat(), what, remedy)
             return
         self._saying.over(f"native:{name}")
         assumed = native_price_assumption(self.settings, name)

@@ -11,7 +11,7 @@ import numpy as np
 
 from keeper.book.book import Book
 from keeper.book.entries import Ints
-from keeper.book.standing import NearThreshold
+from keeper.book.screening.near_threshold import NearThreshold
 from keeper.chain.calls import Call
 from keeper.chain.pool import NodePool
 from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
@@ -22,7 +22,7 @@ from keeper.protocols.base import MarketAdapter
 from keeper.protocols.compound_v3.market import CometMarket
 from keeper.protocols.liquity.market import TroveMarket
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
-from keeper.service.pricing import Pricing
+from keeper.service.watching.prices import Pricing
 from keeper.store.database import Store
 
 # Accounts compared with the contract's own view before a market may be acted in.

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from keeper.alerts import keeping
+from keeper.alerts import keeper_alerts
 from keeper.store.database import Store
 from keeper.store.types import now
 
@@ -86,7 +86,7 @@ class Watchdog:
         log.critical("silent", chain=chain, seconds=round(silence))
         try:
             with self._store.session() as session:
-                keeping.silent(session, chain, now().isoformat(), round(silence))
+                keeper_alerts.silent(session, chain, now().isoformat(), round(silence))
         except SQLAlchemyError as error:
             why = f"no block was decided for {round(silence)} s, and the store takes no alert"
             log.critical("silence is in no store", chain=chain, error=type(error).__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from keeper.config import known_chain
-from keeper.service.ceilings import COIN, DAY_GAS, GWEI, fitting_price
+from keeper.service.planning.gas_ceilings import COIN, DAY_GAS, GWEI, fitting_price
 from keeper.setup.survey import Survey
 
 

@@ -19,15 +19,15 @@ from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import KeeperError
 from keeper.model.purse import Purse
 from keeper.oracles import abi
-from keeper.oracles.resolving import resolve
+from keeper.oracles.resolution import resolve
 from keeper.oracles.sources import Source
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.identity import Identity, first_block, identify
 from keeper.protocols.morpho_blue.events import CREATE_MARKET
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
-from keeper.service import data_fees
-from keeper.service.ceilings import GasLevel, gas_level
 from keeper.service.markets import PROTOCOLS, Adapter
+from keeper.service.planning import data_fees
+from keeper.service.planning.gas_ceilings import GasLevel, gas_level
 from keeper.setup.feeds import TOO_FEW, propose, rhythms
 from keeper.setup.native import NativeCoin, native_coin_of
 

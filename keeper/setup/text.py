@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from keeper.oracles.sources import tree
 from keeper.protocols.identity import NAMES
+from keeper.setup.answers import InitAnswers
 from keeper.setup.chain_text import chain_lines
 from keeper.setup.survey import Asset, Survey
-from keeper.setup.wishes import InitAnswers
 
 MOST_ASSETS = 100
 """Price sources that are written down; Morpho Blue has thousands."""

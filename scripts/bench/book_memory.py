@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from keeper.book.rows import Rows
-from keeper.book.standing import NearThreshold
+from keeper.book.screening.near_threshold import NearThreshold
 from keeper.margin.lending.aave import bounds
 from scripts.bench.result import Result
 
@@ -63,7 +63,7 @@ def _resident() -> int:
 
 def _work(accounts: int, count: int) -> dict[str, int]:
     """A book's rows, columns and index as `keeper run` has them, without a chain."""
-    from keeper.book.columns import Columns
+    from keeper.book.screening.columns import Columns
     from keeper.protocols.aave_v3 import records
     from scripts.bench import synthetic
 

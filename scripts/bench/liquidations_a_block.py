@@ -19,7 +19,7 @@ from eth_account import Account
 from sqlmodel import col, select
 
 from keeper.config import load
-from keeper.execution import batching
+from keeper.execution import batches
 from keeper.localchain import aave_actions as act
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.aave_market import AaveDeployment, demo_market
@@ -30,7 +30,7 @@ from keeper.localchain.rpc import Json, as_dict, as_int, as_list
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.plan import Plan
 from keeper.policy.levels import Policies
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.store.database import open_store
 from keeper.store.tables import Intent
@@ -53,11 +53,11 @@ def measure() -> list[Result]:
         fallen = [act.set_price(market, market.reserves[symbol], price) for symbol, price in FALLEN.items()]
         plans = planned(anvil, lambda: _mined(anvil, fallen), settings, Path(folder))
         snapshot = anvil.snapshot()
-        alone = sent(anvil, [batching.combine([plans[0]])])[0][0]
+        alone = sent(anvil, [batches.combine([plans[0]])])[0][0]
         anvil.revert(snapshot)
         limit = as_int(as_dict(anvil.rpc.call("eth_getBlockByNumber", "latest", False))["gasLimit"])
-        groups = batching.split(plans, limit)
-        outcomes = sent(anvil, [batching.combine(group) for group in groups], groups)
+        groups = batches.split(plans, limit)
+        outcomes = sent(anvil, [batches.combine(group) for group in groups], groups)
     done = sum(count for _, count in outcomes)
     best = min(gas / count for gas, count in outcomes if count)
     possible = limit / best
@@ -154,7 +154,7 @@ def planned(anvil: Anvil, fall: Callable[[], None], settings: str, folder: Path)
 
 
 def sent(
-    anvil: Anvil, calls: Sequence[batching.Batched], groups: Sequence[list[Plan]] = ()
+    anvil: Anvil, calls: Sequence[batches.Batched], groups: Sequence[list[Plan]] = ()
 ) -> list[tuple[int, int]]:
     """Gas used and accounts liquidated of each call, all sent by PAYER for one block."""
     anvil.impersonate(PAYER)
@@ -164,7 +164,7 @@ def sent(
             "from": PAYER,
             "to": call.target,
             "data": call.data,
-            "gas": hex(batching.limit(call.gas)),
+            "gas": hex(batches.limit(call.gas)),
         }
         hashes.append(anvil.rpc.text("eth_sendTransaction", request))
     block = anvil.mine()
@@ -177,7 +177,7 @@ def sent(
         receipt = as_dict(raw)
         logs = [as_dict(log) for log in as_list(receipt["logs"])]
         group = groups[place] if groups else []
-        done = sum(each.done for each in batching.outcomes(group, logs)) if group else 1
+        done = sum(each.done for each in batches.outcomes(group, logs)) if group else 1
         assert as_int(receipt["status"]) == 1, json.dumps(receipt)[:500]
         found.append((as_int(receipt["gasUsed"]), done))
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from keeper.execution import batching
+from keeper.execution import batches
 from keeper.localchain import four_markets, troves
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import Anvil, AnvilOptions
@@ -42,8 +42,8 @@ def measure() -> list[Result]:
         plans = planned(anvil, lambda: _fall(anvil, markets), settings, Path(folder))
         alone = _alone(anvil, plans)
         limit = as_int(as_dict(anvil.rpc.call("eth_getBlockByNumber", "latest", False))["gasLimit"])
-        groups = batching.split(plans, limit)
-        outcomes = sent(anvil, [batching.combine(group) for group in groups], groups)
+        groups = batches.split(plans, limit)
+        outcomes = sent(anvil, [batches.combine(group) for group in groups], groups)
     done = sum(count for _, count in outcomes)
     mixed = Counter(p.market for g, (_, n) in zip(groups, outcomes, strict=True) if n for p in g)
     shared = sum(alone[market] * count for market, count in mixed.items()) / mixed.total()
@@ -121,7 +121,7 @@ def _alone(anvil: Anvil, plans: Sequence[Plan]) -> Mapping[str, float]:
     for market in PROTOCOLS:
         batch = [plan for plan in plans if plan.market == market][:BATCH]
         snapshot = anvil.snapshot()
-        [(gas, count)] = sent(anvil, [batching.combine(batch)], [batch])
+        [(gas, count)] = sent(anvil, [batches.combine(batch)], [batch])
         anvil.revert(snapshot)
         found[market] = gas / count
     return found

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from keeper.book.columns import Columns
-from keeper.book.index import PriceIndex
+from keeper.book.screening.columns import Columns
+from keeper.book.screening.index import PriceIndex
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.protocols.aave_v3 import records

@@ -67,7 +67,7 @@ def _start(folder: str, accounts: int) -> dict[str, float]:
     import numpy as np
 
     from keeper.book.book import Book
-    from keeper.book.standing import NearThreshold
+    from keeper.book.screening.near_threshold import NearThreshold
     from keeper.chain.pool import NodePool
     from keeper.config import Chain
     from keeper.margin.lending.aave import bounds

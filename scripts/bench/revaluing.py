@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keeper.book.columns import Columns
-from keeper.book.screening import Screen
+from keeper.book.screening.bounds import Screen
+from keeper.book.screening.columns import Columns
 from keeper.protocols.aave_v3 import records
 from scripts.bench import synthetic
 from scripts.bench.result import Result

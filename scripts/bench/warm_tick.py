@@ -26,9 +26,9 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.state_override import call_with_code
 from keeper.localchain.transactions import Tx, queue
 from keeper.policy.levels import Policies
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market, build, pools
-from keeper.service.valuing import MarketValuation
+from keeper.service.watching.market_valuation import MarketValuation
 from keeper.store.database import open_store
 from scripts.bench import large_book
 from scripts.bench.cold_scan_web3 import ABI

@@ -12,15 +12,15 @@ from sqlmodel import col, select
 from keeper.chain import blocks
 from keeper.chain.signer import Signer
 from keeper.config import Settings, load
-from keeper.execution.actor import ExecutionLoop
+from keeper.execution.loop import ExecutionLoop
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
-from keeper.service.acting import actor_of
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
+from keeper.service.execution import actor_of
 from keeper.service.markets import Market, build, pools
-from keeper.service.valuing import MarketValuation, value
+from keeper.service.watching.market_valuation import MarketValuation, value
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Episode, Intent, Transaction
 from tests.support.world import BLOCK_SECONDS, write_keystore

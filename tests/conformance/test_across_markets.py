@@ -17,9 +17,9 @@ from keeper.fork.leaves import leaves_of
 from keeper.localchain.transactions import send_batch
 from keeper.model.money import WAD
 from keeper.model.plan import Plan
-from keeper.service.booking import Ledger
-from keeper.service.gas import gas_price
 from keeper.service.markets import Market, build, pools
+from keeper.service.planning.gas_money import gas_price
+from keeper.service.reporting.ledger import Ledger
 from keeper.store.tables import Episode, LedgerEntry
 from tests.conformance.keeping import MARKET, Keeping, config_text, keeping
 from tests.conformance.together import Together

@@ -13,6 +13,7 @@ import pytest
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain, load
+from keeper.doctor.gas import gas
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy
@@ -20,12 +21,11 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import send_batch
-from keeper.service import data_fees
-from keeper.service.examination.gas import gas
 from keeper.service.markets import build
+from keeper.service.planning import data_fees
+from keeper.setup.answers import InitAnswers
 from keeper.setup.survey import connect, explore
 from keeper.setup.text import configuration
-from keeper.setup.wishes import InitAnswers
 from tests.conftest import GENESIS
 from tests.integration.service.test_data_fees import STAND_IN
 

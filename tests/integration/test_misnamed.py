@@ -9,11 +9,11 @@ import pytest
 
 from keeper.cli.scan import scan_markets
 from keeper.config import load
+from keeper.doctor.examine import examine
+from keeper.doctor.finding import Finding
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
 from keeper.model.cure import Action
-from keeper.service.examination.examine import examine
-from keeper.service.examination.finding import Finding
 from tests.conformance.keeping import MARKET, config_text, keeping
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.together import Together

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from keeper.chain.blocks import Head
 from keeper.chain.signer import Signer
 from keeper.config import Settings, load
-from keeper.execution.actor import ExecutionLoop
+from keeper.execution.loop import ExecutionLoop
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
@@ -21,10 +21,10 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.policy.levels import Policies
-from keeper.service.acting import actor_of
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
+from keeper.service.execution import actor_of
 from keeper.service.markets import build, pools
-from keeper.service.record import Recorder
+from keeper.service.reporting.record import Recorder
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Intent, Transaction
 

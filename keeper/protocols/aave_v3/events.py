@@ -3,7 +3,7 @@ switches that move no token."""
 
 from __future__ import annotations
 
-from keeper.protocols.heard import EventTable, topic
+from keeper.protocols.event_table import EventTable, topic
 
 TRANSFER = topic("Transfer(address,address,uint256)")
 

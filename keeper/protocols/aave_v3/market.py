@@ -37,8 +37,8 @@ from keeper.protocols.aave_v3.lens import LENS, PoolState
 from keeper.protocols.aave_v3.valuing import RecordValuer
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
+from keeper.protocols.cures import Cure, CureRequest
 from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
-from keeper.protocols.topping_up import Cure, CureRequest
 
 
 class AaveV3Market(Adapter[PoolState, AccountState]):

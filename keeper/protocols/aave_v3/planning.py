@@ -15,7 +15,7 @@ from keeper.model.plan import Check
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls, offering, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
-from keeper.protocols.topping_up import Cure, CureRequest
+from keeper.protocols.cures import Cure, CureRequest
 
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.
 GRACE = 120

@@ -3,7 +3,7 @@ through all accounts and the totals find it."""
 
 from __future__ import annotations
 
-from keeper.protocols.heard import EventTable, topic
+from keeper.protocols.event_table import EventTable, topic
 
 HEARD = EventTable(
     {

@@ -25,8 +25,8 @@ from keeper.protocols.compound_v3 import lens, planning, records
 from keeper.protocols.compound_v3.events import HEARD
 from keeper.protocols.compound_v3.lens import LENS, CometState
 from keeper.protocols.compound_v3.records import Raw
+from keeper.protocols.cures import ENDLESS, Cure, CureRequest
 from keeper.protocols.erc20_calls import symbol
-from keeper.protocols.topping_up import ENDLESS, Cure, CureRequest
 
 
 class CometMarket(Adapter[CometState, Raw]):

@@ -24,7 +24,7 @@ from keeper.model.valuation import AssetLine
 from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, CometState
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.topping_up import MOST, Cure, CureRequest, grown, needed
+from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed
 
 # The real Comet takes 145,000 and 38,000 a collateral where feeds are cheap; feeds behind proxies and
 # adapters take more. Rehearsal measures what is really taken; this decides whether it pays, and what shares a

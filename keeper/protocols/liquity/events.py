@@ -3,7 +3,7 @@ rounding then moves its debt by a unit: but the pool's debt is announced, and al
 
 from __future__ import annotations
 
-from keeper.protocols.heard import EventTable, topic
+from keeper.protocols.event_table import EventTable, topic
 
 # Mezo's and Liquity v1's.
 HEARD = EventTable(

@@ -19,11 +19,11 @@ from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
 from keeper.protocols.calldata import encoded
+from keeper.protocols.cures import Cure, CureRequest
 from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.liquity import lens, planning
 from keeper.protocols.liquity.events import HEARD, PAYS_COINS
 from keeper.protocols.liquity.lens import LENS, System
-from keeper.protocols.topping_up import Cure, CureRequest
 
 # The ratio at which everything changes is told of when the system's is this much above it.
 _NEAR_PERCENT = 110

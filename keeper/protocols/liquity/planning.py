@@ -13,8 +13,8 @@ from keeper.model.blocked import Blocked
 from keeper.model.cure import Step
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.protocols.calldata import encoded
+from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed, paid
 from keeper.protocols.liquity.lens import System
-from keeper.protocols.topping_up import MOST, Cure, CureRequest, grown, needed, paid
 
 # Measured (scripts/bench/liquidations_all_markets.py), with room.
 OFFSET_GAS, REDISTRIBUTION_GAS, FIRST_GAS, TOP_UP_GAS = 190_000, 290_000, 400_000, 500_000

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from keeper.book.source import ChangedAccounts
 from keeper.chain.logs import Log
-from keeper.protocols.heard import account_at, topic
+from keeper.protocols.event_table import account_at, topic
 from keeper.protocols.morpho_blue.positions import key
 
 CREATE_MARKET = topic("CreateMarket(bytes32,(address,address,address,address,uint256))")

@@ -34,11 +34,11 @@ from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols import erc20_calls
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
+from keeper.protocols.cures import ENDLESS, Cure, CureRequest
 from keeper.protocols.lenses import packed
 from keeper.protocols.morpho_blue import events, lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
-from keeper.protocols.topping_up import ENDLESS, Cure, CureRequest
 
 MOST_UNLISTED = 2_048
 """So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""

@@ -20,9 +20,9 @@ from keeper.model.cure import Step
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check
 from keeper.protocols.calldata import encoded
+from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of
-from keeper.protocols.topping_up import MOST, Cure, CureRequest, grown, needed
 
 LIQUIDATE = f"liquidate({PARAMS},address,uint256,uint256,bytes)"
 SUPPLY = f"supplyCollateral({PARAMS},uint256,address,bytes)"

@@ -415,7 +415,7 @@ def test_a_long_discovery_says_how_far_it_is_and_how_long_it_will_take(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the log, as nobody looks at a service's terminal."""
-    monkeypatch.setattr("keeper.book.finding.TOLD_EVERY", 0.0)
+    monkeypatch.setattr("keeper.book.discovery.TOLD_EVERY", 0.0)
     field.borrower(1)
     field.local.anvil.mine(100)
     field.proxy.changes.append(lambda r: time.sleep(0.02) if r["method"] == "eth_getLogs" else None)

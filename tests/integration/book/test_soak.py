@@ -14,10 +14,10 @@ from keeper.config import load
 from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.transactions import Tx, queue
 from keeper.policy.levels import Policies
-from keeper.service import judging
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, pools
-from keeper.service.valuing import value_together
+from keeper.service.watching import breaches
+from keeper.service.watching.market_valuation import value_together
 from keeper.store.database import open_store
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
@@ -83,7 +83,7 @@ class Soak:
         assert head is not None
         theirs = run.book.views(head, list(run.book.accounts))
         below = {a for a, v in theirs.items() if v.health is not None and v.health < WAD}
-        opened = judging.open_episodes(self.deciding.store, [run.name])[run.name]
+        opened = breaches.open_episodes(self.deciding.store, [run.name])[run.name]
         known = {account for account, threshold in opened.known if threshold == "liquidate"}
         assert below <= known
         # Interest until the next block may open some a block early.

@@ -15,7 +15,7 @@ from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
 from keeper.policy.levels import Policies
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.store.database import open_store
 from tests.conftest import GENESIS

@@ -10,15 +10,15 @@ from sqlmodel import select
 
 from keeper.cli.contracts import deploy
 from keeper.config import load
+from keeper.doctor.contracts import liquidator as examine
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
-from keeper.service import deploying
-from keeper.service.examination.contracts import liquidator as examine
-from keeper.service.versions import CALLBACK, Abilities
-from keeper.setup.editing import with_value
+from keeper.service import deployment
+from keeper.service.contract_versions import CALLBACK, Abilities
+from keeper.setup.toml_edit import with_value
 from keeper.store.tables import Transaction
 from tests.conftest import LocalMarket
 from tests.support.world import PASSWORD, World, world
@@ -78,10 +78,10 @@ def test_one_that_is_under_way_is_waited_for_and_not_sent_again(
 ) -> None:
     place.anvil.set_automine(False)
     assert place.actor.lane is not None
-    contract = deploying.liquidator(place.payer, place.payer)
+    contract = deployment.liquidator(place.payer, place.payer)
     for _ in range(2):
         with pytest.raises(UnreachableError, match="not included yet"):
-            deploying.deploy(place.actor.lane, contract, wait=0.5)
+            deployment.deploy(place.actor.lane, contract, wait=0.5)
     assert len(place.transactions()) == 1
     place.anvil.mine()
     deploy(place.config, "liquidator", live=True, as_json=True)
@@ -144,7 +144,7 @@ def test_the_address_is_told_where_it_cannot_be_written(
         raise ConfigError("cannot be written: no space left", where="keeper.toml")
 
     monkeypatch.setattr("keeper.cli.contracts.write", full)
-    address = deploying.liquidator(place.payer, place.payer).address
+    address = deployment.liquidator(place.payer, place.payer).address
     with pytest.raises(ConfigError, match=f'set chains.local.liquidator = "{address}"'):
         deploy(place.config, "liquidator", live=True, as_json=False)
 

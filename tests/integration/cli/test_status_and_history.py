@@ -10,10 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from keeper.alerts import accounts
+from keeper.alerts import account_alerts
 from keeper.cli import output
 from keeper.cli.main import app
-from keeper.execution import pausing
+from keeper.execution import pause_file
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.store.tables import Episode
 from tests.conformance.case import Case
@@ -78,7 +78,7 @@ def test_history_is_readable_in_a_narrow_terminal(
 def test_a_pause_is_told_as_written_and_shown_as_the_market_s_state(case: Case, tmp_path: Path) -> None:
     k, _ = liquidating(case, tmp_path)
     with k.store.session() as session:
-        pausing.pause(session, "alice", "moving the Funds")
+        pause_file.pause(session, "alice", "moving the Funds")
     text = shown(tmp_path, "status")
     assert "paused by alice" in text and "moving the Funds" in text
     assert "│ paused" in text and "│ acting" not in text
@@ -118,7 +118,7 @@ def test_an_audit_without_differences_prints_no_table(case: Case, tmp_path: Path
 
 
 def test_the_books_name_tokens_by_symbol_in_plain_decimals(case: Case, tmp_path: Path) -> None:
-    from keeper.service.booking import Ledger
+    from keeper.service.reporting.ledger import Ledger
 
     k, _ = liquidating(case, tmp_path)
     for _ in range(3):
@@ -143,7 +143,7 @@ def test_the_log_says_why_nothing_can_be_done(case: Case, tmp_path: Path) -> Non
         opened_health=1, lowest_health=1, held="no collateral is left",
     )  # fmt: skip
     with k.store.session() as session:
-        accounts.cannot_act(session, episode, "liquidate", protected=False)
+        account_alerts.cannot_act(session, episode, "liquidate", protected=False)
     with capture_logs() as logs:
         Deliverer(k.store, [], None).run()
     [line] = [each for each in logs if each["event"] == "alert"]

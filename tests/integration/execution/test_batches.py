@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from keeper.chain.answers import BusyError
-from keeper.execution import combining, journal, rehearsal
+from keeper.execution import batch_rehearsal, journal, rehearsal
 from keeper.execution.journal import Draft
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import demo_market
@@ -77,7 +77,7 @@ def test_where_simulations_are_refused_for_their_rate_each_is_sent_alone(
     def busy(*_: object) -> None:
         raise BusyError("429 Too Many Requests", where="node")
 
-    monkeypatch.setattr(combining, "simulate", busy)
+    monkeypatch.setattr(batch_rehearsal, "simulate", busy)
     monkeypatch.setattr(rehearsal, "simulate", busy)
     selling.follow(CRASH)
     keeper.step(CRASH)

@@ -12,9 +12,9 @@ from sqlmodel import select
 
 from keeper.config import Settings
 from keeper.model.money import WAD
-from keeper.service.booking import Ledger
 from keeper.service.daemon import Daemon
-from keeper.service.native_price import native_price
+from keeper.service.planning.native_price import native_price
+from keeper.service.reporting.ledger import Ledger
 from keeper.store.tables import Lease, LedgerEntry
 from tests.integration.execution.conftest import CRASH, Fresh, Ready
 from tests.support.rpc_proxy import Request, proxy_to

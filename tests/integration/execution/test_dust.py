@@ -10,7 +10,7 @@ import pytest
 
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import send_batch
-from keeper.service.journalling import IN_TURN, LARGEST_PLANNED
+from keeper.service.planning.retry_policy import IN_TURN, LARGEST_PLANNED
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
 
 pytestmark = pytest.mark.integration

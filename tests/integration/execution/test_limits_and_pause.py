@@ -14,8 +14,8 @@ from keeper.cli.status import status
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Limits, not_allowed
 from keeper.execution.rehearsal import Rehearsal, rehearse
-from keeper.service.acting import allowed
 from keeper.service.daemon import Daemon
+from keeper.service.execution import allowed
 from keeper.store.database import open_store
 from keeper.store.tables import Lease as LeaseRow
 from keeper.store.types import now
@@ -141,7 +141,7 @@ def test_a_pause_that_comes_between_rehearsal_and_signature_is_obeyed(
         pause(w.config, "", as_json=True)
         return found
 
-    monkeypatch.setattr("keeper.execution.actor.rehearse", then_pause)
+    monkeypatch.setattr("keeper.execution.loop.rehearse", then_pause)
     w.step(CRASH)
     assert w.transactions() == []
     assert w.intents()[0].reason.startswith("paused by")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from keeper.chain.backrun import ADAPTERS, Kind, PendingUpdate
-from keeper.execution import trigger
+from keeper.execution import backrun
 from keeper.execution.rehearsal import rehearse
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import queue
@@ -123,8 +123,8 @@ def test_a_plan_is_rehearsed_on_top_of_a_pending_update_and_bundled_behind_it(
     plan = Plan.from_json(intent.plan)
     alone = rehearse(lane.pool, lane.sender, plan, [], timestamp)
     assert "HealthFactorNotBelowThreshold" in alone.problem, "before the update it does not work"
-    assert rehearse(lane.pool, lane.sender, plan, [trigger.action_of(update)], timestamp).ok
-    assert trigger.bundle_behind(lane, [intent], update, ADAPTERS[kind], head, timestamp)
+    assert rehearse(lane.pool, lane.sender, plan, [backrun.action_of(update)], timestamp).ok
+    assert backrun.bundle_behind(lane, [intent], update, ADAPTERS[kind], head, timestamp)
     method, params = relay.asked[-1]
     ours = [t.raw for t in w.transactions()]
     block = hex(head.number + 1)
@@ -150,7 +150,7 @@ def test_without_a_relay_a_pending_update_is_waited_for(fresh: Fresh, ready: Rea
     [intent] = w.intents()
     lane = w.actor.lane
     assert lane is not None and lane.relay is None
-    assert not trigger.bundle_behind(lane, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
+    assert not backrun.bundle_behind(lane, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
     assert w.transactions() == []
 
 

@@ -16,7 +16,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.price_sources import PRICE_ID, create_proxy, create_pyth, pyth_feed
 from keeper.localchain.tokens import create_feed, create_zero_first
-from keeper.oracles import resolving, seconds
+from keeper.oracles import resolution, seconds
 from keeper.oracles.sources import Source, tree
 from tests.support.uniswap_pool import create_factory, open_pool
 
@@ -35,7 +35,7 @@ class Sources:
     def resolve(self, address: str) -> Source:
         self.deployer.flush()
         head = blocks.latest(self.pool)
-        return resolving.resolve(self.pool, head, [address.lower()])[address.lower()]
+        return resolution.resolve(self.pool, head, [address.lower()])[address.lower()]
 
     def quote(
         self,

@@ -302,7 +302,7 @@ def test_a_restart_between_signing_and_sending_sends_the_same_transaction_once(
     fund(w, USDC=100_000 * 10**6)
     w.work()
     with monkeypatch.context() as broken:
-        broken.setattr("keeper.execution.actor.send", _dies)
+        broken.setattr("keeper.execution.loop.send", _dies)
         with pytest.raises(KeyboardInterrupt):
             w.step({"WETH": 2230 * 10**8})
     signed = [t.hash for t in w.transactions()]

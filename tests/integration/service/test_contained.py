@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from keeper.errors import ConfigError
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
-from keeper.service import judging
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market, build
+from keeper.service.watching import breaches
 from keeper.store.tables import Alert
 from tests.integration.book.test_together import _deciding, markets
 
@@ -186,7 +186,7 @@ def test_only_a_market_that_never_was_read_is_the_configurations_fault(
 def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
     markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge, judged = judging.judge, []
+    judge, judged = breaches.judge, []
 
     def fails(session: Any, run: Market, *rest: Any) -> object:
         if run is loop.runs[1]:
@@ -194,7 +194,7 @@ def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
         judged.append(run)
         return judge(session, run, *rest)
 
-    monkeypatch.setattr(judging, "judge", fails)
+    monkeypatch.setattr(breaches, "judge", fails)
     _tick(loop, markets[0])
     assert judged == [loop.runs[0], loop.runs[2]]
     assert {told.market for told in _told(loop)} == {"m1"}

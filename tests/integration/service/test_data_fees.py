@@ -9,7 +9,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.errors import UnreachableError
 from keeper.localchain.anvil import Anvil
-from keeper.service import data_fees
+from keeper.service.planning import data_fees
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,8 @@ from keeper.chain import blocks
 from keeper.chain.calls import Call, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
+from keeper.doctor.funds import amount, decimals_of
 from keeper.localchain.anvil import Anvil
-from keeper.service.examination.funds import amount, decimals_of
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from keeper.cli.status import status
-from keeper.service import gas
 from keeper.service.daemon import Daemon
+from keeper.service.planning import gas_money
 from keeper.store.tables import Transaction
 from keeper.store.types import now
 from tests.integration.service.conftest import Fresh
@@ -59,9 +59,9 @@ def test_gas_for_protected_accounts_is_reserved_before_liquidations(
     fresh_market: Fresh, tmp_path: Path
 ) -> None:
     w = both(fresh_market, tmp_path, "", 10 * COIN)
-    price = gas.gas_price(w.deciding.pool, w.heads[-1].base_fee)
-    kept = gas.gas_reserve(w.settings, "local", price)
-    assert kept == gas.KEPT_GAS * gas.KEPT_RISE * price
+    price = gas_money.gas_price(w.deciding.pool, w.heads[-1].base_fee)
+    kept = gas_money.gas_reserve(w.settings, "local", price)
+    assert kept == gas_money.KEPT_GAS * gas_money.KEPT_RISE * price
     w.anvil.set_balance(w.payer, kept * 6 // 10)
     for _ in range(3):
         w.step(CRASH)
@@ -77,7 +77,7 @@ def test_hours_left_are_forecast_from_what_was_spent_told_and_shown(
         w.step(CRASH)
     with w.store.session() as session:
         moment = now() + timedelta(hours=2)
-        found = gas.forecast(session, "local", w.payer, COIN, moment)
+        found = gas_money.forecast(session, "local", w.payer, COIN, moment)
     used = [t for t in w.transactions() if t.gas_used]
     assert used and found.spent == sum((t.gas_used or 0) * (t.gas_price or 0) for t in used)
     assert found.hours is not None
@@ -86,7 +86,9 @@ def test_hours_left_are_forecast_from_what_was_spent_told_and_shown(
         assert row is not None
         row.data_fee = found.spent
         session.flush()
-        assert gas.forecast(session, "local", w.payer, COIN, moment).spent == 2 * found.spent, "data too"
+        assert gas_money.forecast(session, "local", w.payer, COIN, moment).spent == 2 * found.spent, (
+            "data too"
+        )
         row.data_fee = 0
     # Spent within two hours: the balance lasts two hours for each time it holds that much.
     assert abs(found.hours - 2 * COIN // found.spent) <= found.hours // 1000 + 1
@@ -110,7 +112,7 @@ def test_without_spending_there_is_no_rate_and_old_spending_is_forgotten(
     anvil, deployed = fresh_market
     w = world(anvil, deployed, tmp_path)
     with w.store.session() as session:
-        assert gas.forecast(session, "local", w.payer, COIN, now()) == gas.Forecast(COIN, 0, None)
+        assert gas_money.forecast(session, "local", w.payer, COIN, now()) == gas_money.Forecast(COIN, 0, None)
         old = Transaction(
             chain="local",
             sender=w.payer,
@@ -128,9 +130,9 @@ def test_without_spending_there_is_no_rate_and_old_spending_is_forgotten(
         )
         session.add(old)
         session.flush()
-        assert gas.forecast(session, "local", w.payer, COIN, now()).hours is None
-    found = gas.Forecast(COIN // 100, 0, None)
-    assert "only 0.0100 native coins" in gas.runs_low(found, w.settings)
-    rich = gas.Forecast(COIN, COIN // 100, 100)
-    assert gas.runs_low(rich, w.settings) == ""
+        assert gas_money.forecast(session, "local", w.payer, COIN, now()).hours is None
+    found = gas_money.Forecast(COIN // 100, 0, None)
+    assert "only 0.0100 native coins" in gas_money.runs_low(found, w.settings)
+    rich = gas_money.Forecast(COIN, COIN // 100, 100)
+    assert gas_money.runs_low(rich, w.settings) == ""
     assert w.settings.policy.gas_hours == Decimal(24)

@@ -22,7 +22,7 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.price_sources import change_aggregator, create_proxy
 from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import Tx, queue
-from keeper.service.pricing import Pricing
+from keeper.service.watching.prices import Pricing
 from keeper.store.tables import MarketStatus
 from tests.conftest import GENESIS
 from tests.support.world import BLOCK_SECONDS, World, account, open_market, world

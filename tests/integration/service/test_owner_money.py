@@ -12,6 +12,9 @@ from eth_utils.crypto import keccak
 
 from keeper.cli.contracts import deploy as deploy_command
 from keeper.config import load
+from keeper.doctor.examine import examine
+from keeper.doctor.finding import Finding
+from keeper.doctor.owners import owners
 from keeper.errors import ConfigError, KeeperError
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
@@ -19,10 +22,7 @@ from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx
-from keeper.service import deploying
-from keeper.service.examination.examine import examine
-from keeper.service.examination.finding import Finding
-from keeper.service.examination.owners import owners
+from keeper.service import deployment
 from tests.conformance.comet_case import CometCase
 from tests.conformance.keeping import config_text
 from tests.integration.service.conftest import Fresh
@@ -50,7 +50,7 @@ def owner_market(market: Fresh, folder: Path, more: str = "", steps: str = REPAY
     anvil.set_balance(first.payer, 10**19)
     anvil.set_automine(True)
     assert first.actor.lane is not None
-    contract = deploying.deploy(first.actor.lane, deploying.owner_top_up(deployed.pool), 30).address
+    contract = deployment.deploy(first.actor.lane, deployment.owner_top_up(deployed.pool), 30).address
     anvil.set_automine(False)
     text = protect(OWNER, steps, 'money = "owner"\n' + more)
     w = world(anvil, deployed, folder, text, market_more=f'owner_top_up = "{contract}"')
@@ -259,7 +259,7 @@ def test_the_command_deploys_and_writes_the_address_to_the_configuration(
     with pytest.raises(ConfigError, match="not a market"):
         deploy_command(w.config, "owner-top-up", market="elsewhere", live=True, as_json=False)
     with pytest.raises(KeeperError, match="cannot be deployed"):
-        deploying.cost(w.deciding.pool, w.payer, deploying.owner_top_up("0x" + "12" * 20))
+        deployment.cost(w.deciding.pool, w.payer, deployment.owner_top_up("0x" + "12" * 20))
 
 
 def test_the_owners_money_needs_the_contract_in_the_configuration(

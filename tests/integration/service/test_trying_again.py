@@ -9,7 +9,7 @@ import pytest
 from keeper.chain import blocks
 from keeper.localchain import aave_actions as act
 from keeper.model.valuation import Valuation
-from keeper.service.deciding import ChainLoop
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import FIRST_RETRY
 from tests.integration.service.test_watch_only import Watch as Watching
 from tests.integration.service.test_watch_only import Wrapped, watch

@@ -10,7 +10,7 @@ from eth_account import Account
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_upgrades import upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
-from keeper.service import unknown
+from keeper.service.planning import rehearsal_sizing
 from keeper.store.tables import MarketStatus
 from tests.integration.service.conftest import Fresh
 from tests.support.positions import ether_for_dollars, fund, protect
@@ -104,7 +104,7 @@ def test_rehearsals_are_bounded_and_a_node_that_cannot_simulate_is_named(
         proxy.forget()
         again.step(LOW)
         # Tokens that want zero first take two simulations a rehearsal; the acting loop adds its own.
-        assert 1 < proxy.counts()["eth_simulateV1"] <= 2 * unknown.MOST_REHEARSALS + 2
+        assert 1 < proxy.counts()["eth_simulateV1"] <= 2 * rehearsal_sizing.MOST_REHEARSALS + 2
         [intent] = again.intents()
         assert intent.state == "rehearsed"
     with proxy_to(anvil.url) as proxy:

@@ -19,8 +19,8 @@ from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgr
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.valuation import Valuation
+from keeper.service.chain_loop import ChainLoop
 from keeper.service.daemon import ChainLoops, Daemon
-from keeper.service.deciding import ChainLoop
 from keeper.service.markets import Adapter, Market
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Intent, IntentState, MarketStatus

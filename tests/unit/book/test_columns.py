@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from keeper.book.columns import Columns
+from keeper.book.screening.columns import Columns
 from keeper.margin.lending.aave.state import AccountState, Position
 from keeper.protocols.aave_v3 import records
 from tests.unit.book.test_screening import packed

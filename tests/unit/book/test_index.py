@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from keeper.book.columns import Columns
-from keeper.book.index import PriceIndex
-from keeper.book.standing import NearThreshold
+from keeper.book.screening.columns import Columns
+from keeper.book.screening.index import PriceIndex
+from keeper.book.screening.near_threshold import NearThreshold
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import AccountState, Position
@@ -145,8 +145,8 @@ def test_new_boxes_go_through_all_layers_without_losing_anyone(
     walk: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With room for few recent boxes they are sorted in, and joined with the others, at almost every tick."""
-    monkeypatch.setattr("keeper.book.index.RECENT", 8)
-    monkeypatch.setattr("keeper.book.index._JOINED_AT", 3)
+    monkeypatch.setattr("keeper.book.screening.index.RECENT", 8)
+    monkeypatch.setattr("keeper.book.screening.index._JOINED_AT", 3)
     index = PriceIndex(walk.columns, walk.groups(), THRESHOLDS)
     index.build(walk.weights())
     limits = [int(t * WAD) for t in sorted(THRESHOLDS)]

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keeper.book.columns import Columns
-from keeper.book.screening import Screen
+from keeper.book.screening.bounds import Screen
+from keeper.book.screening.columns import Columns
 from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountState, Position

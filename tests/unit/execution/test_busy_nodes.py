@@ -9,14 +9,14 @@ import pytest
 from sqlmodel import Session, col, select
 
 from keeper.chain.answers import BusyError
-from keeper.execution import actor as acting
-from keeper.execution import as_signer, tending
-from keeper.execution.actor import ExecutionLoop
-from keeper.execution.combining import Planned
-from keeper.execution.lane import Sender
+from keeper.execution import as_signer, in_flight
+from keeper.execution import loop as acting
+from keeper.execution.batch_rehearsal import Planned
+from keeper.execution.in_flight import InFlight
 from keeper.execution.limits import Limits
+from keeper.execution.loop import ExecutionLoop
 from keeper.execution.rehearsal import Rehearsal
-from keeper.execution.tending import InFlight
+from keeper.execution.sender import Sender
 from keeper.store.database import Store, open_store
 from keeper.store.rows import insert_row
 from keeper.store.tables import Episode, Intent, Transaction, TransactionState
@@ -131,7 +131,7 @@ def _tend(store: Store, monkeypatch: pytest.MonkeyPatch, fails: set[int]) -> lis
             raise BUSY
         tended.append(each.nonce)
 
-    monkeypatch.setattr(tending.InFlight, "_tend", tend)
+    monkeypatch.setattr(in_flight.InFlight, "_tend", tend)
     InFlight(lane, HEAD, 1001).all(5)
     return tended
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from keeper.execution import batching, combining
-from keeper.execution.combining import BatchRehearsal, Planned, rehearse_together
+from keeper.execution import batch_rehearsal, batches
+from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, rehearse_together
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.execution.test_batching import log, plan
 
@@ -19,8 +19,8 @@ US = "0x" + "12" * 20
 def together(used: int, monkeypatch: pytest.MonkeyPatch) -> BatchRehearsal:
     plans = [plan(1), plan(2)]
     result = {"status": "0x1", "gasUsed": hex(used), "logs": [log(each) for each in plans]}
-    monkeypatch.setattr(combining, "simulate", lambda *_: [result])
-    monkeypatch.setattr(batching, "bears", lambda _: True)
+    monkeypatch.setattr(batch_rehearsal, "simulate", lambda *_: [result])
+    monkeypatch.setattr(batches, "bears", lambda _: True)
     pool, _ = scripted_pool(healthy)
     return rehearse_together(pool, US, [Planned(cast(Any, None), each) for each in plans], [], 1000)
 
@@ -28,8 +28,8 @@ def together(used: int, monkeypatch: pytest.MonkeyPatch) -> BatchRehearsal:
 def test_what_was_measured_is_granted_whole_or_the_batch_is_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    most = (batching.MOST_TRANSACTION_GAS - batching.SLACK_GAS) * 100 // batching.LIMIT_PERCENT
+    most = (batches.MOST_TRANSACTION_GAS - batches.SLACK_GAS) * 100 // batches.LIMIT_PERCENT
     found = together(most, monkeypatch)
-    assert found.rehearsal.gas == (batching.limit(most),) and len(found.carried) == 2
+    assert found.rehearsal.gas == (batches.limit(most),) and len(found.carried) == 2
     found = together(most + 2, monkeypatch)
     assert found.whole == "too large together" and not found.carried

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 from sqlmodel import Session
 
-from keeper.execution import limits, tending
-from keeper.execution.lane import Sender
+from keeper.execution import in_flight, limits
+from keeper.execution.in_flight import InFlight
 from keeper.execution.limits import Limits
-from keeper.execution.signing import NotSignedError
-from keeper.execution.tending import InFlight
+from keeper.execution.sender import Sender
+from keeper.execution.signatures import NotSignedError
 from keeper.store.database import open_store
 from keeper.store.rows import insert_values
 from keeper.store.tables import Intent, Transaction, TransactionIntent, TransactionState
@@ -49,7 +49,7 @@ def test_a_limit_that_forbids_a_successor_is_told(tmp_path: Path, monkeypatch: p
     def tend(_: InFlight, __: Transaction) -> None:
         raise NotSignedError("gas exceeds max_gas_per_day")
 
-    monkeypatch.setattr(tending.InFlight, "_tend", tend)
+    monkeypatch.setattr(in_flight.InFlight, "_tend", tend)
     pool, _ = scripted_pool(healthy)
     InFlight(
         Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Telling(), None))), HEAD, 1001

@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from keeper.chain.refusals import TipFloor
-from keeper.execution import refused
-from keeper.execution.lane import Sender
-from keeper.execution.refused import Asked
+from keeper.execution import refusal
+from keeper.execution.refusal import Asked
+from keeper.execution.sender import Sender
 from keeper.store.tables import Transaction, TransactionState
 from tests.support.scripted_node import Say, healthy, scripted_pool
 from tests.unit.chain.test_block_time import head
@@ -69,22 +69,22 @@ def bid(max_fee: int = 30 * GWEI, tip: int | None = GWEI) -> Transaction:
 )  # fmt: skip
 def test_a_refusal_teaches_a_tip_only_where_it_names_one(said: str, ask: Asked | None, learnt: bool) -> None:
     lane = lane_of()
-    assert refused.asked(lane, bid(), HEAD, said, sure=True) == ask
+    assert refusal.asked(lane, bid(), HEAD, said, sure=True) == ask
     assert lane.floor.wei == (25 * GWEI if learnt else 0)
 
 
 @pytest.mark.parametrize("said", ["tip too low, 25 gwei", "Sorry, 25000000000 wei"])
 def test_what_may_be_no_refusal_teaches_nothing(said: str) -> None:
     lane = lane_of()
-    assert refused.asked(lane, bid(), HEAD, said, sure=False) == Asked(tip=25 * GWEI)
+    assert refusal.asked(lane, bid(), HEAD, said, sure=False) == Asked(tip=25 * GWEI)
     assert lane.floor.wei == 0
     for busy in ("rate limit: retry in 25000000000 ns", "daily request count exceeded: 25000000000"):
-        assert refused.asked(lane, bid(), HEAD, busy, sure=False) is None
+        assert refusal.asked(lane, bid(), HEAD, busy, sure=False) is None
 
 
 def test_on_a_chain_without_base_fee_the_price_is_what_is_learnt() -> None:
     lane = lane_of()
-    assert refused.asked(lane, bid(GWEI, None), HEAD, "gas price below 3 gwei", True) == Asked(tip=3 * GWEI)
+    assert refusal.asked(lane, bid(GWEI, None), HEAD, "gas price below 3 gwei", True) == Asked(tip=3 * GWEI)
     assert lane.floor.wei == 3 * GWEI
 
 
@@ -92,5 +92,5 @@ def test_words_that_break_the_reading_are_no_more_than_words(monkeypatch: pytest
     def breaks(*_: object) -> int:
         raise RuntimeError("boo")
 
-    monkeypatch.setattr(refused, "least_asked", breaks)
-    assert refused.asked(lane_of(), bid(), HEAD, "tip 25 gwei", True) is None
+    monkeypatch.setattr(refusal, "least_asked", breaks)
+    assert refusal.asked(lane_of(), bid(), HEAD, "tip 25 gwei", True) is None

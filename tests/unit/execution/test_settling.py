@@ -9,9 +9,9 @@ import pytest
 from sqlmodel import col, select
 
 from keeper.chain import pool as pool_module
-from keeper.execution import settling
-from keeper.execution.lane import Sender
+from keeper.execution import settlement
 from keeper.execution.limits import Limits
+from keeper.execution.sender import Sender
 from keeper.store.database import Store, open_store
 from keeper.store.rows import insert_values
 from keeper.store.tables import Intent, TransactionIntent, TransactionState
@@ -50,7 +50,7 @@ def knows(*numbers: int, busy: tuple[int, ...] = ()) -> Script:
 
 
 def settled(folder: Path, *nodes: Script) -> list[str]:
-    """The states of two intents in the head's block after a round of settling."""
+    """The states of two intents in the head's block after a round of settlement."""
     store = open_store(f"sqlite:///{folder}/keeper.db")
     pool, _ = scripted_pool(*nodes)
     with store.session() as session:
@@ -63,7 +63,7 @@ def settled(folder: Path, *nodes: Script) -> list[str]:
             act.block, act.block_hash, act.succeeded = HEAD.number, HEAD.hash, True
             session.add(act)
             insert_values(session, TransactionIntent, intent_id=row.id, transaction_id=act.id, step=0)
-    settling.settle(_lane(pool, store), HEAD)
+    settlement.settle(_lane(pool, store), HEAD)
     with store.session() as session:
         return [row.state for row in session.exec(select(Intent).order_by(col(Intent.id)))]
 

@@ -8,7 +8,7 @@ import pytest
 
 from keeper.chain.pool import NodePool
 from keeper.execution import unseen_gas
-from keeper.execution.combining import Planned, rehearse_together
+from keeper.execution.batch_rehearsal import Planned, rehearse_together
 from keeper.execution.rehearsal import rehearse, with_margin
 from keeper.model.plan import Plan
 from tests.support.scripted_node import Say, healthy, scripted_pool
@@ -69,7 +69,7 @@ def test_it_is_asked_once_in_some_minutes(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def batch_limit(pool: NodePool, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr("keeper.execution.batching.bears", lambda _: True)
+    monkeypatch.setattr("keeper.execution.batches.bears", lambda _: True)
     found = rehearse_together(pool, US, [Planned(None, each) for each in _two()], [], 1000)  # type: ignore[arg-type]
     return sum(found.rehearsal.gas)
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.chain.fees import TooDearError
-from keeper.execution import batching
+from keeper.execution import batches
+from keeper.execution.bid_limits import asked, at_bid, bidding, max_fee_per_gas, measured
 from keeper.execution.rehearsal import Action, Rehearsal, with_margin
-from keeper.execution.worth import asked, at_bid, bidding, max_fee_per_gas, measured
 from keeper.model.plan import Plan
 from tests.unit.execution.test_batching import plan
 
@@ -24,7 +24,7 @@ CEILING = 500 * GWEI
 
 def test_what_is_left_of_a_batch_pays_for_itself() -> None:
     first, second = (replace(plan(n), gas=500_000, gas_budget=10**16) for n in (1, 2))
-    together = 2 * 10**16 // batching.gas_of([first, second])
+    together = 2 * 10**16 // batches.gas_of([first, second])
     assert max_fee_per_gas([first, second], CEILING) == together
     assert max_fee_per_gas([first], CEILING) == 10**16 // 500_000, "alone it cannot bid as both could"
 
@@ -85,8 +85,8 @@ def test_what_is_asked_for_pays_for_gas_and_for_the_least_profit(
 
 def test_each_bid_asks_anew_and_what_has_ended_pays_for_nothing() -> None:
     first, second = expecting(1, 1_000, 10**16, 10**16), expecting(2, 1_000, 10**16, 10**16)
-    action = Action("act", "0xc0", batching.combine([first, second]).data)
-    gas = batching.gas_of([first, second])
+    action = Action("act", "0xc0", batches.combine([first, second]).data)
+    gas = batches.gas_of([first, second])
 
     def bid(part: int) -> int:
         """Wei a gas at which it costs so many thousandths of both gains."""
@@ -114,7 +114,7 @@ def test_the_highest_bid_leaves_what_can_still_be_asked_for() -> None:
 
 def least_of(action: Action) -> list[int]:
     """What each leg of a batch asks for."""
-    return [leg[7] for leg in decode([batching.BATCH], bytes.fromhex(action.data[10:]))[0][2]]
+    return [leg[7] for leg in decode([batches.BATCH], bytes.fromhex(action.data[10:]))[0][2]]
 
 
 def test_what_was_measured_above_the_plans_own_figure_lowers_the_bid() -> None:
@@ -145,4 +145,4 @@ def test_what_would_cost_more_than_it_gains_is_not_sent() -> None:
 @pytest.mark.parametrize("gas", [21_000, 119_999, 120_000, 120_001, 6_543_211])
 def test_what_was_measured_is_told_by_the_limit(gas: int) -> None:
     assert measured(with_margin(gas), 1) == gas
-    assert gas - 1 <= measured(batching.limit(gas), 2) <= gas
+    assert gas - 1 <= measured(batches.limit(gas), 2) <= gas

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from keeper.oracles.guards import Judgement, Memory, Observation, Terms, judge, remember
-from keeper.oracles.reading import Round
+from keeper.oracles.rounds import Round
 from keeper.oracles.seconds import SecondPrice
 from keeper.oracles.sources import Basis
 

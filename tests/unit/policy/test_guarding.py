@@ -7,7 +7,7 @@ import pytest
 from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan, Spend, Trade
 from keeper.oracles.guards import Fault, Judgement
-from keeper.policy.guarding import at_market, closed, may_top_up
+from keeper.policy.guards import at_market, closed, may_top_up
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from keeper.model.plan import Plan
-from keeper.policy.ways import refused, untried, way_of
+from keeper.policy.routes import refused, untried, way_of
 from tests.unit.execution.test_batching import DAI, ROUTE, USDC, WETH, plan
 
 pytestmark = pytest.mark.unit

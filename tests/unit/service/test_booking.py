@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from keeper.alerts import keeping
+from keeper.alerts import keeper_alerts
 from keeper.chain.answers import BusyError, CannotError, NodeError, WrongStateError
-from keeper.service import booking
-from keeper.service.booking import Ledger
+from keeper.service.reporting import ledger
+from keeper.service.reporting.ledger import Ledger
 from keeper.store.database import Store
 from keeper.store.tables import Transaction
 from tests.unit.execution.test_refused import bid
@@ -33,7 +33,7 @@ class NoStore:
         return None
 
 
-def ledger(
+def posting(
     monkeypatch: pytest.MonkeyPatch, errors: dict[int, NodeError]
 ) -> tuple[Ledger, list[int], list[str]]:
     """Books of six transactions, those that were tried, and those that were told of."""
@@ -49,10 +49,10 @@ def ledger(
             raise error
         return True
 
-    monkeypatch.setattr(booking, "unbooked", lambda *_: waiting)
-    monkeypatch.setattr(booking, "_market_of", lambda *_: "m")
+    monkeypatch.setattr(ledger, "unbooked", lambda *_: waiting)
+    monkeypatch.setattr(ledger, "_market_of", lambda *_: "m")
     monkeypatch.setattr(Ledger, "_book", book)
-    monkeypatch.setattr(keeping, "not_booked", lambda *said: told.append(said[2]))
+    monkeypatch.setattr(keeper_alerts, "not_booked", lambda *said: told.append(said[2]))
     run = cast(Any, SimpleNamespace(name="m", book=SimpleNamespace(head=object())))
     pool = cast(Any, SimpleNamespace(name="x"))
     return Ledger(pool, cast(Store, NoStore()), cast(Any, None), [run]), tried, told
@@ -62,14 +62,14 @@ def ledger(
 def test_transactions_whose_state_is_gone_hold_up_no_younger_ones(
     monkeypatch: pytest.MonkeyPatch, gone: NodeError
 ) -> None:
-    books, _, told = ledger(monkeypatch, dict.fromkeys((1, 2, 3, 4), gone))
+    books, _, told = posting(monkeypatch, dict.fromkeys((1, 2, 3, 4), gone))
     assert books.book() == 2
     assert told == ["1", "2", "3", "4"]
     assert books.book() == 2 and len(told) == 4, "each is said once"
 
 
 def test_a_chain_that_is_away_is_given_up_until_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    books, tried, told = ledger(monkeypatch, {1: PRUNED} | dict.fromkeys(range(2, 7), BUSY))
+    books, tried, told = posting(monkeypatch, {1: PRUNED} | dict.fromkeys(range(2, 7), BUSY))
     with pytest.raises(BusyError):
         books.book()
     assert tried == [1, 2, 3, 4] and told == ["1"]

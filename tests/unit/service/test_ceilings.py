@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from keeper.config import Settings
 from keeper.config.old_keys import old_keys
-from keeper.service import acting
-from keeper.service.ceilings import DAY_GAS, GasLevel, fitting_price, gas_ceilings, gas_level
+from keeper.service import execution
+from keeper.service.planning.gas_ceilings import DAY_GAS, GasLevel, fitting_price, gas_ceilings, gas_level
 from tests.support.scripted_node import Say, Script, healthy, scripted_pool
 
 pytestmark = pytest.mark.unit
@@ -102,7 +102,7 @@ def test_one_nodes_gas_price_lifts_no_ceiling() -> None:
 def test_what_nobody_chose_is_told_at_the_start() -> None:
     pool, _ = scripted_pool(healthy)
     with capture_logs() as told:
-        limits = acting._fitted(settings(1, name=pool.name), pool, {})
+        limits = execution._fitted(settings(1, name=pool.name), pool, {})
     [line] = [each for each in told if each["event"] == "ceilings"]
     assert line["chain"] == pool.name and line["what"].count("what fits the chain") == 2
     assert limits.max_gas_price > 0 and limits.max_gas_per_day

@@ -9,9 +9,9 @@ import pytest
 from keeper.chain.calls import Answer
 from keeper.chain.pool import NodePool
 from keeper.errors import UnreachableError
-from keeper.service import data_fees
-from keeper.service.data_fees import DataFee, ProbedDataFee, ToldDataFee
-from keeper.service.deciding import _everyones
+from keeper.service.chain_loop import _everyones
+from keeper.service.planning import data_fees
+from keeper.service.planning.data_fees import DataFee, ProbedDataFee, ToldDataFee
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.chain.test_block_time import head
 

@@ -11,7 +11,7 @@ import pytest
 
 from keeper.model.plan import NATIVE, Spend, kept_of
 from keeper.model.purse import Purse
-from keeper.service.planning import Planner
+from keeper.service.planning.planner import Planner
 from keeper.store.database import open_store
 from keeper.store.tables import IntentState
 from tests.unit.chain.test_block_time import head

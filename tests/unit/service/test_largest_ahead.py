@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from keeper.book.rows import Rows
-from keeper.book.screening import HealthBounds
-from keeper.service import pending_updates
-from keeper.service.pending_updates import MOST_ACCOUNTS, PendingUpdates
+from keeper.book.screening.bounds import HealthBounds
+from keeper.service.backrun import pending_updates
+from keeper.service.backrun.pending_updates import MOST_ACCOUNTS, PendingUpdates
 
 pytestmark = pytest.mark.unit
 

@@ -12,13 +12,13 @@ import pytest
 
 from keeper.book.book import Book
 from keeper.book.rows import Rows
-from keeper.book.screening import HealthBounds
+from keeper.book.screening.bounds import HealthBounds
 from keeper.config import MarketSettings as Settings
 from keeper.model.valuation import Valuation
 from keeper.protocols.morpho_blue.lens import Pair
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket, Singleton
-from keeper.service import selecting
-from keeper.service.selecting import Watch, select
+from keeper.service.watching import selection
+from keeper.service.watching.selection import Watch, select
 from tests.unit.protocols.test_morpho_edge import BORROWER, market
 
 pytestmark = pytest.mark.unit
@@ -34,7 +34,7 @@ def book(accounts: list[str]) -> Book[Any, Any, Valuation]:
 
 
 def test_two_thousand_dust_debts_of_a_token_of_18_decimals_hide_no_debt_in_dollars() -> None:
-    dust = [f"0x{number:040x}" for number in range(selecting.MOST_BREACHES + 500)]
+    dust = [f"0x{number:040x}" for number in range(selection.MOST_BREACHES + 500)]
     owes = "0x" + "d0" * 20
     everyone = [*dust, owes]
     health = np.full(len(everyone), 0.5)

@@ -13,8 +13,8 @@ from sqlmodel import select
 from keeper.chain.blocks import Head
 from keeper.model.money import Rate
 from keeper.policy.choose import Decision
-from keeper.service.costing import losses_of_a_day
-from keeper.service.journalling import DAY, RetryPolicy
+from keeper.service.planning.costs import losses_of_a_day
+from keeper.service.planning.retry_policy import DAY, RetryPolicy
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Episode, Intent, IntentState, Unsent
 from tests.unit.chain.test_block_time import head

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keeper.chain.blocks import Head
-from keeper.service.redeeming import EVERY_SECONDS, due
+from keeper.service.planning.redemptions import EVERY_SECONDS, due
 from keeper.store.tables import Episode
 
 pytestmark = pytest.mark.unit

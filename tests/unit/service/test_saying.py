@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keeper.service.saying import LogThrottle
+from keeper.service.reporting.log_throttle import LogThrottle
 
 
 def test_the_same_words_are_said_once_a_minute_and_others_at_once() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keeper.service import judging
+from keeper.service.watching import breaches
 
 pytestmark = pytest.mark.unit
 
@@ -31,6 +31,6 @@ def test_of_strangers_parts_a_few_are_asked_about_and_nobody_elses_are_left_out(
                 _asking(20_000 + number, STRANGE, object()),
                 _asking(30_000 + number, ""),
             ]
-    left = [number for *_, number in judging._bounded(run, asking)]
-    assert [n for n in left if n < 10_000] == list(range(judging.STRANGERS_ASKED))
+    left = [number for *_, number in breaches._bounded(run, asking)]
+    assert [n for n in left if n < 10_000] == list(range(breaches.STRANGERS_ASKED))
     assert len([n for n in left if n >= 10_000]) == 60

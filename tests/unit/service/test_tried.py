@@ -11,8 +11,8 @@ from sqlmodel import select
 
 from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan
-from keeper.service import tried
-from keeper.service.planning import best_open
+from keeper.service.planning import refused_routes
+from keeper.service.planning.planner import best_open
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Episode, Intent, IntentState, Unsent
 from tests.unit.execution.test_batching import USDC, WETH, alone, plan
@@ -69,15 +69,15 @@ def test_what_a_limit_or_the_moment_ended_closes_no_way(store: Store) -> None:
         (plan(1), IntentState.REFUSED, "act reverts: HealthFactorNotBelowThreshold", ""),
     ]
     episode = attempts(store, made)
-    assert not tried.ways(store, [episode]).get(episode)
+    assert not refused_routes.ways(store, [episode]).get(episode)
     closed = attempts(store, [(plan(1), IntentState.REFUSED, "act reverts: paused", "")])
-    assert len(tried.ways(store, [closed])[closed]) == 1
+    assert len(refused_routes.ways(store, [closed])[closed]) == 1
 
 
 def test_a_token_is_refused_by_reverts_and_by_falling_short_again(store: Store) -> None:
     def refused(*reasons: str, unsent: str = "") -> dict[str, int]:
         episode = attempts(store, [(alone(), IntentState.REFUSED, each, unsent) for each in reasons])
-        return dict(tried.tokens(store, [episode]).get(episode, {}))
+        return dict(refused_routes.tokens(store, [episode]).get(episode, {}))
 
     assert refused("act reverts: paused") == {USDC: 1}
     assert refused(SHORT) == refused("reverted on chain") == {}

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from keeper.chain.backrun import PendingUpdate
-from keeper.service.update_ranks import EACH_SENDER, WAITING, Rank, Transmitters, WaitingUpdates
+from keeper.service.backrun.update_ranks import EACH_SENDER, WAITING, Rank, Transmitters, WaitingUpdates
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ import pytest
 
 from keeper.config import Settings
 from keeper.contracts import artifact
-from keeper.service import redeploying
-from keeper.service.versions import CALLBACK, of_code
+from keeper.service import redeployment
+from keeper.service.contract_versions import CALLBACK, of_code
 
 pytestmark = pytest.mark.unit
 
@@ -68,14 +68,14 @@ def settings(more: str = "") -> Settings:
 
 
 def test_a_new_liquidator_takes_the_old_ones_place_in_the_allow_list_step_by_step() -> None:
-    found = redeploying.moves(settings(), "c", None, NEW, PAYER)
+    found = redeployment.moves(settings(), "c", None, NEW, PAYER)
     assert found.allowed == ((("execution", "allow", 0, "target"), NEW),)
     assert any(f"setOperator({PAYER}, false)" in step for step in found.steps)
-    assert redeploying.moves(settings(), "c", None, OLD, PAYER) == redeploying.Moves()
+    assert redeployment.moves(settings(), "c", None, OLD, PAYER) == redeployment.Moves()
 
 
 def test_each_owners_grants_are_moved_before_the_old_ones_are_taken_back() -> None:
-    steps = list(redeploying.moves(settings(), "c", "m", NEW, PAYER).steps)
+    steps = list(redeployment.moves(settings(), "c", "m", NEW, PAYER).steps)
     gives = [n for n, step in enumerate(steps) if f"on {NEW}" in step or f"approve({NEW}" in step]
     takes = [n for n, step in enumerate(steps) if f"approve({OLD}, 0)" in step or f"false) on {OLD}" in step]
     assert len(gives) == 3 and len(takes) == 2 and max(gives) < min(takes)

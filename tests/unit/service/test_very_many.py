@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keeper.model.money import Rate
-from keeper.service.journalling import IN_TURN, LARGEST_PLANNED, bounded
+from keeper.service.planning.retry_policy import IN_TURN, LARGEST_PLANNED, bounded
 
 pytestmark = pytest.mark.unit
 

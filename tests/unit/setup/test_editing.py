@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keeper.setup.editing import inline, with_sections, with_value
+from keeper.setup.toml_edit import inline, with_sections, with_value
 
 BASE: dict[str, Any] = {
     "chains": {

@@ -1,0 +1,329 @@
+"""Bringing all books of a chain to a block with as few requests as for one: logs once, one lens call.
+
+Refreshed, not replayed: events say which accounts changed, and their raw state is read again at the block's
+hash. A reorg is no special case: what orphaned blocks touched is touched again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+
+from keeper.book import discovery
+from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
+from keeper.book.discovery import MissedBlocks
+from keeper.book.reads import NoStateError, Read, Reader, ReadRequest, read_apart, run_whole
+from keeper.book.source import BookSource
+from keeper.chain import logs
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call
+from keeper.chain.logs import Log, LogFilter
+from keeper.chain.node import WrongStateError
+from keeper.errors import ConfigError, UnreachableError
+
+log = structlog.get_logger()
+
+# Further requests for market-wide state that did not fit into the first.
+MOST_ROUNDS = 256
+# A market that stays silent is asked for alone, and at every node, once in so many blocks.
+ELSEWHERE_BLOCKS = 16
+
+AnyBook = Book[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """A book to bring along. `sample` names accounts whose own view is read in the same call (or chooses
+    them from all accounts); `progress` hears the last block covered by long scans."""
+
+    book: AnyBook
+    sample: Sample = ()
+    progress: Callable[[int], None] | None = None
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One book on the way: what is known so far of what changed in it."""
+
+    ask: RefreshRequest
+    stretch: MissedBlocks
+    touched: frozenset[str] = frozenset()
+    upgraded: bool = False
+    heard: tuple[Log, ...] = ()
+    sample: Sequence[str] = ()
+    references: frozenset[int] = frozenset()
+    portion: ReadRequest | None = None
+    read: Read = field(default_factory=lambda: Read((), {}))
+
+    @property
+    def book(self) -> AnyBook:
+        return self.ask.book
+
+    @property
+    def followed(self) -> LogFilter:
+        return self.book.riders.joined(self.stretch.followed)
+
+
+def refresh_together(
+    reader: Reader, head: Head, asks: Sequence[RefreshRequest]
+) -> list[Refresh[Any] | Exception]:
+    """Each book's refresh in order, or what went wrong with that market alone; its book is then as before.
+
+    Raised is only what is no single market's: UnreachableError where the chain does not answer, and
+    ConfigError for a market that never was read. No book has changed then."""
+    outcomes: dict[int, Refresh[Any] | Exception] = {}
+    visits: dict[int, _Visit] = {}
+    ancestors = discovery.Ancestors(reader.pool)
+    each = _Each(asks, outcomes)
+    for number, ask in enumerate(asks):
+        with each(number):
+            visits[number] = _Visit(ask, discovery.stretch(ask.book, head, ancestors, ask.progress))
+    _hear(reader, head, visits, each)
+    for number in each.left(visits):
+        with each(number):
+            visits[number].portion = _portion(visits[number])
+    try:
+        _read(reader, head, [visits[number] for number in each.left(visits)])
+    except NoStateError as error:
+        # No node knows better: each market's lens was answered with nothing.
+        outcomes.update(dict.fromkeys(each.left(visits), error))
+    for number in each.left(visits):
+        with each(number):
+            outcomes[number] = _settle(reader, head, visits[number])
+    return [outcomes[number] for number in range(len(asks))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """Keeps what goes wrong with one market among that market's outcomes."""
+
+    asks: Sequence[RefreshRequest]
+    outcomes: dict[int, Refresh[Any] | Exception]
+
+    @contextmanager
+    def __call__(self, number: int) -> Iterator[None]:
+        try:
+            yield
+        except ConfigError as error:
+            # What was read once is a market; whatever is wrong with it now, another day may mend.
+            if not self.asks[number].book.was_read:
+                raise
+            self.outcomes[number] = error
+        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
+            self.outcomes[number] = error
+            self._raise_if_everyones()
+
+    def left(self, visits: Mapping[int, _Visit]) -> list[int]:
+        return [number for number in visits if number not in self.outcomes]
+
+    def _raise_if_everyones(self) -> None:
+        """Where not a single market could be reached it is the chain that does not answer."""
+        found = [self.outcomes.get(number) for number in range(len(self.asks))]
+        if all(isinstance(e, UnreachableError) and not isinstance(e, NoStateError) for e in found):
+            raise next(e for e in found if isinstance(e, Exception))
+
+
+def _hear(reader: Reader, head: Head, visits: Mapping[int, _Visit], each: _Each) -> None:
+    """Whom events touched: one request for all books that missed the same blocks."""
+    together: dict[tuple[int, int], list[int]] = {}
+    for number in each.left(visits):
+        stretch = visits[number].stretch
+        together.setdefault((stretch.first, stretch.last), []).append(number)
+    for (first, last), numbers in together.items():
+        group = [visits[number] for number in numbers]
+        if first > last:
+            found: list[Log] = []
+        else:
+            wanted = group[0].followed
+            for visit in group[1:]:
+                wanted = wanted.joined(visit.followed)
+            found = _logs(reader, head, first, last, wanted, group)
+        for number in numbers:
+            with each(number):
+                _take(visits[number], [*found, *_doubted(reader, head, visits[number])])
+
+
+def _doubted(reader: Reader, head: Head, visit: _Visit) -> list[Log]:
+    """Events of blocks that were heard before, where some must have been withheld."""
+    book, first = visit.book, visit.book.doubted_from
+    if first is None or first > head.number:
+        return []
+    wanted = visit.stretch.followed
+    found = discovery.heard_everywhere(reader.pool, first, head.number, wanted, book.log_range)
+    log.warning("events heard again", market=book.source.name, first=first, last=head.number, logs=len(found))
+    return found
+
+
+def _take(visit: _Visit, found: Sequence[Log]) -> None:
+    """What these events say to one book, and whom it wants to see besides."""
+    touch = visit.book.source.touched(visit.stretch.followed.of(found))
+    stretch, riders = visit.stretch, visit.book.riders
+    visit.touched = touch.accounts | stretch.again
+    visit.upgraded = touch.upgraded or stretch.reorganised or stretch.initial
+    if not stretch.initial:
+        visit.heard = tuple(LogFilter(riders.emitters, riders.topics).of(found))
+    if visit.book.all_next or touch.everyone:
+        visit.touched |= frozenset(visit.book.accounts)
+    everyone = {*visit.book.accounts, *visit.touched} if callable(visit.ask.sample) else ()
+    visit.sample = visit.ask.sample(everyone) if callable(visit.ask.sample) else visit.ask.sample
+
+
+def _logs(
+    reader: Reader, head: Head, first: int, last: int, wanted: LogFilter, group: Sequence[_Visit]
+) -> list[Log]:
+    if first == last == head.number:
+        return logs.of_block(reader.pool, head, wanted)
+    found: list[Log] = []
+    size = min(visit.book.log_range for visit in group)
+    for until, some in logs.of_range_at_once(reader.pool, first, last, wanted, size, reader.workers):
+        found.extend(some)
+        for visit in group:
+            if visit.ask.progress:
+                visit.ask.progress(until)
+    # Ranges go by number: whoever answered must have been on this head's chain, or its logs are another's.
+    discovery.on_chain(reader.pool, head)
+    return found
+
+
+def _portion(visit: _Visit) -> ReadRequest:
+    """Market state, touched and sampled accounts, the sample's own views, the riders' calls, and what
+    strangers made, last."""
+    source = visit.book.source
+    visit.references = frozenset(visit.book.references)
+    apart = tuple(source.apart_calls(visit.references))
+    calls = [
+        source.market_call(visit.book.references),
+        *(source.view_call(account) for account in visit.sample),
+        *visit.book.riders.calls,
+    ]
+    accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
+    return ReadRequest(source, calls, list(accounts), apart)
+
+
+@retry(
+    # Nodes without the state were asked again already.
+    retry=retry_if_exception(lambda e: isinstance(e, WrongStateError) and not isinstance(e, NoStateError)),
+    stop=stop_after_attempt(3),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
+def _read(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
+    portions = [visit.portion for visit in visits if visit.portion is not None]
+    for visit, read in zip(visits, reader.read(head, portions), strict=True):
+        visit.read = read
+
+
+def _market(reader: Reader, head: Head, visit: _Visit) -> Answer:
+    """What the lens says of the market: where the common call had nothing, alone and at every node."""
+    first: Answer = visit.read.answers[0]
+    if first.ok:
+        visit.book.failing = 0
+        return first
+    source = visit.book.source
+    call = source.market_call(visit.book.references)
+    failing = visit.book.failing
+    visit.book.failing = failing + 1
+    if failing and head.number % ELSEWHERE_BLOCKS:
+        # It was asked for everywhere at blocks before: others do not wait for it at each.
+        return first
+    try:
+        [answer] = run_whole(reader.pool, head, [call], source.lenses(), lambda answers: answers[0].ok)
+    except NoStateError:
+        if not first.data:
+            raise
+        return first
+    visit.book.failing = 0
+    return answer
+
+
+def _state(
+    reader: Reader,
+    head: Head,
+    source: BookSource[Any, Any, Any],
+    references: frozenset[int],
+    first: Answer,
+    apart: Iterable[tuple[Call, Answer]],
+) -> Any:
+    """All market-wide state. What an answer left out is asked for next, what failed in smaller calls, until
+    nothing more is answered."""
+    state = source.read_market(first)
+    found = list(apart)
+    left = _left(source, [(source.market_call(references), first), *found])
+    for _ in range(MOST_ROUNDS):
+        if not left:
+            break
+        more = read_apart(reader.pool, head, left, source.lenses())
+        found += more
+        again = _left(source, more)
+        if again == [call for call, _ in more]:
+            # What is asked first is not starved by others: it cannot be had here.
+            again = []
+        left = [*again, *left[len(more) :]]
+    return source.with_apart(state, found) if found else state
+
+
+def _left(source: BookSource[Any, Any, Any], answered: Iterable[tuple[Call, Answer]]) -> list[Call]:
+    return [rest for call, answer in answered for rest in source.rest_calls(call, answer)]
+
+
+def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
+    """What was read becomes the book's; contracts that are new in the market are scanned back first."""
+    book, source, read = visit.book, visit.book.source, visit.read
+    if read.fault is not None:
+        raise read.fault
+    sample, touched = visit.sample, visit.touched
+    records, answers = dict(read.records), read.answers
+    assert visit.portion is not None, "what was read was asked for"
+    apart = zip(visit.portion.apart, read.apart, strict=True)
+    state = _state(reader, head, source, visit.references, _market(reader, head, visit), apart)
+    followed = source.log_filter(state)
+    added = tuple(a for a in followed.addresses if a not in set(visit.stretch.followed.addresses))
+    if added:
+        log.info("new contracts", market=source.name, addresses=added)
+        search = LogFilter(added, source.discovery_filter(state).topics)
+        late = discovery.scan(book, search, head, visit.ask.progress) - touched
+        [more] = reader.read(head, [ReadRequest(source, (), sorted(late))])
+        if more.fault is not None:
+            raise more.fault
+        records.update(more.records)
+        touched |= late
+    references = {*book.references, *filter(None, map(source.reference, records.values()))}
+    if not source.covers(state, references):
+        asked = ReadRequest(source, [source.market_call(references)], (), source.apart_calls(references))
+        [wider] = reader.read(head, [asked])
+        apart = zip(asked.apart, wider.apart, strict=True)
+        state = _state(reader, head, source, frozenset(references), wider.answers[0], apart)
+    known = {a: book.rows.row(a) for a in sample}
+    silent = frozenset(
+        a
+        for a in sample
+        if a not in touched and (row := known[a]) is not None and book.rows.records[row] != records[a]
+    )
+    if silent and not visit.upgraded:
+        log.warning("silent change", market=source.name, block=head.number, accounts=sorted(silent))
+    views = book.read_views(sample, answers[1 : 1 + len(sample)])
+    unbalanced = book.commit(Change(head, state, followed, records, touched | silent, visit.stretch.ancestor))
+    newly_unbalanced = unbalanced if unbalanced and not book.unbalanced else ""
+    book.unbalanced, book.doubted_from = unbalanced, None
+    if silent or newly_unbalanced or (unbalanced and not head.number % CHECKPOINT_BLOCKS):
+        book.doubt(head)
+    elif not unbalanced:
+        book.balanced_at = head.number
+    return Refresh(
+        head=head,
+        touched=touched | silent,
+        upgraded=visit.upgraded,
+        views=views,
+        reorganised=visit.stretch.reorganised,
+        reverted=frozenset(sample) - views.keys(),
+        answers=tuple(answers[1 + len(sample) :]),
+        heard=visit.heard,
+        silent=silent,
+        unbalanced=newly_unbalanced,
+        rebuilt=visit.stretch.rebuilt,
+    )

@@ -1,0 +1,1 @@
+"""Certified bounds of every account in arrays: who must be valued exactly."""

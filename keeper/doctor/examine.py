@@ -1,0 +1,64 @@
+"""Every part the daemon needs, looked at once, in the order in which they depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from keeper.config import Settings
+from keeper.config.old_keys import old_keys
+from keeper.doctor.channels import channels
+from keeper.doctor.contracts import liquidator
+from keeper.doctor.files import files
+from keeper.doctor.finding import Finding, attempt
+from keeper.doctor.funds import funds
+from keeper.doctor.gas import gas
+from keeper.doctor.keys import address_of, signer
+from keeper.doctor.markets import contract, market
+from keeper.doctor.nodes import nodes
+from keeper.doctor.owners import owners
+from keeper.doctor.protected import together
+from keeper.doctor.store import store
+from keeper.service.markets import build, pools
+
+
+def examine(settings: Settings, config: Path) -> Iterator[Finding]:
+    """All findings."""
+    yield from files(settings, config)
+    for key, instead in old_keys(settings):
+        yield Finding(key, "warning", "is an old key, which the next version does not know", instead)
+    connections = pools(settings)
+    reachable = set()
+    for name, pool in connections.items():
+        for finding in nodes(settings, pool):
+            if finding.verdict == "ok" and finding.subject == f"chain {name}":
+                reachable.add(name)
+            yield finding
+    yield from attempt("store", lambda: store(settings))
+    runs = build(settings, connections, None)
+    for run in runs:
+        subject = f"market {run.name}"
+        if run.settings.chain not in reachable:
+            yield Finding(subject, "fault", "its chain cannot be reached", "See the chain's own line above")
+            continue
+        found = list(attempt(f"{subject}, contract", partial(contract, run)))
+        yield from found
+        if all(finding.verdict != "fault" for finding in found):
+            yield from attempt(subject, partial(market, settings, run))
+    for name in sorted(reachable):
+        read = [run for run in runs if run.settings.chain == name and run.book.head is not None]
+        yield from attempt(f"chain {name}, gas price", partial(gas, settings, connections[name], read))
+    yield from attempt("protect", lambda: together(settings, [r for r in runs if r.book.head is not None]))
+    yield from signer(settings)
+    payer = address_of(settings)
+    if payer is not None:
+        for name in sorted(reachable):
+            known = [run for run in runs if run.settings.chain == name and run.book.head is not None]
+            yield from attempt(f"funds on {name}", partial(funds, settings, connections[name], known, payer))
+            yield from attempt(
+                f"liquidator on {name}", partial(liquidator, settings, name, connections[name], payer)
+            )
+            for run in known:
+                yield from attempt(f"owners in {run.name}", partial(owners, settings, run, payer))
+    yield from channels(settings)

@@ -1,0 +1,99 @@
+"""What the signer has: gas money, tokens to act with, and allowances that were left standing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eth_abi.abi import encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.chain import blocks
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call
+from keeper.chain.calls import run as read
+from keeper.chain.pool import NodePool
+from keeper.config import Settings
+from keeper.doctor.finding import Finding
+from keeper.service.markets import Market
+
+_ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
+_DECIMALS = function_signature_to_4byte_selector("decimals()")
+MOST_DECIMALS = 36
+"""No token that means what it says has more."""
+
+
+def funds(settings: Settings, pool: NodePool, runs: list[Market], payer: str) -> Iterator[Finding]:
+    """Native coins and, for each market that was read, tokens and allowances of `payer`."""
+    balance = int(pool.call("eth_getBalance", payer, "latest"), 16)
+    whole, rest = divmod(balance, 10**18)
+    yield Finding(
+        "signer, gas",
+        "ok" if balance else "fault",
+        f"{whole}.{rest // 10**14:04d} native coins on {pool.name}",
+        "" if balance else f"Send native currency to {payer} for gas",
+    )
+    for run in runs:
+        yield from _market(settings, pool, run, payer)
+
+
+def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iterator[Finding]:
+    head = blocks.latest(pool)
+    state, contract = run.book.state, run.adapter.contract
+    facts = run.adapter.read_planning(
+        state, [], read(pool, head, run.adapter.planning_calls(state, [], payer))
+    )
+    tokens = list(facts.funds)
+    asked = [Call(t, _ALLOWANCE + encode(["address", "address"], [payer, contract])) for t in tokens]
+    allowances = [_word(answer) for answer in read(pool, head, asked)]
+    decimals = decimals_of(pool, head, tokens)
+    held = [
+        f"{amount(units, decimals[token])} {facts.symbol(token)}"
+        for token, units in facts.funds.items()
+        if units
+    ]
+    subject, needed = f"funds for {run.name}", _needed_for(settings, run)
+    if held or not needed:
+        yield Finding(subject, "ok", ", ".join(held) or "none, and none are needed here")
+    else:
+        yield Finding(
+            subject,
+            "warning",
+            f"none: {' and '.join(needed)} have nothing to pay with",
+            f"Send tokens of the market to {payer}",
+        )
+    for token, units in zip(tokens, allowances, strict=True):
+        if units:
+            symbol = facts.symbol(token)
+            yield Finding(
+                f"allowance for {run.name}",
+                "warning",
+                f"{amount(units, decimals[token])} {symbol} were left standing to {contract}",
+                f"Revoke it: approve({contract}, 0) on {symbol} {token}, unless a transaction is under way",
+            )
+
+
+def _needed_for(settings: Settings, run: Market) -> list[str]:
+    """What the signer's own tokens pay for in this market."""
+    borrows = settings.chains[run.settings.chain].liquidator is not None
+    found = ["liquidations"] if run.adapter.needs_capital and not borrows else []
+    if any(each.market == run.name and each.money == "keeper" for each in settings.protect):
+        found.append("top-ups")
+    return found
+
+
+def decimals_of(pool: NodePool, head: Head, tokens: list[str]) -> dict[str, int]:
+    """Each token's decimals; 0, which shows the smallest units, where it says what no token has."""
+    answers = read(pool, head, [Call(token, _DECIMALS) for token in tokens])
+    found = {token: _word(answer) for token, answer in zip(tokens, answers, strict=True)}
+    return {token: said if said <= MOST_DECIMALS else 0 for token, said in found.items()}
+
+
+def _word(answer: Answer) -> int:
+    return int.from_bytes(answer.data[:32]) if answer.ok else 0
+
+
+def amount(units: int, decimals: int) -> str:
+    """Token units as people write them, four decimals at most."""
+    whole, rest = divmod(units, 10**decimals)
+    fraction = str(rest).rjust(decimals, "0")[:4].rstrip("0") if decimals else ""
+    return f"{whole:,}.{fraction}" if fraction else f"{whole:,}"

@@ -1,0 +1,88 @@
+"""Owners whose own money tops up: whether our contract is the right one, and what it may spend of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.chain import blocks
+from keeper.chain.calls import Call
+from keeper.chain.calls import run as read
+from keeper.config import Settings
+from keeper.doctor.finding import Finding
+from keeper.doctor.funds import amount, decimals_of
+from keeper.model.cure import OwnerMoney
+from keeper.policy.levels import Policies
+from keeper.service import contract_versions
+from keeper.service.markets import PROTOCOLS, Market
+
+_POOL = function_signature_to_4byte_selector("POOL()")
+
+
+def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
+    """A line for each protected account of this market that pays for itself."""
+    policies = Policies(settings)
+    for i, protect in enumerate(settings.protect):
+        if protect.market != run.name or protect.money != "owner":
+            continue
+        if not PROTOCOLS[run.settings.protocol].owners_pay:
+            yield Finding(
+                f"protect[{i}], owner's money",
+                "fault",
+                f"an owner's own money cannot top up in {run.settings.protocol}",
+                f'Set protect[{i}].money = "keeper", or take the entry out',
+            )
+            continue
+        protection = policies.levels(run.name, protect.account.lower()).protection
+        assert protection is not None and protection.owner is not None
+        yield _owner(run, f"protect[{i}], owner's money", protect.account, protection.owner, operator)
+
+
+def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: str) -> Finding:
+    head = blocks.latest(run.book.pool)
+    pool = read(run.book.pool, head, [Call(money.contract, _POOL)])[0]
+    if not pool.ok or len(pool.data) != 32:
+        return Finding(
+            subject,
+            "fault",
+            f"{money.contract} is no OwnerTopUp contract",
+            f"Correct markets.{run.name}.owner_top_up, or make one: keeper contracts deploy owner-top-up",
+        )
+    if pool.data[12:].hex() != run.adapter.contract[2:].lower():
+        return Finding(
+            subject,
+            "fault",
+            f"{money.contract} is for the pool 0x{pool.data[12:].hex()}",
+            f"Make one for {run.adapter.contract}: keeper contracts deploy owner-top-up --market {run.name}",
+        )
+    version = contract_versions.at(run.book.pool, "OwnerTopUp", money.contract, run.adapter.contract)
+    if version is None or not version.is_latest:
+        lacks = "; ".join(version.lacks.values()) if version is not None else "what nobody knows"
+        return Finding(
+            subject,
+            "warning" if version is not None else "fault",
+            f"{money.contract} is no latest version of our OwnerTopUp; it lacks: {lacks}",
+            f"Make one: keeper contracts deploy owner-top-up --market {run.name} --live",
+        )
+    state = run.book.state
+    facts = run.adapter.read_planning(
+        state, [], read(run.book.pool, head, run.adapter.planning_calls(state, [], operator))
+    )
+    answers = read(run.book.pool, head, run.adapter.owner_calls(state, owner, money, operator))
+    found = run.adapter.read_owner(state, money, answers, head.timestamp)
+    decimals = decimals_of(run.book.pool, head, list(found.available))
+    open_to_us = [
+        f"{amount(units, decimals[token])} {facts.symbol(token)}"
+        for token, units in found.available.items()
+        if units
+    ]
+    if open_to_us:
+        return Finding(subject, "ok", f"may spend {', '.join(open_to_us)} of {owner} today")
+    reasons = sorted(set(found.why.values()))
+    return Finding(
+        subject,
+        "warning",
+        f"nothing of {owner} can be spent: {'; '.join(reasons)}",
+        f"{owner} calls setOperator({operator}, true) and setLimit on {money.contract}, and approves it",
+    )

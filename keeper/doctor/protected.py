@@ -1,0 +1,49 @@
+"""Protected owners over all markets: protected here and perhaps liquidated there, and their budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keeper.config import Settings
+from keeper.doctor.finding import Finding
+from keeper.service.markets import Market
+
+
+def together(settings: Settings, runs: list[Market]) -> Iterator[Finding]:
+    """Of the markets that were read."""
+    entries: dict[str, list[int]] = {}
+    for i, protect in enumerate(settings.protect):
+        entries.setdefault(protect.account.lower(), []).append(i)
+    for owner, indices in entries.items():
+        yield from _elsewhere(settings, runs, owner, indices[0])
+        yield from _budgets(settings, indices)
+
+
+def _elsewhere(settings: Settings, runs: list[Market], owner: str, entry: int) -> Iterator[Finding]:
+    protected = {each.market for each in settings.protect if each.account.lower() == owner}
+    ignored = {
+        each.market for each in settings.policy.accounts if each.ignore and each.account.lower() == owner
+    }
+    for run in runs:
+        if run.name not in protected | ignored and run.of([owner]):
+            account = settings.protect[entry].account
+            yield Finding(
+                f"protect[{entry}]",
+                "warning",
+                f"{account} also has a position in {run.name}, where it is not protected: this keeper may "
+                "liquidate it there",
+                f'Add [[protect]] with market = "{run.name}", or [[policy.accounts]] with ignore = true',
+            )
+
+
+def _budgets(settings: Settings, indices: list[int]) -> Iterator[Finding]:
+    caps = {settings.protect[i].max_per_day for i in indices}
+    if len(caps) > 1:
+        said = ", ".join(f"protect[{i}] {settings.protect[i].max_per_day}" for i in indices)
+        yield Finding(
+            f"protect[{indices[0]}]",
+            "warning",
+            f"{settings.protect[indices[0]].account} has several max_per_day ({said}): each is held against "
+            "what is spent for the owner in all markets, so that the lowest ends first",
+            "Give all entries of an owner the same max_per_day",
+        )

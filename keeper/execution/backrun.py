@@ -1,0 +1,136 @@
+"""Acting on an oracle's update before a block has it: plans are rehearsed on top of that update and, with a
+relay, bundled behind it.
+
+The bundle is for one block. When that block comes without it, the next round rehearses each plan on the
+chain as it is, as for everything else in flight: what works is offered again, the rest is let go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import structlog
+
+from keeper.chain import fees
+from keeper.chain.backrun import Backrun, PendingUpdate, submit
+from keeper.chain.blocks import Head
+from keeper.chain.node import NodeError, RpcError
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution import bid_limits, journal, limits, nonces, transactions
+from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
+from keeper.execution.lease import LostLeaseError
+from keeper.execution.rehearsal import Action, Rehearsal, rehearse
+from keeper.execution.sender import Sender
+from keeper.execution.signatures import NotSignedError, begin, sign
+from keeper.execution.submission import BUNDLE
+from keeper.model.plan import Plan
+from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+
+log = structlog.get_logger()
+
+
+def action_of(update: PendingUpdate) -> Action:
+    """The update as what comes first in a rehearsal."""
+    return Action("update", update.target, update.data, update.sender, update.value)
+
+
+def bundle_behind(
+    lane: Sender,
+    intents: Sequence[Intent],
+    update: PendingUpdate,
+    adapter: Backrun,
+    head: Head,
+    timestamp: int,
+) -> bool:
+    """Rehearse planned intents on top of `update`, one after another, and bundle what works behind it. False
+    when nothing does, there is no relay, or something of ours is under way, on which nonces would hang: then
+    they wait for the block, as they are."""
+    if lane.relay is None:
+        return False
+    with lane.store.session() as session:
+        if transactions.unmined(session, lane.chain, lane.sender):
+            log.info("not behind the update", update=update.hash, why="transactions of ours are under way")
+            return False
+    planned = [Planned(each, Plan.from_json(each.plan)) for each in intents]
+    ahead, signed = [action_of(update)], list[Transaction]()
+    for group in groups(planned, head.gas_limit):
+        for carried, rehearsal in _rehearsed(lane, group, ahead, timestamp):
+            if len(signed) + len(rehearsal.actions) > lane.limits.max_in_flight:
+                break
+            ours = _sign(lane, carried, rehearsal, head)
+            signed += ours
+            if ours:
+                ahead.extend(rehearsal.actions)
+    if not signed:
+        return False
+    why = f"bundled behind {update.hash} for block {head.number + 1}"
+    try:
+        submit(lane.relay, adapter, update, [each.raw for each in signed], head.number + 1)
+    except NodeError as error:
+        why = f"no answer, maybe sent: {error}"
+    except RpcError as error:
+        log.warning("bundle refused", relay=lane.relay.label, error=error.message)
+        return False
+    log.info("behind the update", update=update.hash, transactions=len(signed), block=head.number + 1)
+    with lane.store.session() as session:
+        for each in signed:
+            row = session.get_one(Transaction, each.id)
+            transactions.move(session, row, TransactionState.SENT, head.number, why)
+    return True
+
+
+def _rehearsed(
+    lane: Sender, group: Sequence[Planned], ahead: list[Action], timestamp: int
+) -> Iterator[tuple[Sequence[Planned], Rehearsal]]:
+    """What of a group works behind `ahead`: together where that can be, else each alone. `ahead` may grow
+    between two that are yielded."""
+    if len(group) > 1:
+        try:
+            found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
+        except (RpcError, NodeError) as error:
+            log.info("no batch", chain=lane.chain, why=error.what)
+            found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
+        if found.carried:
+            yield found.carried, found.rehearsal
+            ended = {id(each) for each in (*found.carried, *(each for each, _ in found.failed))}
+            group = [each for each in group if id(each) not in ended]
+    for each in group:
+        rehearsal = rehearse(lane.pool, lane.sender, each.plan, ahead, timestamp)
+        if rehearsal.ok and rehearsal.complete:
+            yield (each,), rehearsal
+        else:
+            log.info("not behind the update", intent=each.intent.id, why=rehearsal.problem)
+
+
+def _sign(lane: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
+    """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
+    plans, used = [each.plan for each in carried], sum(rehearsal.used)
+    most = bid_limits.max_fee_per_gas(plans, lane.limits.max_gas_price, used)
+    signed = []
+    try:
+        price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei), most)
+        rehearsal = bid_limits.bidding(rehearsal, plans, price.max_fee)
+        pending = nonces.pending(lane.pool, lane.store, lane.sender)
+        with lane.store.session() as session:
+            begin(lane, session)
+            rows = [session.get_one(Intent, each.intent.id) for each in carried]
+            if any(row.state != IntentState.PLANNED for row in rows):
+                return []
+            problem = limits.overspent(session, lane.limits, rows)
+            if problem:
+                raise NotSignedError(problem)
+            numbers = [row.id for row in rows if row.id is not None]
+            for action, gas in zip(rehearsal.actions, rehearsal.gas, strict=True):
+                nonce = nonces.following(session, lane.chain, lane.sender, pending)
+                row = sign(lane, session, head, action, gas, price, nonce, numbers)
+                row.channel, row.relayed_block = BUNDLE, head.number
+                session.add(row)
+                signed.append(row)
+            for intent in rows:
+                journal.move_intent(session, intent, IntentState.REHEARSED, head.number)
+    except (UnreachableError, LostLeaseError):
+        raise
+    except KeeperError as error:
+        log.info("not behind the update", intents=[each.intent.id for each in carried], why=error.what)
+        return []
+    return signed

@@ -1,0 +1,78 @@
+"""Planned intents grouped into transactions: alone, or several in one call of our contract, rehearsed
+together. A leg that fails in rehearsal is taken out, and the others are combined anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keeper.chain.pool import NodePool
+from keeper.execution import batches
+from keeper.execution.rehearsal import Action, Rehearsal, simulate, unseen_of
+from keeper.model.plan import Plan
+from keeper.store.tables import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A planned intent with its plan. `alone`: it failed on chain lately, and shares no transaction: what
+    works in rehearsals only would take all others with it again."""
+
+    intent: Intent
+    plan: Plan
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRehearsal:
+    """What works in one transaction, and why each of the others does not (in that transaction's place).
+
+    `whole` says why nothing of it can be done together; then each is tried alone, as those that are neither
+    carried nor failed are: they wanted more gas than beside others.
+    """
+
+    carried: tuple[Planned, ...]
+    rehearsal: Rehearsal
+    failed: tuple[tuple[Planned, str], ...] = ()
+    whole: str = ""
+
+
+def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planned]]:
+    """In their order, those that may share a transaction together."""
+    by_plan = {id(each.plan): each for each in planned}
+    split = batches.split([each.plan for each in planned if not each.alone], block_gas_limit)
+    found = [[by_plan[id(plan)] for plan in group] for group in split]
+    found += [[each] for each in planned if each.alone]
+    place = {id(each): number for number, each in enumerate(planned)}
+    return sorted(found, key=lambda group: place[id(group[0])])
+
+
+def rehearse_together(
+    pool: NodePool, sender: str, group: Sequence[Planned], ahead: Sequence[Action], timestamp: int
+) -> BatchRehearsal:
+    """Rehearse a group behind `ahead` until all that is left of it works. CannotError where no node offers
+    `eth_simulateV1`: which of a batch's parts worked only its logs say."""
+    left, failed = list(group), list[tuple[Planned, str]]()
+    while len(left) > 1:
+        plans = [each.plan for each in left]
+        if not batches.bears(plans):
+            return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "none could bear another's failure")
+        batch = batches.combine(plans)
+        action = Action("act", batch.target, batch.data)
+        calls = [each.call(sender) for each in (*ahead, action)]
+        result = simulate(pool, calls, timestamp)[-1]
+        if int(result["status"], 16) != 1:
+            return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "the batch reverts")
+        outcomes = batches.outcomes(plans, result.get("logs") or [])
+        bad = [(each, o) for each, o in zip(left, outcomes, strict=True) if not o.done]
+        if not bad:
+            unseen = unseen_of(pool, sender, timestamp)
+            used = unseen.whole(int(result["gasUsed"], 16), action.data)
+            gas = batches.limit(used)
+            if gas > batches.MOST_TRANSACTION_GAS and not unseen.other_units:
+                return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "too large together")
+            return BatchRehearsal(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
+        failed += [(each, o.problem) for each, o in bad if not o.starved]
+        gone = {id(each) for each, _ in bad}
+        left = [each for each in left if id(each) not in gone]
+    return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "one or none is left")

@@ -1,0 +1,216 @@
+"""Care for what is signed and in no block: hand it over again, bid more, or cancel it. Never blindly.
+
+An action goes out again only after its plan was rehearsed anew at the latest state; one whose plan no
+longer works is replaced by a transfer of nothing to ourselves at the same nonce, as only that makes sure.
+What was only ever in bundles is let go instead: no later block can take a bundle that was for an earlier one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from keeper.chain import fees
+from keeper.chain.answers import CannotError, NodeError, RpcError
+from keeper.chain.blocks import Head
+from keeper.chain.fees import Fees
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution import follow, nonces, own_calls, refusal, settlement, transactions
+from keeper.execution.lifecycle import UNDECIDED
+from keeper.execution.rehearsal import Action, rehearse
+from keeper.execution.replacement import again, most_per_gas, replace
+from keeper.execution.sender import Sender
+from keeper.execution.signatures import NotSignedError, begin, sign
+from keeper.execution.submission import BUNDLE, private, send
+from keeper.model.plan import Plan
+from keeper.store.tables import Intent, IntentState, Transaction, TransactionState, Unsent
+
+log = structlog.get_logger()
+
+
+@dataclass
+class InFlight:
+    """One round's care at `head`; `ahead` is what the chain will do first, in the order of nonces."""
+
+    lane: Sender
+    head: Head
+    timestamp: int
+    ahead: list[Action] = field(default_factory=list)
+    _problems: dict[int, str] = field(default_factory=dict)
+    _abandon: set[int | None] = field(default_factory=set)
+
+    def all(self, counted: int) -> None:
+        """Every transaction in no block, then the nonces that hold up later ones. NodeError where none of
+        them could be tended for want of an answer."""
+        lane, silence = self.lane, list[NodeError]()
+        with lane.store.session() as session:
+            flying = transactions.unmined(session, lane.chain, lane.sender)
+        for transaction in flying:
+            try:
+                self._tend(transaction)
+            except NotSignedError as error:
+                log.warning("not signed", hash=transaction.hash, why=error.what)
+                refusal.tell(lane, transaction, Unsent.LIMIT, error.what)
+            except (RpcError, NodeError) as error:
+                log.warning("cannot tend", hash=transaction.hash, error=str(error))
+                if isinstance(error, NodeError) and not isinstance(error, CannotError):
+                    silence.append(error)
+            if transaction.id in self._abandon:
+                continue
+            if transaction.purpose in ("act", "approve", "clear"):
+                self.ahead.append(again(transaction))
+        if silence and len(silence) == len(flying):
+            raise silence[-1]
+        if flying:
+            self._fill_nonce_gap(counted)
+
+    def _tend(self, transaction: Transaction) -> None:
+        limits, waited = self.lane.limits, self.head.number - transaction.signed_block
+        queued = self._queued(transaction)
+        orphaned = transaction.state == TransactionState.ORPHANED
+        hidden = private(self.lane, transaction, self.head) and transaction.relayed_block is not None
+        known = not orphaned and (hidden or follow.known(self.lane, transaction))
+        if transaction.purpose in ("act", "approve") and (waited >= 1 or not known):
+            problem = self._problem(transaction)
+            late = self.head.number - transaction.first_block >= limits.cancel_blocks
+            if not problem and late and not queued:
+                problem = f"not included within {limits.cancel_blocks} blocks"
+            if problem and waited and self._bundled_only(transaction):
+                self._release(transaction, problem)
+                return
+            if problem:
+                self._cancel(transaction, problem)
+                return
+        if queued:
+            return
+        if waited and waited % limits.replace_blocks == 0 and self._bump_fee(transaction, waited):
+            return
+        once_more = hidden and transaction.channel == BUNDLE and waited
+        if not known or once_more or (not hidden and transaction.channel != "public"):
+            log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
+            send(self.lane, [transaction], self.head)
+
+    def _queued(self, transaction: Transaction) -> bool:
+        """Whether nodes take it only once what comes before it is in a block (delegated accounts). When that
+        is so, its time begins: it could be in no block before."""
+        if transaction.hash not in self.lane.waiting:
+            return False
+        if refusal.waits(self.lane, transaction):
+            return True
+        self.lane.waiting.discard(transaction.hash)
+        with self.lane.store.session() as session:
+            row = session.get_one(Transaction, transaction.id)
+            row.first_block = row.signed_block = self.head.number
+            session.add(row)
+        send(self.lane, [transaction], self.head)
+        return True
+
+    def _problem(self, transaction: Transaction) -> str:
+        """Why none of the intents that it carries would work now; empty while one would."""
+        with self.lane.store.session() as session:
+            carried = transactions.intents_of(session, transaction.id or 0)
+        problems = [self._rehearsed(intent) for intent in carried]
+        return "" if not all(problems) else "; ".join(dict.fromkeys(problems))
+
+    def _rehearsed(self, intent: Intent) -> str:
+        assert intent.id is not None
+        if intent.id not in self._problems:
+            self._problems[intent.id] = self._rehearse(intent)
+        return self._problems[intent.id]
+
+    def _rehearse(self, intent: Intent) -> str:
+        if intent.ended_block is not None:
+            return "its attempt has ended"
+        plan = Plan.from_json(intent.plan)
+        found = rehearse(self.lane.pool, self.lane.sender, plan, self.ahead, self.timestamp)
+        return found.problem
+
+    def _bundled_only(self, transaction: Transaction) -> bool:
+        """Whether nothing at its nonce was ever handed over but in bundles, nor shown by a block."""
+        lane = self.lane
+        with lane.store.session() as session:
+            rivals = transactions.at_nonce(session, lane.chain, lane.sender, transaction.nonce, UNDECIDED)
+            return all(
+                each.channel == BUNDLE and not transactions.was_in_block(session, each) for each in rivals
+            )
+
+    def _release(self, transaction: Transaction, why: str) -> None:
+        """Give its nonce back, and end what it was to do. It is followed on: should a block take it after all
+        (an earlier one that a reorganisation brought), the intent is set right."""
+        log.info("bundle missed", hash=transaction.hash, nonce=transaction.nonce, why=why)
+        self._abandon.add(transaction.id)
+        with self.lane.store.session() as session:
+            self.lane.lease.must_hold(session)
+            row = session.get_one(Transaction, transaction.id)
+            if not follow.waiting(row):
+                return
+            transactions.move(
+                session, row, TransactionState.REPLACED, self.head.number, "its bundle was missed"
+            )
+            carried = transactions.intents_of(session, row.id or 0) if row.purpose == "act" else []
+            for intent in carried:
+                if intent.state == IntentState.REHEARSED:
+                    settlement.end(self.lane, session, intent, self.head, IntentState.EXPIRED, why)
+
+    def _cancel(self, transaction: Transaction, why: str) -> None:
+        log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)
+        gas = own_calls.gas_for(self.lane.pool, self.lane.sender, transaction.gas_limit)
+        self._replace(transaction, own_calls.to_ourselves("cancel", self.lane.sender), gas, 0, why)
+
+    def _bump_fee(self, transaction: Transaction, waited: int) -> bool:
+        action = again(transaction)
+        elapsed = self.head.number - transaction.first_block
+        return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
+
+    def _replace(self, old: Transaction, action: Action, gas: int, waited: int, why: str) -> bool:
+        """Sign a successor at the same nonce with higher fees, and send it; False above the ceiling."""
+        lane = self.lane
+        most = most_per_gas(lane, old) if action.purpose == "act" else lane.limits.max_gas_price
+        price = self._price(old, waited, most)
+        if price is None:
+            log.warning("cannot bid more", hash=old.hash, ceiling=most)
+            return False
+        successor = replace(lane, self.head, old, action, gas, price, why)
+        if successor is not None:
+            send(lane, [successor], self.head)
+        return successor is not None
+
+    def _price(self, old: Transaction, waited: int, ceiling: int) -> Fees | None:
+        present = Fees(old.max_fee, old.tip)
+        try:
+            wanted = fees.suggest(self.lane.pool, ceiling, waited, self.lane.floor.wei)
+        except UnreachableError:
+            raise
+        except KeeperError:
+            wanted = present
+        return fees.replacing(present, wanted, ceiling)
+
+    def _fill_nonce_gap(self, counted: int) -> None:
+        """A transfer of nothing at each nonce that holds up later ones and that nobody uses."""
+        lane = self.lane
+        with lane.store.session() as session:
+            held = [t.nonce for t in transactions.live(session, lane.chain, lane.sender)]
+        if held == list(range(counted, counted + len(held))) or not held or min(held) < counted:
+            return
+        # From the least that any node counts: one alone may say what it likes.
+        answers = lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
+        said = [int(answer, 16) for answer in answers if isinstance(answer, str)]
+        if not said:
+            return
+        pending = min(said)
+        if max(held) - max(counted, pending) > nonces.FAR:
+            log.error("gap too wide", chain=lane.chain, counted=counted, pending=pending, ours=max(held))
+            return
+        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
+        gas = own_calls.gas_for(lane.pool, lane.sender)
+        with lane.store.session() as session:
+            begin(lane, session)
+            action = own_calls.to_ourselves("fill", lane.sender)
+            filled = [
+                sign(lane, session, self.head, action, gas, price, nonce, why="a gap of nonces")
+                for nonce in nonces.gaps(session, lane.chain, lane.sender, counted, pending)
+            ]
+        for transaction in filled:
+            log.warning("gap filled", nonce=transaction.nonce, hash=transaction.hash)
+        send(lane, filled, self.head)

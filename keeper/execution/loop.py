@@ -1,0 +1,375 @@
+"""The acting loop of one chain: from the journal to the chain and back, one round after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from keeper.chain import fees
+from keeper.chain.answers import CannotError, NodeError, RpcError
+from keeper.chain.backrun import Backrun, PendingUpdate
+from keeper.chain.blocks import Head
+from keeper.chain.fees import TooDearError
+from keeper.chain.pool import NodePool
+from keeper.chain.refusals import TipFloor
+from keeper.chain.relay import Relay
+from keeper.chain.signer import Signing
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution import (
+    allowances,
+    backrun,
+    bid_limits,
+    follow,
+    journal,
+    limits,
+    nonces,
+    queue,
+    settlement,
+    transactions,
+)
+from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
+from keeper.execution.gas_quote import Bidding, GasQuote
+from keeper.execution.in_flight import InFlight
+from keeper.execution.journal import Mode
+from keeper.execution.lease import Lease, LostLeaseError
+from keeper.execution.limits import Limits
+from keeper.execution.pause_file import paused
+from keeper.execution.queue import Queue
+from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
+from keeper.execution.sender import ExecutionEvents, Sender
+from keeper.execution.signatures import NotSignedError, begin, sign
+from keeper.execution.submission import send
+from keeper.model.plan import Plan
+from keeper.store.database import Store
+from keeper.store.tables import Intent, IntentState, Transaction, Unsent
+
+log = structlog.get_logger()
+
+
+class ExecutionLoop:
+    """Carries the open intents of one chain forward. `payer` is the address that acts; only a signer of
+    that address makes transactions, and only in live mode. `stands_back` says why nothing is sent now."""
+
+    def __init__(
+        self,
+        pool: NodePool,
+        store: Store,
+        limits: Limits,
+        payer: str,
+        signer: Signing | None,
+        tell: ExecutionEvents,
+        relay: Relay | None = None,
+        pause_file: Path | None = None,
+        lease: Lease | None = None,
+        fitting: Callable[[], Limits] | None = None,
+    ) -> None:
+        self.pool = pool
+        self.store = store
+        self.limits = limits
+        self.payer = payer
+        self.tell = tell
+        self.mode: Mode = "live" if signer else "dry"
+        self.lane: Sender | None = None
+        if signer is not None:
+            held = lease or Lease(store, f"{pool.name}:{payer}")
+            floor = TipFloor()
+            bidding = Bidding(pool, store, payer, limits.max_gas_price, floor)
+            self.lane = Sender(
+                pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file, floor
+            )
+        self._fitting = fitting
+        self.stands_back = ""
+        self.leading = True
+        self._counted = 0
+        self._idle = False
+        self._looked: Head | None = None
+        self._silence: NodeError | None = None
+        self._heard = False
+
+    def fit(self) -> None:
+        """Ask the chain, once, which ceilings fit it; while it does not say, those of a calm chain hold."""
+        if self._fitting is None:
+            return
+        try:
+            self.limits = self._fitting()
+        except UnreachableError:
+            raise
+        except KeeperError as error:
+            log.warning("ceilings unknown", chain=self.pool.name, error=str(error))
+            return
+        self._fitting = None
+        if self.lane is not None:
+            bidding = Bidding(self.pool, self.store, self.payer, self.limits.max_gas_price, self.lane.floor)
+            self.lane = replace(self.lane, limits=self.limits, bidding=bidding)
+
+    def settle(self, head: Head) -> None:
+        """Follow what was sent and end what the chain has decided: before the deciding loop looks again."""
+        self.fit()
+        if self.lane is None or not self._leads(self.lane):
+            return
+        before = self._looked
+        continuous = before is not None and before.hash in (head.parent, head.hash)
+        # With nothing under way there is nothing to settle: the look at the key's nonce can wait until after
+        # what this block asks for was sent.
+        self._idle = self._nothing_under_way()
+        if not self._idle:
+            self._counted = follow.look(self.lane, head, continuous=continuous)
+            self._looked = head
+            settlement.settle(self.lane, head)
+
+    def carry(self, head: Head, next_timestamp: int) -> None:
+        """Care for what is in flight; rehearse, sign and send what is planned."""
+        self.fit()
+        if self.lane is None:
+            self._rehearse_dry(head, next_timestamp)
+            return
+        if not self._leads(self.lane):
+            return
+        if not self._idle and self._looked != head:
+            # No node could tell before deciding: nothing is signed until the chain has said what it did.
+            self.settle(head)
+        self._carry(self.lane, head, next_timestamp)
+        if self.stands_back:
+            return
+        allowances.take_back(self.lane, head)
+        if self._idle and self._looked != head:
+            # Whatever was sent just now is in a later block than this: only others can have used the key.
+            follow.count(self.lane, head)
+            self._looked = head
+
+    def _nothing_under_way(self) -> bool:
+        """No open intent, and no transaction that the chain may still decide."""
+        with self.store.session() as session:
+            if journal.any_open(session, self.pool.name, self.mode):
+                return False
+            return not transactions.any_undecided(session, self.pool.name, self.payer)
+
+    def _carry(self, lane: Sender, head: Head, next_timestamp: int) -> None:
+        tending, flying = InFlight(lane, head, next_timestamp), 0
+        if not self._idle:
+            if self._paused(lane):
+                return
+            tending.all(self._counted)
+            with self.store.session() as session:
+                flying = len(transactions.unmined(session, self.pool.name, self.payer))
+        now = self._turns(head, lane.pause_file)
+        self.stands_back = now.paused
+        if now.paused:
+            return
+        self._end_all(now, head)
+        if not now.waiting or flying >= self.limits.max_in_flight:
+            return
+        bid = lane.bidding.ask()
+        self._silence, self._heard = None, False
+        for group in groups(now.waiting, head.gas_limit):
+            if flying >= self.limits.max_in_flight:
+                break
+            sent = self._carry_all(lane, group, head, next_timestamp, tending.ahead, bid)
+            tending.ahead.extend(sent)
+            flying += len(sent)
+        self._must_have_heard()
+
+    def _must_have_heard(self) -> None:
+        """NodeError where not one rehearsal of this round was answered: then no node is there."""
+        if self._silence is not None and not self._heard:
+            raise self._silence
+
+    @property
+    def can_bundle(self) -> bool:
+        """Whether there is a signer and a relay, and the last round found nothing against sending."""
+        return self.lane is not None and self.lane.relay is not None and not self.stands_back
+
+    def bundle_behind(
+        self, numbers: Sequence[int], update: PendingUpdate, adapter: Backrun, head: Head, next_timestamp: int
+    ) -> bool:
+        """Bundle planned intents (ids) behind an update that is in no block yet; False where they must wait
+        for the block."""
+        if self.lane is None or not self._leads(self.lane) or self._paused(self.lane):
+            return False
+        with self.store.session() as session:
+            found = [session.get_one(Intent, number) for number in numbers]
+        return backrun.bundle_behind(self.lane, found, update, adapter, head, next_timestamp)
+
+    def release(self) -> None:
+        """Let a standby take over at once."""
+        if self.lane is not None:
+            self.lane.lease.release()
+
+    def _leads(self, lane: Sender) -> bool:
+        other = lane.lease.holds()
+        if other and other != self.stands_back:
+            log.warning("stands back", chain=lane.chain, why=other)
+        self.stands_back, self.leading = other, not other
+        return not other
+
+    def _paused(self, lane: Sender) -> bool:
+        with lane.store.session() as session:
+            self.stands_back = paused(session, lane.pause_file)
+        return bool(self.stands_back)
+
+    def _turns(self, head: Head, pause_file: Path | None) -> Queue:
+        with self.store.session() as session:
+            return queue.look(session, self.pool.name, self.mode, self.limits, head, pause_file)
+
+    def _end_all(self, now: Queue, head: Head) -> None:
+        for over in now.over:
+            self._end(over.intent, over.state, head, over.why, over.unsent)
+
+    def _carry_all(
+        self,
+        lane: Sender,
+        group: list[Planned],
+        head: Head,
+        next_timestamp: int,
+        ahead: list[Action],
+        bid: Future[GasQuote],
+    ) -> list[Action]:
+        """Send a group in one transaction, or each of it alone; the actions that were sent."""
+        sent: list[Action] = []
+        if len(group) > 1:
+            try:
+                found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
+                self._heard = True
+            except (RpcError, NodeError) as error:
+                # A simulation of many legs is what a node is busy with first: each alone may be answered.
+                log.info("no batch", chain=self.pool.name, why=error.what)
+                found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
+            for each, problem in found.failed:
+                self._turned_down(each.intent, problem, head)
+            ended = {each.intent.id for each, _ in found.failed}
+            if found.carried:
+                sent = self._send(lane, found.carried, found.rehearsal, head, bid)
+                ended |= {each.intent.id for each in found.carried} if sent else set()
+            group = [each for each in group if each.intent.id not in ended]
+        for each in group:
+            rehearsal = self._rehearsed(each.intent, each.plan, head, next_timestamp, [*ahead, *sent])
+            if rehearsal is not None:
+                sent += self._send(lane, (each,), rehearsal, head, bid)
+        return sent
+
+    def _rehearsed(
+        self, intent: Intent, plan: Plan, head: Head, next_timestamp: int, ahead: list[Action]
+    ) -> Rehearsal | None:
+        """What works of the plan at the latest state; None where it does not, or cannot be known now."""
+        try:
+            rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
+        except (RpcError, NodeError) as error:
+            if isinstance(error, NodeError) and not isinstance(error, CannotError):
+                self._silence = error
+            log.warning("cannot rehearse", chain=self.pool.name, intent=intent.id, error=str(error))
+            self._held_up(intent, Unsent.NO_ANSWER, f"no node rehearses it: {error.what}")
+            return None
+        self._heard = True
+        if rehearsal.ok:
+            return rehearsal
+        self._turned_down(intent, rehearsal.problem, head)
+        return None
+
+    def _turned_down(self, intent: Intent, problem: str, head: Head) -> None:
+        """A plan that the rehearsal refused; needless is not wrong."""
+        late = is_needless(problem, Plan.from_json(intent.plan).errors)
+        self._end(intent, IntentState.EXPIRED if late else IntentState.REFUSED, head, problem)
+
+    def _send(
+        self,
+        lane: Sender,
+        carried: Sequence[Planned],
+        rehearsal: Rehearsal,
+        head: Head,
+        bid: Future[GasQuote],
+    ) -> list[Action]:
+        """Sign, commit and hand over; what was sent."""
+        try:
+            asked, plans = bid.result(), [each.plan for each in carried]
+            most = bid_limits.max_fee_per_gas(plans, lane.limits.max_gas_price, sum(rehearsal.used))
+            price = fees.within(asked.price, most)
+            rehearsal = bid_limits.bidding(rehearsal, plans, price.max_fee)
+            signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)
+        except (UnreachableError, LostLeaseError):
+            raise
+        except NotSignedError as error:
+            if len(carried) > 1:
+                # Together it may be too much where each alone is not.
+                return []
+            log.warning("not signed", chain=self.pool.name, why=error.what)
+            self._end(carried[0].intent, IntentState.REFUSED, head, error.what, Unsent.LIMIT)
+            return []
+        except KeeperError as error:
+            log.warning("not signed", chain=self.pool.name, error=str(error))
+            cause = Unsent.GAS_PRICE if isinstance(error, TooDearError) else Unsent.NO_ANSWER
+            for each in carried:
+                self._held_up(each.intent, cause, error.what)
+            return []
+        send(lane, signed, head)
+        return list(rehearsal.actions) if signed else []
+
+    def _sign(
+        self,
+        lane: Sender,
+        carried: Sequence[Planned],
+        rehearsal: Rehearsal,
+        bid: GasQuote,
+        head: Head,
+    ) -> list[Transaction]:
+        """Sign every action and commit them with the intents' new states before any is sent."""
+        with self.store.session() as session:
+            begin(lane, session)
+            rows = journal.intents(session, [each.intent.id for each in carried])
+            if any(row.state != IntentState.PLANNED for row in rows):
+                return []
+            problem = limits.overspent(session, self.limits, rows)
+            if problem:
+                raise NotSignedError(problem)
+            numbers = [row.id for row in rows if row.id is not None]
+            nonce = nonces.following(session, self.pool.name, self.payer, bid.pending)
+            signed = [
+                sign(lane, session, head, action, gas, bid.price, nonce + step, numbers)
+                for step, (action, gas) in enumerate(zip(rehearsal.actions, rehearsal.gas, strict=True))
+            ]
+            if rehearsal.complete:
+                for row in rows:
+                    journal.move_intent(session, row, IntentState.REHEARSED, head.number)
+        return signed
+
+    def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:
+        """What live mode would do, up to the signature."""
+        ahead: list[Action] = []
+        now = self._turns(head, None)
+        self._end_all(now, head)
+        self._silence, self._heard = None, False
+        for each in now.waiting:
+            intent = each.intent
+            rehearsal = self._rehearsed(intent, each.plan, head, next_timestamp, ahead)
+            if rehearsal is None:
+                continue
+            ahead.extend(rehearsal.actions)
+            with self.store.session() as session:
+                row = session.get_one(Intent, intent.id)
+                journal.move_intent(session, row, IntentState.REHEARSED, head.number)
+            self._end(row, IntentState.SETTLED, head, "dry run: rehearsed, not sent")
+        self._must_have_heard()
+
+    def _held_up(self, intent: Intent, cause: Unsent, why: str) -> None:
+        """It stays planned, and is tried again at the next block. The price of gas is told at once; that a
+        node did not answer only when it could not be sent in time."""
+        with self.store.session() as session:
+            row = session.get_one(Intent, intent.id)
+            journal.hold_up(session, row, cause, why)
+            if cause != Unsent.NO_ANSWER:
+                self.tell.not_sent(session, row, cause, why)
+
+    def _end(
+        self, intent: Intent, state: IntentState, head: Head, why: str, unsent: Unsent | None = None
+    ) -> None:
+        with self.store.session() as session:
+            row = session.get_one(Intent, intent.id)
+            journal.move_intent(session, row, state, head.number, why, unsent=unsent)
+            if unsent is not None:
+                self.tell.not_sent(session, row, unsent, why)
+            else:
+                self.tell.intent_ended(session, row, None, needless=settlement.needless(row))
+        log.info("intent ended", id=intent.id, account=intent.account, kind=intent.kind, state=state, why=why)

@@ -1,0 +1,61 @@
+"""A lane: one key on one chain, with everything that acting there needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sqlmodel import Session
+
+from keeper.chain.pool import NodePool
+from keeper.chain.refusals import TipFloor
+from keeper.chain.relay import Relay
+from keeper.chain.signer import Signing
+from keeper.execution.gas_quote import Bidding
+from keeper.execution.lease import Lease
+from keeper.execution.limits import Limits
+from keeper.store.database import Store
+from keeper.store.tables import Intent, Transaction
+
+
+class ExecutionEvents(Protocol):
+    """What execution tells, written in the transaction of what it tells."""
+
+    def intent_ended(
+        self, session: Session, intent: Intent, act: Transaction | None, *, needless: bool = False
+    ) -> None:
+        """An attempt ended, well or not; `needless`: there was nothing left to do."""
+
+    def not_sent(self, session: Session, intent: Intent, cause: str, why: str) -> None:
+        """Nothing of an attempt left, and it is no fault of the account's; told once an episode and cause."""
+
+    def foreign_nonce(self, session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
+        """The key was used by something that is not in this journal."""
+
+    def relay_silent(self, session: Session, chain: str, relay: str, transaction: Transaction) -> None:
+        """A relay took a transaction, and no block has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """`signer` signs for `sender`; `relay` is where transactions go first, where there is one."""
+
+    pool: NodePool
+    store: Store
+    limits: Limits
+    sender: str
+    signer: Signing
+    lease: Lease
+    tell: ExecutionEvents
+    bidding: Bidding
+    relay: Relay | None = None
+    pause_file: Path | None = None
+    floor: TipFloor = field(default_factory=TipFloor)
+    """The least tip that this chain's nodes were seen to ask for."""
+    waiting: set[str] = field(default_factory=set)
+    """Hashes of what a node takes only once what comes before it is in a block (delegated accounts)."""
+
+    @property
+    def chain(self) -> str:
+        return self.pool.name

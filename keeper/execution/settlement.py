@@ -1,0 +1,149 @@
+"""Ending intents by what their transactions did, and opening them again when the chain took that back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from sqlmodel import Session
+
+from keeper.chain.answers import NodeError, RpcError
+from keeper.chain.blocks import Head
+from keeper.execution import batches, journal, transactions, witness
+from keeper.execution.follow import in_block, waiting
+from keeper.execution.lifecycle import LifecycleError
+from keeper.execution.rehearsal import is_needless
+from keeper.execution.sender import Sender
+from keeper.model.plan import Plan
+from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+
+log = structlog.get_logger()
+
+Outcome = tuple[IntentState, str, Transaction | None]
+
+
+def settle(lane: Sender, head: Head) -> None:
+    """End the open intents that the chain has decided; set right those that it decided otherwise since."""
+    _revisit(lane, head)
+    with lane.store.session() as session:
+        waiting_now = list(journal.open_intents(session, lane.chain, "live"))
+    for intent in waiting_now:
+        assert intent.id is not None
+        try:
+            with lane.store.session() as session:
+                row = session.get_one(Intent, intent.id)
+                carried = journal.transactions_of(session, intent.id)
+                outcome = _outcome(lane, row, carried, head, lane.limits.settle_blocks)
+                if outcome is not None and row.state == IntentState.REHEARSED:
+                    end(lane, session, row, head, *outcome)
+        except (NodeError, RpcError) as error:
+            # Undecided for want of an answer: it is looked at again with the next block.
+            log.warning("not settled", intent=intent.id, error=str(error))
+
+
+def end(
+    lane: Sender,
+    session: Session,
+    row: Intent,
+    head: Head,
+    state: IntentState,
+    why: str = "",
+    act: Transaction | None = None,
+) -> None:
+    """End an intent in the caller's transaction, and tell."""
+    journal.move_intent(session, row, state, head.number, why, act)
+    lane.tell.intent_ended(session, row, act, needless=needless(row))
+    log.info("intent ended", id=row.id, account=row.account, kind=row.kind, state=state, why=why)
+
+
+def needless(intent: Intent) -> bool:
+    """Whether an intent ended because nothing was left to do: nobody wants to hear of it."""
+    return is_needless(intent.reason, Plan.from_json(intent.plan).errors)
+
+
+def _outcome(
+    lane: Sender, intent: Intent, carried: Sequence[Transaction], head: Head, deep: int
+) -> Outcome | None:
+    """What the chain decided about an intent; None while it has not."""
+    decisive = [t for t in carried if t.purpose in ("act", "cancel")]
+    for transaction in decisive:
+        if not in_block(transaction) or transaction.block is None:
+            continue
+        if head.number - transaction.block + 1 < deep:
+            return None
+        if transaction.purpose == "cancel":
+            if _cancels_an_act(transaction, carried):
+                return IntentState.EXPIRED, intent.reason or "cancelled", transaction
+            continue
+        if transaction.succeeded:
+            return _done(lane, intent, transaction, head)
+        return IntentState.FAILED, "reverted on chain", transaction
+    acts = [t for t in decisive if t.purpose == "act"]
+    if acts and all(t.state == TransactionState.DROPPED for t in decisive):
+        return IntentState.FAILED, "its nonce went to another transaction", acts[-1]
+    return None
+
+
+def _done(lane: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome | None:
+    """What a transaction that did not revert did for one intent: where our contract carried it out among
+    others, its logs say."""
+    plan = Plan.from_json(intent.plan)
+    if plan.leg is None:
+        return IntentState.SETTLED, "", act
+    asked = lane.pool, act.hash, head
+    receipt = witness.receipt(*asked) or witness.receipt_anywhere(*asked)
+    if receipt is None or receipt.get("blockHash") != act.block_hash:
+        return None
+    [outcome] = batches.outcomes([plan], receipt["logs"])
+    if outcome.done:
+        return IntentState.SETTLED, "", act
+    state = IntentState.EXPIRED if is_needless(outcome.problem, plan.errors) else IntentState.FAILED
+    return state, outcome.problem, act
+
+
+def _cancels_an_act(cancel: Transaction, carried: Sequence[Transaction]) -> bool:
+    return any(t.purpose == "act" and t.nonce == cancel.nonce for t in carried)
+
+
+def _revisit(lane: Sender, head: Head) -> None:
+    """Ended intents whose transactions the chain may still decide otherwise, or has."""
+    with lane.store.session() as session:
+        undecided = transactions.undecided(session, lane.chain, lane.sender)
+        ended = {
+            intent.id
+            for transaction in undecided
+            for intent in transactions.intents_of(session, transaction.id or 0)
+            if not IntentState(intent.state).open
+        }
+    for number in sorted(number for number in ended if number is not None):
+        try:
+            with lane.store.session() as session:
+                _set_right(lane, session, session.get_one(Intent, number), head)
+        except (NodeError, RpcError) as error:
+            log.warning("not set right", intent=number, error=str(error))
+        except LifecycleError as error:
+            # A fault of our own in one intent is that intent's: the others are settled, and blocks go on.
+            log.error("not set right", intent=number, error=str(error))
+
+
+def _set_right(lane: Sender, session: Session, row: Intent, head: Head) -> None:
+    carried = journal.transactions_of(session, row.id or 0)
+    if row.state == IntentState.REFUSED:
+        return
+    outcome = _outcome(lane, row, carried, head, 1)
+    if outcome is not None:
+        state, why, act = outcome
+        if state != row.state and not (row.state == IntentState.EXPIRED and act and act.purpose == "cancel"):
+            log.warning("decided otherwise", intent=row.id, before=row.state, after=state)
+            end(lane, session, row, head, state, why or "the chain decided otherwise", act)
+        return
+    if not any(waiting(t) for t in carried if t.purpose in ("act", "cancel")):
+        return
+    left = "its transaction left the chain"
+    key = (row.chain, row.market, row.account, row.kind)
+    if journal.has_open(session, *key, "live"):
+        if row.state == IntentState.SETTLED:
+            end(lane, session, row, head, IntentState.FAILED, f"{left}; a later attempt stands")
+        return
+    log.warning("opened again", intent=row.id, before=row.state)
+    journal.move_intent(session, row, IntentState.REHEARSED, head.number, left)

@@ -1,0 +1,122 @@
+"""Signing: checked, signed and committed to the journal in one transaction of the store; sent only after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eth_utils.address import to_checksum_address
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, col
+
+from keeper.chain.blocks import Head
+from keeper.chain.fees import Fees
+from keeper.errors import KeeperError
+from keeper.execution import limits, transactions
+from keeper.execution.pause_file import paused
+from keeper.execution.rehearsal import Action
+from keeper.execution.sender import Sender
+from keeper.store.rows import insert_values
+from keeper.store.tables import StandingAllowance, Transaction, TransactionState
+
+_APPROVE = "0x095ea7b3"
+_GRANTED_AGAIN = (
+    update(StandingAllowance)
+    .where(
+        col(StandingAllowance.chain) == bindparam("to_chain"),
+        col(StandingAllowance.owner) == bindparam("to_owner"),
+        col(StandingAllowance.token) == bindparam("to_token"),
+        col(StandingAllowance.spender) == bindparam("to_spender"),
+    )
+    .values(since_block=bindparam("block"))
+)
+
+
+class NotSignedError(KeeperError):
+    """A limit, the allow-list or a pause forbids it; the message says which."""
+
+
+def begin(lane: Sender, session: Session) -> None:
+    """First thing in a transaction that signs: the lease is ours and nothing is paused, or NotSignedError."""
+    lane.lease.must_hold(session)
+    why = paused(session, lane.pause_file)
+    if why:
+        raise NotSignedError(why, where=f"chain {lane.chain}")
+
+
+def sign(
+    lane: Sender,
+    session: Session,
+    head: Head,
+    action: Action,
+    gas: int,
+    price: Fees,
+    nonce: int,
+    carries: Sequence[int] = (),
+    replaces: Transaction | None = None,
+    why: str = "",
+) -> Transaction:
+    """Sign and record; nothing is sent. `begin` comes before it in the same transaction.
+
+    `replaces` gives up its nonce. NotSignedError when the allow-list or the day's gas forbid it.
+    """
+    problem = limits.not_allowed(lane.limits, lane.sender, action.target, action.data)
+    if not problem and action.purpose in ("approve", "act"):
+        wei = gas * price.max_fee
+        old = replaces.id if replaces is not None else None
+        problem = limits.gas_overspent(session, lane.limits, lane.chain, lane.sender, wei, old)
+    if problem:
+        raise NotSignedError(problem, where=f"chain {lane.chain}", remedy="See [execution] in the README")
+    if replaces is not None:
+        reason = f"{why or 'replaced'} at head {head.number}"
+        transactions.move(session, replaces, TransactionState.REPLACED, head.number, reason)
+    raw, digest = lane.signer.sign(
+        {
+            "chainId": lane.pool.chain_id,
+            "nonce": nonce,
+            "to": to_checksum_address(action.target),
+            "value": action.value,
+            "data": action.data,
+            "gas": gas,
+            **price.fields(),
+        }
+    )
+    row = Transaction(
+        chain=lane.chain,
+        sender=lane.sender,
+        nonce=nonce,
+        hash=digest,
+        purpose=action.purpose,
+        target=action.target,
+        data=action.data,
+        value=action.value,
+        raw=raw,
+        state=TransactionState.SIGNED,
+        gas_limit=gas,
+        max_fee=price.max_fee,
+        tip=price.tip,
+        signed_block=head.number,
+        first_block=replaces.first_block if replaces else head.number,
+        replaces_id=replaces.id if replaces else None,
+        relayed_block=replaces.relayed_block if replaces else None,
+    )
+    transactions.record(session, row, carries, why)
+    if action.purpose == "approve" and action.data.startswith(_APPROVE):
+        _note_allowance(lane, session, head, action)
+    return row
+
+
+def _note_allowance(lane: Sender, session: Session, head: Head, action: Action) -> None:
+    """What is granted is written down with the grant: taking it back cannot be forgotten."""
+    token, spender = action.target.lower(), "0x" + action.data[34:74].lower()
+    known = {"to_chain": lane.chain, "to_owner": lane.sender, "to_token": token, "to_spender": spender}
+    if session.connection().execute(_GRANTED_AGAIN, {**known, "block": head.number}).rowcount:
+        return
+    insert_values(
+        session,
+        StandingAllowance,
+        chain=lane.chain,
+        owner=lane.sender,
+        token=token,
+        spender=spender,
+        since_block=head.number,
+    )

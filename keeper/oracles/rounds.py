@@ -1,0 +1,83 @@
+"""Reading feeds: which calls ride in a block's request, and the rounds in their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from keeper.chain.calls import Answer, Call
+from keeper.oracles import abi, shapes
+from keeper.oracles.sources import PROXIES, Source
+
+_PHASE = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A feed's newest answer, in the feed's own decimals, and when it was given (Unix seconds)."""
+
+    id: int
+    answer: int
+    updated_at: int
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells this round from the one before: many feeds have one id for ever, and only their time
+        moves."""
+        return self.id, self.updated_at
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it says when it was given: some adapters always say 0."""
+        return self.updated_at > 0
+
+    @property
+    def name(self) -> str:
+        """The id for people: a proxy counts its aggregators as phases above the lowest 64 bits."""
+        phase, number = divmod(self.id, _PHASE)
+        return f"{number} of phase {phase}" if phase else str(number)
+
+
+def calls(feeds: Iterable[Source]) -> list[Call]:
+    """What `read` takes the answers of: each feed's newest round, and each proxy's aggregator."""
+    wanted: list[Call] = []
+    for feed in feeds:
+        wanted.append(abi.call(feed.address, shapes.LATEST))
+        if feed.kind in PROXIES:
+            wanted.append(abi.call(feed.address, "aggregator()"))
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A feed at a block: its round (None when reading it reverts) and the contract that logs its answers."""
+
+    round: Round | None
+    emitter: str
+
+
+def read(feeds: Iterable[Source], answers: Iterator[Answer]) -> dict[str, Read]:
+    """What each feed said, by address."""
+    found: dict[str, Read] = {}
+    for feed in feeds:
+        newest = _round(next(answers))
+        emitter = feed.emitter
+        if feed.kind in PROXIES:
+            emitter = abi.address(next(answers)) or emitter
+        found[feed.address] = Read(newest, emitter)
+    return found
+
+
+def followed(source: Source, reads: dict[str, Read]) -> Source:
+    """The same source with the aggregators that its proxies now have behind them."""
+    inputs = tuple(followed(each, reads) for each in source.inputs)
+    mine = reads.get(source.address)
+    return replace(source, inputs=inputs, emitter=mine.emitter if mine else source.emitter)
+
+
+def _round(answer: Answer) -> Round | None:
+    if not shapes.is_round(answer):
+        return None
+    number, price, updated = abi.word(answer, 0), abi.signed(answer, 1), abi.word(answer, 3)
+    assert number is not None and price is not None and updated is not None
+    return Round(number, price, updated)

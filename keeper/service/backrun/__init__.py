@@ -1,0 +1,1 @@
+"""Liquidations behind an oracle's update that no block has yet."""

@@ -1,0 +1,66 @@
+"""Deciding ahead of a block: what a pending update is about to make possible is planned and journalled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keeper.chain.blocks import Head
+from keeper.execution import journal
+from keeper.model.blocked import Blocked
+from keeper.policy.choose import Decision
+from keeper.service.chain_loop import ChainLoop
+from keeper.service.markets import Market
+from keeper.service.planning.planner import Breach
+from keeper.service.watching import breaches
+from keeper.service.watching.selection import Rows
+
+
+def decide_ahead(deciding: ChainLoop, head: Head, wanted: list[Breach]) -> list[int]:
+    """Plan and journal liquidations that a pending update on top of `head` is about to make possible.
+    Each comes with an episode that is in no store yet and is opened with its intent. The intents' ids."""
+    if deciding.open is None or deciding.held:
+        return []
+    fresh = [w for w in wanted if _new(deciding, w)]
+    with deciding.store.session() as session:
+        given_up = deciding.journalling.given_up(session, fresh, head)
+    decisions = deciding.plan(head, [w for w in fresh if w not in given_up])
+    made = _write(deciding, head, decisions)
+    for each, _ in made:
+        known, account = deciding.open[each.run.name], each.valuation.account
+        assert each.episode.id is not None
+        known.put(account, "liquidate", breaches.OpenEpisode(each.episode.id, each.episode.lowest_health))
+        known.foreseen.add(account)
+    return [number for _, number in made]
+
+
+def _write(
+    deciding: ChainLoop, head: Head, decisions: list[tuple[Breach, Decision]]
+) -> list[tuple[Breach, int]]:
+    """Episodes and intents of what can be done, in one transaction."""
+    made: list[tuple[Breach, int]] = []
+    with deciding.store.session() as session:
+        for each, decision in decisions:
+            if not isinstance(decision.outcome, Blocked):
+                session.add(each.episode)
+                session.flush()
+                intent = deciding.journalling.write(session, head, each, decision)
+                if intent is not None and intent.id is not None:
+                    made.append((each, intent.id))
+    return made
+
+
+def liquidatable(deciding: ChainLoop, run: Market) -> Rows:
+    """Rows with an open episode of the liquidation threshold."""
+    if deciding.open is None:
+        return np.zeros(0, np.int64)
+    return deciding.open[run.name].rows("liquidate", run.book.rows)
+
+
+def _new(deciding: ChainLoop, wanted: Breach) -> bool:
+    """Whether nothing is known yet of this account being liquidatable, nor under way about it."""
+    assert deciding.open is not None
+    if (wanted.valuation.account, "liquidate") in deciding.open[wanted.run.name].known:
+        return False
+    with deciding.store.session() as session:
+        key = (deciding.pool.name, wanted.run.name, wanted.valuation.account, wanted.kind)
+        return not journal.has_open(session, *key, deciding.mode)

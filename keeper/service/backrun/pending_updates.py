@@ -1,0 +1,246 @@
+"""Pending oracle updates of one chain: what each would make of the markets, and what is then to be done.
+
+An update that waits for a block is simulated with the lenses behind it; the accounts are valued with the
+prices that come back, and those that it makes liquidatable are planned and journalled, as a block would have
+it. The acting loop bundles them behind the update. Nothing of it steers a block's own decisions: the next
+block ends what came to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import structlog
+
+from keeper.book.screening.bounds import Screen
+from keeper.chain.answers import RpcError
+from keeper.chain.backrun import PendingUpdate
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Call, Lens
+from keeper.chain.logs import LogFilter, of_range
+from keeper.chain.simulation import After, read_after
+from keeper.errors import UnreachableError
+from keeper.model.valuation import Valuation
+from keeper.oracles.sources import UPDATE_TOPICS
+from keeper.service.backrun.ahead import decide_ahead, liquidatable
+from keeper.service.backrun.update_ranks import LOOKS, Rank, Transmitters
+from keeper.service.chain_loop import ChainLoop
+from keeper.service.markets import Market
+from keeper.service.planning.planner import Breach
+from keeper.service.watching.market_valuation import compare
+from keeper.store.tables import Episode
+
+log = structlog.get_logger()
+
+# Transactions that wrote an answer, of which the senders are learnt: so many a block, and at the start.
+LEARNT_A_BLOCK = 4
+LEARNT_AT_START = 32
+# How many blocks of the past are searched for them.
+LOOK_BACK = 5_000
+# Of those that may fall below 1, so many are valued: the largest debts first.
+MOST_ACCOUNTS = 200
+# No threshold for liquidations lies above 1; a float above it, whatever its rounding.
+_HEALTHY = 1 + 1e-12
+
+
+@dataclass
+class PendingUpdates:
+    """Looks at updates for one chain's deciding loop; never while that loop works at a block."""
+
+    deciding: ChainLoop
+    emitters: frozenset[str] = frozenset()
+    transmitters: Transmitters = field(default_factory=Transmitters)
+    _seen: set[str] = field(default_factory=set)
+    _looks: Counter[Rank] = field(default_factory=Counter)
+    _searched: frozenset[str] = frozenset()
+    _screens: dict[str, Screen] = field(default_factory=dict)
+    _head: Head | None = None
+
+    def follow(self) -> None:
+        """Take over from the deciding loop whose events are updates; no request is made."""
+        known = (run.prices for run in self.deciding.runs if run.prices is not None)
+        self.emitters = frozenset(emitter for prices in known for emitter in prices.emitters)
+
+    def learn(self) -> None:
+        """Learn after a block who sends updates."""
+        known = [run.prices for run in self.deciding.runs if run.prices is not None]
+        written = [each for prices in known for each in sorted(prices.updated_by) if each]
+        try:
+            written = [*written[:LEARNT_A_BLOCK], *self._written_lately()]
+            for digest in dict.fromkeys(written):
+                found = self.deciding.pool.call("eth_getTransactionByHash", digest)
+                if found is not None and isinstance(found.get("from"), str):
+                    self.transmitters.add(found["from"])
+        except (UnreachableError, RpcError) as error:
+            log.info("transmitters not learnt", chain=self.deciding.pool.name, why=str(error))
+
+    def _written_lately(self) -> list[str]:
+        """Transactions of the past that wrote an answer of feeds which are new here; the latest."""
+        fresh, head = self.emitters - self._searched, self.deciding.head
+        if not fresh or head is None:
+            return []
+        self._searched |= fresh
+        first = max(head.number - LOOK_BACK, 0)
+        wanted = LogFilter(tuple(sorted(fresh)), UPDATE_TOPICS)
+        size = self.deciding.settings.chains[self.deciding.pool.name].log_range
+        spans = of_range(self.deciding.pool, first, head.number, wanted, size)
+        written = [each.transaction for _, found in spans for each in found if each.transaction]
+        return written[-LEARNT_AT_START:]
+
+    def rank(self, update: PendingUpdate) -> Rank:
+        """How soon it is looked at among those that wait."""
+        if update.sender in self.transmitters:
+            return Rank.TRANSMITTER
+        return Rank.DIRECT if update.target in self.emitters else Rank.NAMING
+
+    def concerns(self, update: PendingUpdate) -> bool:
+        """Whether it may be an update: it calls a contract that logs a feed's answers, or names one (for a
+        forwarder to call). Cheap, and from any thread."""
+        emitters = self.emitters
+        return update.target in emitters or any(each[2:] in update.data for each in emitters)
+
+    def look(self, update: PendingUpdate) -> tuple[Head, list[int]] | None:
+        """Plan and journal what the update makes possible: the head that was looked at and the intents (ids).
+        None when there is nothing to do. RpcError from a node without `eth_simulateV1`."""
+        head = self.deciding.head
+        if head is None or not self._may_look(head, update):
+            return None
+        wanted = self._wanted(update, head)
+        numbers = decide_ahead(self.deciding, head, wanted) if wanted else []
+        log.info(
+            "pending update",
+            chain=self.deciding.pool.name,
+            update=update.hash,
+            head=head.number,
+            liquidatable=len(wanted),
+            planned=len(numbers),
+        )
+        return (head, numbers) if numbers else None
+
+    def _may_look(self, head: Head, update: PendingUpdate) -> bool:
+        """Once a block for the same update: while it waits, each block asks anew."""
+        if head != self._head:
+            self._head = head
+            self._seen.clear()
+            self._looks.clear()
+        rank = self.rank(update)
+        if update.hash in self._seen or self._looks[rank] >= LOOKS[rank]:
+            return False
+        self._seen.add(update.hash)
+        self._looks[rank] += 1
+        return True
+
+    def _wanted(self, update: PendingUpdate, head: Head) -> list[Breach]:
+        """Whom the update makes liquidatable, by our numbers and by the contract's own view alike."""
+        runs = [run for run in self.deciding.runs if _ready(run, head)]
+        calls = [_calls(run) for run in runs]
+        after = self._after(update, head, [call for each in calls for call in each], runs)
+        found: list[Breach] = []
+        left = iter(after.answers)
+        for run, each in zip(runs, calls, strict=True):
+            answers = [next(left) for _ in each]
+            state = run.adapter.read_market(answers[0])
+            assets = run.adapter.priced_assets(state)
+            moment = replace(head, number=head.number + 1, timestamp=after.timestamp)
+            assert run.prices is not None
+            prices = run.prices.after(moment, assets, answers[1:], run.adapter.base_decimals(state))
+            if prices is None or not prices.moved_from(run.prices) or run.adapter.version(state) is None:
+                continue
+            self.transmitters.add(update.sender)
+            silent = {asset.asset for asset in assets if asset.price is None}
+            then = replace(run, book=run.book.under(state), prices=prices)
+            found += self._below(then, after.timestamp, silent)
+        return self._confirmed(update, head, found, after.timestamp)
+
+    def _after(self, update: PendingUpdate, head: Head, calls: list[Call], runs: list[Market]) -> After:
+        lenses: tuple[Lens, ...] = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
+        timestamp = self.deciding.next_timestamp(head)
+        return read_after(self.deciding.pool, head, update, calls, lenses, timestamp)
+
+    def _below(self, run: Market, timestamp: int, silent: set[str]) -> list[Breach]:
+        """Who may be liquidated under the run's state and is not to be topped up."""
+        records = {a: r for a in self._near(run, timestamp) if (r := run.book.record(a)) is not None}
+        priced = run.adapter.price_dependencies
+        if silent:
+            known = run.book.accounts
+            records = {a: r for a, r in records.items() if not priced(run.book.state, known[a]) & silent}
+        found = []
+        for valuation in run.adapter.value_records(run.book.state, records, timestamp):
+            levels = self.deciding.policies.levels(run.name, valuation.account)
+            health = valuation.health
+            if health is None or levels.ignored or levels.protection or health >= levels.liquidate:
+                continue
+            found.append(Breach(run, valuation, levels, _episode(run, valuation)))
+        return found
+
+    def _near(self, run: Market, timestamp: int) -> list[str]:
+        """Accounts that bounds leave below 1, or that have no bounds; those with the largest debts."""
+        book, adapter = run.book, run.adapter
+        weights = adapter.weights(book.state, timestamp, sorted(book.columns.legs))
+        assert weights is not None, "a version that is known has weights"
+        screen = self._screens.setdefault(run.name, Screen(book.columns))
+        screen.run(weights)
+        near = screen.below(_HEALTHY)
+        open_rows = liquidatable(self.deciding, run)
+        fresh = ~np.isin(near.rows, open_rows)
+        rows, need = near.rows[fresh], near.need[fresh]
+        if len(rows) > MOST_ACCOUNTS:
+            need = need * [adapter.unit_worth(book.state, book.rows.account(int(row))) for row in rows]
+        largest = rows[np.argsort(-need, kind="stable")[:MOST_ACCOUNTS]]
+        unbounded = sorted(book.columns.unbounded | book.columns.rows_with(weights.unbounded))
+        return [book.rows.account(int(row)) for row in dict.fromkeys([*largest, *unbounded[:MOST_ACCOUNTS]])]
+
+    def _confirmed(
+        self, update: PendingUpdate, head: Head, wanted: list[Breach], timestamp: int
+    ) -> list[Breach]:
+        """Without the markets in which a single account's own view, behind the update, is another number."""
+        if not wanted:
+            return []
+        runs = {w.run.name: w.run for w in wanted}
+        calls = [w.run.adapter.view_call(w.valuation.account) for w in wanted]
+        after = self._after(update, head, calls, list(runs.values()))
+        if after.timestamp != timestamp:
+            return []
+        views: dict[str, dict[str, Valuation]] = {name: {} for name in runs}
+        reverted: dict[str, set[str]] = {name: set() for name in runs}
+        for each, answer in zip(wanted, after.answers, strict=True):
+            account = each.valuation.account
+            view = each.run.adapter.read_view(account, answer)
+            if view is None:
+                reverted[each.run.name].add(account)
+            else:
+                views[each.run.name][account] = view
+        agreed = set()
+        for name in runs:
+            own = [w.valuation for w in wanted if w.run.name == name]
+            difference = compare(own, views[name], reverted[name])
+            if difference:
+                log.warning("not behind the update", market=name, update=update.hash, why=difference)
+            else:
+                agreed.add(name)
+        return [each for each in wanted if each.run.name in agreed]
+
+
+def _ready(run: Market, head: Head) -> bool:
+    """Whether its numbers may be acted on, and stand at `head`."""
+    return not run.stopped and run.prices is not None and run.book.head == head
+
+
+def _calls(run: Market) -> list[Call]:
+    """The market's state, and what its prices are judged by."""
+    assert run.prices is not None
+    return [run.adapter.market_call(run.book.references), *run.prices.riders().calls]
+
+
+def _episode(run: Market, valuation: Valuation) -> Episode:
+    assert run.book.head is not None and valuation.health is not None
+    return Episode(
+        market=run.name,
+        account=valuation.account,
+        threshold="liquidate",
+        opened_block=run.book.head.number + 1,
+        opened_health=valuation.health,
+        lowest_health=valuation.health,
+    )

@@ -1,0 +1,428 @@
+"""The deciding loop of one chain, once a block: refresh, value, judge, confirm, plan, journal.
+
+What only tells (status, prices, the record) is written by `finish`, after whoever acts has sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import structlog
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from keeper.alerts import keeper_alerts, market_alerts
+from keeper.book.reads import Reader
+from keeper.chain.block_time import BlockTime
+from keeper.chain.blocks import Head
+from keeper.chain.heads import Heads
+from keeper.chain.pool import NodePool
+from keeper.chain.reads import Reads
+from keeper.config import Settings, known_chain
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution.journal import Mode
+from keeper.policy.levels import Policies
+from keeper.service.contract_versions import Abilities
+from keeper.service.markets import Market
+from keeper.service.planning.costs import losses_of_a_day
+from keeper.service.planning.planner import Breach, Planner
+from keeper.service.planning.retry_policy import RetryPolicy
+from keeper.service.planning.sales import StoreFront
+from keeper.service.planning.signer_funds import Asked
+from keeper.service.reporting import status
+from keeper.service.reporting.block_report import BlockReport, Decided, TickResult
+from keeper.service.reporting.log_throttle import LogThrottle
+from keeper.service.reporting.market_alerts import MarketAlerts
+from keeper.service.reporting.record import Recorder
+from keeper.service.watchdog import Pulse
+from keeper.service.watching import breaches, clock, price_status
+from keeper.service.watching.market_valuation import MarketValuation, confirm, value_together
+from keeper.service.watching.prices import Pricing
+from keeper.service.watching.unknown_names import UnknownNames
+from keeper.store.database import Store
+
+log = structlog.get_logger()
+
+# Seconds for which all nodes may be in trouble before that is told.
+LEAST_PATIENCE = 1.0
+MOST_PATIENCE = 3.0
+
+# No market can have this name.
+_CHAIN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Breaches:
+    """What is asked for in one market at a block, and what of it may be attempted now."""
+
+    run: Market
+    at: MarketValuation
+    wanted: list[Breach]
+    due: list[Breach]
+
+
+@dataclass
+class ChainLoop:
+    """State of one chain's deciding loop: its markets, the last head, what the block time seems to be."""
+
+    pool: NodePool
+    store: Store
+    settings: Settings
+    policies: Policies
+    runs: list[Market]
+    mode: Mode
+    payer: str | None
+    recorder: Recorder | None = None
+    head: Head | None = None
+    blocks_seen: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    """Markets that failed at the last block: name to the block's hash."""
+    on_head: Callable[[], None] | None = None
+    """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
+    held: str = ""
+    """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
+    away: bool = False
+    """Whether the chain did not answer this loop's last request for a block or its state."""
+    open: dict[str, breaches.OpenEpisodes] | None = None
+    """The open episodes by market; None: to be read from the store."""
+
+    def __post_init__(self) -> None:
+        chain = self.settings.chains[self.pool.name]
+        row = known_chain(chain.chain_id)
+        self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
+        self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
+        self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
+        self.journalling = RetryPolicy(
+            self.pool.name,
+            self.mode,
+            self.payer,
+            self.settings.policy.max_attempts,
+            losses_of_a_day(self.settings),
+        )
+        self._abilities = Abilities(self.pool)
+        self._store_front = StoreFront(self.store, self.policies, self.journalling)
+        self._noticing = MarketAlerts(self.store)
+        self._saying = LogThrottle()
+        self._misnaming = UnknownNames(self.settings, self.store)
+        self._finishing = BlockReport(
+            self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
+        )
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
+        self._means: Asked | None = None
+        self._acting: dict[str, bool] = {}
+        self._troubled_at: float | None = None
+        self._decided_at = time.monotonic()
+        for run in self.runs:
+            chain = self.settings.chains[self.pool.name]
+            run.prices = Pricing(run.name, run.settings, chain, self.pool, run.adapter.lenses())
+            price_status.restore(self.store, run.prices)
+
+    @property
+    def seconds_a_block(self) -> Decimal | None:
+        """As configured or learnt; None before the first block."""
+        return self._block_time.seconds
+
+    @property
+    def pulse(self) -> Pulse:
+        """When this loop last decided; read without a lock, from any thread."""
+        return Pulse(self._decided_at, float(self.seconds_a_block or 0))
+
+    def next_head(self) -> Head | None:
+        """The newest block, or None when this loop has been there or none is due."""
+        seconds = self.seconds_a_block
+        return self.heads.newest(float(seconds) if seconds is not None else None)
+
+    def told(self) -> bool:
+        """Whether a subscription told of a newer block; no request is made."""
+        seconds = self.seconds_a_block
+        return self.heads.told(float(seconds) if seconds is not None else None)
+
+    def tick(self, head: Head | None = None) -> Head | None:
+        """One round at `head` (else at the newest block); None when there is no new one."""
+        head = head or self.next_head()
+        if head is not None:
+            self.finish(self.decide(head))
+        return head
+
+    def decide(self, head: Head) -> TickResult:
+        """All that must be known and written before somebody acts at `head`."""
+        started = time.monotonic()
+        self._block_time.learn(self.pool, head)
+        valued = self.value(head)
+        self._hold(head)
+        self._means = None
+        breaches = self._confirm(head, self._judge_all(valued))
+        valued = [(each.run, each.at) for each in breaches]
+        wanted = [w for each in breaches for w in each.wanted]
+        breaches = self._with_sales(head, breaches)
+        decisions = self._plan(head, breaches, _reads(self.pool, head, valued))
+        self._write(head, valued, decisions)
+        self._settle_failures(head)
+        self.head = head
+        self.away, self._troubled_at = False, None
+        if self._saying.over(_CHAIN):
+            log.info("chain answers again", chain=self.pool.name, number=head.number)
+        self.heads.done(head)
+        self.blocks_seen += 1
+        self._decided_at = time.monotonic()
+        return TickResult(head, started, valued, wanted, decisions)
+
+    def finish(self, done: TickResult) -> None:
+        """Write down what only tells; plan what has no hurry."""
+        self._finishing.finish(done, self.held, self._contained)
+        for run, _ in done.valued:
+            with self._contained(run, done.head):
+                self._misnaming.tell(run, done.head)
+
+    def save_books(self) -> None:
+        """Write down what a restart continues from."""
+        for run in self.runs:
+            run.book.save()
+
+    def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
+        """All markets of the chain, read together; one that fails is told of and left out."""
+        if self.open is None:
+            self.open = breaches.open_episodes(self.store, [run.name for run in self.runs])
+        everything = self.recorder is not None
+        watches = {
+            run.name: breaches.watch(run, self.policies, self.open[run.name], everything=everything)
+            for run in self.runs
+        }
+        protected = {run.name: self.policies.protected(run.name) for run in self.runs}
+        for run in self.runs:
+            run.along = ()
+            with self._contained(run, head):
+                # What planning is certain to ask for comes along with the book, and costs no request.
+                if self.payer is not None and run.book.head is not None:
+                    run.along = run.adapter.planning_calls(run.book.state, [], self.payer)
+        found = value_together(self.reader, self.runs, head, protected, watches, self.next_timestamp(head))
+        valued: list[tuple[Market, MarketValuation]] = []
+        for run, at in zip(self.runs, found, strict=True):
+            if isinstance(at, Exception):
+                self._market_failed(run, head, at)
+                continue
+            valued.append((run, at))
+            with self._contained(run, head):
+                self._noticing.tell(run, at)
+        return valued
+
+    @contextmanager
+    def _contained(self, run: Market, head: Head) -> Iterator[None]:
+        """Whatever goes wrong with one market is that market's trouble: told, and the others go on."""
+        try:
+            yield
+        except Exception as error:
+            if _everyones(error):
+                raise
+            self._market_failed(run, head, error)
+
+    def _hold(self, head: Head) -> None:
+        """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
+        before = self.held
+        outages = (run.prices.sequencer.complaint for run in self.runs if run.prices is not None)
+        off = clock.complaint(self.settings.chains[self.pool.name], head, time.time())
+        self.held = off or next(filter(None, outages), "")
+        if self.held and not before:
+            log.error("held", chain=self.pool.name, why=self.held)
+            with self.store.session() as session:
+                kind = "clock_off" if off else "sequencer_down"
+                keeper_alerts.held(session, self.pool.name, head.number, kind, self.held)
+
+    def next_timestamp(self, head: Head) -> int:
+        """When the next block is expected: the amounts of a plan are exact at that second."""
+        return head.timestamp + max(int(self.seconds_a_block or 1), 1)
+
+    def judge(self, run: Market, at: MarketValuation) -> list[Breach]:
+        """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
+        return self._judged(run, at)[0]
+
+    def _judge_all(self, valued: list[tuple[Market, MarketValuation]]) -> list[_Breaches]:
+        found = []
+        for run, at in valued:
+            with self._contained(run, at.head):
+                found.append(_Breaches(run, at, *self._judged(run, at)))
+        return found
+
+    def _judged(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
+        """What is asked for, and what of it may be attempted now."""
+        if self.open is None:
+            self.open = breaches.open_episodes(self.store, [each.name for each in self.runs])
+        try:
+            try:
+                return self._judge(run, at)
+            except (IntegrityError, breaches.StaleEpisodesError):
+                # Another keeper writes to the same store: what is remembered of it is out of date.
+                self.open = breaches.open_episodes(self.store, [each.name for each in self.runs])
+                return self._judge(run, at)
+        except BaseException:
+            # What was not committed must not be remembered.
+            self.open = None
+            raise
+
+    def _judge(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
+        assert self.open is not None
+        with self.store.session() as session:
+            wanted = breaches.judge(session, run, at, self.policies, self.open[run.name])
+            due = [] if self.held else self.journalling.due(session, wanted, at.head)
+            if due:
+                self._ask_means(at.head)
+        return wanted, due
+
+    def _ask_means(self, head: Head) -> None:
+        """As early as it is known that they will be needed, and once a round."""
+        if self.payer is not None and (self._means is None or self._means.head != head):
+            self._means = Asked(self._threads, self.pool, head, self.payer)
+
+    def _confirm(self, head: Head, breaches: list[_Breaches]) -> list[_Breaches]:
+        """Nobody is acted on by our numbers alone: the contract's own view of each must be equal. Where a
+        record was stale the market is judged once more, by what was read again."""
+        confirmed = []
+        for each in breaches:
+            run, at = each.run, each.at
+            accounts = [w.valuation.account for w in each.due]
+            if not accounts or not at.acting:
+                confirmed.append(each)
+                continue
+            with self._contained(run, head):
+                found = confirm(run, head, at, accounts)
+                if found.silent:
+                    self._noticing.stale(run, head, found.silent)
+                if found.difference:
+                    at = replace(found.at, acting=False, newly_stopped=found.difference)
+                    each = replace(each, at=at, due=[])
+                elif found.judged_anew:
+                    each = _Breaches(run, found.at, *self._judged(run, found.at))
+                confirmed.append(each)
+        return confirmed
+
+    def _with_sales(self, head: Head, breaches: list[_Breaches]) -> list[_Breaches]:
+        """With what the markets themselves sell of what they absorbed, as due besides."""
+        if self.payer is None or self.held:
+            return breaches
+        found = []
+        for each in breaches:
+            sales: list[Breach] = []
+            with self._contained(each.run, head):
+                sales = self._store_front.due(head, [(each.run, each.at)])
+            found.append(replace(each, due=[*each.due, *sales]))
+        return found
+
+    def _plan(self, head: Head, breaches: list[_Breaches], reads: Reads) -> Decided:
+        """What to do about all that is due; a market that cannot be planned for is left out."""
+        due = [w for each in breaches for w in each.due]
+        try:
+            return self.plan(head, due, reads)
+        except Exception as error:
+            if _everyones(error):
+                raise
+            if len({w.run.name for w in due}) < 2:
+                for run in {w.run.name: w.run for w in due}.values():
+                    self._market_failed(run, head, error)
+                return []
+        well: list[Breach] = []
+        for each in breaches:
+            if each.due:
+                with self._contained(each.run, head):
+                    self.plan(head, each.due, reads)
+                    well += each.due
+        return self.plan(head, well, reads)
+
+    def plan(self, head: Head, due: list[Breach], reads: Reads | None = None) -> Decided:
+        """What to do about each; `reads` is what is known already of the state."""
+        if due:
+            self._ask_means(head)
+        means, self._means = self._means, None
+        planner = Planner(
+            self.pool,
+            self.runs,
+            self.store,
+            self.settings,
+            head,
+            self.next_timestamp(head),
+            self.mode,
+            self.payer,
+            reads or Reads(self.pool, head),
+            means,
+            self._abilities,
+        )
+        return planner.decide(due)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for which trouble of all nodes passes for a hiccup: about a block."""
+        return min(max(float(self.seconds_a_block or 0), LEAST_PATIENCE), MOST_PATIENCE)
+
+    def _write(self, head: Head, valued: list[tuple[Market, MarketValuation]], decisions: Decided) -> None:
+        """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
+        acting = self._acting
+        changed = [(r, at) for r, at in valued if _is_news(at) or acting.get(r.name) != at.acting]
+        if not decisions and not changed:
+            return
+        with self.store.session() as session:
+            for wanted, decision in decisions:
+                self.journalling.write(session, head, wanted, decision)
+        for run, at in changed:
+            with self._contained(run, head), self.store.session() as session:
+                status.write_market(session, self.pool.name, run, at, self.policies)
+        self._acting.update({run.name: at.acting for run, at in valued})
+
+    def _market_failed(self, run: Market, head: Head, error: Exception) -> None:
+        why = str(error) or repr(error)
+        if self._saying.due(run.name, why):
+            # What the keeper raised on purpose says it all; anything else is a fault to be found.
+            trace = None if isinstance(error, KeeperError) else error
+            log.error("market failed", market=run.name, block=head.number, error=why, exc_info=trace)
+        # One block without an answer is a node's hiccup; the second is this market's trouble.
+        again = self.failures.get(run.name) != head.hash and run.name in self.failures
+        self.failures[run.name] = head.hash
+        if isinstance(error, UnreachableError) and not again:
+            return
+        with self.store.session() as session:
+            market_alerts.failed(session, run.name, head.number, why, type(error).__name__)
+
+    def _settle_failures(self, head: Head) -> None:
+        """Forget the failures of markets that went through this block."""
+        for name in [name for name, block in self.failures.items() if block != head.hash]:
+            del self.failures[name]
+            self._saying.over(name)
+            log.info("market answers again", market=name, block=head.number)
+
+    def unreachable(self, error: Exception) -> None:
+        """Tell, once an outage, that the chain does not answer; a passing trouble, within a block, is only
+        tried again."""
+        self.away = True
+        now = time.monotonic()
+        self._troubled_at = now if self._troubled_at is None else self._troubled_at
+        if now - self._troubled_at < self._patience:
+            log.debug("tried again", chain=self.pool.name, error=str(error))
+            return
+        if self._saying.due(_CHAIN, str(error)):
+            log.error("chain unreachable", chain=self.pool.name, error=str(error))
+        with self.store.session() as session:
+            status.write_unreachable(session, self.pool.name, self.mode, str(error))
+
+
+def _is_news(at: MarketValuation) -> bool:
+    """Whether acting in the market, or in a part of it, began or ceased."""
+    return bool(at.newly_stopped or at.newly_suspended or at.resumed or at.retried)
+
+
+def _everyones(error: Exception) -> bool:
+    """Whether this is no single market's trouble: the chain does not answer, or the store fails. A request
+    that a node refuses, or a value that a store does not take, is the market's that wanted it."""
+    if isinstance(error, SQLAlchemyError):
+        of_value = isinstance(error, DataError) or not isinstance(error, DBAPIError)
+        return not of_value
+    return isinstance(error, UnreachableError) and not getattr(error, "refused", False)
+
+
+def _reads(pool: NodePool, head: Head, valued: list[tuple[Market, MarketValuation]]) -> Reads:
+    """What came along with the books."""
+    reads = Reads(pool, head)
+    for _, at in valued:
+        reads.learn(at.along)
+    return reads

@@ -1,0 +1,205 @@
+"""Deploying contracts of ours with the signer, through the journal, and never twice.
+
+They are made by the CREATE2 deployer that nearly every chain has: what a contract is made of decides where it
+will be, so that one look tells whether it is there already, whatever happened to an earlier attempt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from sqlmodel import select
+
+from keeper.chain import blocks, fees
+from keeper.chain.blocks import Head
+from keeper.chain.node import RpcError
+from keeper.chain.pool import NodePool
+from keeper.contracts import artifact
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution import follow, nonces
+from keeper.execution.lifecycle import UNMINED
+from keeper.execution.rehearsal import Action, with_margin
+from keeper.execution.sender import Sender
+from keeper.execution.signatures import begin, sign
+from keeper.execution.submission import send
+from keeper.store.tables import Transaction
+
+CREATE2_DEPLOYER = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
+WAIT_SECONDS = 300.0
+LOOK_SECONDS = 0.2
+_SALT = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One of our contracts to be, by the name of its artifact, with its constructor's arguments."""
+
+    name: str
+    types: tuple[str, ...]
+    arguments: tuple[object, ...]
+
+    @property
+    def code(self) -> bytes:
+        """Creation code."""
+        return bytes.fromhex(str(artifact(self.name)["bytecode"])[2:]) + encode(self.types, self.arguments)
+
+    @property
+    def address(self) -> str:
+        """Where it is, or will be."""
+        deployer = bytes.fromhex(CREATE2_DEPLOYER[2:])
+        return str(to_checksum_address(keccak(b"\xff" + deployer + _SALT + keccak(self.code))[12:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """Where a contract is, and the transaction that made it; empty where it was there already."""
+
+    address: str
+    transaction: str
+
+
+def liquidator(owner: str, operator: str) -> Contract:
+    """`owner` gets the profit; `operator` may carry out batches, which the owner may anyway."""
+    same = owner.lower() == operator.lower()
+    return Contract("Liquidator", ("address", "address"), (owner, "0x" + "00" * 20 if same else operator))
+
+
+def owner_top_up(market_pool: str) -> Contract:
+    """For the owners in one pool."""
+    return Contract("OwnerTopUp", ("address",), (market_pool,))
+
+
+def is_there(pool: NodePool, contract: Contract) -> bool:
+    """Whether it has been deployed: only these very bytes can be at its address."""
+    return bool(pool.call("eth_getCode", contract.address, "latest") not in ("0x", ""))
+
+
+def cost(pool: NodePool, sender: str, contract: Contract) -> int:
+    """Gas that deploying takes. KeeperError when it cannot work."""
+    if pool.call("eth_getCode", CREATE2_DEPLOYER, "latest") in ("0x", ""):
+        raise KeeperError(
+            "this chain has no CREATE2 deployer",
+            where=f"chain {pool.name}, {CREATE2_DEPLOYER}",
+            remedy="Deploy the contract from abis/ by hand and put its address into the configuration",
+        )
+    try:
+        data = "0x" + (_SALT + contract.code).hex()
+        return int(pool.call("eth_estimateGas", {"from": sender, "to": CREATE2_DEPLOYER, "data": data}), 16)
+    except RpcError as error:
+        given = ", ".join(map(str, contract.arguments))
+        raise KeeperError(
+            f"{contract.name} cannot be deployed: {error.message}",
+            where=f"chain {pool.name}",
+            remedy=f"Check its arguments ({given}) and that {sender} has gas money",
+        ) from None
+
+
+def gas_money_missing(pool: NodePool, sender: str, gas: int, ceiling: int) -> str:
+    """What `sender` lacks to pay for that much gas (a margin included), in words; empty when he has it."""
+    most = with_margin(gas) * fees.suggest(pool, ceiling).max_fee
+    has = int(pool.call("eth_getBalance", sender, "latest"), 16)
+    if has >= most:
+        return ""
+    return f"{sender} has {_coins(has)} native coins, and gas may take {_coins(most)}"
+
+
+def _coins(wei: int) -> str:
+    """Rounded up, six decimals."""
+    whole, rest = divmod(-(-wei // 10**12), 10**6)
+    return f"{whole}.{rest:06d}"
+
+
+def deploy(lane: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
+    """Deploy it unless it is there or under way.
+
+    KeeperError when it would revert, or another keeper is at work with the key; UnreachableError when the
+    transaction is not included within `wait` seconds: the same command then waits for the same one.
+    """
+    if is_there(lane.pool, contract):
+        return Deployed(contract.address, "")
+    other = lane.lease.take()
+    if other:
+        raise KeeperError(
+            f"another keeper signs with this key: {other}",
+            where=f"chain {lane.chain}",
+            remedy="Stop it while you deploy",
+        )
+    try:
+        head = blocks.latest(lane.pool)
+        transaction = _under_way(lane, contract) or _signed(lane, contract, head)
+        send(lane, [transaction], head)
+        return _included(lane, contract, transaction, wait)
+    finally:
+        lane.lease.release()
+
+
+def _under_way(lane: Sender, contract: Contract) -> Transaction | None:
+    """An earlier attempt that no block has yet."""
+    data = "0x" + (_SALT + contract.code).hex()
+    with lane.store.session() as session:
+        rows = session.exec(
+            select(Transaction).where(
+                Transaction.chain == lane.chain,
+                Transaction.sender == lane.sender,
+                Transaction.target == CREATE2_DEPLOYER,
+                Transaction.data == data,
+            )
+        ).all()
+    return next((row for row in rows if row.state in UNMINED), None)
+
+
+def _signed(lane: Sender, contract: Contract, head: Head) -> Transaction:
+    """Signed and written down, not sent."""
+    needed = cost(lane.pool, lane.sender, contract)
+    missing = gas_money_missing(lane.pool, lane.sender, needed, lane.limits.max_gas_price)
+    if missing:
+        raise KeeperError(
+            missing, where=f"chain {lane.chain}", remedy=f"Send native currency to {lane.sender}"
+        )
+    gas = with_margin(needed)
+    price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
+    pending = nonces.pending(lane.pool, lane.store, lane.sender)
+    action = Action("deploy", CREATE2_DEPLOYER, "0x" + (_SALT + contract.code).hex())
+    # The operator has just asked for it: the list of what the daemon may call does not speak of it.
+    allow = {**(lane.limits.allow or {}), CREATE2_DEPLOYER: None}
+    asked = replace(lane, limits=replace(lane.limits, allow=allow))
+    with lane.store.session() as session:
+        begin(asked, session)
+        nonce = nonces.following(session, lane.chain, lane.sender, pending)
+        return sign(asked, session, head, action, gas, price, nonce, why=f"deploys {contract.name}")
+
+
+def _included(lane: Sender, contract: Contract, transaction: Transaction, wait: float) -> Deployed:
+    until = time.monotonic() + wait
+    while time.monotonic() < until:
+        follow.look(lane, blocks.latest(lane.pool), continuous=False)
+        with lane.store.session() as session:
+            row = session.get_one(Transaction, transaction.id)
+        if row.succeeded and is_there(lane.pool, contract):
+            return Deployed(contract.address, row.hash)
+        if row.succeeded is False:
+            raise KeeperError(f"the deployment {row.hash} reverted", where=f"chain {lane.chain}")
+        time.sleep(LOOK_SECONDS)
+    raise UnreachableError(
+        f"the deployment {transaction.hash} is not included yet",
+        where=f"chain {lane.chain}",
+        remedy="Give the same command again: it waits for this transaction and makes no other",
+    )
+
+
+def chains_with(names: Sequence[str], wanted: str | None) -> str:
+    """The chain that is meant: the one named, or the only one there is."""
+    if wanted is None and len(names) == 1:
+        return names[0]
+    if wanted in names:
+        return str(wanted)
+    raise KeeperError(
+        f"{wanted!r} is not a chain" if wanted else "several chains are configured",
+        where="--chain",
+        remedy=f"Name one of {', '.join(sorted(names))}",
+    )

@@ -1,0 +1,128 @@
+"""From settings to the acting loop: limits, what may be called, relay, lease."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from keeper.alerts import execution_alerts as alerts
+from keeper.chain import blocks
+from keeper.chain.calls import Call, run
+from keeper.chain.pool import NodePool
+from keeper.chain.relay import Relay
+from keeper.chain.signer import Signing
+from keeper.config import LOCAL_CHAIN_IDS, Settings
+from keeper.execution import batches
+from keeper.execution.lease import Lease
+from keeper.execution.limits import Allow, Limits
+from keeper.execution.loop import ExecutionLoop
+from keeper.service.markets import PROTOCOLS
+from keeper.service.planning.gas_ceilings import GWEI, GasCeilings, GasLevel, gas_ceilings, gas_level
+from keeper.store.database import Store
+
+log = structlog.get_logger()
+
+WORD = 32
+# Local chains finalize late and never reorganise by themselves.
+LOCAL_CONFIRMATIONS = 1
+
+_OWNER_TOP_UP = (
+    "supply(address,address,uint256)",
+    "repay(address,address,uint256,uint256)",
+    "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
+)
+
+
+def actor_of(
+    settings: Settings, pool: NodePool, store: Store, payer: str, signer: Signing | None
+) -> ExecutionLoop:
+    """The acting loop of one chain, as configured."""
+    wanted = settings.chains[pool.name].relay
+    beside = allowed_beside(settings, pool)
+    return ExecutionLoop(
+        pool,
+        store,
+        limits_of(settings, pool.name, beside),
+        payer,
+        signer,
+        alerts,
+        Relay(wanted.url, wanted.kind, wanted.fallback_blocks) if wanted else None,
+        settings.service.pause_file,
+        Lease(store, f"{pool.name}:{payer}", float(settings.service.lease_seconds)),
+        partial(_fitted, settings, pool, beside),
+    )
+
+
+def _fitted(settings: Settings, pool: NodePool, beside: Allow) -> Limits:
+    """The limits once the chain has said what its gas costs; told, as nobody may have chosen them."""
+    found = gas_ceilings(settings, pool.name, gas_level(pool))
+    log.info("ceilings", chain=pool.name, what=found.words)
+    return limits_of(settings, pool.name, beside, found)
+
+
+def limits_of(
+    settings: Settings, chain: str, beside: Allow | None = None, found: GasCeilings | None = None
+) -> Limits:
+    """What execution may do on one chain; `beside` are contracts that only the chain names, `found` the
+    ceilings that fit it. Without those: as if it were a calm one."""
+    execution = settings.execution
+    gas = found or gas_ceilings(settings, chain, GasLevel(GWEI))
+    local = settings.chains[chain].chain_id in LOCAL_CHAIN_IDS
+    return Limits(
+        max_gas_price=gas.price,
+        plan_blocks=execution.plan_blocks,
+        confirmations=execution.confirmations or (LOCAL_CONFIRMATIONS if local else None),
+        settle_blocks=execution.settle_blocks,
+        replace_blocks=execution.replace_blocks,
+        cancel_blocks=execution.cancel_blocks,
+        max_in_flight=execution.max_in_flight,
+        max_spend_per_transaction=execution.max_spend_per_transaction,
+        max_spend_per_day=execution.max_spend_per_day,
+        max_gas_per_day=gas.day,
+        allow={**allowed(settings, chain), **(beside or {})},
+    )
+
+
+def allowed(settings: Settings, chain: str) -> Allow:
+    """What may be called: what is listed, or what the markets and contracts of the configuration need."""
+    if settings.execution.allow is not None:
+        return {
+            each.target.lower(): frozenset(s.lower() for s in each.selectors) or None
+            for each in settings.execution.allow
+        }
+    found: dict[str, frozenset[str] | None] = {}
+    for market in settings.markets.values():
+        if market.chain != chain:
+            continue
+        found[market.address.lower()] = _selectors(PROTOCOLS[market.protocol].called)
+        if market.owner_top_up is not None:
+            found[market.owner_top_up.lower()] = _selectors(_OWNER_TOP_UP)
+    liquidator = settings.chains[chain].liquidator
+    if liquidator is not None:
+        found[liquidator.lower()] = _selectors((batches.SIGNATURE,))
+    return found
+
+
+def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
+    """Contracts of the markets that are called beside the one that the configuration names, as that one names
+    them on chain; none where the operator lists what may be called."""
+    found: dict[str, frozenset[str] | None] = {}
+    if settings.execution.allow is not None:
+        return found
+    asked = [
+        (Call(market.address, function_signature_to_4byte_selector(view)), signatures)
+        for market in settings.markets.values()
+        if market.chain == pool.name
+        for view, signatures in PROTOCOLS[market.protocol].called_beside.items()
+    ]
+    answers = run(pool, blocks.latest(pool), [call for call, _ in asked]) if asked else []
+    for (_, signatures), answer in zip(asked, answers, strict=True):
+        if answer.ok and len(answer.data) == WORD and any(answer.data):
+            found["0x" + answer.data[12:].hex()] = _selectors(signatures)
+    return found
+
+
+def _selectors(signatures: tuple[str, ...]) -> frozenset[str]:
+    return frozenset("0x" + function_signature_to_4byte_selector(each).hex() for each in signatures)

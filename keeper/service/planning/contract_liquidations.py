@@ -1,0 +1,145 @@
+"""What liquidations through our contract need to know of the chain, read in the same call as all else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from keeper.chain.calls import Answer, Call, Lens
+from keeper.config import Chain
+from keeper.execution import batches
+from keeper.model.blocked import Blocked
+from keeper.model.offer import Asset, FlashLender, Offer
+from keeper.model.plan import NATIVE, Plan
+from keeper.model.purse import Purse
+from keeper.policy import profit
+from keeper.policy.profit import Terms
+from keeper.policy.routes import Route
+from keeper.service.contract_versions import CALLBACK
+from keeper.service.markets import Market
+from keeper.venues.base import Exchange, Venue
+from keeper.venues.uniswap_v3.exchange import UniswapV3
+
+
+def venue_of(chain: Chain) -> Venue | None:
+    """The venue at which the chain's liquidator sells; None where no contract is configured."""
+    settings = chain.venues.uniswap_v3
+    if chain.liquidator is None or settings is None:
+        return None
+    return UniswapV3(settings.factory, settings.fees, settings.hops)
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Implements policy's view of `execution.batching` for one chain."""
+
+    block_gas_limit: int
+
+    def key(self, plan: Plan) -> tuple[str, str] | None:
+        return batches.key(plan)
+
+    def gas_of(self, plans: Sequence[Plan]) -> int:
+        return batches.gas_of(plans)
+
+    def fits(self, plans: Sequence[Plan]) -> bool:
+        return batches.fits(plans, self.block_gas_limit)
+
+
+class ContractLiquidations:
+    """One tick's exchange, shared by all markets of a chain: what one plan sells, the next cannot."""
+
+    def __init__(self, chain: Chain, venue: Venue, lacks: Collection[str] = ()) -> None:
+        """`lacks`: what the configured contract cannot do (`service.versions`)."""
+        self.chain = chain
+        self._lacks = lacks
+        self.venue = venue
+        self.exchange: Exchange | None = None
+        self._lenders: dict[str, FlashLender] = {}
+
+    def lenses(self) -> tuple[Lens, ...]:
+        return (self.venue.lens(),)
+
+    def calls(self, tokens: Iterable[str]) -> list[Call]:
+        """What `read` needs to exchange among these tokens."""
+        return [self.venue.call([*tokens, *self._earned()])]
+
+    def lending_calls(self, tokens: Iterable[str], runs: Iterable[Market]) -> list[Call]:
+        """What `read` needs to borrow them beside any trusted token; asked last, it starves nothing else."""
+        beside = {token for run in runs for token in _trusted(run)}
+        call = self.venue.lending_call([*tokens, *self._earned()], beside)
+        return [call] if call is not None else []
+
+    def _earned(self) -> list[str]:
+        return [self.chain.profit_token] if self.chain.profit_token else []
+
+    def read(self, answers: Sequence[Answer], runs: Iterable[Market], lending: Sequence[Answer] = ()) -> None:
+        """Take the answers; every market of the chain may lend to the others' liquidations."""
+        self.exchange = self.venue.read(answers[0], next(iter(lending), None))
+        for run in runs:
+            for token, lender in run.adapter.lenders(run.book.state).items():
+                known = self._lenders.get(token)
+                if known is None or (lender.loan.fee, -lender.most) < (known.loan.fee, -known.most):
+                    self._lenders[token] = lender
+
+    def plans(
+        self, run: Market, account: str, timestamp: int, facts: Purse, refused: Sequence[Route] = ()
+    ) -> list[Plan] | Blocked:
+        """The account's liquidations through the contract, best first, at the present quotes; over other
+        routes than those that were `refused`, where there are any."""
+        state = run.book.state
+        terms = self._terms(run.adapter.assets(state, facts))
+        if isinstance(terms, Blocked):
+            return terms
+        by_contract = replace(facts, recipient=terms.contract)
+        offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
+        return offers if isinstance(offers, Blocked) else self._plans(run, account, offers, terms, refused)
+
+    def purchases(
+        self, run: Market, account: str, facts: Purse, refused: Sequence[Route] = ()
+    ) -> list[Plan] | Blocked:
+        """The same of what the market sells, under the name of its contract."""
+        terms = self._terms(run.adapter.assets(run.book.state, facts))
+        if isinstance(terms, Blocked):
+            return terms
+        return self._plans(
+            run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms, refused
+        )
+
+    def _plans(
+        self, run: Market, account: str, offers: list[Offer], terms: Terms, refused: Sequence[Route]
+    ) -> list[Plan] | Blocked:
+        if CALLBACK in self._lacks:
+            # It can borrow the money as for any other protocol.
+            offers = [replace(each, callback=False) for each in offers]
+        sizes = profit.best(offers, terms, {(way.route, way.sale) for way in refused})
+        if not sizes:
+            return profit.no_way(offers)
+        found = [profit.plan(run.name, account, sized, terms) for sized in sizes]
+        return [replace(plan, gas=batches.gas_of([plan])) for plan in found]
+
+    def taken(self, plan: Plan) -> None:
+        assert self.exchange is not None
+        profit.count(plan, self.exchange)
+
+    def _terms(self, assets: Mapping[str, Asset]) -> Terms | Blocked:
+        assert self.exchange is not None and self.chain.liquidator is not None
+        earned = None
+        if self.chain.profit_token is not None:
+            earned = assets.get(self.chain.profit_token.lower())
+            if earned is None:
+                return Blocked(f"profit_token {self.chain.profit_token} has no price in this market")
+        return Terms(self.chain.liquidator.lower(), self.exchange, self._lenders, earned)
+
+
+def _trusted(run: Market) -> list[str]:
+    """The tokens of a market that the operator, or the protocol, stands for."""
+    found = run.adapter.assets(run.book.state, Purse({}, {}))
+    return [token for token in found if token != NATIVE]
+
+
+def ready(plan: Plan) -> Plan:
+    """A chosen plan with the call that carries it out alone."""
+    if plan.leg is None:
+        return plan
+    done = batches.combine([plan])
+    return replace(plan, target=done.target, data=done.data)

@@ -1,0 +1,83 @@
+"""What acting costs and may cost, in the unit of account: gas, the least profit, what is left of the day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from keeper.book.source import owner_of
+from keeper.chain.blocks import Head
+from keeper.config import Settings
+from keeper.execution import journal
+from keeper.execution.journal import Mode
+from keeper.model.money import money
+from keeper.model.purse import Purse
+from keeper.policy.choose import Budget, Costs, Spending
+from keeper.policy.levels import Protection
+from keeper.service.markets import Market
+from keeper.service.planning.gas_money import gas_reserve
+from keeper.service.planning.native_price import native_price
+from keeper.store.database import Store
+
+DAY = 24 * 3600
+LOSSES_PER_DAY = 10
+"""How many times the most that one account's bad debt may lose all of a day's may, unless configured."""
+
+
+def costs_of(
+    settings: Settings,
+    chain: str,
+    runs: Sequence[Market],
+    facts: Mapping[str, Purse],
+    gas_price: int,
+    data_fee: int = 0,
+    lost: int = 0,
+) -> Costs:
+    """What gas costs on a chain with these markets; wei a unit of gas for `gas_price`, wei a plan for
+    `data_fee`. `facts` by market, of those that have been asked; `lost` is the money that realizing bad debt
+    may have cost today."""
+    policy = settings.policy
+    return Costs(
+        gas_price,
+        native_price(settings, chain, runs, facts),
+        money(policy.min_profit),
+        gas_reserve(settings, chain, gas_price),
+        data_fee,
+        money(policy.max_bad_debt_loss) if policy.realize_bad_debt else None,
+        Budget(losses_of_a_day(settings), Spending(lost)) if policy.realize_bad_debt else None,
+    )
+
+
+def losses_of_a_day(settings: Settings) -> int:
+    """Money that realizing bad debt may cost in a day, on all chains."""
+    policy = settings.policy
+    a_day = policy.max_bad_debt_loss_per_day
+    return money(policy.max_bad_debt_loss * LOSSES_PER_DAY if a_day is None else a_day)
+
+
+@dataclass(slots=True)
+class Budgets:
+    """What accounts and owners may still cost today. An owner has one budget, in whatever markets he is: each
+    of his caps counts what all of his top-ups have spent, those chosen in the same tick included."""
+
+    settings: Settings
+    store: Store
+    mode: Mode
+    head: Head
+    _owners: dict[str, Spending] = field(default_factory=dict)
+
+    def of(self, market: str, account: str, protection: Protection | None) -> list[Budget]:
+        found = []
+        since = self.head.timestamp - DAY
+        if self.settings.policy.max_per_day is not None:
+            with self.store.session() as session:
+                spent = journal.spent_since(session, market, account, self.mode, since)
+            found.append(Budget(money(self.settings.policy.max_per_day), Spending(spent)))
+        if protection is not None:
+            owner = owner_of(account)
+            if owner not in self._owners:
+                with self.store.session() as session:
+                    spent = journal.spent_for_owner(session, owner, self.mode, since)
+                self._owners[owner] = Spending(spent)
+            found.append(Budget(protection.max_per_day, self._owners[owner]))
+        return found

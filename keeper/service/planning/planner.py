@@ -1,0 +1,426 @@
+"""From breaches to decisions: what planning must know is read in one call, then everything is chosen at
+once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from keeper.chain.blocks import Head
+from keeper.chain.pool import NodePool
+from keeper.chain.reads import Reads
+from keeper.config import Settings
+from keeper.execution import journal, rehearsal
+from keeper.execution.journal import Mode
+from keeper.model.blocked import Blocked
+from keeper.model.cure import OwnerFunds
+from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.purse import Purse
+from keeper.model.valuation import Valuation
+from keeper.policy.choose import Budget, Candidate, Decision, affordable, choose
+from keeper.policy.guards import Verdicts, at_market, closed, may_top_up
+from keeper.policy.levels import Levels
+from keeper.policy.routes import Route, untried
+from keeper.protocols import inventory
+from keeper.service.contract_versions import Abilities
+from keeper.service.markets import Market
+from keeper.service.planning import data_fees, refused_routes
+from keeper.service.planning.contract_liquidations import Batches, ContractLiquidations, ready, venue_of
+from keeper.service.planning.costs import DAY, Budgets, costs_of
+from keeper.service.planning.gas_money import gas_reserve
+from keeper.service.planning.rehearsal_sizing import RehearsalSizing
+from keeper.service.planning.signer_funds import Asked
+from keeper.store.database import Store
+from keeper.store.tables import Episode
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A breach that asks for an action, with the episode it belongs to."""
+
+    run: Market
+    valuation: Valuation
+    levels: Levels
+    episode: Episode
+    known: bool = True
+    """Whether our arithmetic is the contract's; else only what the contract itself sizes may be done."""
+    sale: bool = False
+    """Whether it is no account, but the market that sells what it absorbed."""
+
+    @property
+    def kind(self) -> Kind:
+        return "top_up" if self.levels.protection else "liquidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans for one chain at one block. `payer` is who acts; without one nothing can be planned. `runs` are
+    all markets of the chain; `reads` and `means` what is known already, or on its way."""
+
+    pool: NodePool
+    runs: Sequence[Market]
+    store: Store
+    settings: Settings
+    head: Head
+    next_timestamp: int
+    mode: Mode
+    payer: str | None
+    reads: Reads
+    means: Asked | None
+    abilities: Abilities | None = None
+
+    def decide(self, wanted: list[Breach]) -> list[tuple[Breach, Decision]]:
+        """A decision for each wanted action, in the order in which they should be sent."""
+        if not wanted:
+            return []
+        if self.payer is None:
+            no_one = Blocked("no [signer] is configured: there is nobody to act")
+            return [(w, Decision(_request(w), no_one)) for w in wanted]
+        trading = self._trading(wanted)
+        assert self.means is not None, "whoever acts has means"
+        facts = self._facts(wanted, self.payer, trading)
+        means = self.means.result()
+        price = means.gas_price
+        kept = gas_reserve(self.settings, self.pool.name, price)
+        facts = {name: replace(each, payer=self.payer, gas_reserve=kept) for name, each in facts.items()}
+        funds = self._funds(facts, means.native)
+        owners = self._owners(wanted, self.payer)
+        refused = refused_routes.ways(self.store, _episodes(wanted, "liquidate"))
+        unspent = refused_routes.tokens(self.store, _episodes(wanted, "top_up"))
+        budgets = Budgets(self.settings, self.store, self.mode, self.head)
+        by_request: dict[int, Breach] = {}
+        requests = []
+        for each in wanted:
+            request = self._request(
+                each,
+                facts[each.run.name],
+                funds,
+                budgets.of(each.run.name, each.valuation.account, each.levels.protection),
+                owners.get((each.run.name, each.valuation.account)),
+                trading,
+                refused.get(each.episode.id or 0, ()),
+                unspent.get(each.episode.id or 0, {}),
+            )
+            by_request[id(request)] = each
+            requests.append(request)
+        costs = costs_of(
+            self.settings, self.pool.name, self.runs, facts, price, self._of_data(price), self._lost()
+        )
+        batches = Batches(self.head.gas_limit) if trading else None
+        chosen = choose(requests, funds, costs, batches)
+        return [(by_request[id(d.request)], _ready(d)) for d in chosen]
+
+    def _trading(self, wanted: list[Breach]) -> ContractLiquidations | None:
+        """The exchange for this tick's liquidations; None without a contract or without liquidations."""
+        chain = self.settings.chains[self.pool.name]
+        venue = venue_of(chain)
+        if venue is None or not any(w.kind == "liquidate" for w in wanted):
+            return None
+        assert chain.liquidator is not None, "a venue is there for the contract"
+        lacks = self.abilities.lacking("Liquidator", chain.liquidator) if self.abilities else frozenset[str]()
+        return ContractLiquidations(chain, venue, lacks)
+
+    def _lost(self) -> int:
+        """Money that realizing bad debt may have cost today, on all chains."""
+        if not self.settings.policy.realize_bad_debt:
+            return 0
+        with self.store.session() as session:
+            return journal.lost_since(session, self.mode, self.head.timestamp - DAY)
+
+    def _of_data(self, gas_price: int) -> int:
+        """Wei that the chain takes for a plan's data: as a fee, or as gas that no rehearsal shows."""
+        assert self.payer is not None, "nothing is planned for nobody"
+        fee = data_fees.of(self.settings.chains[self.pool.name]).wei(self.pool, self.head)
+        unseen = rehearsal.unseen_of(self.pool, self.payer, self.next_timestamp)
+        return fee + unseen.whole(0, data_fees.SAMPLE.hex()) * gas_price
+
+    def _facts(
+        self, wanted: list[Breach], payer: str, trading: ContractLiquidations | None
+    ) -> dict[str, Purse]:
+        """One call for all markets: the payer's balances, symbols, collateral not in use, and the pools at
+        which seizures can be sold."""
+        runs = {w.run.name: w.run for w in wanted}
+        accounts = {
+            name: [w.valuation.account for w in wanted if w.run.name == name and w.kind == "top_up"]
+            for name in runs
+        }
+        calls = {
+            name: run.adapter.planning_calls(run.book.state, accounts[name], payer)
+            for name, run in runs.items()
+        }
+        # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
+        known, traded = [run for run in self.runs if run.book.read], _traded(wanted)
+        selling = trading.calls(traded) if trading else []
+        lending = trading.lending_calls(traded, known) if trading else []
+        lenses = trading.lenses() if trading else ()
+        whole = [*selling, *(c for each in calls.values() for c in each), *lending]
+        found = self.reads.run(whole, lenses)
+        if trading:
+            trading.read(found[: len(selling)], known, found[len(whole) - len(lending) :])
+        answers = iter(found[len(selling) :])
+        return {
+            name: run.adapter.read_planning(
+                run.book.state, accounts[name], [next(answers) for _ in calls[name]]
+            )
+            for name, run in runs.items()
+        }
+
+    def _funds(self, facts: Mapping[str, Purse], native: int) -> dict[str, int]:
+        """What the payer holds, less what open intents have promised; gas money included."""
+        funds: dict[str, int] = {}
+        for each in facts.values():
+            funds.update({token.lower(): amount for token, amount in each.funds.items()})
+        funds[NATIVE] = native
+        with self.store.session() as session:
+            promised = [
+                Plan.from_json(i.plan) for i in journal.open_intents(session, self.pool.name, self.mode)
+            ]
+        for plan in promised:
+            token = plan.spend.token.lower()
+            if plan.spend.from_signer:
+                funds[token] = max(funds.get(token, 0) - plan.spend.amount, 0)
+            if plan.kept:
+                funds[kept_of(token)] = funds.get(kept_of(token), 0) + plan.kept
+            funds[NATIVE] = max(funds[NATIVE] - plan.gas * self.head.base_fee - plan.value, 0)
+        return funds
+
+    def _owners(self, wanted: list[Breach], payer: str) -> dict[tuple[str, str], OwnerFunds]:
+        """What the contracts of those owners whose own money pays may spend; one call for all of them."""
+        asked = [
+            (w, w.levels.protection.owner)
+            for w in wanted
+            if w.levels.protection is not None and w.levels.protection.owner is not None
+        ]
+        calls = [
+            w.run.adapter.owner_calls(w.run.book.state, w.valuation.account, money, payer)
+            for w, money in asked
+        ]
+        answers = iter(self.reads.run([call for each in calls for call in each]))
+        return {
+            (w.run.name, w.valuation.account): w.run.adapter.read_owner(
+                w.run.book.state, money, [next(answers) for _ in each], self.next_timestamp
+            )
+            for (w, money), each in zip(asked, calls, strict=True)
+        }
+
+    def _by_contract(
+        self,
+        wanted: Breach,
+        facts: Purse,
+        funds: Mapping[str, int],
+        budgets: Sequence[Budget],
+        owner: OwnerFunds | None,
+    ) -> Callable[[Mapping[str, int]], list[Plan] | Blocked]:
+        """Sized beforehand, by rehearsals; at the choice only whether the money is still there counts."""
+        run, protection = wanted.run, wanted.levels.protection
+        account, budget = wanted.valuation.account, affordable(budgets, run.rate)
+        assert protection is not None and budget is not None and self.payer is not None
+        steps = run.adapter.unsized_top_ups(
+            run.book.state,
+            account,
+            run.book.accounts[account],
+            facts,
+            funds,
+            protection.steps,
+            budget,
+            owner,
+        )
+        sizing = RehearsalSizing(self.pool, self.payer, self.next_timestamp)
+        found = sizing.size(steps, wanted.valuation.health or 0, protection.target)
+
+        def plan(left: Mapping[str, int]) -> list[Plan] | Blocked:
+            if isinstance(found, Blocked):
+                return found
+            if found.spend.from_signer and left.get(found.spend.token, 0) < found.spend.amount:
+                return Blocked("the signer's money goes to another account first")
+            return [found]
+
+        return plan
+
+    def _request(
+        self,
+        wanted: Breach,
+        facts: Purse,
+        funds: Mapping[str, int],
+        budgets: Sequence[Budget],
+        owner: OwnerFunds | None,
+        trading: ContractLiquidations | None,
+        refused: Sequence[Route],
+        unspent: Mapping[str, int],
+    ) -> Candidate:
+        run, account = wanted.run, wanted.valuation.account
+        if wanted.sale:
+            return self._sale(wanted, facts, budgets, trading, refused)
+        raw = run.book.accounts[account]
+        protection = wanted.levels.protection
+        assets = run.adapter.price_dependencies(run.book.state, raw)
+        verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
+        if protection is not None and not wanted.known:
+            sized = self._by_contract(wanted, facts, funds, budgets, owner)
+
+            def by_contract(left: Mapping[str, int]) -> list[Plan] | Blocked:
+                return _confirmed(sized(left), verdicts, facts)
+
+            return _request(wanted, budgets, by_contract)
+        if protection is None:
+            shut = closed(assets, verdicts, facts.symbols)
+            plan = partial(
+                run.adapter.plan_liquidation, run.book.state, account, raw, self.next_timestamp, facts
+            )
+
+            def liquidate(funds: Mapping[str, int]) -> list[Plan] | Blocked:
+                if shut:
+                    return Blocked(shut)
+                found = at_market(plan(funds), verdicts, facts.symbols)
+                own = found if self.settings.policy.receive_a_tokens else _paid_out(found)
+                if trading is None:
+                    return _open(own, refused)
+                borrowed = trading.plans(run, account, self.next_timestamp, facts, refused)
+                return _open(either(at_market(borrowed, verdicts, facts.symbols), own), refused)
+
+            return _request(wanted, budgets, liquidate, trading.taken if trading else lambda _: None)
+
+        def top_up(funds: Mapping[str, int]) -> list[Plan] | Blocked:
+            budget = affordable(budgets, run.rate)
+            assert budget is not None and protection is not None
+            why = may_top_up(assets, verdicts, facts.symbols)
+            if why:
+                return Blocked(why)
+
+            def sized(without: frozenset[str]) -> Plan | Blocked:
+                assert budget is not None and protection is not None
+                has = {token: amount for token, amount in funds.items() if token not in without}
+                return run.adapter.plan_top_up(
+                    run.book.state,
+                    account,
+                    raw,
+                    self.next_timestamp,
+                    facts,
+                    has,
+                    protection.steps,
+                    protection.target,
+                    budget,
+                    owner.without(without) if owner is not None else None,
+                )
+
+            found = best_open(sized, unspent, protection.target)
+            return _confirmed(found if isinstance(found, Blocked) else [found], verdicts, facts)
+
+        return _request(wanted, budgets, top_up)
+
+    def _sale(
+        self,
+        wanted: Breach,
+        facts: Purse,
+        budgets: Sequence[Budget],
+        trading: ContractLiquidations | None,
+        refused: Sequence[Route],
+    ) -> Candidate:
+        """To buy what the market sells, with borrowed money or the payer's own."""
+        run, state = wanted.run, wanted.run.book.state
+        assets = frozenset(_traded([wanted]))
+        verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
+        shut = closed(assets, verdicts, facts.symbols)
+
+        def buy(funds: Mapping[str, int]) -> list[Plan] | Blocked:
+            if shut:
+                return Blocked(shut)
+            offers = run.adapter.sales(state, facts, self.payer or "")
+            own = inventory.plans(run.name, wanted.valuation.account, offers, funds)
+            found: list[Plan] | Blocked = own or Blocked("the signer holds none of what it is sold for")
+            if trading is not None:
+                borrowed = trading.purchases(run, wanted.valuation.account, facts, refused)
+                found = either(borrowed, own or Blocked(""))
+            return _open(at_market(found, verdicts, facts.symbols), refused)
+
+        return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
+
+
+def _episodes(wanted: Sequence[Breach], kind: Kind) -> list[int]:
+    return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]
+
+
+def best_open(
+    sized: Callable[[frozenset[str]], Plan | Blocked], refused: Mapping[str, int], target: int
+) -> Plan | Blocked:
+    """A token that was refused (paused, blacklisted) closes its own steps only, while others help: after one
+    refusal where these reach the target or do no less, after more wherever they do anything."""
+    found = sized(frozenset(refused))
+    if refused and _reached(found) < target:
+        again = sized(frozenset(token for token, count in refused.items() if count > 1))
+        found = again if _reached(again) > _reached(found) else found
+    return sized(frozenset()) if refused and isinstance(found, Blocked) else found
+
+
+def _reached(found: Plan | Blocked) -> int:
+    """The health that a top-up is to lead to; below all where there is none."""
+    return -1 if isinstance(found, Blocked) else int(found.summary.get("health_after", 0))
+
+
+def _open(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Plan] | Blocked:
+    """Without the ways that were refused in this episode, as long as there are others."""
+    return found if isinstance(found, Blocked) else untried(found, refused)
+
+
+def _confirmed(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) -> list[Plan] | Blocked:
+    """Top-ups wait while nothing confirms the price of what they spend."""
+    if isinstance(found, Blocked):
+        return found
+    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, facts.symbols)
+    return Blocked(why) if why else found
+
+
+def _paid_out(found: list[Plan] | Blocked) -> list[Plan] | Blocked:
+    """Without the liquidations that would bring claims only."""
+    if isinstance(found, Blocked):
+        return found
+    paid = [each for each in found if not each.redeem]
+    return paid or Blocked("the pool has none of the collateral to pay out (receive_a_tokens is off)")
+
+
+def either(first: list[Plan] | Blocked, second: list[Plan] | Blocked) -> list[Plan] | Blocked:
+    """The plans of both; if there are none, why the first has none."""
+    if isinstance(first, Blocked):
+        return first if isinstance(second, Blocked) else second
+    return first if isinstance(second, Blocked) else [*first, *second]
+
+
+def _traded(wanted: list[Breach]) -> set[str]:
+    """Every token that a liquidation could repay or seize."""
+    return {
+        asset
+        for w in wanted
+        if w.kind == "liquidate"
+        for asset in (
+            w.run.adapter.sold_for(w.run.book.state)
+            if w.sale
+            else w.run.adapter.liquidation_tokens(w.run.book.state, w.run.book.accounts[w.valuation.account])
+        )
+    }
+
+
+def _ready(decision: Decision) -> Decision:
+    if isinstance(decision.outcome, Blocked):
+        return decision
+    return Decision(decision.request, ready(decision.outcome))
+
+
+def _request(
+    wanted: Breach,
+    budgets: Sequence[Budget] = (),
+    plan: Callable[[Mapping[str, int]], list[Plan] | Blocked] = lambda _: Blocked(""),
+    taken: Callable[[Plan], None] = lambda _: None,
+) -> Candidate:
+    valuation = wanted.valuation
+    return Candidate(
+        wanted.run.name,
+        valuation.account,
+        wanted.kind,
+        valuation.health or 0,
+        budgets,
+        plan,
+        taken,
+        underwater=valuation.collateral < valuation.debt,
+        rate=wanted.run.rate,
+    )

@@ -1,0 +1,150 @@
+"""Claims taken in liquidations (a pool that had nothing to pay out) are redeemed as the pool can pay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from sqlmodel import Session, col, select
+
+from keeper.chain.blocks import Head
+from keeper.chain.calls import run as read
+from keeper.chain.pool import NodePool
+from keeper.config import Settings
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution import journal
+from keeper.model.blocked import Blocked
+from keeper.model.plan import Plan
+from keeper.service.markets import Market
+from keeper.service.planning.costs import costs_of
+from keeper.service.planning.gas_money import gas_price
+from keeper.store.database import Store
+from keeper.store.tables import Episode
+
+log = structlog.get_logger()
+
+# The signer's own episode: opened with a liquidation that brings claims, closed when none are left.
+THRESHOLD = "redeem"
+# Seconds of the chain's between two looks: redeeming has no hurry, and each attempt costs gas.
+EVERY_SECONDS = 60
+
+
+def expect(session: Session, market: str, owner: str, asset: str, block: int) -> None:
+    """A planned liquidation may bring claims on `asset` to `owner`."""
+    known = session.exec(
+        select(Episode.id).where(
+            Episode.market == market,
+            Episode.account == owner.lower(),
+            Episode.threshold == THRESHOLD,
+            Episode.asset == asset,
+            col(Episode.closed_block).is_(None),
+        )
+    ).first()
+    if known is None:
+        session.add(
+            Episode(
+                market=market,
+                account=owner.lower(),
+                threshold=THRESHOLD,
+                asset=asset,
+                opened_block=block,
+                opened_health=0,
+                lowest_health=0,
+            )
+        )
+        session.flush()
+
+
+def redeem(
+    pool: NodePool, store: Store, settings: Settings, head: Head, runs: Sequence[Market], owner: str
+) -> None:
+    """Plan a redemption for the claims of each open episode; close those whose claims are gone."""
+    for run in runs:
+        with store.session() as session:
+            waiting = session.exec(
+                select(Episode).where(
+                    Episode.market == run.name,
+                    Episode.threshold == THRESHOLD,
+                    col(Episode.closed_block).is_(None),
+                )
+            ).all()
+        for episode in waiting:
+            if not due(episode, head):
+                continue
+            try:
+                _redeem(pool, store, settings, head, runs, run, episode, owner)
+            except UnreachableError:
+                raise
+            except KeeperError as error:
+                # One market's trouble holds up no other's claims.
+                log.warning("not redeemed", market=run.name, asset=episode.asset, error=str(error))
+
+
+def due(episode: Episode, head: Head) -> bool:
+    """Whether claims are looked for at `head`: by the chain's time since the last look, as no block number
+    need ever be met."""
+    return episode.looked_at is None or not 0 <= head.timestamp - episode.looked_at < EVERY_SECONDS
+
+
+def _redeem(
+    pool: NodePool,
+    store: Store,
+    settings: Settings,
+    head: Head,
+    runs: Sequence[Market],
+    run: Market,
+    episode: Episode,
+    owner: str,
+) -> None:
+    state, adapter = run.book.state, run.adapter
+    holding = adapter.claim_reads(state, episode.asset, owner)
+    answers = read(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
+    facts = adapter.read_planning(state, [], answers[len(holding) :])
+    costs = costs_of(settings, pool.name, runs, {run.name: facts}, gas_price(pool, head.base_fee))
+    outcome = adapter.plan_redemption(state, episode.asset, owner, answers[: len(holding)])
+    with store.session() as session:
+        row = session.merge(episode)
+        row.looked_at = head.timestamp
+        if journal.has_open(session, pool.name, run.name, owner.lower(), THRESHOLD, "live"):
+            return
+        if outcome is None:
+            if not _liquidating(session, pool.name):
+                row.closed_block = head.number
+        elif isinstance(outcome, Blocked):
+            row.held, row.opens_at = outcome.reason, outcome.opens_at
+        elif costs.unknown:
+            row.held = "nothing tells what gas costs"
+        elif run.rate.down(outcome.gain_base) <= costs.money(outcome.gas):
+            row.held = "what the pool can pay out is worth less than the gas"
+        else:
+            row.held, row.opens_at = "", None
+            worth = run.rate.down(outcome.gain_base)
+            _commit(session, pool.name, row, replace(outcome, gas_budget=costs.gas_budget(worth)), head)
+
+
+def _liquidating(session: Session, chain: str) -> bool:
+    """Whether claims may still be on their way."""
+    return any(intent.kind == "liquidate" for intent in journal.open_intents(session, chain, "live"))
+
+
+def _commit(session: Session, chain: str, episode: Episode, plan: Plan, head: Head) -> None:
+    assert episode.id is not None
+    journal.commit(
+        session,
+        journal.Draft(
+            chain=chain,
+            market=plan.market,
+            account=episode.account,
+            kind=plan.kind,
+            mode="live",
+            episode_id=episode.id,
+            plan=plan.to_json(),
+            summary=plan.summary,
+            health=0,
+            spend=0,
+            gain=0,
+            block=head.number,
+            timestamp=head.timestamp,
+        ),
+    )

@@ -1,0 +1,169 @@
+"""From decisions to the journal: whether an attempt may be made now, its intent, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlmodel import Session
+
+from keeper.alerts import account_alerts, execution_alerts
+from keeper.book.source import owner_of
+from keeper.chain.blocks import Head
+from keeper.execution import journal
+from keeper.execution.journal import Mode
+from keeper.model.blocked import Blocked
+from keeper.policy.choose import Decision
+from keeper.service.planning import redemptions
+from keeper.service.planning.planner import Breach
+from keeper.store.rows import update_row
+from keeper.store.tables import Episode, Intent, IntentState, Unsent
+
+log = structlog.get_logger()
+
+# Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
+LONGEST_WAIT = 256
+DAY = 24 * 3600
+# So many liquidations of one market are planned at a block, the largest accounts', and so many of the others'
+# in turn: anybody makes as many accounts as he likes, and what they cost to plan delays everybody's.
+LARGEST_PLANNED = 256
+IN_TURN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The journal of one chain, for one payer (None: nobody acts) in one mode. `max_attempts`: failures on
+    chain after which an account is not liquidated for a day. `max_losses`: money that realizing bad debt may
+    cost in a day, on all chains (None: any)."""
+
+    chain: str
+    mode: Mode
+    payer: str | None
+    max_attempts: int
+    max_losses: int | None = None
+
+    def due(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
+        """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
+        out; of very many liquidations some."""
+        if not wanted:
+            return []
+        held = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
+        free = [w for w in wanted if (w.run.name, w.valuation.account, w.kind) not in held]
+        given_up = self.given_up(session, free, head)
+        for each in given_up:
+            # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
+            why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
+            if each.episode.held != why:
+                _held(session, each, Blocked(why))
+        left_alone = {id(each) for each in given_up}
+        free = bounded([w for w in free if id(w) not in left_alone], head.number)
+        return [w for w in free if self._waited_out(session, w, head)]
+
+    def given_up(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
+        """Those whose liquidation failed on chain too often within 24 hours, in whichever episode."""
+        failed = journal.failed_since(session, self.chain, "liquidate", self.mode, head.timestamp - DAY)
+        return [
+            w
+            for w in wanted
+            if w.kind == "liquidate" and failed[w.run.name, w.valuation.account] >= self.max_attempts
+        ]
+
+    def _waited_out(self, session: Session, wanted: Breach, head: Head) -> bool:
+        assert wanted.episode.id is not None
+        made = journal.attempts(session, wanted.episode.id, wanted.kind, self.mode)
+        if self.mode == "dry":
+            return made.count == 0
+        if head.timestamp < made.retry_at:
+            return False
+        if made.last_block is None:
+            return True
+        wait = min(2**made.failures_in_a_row, LONGEST_WAIT) if made.failures_in_a_row else 0
+        return head.number >= made.last_block + wait
+
+    def write(self, session: Session, head: Head, wanted: Breach, decision: Decision) -> Intent | None:
+        """The intent of what was decided; without one, why nothing is done."""
+        outcome = decision.outcome
+        assert wanted.episode.id is not None
+        if isinstance(outcome, Blocked):
+            _held(session, wanted, outcome)
+            return None
+        if (wanted.episode.held, wanted.episode.opens_at) != ("", None):
+            update_row(session, wanted.episode, held="", opens_at=None)
+        if outcome.redeem and self.payer is not None:
+            redemptions.expect(session, wanted.run.name, self.payer, outcome.redeem, head.number)
+        intent = journal.commit(
+            session,
+            journal.Draft(
+                chain=self.chain,
+                market=outcome.market,
+                account=outcome.account,
+                kind=outcome.kind,
+                mode=self.mode,
+                episode_id=wanted.episode.id,
+                plan=outcome.to_json(),
+                summary=outcome.summary,
+                health=wanted.valuation.health or 0,
+                spend=wanted.run.rate.up(outcome.spend_base),
+                gain=wanted.run.rate.down(outcome.gain_base),
+                block=head.number,
+                timestamp=head.timestamp,
+            ),
+        )
+        return intent if self._within_cap(session, head, wanted, intent) else None
+
+    def _within_cap(self, session: Session, head: Head, wanted: Breach, intent: Intent) -> bool:
+        """Whether the day's limits that all chains share hold with this intent written: another chain may
+        have planned against them since they were read. What was written last is given up."""
+        why = self._used_up(session, head.timestamp - DAY, wanted, intent)
+        if not why:
+            return True
+        journal.move_intent(session, intent, IntentState.REFUSED, head.number, why, unsent=Unsent.LIMIT)
+        execution_alerts.not_sent(session, intent, Unsent.LIMIT, why)
+        log.warning("cap used up", market=intent.market, account=intent.account, intent=intent.id, why=why)
+        return False
+
+    def _used_up(self, session: Session, since: int, wanted: Breach, intent: Intent) -> str:
+        """Which limit this intent exceeds; empty for none."""
+        protection = wanted.levels.protection
+        if protection is not None:
+            spent = journal.spent_for_owner(session, owner_of(intent.account), self.mode, since)
+            if spent > protection.max_per_day:
+                return "the owner's cap of the day was used up on another chain meanwhile"
+        most = self.max_losses if intent.loss else None
+        if most is not None and journal.lost_since(session, self.mode, since) > most:
+            return "what bad debt may cost in a day was used up on another chain meanwhile"
+        return ""
+
+
+def _held(session: Session, wanted: Breach, outcome: Blocked) -> None:
+    """Nothing can be done: written with the episode, and told once."""
+    episode: Episode = wanted.episode
+    if (episode.held, episode.opens_at) != (outcome.reason, outcome.opens_at):
+        update_row(session, episode, held=outcome.reason, opens_at=outcome.opens_at)
+    if wanted.sale:
+        return  # Nobody is in danger where something is left unbought.
+    account_alerts.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
+    log.info(
+        "no action",
+        market=wanted.run.name,
+        account=wanted.valuation.account,
+        why=outcome.reason,
+        opens_at=outcome.opens_at,
+    )
+
+
+def bounded(wanted: Sequence[Breach], block: int) -> list[Breach]:
+    """All top-ups, the liquidations of the largest accounts, and of the others some, whose turn it is."""
+    liquidations = [w for w in wanted if w.kind == "liquidate"]
+    if len(liquidations) <= LARGEST_PLANNED + IN_TURN:
+        return list(wanted)
+    by_size = sorted(liquidations, key=_size, reverse=True)
+    first, rest = by_size[:LARGEST_PLANNED], by_size[LARGEST_PLANNED:]
+    turn = block * IN_TURN % len(rest)
+    return [*(w for w in wanted if w.kind != "liquidate"), *first, *[*rest, *rest][turn : turn + IN_TURN]]
+
+
+def _size(wanted: Breach) -> int:
+    valuation = wanted.valuation
+    return wanted.run.rate.down(min(valuation.collateral, valuation.debt))

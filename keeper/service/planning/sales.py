@@ -1,0 +1,85 @@
+"""What a market sells of its own accord: collateral that was absorbed and is bought by whoever comes first.
+
+Such a sale is planned like a liquidation, with the market's contract in the place of an account: everything
+that holds for those (profit at a market price, funds, batches, waits after failures) holds for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlmodel import Session, col, select
+
+from keeper.chain.blocks import Head
+from keeper.model.valuation import Valuation
+from keeper.policy.levels import Policies
+from keeper.service.markets import Market
+from keeper.service.planning.planner import Breach
+from keeper.service.planning.retry_policy import RetryPolicy
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.store.database import Store
+from keeper.store.rows import update_row
+from keeper.store.tables import SALE, Episode
+
+# Seconds of the chain's between two looks at the same goods: what did not pay a moment ago hardly does now.
+EVERY_SECONDS = 60
+
+
+@dataclass
+class StoreFront:
+    """Remembers what it saw on sale, and when: a market without anything new asks for no request."""
+
+    store: Store
+    policies: Policies
+    journalling: RetryPolicy
+    _seen: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
+
+    def due(self, head: Head, valued: Sequence[tuple[Market, MarketValuation]]) -> list[Breach]:
+        """The purchases that may be attempted now, one a market."""
+        found = []
+        for run, at in valued:
+            if not at.acting:
+                continue
+            goods = tuple(sorted(run.adapter.on_sale(run.book.state).items()))
+            if self._is_new(run.name, head, goods):
+                with self.store.session() as session:
+                    wanted = self._wanted(session, run, head, bool(goods))
+                    found += self.journalling.due(session, [wanted], head) if wanted else []
+        return found
+
+    def _is_new(self, market: str, head: Head, goods: tuple[tuple[str, int], ...]) -> bool:
+        looked, before = self._seen.get(market, (0, ()))
+        if goods == before and (not goods or 0 <= head.timestamp - looked < EVERY_SECONDS):
+            return False
+        self._seen[market] = (head.timestamp, goods)
+        return True
+
+    def _wanted(self, session: Session, run: Market, head: Head, selling: bool) -> Breach | None:
+        """With its episode, which lasts as long as the market sells."""
+        account = run.adapter.contract.lower()
+        episode = session.exec(
+            select(Episode).where(
+                Episode.market == run.name,
+                Episode.account == account,
+                Episode.threshold == SALE,
+                col(Episode.closed_block).is_(None),
+            )
+        ).first()
+        if not selling:
+            if episode is not None:
+                update_row(session, episode, closed_block=head.number)
+            return None
+        if episode is None:
+            episode = Episode(
+                market=run.name,
+                account=account,
+                threshold=SALE,
+                opened_block=head.number,
+                opened_health=0,
+                lowest_health=0,
+            )
+            session.add(episode)
+            session.flush()
+        levels = self.policies.levels(run.name, account)
+        return Breach(run, Valuation(account, 0, 0, 0, None), levels, episode, sale=True)

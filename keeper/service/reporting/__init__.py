@@ -1,0 +1,1 @@
+"""Reporting, after acting: status, record, ledger and alerts of the market."""

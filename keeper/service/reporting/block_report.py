@@ -1,0 +1,119 @@
+"""The end of a round, after whoever acts has sent: what only tells is written down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import structlog
+from sqlmodel import Session
+
+from keeper.chain.blocks import Head
+from keeper.chain.pool import NodePool
+from keeper.config import Settings
+from keeper.errors import UnreachableError
+from keeper.execution.journal import Mode
+from keeper.model.blocked import Blocked
+from keeper.policy.choose import Decision
+from keeper.policy.levels import Policies
+from keeper.service.markets import Market
+from keeper.service.planning import redemptions
+from keeper.service.planning.planner import Breach
+from keeper.service.reporting import status
+from keeper.service.reporting.record import Recorder
+from keeper.service.watching import price_status
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.store.database import Store
+
+log = structlog.get_logger()
+
+UNDER_WAY = "an attempt is under way, or its last failure is waited out"
+
+Decided = list[tuple[Breach, Decision]]
+Contained = Callable[[Market, Head], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TickResult:
+    """What was found and decided at `head`; `started` by the monotonic clock."""
+
+    head: Head
+    started: float
+    valued: list[tuple[Market, MarketValuation]]
+    wanted: list[Breach]
+    decisions: Decided
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReport:
+    """Ends the rounds of one chain."""
+
+    pool: NodePool
+    store: Store
+    settings: Settings
+    policies: Policies
+    mode: Mode
+    payer: str | None
+    recorder: Recorder | None
+
+    def finish(self, done: TickResult, held: str, contained: Contained) -> None:
+        """Status, prices, redemptions (they have no hurry), the record. `held` says why nothing is sent;
+        `contained` keeps what goes wrong with one market from the others."""
+        head = done.head
+        self._write(done, held, contained)
+        if self.mode == "live" and self.payer is not None and not held:
+            acting = [run for run, at in done.valued if at.acting]
+            redemptions.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
+        if self.recorder is not None:
+            for run, at in done.valued:
+                with contained(run, head):
+                    self._record(self.recorder, done, run, at)
+        log.info(
+            "block",
+            chain=self.pool.name,
+            number=head.number,
+            accounts=sum(at.accounts for _, at in done.valued),
+            exact=sum(len(at.valuations) for _, at in done.valued),
+            below=sum(status.below(run, at, self.policies) for run, at in done.valued),
+            wanted=len(done.wanted),
+            planned=sum(not isinstance(d.outcome, Blocked) for _, d in done.decisions),
+            ms=round((time.monotonic() - done.started) * 1000, 1),
+        )
+
+    def _write(self, done: TickResult, held: str, contained: Contained) -> None:
+        """All in one transaction; where the store refuses what one market says, that market's apart."""
+        try:
+            with self.store.session() as session:
+                for run, at in done.valued:
+                    self._write_market(session, run, at)
+                self._write_chain(session, done.head, held)
+        except UnreachableError:
+            raise
+        except Exception:  # noqa: BLE001  (whose fault it is, each market's own transaction tells)
+            with self.store.session() as session:
+                self._write_chain(session, done.head, held)
+            for run, at in done.valued:
+                with contained(run, done.head), self.store.session() as session:
+                    self._write_market(session, run, at)
+
+    def _write_market(self, session: Session, run: Market, at: MarketValuation) -> None:
+        # What is news was written before anybody acted.
+        if not (at.newly_stopped or at.newly_suspended or at.resumed or at.retried):
+            status.write_market(session, self.pool.name, run, at, self.policies)
+        price_status.write(session, run, at, self.policies.protected(run.name))
+
+    def _write_chain(self, session: Session, head: Head, held: str) -> None:
+        status.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
+
+    def _record(self, recorder: Recorder, done: TickResult, run: Market, at: MarketValuation) -> None:
+        planned = {id(w) for w, _ in done.decisions}
+        mine = [w for w in done.wanted if w.run is run]
+        held = {w.valuation.account: UNDER_WAY for w in mine if id(w) not in planned}
+        held |= {
+            w.valuation.account: d.outcome.reason
+            for w, d in done.decisions
+            if w.run is run and isinstance(d.outcome, Blocked)
+        }
+        recorder.write(run, at, self.policies, held)

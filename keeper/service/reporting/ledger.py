@@ -1,0 +1,287 @@
+"""The books: what every transaction of ours really brought and cost, from its receipt, at its block's prices.
+
+Whatever a block has is booked, reverts and allowances too. A booking names the block it is of: if the chain
+decides otherwise, it is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, or_, select
+
+from keeper.alerts import keeper_alerts
+from keeper.chain import blocks
+from keeper.chain.answers import CannotError, WrongStateError
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call
+from keeper.chain.calls import run as read
+from keeper.chain.fees import data_fee_of
+from keeper.chain.logs import parse
+from keeper.chain.pool import NodePool
+from keeper.config import Settings
+from keeper.errors import KeeperError, UnreachableError
+from keeper.execution import journal, transactions, witness
+from keeper.model.money import WAD, Rate, words
+from keeper.model.offer import Asset
+from keeper.model.plan import NATIVE
+from keeper.model.purse import Purse
+from keeper.service.markets import Market
+from keeper.service.planning.native_price import native_price
+from keeper.store.database import Store
+from keeper.store.tables import Intent, IntentState, LedgerEntry, Transaction, TransactionState
+
+log = structlog.get_logger()
+
+TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256)").hex()
+_OWNER = function_signature_to_4byte_selector("owner()")
+# Transactions without an answer, after which the chain is taken to be away until the next time.
+_GIVEN_UP = 3
+_MINED = (TransactionState.INCLUDED, TransactionState.FINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A token at a market's price, and what that market's base units are worth."""
+
+    asset: Asset
+    rate: Rate
+
+    def worth(self, units: int) -> int:
+        """Money, rounded down."""
+        return self.rate.down(self.asset.worth(units))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the books of one chain are made from. `runs` are its markets, read at least once."""
+
+    pool: NodePool
+    store: Store
+    settings: Settings
+    runs: Sequence[Market]
+    troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
+    """Why transactions (ids) could not be booked when they were last tried: each is said once."""
+
+    def book(self) -> int:
+        """Book every transaction in a block that is not booked for that block; how many were.
+
+        One that cannot be booked is told of, tried again the next time, and holds up no other. Raises what
+        came of the last one where none could be booked for want of an answer.
+        """
+        with self.store.session() as session:
+            waiting = unbooked(session, self.pool.name)
+            markets = {t.id: _market_of(session, t) for t in waiting}
+        known = [each for each in self.runs if each.book.head is not None]
+        booked, unanswered = 0, list[UnreachableError]()
+        for transaction in waiting if known else ():
+            name = markets[transaction.id]
+            own = [run for run in known if run.name == name]
+            try:
+                booked += self._book(transaction, [*own, *(run for run in known if run.name != name)])
+            except SQLAlchemyError:
+                raise
+            except (WrongStateError, CannotError) as error:
+                # No node has its block's state any more: others may be younger.
+                self._not_booked(transaction, error)
+            except UnreachableError as error:
+                unanswered.append(error)
+                if len(unanswered) == _GIVEN_UP:
+                    break
+            except Exception as error:  # noqa: BLE001  (whatever one receipt does, the others are booked)
+                self._not_booked(transaction, error)
+        if unanswered and not booked:
+            raise unanswered[-1]
+        return booked
+
+    def _not_booked(self, transaction: Transaction, error: Exception) -> None:
+        """Tell, once a cause, that a transaction is not in the books."""
+        assert transaction.id is not None
+        why = str(error) or repr(error)
+        if self.troubles.get(transaction.id) == why:
+            return
+        self.troubles[transaction.id] = why
+        log.error("not booked", chain=self.pool.name, transaction=transaction.hash, error=why)
+        with self.store.session() as session:
+            keeper_alerts.not_booked(session, self.pool.name, transaction.hash, why)
+
+    def _book(self, transaction: Transaction, runs: list[Market]) -> bool:
+        """`runs`: whose prices count, its own market's before the others'."""
+        assert transaction.block is not None and transaction.id is not None
+        head = blocks.by_number(self.pool, transaction.block)
+        receipt = None if head is None else witness.receipt(self.pool, transaction.hash, head)
+        if receipt is None or head is None or head.hash != receipt["blockHash"]:
+            return False
+        if head.hash != transaction.block_hash:
+            # The chain has moved on and the journal has not: it will, and then this is asked again.
+            return False
+        prices, native, owner = self._prices(head, runs)
+        liquidator = self.settings.chains[self.pool.name].liquidator
+        ours = {transaction.sender.lower(), owner} | ({liquidator.lower()} if liquidator else set())
+        moved = movements(receipt["logs"], ours)
+        if coins := self._coins(transaction, receipt):
+            moved[NATIVE] = coins
+        worth, unpriced = value(moved, prices)
+        wei = gas_wei(receipt)
+        if native is None:
+            unpriced.append("gas")
+        booking = LedgerEntry(
+            transaction_id=transaction.id,
+            block_hash=head.hash,
+            timestamp=head.timestamp,
+            market=runs[0].name,
+            moved=json.dumps([_line(token, units, prices) for token, units in moved.items()]),
+            unpriced=", ".join(unpriced),
+            value=worth,
+            gas_wei=wei,
+            gas=-(-wei * (native or 0) // WAD),
+        )
+        with self.store.session() as session:
+            session.merge(booking)
+        log.info(
+            "booked",
+            transaction=transaction.hash,
+            value=words(worth),
+            gas=words(booking.gas),
+            unpriced=unpriced,
+        )
+        return True
+
+    def _coins(self, transaction: Transaction, receipt: Mapping[str, Any]) -> int:
+        """Wei that came to us besides tokens, less those that went with the call: no log tells of them, but
+        each protocol says what it pays."""
+        if int(receipt["status"], 16) != 1:
+            return 0
+        logs = parse(receipt["logs"])
+        return sum(run.adapter.native_rewards(logs) for run in self.runs) - transaction.value
+
+    def _prices(self, head: Head, runs: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None, str]:
+        """Every token of these markets and the native coin at a block (the first that knows one says its
+        price), and who owns our contract there; one call."""
+        liquidator = self.settings.chains[self.pool.name].liquidator
+        calls = [run.adapter.market_call(run.book.references) for run in runs]
+        calls += [Call(liquidator, _OWNER)] if liquidator else []
+        lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
+        answers = iter(read(self.pool, head, calls, lenses))
+        symbols = _symbols(runs)
+        known = {run.name: Purse({}, {**symbols, **_own_symbols(run)}) for run in runs}
+        then = []
+        for run in runs:
+            answer = next(answers)
+            try:
+                state = run.adapter.read_market(answer)
+            except KeeperError as error:
+                # Another market's trouble: what only it prices is told to be without a price.
+                if run is runs[0]:
+                    raise
+                log.info("books without a market", market=run.name, error=str(error))
+                continue
+            then.append(replace(run, book=run.book.under(state), prices=None))
+        priced: dict[str, Priced] = {}
+        for run in then:
+            for token, asset in run.adapter.assets(run.book.state, known[run.name]).items():
+                priced.setdefault(token, Priced(asset, run.rate))
+        native = native_price(self.settings, self.pool.name, then, known)
+        if native is not None:
+            priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
+        return priced, native, _owner(list(answers))
+
+
+def unbooked(session: Session, chain: str) -> list[Transaction]:
+    """Transactions in a block that the books do not have in that block."""
+    rows = session.exec(
+        select(Transaction)
+        .join(LedgerEntry, col(LedgerEntry.transaction_id) == col(Transaction.id), isouter=True)
+        .where(
+            Transaction.chain == chain,
+            col(Transaction.state).in_(_MINED),
+            or_(col(LedgerEntry.block_hash).is_(None), LedgerEntry.block_hash != Transaction.block_hash),
+        )
+        .order_by(col(Transaction.id))
+    ).all()
+    return list(rows)
+
+
+def movements(logs: Iterable[Mapping[str, Any]], ours: set[str]) -> dict[str, int]:
+    """Units of each token (lower case) that came to us, less those that left, by the Transfer logs."""
+    moved: dict[str, int] = {}
+    for entry in logs:
+        topics = [str(topic).lower() for topic in entry["topics"]]
+        if len(topics) != 3 or topics[0] != TRANSFER:
+            continue
+        units = int(str(entry["data"])[2:66] or "0", 16)
+        source, target = ("0x" + topic[26:] in ours for topic in topics[1:])
+        token = str(entry["address"]).lower()
+        moved[token] = moved.get(token, 0) + units * (int(target) - int(source))
+    return {token: units for token, units in moved.items() if units}
+
+
+def value(moved: Mapping[str, int], prices: Mapping[str, Priced]) -> tuple[int, list[str]]:
+    """Money of all movements (each rounded down), and the tokens that have no price."""
+    priced = {token: units for token, units in moved.items() if token in prices and prices[token].asset.price}
+    worth = sum(prices[token].worth(units) for token, units in priced.items())
+    return worth, [token for token in moved if token not in priced]
+
+
+def gas_wei(receipt: Mapping[str, Any]) -> int:
+    """What the transaction paid: gas at its price, and what the chain took besides."""
+    used, price = int(receipt["gasUsed"], 16), int(receipt.get("effectiveGasPrice") or "0x0", 16)
+    return used * price + data_fee_of(receipt)
+
+
+def earned(session: Session, intent: Intent) -> Decimal | None:
+    """What an intent earned: what its transactions brought, less their gas, in whole units of account.
+
+    In a transaction of several each has an equal part of the gas and, if it was done, a part of the proceeds
+    by what it was expected to gain. None while nothing of it is booked."""
+    total, found = Decimal(0), False
+    for transaction in journal.transactions_of(session, intent.id or 0):
+        booking = session.get(LedgerEntry, transaction.id)
+        if booking is None or booking.block_hash != transaction.block_hash:
+            continue
+        carried = transactions.intents_of(session, transaction.id or 0)
+        done = [each for each in carried if each.state == IntentState.SETTLED] or carried
+        weights = {each.id: max(each.gain, 1) for each in done}
+        share = booking.value * weights.get(intent.id, 0) // sum(weights.values())
+        net = share - -(-booking.gas // len(carried))
+        total, found = total + Decimal(net).scaleb(-18), True
+    return total if found else None
+
+
+def _market_of(session: Session, transaction: Transaction) -> str:
+    carried = transactions.intents_of(session, transaction.id or 0)
+    return carried[0].market if carried else ""
+
+
+def _symbols(runs: Sequence[Market]) -> dict[str, str]:
+    """What any of these markets calls a token (lower case)."""
+    found: dict[str, str] = {}
+    for run in runs:
+        own = _own_symbols(run)
+        for each in run.adapter.priced_assets(run.book.state) if own else ():
+            if each.asset in own:
+                found.setdefault((each.token or each.asset).lower(), own[each.asset])
+    return found
+
+
+def _own_symbols(run: Market) -> dict[str, str]:
+    return run.prices.symbols if run.prices else {}
+
+
+def _owner(answers: Sequence[Answer]) -> str:
+    return "0x" + answers[0].data[12:32].hex() if answers and answers[0].ok else ""
+
+
+def _line(token: str, units: int, prices: Mapping[str, Priced]) -> dict[str, str]:
+    if token not in prices:
+        return {"token": token, "symbol": token, "units": str(units), "decimals": "0"}
+    asset = prices[token].asset
+    decimals = str(len(str(asset.unit)) - 1)
+    return {"token": token, "symbol": asset.symbol, "units": str(units), "decimals": decimals}

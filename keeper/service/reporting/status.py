@@ -1,0 +1,84 @@
+"""What `keeper status` reads of chains and markets, as of the last block."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from keeper.alerts import keeper_alerts, market_alerts
+from keeper.chain.blocks import Head
+from keeper.execution.journal import Mode
+from keeper.policy.levels import Policies
+from keeper.service.markets import Market
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.store.tables import ChainStatus, MarketStatus
+from keeper.store.types import now
+
+
+def below(run: Market, at: MarketValuation, policies: Policies) -> int:
+    """How many accounts of a market are below any threshold of theirs."""
+    return sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.below_unvalued
+
+
+def write_market(session: Session, chain: str, run: Market, at: MarketValuation, policies: Policies) -> None:
+    """The market's row; an alert when acting stopped, was tried again or began again at this block."""
+    state = run.book.state
+    block = at.head.number
+    if at.newly_stopped:
+        market_alerts.stopped(session, run.name, block, at.newly_stopped, run.retry_wait)
+    for part, why in at.newly_suspended.items():
+        is_listed = not run.adapter.is_strangers(part)
+        market_alerts.suspended(session, run.name, block, part, why, is_listed=is_listed)
+    if at.retried:
+        market_alerts.retried(session, run.name, block, at.retried)
+    if at.resumed:
+        market_alerts.resumed(session, run.name, block, "; ".join(at.resumed))
+    session.merge(
+        MarketStatus(
+            market=run.name,
+            chain=chain,
+            block=at.head.number,
+            block_hash=at.head.hash,
+            block_timestamp=at.head.timestamp,
+            revision=run.adapter.revision(state),
+            version=run.adapter.version(state) or "",
+            acting=at.acting,
+            reason=run.stopped or _suspended(run),
+            accounts=at.accounts,
+            breaches=below(run, at, policies),
+            unvaluable=len(at.unvaluable),
+            updated_at=now(),
+        )
+    )
+
+
+def _suspended(run: Market) -> str:
+    if not run.suspended:
+        return ""
+    return f"not acted in {len(run.suspended)} parts of it: {next(iter(run.suspended.values()))}"
+
+
+def write_chain(session: Session, chain: str, mode: Mode, head: Head, held: str, requests: int) -> None:
+    """The chain's row: reached at `head`; `held` says why nothing is sent, `requests` were made so far."""
+    row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
+    row.mode, row.block, row.block_timestamp = mode, head.number, head.timestamp
+    row.reachable, row.reason = True, held
+    row.requests, row.updated_at = requests, now()
+    session.add(row)
+
+
+def write_acted(session: Session, chain: str, mode: Mode, block: int, stands_back: str) -> None:
+    """The block at which the acting loop worked last, and why it sends nothing, if so."""
+    row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
+    row.acted_block, row.updated_at = block, now()
+    row.stands_back = stands_back
+    session.add(row)
+
+
+def write_unreachable(session: Session, chain: str, mode: Mode, error: str) -> None:
+    """Tell, once an outage, that the chain does not answer."""
+    row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
+    if row.reachable:
+        row.updated_at = now()
+    row.reachable, row.reason = False, error
+    session.add(row)
+    keeper_alerts.chain_unreachable(session, chain, row.updated_at.isoformat(), error)

@@ -1,0 +1,452 @@
+"""Refresh, value, audit: a chain's markets brought to a block, with numbers that may be acted on or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import structlog
+
+from keeper.book.book import Refresh
+from keeper.book.reads import Reader
+from keeper.book.refresh import RefreshRequest, refresh_together
+from keeper.book.source import ExtraReads, owner_of, part_of
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Call
+from keeper.errors import ConfigError
+from keeper.model.valuation import Valuation
+from keeper.protocols.base import PricedAsset
+from keeper.service.markets import Market, first_sample
+from keeper.service.watching import selection
+from keeper.service.watching.selection import EVERYTHING, Watch
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class MarketValuation:
+    """A market at a block. `acting` False: the numbers are the contract's own and nothing is sent.
+
+    `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
+    many the market has, `below_unvalued` how many more are certainly below a threshold, which no one asks
+    after. `next_block_health`: of accounts that interest alone takes below one by the next block's time.
+    `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
+    no valuation, and the others go on. `along` is what the run wanted read with the book, `refresh` says what
+    else was noticed."""
+
+    head: Head
+    valuations: list[Valuation]
+    acting: bool
+    newly_stopped: str = ""
+    newly_suspended: Mapping[str, str] = field(default_factory=dict)
+    resumed: tuple[str, ...] = ()
+    """What was stopped or suspended until this block, and why: it was tried again and agrees."""
+    retried: str = ""
+    """Why what was tried again at this block stays stopped, and when the next try is."""
+    unvaluable: dict[str, str] = field(default_factory=dict)
+    accounts: int = 0
+    below_unvalued: int = 0
+    undecided: int = 0
+    next_block_health: dict[str, int] = field(default_factory=dict)
+    along: Mapping[Call, Answer] = field(default_factory=dict)
+    refresh: Refresh[Valuation] | None = None
+
+
+def value(run: Market, head: Head, protected: Sequence[str] = ()) -> MarketValuation:
+    """One market alone, every account exactly: see `value_together`."""
+    reader = Reader(run.book.pool, run.book.workers)
+    [at] = value_together(reader, [run], head, {run.name: protected}, {})
+    if isinstance(at, Exception):
+        raise at
+    return at
+
+
+def value_together(
+    reader: Reader,
+    runs: Sequence[Market],
+    head: Head,
+    protected: Mapping[str, Sequence[str]],
+    watches: Mapping[str, Watch],
+    next_timestamp: int | None = None,
+) -> list[MarketValuation | Exception]:
+    """Bring the markets' books to `head` together, value what matters exactly, and compare a sample with the
+    contract. In order; an exception is that market's alone.
+
+    A revision without known arithmetic or a single difference stops acting in a market: it is then watched
+    through the contract's own view until an upgrade or a restart passes the comparison again. The reason
+    stays the one it was stopped for, so that it is told once.
+    """
+    outcomes: dict[str, MarketValuation | Exception] = {}
+    asks: dict[str, RefreshRequest] = {}
+    for run in runs:
+        try:
+            asks[run.name] = _ask(run, head, protected.get(run.name, ()))
+        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
+            outcomes[run.name] = _markets_own(run, error)
+    starting = {run.name: run.book.head is None for run in runs}
+    was_read = {run.name: run.book.was_read for run in runs}
+    found = dict(zip(asks, refresh_together(reader, head, list(asks.values())), strict=True))
+    for run in runs:
+        refresh = found.get(run.name)
+        if isinstance(refresh, Exception):
+            outcomes[run.name] = refresh
+        elif refresh is not None:
+            try:
+                watch = watches.get(run.name, EVERYTHING)
+                first = starting[run.name]
+                outcomes[run.name] = _value(run, head, refresh, watch, next_timestamp, first=first)
+            except ConfigError as error:
+                if not was_read[run.name]:
+                    raise
+                outcomes[run.name] = error
+            except Exception as error:  # noqa: BLE001
+                outcomes[run.name] = error
+    return [outcomes[run.name] for run in runs]
+
+
+def _markets_own(run: Market, error: Exception) -> Exception:
+    """The error as one market's; raised where the configuration is at fault for all that is known."""
+    if isinstance(error, ConfigError) and not run.book.was_read:
+        raise error
+    return error
+
+
+def _ask(run: Market, head: Head, protected: Sequence[str]) -> RefreshRequest:
+    _require_begun(run, head)
+    riders = run.prices.riders() if run.prices is not None else ExtraReads()
+    run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
+    sample = first_sample if run.book.head is None else run.sample(protected)
+    return RefreshRequest(run.book, sample, run.progress)
+
+
+def _require_begun(run: Market, head: Head) -> None:
+    """ConfigError where no block that could name an account has come: everyone would stay unseen."""
+    first = run.settings.from_block
+    if run.book.head is None and first > head.number:
+        raise ConfigError(
+            f"accounts are looked for from block {first} on, and the chain is at {head.number} only",
+            where=f"markets.{run.name}.from_block",
+            remedy="Set the block in which the market was created, or leave it out",
+        )
+
+
+def _value(
+    run: Market,
+    head: Head,
+    refresh: Refresh[Valuation],
+    watch: Watch,
+    next_timestamp: int | None,
+    *,
+    first: bool,
+) -> MarketValuation:
+    before, suspended = run.stopped, dict(run.suspended)
+    views, reverted = refresh.views, refresh.reverted
+    if refresh.upgraded and not first:
+        # On top of the block's own sample, which has the protected and those nearest to 1.
+        views = {**views, **run.book.views(head, first_sample(run.book.accounts))}
+    state = run.book.state
+    assets = run.adapter.priced_assets(state)
+    riding = len(refresh.answers) - len(run.along)
+    along = dict(zip(run.along, refresh.answers[riding:], strict=True))
+    if run.prices is not None:
+        prices = replace(refresh, answers=refresh.answers[:riding])
+        run.prices.observe(head, prices, assets, run.adapter.base_decimals(state))
+    unvaluable = _unvaluable(run, assets)
+    due = run.is_retry_due(head.timestamp) or bool(run.stopped and _is_upgrade(refresh))
+    if due:
+        more = _read_anew(run, head, refresh)
+        views, reverted = {**views, **more}, reverted - more.keys()
+    at = MarketValuation(
+        head,
+        [],
+        acting=False,
+        unvaluable=unvaluable,
+        accounts=len(run.book.rows),
+        along=along,
+        refresh=refresh,
+    )
+    if run.adapter.version(state) is None:
+        reason = f"revision {run.adapter.revision(state)} of {run.adapter.protocol} has no known arithmetic"
+        run.stop(reason, head.timestamp)
+    else:
+        if due:
+            run.try_again()
+        # What reverts among many may have been starved by others.
+        alone = run.book.views(head, sorted(reverted - unvaluable.keys()))
+        views, reverted = {**views, **alone}, reverted - unvaluable.keys() - alone.keys()
+        at = _own(run, at, watch, next_timestamp, views)
+        found = differences(at.valuations, views, reverted)
+        for account, why in found.items():
+            if part := part_of(account):
+                run.suspend(part, why, head.timestamp)
+            else:
+                run.stop(why, head.timestamp)
+        at = _without_suspended(run, at)
+    if run.stopped and run.stopped != before:
+        log.error("watch only", market=run.name, block=head.number, why=run.stopped)
+    if run.stopped:
+        at = _by_views(run, at)
+    run.valuations = at.valuations
+    return replace(
+        at,
+        acting=not run.stopped,
+        newly_stopped=run.stopped if run.stopped and not before else "",
+        newly_suspended={p: why for p, why in run.suspended.items() if p not in suspended},
+        resumed=_resumed(run, before, suspended),
+        retried=_retried(run, before, suspended) if due else "",
+    )
+
+
+def _is_upgrade(refresh: Refresh[Valuation]) -> bool:
+    return refresh.upgraded and not refresh.reorganised
+
+
+def _read_anew(run: Market, head: Head, refresh: Refresh[Valuation]) -> dict[str, Valuation]:
+    """A large sample's own views for a stopped market, its records read again: they may have been stale."""
+    everyone = [*refresh.views, *refresh.reverted, *run.nearest, *first_sample(run.book.accounts)]
+    accounts = [a for a in dict.fromkeys(everyone) if run.book.record(a) is not None]
+    if run.book.read_again(head, accounts):
+        run.book.read_all_next()
+    return run.book.views(head, accounts)
+
+
+def _without_suspended(run: Market, at: MarketValuation) -> MarketValuation:
+    """Accounts in suspended parts are told of as without a valuation."""
+    if not run.suspended:
+        return at
+    why = {a: run.suspended[part_of(a)] for a in run.book.accounts if part_of(a) in run.suspended}
+    kept = [v for v in at.valuations if v.account not in why]
+    return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
+
+
+def _resumed(run: Market, before: str, suspended: Mapping[str, str]) -> tuple[str, ...]:
+    over = [f"{part}: {why}" for part, why in suspended.items() if part not in run.suspended]
+    return (*([before] if before and not run.stopped else []), *over)
+
+
+def _retried(run: Market, before: str, suspended: Mapping[str, str]) -> str:
+    if not (before and run.stopped) and not (suspended and run.suspended):
+        return ""
+    why = run.stopped or next(iter(run.suspended.values()))
+    return f"{why}; tried again in {run.retry_wait} s"
+
+
+def _own(
+    run: Market, at: MarketValuation, watch: Watch, next_timestamp: int | None, views: Iterable[str]
+) -> MarketValuation:
+    """Our own numbers: of all accounts, or of those that screening and the sample choose."""
+    state, book, head = run.book.state, run.book, at.head
+    if watch.everything:
+        chosen = _records(run, book.accounts, at)
+        own = _exact(run, chosen, head.timestamp)
+        run.nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
+        return replace(
+            at,
+            valuations=own,
+            next_block_health=_next_block_health(run, chosen, own, watch, 2.0, next_timestamp),
+        )
+    legs = sorted(book.columns.legs)
+    now = run.adapter.weights(state, head.timestamp, legs)
+    assert now is not None, "a version that is known has weights"
+    then = run.adapter.weights(state, next_timestamp or head.timestamp, legs)
+    growth = selection.growth(now, then) if then is not None else 1.0
+    near = run.standing.near(
+        now,
+        book.take_changed(),
+        selection.thresholds(watch),
+        run.groups(legs, len(now.power)) if growth <= selection.FORESEEN else None,
+    )
+    unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
+    selected = selection.select(
+        book, near, unbounded, growth, watch, lambda account: run.adapter.unit_worth(state, account)
+    )
+    accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
+    chosen = _records(run, accounts, at)
+    own = _exact(run, chosen, head.timestamp)
+    run.nearest = _accounts(run, selected.nearest)
+    return replace(
+        at,
+        valuations=own,
+        below_unvalued=selected.below_unvalued,
+        undecided=selected.undecided,
+        next_block_health=_next_block_health(run, chosen, own, watch, growth, next_timestamp),
+    )
+
+
+def _exact(run: Market, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+    """Exact values; a part of the market whose numbers no arithmetic takes is suspended, the others go on."""
+    state, adapter = run.book.state, run.adapter
+    try:
+        return adapter.value_records(state, records, timestamp)
+    except Exception:
+        parts: dict[str, dict[str, bytes]] = {}
+        for account, record in records.items():
+            parts.setdefault(part_of(account), {})[account] = record
+        if len(parts) < 2 and "" in parts:
+            raise
+    found: list[Valuation] = []
+    for part, some in parts.items():
+        try:
+            found += adapter.value_records(state, some, timestamp)
+        except Exception as error:
+            if not part:
+                raise
+            log.error("part cannot be valued", market=run.name, part=part, exc_info=error)
+            run.suspend(part, f"its numbers cannot be valued: {error!r}", timestamp)
+    return found
+
+
+def _next_block_health(
+    run: Market,
+    chosen: Mapping[str, bytes],
+    own: Sequence[Valuation],
+    watch: Watch,
+    growth: float,
+    next_timestamp: int | None,
+) -> dict[str, int]:
+    """Healths at the next block's time of those whom interest alone may take below a threshold until then."""
+    if next_timestamp is None:
+        return {}
+    spans = [(level, int(level * growth) + 1) for level in watch.levels.values()]
+    raws = {
+        v.account: chosen[v.account]
+        for v in own
+        if v.health is not None
+        and (owner_of(v.account) in watch.special or any(low <= v.health <= high for low, high in spans))
+    }
+    later = _exact(run, raws, next_timestamp)
+    return {v.account: v.health for v in later if v.health is not None}
+
+
+def _records(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
+    """Records of those accounts that the book knows and the contract can value."""
+    found = {a: run.book.record(a) for a in accounts if a not in at.unvaluable}
+    return {account: record for account, record in found.items() if record is not None}
+
+
+def _accounts(run: Market, rows: Iterable[np.int64]) -> list[str]:
+    return [run.book.rows.account(int(row)) for row in rows]
+
+
+def _nearness(valuation: Valuation) -> tuple[bool, int]:
+    return valuation.health is None, valuation.health or 0
+
+
+def _by_views(run: Market, at: MarketValuation) -> MarketValuation:
+    """The contract's own numbers instead of ours."""
+    own = list(run.book.views(at.head, list(run.book.accounts)).values())
+    answered = {v.account for v in own}
+    unvaluable = {
+        a: at.unvaluable.get(a, "the contract's own view reverts")
+        for a in run.book.accounts
+        if a not in answered
+    }
+    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block_health={})
+
+
+def _unvaluable(run: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
+    """Accounts for which the contract needs a price that its oracle does not give."""
+    silent = {each.asset for each in assets if each.price is None}
+    if not silent:
+        return {}
+    why = {asset: _silence(run, asset) for asset in silent}
+    found = {}
+    accounts = run.book.accounts
+    for account in accounts:
+        # Strangers' markets are silent at most blocks: whoever is in another need not be looked at.
+        if (part := part_of(account)) and part not in silent:
+            continue
+        missing = run.adapter.price_dependencies(run.book.state, accounts[account]) & silent
+        if missing:
+            found[account] = "; ".join(why[asset] for asset in sorted(missing))
+    return found
+
+
+def _silence(run: Market, asset: str) -> str:
+    verdict = run.prices.judgements.get(asset) if run.prices is not None else None
+    name = run.prices.symbols.get(asset, asset) if run.prices is not None else asset
+    return f"{name} has no price: {verdict.closed}" if verdict else f"{name} has no price"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What comparing with the contract's own view brought. `silent` are accounts whose record was stale; `at`
+    has their valuations anew. `difference` says why the market may not be acted in; empty where all agree."""
+
+    at: MarketValuation
+    difference: str = ""
+    silent: frozenset[str] = frozenset()
+    judged_anew: bool = False
+    """Whether somebody's valuation is another than the market was judged by."""
+
+
+def confirm(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
+    """Compare the accounts that are about to be acted on with the contract's own view, all of them. Those in
+    the block's sample were compared in `value`; the others' views are read now.
+
+    A difference is first taken for a stale record: protocols change accounts without an event. The accounts
+    are read again at the same block and compared again; what differs still stops acting in the market.
+    """
+    compared = at.refresh.views.keys() if at.refresh is not None else ()
+    chosen = [account for account in dict.fromkeys(accounts) if account not in compared]
+    if not chosen:
+        return Confirmed(at)
+    own = [v for v in at.valuations if v.account in set(chosen)]
+    views = run.book.views(head, chosen)
+    if not compare(own, views, set(chosen) - views.keys()):
+        return Confirmed(at)
+    return _doubted(run, head, at, accounts)
+
+
+def _doubted(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
+    """The comparison once more, by records and views that were read again."""
+    chosen = list(dict.fromkeys(accounts))
+    silent = run.book.read_again(head, chosen)
+    anew = _exact(run, _records(run, chosen, at), head.timestamp)
+    views = run.book.views(head, chosen)
+    found = differences(anew, views, set(chosen) - views.keys())
+    parts = {part: why for account, why in found.items() if (part := part_of(account))}
+    difference = next((why for account, why in found.items() if not part_of(account)), "")
+    for part, why in parts.items():
+        run.suspend(part, why, head.timestamp)
+    if difference:
+        run.stop(difference, head.timestamp)
+        log.error("watch only", market=run.name, block=head.number, why=difference)
+    if silent:
+        log.warning("silent change", market=run.name, block=head.number, accounts=sorted(silent))
+        run.book.read_all_next()
+    now = {v.account: v for v in anew}
+    at = replace(at, valuations=[now.get(v.account, v) for v in at.valuations])
+    at = _without_suspended(run, replace(at, newly_suspended={**at.newly_suspended, **parts}))
+    run.valuations = at.valuations
+    return Confirmed(at, difference, silent, judged_anew=bool(silent or parts))
+
+
+def compare(own: Sequence[Valuation], views: Mapping[str, Valuation], reverted: Iterable[str] = ()) -> str:
+    """The first difference between our numbers and the contract's, with both; empty when all agree.
+    `reverted` are accounts that we can value and the contract cannot."""
+    return next(iter(differences(own, views, reverted).values()), "")
+
+
+def differences(
+    own: Sequence[Valuation], views: Mapping[str, Valuation], reverted: Iterable[str] = ()
+) -> dict[str, str]:
+    """All differences, by account, in words."""
+    found = {account: f"the contract's own view of {account} reverts" for account in sorted(reverted)}
+    ours = {valuation.account: valuation for valuation in own}
+    for account, theirs in views.items():
+        mine = ours.get(account)
+        if mine != theirs:
+            numbers = f"{_show(mine)} against {_show(theirs)}"
+            found[account] = f"our numbers differ from the contract's for {account}: {numbers}"
+    return found
+
+
+def _show(valuation: Valuation | None) -> str:
+    if valuation is None:
+        return "none"
+    return (
+        f"collateral {valuation.collateral}, debt {valuation.debt}, "
+        f"threshold {valuation.threshold}, health {valuation.health}"
+    )

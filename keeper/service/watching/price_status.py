@@ -1,0 +1,150 @@
+"""Prices in the store: their visible state, the episodes of their faults, and what guards must not forget."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+from sqlmodel import Session, col, select
+
+from keeper.alerts import price_alerts as alerts
+from keeper.oracles.guards import FaultKind, Judgement, Memory, RoundKey
+from keeper.service.markets import Market
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.prices import Pricing
+from keeper.service.watching.unknown_sources import hanging, remedy
+from keeper.store.database import Store
+from keeper.store.tables import PriceFault, PriceStatus
+
+# A feed may say that it was updated at any second; a store keeps no more.
+MOST_AGE = 2**62
+DAY = 24 * 3600
+
+PRICELESS: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting"})
+"""The faults that leave the protocol itself without a price."""
+
+
+def restore(store: Store, prices: Pricing) -> None:
+    """Give the guards back what they remembered before a restart."""
+    with store.session() as session:
+        rows = session.exec(select(PriceStatus).where(PriceStatus.market == prices.market)).all()
+        found = {row.asset: _memory(row.memory) for row in rows if row.memory}
+        prices.memories = {asset: memory for asset, memory in found.items() if memory is not None}
+
+
+def write(session: Session, run: Market, at: MarketValuation, protected: list[str]) -> None:
+    """The prices of this block, and an alert for each fault that began or ended."""
+    prices = run.prices
+    if prices is None:
+        return
+    decimals = run.adapter.base_decimals(run.book.state)
+    _say_what_hangs(run, at)
+    known = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
+    kept = {row.asset: row for row in known}
+    for asset in prices.watched:
+        row = _row(prices, asset, at.head.number, decimals)
+        if asset in kept:
+            kept[asset].sqlmodel_update(row.model_dump())
+        else:
+            session.add(row)
+    stays = session.exec(
+        select(PriceFault).where(PriceFault.market == run.name, col(PriceFault.closed_block).is_(None))
+    ).all()
+    left = {(row.asset, row.kind): row for row in stays}
+    open_ids: list[int] = []
+    for asset, judgement in prices.judgements.items():
+        for fault in judgement.faults:
+            stay = left.pop((asset, fault.kind), None)
+            if stay is None:
+                stay = PriceFault(
+                    market=run.name,
+                    asset=asset,
+                    symbol=prices.watched[asset].symbol,
+                    kind=fault.kind,
+                    detail=fault.detail,
+                    opened_block=at.head.number,
+                )
+                session.add(stay)
+                session.flush()
+                strange = run.adapter.is_strangers(asset)
+                alerts.fault_opened(
+                    session,
+                    stay,
+                    hold=_held(judgement),
+                    unvaluable=len(at.unvaluable),
+                    strangers_day=at.head.timestamp // DAY if strange else None,
+                )
+            elif stay.detail != fault.detail:
+                stay.detail = fault.detail
+            if stay.id is not None and fault.kind in PRICELESS:
+                open_ids.append(stay.id)
+    for stay in left.values():
+        stay.closed_block = at.head.number
+        if not run.adapter.is_strangers(stay.asset):
+            alerts.fault_closed(session, stay)
+    for account in run.of(protected):
+        if account in at.unvaluable:
+            alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
+
+
+def _say_what_hangs(run: Market, at: MarketValuation) -> None:
+    """Complete what is told of sources of unknown kind: how much they hold up, and what to set."""
+    prices = run.prices
+    assert prices is not None
+    for asset, found in hanging(run, at.head.timestamp).items():
+        judged = prices.judgements[asset]
+        more = found.words if prices.settings.unresolved == "act" else f"{found.words}; {remedy(run.name)}"
+        faults = tuple(
+            replace(each, detail=f"{each.detail}: {more}") if each.kind == "unresolved" else each
+            for each in judged.faults
+        )
+        prices.judgements[asset] = replace(judged, faults=faults)
+
+
+def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
+    watched, judgement, seen = prices.watched[asset], prices.judgements[asset], prices.observed[asset]
+    ages = [seen.timestamp - newest.updated_at for _, newest in seen.rounds if newest is not None]
+    faults = "; ".join(f"{fault.kind.replace('_', ' ')}: {fault.detail}" for fault in judgement.faults)
+    return PriceStatus(
+        market=prices.market,
+        asset=asset,
+        symbol=watched.symbol,
+        source=watched.source.address,
+        kind=watched.source.kind,
+        block=block,
+        decimals=decimals,
+        price=seen.price,
+        second=seen.second.price if seen.second else None,
+        age=max(-MOST_AGE, min(max(ages), MOST_AGE)) if ages else None,
+        state=f"{faults or judgement.hold} ({_held(judgement)})" if faults or judgement.hold else "",
+        memory=json.dumps(asdict(prices.memories[asset])),
+    )
+
+
+def _held(judgement: Judgement) -> str:
+    """What a price's faults hold up, in words."""
+    if judgement.closed:
+        return "nothing is done for accounts with it"
+    actions = ["top-ups wait"] if judgement.hold else []
+    if judgement.market_price is None:
+        actions.append("liquidations wait")
+    return " and ".join(actions) or "nothing is held up"
+
+
+def _memory(text: str) -> Memory | None:
+    """None for what an earlier version remembered: it knew a round by its id alone."""
+    raw = json.loads(text)
+    try:
+        return Memory(
+            seen=tuple((_round(key), int(since)) for key, since in raw["seen"]),
+            price=raw["price"],
+            disputed=None if raw["disputed"] is None else tuple(_round(key) for key in raw["disputed"]),
+            disputed_price=raw["disputed_price"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _round(key: list[int]) -> RoundKey:
+    number, updated = key
+    return int(number), int(updated)

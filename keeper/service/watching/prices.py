@@ -1,0 +1,276 @@
+"""One market's prices while the keeper runs: where they come from, what they say, what they may move."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import structlog
+
+from keeper.book.book import Refresh
+from keeper.book.source import ExtraReads
+from keeper.chain.blocks import Head
+from keeper.chain.calls import Answer, Lens, run
+from keeper.chain.pool import NodePool
+from keeper.config import Chain, MarketSettings, Oracle
+from keeper.errors import KeeperError
+from keeper.model.valuation import Valuation
+from keeper.oracles import abi, guards, resolution, rounds, seconds, sequencer
+from keeper.oracles.guards import Judgement, Memory, Observation, Terms
+from keeper.oracles.seconds import Second
+from keeper.oracles.sequencer import Sequencer
+from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
+from keeper.policy.levels import WAD
+from keeper.protocols.base import PricedAsset
+
+log = structlog.get_logger()
+
+# Seconds of block time after which sources are looked at anew: an adapter's inputs may have been changed.
+RESOLVED_EVERY = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One asset: its source as resolved, and the operator's terms for it."""
+
+    asset: str
+    symbol: str
+    source: Source
+    terms: Terms
+    settings: Oracle
+    second: Second | None = None
+
+
+class Pricing:
+    """Resolves once, then reads with the book: `riders` go into a refresh, `observe` takes what came back."""
+
+    def __init__(
+        self,
+        market: str,
+        settings: MarketSettings,
+        chain: Chain,
+        pool: NodePool,
+        lenses: tuple[Lens, ...] = (),
+    ) -> None:
+        self.market = market
+        self.lenses = lenses
+        self.settings = settings
+        self.chain = chain
+        self.pool = pool
+        self.sequencer = Sequencer()
+        self.watched: dict[str, Watched] = {}
+        self.memories: dict[str, Memory] = {}
+        self.observed: dict[str, Observation] = {}
+        self.judgements: dict[str, Judgement] = {}
+        self._last_paid: dict[str, int] = {}
+        self._assets: list[PricedAsset] = []
+        self._unpriced: frozenset[str] = frozenset()
+        self.updated_by: frozenset[str] = frozenset()
+        """Hashes of the transactions that wrote a feed's answer in the last block."""
+        self._resolve_at = 0
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        return {asset: each.symbol for asset, each in self.watched.items()}
+
+    @property
+    def feeds(self) -> list[Source]:
+        """Every leaf feed of the market once, in a fixed order."""
+        found = {feed.address: feed for each in self.watched.values() for feed in each.source.feeds()}
+        return [found[address] for address in sorted(found)]
+
+    def unmatched(self) -> list[str]:
+        """Names in the configuration that are no asset of this market."""
+        known = {name.lower() for each in self.watched.values() for name in (each.asset, each.symbol)}
+        return [name for name in self.settings.oracles if name.lower() not in known]
+
+    def market_price(self, symbol: str) -> int | None:
+        """What the market pays for the asset with this symbol, base units; while that is unknown, what it
+        last paid; None when it was never known."""
+        for asset, each in self.watched.items():
+            if each.symbol == symbol and asset in self.judgements:
+                return self.judgements[asset].market_price or self._last_paid.get(asset)
+        return None
+
+    def verdicts(self, assets: frozenset[str]) -> dict[str, Judgement]:
+        """By priced asset; for these, which one account is valued by, also by the token they price. The same
+        token can have other prices for other accounts (Morpho Blue: one in each market)."""
+        named = {each.token: each.asset for each in self._assets if each.token and each.asset in assets}
+        judged = self.judgements
+        return judged | {token: judged[asset] for token, asset in named.items() if asset in judged}
+
+    def riders(self) -> ExtraReads:
+        """Every source, feed, second source and the sequencer's state, and the events of all feeds."""
+        calls = [each.source_call for each in self._assets]
+        calls += rounds.calls(self.feeds)
+        calls += [c for each in self.watched.values() if each.second for c in seconds.calls(each.second)]
+        calls += sequencer.calls(self.chain.sequencer_feed)
+        return ExtraReads(tuple(calls), tuple(sorted(self.emitters)), UPDATE_TOPICS)
+
+    def observe(
+        self, head: Head, refresh: Refresh[Valuation], assets: list[PricedAsset], base_decimals: int
+    ) -> None:
+        """Judge every price at `head`. What has changed its source is resolved anew; only then are there
+        requests of its own."""
+        self.updated_by = frozenset(event.transaction for event in refresh.heard)
+        for event in refresh.heard:
+            log.info("feed update", market=self.market, block=event.block, emitter=event.address)
+        assets, answers = _trusted(assets), list(refresh.answers)
+        if self._changed(assets, answers):
+            self._resolve(head, assets, base_decimals)
+            answers = run(self.pool, head, self.riders().calls, self.lenses)
+        elif head.timestamp >= self._resolve_at and self._look_again(head, assets, base_decimals):
+            answers = run(self.pool, head, self.riders().calls, self.lenses)
+        self._unpriced = frozenset(each.asset for each in assets if each.price is None)
+        self._read(head, assets, answers, base_decimals)
+
+    @property
+    def emitters(self) -> frozenset[str]:
+        """The contracts that log new answers of this market's feeds."""
+        return frozenset(feed.emitter for feed in self.feeds if feed.emitter)
+
+    def after(
+        self, head: Head, assets: list[PricedAsset], answers: list[Answer], base_decimals: int
+    ) -> Pricing | None:
+        """These prices as they would be after a pending update, judged in the same way; `head` is the block
+        it would be in, `answers` what the riders' calls say there. Nothing of it is remembered. None where
+        a source would be another: a block must resolve it first."""
+        assets = _trusted(assets)
+        if self._changed(assets, answers):
+            return None
+        other = copy.copy(self)
+        other.watched, other.memories = dict(self.watched), dict(self.memories)
+        other.observed, other.judgements, other._last_paid = {}, {}, dict(self._last_paid)
+        other._read(head, assets, answers, base_decimals)
+        return other
+
+    def moved_from(self, before: Pricing) -> bool:
+        """Whether a price or a feed's round is another than before."""
+        return any(
+            asset not in before.observed
+            or (seen.price, seen.rounds) != (before.observed[asset].price, before.observed[asset].rounds)
+            for asset, seen in self.observed.items()
+        )
+
+    def _changed(self, assets: list[PricedAsset], answers: list[Answer]) -> bool:
+        """Whether assets or sources are others than those resolved, or an unknown one began or ceased to
+        answer: what it is can only be told while it answers."""
+        if [each.asset for each in assets] != [each.asset for each in self._assets]:
+            return True
+        for each, answer in zip(assets, answers, strict=False):
+            watched = self.watched[each.asset]
+            if (abi.address(answer) or abi.NOWHERE) != watched.source.address:
+                return True
+            silent = each.price is None
+            if silent != (each.asset in self._unpriced) and any(watched.source.unresolved()):
+                return True
+        return False
+
+    def _look_again(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> bool:
+        """Resolve all sources once more, as somebody may have changed what they rest on; whether any is
+        another. What cannot be told now stays as it was."""
+        before = self.watched
+        self._resolve_at = head.timestamp + RESOLVED_EVERY
+        try:
+            self._resolve(head, assets, base_decimals)
+        except KeeperError as error:
+            log.warning("price sources not looked at again", market=self.market, error=str(error))
+            return False
+        for asset, each in before.items():
+            if any(self.watched[asset].source.unresolved()) and not any(each.source.unresolved()):
+                self.watched[asset] = each
+        return any(self.watched[asset].source != each.source for asset, each in before.items())
+
+    def _resolve(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> None:
+        calls = [call for each in assets for call in (each.source_call, each.symbol_call)]
+        answers = iter(run(self.pool, head, calls, self.lenses))
+        found = {
+            each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
+            for each in assets
+        }
+        sources = resolution.resolve(self.pool, head, {at for at, _ in found.values()} - {abi.NOWHERE})
+        nowhere = Source(abi.NOWHERE, "unresolved", note="the oracle names no source")
+        # Nothing is taken over before all of it is known: what fails here is tried anew at the next block.
+        watched = {
+            asset: self._watch(head, asset, symbol or asset, sources.get(at, nowhere), base_decimals)
+            for asset, (at, symbol) in found.items()
+        }
+        for asset, each in watched.items():
+            before = self.watched.get(asset)
+            if before is None or before.source != each.source:
+                log.info("price source", market=self.market, asset=each.symbol, source=tree(each.source))
+            if before is not None and list(before.source.feeds()) != list(each.source.feeds()):
+                self.memories.pop(asset, None)
+        self._assets, self.watched = assets, watched
+        gone = self.judgements.keys() - watched.keys()
+        for asset in gone:
+            del self.judgements[asset], self.observed[asset]
+        self._resolve_at = head.timestamp + RESOLVED_EVERY
+
+    def _watch(self, head: Head, asset: str, symbol: str, source: Source, base_decimals: int) -> Watched:
+        names = {name.lower(): name for name in self.settings.oracles}
+        name = names.get(asset) or names.get(symbol.lower())
+        settings = self.settings.oracles[name] if name else Oracle()
+        second = None
+        if settings.second is not None:
+            where = f"markets.{self.market}.oracles.{name}"
+            second = seconds.prepare(self.pool, head, asset, settings.second, where)
+        act = self.settings.unresolved == "act"
+        return Watched(asset, symbol, source, terms(settings, base_decimals, act), settings, second)
+
+    def _read(self, head: Head, assets: list[PricedAsset], answers: list[Answer], base_decimals: int) -> None:
+        prices = {each.asset: each.price for each in assets}
+        left = iter(answers[len(assets) :])
+        reads = rounds.read(self.feeds, left)
+        quotes = {
+            asset: seconds.read(watched.second, left, base_decimals, head.timestamp, prices.get)
+            for asset, watched in self.watched.items()
+            if watched.second
+        }
+        if self.chain.sequencer_feed is not None:
+            self.sequencer = sequencer.read(self.chain.sequencer_feed, next(left))
+        up = self.sequencer.up_since
+        lately_up = up if head.timestamp < up + self.chain.sequencer_grace else 0
+        for asset, watched in self.watched.items():
+            source = rounds.followed(watched.source, reads)
+            if source != watched.source:
+                log.info("aggregator changed", market=self.market, asset=watched.symbol, source=tree(source))
+                self.watched[asset] = replace(watched, source=source)
+            observation = Observation(
+                price=prices[asset],
+                timestamp=head.timestamp,
+                rounds=tuple((feed.address, reads[feed.address].round) for feed in source.feeds()),
+                resolved=not any(source.unresolved()),
+                basis=source.basis,
+                second=quotes.get(asset),
+                up_since=lately_up,
+            )
+            memory = guards.remember(observation, self.memories.get(asset), watched.terms)
+            self.memories[asset], self.observed[asset] = memory, observation
+            judged = guards.judge(observation, memory, watched.terms)
+            self.judgements[asset] = judged
+            if judged.market_price:
+                self._last_paid[asset] = judged.market_price
+
+
+def _trusted(assets: list[PricedAsset]) -> list[PricedAsset]:
+    """Those whose price counts. What strangers deployed is called no more than the book needs: nothing is
+    done on its word."""
+    return [each for each in assets if each.trusted]
+
+
+def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> Terms:
+    """The operator's words in base units."""
+    unit = 10**base_decimals
+
+    def base(price: Decimal | None) -> int | None:
+        return None if price is None else int(price * unit)
+
+    return Terms(
+        deviation=int(settings.deviation * WAD),
+        heartbeat=settings.heartbeat,
+        min_price=base(settings.min_price),
+        max_price=base(settings.max_price),
+        act_unresolved=act_unresolved,
+    )

@@ -1,0 +1,142 @@
+"""Which accounts are valued in exact integers at a block: those whose bounds leave a threshold open, those
+about whom something is to be told or done, and those who are always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keeper.book.book import Book
+from keeper.book.screening.bounds import HealthBounds
+from keeper.margin.lending.weights import Weights
+from keeper.model.valuation import Valuation
+from keeper.policy.levels import WAD, Threshold
+
+# Of those certainly below the liquidation threshold, so many are valued: the largest debts first.
+MOST_BREACHES = 2_000
+# Of those certainly below another, so many of the lowest: their numbers are followed from block to block.
+FOLLOWED = 64
+# Two units in the last place of a health scaled 1e18: what bounds in real numbers leave out.
+_ROUNDING = 4e-18
+
+# So much debts may grow from one block to the next without all accounts being looked at, as a ratio.
+FORESEEN = 1 + 1e-5
+
+Rows = NDArray[np.int64]
+AnyBook = Book[Any, Any, Valuation]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What there is to decide about in a market.
+
+    `levels` are the thresholds of all accounts but the `special` (those with their own, or under protection),
+    `hysteresis` how far above a warn or top-up threshold an episode ends (both 1e18); `open` are the accounts
+    with an open episode: their rows, by its threshold. `everything`: every account is valued exactly, not
+    only where it matters.
+    """
+
+    levels: Mapping[Threshold, int] = field(default_factory=dict)
+    hysteresis: int = 0
+    special: frozenset[str] = frozenset()
+    open: Callable[[Threshold], Rows] = field(default=lambda _: np.zeros(0, np.int64))
+    everything: bool = False
+
+    def ends(self, threshold: Threshold) -> int:
+        """The health from which an episode is over."""
+        level = self.levels[threshold]
+        return level if threshold == "liquidate" else level * (WAD + self.hysteresis) // WAD
+
+
+EVERYTHING = Watch(everything=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Rows to value exactly, and how many others are certainly below a threshold. `undecided` of the rows are
+    there because their bounds leave a threshold open: the others were certain already."""
+
+    rows: Rows
+    nearest: Rows
+    below_unvalued: int = 0
+    undecided: int = 0
+
+
+def select(
+    book: AnyBook,
+    near: HealthBounds,
+    unbounded: Iterable[int],
+    growth: float,
+    watch: Watch,
+    unit_worth: Callable[[str], float] = lambda _: 1.0,
+) -> Selected:
+    """Choose from the accounts that may be below a threshold. `growth` is how much debts may grow until the
+    next block, as a ratio: whoever may cross a threshold by interest alone is among the chosen. `unbounded`
+    rows have no bounds that count, and are always chosen. `unit_worth` turns an account's own units into
+    those that all debts are compared in."""
+    low, high, rows = near.low, near.high, near.rows
+    everyone = len(book.rows)
+    undecided, chosen = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+    below_any = np.zeros(len(rows), np.bool_)
+    over: list[Rows] = []
+    for threshold, level in watch.levels.items():
+        for each in {level, watch.ends(threshold)}:
+            undecided |= (low < _over(each) * growth) & ~(high < _under(each))
+        certain = high < _under(level)
+        below_any |= certain
+        # Who is certainly below and has no episode yet.
+        open_rows = watch.open(threshold)
+        chosen |= certain & ~_marked(everyone, open_rows)[rows]
+        # Who has an open episode and is not certainly below where it ends.
+        still = _marked(everyone, rows[high < _under(watch.ends(threshold))])
+        over.append(open_rows[~still[open_rows]])
+    if "liquidate" in watch.levels:
+        breaching = np.flatnonzero(high < _under(watch.levels["liquidate"]))
+        if len(breaching) > MOST_BREACHES:
+            worth = [unit_worth(book.rows.account(int(row))) for row in rows[breaching]]
+            debts = near.need[breaching] * np.array(worth)
+            breaching = breaching[np.argsort(-debts, kind="stable")[:MOST_BREACHES]]
+        chosen[breaching] = True
+    order = np.argsort(low, kind="stable")[:FOLLOWED]
+    chosen[order] = True
+    chosen |= undecided
+    always = {*unbounded, *(row for a in watch.special for row in book.rows.of(a))}
+    exact = _marked(everyone, rows[chosen], np.fromiter(always, np.int64), *over)
+    others = int(np.count_nonzero(below_any & ~exact[rows]))
+    return Selected(np.flatnonzero(exact), rows[order], others, int(undecided.sum()))
+
+
+def _marked(everyone: int, *some: Rows) -> NDArray[np.bool_]:
+    """By row, whether it is among some."""
+    marked = np.zeros(everyone, np.bool_)
+    for rows in some:
+        marked[rows] = True
+    return marked
+
+
+def thresholds(watch: Watch) -> list[float]:
+    """The healths that screening must tell apart, and a little above each: until the next block interest may
+    take an account from there to below."""
+    levels = [each for t, level in watch.levels.items() for each in (level, watch.ends(t))]
+    return sorted({value for level in levels for value in (_under(level), _over(level) * FORESEEN)})
+
+
+def _over(level: int) -> float:
+    """A float above a level scaled 1e18, whatever its rounding."""
+    return float(np.nextafter(level / WAD, np.inf)) + _ROUNDING
+
+
+def _under(level: int) -> float:
+    return float(np.nextafter(level / WAD, 0)) - _ROUNDING
+
+
+def growth(now: Weights, then: Weights) -> float:
+    """The most that any debt grows between two moments, as a ratio."""
+    there = now.need > 0
+    if not there.any():
+        return 1.0
+    return float(np.max(then.need[there] / now.need[there])) * (1 + 2.0**-50)

@@ -1,0 +1,126 @@
+"""Names in the configuration that stand for nothing in a market: what hangs on them would never happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from keeper.alerts.outbox import tell
+from keeper.chain.blocks import Head
+from keeper.chain.calls import run as read
+from keeper.chain.node import NodeError, RpcError
+from keeper.config import Settings
+from keeper.model.cure import Action, Step
+from keeper.model.offer import Asset
+from keeper.model.purse import Purse
+from keeper.protocols.cures import named
+from keeper.service.markets import Market
+from keeper.store.database import Store
+from keeper.store.types import now
+
+log = structlog.get_logger()
+
+MOST_NAMED = 20
+"""Names offered for a wrong one; Morpho Blue has hundreds of loan tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misnamed:
+    """A key of the configuration, what is wrong with it, and the names that would be right."""
+
+    where: str
+    what: str
+    remedy: str
+
+
+def facts_of(run: Market, head: Head) -> Purse:
+    """Symbols of a market that has been read, as planning has them."""
+    state = run.book.state
+    return run.adapter.read_planning(
+        state, [], read(run.book.pool, head, run.adapter.planning_calls(state, [], run.adapter.contract))
+    )
+
+
+def misnamed(settings: Settings, run: Market, head: Head) -> list[Misnamed]:
+    """Of one market that has been read at `head`."""
+    found = list(_loan_prices(run))
+    if any(each.market == run.name and each.steps for each in settings.protect):
+        found += _steps(settings, run, head)
+    return found
+
+
+def _loan_prices(run: Market) -> Iterator[Misnamed]:
+    known = run.adapter.loan_tokens(run.book.state)
+    names = {name.lower() for token, symbol in known.items() for name in (token, symbol)}
+    some = ", ".join(sorted(set(known.values()))[:MOST_NAMED])
+    for name in run.settings.loan_prices:
+        if name.lower() not in names:
+            yield Misnamed(
+                f"markets.{run.name}.loan_prices.{name}",
+                "is no loan token here: its price counts for nothing",
+                f"Name one of {some}, or a loan token's address",
+            )
+
+
+def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
+    """A step is well where any of the account's positions takes it."""
+    facts = facts_of(run, head)
+    for i, protect in enumerate(settings.protect):
+        if protect.market != run.name:
+            continue
+        raws = {account: run.book.accounts[account] for account in run.of([protect.account.lower()])}
+        taken = run.adapter.taken(run.book.state, raws, facts)
+        for j, step in enumerate(protect.steps):
+            same = [asset for action, asset in taken if action == step.action]
+            if named(Step(step.action, step.asset), same) is None:
+                yield Misnamed(
+                    f"protect[{i}].steps[{j}]",
+                    f"{step.action} {step.asset} is nothing that {run.name} takes of {protect.account}: "
+                    "this step would never be done",
+                    _right(step.action, same, taken),
+                )
+
+
+def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]]) -> str:
+    if same:
+        return f"To {action} it takes {', '.join(sorted({asset.symbol for asset in same}))}"
+    others = sorted({f"{action} {asset.symbol}" for action, asset in taken})
+    return f"It takes {', '.join(others)}" if others else "Nothing can be put into it now"
+
+
+class UnknownNames:
+    """Tells once, at the first block that each market is read at."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._looked: set[str] = set()
+
+    def tell(self, run: Market, head: Head) -> None:
+        """Warn of each; once a day where the daemon is started again and again."""
+        if run.name in self._looked:
+            return
+        try:
+            found = misnamed(self._settings, run, head)
+        except (NodeError, RpcError) as error:
+            # It is asked again at the next block.
+            log.warning("names not looked at", market=run.name, error=str(error))
+            return
+        self._looked.add(run.name)
+        for each in found:
+            log.warning("misnamed", market=run.name, where=each.where, what=each.what, remedy=each.remedy)
+        if found:
+            with self._store.session() as session:
+                day = now().date().isoformat()
+                for each in found:
+                    tell(
+                        session,
+                        once=f"misnamed:{run.name}:{each.where}:{each.what}:{day}",
+                        kind="misnamed",
+                        severity="warning",
+                        market=run.name,
+                        title=f"{each.where}: {each.what}",
+                        fields={"where": each.where, "what": each.what, "remedy": each.remedy},
+                    )
