@@ -111,7 +111,7 @@ def relay_silent(session: Session, chain: str, relay: str, transaction: Transact
     )
 
 
-def stands_back(session: Session, chain: str, why: str) -> None:
+def standing_by(session: Session, chain: str, why: str) -> None:
     """Another keeper acts with the same key: told once a day."""
     tell(
         session,

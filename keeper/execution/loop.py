@@ -52,7 +52,7 @@ log = structlog.get_logger()
 
 class ExecutionLoop:
     """Carries the open intents of one chain forward. `payer` is the address that acts; only a signer of
-    that address makes transactions, and only in live mode. `stands_back` says why nothing is sent now."""
+    that address makes transactions, and only in live mode. `standby_reason` says why nothing is sent now."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class ExecutionLoop:
                 pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file, floor
             )
         self._fitting = fitting
-        self.stands_back = ""
+        self.standby_reason = ""
         self.leading = True
         self._counted = 0
         self._idle = False
@@ -133,7 +133,7 @@ class ExecutionLoop:
             # No node could tell before deciding: nothing is signed until the chain has said what it did.
             self.settle(head)
         self._carry(self.lane, head, next_timestamp)
-        if self.stands_back:
+        if self.standby_reason:
             return
         allowances.take_back(self.lane, head)
         if self._idle and self._looked != head:
@@ -157,7 +157,7 @@ class ExecutionLoop:
             with self.store.session() as session:
                 flying = len(transactions.unmined(session, self.pool.name, self.payer))
         now = self._turns(head, lane.pause_file)
-        self.stands_back = now.paused
+        self.standby_reason = now.paused
         if now.paused:
             return
         self._end_all(now, head)
@@ -181,7 +181,7 @@ class ExecutionLoop:
     @property
     def can_bundle(self) -> bool:
         """Whether there is a signer and a relay, and the last round found nothing against sending."""
-        return self.lane is not None and self.lane.relay is not None and not self.stands_back
+        return self.lane is not None and self.lane.relay is not None and not self.standby_reason
 
     def bundle_behind(
         self, numbers: Sequence[int], update: PendingUpdate, adapter: Backrun, head: Head, next_timestamp: int
@@ -201,15 +201,15 @@ class ExecutionLoop:
 
     def _leads(self, lane: Sender) -> bool:
         other = lane.lease.holds()
-        if other and other != self.stands_back:
+        if other and other != self.standby_reason:
             log.warning("stands back", chain=lane.chain, why=other)
-        self.stands_back, self.leading = other, not other
+        self.standby_reason, self.leading = other, not other
         return not other
 
     def _paused(self, lane: Sender) -> bool:
         with lane.store.session() as session:
-            self.stands_back = paused(session, lane.pause_file)
-        return bool(self.stands_back)
+            self.standby_reason = paused(session, lane.pause_file)
+        return bool(self.standby_reason)
 
     def _turns(self, head: Head, pause_file: Path | None) -> Queue:
         with self.store.session() as session:

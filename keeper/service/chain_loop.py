@@ -1,21 +1,17 @@
-"""The deciding loop of one chain, once a block: refresh, value, judge, confirm, plan, journal.
-
-What only tells (status, prices, the record) is written by `finish`, after whoever acts has sent.
-"""
+"""The steps of one chain's deciding loop, in the order in which `tick` takes them, and what it remembers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import structlog
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from keeper.alerts import keeper_alerts, market_alerts
+from keeper.alerts import keeper_alerts
 from keeper.book.reads import Reader
 from keeper.chain.block_time import BlockTime
 from keeper.chain.blocks import Head
@@ -23,10 +19,10 @@ from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
 from keeper.config import Settings, known_chain
-from keeper.errors import KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service.contract_versions import Abilities
+from keeper.service.market_troubles import MarketTroubles, is_everyones
 from keeper.service.markets import Market
 from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.planner import Breach, Planner
@@ -40,7 +36,8 @@ from keeper.service.reporting.market_alerts import MarketAlerts
 from keeper.service.reporting.record import Recorder
 from keeper.service.watchdog import Pulse
 from keeper.service.watching import breaches, clock, price_status
-from keeper.service.watching.market_valuation import MarketValuation, confirm, value_together
+from keeper.service.watching.market_valuation import MarketValuation, value_together
+from keeper.service.watching.market_valuation import confirm as confirm_with_views
 from keeper.service.watching.prices import Pricing
 from keeper.service.watching.unknown_names import UnknownNames
 from keeper.store.database import Store
@@ -56,7 +53,7 @@ _CHAIN = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Breaches:
+class MarketBreaches:
     """What is asked for in one market at a block, and what of it may be attempted now."""
 
     run: Market
@@ -79,8 +76,6 @@ class ChainLoop:
     recorder: Recorder | None = None
     head: Head | None = None
     blocks_seen: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
-    """Markets that failed at the last block: name to the block's hash."""
     on_head: Callable[[], None] | None = None
     """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
     held: str = ""
@@ -107,6 +102,7 @@ class ChainLoop:
         self._store_front = StoreFront(self.store, self.policies, self.journalling)
         self._noticing = MarketAlerts(self.store)
         self._saying = LogThrottle()
+        self.troubles = MarketTroubles(self.store, self._saying)
         self._misnaming = UnknownNames(self.settings, self.store)
         self._finishing = BlockReport(
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
@@ -141,27 +137,14 @@ class ChainLoop:
         seconds = self.seconds_a_block
         return self.heads.told(float(seconds) if seconds is not None else None)
 
-    def tick(self, head: Head | None = None) -> Head | None:
-        """One round at `head` (else at the newest block); None when there is no new one."""
-        head = head or self.next_head()
-        if head is not None:
-            self.finish(self.decide(head))
-        return head
-
-    def decide(self, head: Head) -> TickResult:
-        """All that must be known and written before somebody acts at `head`."""
-        started = time.monotonic()
+    def begin(self, head: Head) -> None:
+        """A new block: what was asked for the last one is forgotten."""
         self._block_time.learn(self.pool, head)
-        valued = self.value(head)
-        self._hold(head)
         self._means = None
-        breaches = self._confirm(head, self._judge_all(valued))
-        valued = [(each.run, each.at) for each in breaches]
-        wanted = [w for each in breaches for w in each.wanted]
-        breaches = self._with_sales(head, breaches)
-        decisions = self._plan(head, breaches, _reads(self.pool, head, valued))
-        self._write(head, valued, decisions)
-        self._settle_failures(head)
+
+    def end(self, head: Head) -> None:
+        """Everything that matters of this block is written."""
+        self.troubles.forget_others(head)
         self.head = head
         self.away, self._troubled_at = False, None
         if self._saying.over(_CHAIN):
@@ -169,13 +152,12 @@ class ChainLoop:
         self.heads.done(head)
         self.blocks_seen += 1
         self._decided_at = time.monotonic()
-        return TickResult(head, started, valued, wanted, decisions)
 
-    def finish(self, done: TickResult) -> None:
-        """Write down what only tells; plan what has no hurry."""
-        self._finishing.finish(done, self.held, self._contained)
+    def report(self, done: TickResult) -> None:
+        """Write down what only reports; plan what has no hurry."""
+        self._finishing.finish(done, self.held, self.troubles.contained)
         for run, _ in done.valued:
-            with self._contained(run, done.head):
+            with self.troubles.contained(run, done.head):
                 self._misnaming.tell(run, done.head)
 
     def save_books(self) -> None:
@@ -195,7 +177,7 @@ class ChainLoop:
         protected = {run.name: self.policies.protected(run.name) for run in self.runs}
         for run in self.runs:
             run.along = ()
-            with self._contained(run, head):
+            with self.troubles.contained(run, head):
                 # What planning is certain to ask for comes along with the book, and costs no request.
                 if self.payer is not None and run.book.head is not None:
                     run.along = run.adapter.planning_calls(run.book.state, [], self.payer)
@@ -203,24 +185,14 @@ class ChainLoop:
         valued: list[tuple[Market, MarketValuation]] = []
         for run, at in zip(self.runs, found, strict=True):
             if isinstance(at, Exception):
-                self._market_failed(run, head, at)
+                self.troubles.report(run, head, at)
                 continue
             valued.append((run, at))
-            with self._contained(run, head):
+            with self.troubles.contained(run, head):
                 self._noticing.tell(run, at)
         return valued
 
-    @contextmanager
-    def _contained(self, run: Market, head: Head) -> Iterator[None]:
-        """Whatever goes wrong with one market is that market's trouble: told, and the others go on."""
-        try:
-            yield
-        except Exception as error:
-            if _everyones(error):
-                raise
-            self._market_failed(run, head, error)
-
-    def _hold(self, head: Head) -> None:
+    def check_halt(self, head: Head) -> None:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
         before = self.held
         outages = (run.prices.sequencer.complaint for run in self.runs if run.prices is not None)
@@ -236,15 +208,12 @@ class ChainLoop:
         """When the next block is expected: the amounts of a plan are exact at that second."""
         return head.timestamp + max(int(self.seconds_a_block or 1), 1)
 
-    def judge(self, run: Market, at: MarketValuation) -> list[Breach]:
+    def judge(self, valued: list[tuple[Market, MarketValuation]]) -> list[MarketBreaches]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
-        return self._judged(run, at)[0]
-
-    def _judge_all(self, valued: list[tuple[Market, MarketValuation]]) -> list[_Breaches]:
         found = []
         for run, at in valued:
-            with self._contained(run, at.head):
-                found.append(_Breaches(run, at, *self._judged(run, at)))
+            with self.troubles.contained(run, at.head):
+                found.append(MarketBreaches(run, at, *self._judged(run, at)))
         return found
 
     def _judged(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
@@ -277,7 +246,7 @@ class ChainLoop:
         if self.payer is not None and (self._means is None or self._means.head != head):
             self._means = Asked(self._threads, self.pool, head, self.payer)
 
-    def _confirm(self, head: Head, breaches: list[_Breaches]) -> list[_Breaches]:
+    def confirm(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
         """Nobody is acted on by our numbers alone: the contract's own view of each must be equal. Where a
         record was stale the market is judged once more, by what was read again."""
         confirmed = []
@@ -287,46 +256,47 @@ class ChainLoop:
             if not accounts or not at.acting:
                 confirmed.append(each)
                 continue
-            with self._contained(run, head):
-                found = confirm(run, head, at, accounts)
+            with self.troubles.contained(run, head):
+                found = confirm_with_views(run, head, at, accounts)
                 if found.silent:
                     self._noticing.stale(run, head, found.silent)
                 if found.difference:
                     at = replace(found.at, acting=False, newly_stopped=found.difference)
                     each = replace(each, at=at, due=[])
                 elif found.judged_anew:
-                    each = _Breaches(run, found.at, *self._judged(run, found.at))
+                    each = MarketBreaches(run, found.at, *self._judged(run, found.at))
                 confirmed.append(each)
         return confirmed
 
-    def _with_sales(self, head: Head, breaches: list[_Breaches]) -> list[_Breaches]:
+    def with_sales(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
         """With what the markets themselves sell of what they absorbed, as due besides."""
         if self.payer is None or self.held:
             return breaches
         found = []
         for each in breaches:
             sales: list[Breach] = []
-            with self._contained(each.run, head):
+            with self.troubles.contained(each.run, head):
                 sales = self._store_front.due(head, [(each.run, each.at)])
             found.append(replace(each, due=[*each.due, *sales]))
         return found
 
-    def _plan(self, head: Head, breaches: list[_Breaches], reads: Reads) -> Decided:
+    def plan_all(self, head: Head, breaches: list[MarketBreaches]) -> Decided:
         """What to do about all that is due; a market that cannot be planned for is left out."""
         due = [w for each in breaches for w in each.due]
+        reads = _reads(self.pool, head, breaches)
         try:
             return self.plan(head, due, reads)
         except Exception as error:
-            if _everyones(error):
+            if is_everyones(error):
                 raise
             if len({w.run.name for w in due}) < 2:
                 for run in {w.run.name: w.run for w in due}.values():
-                    self._market_failed(run, head, error)
+                    self.troubles.report(run, head, error)
                 return []
         well: list[Breach] = []
         for each in breaches:
             if each.due:
-                with self._contained(each.run, head):
+                with self.troubles.contained(each.run, head):
                     self.plan(head, each.due, reads)
                     well += each.due
         return self.plan(head, well, reads)
@@ -356,9 +326,10 @@ class ChainLoop:
         """Seconds for which trouble of all nodes passes for a hiccup: about a block."""
         return min(max(float(self.seconds_a_block or 0), LEAST_PATIENCE), MOST_PATIENCE)
 
-    def _write(self, head: Head, valued: list[tuple[Market, MarketValuation]], decisions: Decided) -> None:
+    def commit(self, head: Head, breaches: list[MarketBreaches], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
+        valued = [(each.run, each.at) for each in breaches]
         changed = [(r, at) for r, at in valued if _is_news(at) or acting.get(r.name) != at.acting]
         if not decisions and not changed:
             return
@@ -366,30 +337,9 @@ class ChainLoop:
             for wanted, decision in decisions:
                 self.journalling.write(session, head, wanted, decision)
         for run, at in changed:
-            with self._contained(run, head), self.store.session() as session:
+            with self.troubles.contained(run, head), self.store.session() as session:
                 status.write_market(session, self.pool.name, run, at, self.policies)
         self._acting.update({run.name: at.acting for run, at in valued})
-
-    def _market_failed(self, run: Market, head: Head, error: Exception) -> None:
-        why = str(error) or repr(error)
-        if self._saying.due(run.name, why):
-            # What the keeper raised on purpose says it all; anything else is a fault to be found.
-            trace = None if isinstance(error, KeeperError) else error
-            log.error("market failed", market=run.name, block=head.number, error=why, exc_info=trace)
-        # One block without an answer is a node's hiccup; the second is this market's trouble.
-        again = self.failures.get(run.name) != head.hash and run.name in self.failures
-        self.failures[run.name] = head.hash
-        if isinstance(error, UnreachableError) and not again:
-            return
-        with self.store.session() as session:
-            market_alerts.failed(session, run.name, head.number, why, type(error).__name__)
-
-    def _settle_failures(self, head: Head) -> None:
-        """Forget the failures of markets that went through this block."""
-        for name in [name for name, block in self.failures.items() if block != head.hash]:
-            del self.failures[name]
-            self._saying.over(name)
-            log.info("market answers again", market=name, block=head.number)
 
     def unreachable(self, error: Exception) -> None:
         """Tell, once an outage, that the chain does not answer; a passing trouble, within a block, is only
@@ -411,18 +361,9 @@ def _is_news(at: MarketValuation) -> bool:
     return bool(at.newly_stopped or at.newly_suspended or at.resumed or at.retried)
 
 
-def _everyones(error: Exception) -> bool:
-    """Whether this is no single market's trouble: the chain does not answer, or the store fails. A request
-    that a node refuses, or a value that a store does not take, is the market's that wanted it."""
-    if isinstance(error, SQLAlchemyError):
-        of_value = isinstance(error, DataError) or not isinstance(error, DBAPIError)
-        return not of_value
-    return isinstance(error, UnreachableError) and not getattr(error, "refused", False)
-
-
-def _reads(pool: NodePool, head: Head, valued: list[tuple[Market, MarketValuation]]) -> Reads:
+def _reads(pool: NodePool, head: Head, breaches: list[MarketBreaches]) -> Reads:
     """What came along with the books."""
     reads = Reads(pool, head)
-    for _, at in valued:
-        reads.learn(at.along)
+    for each in breaches:
+        reads.learn(each.at.along)
     return reads

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,17 +15,14 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from keeper.alerts import execution_alerts, keeper_alerts
+from keeper.alerts import keeper_alerts
 from keeper.alerts.deliver import Deliverer
-from keeper.chain.answers import RpcError
-from keeper.chain.blocks import Head
 from keeper.chain.signer import Signing
 from keeper.config import Settings
 from keeper.config.old_keys import old_keys
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
-from keeper.execution.loop import ExecutionLoop
 from keeper.policy.levels import Policies
 from keeper.service.backrun.pending_updates import PendingUpdates
 from keeper.service.backrun.update_watch import UpdateWatch
@@ -37,11 +32,11 @@ from keeper.service.execution import actor_of
 from keeper.service.markets import build, pools
 from keeper.service.planning import gas_money
 from keeper.service.planning.native_price import native_price, native_price_assumption, unknown_native_price
-from keeper.service.reporting import status
 from keeper.service.reporting.ledger import Ledger
 from keeper.service.reporting.log_throttle import LogThrottle
 from keeper.service.reporting.record import Recorder
 from keeper.service.store_watch import StoreWatch
+from keeper.service.tick import ChainLoops, advance, tick
 from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
 from keeper.store.tables import ChainStatus
@@ -60,25 +55,6 @@ class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no t
 
     def join(self) -> None:
         self._pool.shutdown(wait=True)
-
-
-@dataclass(slots=True)
-class ChainLoops:
-    """The two loops of one chain."""
-
-    deciding: ChainLoop
-    actor: ExecutionLoop | None
-    acted: Head | None = None
-    """The block that the acting loop last worked at: another of the same number is another block."""
-    acting: threading.Lock = field(default_factory=threading.Lock)
-    looking: threading.Lock = field(default_factory=threading.Lock)
-    """Held while the markets are looked at: at a block, or as a pending update would leave them."""
-    watch: UpdateWatch | None = None
-
-    @property
-    def acted_at(self) -> int:
-        """Number of the block that the acting loop last worked at; -1 before the first."""
-        return -1 if self.acted is None else self.acted.number
 
 
 def _pulse(deciding: ChainLoop) -> Pulse:
@@ -295,66 +271,38 @@ class Daemon:
         loops = self.chains[name]
         if self._done(loops):
             return
+        head = None
         try:
             head = loops.deciding.next_head()
             if head is None:
                 return
-            if loops.actor is not None:
-                self._settle(name, loops, loops.actor, head)
-            with loops.looking:
-                found = loops.deciding.decide(head)
-                if loops.watch is not None:
-                    loops.watch.updates.follow()
-            if loops.deciding.blocks_seen == 1:
-                self._at_once(f"balances:{name}")
-        except UnreachableError as error:
-            loops.deciding.unreachable(error)
-            return
-        except ConfigError as error:
+            tick(loops, head)
+        except (UnreachableError, ConfigError) as error:
+            if head is not None and loops.deciding.head is head:
+                # Decided: what went wrong is the acting loop's.
+                raise
+            if isinstance(error, UnreachableError):
+                loops.deciding.unreachable(error)
+                return
             # A wrong chain or address does not get better by itself: say so and end.
             self._fatal = error
             self.stop()
             return
-        try:
-            self._act(name)
-        finally:
-            # Whatever came of acting: what was seen is written down.
-            with loops.looking:
-                loops.deciding.finish(found)
-                if loops.watch is not None:
-                    loops.watch.updates.learn()
-
-    def _settle(self, name: str, loops: ChainLoops, actor: ExecutionLoop, head: Head) -> None:
-        """What became of our transactions. Where no node tells, accounts are valued all the same, and the
-        acting loop asks again before it signs."""
-        with loops.acting:
-            try:
-                actor.settle(head)
-            except (UnreachableError, RpcError) as error:
-                log.warning("cannot settle", chain=name, block=head.number, error=str(error))
+        self._advanced(loops)
 
     def _act(self, name: str) -> None:
-        """The acting loop's round at the newest block: right after deciding, and by a job of its own."""
+        """The acting loop's round by a job of its own, where that after deciding failed."""
         loops = self.chains[name]
-        with loops.acting:
-            head = loops.deciding.head
-            if head is None or head == loops.acted:
-                return
-            if loops.actor is not None and not loops.deciding.held:
-                loops.actor.carry(head, loops.deciding.next_timestamp(head))
-            self._acted(name, loops, head)
+        if advance(loops):
+            self._advanced(loops)
+
+    def _advanced(self, loops: ChainLoops) -> None:
+        if loops.deciding.blocks_seen == 1:
+            self._at_once(f"balances:{loops.deciding.pool.name}")
         if self._for_blocks is not None and all(self._done(each) for each in self.chains.values()):
             self.stop()
         if loops.watch is not None:
             loops.watch.again()
-
-    def _acted(self, name: str, loops: ChainLoops, head: Head) -> None:
-        with self.store.session() as session:
-            stands_back = loops.actor.stands_back if loops.actor else ""
-            status.write_acted(session, name, self.mode, head.number, stands_back)
-            if loops.actor is not None and loops.actor.stands_back and not loops.actor.leading:
-                execution_alerts.stands_back(session, name, loops.actor.stands_back)
-        loops.acted = head
 
     def _done(self, loops: ChainLoops) -> bool:
         """Whether this chain has seen its blocks and acted at the last of them."""

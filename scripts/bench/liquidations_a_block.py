@@ -34,6 +34,7 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.store.database import open_store
 from keeper.store.tables import Intent
+from scripts.bench.looking import look
 from scripts.bench.result import Result
 
 ACCOUNTS = 500
@@ -141,10 +142,10 @@ def planned(anvil: Anvil, fall: Callable[[], None], settings: str, folder: Path)
     nodes = pools(loaded)
     runs = build(loaded, nodes, store)
     deciding = ChainLoop(nodes["local"], store, loaded, Policies(loaded), runs, "live", PAYER)
-    deciding.tick()
+    look(deciding)
     fall()
     anvil.set_automine(False)
-    deciding.tick()
+    look(deciding)
     with store.session() as session:
         plans = [
             Plan.from_json(row.plan) for row in session.exec(select(Intent).order_by(col(Intent.id))).all()

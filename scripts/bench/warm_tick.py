@@ -33,6 +33,7 @@ from keeper.store.database import open_store
 from scripts.bench import large_book
 from scripts.bench.cold_scan_web3 import ABI
 from scripts.bench.counting_proxy import CountingProxy
+from scripts.bench.looking import look
 from scripts.bench.result import Result
 
 ACCOUNTS = 100_000
@@ -95,8 +96,7 @@ def _value(deciding: ChainLoop, head: Head) -> Markets:
 
 def _judged(deciding: ChainLoop, found: Markets) -> None:
     """Episodes of what was found, so that the next tick has them open."""
-    for run, at in found:
-        deciding.judge(run, at)
+    deciding.judge(found)
 
 
 def _ticks(
@@ -259,7 +259,7 @@ def _cost(anvil: Anvil, markets: list[AaveDeployment], known: dict[str, list[str
             anvil.mine()
             anvil.set_automine(True)
             proxy.methods.clear()
-            deciding.tick()
+            look(deciding)
             # The first two ticks read the book and resolve what prices hang on.
             most = max(most, len(proxy.methods)) if number > 1 else 0
         deciding.store.close()

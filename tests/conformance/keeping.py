@@ -20,9 +20,11 @@ from keeper.policy.levels import Policies
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
 from keeper.service.markets import Market, build, pools
+from keeper.service.tick import ChainLoops
 from keeper.service.watching.market_valuation import MarketValuation, value
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Episode, Intent, Transaction
+from tests.support.ticks import work
 from tests.support.world import BLOCK_SECONDS, write_keystore
 
 MARKET = "m"
@@ -38,6 +40,9 @@ class Keeping:
     deciding: ChainLoop
     actor: ExecutionLoop
 
+    def __post_init__(self) -> None:
+        self.loops = ChainLoops(self.deciding, self.actor)
+
     @property
     def payer(self) -> str:
         return self.actor.payer
@@ -47,12 +52,7 @@ class Keeping:
         self.anvil.set_automine(False)
 
     def work(self) -> None:
-        head = self.deciding.next_head()
-        if head is not None:
-            self.actor.settle(head)
-            self.deciding.tick(head)
-        assert self.deciding.head is not None
-        self.actor.carry(self.deciding.head, self.deciding.next_timestamp(self.deciding.head))
+        work(self.loops)
 
     def step(self, txs: Sequence[Tx] = ()) -> None:
         """A block with these transactions in it."""

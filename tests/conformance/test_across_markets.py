@@ -23,6 +23,7 @@ from keeper.service.reporting.ledger import Ledger
 from keeper.store.tables import Episode, LedgerEntry
 from tests.conformance.keeping import MARKET, Keeping, config_text, keeping
 from tests.conformance.together import Together
+from tests.support.ticks import look
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
@@ -51,7 +52,7 @@ def broken(at: Together, folder: Path, *, native: int | None = None) -> Keeping:
         k.send([tx])
     head = k.deciding.next_head()
     assert head is not None
-    k.deciding.tick(head)
+    look(k.deciding, head)
     return k
 
 
@@ -122,7 +123,7 @@ def test_when_gas_is_short_the_most_valuable_goes_first_and_the_others_are_told(
     markets.anvil.set_balance(poor.payer, enough)
     found = poor.deciding.next_head()
     assert found is not None
-    poor.deciding.tick(found)
+    look(poor.deciding, found)
     assert [(i.market, i.account) for i in poor.intents()] == [(wanted[0].market, wanted[0].account)]
     with poor.store.session() as session:
         held = session.exec(select(Episode).where(col(Episode.threshold) == "liquidate")).all()

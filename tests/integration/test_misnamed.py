@@ -20,6 +20,7 @@ from tests.conformance.together import Together
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import LocalMarket
 from tests.support.positions import ether_for_dollars, protect
+from tests.support.ticks import look
 from tests.support.world import PASSWORD, World, account, open_market, world, write_keystore
 
 pytestmark = pytest.mark.integration
@@ -98,7 +99,7 @@ def test_a_price_of_no_loan_token_is_a_fault(tmp_path: Path, monkeypatch: pytest
         case = MorphoCase(anvil)
         market = case.toml().replace("loan_prices = { ", 'loan_prices = { USDX = "1", ')
         k = keeping(anvil, market, tmp_path)
-        k.deciding.tick()
+        look(k.deciding)
         [alert] = k.alerts("misnamed")
         assert alert.title.startswith(f"markets.{MARKET}.loan_prices.USDX: is no loan token")
         faults = [each for each in findings(tmp_path / "keeper.toml", monkeypatch) if each.verdict == "fault"]
@@ -110,11 +111,11 @@ def test_a_first_block_that_has_not_come_is_refused(
     aave_v36: LocalMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     w = aave(aave_v36, tmp_path, "", market_more="from_block = 99999999")
-    for look in (w.step, lambda: scan_markets(w.settings)):
+    for work in (w.step, lambda: scan_markets(w.settings)):
         with pytest.raises(
             ConfigError, match=r"markets.aave.from_block: accounts are looked for from block"
         ) as said:
-            look()
+            work()
         assert said.value.remedy
     faults = [each for each in findings(w.config, monkeypatch) if each.verdict == "fault"]
     assert [each.subject for each in faults if "aave" in each.subject] == ["market aave"]

@@ -25,8 +25,10 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
 from keeper.service.markets import build, pools
 from keeper.service.reporting.record import Recorder
+from keeper.service.tick import ChainLoops
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Intent, Transaction
+from tests.support.ticks import work
 
 PASSWORD = "correct horse"
 KEY = "0x" + "5e" * 32
@@ -53,6 +55,9 @@ class World:
     live: bool
     heads: list[Head] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.loops = ChainLoops(self.deciding, self.actor)
+
     @property
     def payer(self) -> str:
         return self.actor.payer
@@ -66,18 +71,10 @@ class World:
         queue(self.anvil, act.set_price(self.market, self.market.reserves[symbol], price))
 
     def work(self) -> None:
-        """Both loops at the present head, in the daemon's order."""
-        head, found = self.deciding.next_head(), None
+        """Both loops at the present head."""
+        head = work(self.loops)
         if head is not None:
-            self.actor.settle(head)
-            found = self.deciding.decide(head)
             self.heads.append(head)
-        assert self.deciding.head is not None
-        try:
-            self.actor.carry(self.deciding.head, self.deciding.next_timestamp(self.deciding.head))
-        finally:
-            if found is not None:
-                self.deciding.finish(found)
 
     def step(self, prices: dict[str, int] | None = None) -> None:
         for symbol, price in (prices or {}).items():

@@ -69,12 +69,13 @@ class Soak:
 
     def tick(self) -> None:
         head = blocks.latest(self.deciding.pool)
-        for run, at in self.deciding.value(head):
+        valued = self.deciding.value(head)
+        self.deciding.judge(valued)
+        for run, at in valued:
             assert at.acting, run.stopped
             assert at.refresh is not None
             assert not at.refresh.silent
             self.touched += len(at.refresh.touched)
-            self.deciding.judge(run, at)
         self.deciding.head = head
 
     def every_breach_was_seen(self) -> None:

@@ -21,6 +21,7 @@ from keeper.store.database import open_store
 from tests.conftest import GENESIS
 from tests.support import random_market as rnd
 from tests.support.rpc_proxy import RpcProxy, proxy_to
+from tests.support.ticks import look
 
 pytestmark = pytest.mark.integration
 
@@ -71,7 +72,7 @@ def _borrow(anvil: Anvil, market: AaveDeployment, numbers: range) -> None:
 def _ticking(url: str, folder: Path, markets: list[AaveDeployment]) -> Iterator[tuple[ChainLoop, RpcProxy]]:
     with proxy_to(url) as proxy:
         deciding = _deciding(proxy.url, folder, markets)
-        deciding.tick()
+        look(deciding)
         yield deciding, proxy
         deciding.store.close()
 
@@ -91,7 +92,7 @@ def test_whole_ticks_cost_the_same_whatever_the_markets_and_accounts(
             assert all(len(run.book.rows) > accounts for run in deciding.runs)
             # The first block after a start resolves what prices hang on.
             anvil.mine()
-            deciding.tick()
+            look(deciding)
             for number in range(5):
                 for market in chosen:
                     _borrow(anvil, market, range(3 * number, 3 * number + 3))
@@ -99,8 +100,8 @@ def test_whole_ticks_cost_the_same_whatever_the_markets_and_accounts(
                 proxy.forget()
                 head = deciding.next_head()
                 assert head is not None
-                deciding.tick(head)
-                assert not deciding.failures
+                look(deciding, head)
+                assert not deciding.troubles.failed_at
                 costs.add(sum(proxy.counts().values()) - _caught_up(proxy))
                 assert all(run.book.head == head and not run.stopped for run in deciding.runs)
     assert len(costs) == 1
@@ -122,11 +123,11 @@ def test_a_block_at_a_time_costs_three_requests(
     anvil, deployed = markets
     with _ticking(anvil.url, tmp_path, deployed) as (deciding, proxy):
         anvil.mine()
-        deciding.tick()
+        look(deciding)
         for _ in range(5):
             anvil.mine()
             proxy.forget()
-            deciding.tick()
+            look(deciding)
             # No account moved, yet the bloom of an empty block says so: nothing is asked twice.
             assert proxy.counts() == {"eth_getBlockByNumber": 1, "eth_getLogs": 1, "eth_call": 1}
 
@@ -143,9 +144,9 @@ def test_one_market_s_fault_is_that_market_s_alone(
 
         monkeypatch.setattr(broken.adapter, "read_market", fails)
         anvil.mine()
-        head = deciding.tick()
+        head = look(deciding)
         assert [run.book.head == head for run in deciding.runs] == [True, False, True]
         monkeypatch.undo()
         anvil.mine()
-        head = deciding.tick()
+        head = look(deciding)
         assert all(run.book.head == head for run in deciding.runs)

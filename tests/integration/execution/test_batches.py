@@ -23,6 +23,7 @@ from tests.integration.execution.conftest import CRASH, OTHER, THIRD
 from tests.support.liquidations import liquidations
 from tests.support.positions import ether_for_dollars
 from tests.support.selling import Selling, open_exchange
+from tests.support.ticks import act_again, look
 from tests.support.world import World, account, open_market, world
 
 pytestmark = pytest.mark.integration
@@ -118,7 +119,7 @@ def test_a_leg_that_fails_in_rehearsal_is_left_out_and_the_others_go_on(w: tuple
     head = keeper.deciding.next_head()
     assert head is not None
     keeper.actor.settle(head)
-    keeper.deciding.tick(head)
+    look(keeper.deciding, head)
     # One repays before we act.
     usdc = keeper.market.reserves["USDC"]
     keeper.anvil.impersonate(THIRD)
@@ -128,7 +129,7 @@ def test_a_leg_that_fails_in_rehearsal_is_left_out_and_the_others_go_on(w: tuple
     keeper.anvil.mine()
     assert keeper.health(THIRD) > WAD
     assert keeper.deciding.head is not None
-    keeper.actor.carry(keeper.deciding.head, keeper.deciding.next_timestamp(keeper.deciding.head))
+    act_again(keeper.loops)
     [transaction] = keeper.transactions()
     assert carried(keeper) == {transaction.id: {OTHER, FOURTH}}
     keeper.step()

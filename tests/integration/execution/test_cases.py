@@ -9,6 +9,7 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import queue
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
 from tests.support.liquidations import liquidations
+from tests.support.ticks import act_again, look
 from tests.support.world import World, account
 
 pytestmark = pytest.mark.integration
@@ -89,13 +90,13 @@ def test_one_that_another_keeper_takes_between_plan_and_signature_expires_withou
     head = w.deciding.next_head()
     assert head is not None
     w.actor.settle(head)
-    w.deciding.tick(head)
+    look(w.deciding, head)
     assert [i.state for i in w.intents()] == ["planned"]
     while w.health(OTHER) < WAD:
         rival_takes(w)
         w.anvil.mine()
     assert w.deciding.head is not None
-    w.actor.carry(w.deciding.head, w.deciding.next_timestamp(w.deciding.head))
+    act_again(w.loops)
     [intent] = w.intents()
     assert intent.state == "expired" and w.transactions() == []
     assert not [a for a in w.alerts() if a.kind.startswith("action_")]

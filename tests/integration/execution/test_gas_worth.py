@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.execution.conftest import CRASH, Fresh, Ready
 from tests.support.faulty_node import faulty
+from tests.support.ticks import act_again, look
 from tests.support.world import World
 
 pytestmark = pytest.mark.integration
@@ -28,7 +29,7 @@ def crash(w: World) -> None:
     w.anvil.mine()
     head = w.deciding.next_head()
     assert head is not None
-    w.deciding.tick(head)
+    look(w.deciding, head)
     assert [each.state for each in w.intents()] == ["planned"]
 
 
@@ -38,7 +39,7 @@ def test_a_plan_is_not_sent_when_gas_has_become_dearer_than_what_it_earns(ready:
     gas_costs(w, TOO_MUCH)
     w.anvil.mine()
     assert w.deciding.head is not None
-    w.actor.carry(w.deciding.head, w.deciding.next_timestamp(w.deciding.head))
+    act_again(w.loops)
     assert w.transactions() == []
     gas_costs(w, GWEI)
     w.step()

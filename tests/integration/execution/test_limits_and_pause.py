@@ -189,7 +189,7 @@ def test_two_keepers_with_the_same_key_and_store_act_once(fresh: Fresh, ready: R
     for prices in (CRASH, None, None, None, None, None, None, None):
         w.step(prices)
         other.work()
-    assert other.actor.stands_back.startswith("another keeper acts with this key")
+    assert other.actor.standby_reason.startswith("another keeper acts with this key")
     assert liquidations(*fresh)[OTHER] == len([i for i in w.intents() if i.state == "settled"])
     nonces = [t.nonce for t in w.transactions() if t.state == "final"]
     assert len(nonces) == len(set(nonces))

@@ -18,6 +18,7 @@ from tests.support.faulty_node import faulty
 from tests.support.liquidations import liquidations
 from tests.support.rpc_proxy import proxy_to
 from tests.support.standin_relay import StandInRelay, standin_relay
+from tests.support.ticks import look
 from tests.support.world import World
 
 pytestmark = pytest.mark.integration
@@ -104,7 +105,7 @@ def plan_behind(w: World) -> None:
     w.anvil.mine()
     head = w.deciding.next_head()
     assert head is not None
-    w.deciding.tick(head)
+    look(w.deciding, head)
     w.anvil.revert(snapshot)
 
 

@@ -226,7 +226,7 @@ def test_while_the_feed_is_stale_nothing_is_valued_or_sent_and_then_it_is(
     system.fall()
     for _ in range(7):
         k.step()
-    assert k.intents() == [] and k.deciding.failures == {}
+    assert k.intents() == [] and k.deciding.troubles.failed_at == {}
     [run] = k.deciding.runs
     assert run.book.state.price is None and run.stopped == ""
     k.step(system.hold())

@@ -17,6 +17,7 @@ from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import Tx, queue
 from tests.conftest import GENESIS
+from tests.support.ticks import act_again, look
 from tests.support.world import World, account, config_text, open_market, world
 
 pytestmark = pytest.mark.integration
@@ -281,11 +282,11 @@ def test_a_liquidation_that_is_no_longer_needed_expires_at_rehearsal_without_noi
     w.work()
     w.queue_price("WETH", 2260 * 10**8)
     anvil.mine()
-    w.deciding.tick()
+    look(w.deciding)
     # Between planning and acting the price recovers: the plan is obsolete.
     w.queue_price("WETH", 2500 * 10**8)
     anvil.mine()
-    w.actor.carry(w.deciding.head, w.deciding.next_timestamp(w.deciding.head))  # type: ignore[arg-type]
+    act_again(w.loops)
     [intent] = w.intents()
     assert intent.state == "expired"
     assert not [a for a in w.alerts() if a.kind.startswith("action_")]

@@ -21,6 +21,7 @@ from keeper.service.markets import Market, build
 from keeper.service.watching import breaches
 from keeper.store.tables import Alert
 from tests.integration.book.test_together import _deciding, markets
+from tests.support.ticks import look
 
 __all__ = ["markets"]
 pytestmark = pytest.mark.integration
@@ -72,7 +73,7 @@ def shared(
     anvil, deployed = markets
     deciding = _deciding(anvil.url, tmp_path_factory.mktemp("contained"), deployed)
     anvil.mine()
-    deciding.tick()
+    look(deciding)
     yield deciding
     deciding.store.close()
 
@@ -80,7 +81,7 @@ def shared(
 @pytest.fixture
 def loop(markets: tuple[Anvil, list[AaveDeployment]], shared: ChainLoop) -> ChainLoop:
     """All well, and nothing told yet."""
-    assert _tick(shared, markets[0]) == [True, True, True] and not shared.failures
+    assert _tick(shared, markets[0]) == [True, True, True] and not shared.troubles.failed_at
     with shared.store.session() as session:
         session.exec(delete(Alert))
     return shared
@@ -89,7 +90,7 @@ def loop(markets: tuple[Anvil, list[AaveDeployment]], shared: ChainLoop) -> Chai
 def _tick(loop: ChainLoop, anvil: Anvil) -> list[bool]:
     """Work at a new block; which books are at it."""
     anvil.mine()
-    head = loop.tick()
+    head = look(loop)
     return [run.book.head == head for run in loop.runs]
 
 
@@ -111,7 +112,7 @@ def test_any_kind_of_error_is_one_markets(
         assert _tick(loop, markets[0]) == [True, False, True], repr(error)
         assert _tick(loop, markets[0]) == [True, False, True], repr(error)
         monkeypatch.undo()
-        assert _tick(loop, markets[0]) == [True, True, True] and not loop.failures, repr(error)
+        assert _tick(loop, markets[0]) == [True, True, True] and not loop.troubles.failed_at, repr(error)
         told = _told(loop)
         # Once for each kind, and a second time where a hundred blocks were full.
         assert number < len(told) <= number + 2 and {each.market for each in told} == {"m1"}
@@ -133,9 +134,9 @@ def test_it_does_not_matter_where_it_goes_wrong(
             # Every account is read, so that every place is passed.
             run.book.read_all_next()
         at_head = _tick(loop, markets[0])
-        assert (at_head[0], at_head[2]) == (True, True) and loop.failures.keys() == {"m1"}, place
+        assert (at_head[0], at_head[2]) == (True, True) and loop.troubles.failed_at.keys() == {"m1"}, place
         monkeypatch.undo()
-        assert _tick(loop, markets[0]) == [True, True, True] and not loop.failures, place
+        assert _tick(loop, markets[0]) == [True, True, True] and not loop.troubles.failed_at, place
     assert {told.market for told in _told(loop)} == {"m1"}
 
 
@@ -167,7 +168,7 @@ def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_tro
         assert _tick(again, anvil) == [True, False, True], "a restart is no first time"
     finally:
         anvil.set_code(broken, bytes.fromhex(kept[2:]))
-    assert _tick(loop, anvil) == [True, True, True] and not loop.failures
+    assert _tick(loop, anvil) == [True, True, True] and not loop.troubles.failed_at
 
 
 def test_only_a_market_that_never_was_read_is_the_configurations_fault(
@@ -178,7 +179,7 @@ def test_only_a_market_that_never_was_read_is_the_configurations_fault(
     anvil.set_code(deployed[0].pool, bytes.fromhex(REVERTING))
     try:
         with pytest.raises(ConfigError, match="does not answer as"):
-            _deciding(anvil.url, tmp_path, deployed[:1]).tick()
+            look(_deciding(anvil.url, tmp_path, deployed[:1]))
     finally:
         anvil.set_code(deployed[0].pool, bytes.fromhex(kept[2:]))
 
@@ -216,10 +217,13 @@ def test_planning_that_fails_for_one_market_leaves_the_others_their_plans(
 
     monkeypatch.setattr(loop, "plan", plan)
     breaches: list[Any] = [
-        SimpleNamespace(run=loop.runs[n], due=[SimpleNamespace(run=loop.runs[n])]) for n in due_in
+        SimpleNamespace(
+            run=loop.runs[n], at=SimpleNamespace(along={}), due=[SimpleNamespace(run=loop.runs[n])]
+        )
+        for n in due_in
     ]
     head = loop.runs[0].book.head
     assert head is not None
-    planned = loop._plan(head, breaches, None)  # type: ignore[arg-type]
+    planned = loop.plan_all(head, breaches)
     assert [each.run for each, _ in planned] == [loop.runs[n] for n in due_in if n != 1]
-    assert {told.market for told in _told(loop)} == {"m1"} and loop.failures.keys() == {"m1"}
+    assert {told.market for told in _told(loop)} == {"m1"} and loop.troubles.failed_at.keys() == {"m1"}

@@ -25,6 +25,7 @@ from keeper.localchain.transactions import Tx, queue
 from keeper.service.watching.prices import Pricing
 from keeper.store.tables import MarketStatus
 from tests.conftest import GENESIS
+from tests.support.ticks import look
 from tests.support.world import BLOCK_SECONDS, World, account, open_market, world
 
 pytestmark = pytest.mark.integration
@@ -371,7 +372,7 @@ def test_a_new_aggregator_behind_a_proxy_is_followed_without_requests_of_its_own
     w.step()
     before = w.deciding.pool.requests
     w.anvil.mine()
-    w.deciding.tick()
+    look(w.deciding)
     quiet = w.deciding.pool.requests - before
     assert quiet <= 3, "newest block, its logs, one call for book, views and all feeds"
     deployer = Deployer(w.anvil.rpc, ACCOUNTS[0])

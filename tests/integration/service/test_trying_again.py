@@ -13,6 +13,7 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import FIRST_RETRY
 from tests.integration.service.test_watch_only import Watch as Watching
 from tests.integration.service.test_watch_only import Wrapped, watch
+from tests.support.ticks import look
 
 __all__ = ["watch"]
 pytestmark = pytest.mark.integration
@@ -22,7 +23,7 @@ def _later(watch: Watching, deciding: ChainLoop, seconds: int) -> None:
     """A block so many seconds on, worked at."""
     watch.local.rpc.call("evm_increaseTime", seconds)
     watch.local.anvil.mine()
-    deciding.tick()
+    look(deciding)
 
 
 def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
@@ -30,7 +31,7 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
 ) -> None:
     """The books say that somebody owes what he has long repaid; prices fall in the same block."""
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     [run] = deciding.runs
     monkeypatch.setattr(run.__class__, "sample", lambda *_: [])
     stale, other = sorted(v.account for v in run.valuations if v.debt)[:2]
@@ -42,10 +43,10 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
         act.approve(market, dai, stale),
         act.repay(market, dai, stale, 10**22),
     )
-    deciding.tick()
+    look(deciding)
     run.book._put({stale: before})
     watch.price(1000)
-    deciding.tick()
+    look(deciding)
     assert watch.status().acting and watch.alerts("watch_only") == []
     acted = {intent.account for intent in watch.intents()}
     assert other in acted and stale not in acted
@@ -59,7 +60,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
     watch: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     [run] = deciding.runs
     adapter = run.adapter
     victim = next(v for v in run.valuations if v.health is not None)
@@ -88,7 +89,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
     assert watch.status().acting and watch.status().reason == ""
     assert len(watch.alerts("market_resumed")) == 1
     watch.price(1000)
-    deciding.tick()
+    look(deciding)
     assert watch.intents()
 
 
@@ -96,7 +97,7 @@ def test_a_view_that_was_starved_is_asked_for_alone_before_a_market_is_stopped(
     watch: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     [run] = deciding.runs
     read_views, calls = run.book.read_views, []
 

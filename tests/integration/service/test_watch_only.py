@@ -20,12 +20,14 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.valuation import Valuation
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.daemon import ChainLoops, Daemon
+from keeper.service.daemon import Daemon
 from keeper.service.markets import Adapter, Market
+from keeper.service.tick import ChainLoops, advance
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Alert, Intent, IntentState, MarketStatus
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
+from tests.support.ticks import look
 
 pytestmark = pytest.mark.integration
 
@@ -114,9 +116,9 @@ min_profit = -1000
 def test_a_market_whose_numbers_agree_is_acted_in(watch: Watch) -> None:
     """The positive control: without an upgrade the same crash is planned for."""
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     watch.price(1400)
-    deciding.tick()
+    look(deciding)
     assert watch.status().acting
     assert watch.intents()
     assert watch.alerts("watch_only") == []
@@ -124,10 +126,10 @@ def test_a_market_whose_numbers_agree_is_acted_in(watch: Watch) -> None:
 
 def test_a_higher_revision_with_known_arithmetic_that_agrees_goes_on_acting(watch: Watch) -> None:
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     upgrade_revision(watch.local.rpc, watch.local.market, 2)
     watch.price(1400)
-    deciding.tick()
+    look(deciding)
     assert (watch.status().acting, watch.status().revision) == (True, 2)
     assert watch.intents()
 
@@ -137,12 +139,12 @@ def test_an_upgrade_while_running_stops_acting_at_once_and_is_told_once(
     watch: Watch, change: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     assert watch.status().acting
     _upgrade(watch, change)
     for dollars in (1400, 1399.5, 1398, 1000):
         watch.price(dollars)
-        deciding.tick()
+        look(deciding)
         _numbers_are_the_contracts(deciding)
     assert watch.intents() == []
     (alert,) = watch.alerts("watch_only")
@@ -163,7 +165,7 @@ def test_a_market_that_disagrees_at_the_start_is_never_acted_in(watch: Watch, ch
     _upgrade(watch, change)
     watch.price(1400)
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     assert not watch.status().acting
     assert watch.intents() == []
     assert len(watch.alerts("watch_only")) == 1
@@ -175,13 +177,13 @@ def test_what_was_planned_before_the_upgrade_is_not_carried_out_after_it(watch: 
     loops = watch.loops()
     assert loops.actor is not None
     watch.price(1400)
-    loops.deciding.tick()
+    look(loops.deciding)
     planned = watch.intents()
     assert {intent.state for intent in planned} == {IntentState.PLANNED}
     upgrade_arithmetic(watch.local.rpc, watch.local.market, "debt_up")
-    head = loops.deciding.tick()
+    head = look(loops.deciding)
     assert head is not None
-    loops.actor.carry(head, loops.deciding.next_timestamp(head))
+    advance(loops)
     assert [intent.id for intent in watch.intents()] == [intent.id for intent in planned]
     assert {(intent.state, intent.reason) for intent in watch.intents()} == {
         (IntentState.REFUSED, "the market is watched only")
@@ -193,20 +195,20 @@ def test_an_upgrade_that_agrees_again_is_acted_in_again(watch: Watch) -> None:
         "eth_getStorageAt", watch.local.market.pool, _implementation_slot(), "latest"
     )
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     upgrade_arithmetic(watch.local.rpc, watch.local.market, "debt_up")
-    deciding.tick()
+    look(deciding)
     assert not watch.status().acting
     back = calldata("upgradeTo(address)", "0x" + original[-40:])
     market = watch.local.market
     watch.send({"from": market.addresses_provider, "to": market.pool, "data": back})
     watch.price(1400)
-    deciding.tick()
+    look(deciding)
     assert watch.status().acting
     assert watch.status().reason == ""
     assert watch.intents()
     upgrade_arithmetic(watch.local.rpc, market, "threshold_up")
-    deciding.tick()
+    look(deciding)
     assert not watch.status().acting
     assert len(watch.alerts("watch_only")) == 2
 
@@ -219,10 +221,10 @@ def test_the_accounts_that_would_be_acted_on_are_compared_at_the_block_of_the_up
     others = (rnd.address(number) for number in range(100, 1_000))
     watch.send(*(rnd.supply_for(market, "DAI", account, 10**15) for account in others))
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     upgrade_arithmetic(watch.local.rpc, market, "debt_up")
     watch.price(1400)
-    deciding.tick()
+    look(deciding)
     assert not watch.status().acting
     assert watch.intents() == []
 
@@ -256,7 +258,7 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
 ) -> None:
     """Our numbers are wrong for an account that no sample has looked at: nothing is planned."""
     deciding = watch.start()
-    deciding.tick()
+    look(deciding)
     [run] = deciding.runs
     monkeypatch.setattr(run.__class__, "sample", lambda *_: [])
     victim = next(v for v in run.valuations if v.health is not None)
@@ -270,7 +272,7 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
 
     monkeypatch.setattr(run, "adapter", Wrapped(run.adapter, wrong))
     watch.price(1000)
-    deciding.tick()
+    look(deciding)
     assert watch.intents() == []
     assert not watch.status().acting
     assert "differ from the contract's" in watch.status().reason

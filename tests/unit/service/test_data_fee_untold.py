@@ -9,7 +9,7 @@ import pytest
 from keeper.chain.calls import Answer
 from keeper.chain.pool import NodePool
 from keeper.errors import UnreachableError
-from keeper.service.chain_loop import _everyones
+from keeper.service.market_troubles import is_everyones
 from keeper.service.planning import data_fees
 from keeper.service.planning.data_fees import DataFee, ProbedDataFee, ToldDataFee
 from tests.support.scripted_node import healthy, scripted_pool
@@ -49,4 +49,4 @@ def test_without_any_only_what_is_planned_waits(
 ) -> None:
     with pytest.raises(UnreachableError, match="does not say what data costs") as raised:
         ToldDataFee(kind).wei(scripted_pool(healthy)[0], HEAD)
-    assert not _everyones(raised.value), "the chain is there"
+    assert not is_everyones(raised.value), "the chain is there"

@@ -1,0 +1,69 @@
+"""One market's trouble is that market's: reported, never fatal, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+
+from keeper.alerts import market_alerts
+from keeper.chain.blocks import Head
+from keeper.errors import KeeperError, UnreachableError
+from keeper.service.markets import Market
+from keeper.service.reporting.log_throttle import LogThrottle
+from keeper.store.database import Store
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class MarketTroubles:
+    """The markets of one chain that failed at the last block."""
+
+    store: Store
+    throttle: LogThrottle
+    failed_at: dict[str, str] = field(default_factory=dict)
+    """Market → hash of the block at which it failed."""
+
+    @contextmanager
+    def contained(self, run: Market, head: Head) -> Iterator[None]:
+        """Report whatever goes wrong with one market, unless it is everyone's trouble."""
+        try:
+            yield
+        except Exception as error:
+            if is_everyones(error):
+                raise
+            self.report(run, head, error)
+
+    def report(self, run: Market, head: Head, error: Exception) -> None:
+        """Log and alert; a market that a node did not answer for is alerted at its second block."""
+        reason = str(error) or repr(error)
+        if self.throttle.due(run.name, reason):
+            # What the keeper raised on purpose says it all; anything else is a fault to be found.
+            trace = None if isinstance(error, KeeperError) else error
+            log.error("market failed", market=run.name, block=head.number, error=reason, exc_info=trace)
+        is_repeated = self.failed_at.get(run.name) != head.hash and run.name in self.failed_at
+        self.failed_at[run.name] = head.hash
+        if isinstance(error, UnreachableError) and not is_repeated:
+            return
+        with self.store.session() as session:
+            market_alerts.failed(session, run.name, head.number, reason, type(error).__name__)
+
+    def forget_others(self, head: Head) -> None:
+        """Forget the failures of markets that went through this block."""
+        for name in [name for name, block in self.failed_at.items() if block != head.hash]:
+            del self.failed_at[name]
+            self.throttle.over(name)
+            log.info("market answers again", market=name, block=head.number)
+
+
+def is_everyones(error: Exception) -> bool:
+    """Whether this is no single market's trouble: the chain does not answer, or the store fails. A request
+    that a node refuses, or a value that a store does not take, is the market's that wanted it."""
+    if isinstance(error, SQLAlchemyError):
+        of_value = isinstance(error, DataError) or not isinstance(error, DBAPIError)
+        return not of_value
+    return isinstance(error, UnreachableError) and not getattr(error, "refused", False)
