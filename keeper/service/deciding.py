@@ -150,6 +150,7 @@ class Deciding:
     def decide(self, head: Head) -> Round:
         """All that must be known and written before somebody acts at `head`."""
         started = time.monotonic()
+        self.pool.worked_at = head
         self._block_time.learn(self.pool, head)
         valued = self.value(head)
         self._hold(head)
