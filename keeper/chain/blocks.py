@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from keeper.chain.answers import BusyError, WrongStateError
+from keeper.chain.head import Head as Head
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 
 HASH_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A block's identity, what the fees of the next one depend on, and its bloom (None: not told)."""
-
-    number: int
-    hash: str
-    parent: str
-    timestamp: int
-    base_fee: int
-    gas_limit: int
-    bloom: int | None = field(default=None, compare=False, repr=False)
 
 
 def parse(block: Any, where: str = "a node") -> Head:

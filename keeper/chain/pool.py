@@ -11,6 +11,7 @@ import structlog
 
 from keeper.chain.answers import BusyError, CannotError, RefusedError, RpcError, WrongStateError
 from keeper.chain.budget import Budget
+from keeper.chain.head import Head
 from keeper.chain.node import Node, NodeError
 from keeper.config import Chain
 from keeper.errors import ConfigError
@@ -30,12 +31,11 @@ OFTEN_BEHIND = 3
 # Where every node is busy or behind they are asked again after so many seconds, if that took no long time.
 PAUSES = (0.05, 0.25)
 SHORT = 1.0
-# Where several are asked, the others are waited for so many seconds once one has answered, and those with
-# so many faults of late are not asked at all.
+# Where several are asked, the others are waited for so many seconds once one has answered.
 PATIENCE = 1.0
-NOT_WORTH_ASKING = 3.0
-# Of these answers a node may owe so many.
-MOST_OWED = 4
+# Of these answers a node may owe so many; one that is silent to everything, one.
+MOST_OWED, MOST_OWED_IN_TROUBLE = 4, 1
+IN_TROUBLE = 3.0
 
 
 class NodeHealth:
@@ -88,6 +88,8 @@ class NodePool:
         self._threads: list[ThreadPoolExecutor | None] = [None for _ in self.nodes]
         self._owed: list[list[Future[Any]]] = [[] for _ in self.nodes]
         self._was_right: set[int] = set()
+        self.worked_at: Head | None = None
+        """The block that was last decided at: a node without it is behind."""
 
     @property
     def requests(self) -> int:
@@ -153,18 +155,20 @@ class NodePool:
 
     def call_each(self, method: str, *params: Any) -> list[Any]:
         """The same request at every node at once; what they answer, errors included, in order. A node that is
-        slower than the first by more than a second counts as one that does not answer."""
-
-        least = min(standing.faults for standing in self.standings)
+        slower than the first by more than a second counts as one that does not answer. Whoever refuses other
+        requests is asked all the same: without its word another's alone would count."""
 
         def ask(index: int) -> Any:
-            node = self.nodes[index]
-            if self.standings[index].faults > least + NOT_WORTH_ASKING:
-                return BusyError("was in trouble lately and is not asked", where=node.label)
-            try:
-                return self._ask(index, lambda node: node.call(method, list(params)))
-            except (NodeError, RpcError, ConfigError) as error:
-                return error
+            started = time.monotonic()
+            for pause in (*PAUSES, None):
+                try:
+                    return self._ask(index, lambda node: node.call(method, list(params)))
+                except (NodeError, RpcError, ConfigError) as error:
+                    late = pause is None or time.monotonic() - started > SHORT
+                    if late or not isinstance(error, BusyError):
+                        return error
+                time.sleep(pause or 0)
+            raise AssertionError("the last try returns")
 
         if len(self.nodes) == 1:
             return [ask(0)]
@@ -184,7 +188,9 @@ class NodePool:
     def _asked_beside(self, index: int, ask: Callable[[int], Any]) -> Future[Any]:
         """Ask one node on a thread of its own; one that still owes earlier answers is not asked for more."""
         owed = self._owed[index] = [each for each in self._owed[index] if not each.done()]
-        if len(owed) >= MOST_OWED:
+        least = min(standing.faults for standing in self.standings)
+        in_trouble = self.standings[index].faults > least + IN_TROUBLE
+        if len(owed) >= (MOST_OWED_IN_TROUBLE if in_trouble else MOST_OWED):
             silent: Future[Any] = Future()
             silent.set_result(BusyError("still owes earlier answers", where=self.nodes[index].label))
             return silent

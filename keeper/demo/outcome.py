@@ -74,6 +74,17 @@ class Outcome:
         return self.booked - self.gas_cost
 
 
+def _not_worth_gas(stage: Stage) -> set[str]:
+    """Accounts of which it was told last that what is left of them is worth less than the gas: where gas is
+    dear that is so."""
+    last: dict[str, str] = {}
+    for line in stage.alerts.read_text().splitlines():
+        alert = json.loads(line)
+        if alert["kind"] in ("action_taken", "not_sent", "action_expired", "cannot_act"):
+            last[alert["account"].lower()] = alert["title"]
+    return {account for account, title in last.items() if title.endswith("gas price")}
+
+
 def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> Outcome:
     """Read the chain and the check; `faults` names everything that should not have happened. With the true
     prices by block (a hostile day) so does every action that only a lie could justify."""
@@ -85,8 +96,9 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
     faults += wrongs.wrong_actions(stage, last, truth) if truth else []
     top_ups, gas_cost = _journal(stage, lines)
     booked = books.booked(stage, last, faults)
+    too_dear = _not_worth_gas(stage)
     for line in lines.values():
-        if line.was_liquidatable and not line.cured:
+        if line.was_liquidatable and not line.cured and line.account.lower() not in too_dear:
             faults.append(f"{line.account} ({line.label}) is still liquidatable, health {line.after}")
     return Outcome(
         lines=sorted(lines.values(), key=lambda each: (each.lowest is None, each.lowest or 0)),

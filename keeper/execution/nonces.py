@@ -64,17 +64,20 @@ def pending(pool: NodePool, store: Store, sender: str) -> int:
     """How many transactions of the sender there are, with those that wait at nodes.
 
     What one node alone counts beyond all that is known here moves nothing: the least that any node says
-    counts."""
+    counts, and where the others are silent what is known."""
     said = int(pool.call("eth_getTransactionCount", sender, "pending"), 16)
     with store.session() as session:
         counted = _known(session, pool.name, sender)
     if len(pool.nodes) == 1 or (counted is not None and said <= counted):
         return said
     answers = pool.call_each("eth_getTransactionCount", sender, "pending")
-    least = min((int(each, 16) for each in answers if isinstance(each, str)), default=said)
+    told = [int(each, 16) for each in answers if isinstance(each, str)]
+    least = min([said, *told])
+    if len(told) < 2 and counted is not None:
+        least = counted
     if least != said:
         log.warning("pending count disputed", chain=pool.name, said=said, least=least)
-    return min(said, least)
+    return least
 
 
 def seen(session: Session, chain: str, sender: str) -> int | None:

@@ -12,7 +12,16 @@ import structlog
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from keeper.chain.answers import BusyError, CannotError, NodeError, RefusedError, RpcError, plain
+from keeper.chain.answers import (
+    BusyError,
+    CannotError,
+    NodeError,
+    RefusedError,
+    RpcError,
+    WrongStateError,
+    plain,
+)
+from keeper.chain.blocks import Head
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
@@ -242,6 +251,8 @@ def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> lis
         results = answer[0].get("calls") if answer else None
         if not isinstance(results, list) or len(results) != len(calls) or not all(map(_is_outcome, results)):
             raise BusyError("answered a simulation with what is none", where=node.label)
+        if pool.worked_at is not None and _base(answer[0], pool.worked_at) < pool.worked_at.number:
+            raise WrongStateError("simulated on a block before the newest", where=node.label)
         return results
 
     found: list[dict[str, Any]]
@@ -251,6 +262,16 @@ def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> lis
         block.pop("blockOverrides")
         found = pool.call_by(ask)
     return found
+
+
+def _base(block: dict[str, Any], head: Head) -> int:
+    """The number of the block that a simulated one stands on; the head's where the node does not say. Anvil
+    gives the simulated block that number itself, and no parent."""
+    number, parent = block.get("number"), block.get("parentHash")
+    if not isinstance(number, str) or not number.startswith("0x"):
+        return head.number
+    has_parent = isinstance(parent, str) and parent.strip("0x") != ""
+    return int(number, 16) - has_parent
 
 
 def _is_outcome(result: object) -> bool:

@@ -19,6 +19,9 @@ from keeper.store.tables import Intent, IntentState, Transaction, TransactionSta
 
 log = structlog.get_logger()
 
+OVERTAKEN = "its transaction left the chain; a later attempt stands"
+"""Why an attempt ended that a reorganisation undid once another was under way: nobody need hear of it."""
+
 Outcome = tuple[IntentState, str, Transaction | None]
 
 
@@ -58,7 +61,7 @@ def end(
 
 def needless(intent: Intent) -> bool:
     """Whether an intent ended because nothing was left to do: nobody wants to hear of it."""
-    return is_needless(intent.reason, Plan.from_json(intent.plan).errors)
+    return intent.reason == OVERTAKEN or is_needless(intent.reason, Plan.from_json(intent.plan).errors)
 
 
 def _outcome(
@@ -143,7 +146,7 @@ def _set_right(lane: Sender, session: Session, row: Intent, head: Head) -> None:
     key = (row.chain, row.market, row.account, row.kind)
     if journal.has_open(session, *key, "live"):
         if row.state == IntentState.SETTLED:
-            end(lane, session, row, head, IntentState.FAILED, f"{left}; a later attempt stands")
+            end(lane, session, row, head, IntentState.EXPIRED, OVERTAKEN)
         return
     log.warning("opened again", intent=row.id, before=row.state)
     journal.move_intent(session, row, IntentState.REHEARSED, head.number, left)

@@ -139,6 +139,7 @@ class ChainLoop:
 
     def begin(self, head: Head) -> None:
         """A new block: what was asked for the last one is forgotten."""
+        self.pool.worked_at = head
         self._block_time.learn(self.pool, head)
         self._means = None
 

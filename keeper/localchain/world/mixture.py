@@ -26,6 +26,8 @@ _CHAINS = (
     "delegated",
 )
 KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
+# With these a node is of little use alone; the other may come to that.
+_CRIPPLING = ("quota", "trickle", "oversize")
 
 
 def together(chain: str, worse: Sequence[str], better: Sequence[str], title: str = "") -> Profile:
@@ -38,7 +40,8 @@ def mixture(seed: int) -> Profile:
     seed."""
     dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
     chain = dice.choice(_CHAINS)
-    worse, better = dice.sample(KINDS, dice.randrange(1, 4)), dice.sample(KINDS, dice.randrange(2))
+    lighter = [kind for kind in KINDS if kind not in _CRIPPLING]
+    worse, better = dice.sample(KINDS, dice.randrange(1, 4)), dice.sample(lighter, dice.randrange(2))
 
     def refusing(again: random.Random, often: float) -> list[Trick]:
         return [tricks.now_and_then(again, often, lambda: _trouble(again))]

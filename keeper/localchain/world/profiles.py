@@ -285,6 +285,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             _one(tricks.sends(_tip_too_low)),
             between=_three_blocks_back,
             more="[execution]\nconfirmations = 16\n",
+            # Gas is dear: some of it is worth nothing, and the signer's coins do not last.
+            tells=frozenset({"action_expired", "low_balance"}),
         ),
         "bsc": Profile(
             "base fee 0, and nothing below 1 gwei a unit of gas is taken",
@@ -332,6 +334,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "verdikta-arbiter#29, base/base#2347",
             _one(tricks.sends(_one_in_flight)),
             prepare=_delegates,
+            # One transaction a block: plans that had to wait no longer fit.
+            tells=frozenset({"action_refused", "action_expired"}),
         ),
     }
 )

@@ -7,6 +7,7 @@ decides otherwise, it is made anew.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -43,6 +44,8 @@ log = structlog.get_logger()
 TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256)").hex()
 _OWNER = function_signature_to_4byte_selector("owner()")
 # Transactions without an answer, after which the chain is taken to be away until the next time.
+# Told after so many rounds of which each asked several times.
+_STATELESS = 3
 _GIVEN_UP = 3
 _MINED = (TransactionState.INCLUDED, TransactionState.FINAL)
 
@@ -69,6 +72,8 @@ class Ledger:
     runs: Sequence[Market]
     troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
     """Why transactions (ids) could not be booked when they were last tried: each is said once."""
+    stateless: Counter[int] = field(default_factory=Counter, compare=False, repr=False)
+    """How often no node had the state of these transactions' blocks: a backend that is behind has it soon."""
 
     def book(self) -> int:
         """Book every transaction in a block that is not booked for that block; how many were.
@@ -90,7 +95,9 @@ class Ledger:
                 raise
             except (WrongStateError, CannotError) as error:
                 # No node has its block's state any more: others may be younger.
-                self._not_booked(transaction, error)
+                self.stateless[transaction.id or 0] += 1
+                if self.stateless[transaction.id or 0] >= _STATELESS:
+                    self._not_booked(transaction, error)
             except UnreachableError as error:
                 unanswered.append(error)
                 if len(unanswered) == _GIVEN_UP:

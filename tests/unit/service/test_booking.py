@@ -64,6 +64,8 @@ def test_transactions_whose_state_is_gone_hold_up_no_younger_ones(
 ) -> None:
     books, _, told = posting(monkeypatch, dict.fromkeys((1, 2, 3, 4), gone))
     assert books.book() == 2
+    assert books.book() == 2 and not told, "a backend that is behind has it soon"
+    assert books.book() == 2
     assert told == ["1", "2", "3", "4"]
     assert books.book() == 2 and len(told) == 4, "each is said once"
 
@@ -72,4 +74,4 @@ def test_a_chain_that_is_away_is_given_up_until_the_next_time(monkeypatch: pytes
     books, tried, told = posting(monkeypatch, {1: PRUNED} | dict.fromkeys(range(2, 7), BUSY))
     with pytest.raises(BusyError):
         books.book()
-    assert tried == [1, 2, 3, 4] and told == ["1"]
+    assert tried == [1, 2, 3, 4] and not told
