@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.chain.pool import NodePool
-from keeper.execution import batches
+from keeper.execution import batch_gas, batches
 from keeper.execution.rehearsal import Action, Rehearsal, simulate, unseen_of
 from keeper.model.plan import Plan
 from keeper.store.tables import Intent
@@ -68,8 +68,8 @@ def rehearse_together(
         if not bad:
             unseen = unseen_of(pool, sender, timestamp)
             used = unseen.whole(int(result["gasUsed"], 16), action.data)
-            gas = batches.limit(used)
-            if gas > batches.MOST_TRANSACTION_GAS and not unseen.other_units:
+            gas = batch_gas.limit(used)
+            if gas > batch_gas.MOST_TRANSACTION_GAS and not unseen.other_units:
                 return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "too large together")
             return BatchRehearsal(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
         failed += [(each, o.problem) for each, o in bad if not o.starved]

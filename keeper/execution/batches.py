@@ -5,8 +5,6 @@ Pure: plans, call data and logs go in, values come out.
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,38 +12,34 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
+from keeper.execution.batch_encoding import (
+    _LENDERS,
+    _LIQUIDATE,
+    BATCH,
+    _calls_back,
+    _covering,
+    _encoded,
+    _loans,
+    _own_swaps,
+    _shared,
+    _shared_swaps,
+    _tokens,
+    identity,
+)
+from keeper.execution.batch_gas import (
+    BASE_GAS,
+    END_GAS,
+    LOAN_GAS,
+    MOST_LEGS,
+    MOST_TRANSACTION_GAS,
+    PAYBACK_GAS,
+    SWAP_GAS,
+    TOKEN_GAS,
+    limit,
+)
 from keeper.execution.rehearsal import reason
-from keeper.model.plan import KEPT_PERCENT, BatchItem, FlashLoan, Plan
+from keeper.model.plan import KEPT_PERCENT, BatchItem, Plan
 
-MOST_TRANSACTION_GAS = 2**24
-"""EIP-7825: no transaction may have a higher limit."""
-
-# What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): the transaction, bookkeeping, and what
-# the first leg touches for all others; then each loan, each exchange and each token.
-BASE_GAS = 195_000
-LOAN_GAS = 125_000
-SWAP_GAS = 90_000
-TOKEN_GAS = 10_000
-# What comes after the legs, and so must be left for: sending the profit, and paying back each loan.
-END_GAS = 50_000
-PAYBACK_GAS = 45_000
-# A leg may burn this much more than expected, and what the first one touches, before it is cut off.
-CAP_PERCENT = 130
-COLD_GAS = 250_000
-# Refunds give back up to a fifth, but only at the end: the limit must cover what is given back. And what the
-# last leg may not touch: the reserve for what comes after it, and a 64th kept back at each call into a call.
-LIMIT_PERCENT = 127
-SLACK_GAS = 220_000
-MOST_LEGS = 200
-
-_LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
-_NO_VENUE = "0x" + "00" * 20
-_SWAP = "(uint8,uint8,bool,uint256,address,bytes)"
-_LOAN = "(uint8,address,uint8,uint256)"
-_LEG = f"(uint64,address,bytes[],uint8,uint256,uint8,uint256,uint256,uint256,{_SWAP}[],bool)"
-BATCH = f"(address[],{_LOAN}[],{_LEG}[],{_SWAP}[],uint256,uint256)"
-SIGNATURE = f"liquidate({BATCH})"
-_LIQUIDATE = function_signature_to_4byte_selector(SIGNATURE)
 _DONE = "0x" + event_signature_to_log_topic("LegDone(uint64,uint256)").hex()
 _FAILED = "0x" + event_signature_to_log_topic("LegFailed(uint64,bytes)").hex()
 
@@ -54,8 +48,6 @@ _STARVED = tuple(
     function_signature_to_4byte_selector(each)
     for each in ("OutOfGas(uint256)", "NotEnoughGas(uint256)", "NothingDone()")
 )
-
-_Exchange = tuple[int, int, bool, int, str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +96,6 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
                 groups.append(part)
                 room -= min(gas_of(part) if part[0].leg else part[0].gas, room)
     return groups
-
-
-def limit(used: int) -> int:
-    """The gas limit for a batch that takes `used` after refunds; `split` keeps it below what a transaction
-    may have."""
-    return used * LIMIT_PERCENT // 100 + SLACK_GAS
-
-
-def within(gas_limit: int) -> int:
-    """What a batch was measured to take that has this limit."""
-    return max(gas_limit - SLACK_GAS, 0) * 100 // LIMIT_PERCENT
 
 
 def combine(plans: Sequence[Plan]) -> Batched:
@@ -200,13 +181,6 @@ def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
     return limit(gas_of(plans)) <= min(MOST_TRANSACTION_GAS, block_gas_limit) and len(plans) <= MOST_LEGS
 
 
-def identity(plan: Plan) -> int:
-    """The name under which the contract's events tell of a plan's leg."""
-    assert plan.leg is not None
-    text = "|".join((plan.market, plan.account.lower(), plan.leg.target, *plan.leg.calls))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-
 def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[Outcome]:
     """What came of each plan, in order, from the logs of the receipt (or of `eth_simulateV1`).
 
@@ -262,114 +236,6 @@ def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
     if not legs or len(legs) != len(plans) or len({key(plan) for plan in plans}) != 1:
         raise ValueError("only legs of one contract and one profit token make a batch")
     return legs
-
-
-def _tokens(legs: Sequence[BatchItem]) -> list[str]:
-    """Every token once, the profit token first."""
-    named = [legs[0].profit_token]
-    for leg in legs:
-        named += [leg.pays, leg.gets]
-    return list(dict.fromkeys(named))
-
-
-def _loans(legs: Sequence[BatchItem]) -> dict[tuple[str, FlashLoan], int]:
-    """One loan a token and lender, of all that the legs may take."""
-    loans: dict[tuple[str, FlashLoan], int] = {}
-    for leg in legs:
-        if leg.loan is not None and leg.loan.kind != "callback" and leg.allowance:
-            loans[leg.pays, leg.loan] = loans.get((leg.pays, leg.loan), 0) + leg.allowance
-    return loans
-
-
-def _shared(legs: Sequence[BatchItem]) -> dict[str, str]:
-    """For each seized token the route over which most of its legs sell it: that sale is made once for all."""
-    selling = [leg for leg in legs if not (_calls_back(leg) and leg.pays == leg.profit_token)]
-    routes = {leg.gets: Counter(each.sale for each in selling if each.gets == leg.gets) for leg in selling}
-    return {token: found.most_common(1)[0][0] for token, found in routes.items()}
-
-
-def _calls_back(leg: BatchItem) -> bool:
-    return leg.loan is not None and leg.loan.kind == "callback"
-
-
-def _back_swaps(leg: BatchItem, places: Mapping[str, int]) -> list[_Exchange]:
-    """What is exchanged in the target's callback: as much as it asks for is bought, or all is sold where what
-    it asks for is what is earned."""
-    if leg.pays == leg.gets:
-        return []
-    cover = leg.pays != leg.profit_token
-    route = bytes.fromhex((leg.route if cover else leg.sale)[2:])
-    return [(places[leg.gets], places[leg.pays], cover, 0, _NO_VENUE, route)]
-
-
-def _filled(call: str, leg: BatchItem, places: Mapping[str, int]) -> bytes:
-    """The call with what its callback is to do in the place of its last argument, which is empty bytes."""
-    swaps = _back_swaps(leg, places)
-    todo = encode(
-        ["address[]", "uint8", "uint8", f"{_SWAP}[]"],
-        [list(places), places[leg.pays], places[leg.gets], swaps],
-    )
-    return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
-
-
-def _shared_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
-    return [
-        (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:]))
-        for token, route in _shared(legs).items()
-        if route
-    ]
-
-
-def _covering(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
-    """For each borrowed token but the profit token, one that buys what is missing of it after all: the fee of
-    a leg that failed, and so did not buy it itself. A single leg has no others to pay for it."""
-    if len(legs) < 2:
-        return []
-    routes = {leg.pays: leg.cover for leg in legs if leg.cover}
-    return [
-        (0, places[token], True, 0, _NO_VENUE, bytes.fromhex(route[2:])) for token, route in routes.items()
-    ]
-
-
-def _own_swaps(leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
-    """What a leg exchanges by itself: it buys back a debt that is not the profit token, so that none pays for
-    another, and sells over a route that the others do not take."""
-    swaps: list[_Exchange] = []
-    if _calls_back(leg):
-        return swaps
-    if leg.pays != leg.profit_token and leg.route:
-        fee = -(-leg.allowance * leg.loan.fee // 10**6) if leg.loan else 0
-        route = bytes.fromhex(leg.route[2:])
-        swaps.append((places[leg.gets], places[leg.pays], True, fee, _NO_VENUE, route))
-    if leg.sale and leg.sale != shared[leg.gets]:
-        swaps.append((places[leg.gets], 0, False, 0, _NO_VENUE, bytes.fromhex(leg.sale[2:])))
-    return swaps
-
-
-def _encoded(
-    name: int, leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int], *, alone: bool
-) -> tuple[object, ...]:
-    swaps = _own_swaps(leg, shared, places)
-    expected = leg.gas + leg.cold_gas
-    expected += (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))
-    return (
-        name,
-        leg.target,
-        [_filled(call, leg, places) if _calls_back(leg) else bytes.fromhex(call[2:]) for call in leg.calls],
-        places[leg.pays],
-        0 if _calls_back(leg) else leg.allowance,
-        places[leg.gets],
-        leg.min_got,
-        leg.min_profit,
-        # Alone it can starve nobody: what it takes is measured by rehearsal and bounded by the transaction.
-        MOST_TRANSACTION_GAS if alone else _cap(expected),
-        swaps,
-        _calls_back(leg),
-    )
-
-
-def _cap(gas: int) -> int:
-    return gas * CAP_PERCENT // 100 + COLD_GAS
 
 
 def _gas(legs: Sequence[BatchItem]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from keeper.chain.fees import TooDearError
-from keeper.execution import batches
+from keeper.execution import batch_gas, batches
 from keeper.execution.rehearsal import Action, Rehearsal, without_margin
 from keeper.model.plan import KEPT_PERCENT, Plan
 
@@ -40,7 +40,7 @@ def bidding(rehearsal: Rehearsal, plans: Sequence[Plan], max_fee: int) -> Rehear
 
 def measured(gas_limit: int, carried: int) -> int:
     """The gas that a rehearsal took for an act with this limit that carries so many."""
-    return batches.within(gas_limit) if carried > 1 else without_margin(gas_limit)
+    return batch_gas.within(gas_limit) if carried > 1 else without_margin(gas_limit)
 
 
 def at_bid(

@@ -36,8 +36,8 @@ from keeper.service.reporting.market_alerts import MarketAlerts
 from keeper.service.reporting.record import Recorder
 from keeper.service.watchdog import Pulse
 from keeper.service.watching import breaches, clock, price_status
+from keeper.service.watching.confirmation import confirm as confirm_with_views
 from keeper.service.watching.market_valuation import MarketValuation, value_together
-from keeper.service.watching.market_valuation import confirm as confirm_with_views
 from keeper.service.watching.prices import Pricing
 from keeper.service.watching.unknown_names import UnknownNames
 from keeper.store.database import Store

@@ -14,7 +14,7 @@ from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.config import LOCAL_CHAIN_IDS, Settings
-from keeper.execution import batches
+from keeper.execution import batch_encoding
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Allow, Limits
 from keeper.execution.loop import ExecutionLoop
@@ -101,7 +101,7 @@ def allowed(settings: Settings, chain: str) -> Allow:
             found[market.owner_top_up.lower()] = _selectors(_OWNER_TOP_UP)
     liquidator = settings.chains[chain].liquidator
     if liquidator is not None:
-        found[liquidator.lower()] = _selectors((batches.SIGNATURE,))
+        found[liquidator.lower()] = _selectors((batch_encoding.SIGNATURE,))
     return found
 
 

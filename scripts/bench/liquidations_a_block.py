@@ -19,7 +19,7 @@ from eth_account import Account
 from sqlmodel import col, select
 
 from keeper.config import load
-from keeper.execution import batches
+from keeper.execution import batch_gas, batches
 from keeper.localchain import aave_actions as act
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.aave_market import AaveDeployment, demo_market
@@ -165,7 +165,7 @@ def sent(
             "from": PAYER,
             "to": call.target,
             "data": call.data,
-            "gas": hex(batches.limit(call.gas)),
+            "gas": hex(batch_gas.limit(call.gas)),
         }
         hashes.append(anvil.rpc.text("eth_sendTransaction", request))
     block = anvil.mine()

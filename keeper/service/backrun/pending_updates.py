@@ -29,7 +29,7 @@ from keeper.service.backrun.update_ranks import LOOKS, Rank, Transmitters
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market
 from keeper.service.planning.planner import Breach
-from keeper.service.watching.market_valuation import compare
+from keeper.service.watching.comparison import compare
 from keeper.store.tables import Episode
 
 log = structlog.get_logger()

@@ -19,9 +19,9 @@ from keeper.model.plan import NATIVE, Kind, Plan, kept_of
 from keeper.model.purse import Purse
 from keeper.model.valuation import Valuation
 from keeper.policy.choose import Budget, Candidate, Decision, affordable, choose
-from keeper.policy.guards import Verdicts, at_market, closed, may_top_up
+from keeper.policy.guards import at_market, closed, may_top_up
 from keeper.policy.levels import Levels
-from keeper.policy.routes import Route, untried
+from keeper.policy.routes import Route
 from keeper.protocols import inventory
 from keeper.service.contract_versions import Abilities
 from keeper.service.markets import Market
@@ -29,6 +29,7 @@ from keeper.service.planning import data_fees, refused_routes
 from keeper.service.planning.contract_liquidations import Batches, ContractLiquidations, ready, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
 from keeper.service.planning.gas_money import gas_reserve
+from keeper.service.planning.options import _confirmed, _open, _paid_out, best_open, either
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
 from keeper.service.planning.signer_funds import Asked
 from keeper.store.database import Store
@@ -339,51 +340,6 @@ class Planner:
 
 def _episodes(wanted: Sequence[Breach], kind: Kind) -> list[int]:
     return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]
-
-
-def best_open(
-    sized: Callable[[frozenset[str]], Plan | Blocked], refused: Mapping[str, int], target: int
-) -> Plan | Blocked:
-    """A token that was refused (paused, blacklisted) closes its own steps only, while others help: after one
-    refusal where these reach the target or do no less, after more wherever they do anything."""
-    found = sized(frozenset(refused))
-    if refused and _reached(found) < target:
-        again = sized(frozenset(token for token, count in refused.items() if count > 1))
-        found = again if _reached(again) > _reached(found) else found
-    return sized(frozenset()) if refused and isinstance(found, Blocked) else found
-
-
-def _reached(found: Plan | Blocked) -> int:
-    """The health that a top-up is to lead to; below all where there is none."""
-    return -1 if isinstance(found, Blocked) else int(found.summary.get("health_after", 0))
-
-
-def _open(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Plan] | Blocked:
-    """Without the ways that were refused in this episode, as long as there are others."""
-    return found if isinstance(found, Blocked) else untried(found, refused)
-
-
-def _confirmed(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) -> list[Plan] | Blocked:
-    """Top-ups wait while nothing confirms the price of what they spend."""
-    if isinstance(found, Blocked):
-        return found
-    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, facts.symbols)
-    return Blocked(why) if why else found
-
-
-def _paid_out(found: list[Plan] | Blocked) -> list[Plan] | Blocked:
-    """Without the liquidations that would bring claims only."""
-    if isinstance(found, Blocked):
-        return found
-    paid = [each for each in found if not each.redeem]
-    return paid or Blocked("the pool has none of the collateral to pay out (receive_a_tokens is off)")
-
-
-def either(first: list[Plan] | Blocked, second: list[Plan] | Blocked) -> list[Plan] | Blocked:
-    """The plans of both; if there are none, why the first has none."""
-    if isinstance(first, Blocked):
-        return first if isinstance(second, Blocked) else second
-    return first if isinstance(second, Blocked) else [*first, *second]
 
 
 def _traded(wanted: list[Breach]) -> set[str]:

@@ -19,6 +19,7 @@ from keeper.model.valuation import Valuation
 from keeper.protocols.base import PricedAsset
 from keeper.service.markets import Market, first_sample
 from keeper.service.watching import selection
+from keeper.service.watching.comparison import differences
 from keeper.service.watching.selection import EVERYTHING, Watch
 
 log = structlog.get_logger()
@@ -367,86 +368,3 @@ def _silence(run: Market, asset: str) -> str:
     verdict = run.prices.judgements.get(asset) if run.prices is not None else None
     name = run.prices.symbols.get(asset, asset) if run.prices is not None else asset
     return f"{name} has no price: {verdict.closed}" if verdict else f"{name} has no price"
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """What comparing with the contract's own view brought. `silent` are accounts whose record was stale; `at`
-    has their valuations anew. `difference` says why the market may not be acted in; empty where all agree."""
-
-    at: MarketValuation
-    difference: str = ""
-    silent: frozenset[str] = frozenset()
-    judged_anew: bool = False
-    """Whether somebody's valuation is another than the market was judged by."""
-
-
-def confirm(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
-    """Compare the accounts that are about to be acted on with the contract's own view, all of them. Those in
-    the block's sample were compared in `value`; the others' views are read now.
-
-    A difference is first taken for a stale record: protocols change accounts without an event. The accounts
-    are read again at the same block and compared again; what differs still stops acting in the market.
-    """
-    compared = at.refresh.views.keys() if at.refresh is not None else ()
-    chosen = [account for account in dict.fromkeys(accounts) if account not in compared]
-    if not chosen:
-        return Confirmed(at)
-    own = [v for v in at.valuations if v.account in set(chosen)]
-    views = run.book.views(head, chosen)
-    if not compare(own, views, set(chosen) - views.keys()):
-        return Confirmed(at)
-    return _doubted(run, head, at, accounts)
-
-
-def _doubted(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
-    """The comparison once more, by records and views that were read again."""
-    chosen = list(dict.fromkeys(accounts))
-    silent = run.book.read_again(head, chosen)
-    anew = _exact(run, _records(run, chosen, at), head.timestamp)
-    views = run.book.views(head, chosen)
-    found = differences(anew, views, set(chosen) - views.keys())
-    parts = {part: why for account, why in found.items() if (part := part_of(account))}
-    difference = next((why for account, why in found.items() if not part_of(account)), "")
-    for part, why in parts.items():
-        run.suspend(part, why, head.timestamp)
-    if difference:
-        run.stop(difference, head.timestamp)
-        log.error("watch only", market=run.name, block=head.number, why=difference)
-    if silent:
-        log.warning("silent change", market=run.name, block=head.number, accounts=sorted(silent))
-        run.book.read_all_next()
-    now = {v.account: v for v in anew}
-    at = replace(at, valuations=[now.get(v.account, v) for v in at.valuations])
-    at = _without_suspended(run, replace(at, newly_suspended={**at.newly_suspended, **parts}))
-    run.valuations = at.valuations
-    return Confirmed(at, difference, silent, judged_anew=bool(silent or parts))
-
-
-def compare(own: Sequence[Valuation], views: Mapping[str, Valuation], reverted: Iterable[str] = ()) -> str:
-    """The first difference between our numbers and the contract's, with both; empty when all agree.
-    `reverted` are accounts that we can value and the contract cannot."""
-    return next(iter(differences(own, views, reverted).values()), "")
-
-
-def differences(
-    own: Sequence[Valuation], views: Mapping[str, Valuation], reverted: Iterable[str] = ()
-) -> dict[str, str]:
-    """All differences, by account, in words."""
-    found = {account: f"the contract's own view of {account} reverts" for account in sorted(reverted)}
-    ours = {valuation.account: valuation for valuation in own}
-    for account, theirs in views.items():
-        mine = ours.get(account)
-        if mine != theirs:
-            numbers = f"{_show(mine)} against {_show(theirs)}"
-            found[account] = f"our numbers differ from the contract's for {account}: {numbers}"
-    return found
-
-
-def _show(valuation: Valuation | None) -> str:
-    if valuation is None:
-        return "none"
-    return (
-        f"collateral {valuation.collateral}, debt {valuation.debt}, "
-        f"threshold {valuation.threshold}, health {valuation.health}"
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from eth_abi.abi import encode
 
-from keeper.execution import batches
+from keeper.execution import batch_encoding
 from keeper.localchain import morpho_blue
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import Anvil
@@ -56,7 +56,7 @@ def test_a_morpho_account_is_liquidated_in_its_callback_without_a_loan(anvil: An
     call = bytes.fromhex(calldata(signature, pair.params, BORROWER, 5 * WAD, 0, inside)[2:])
     leg: tuple[object, ...] = (9, at.morpho, [call], 0, 0, 1, 0, 0, 2_000_000, [], True)
     batch: tuple[object, ...] = (addresses, [], [leg], [(1, 0, False, 0, NOWHERE, route)], 0, 200_000)
-    order: Tx = {"from": OPERATOR, "to": contract, "data": calldata(batches.SIGNATURE, batch)}
+    order: Tx = {"from": OPERATOR, "to": contract, "data": calldata(batch_encoding.SIGNATURE, batch)}
     send_batch(anvil.rpc, [order])
     earned = view_int(anvil.rpc, pair.loan, "balanceOf(address)", OWNER)
     # A bonus of some four percent on 11,500 dollars, less the exchange's fee.

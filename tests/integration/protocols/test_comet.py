@@ -403,7 +403,7 @@ def test_a_top_up_goes_on_with_another_token_where_one_is_refused(place: Place, 
 
 
 def test_want_of_gas_is_said_by_name(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keeper.execution.batches.MOST_TRANSACTION_GAS", 500_000)
+    monkeypatch.setattr("keeper.execution.batch_gas.MOST_TRANSACTION_GAS", 500_000)
     k = place.keeper(tmp_path)
     small = {symbol: 1_000 for symbol in SYMBOLS if symbol != "WETH"}
     k.send(place.borrow(OWNER, {"WETH": 100_000, **small}, 102_000))

@@ -13,7 +13,7 @@ from eth_abi.abi import decode
 from sqlmodel import select
 
 from keeper.cli.history import history
-from keeper.execution import batches
+from keeper.execution import batch_encoding
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy as deploy_v36
@@ -145,7 +145,7 @@ def test_with_each_bid_the_least_profit_covers_the_gas(
     leg = Plan.from_json(intent.plan).leg
     assert leg is not None
     acts = [t for t in w.transactions() if t.purpose == "act"]
-    asked = [decode([batches.BATCH], bytes.fromhex(t.data[10:]))[0][2][0][7] for t in acts]
+    asked = [decode([batch_encoding.BATCH], bytes.fromhex(t.data[10:]))[0][2][0][7] for t in acts]
     # A dollar has six decimals and an ether costs 2,260 of them; it takes 518,000 gas or more.
     costs = [t.max_fee * 510_000 * 2_260 * 10**6 // ETHER for t in acts]
     assert len(set(asked)) > 2 and max(costs) > leg.profit // 2

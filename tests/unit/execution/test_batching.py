@@ -9,7 +9,7 @@ import pytest
 from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
-from keeper.execution import batches
+from keeper.execution import batch_encoding, batch_gas, batches
 from keeper.model.plan import BatchItem, FlashLoan, Plan, Spend
 
 pytestmark = pytest.mark.unit
@@ -47,7 +47,7 @@ def alone() -> Plan:
 def log(each: Plan, reason: bytes | None = None, address: str = CONTRACT) -> dict[str, object]:
     name = "LegDone(uint64,uint256)" if reason is None else "LegFailed(uint64,bytes)"
     data = encode(["uint256"], [7]) if reason is None else encode(["bytes"], [reason])
-    topics = ["0x" + event_signature_to_log_topic(name).hex(), f"0x{batches.identity(each):064x}"]
+    topics = ["0x" + event_signature_to_log_topic(name).hex(), f"0x{batch_encoding.identity(each):064x}"]
     return {"address": address, "topics": topics, "data": "0x" + data.hex()}
 
 
@@ -74,8 +74,8 @@ def test_transactions_fill_a_block_one_after_another(block: int) -> None:
     left, filled = block, 0
     for group in groups:
         gas = batches.gas_of(group)
-        assert batches.limit(gas) <= batches.MOST_TRANSACTION_GAS
-        if batches.limit(gas) > left:
+        assert batch_gas.limit(gas) <= batch_gas.MOST_TRANSACTION_GAS
+        if batch_gas.limit(gas) > left:
             break
         left, filled = left - gas, filled + gas
     assert filled >= block * 9 // 10
@@ -89,7 +89,7 @@ def test_one_that_fits_nowhere_stays_alone_and_nothing_is_lost() -> None:
 def test_loans_are_summed_by_token_and_lender() -> None:
     other = FlashLoan("uniswap-v3", "0x" + "78" * 20, 100)
     data = batches.combine([plan(1), plan(2), plan(3, loan=other)]).data
-    assert data.startswith("0x" + function_signature_to_4byte_selector(batches.SIGNATURE).hex())
+    assert data.startswith("0x" + function_signature_to_4byte_selector(batch_encoding.SIGNATURE).hex())
     words = [data[10:][i : i + 64] for i in range(0, len(data) - 10, 64)]
     assert words.count(f"{2_000:064x}") == 1, "two legs borrow together"
     assert any(word.endswith(other.lender[2:]) for word in words)
@@ -123,8 +123,8 @@ def test_outcomes_are_read_by_name_and_not_by_place() -> None:
 
 
 def test_two_attempts_at_one_account_have_names_of_their_own() -> None:
-    assert batches.identity(plan(1)) != batches.identity(plan(2))
-    assert batches.identity(plan(1)) == batches.identity(plan(1))
+    assert batch_encoding.identity(plan(1)) != batch_encoding.identity(plan(2))
+    assert batch_encoding.identity(plan(1)) == batch_encoding.identity(plan(1))
 
 
 def earning(number: int, profit: int, fee: int, **more: object) -> Plan:
@@ -137,7 +137,7 @@ def earning(number: int, profit: int, fee: int, **more: object) -> Plan:
 def exchanges(plans: list[Plan]) -> list[tuple[int, int, bool]]:
     """From, to and whether it covers, of the exchanges that a batch shares."""
     data = bytes.fromhex(batches.combine(plans).data[10:])
-    return [(each[0], each[1], each[2]) for each in decode([batches.BATCH], data)[0][3]]
+    return [(each[0], each[1], each[2]) for each in decode([batch_encoding.BATCH], data)[0][3]]
 
 
 def test_a_leg_whose_fee_the_others_could_not_bear_goes_alone() -> None:
@@ -184,10 +184,11 @@ def test_a_pool_that_lends_is_on_no_route_of_the_same_transaction() -> None:
 def test_a_leg_alone_may_take_what_the_transaction_has_and_beside_others_what_is_expected() -> None:
     def caps(plans: list[Plan]) -> list[int]:
         return [
-            leg[8] for leg in decode([batches.BATCH], bytes.fromhex(batches.combine(plans).data[10:]))[0][2]
+            leg[8]
+            for leg in decode([batch_encoding.BATCH], bytes.fromhex(batches.combine(plans).data[10:]))[0][2]
         ]
 
-    assert caps([earning(1, 400, 0)]) == [batches.MOST_TRANSACTION_GAS]
+    assert caps([earning(1, 400, 0)]) == [batch_gas.MOST_TRANSACTION_GAS]
     assert max(caps([earning(1, 400, 0), earning(2, 400, 0)])) < 1_000_000
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from keeper.execution import batch_rehearsal, batches
+from keeper.execution import batch_gas, batch_rehearsal, batches
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, rehearse_together
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.execution.test_batching import log, plan
@@ -28,8 +28,8 @@ def together(used: int, monkeypatch: pytest.MonkeyPatch) -> BatchRehearsal:
 def test_what_was_measured_is_granted_whole_or_the_batch_is_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    most = (batches.MOST_TRANSACTION_GAS - batches.SLACK_GAS) * 100 // batches.LIMIT_PERCENT
+    most = (batch_gas.MOST_TRANSACTION_GAS - batch_gas.SLACK_GAS) * 100 // batch_gas.LIMIT_PERCENT
     found = together(most, monkeypatch)
-    assert found.rehearsal.gas == (batches.limit(most),) and len(found.carried) == 2
+    assert found.rehearsal.gas == (batch_gas.limit(most),) and len(found.carried) == 2
     found = together(most + 2, monkeypatch)
     assert found.whole == "too large together" and not found.carried

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.chain.fees import TooDearError
-from keeper.execution import batches
+from keeper.execution import batch_encoding, batch_gas, batches
 from keeper.execution.bid_limits import asked, at_bid, bidding, max_fee_per_gas, measured
 from keeper.execution.rehearsal import Action, Rehearsal, with_margin
 from keeper.model.plan import Plan
@@ -114,7 +114,7 @@ def test_the_highest_bid_leaves_what_can_still_be_asked_for() -> None:
 
 def least_of(action: Action) -> list[int]:
     """What each leg of a batch asks for."""
-    return [leg[7] for leg in decode([batches.BATCH], bytes.fromhex(action.data[10:]))[0][2]]
+    return [leg[7] for leg in decode([batch_encoding.BATCH], bytes.fromhex(action.data[10:]))[0][2]]
 
 
 def test_what_was_measured_above_the_plans_own_figure_lowers_the_bid() -> None:
@@ -145,4 +145,4 @@ def test_what_would_cost_more_than_it_gains_is_not_sent() -> None:
 @pytest.mark.parametrize("gas", [21_000, 119_999, 120_000, 120_001, 6_543_211])
 def test_what_was_measured_is_told_by_the_limit(gas: int) -> None:
     assert measured(with_margin(gas), 1) == gas
-    assert gas - 1 <= measured(batches.limit(gas), 2) <= gas
+    assert gas - 1 <= measured(batch_gas.limit(gas), 2) <= gas

@@ -12,7 +12,7 @@ from sqlmodel import select
 from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan
 from keeper.service.planning import refused_routes
-from keeper.service.planning.planner import best_open
+from keeper.service.planning.options import best_open
 from keeper.store.database import Store, open_store
 from keeper.store.tables import Episode, Intent, IntentState, Unsent
 from tests.unit.execution.test_batching import USDC, WETH, alone, plan
