@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from keeper.alerts.outbox import Severity, tell
 from keeper.alerts.wording import moment, ratio, short
-from keeper.store.tables import Episode
+from keeper.store.tables.watching import Episode
 
 
 def episode_opened(session: Session, episode: Episode, level: int, *, protected: bool) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from keeper.store.tables import AlertDelivery
+from keeper.store.tables.alerts import AlertDelivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from keeper.alerts.channels import Channel, channel
 from keeper.config import AlertChannel
 from keeper.store.database import Store
-from keeper.store.tables import Alert, AlertDelivery
+from keeper.store.tables.alerts import Alert, AlertDelivery
 from keeper.store.types import now
 
 log = structlog.get_logger()

@@ -8,7 +8,9 @@ from sqlmodel import Session
 
 from keeper.alerts.outbox import tell
 from keeper.alerts.wording import ratio, short
-from keeper.store.tables import Episode, Intent, IntentState, Transaction
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import IntentState
+from keeper.store.tables.watching import Episode
 from keeper.store.types import now
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlmodel import Session, col, select
 
 from keeper.alerts.outbox import tell
-from keeper.store.tables import Alert
+from keeper.store.tables.alerts import Alert
 
 _BEGUN, _OVER = "market_notice", "market_notice_over"
 

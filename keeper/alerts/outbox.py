@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 
 from keeper.alerts.wording import short
 from keeper.store.rows import insert_row
-from keeper.store.tables import Alert
+from keeper.store.tables.alerts import Alert
 
 Severity = Literal["info", "warning", "critical"]
 MOST_LETTERS = 4_000

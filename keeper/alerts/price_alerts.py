@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from keeper.alerts.outbox import Severity, tell
 from keeper.oracles.guards import FaultKind
-from keeper.store.tables import PriceFault
+from keeper.store.tables.watching import PriceFault
 
 _CRITICAL: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting", "out_of_bounds", "unresolved"})
 

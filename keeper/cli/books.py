@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from keeper.errors import ConfigError
 from keeper.execution import transactions
-from keeper.store.tables import LedgerEntry, Transaction
+from keeper.store.tables.journal import LedgerEntry, Transaction
 
 COLUMNS = (
     "time", "chain", "block", "transaction", "purpose", "succeeded", "market", "intents", "accounts", "moved",

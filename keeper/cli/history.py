@@ -18,7 +18,7 @@ from keeper.errors import ConfigError
 from keeper.execution import journal
 from keeper.service.reporting.ledger import earned
 from keeper.store.database import open_store
-from keeper.store.tables import Intent, Transaction, Transition
+from keeper.store.tables.journal import Intent, Transaction, Transition
 
 
 def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None = None) -> None:

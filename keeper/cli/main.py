@@ -7,17 +7,19 @@ import sys
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
+from keeper.cli.groups import alerts_app, contracts_app, key_app
+from keeper.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+)
 from keeper.cli.output import setup_logging
 from keeper.errors import KeeperError
-
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file (TOML).")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
-DEFAULT_CONFIG = Path("keeper.toml")
 
 
 class DemoPrices(StrEnum):
@@ -32,20 +34,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-alerts_app = typer.Typer(help="Alert channels.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts")
-contracts_app = typer.Typer(help="Our own contracts.", no_args_is_help=True)
 app.add_typer(contracts_app, name="contracts")
-key_app = typer.Typer(help="The keystore that holds the key.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
-KeystoreOption = Annotated[Path, typer.Option("--keystore", help="The keystore's file.")]
-PasswordOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--password-file", help="File with the password; else KEEPER_KEYSTORE_PASSWORD, else asked."
-    ),
-]
-DEFAULT_KEYSTORE = Path("keystore.json")
 
 
 def _tell_version(wanted: bool) -> None:
@@ -302,86 +293,6 @@ def demo(
         demo_all(as_json=json, seed=seed)
     else:
         work(as_json=json, seed=seed, hostile=prices is DemoPrices.HOSTILE, world=world)
-
-
-@alerts_app.command("test")
-def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Send a test message to every configured channel."""
-    from keeper.cli.alerts import test_channels as work
-
-    work(config, as_json=json)
-
-
-@contracts_app.command("deploy")
-def contracts_deploy(
-    contract: Annotated[
-        str, typer.Argument(help="liquidator, or owner-top-up (through which owners pay for themselves).")
-    ] = "liquidator",
-    market: Annotated[
-        str | None, typer.Option("--market", help="For owner-top-up: the market it tops up in.")
-    ] = None,
-    chain: Annotated[
-        str | None, typer.Option("--chain", help="For liquidator: the chain, where there are several.")
-    ] = None,
-    owner: Annotated[
-        str | None, typer.Option("--owner", help="For liquidator: who gets the profit; else the signer.")
-    ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Sign and send; without it only the cost is told.")
-    ] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-    json: JsonOption = False,
-) -> None:
-    """Deploy a contract of ours with the configured signer and write its address to the configuration."""
-    from keeper.cli.contracts import deploy as work
-    from keeper.errors import ConfigError
-
-    if contract not in ("liquidator", "owner-top-up"):
-        raise ConfigError(
-            f"{contract!r} is no contract of ours",
-            where="contracts deploy",
-            remedy="Give liquidator or owner-top-up",
-        )
-    named: Literal["liquidator", "owner-top-up"] = (
-        "liquidator" if contract == "liquidator" else "owner-top-up"
-    )
-    work(config, named, market=market, chain=chain, owner=owner, live=live, as_json=json)
-
-
-@key_app.command("new")
-def key_new(
-    keystore: KeystoreOption = DEFAULT_KEYSTORE,
-    password_file: PasswordOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Make a new key and keep it encrypted; only the address is shown."""
-    from keeper.cli.key import new as work
-
-    work(keystore, password_file, as_json=json)
-
-
-@key_app.command("import")
-def key_import(
-    keystore: KeystoreOption = DEFAULT_KEYSTORE,
-    password_file: PasswordOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Encrypt an existing key, asked for or read from standard input (never an argument)."""
-    from keeper.cli.key import import_key as work
-
-    work(keystore, password_file, as_json=json)
-
-
-@key_app.command("show")
-def key_show(
-    keystore: KeystoreOption = DEFAULT_KEYSTORE,
-    password_file: PasswordOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show the keystore's address, nothing else."""
-    from keeper.cli.key import show as work
-
-    work(keystore, password_file, as_json=json)
 
 
 def main() -> None:

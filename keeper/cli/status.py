@@ -17,17 +17,9 @@ from keeper.config import load
 from keeper.execution.pause_file import paused
 from keeper.policy.levels import Policies
 from keeper.store.database import open_store
-from keeper.store.tables import (
-    OPEN_INTENTS,
-    SALE,
-    ChainStatus,
-    Episode,
-    Intent,
-    MarketStatus,
-    PriceFault,
-    PriceStatus,
-    SignerNonce,
-)
+from keeper.store.tables.journal import Intent, SignerNonce
+from keeper.store.tables.states import OPEN_INTENTS
+from keeper.store.tables.watching import SALE, ChainStatus, Episode, MarketStatus, PriceFault, PriceStatus
 
 
 def status(config: Path, *, as_json: bool) -> None:

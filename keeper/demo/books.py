@@ -11,7 +11,7 @@ from keeper.demo.stage import DOLLARS, Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import as_int
 from keeper.store.database import open_store
-from keeper.store.tables import Intent, LedgerEntry, Transaction, TransactionIntent
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 
 
 def booked(stage: Stage, last: int, faults: list[str]) -> int:

@@ -17,7 +17,7 @@ from keeper.demo.crash_play import CrashMoment, recorded
 from keeper.demo.crash_stage import BUDGET, OWNER, CrashStage
 from keeper.model.money import WAD as MONEY
 from keeper.store.database import open_store
-from keeper.store.tables import Intent, LedgerEntry, Transaction, TransactionIntent
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 
 _CHECKER = Path(__file__).with_name("check_crash.py")
 WAD = 10**18

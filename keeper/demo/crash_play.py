@@ -16,7 +16,8 @@ from keeper.localchain.aave_market import demo_market
 from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS
 from keeper.localchain.transactions import queue
 from keeper.store.database import Store
-from keeper.store.tables import OPEN_INTENTS, Intent
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import OPEN_INTENTS
 
 BLOCKS = 16
 # Blocks granted after the day for what was begun in it.

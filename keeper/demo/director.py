@@ -17,7 +17,8 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import queue
 from keeper.store.database import Store
-from keeper.store.tables import OPEN_INTENTS, Intent, Transaction, TransactionState
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import OPEN_INTENTS, TransactionState
 
 # Blocks granted after the day for what was begun in it.
 LATE_BLOCKS = 25

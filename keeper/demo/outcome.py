@@ -19,7 +19,7 @@ from keeper.demo.stage import DOLLARS, Stage
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
 from keeper.store.database import open_store
-from keeper.store.tables import Intent, Transaction, TransactionIntent
+from keeper.store.tables.journal import Intent, Transaction, TransactionIntent
 
 _LIQUIDATION = "LiquidationCall(address,address,address,uint256,uint256,address,bool)"
 _TOPIC = "0x" + event_signature_to_log_topic(_LIQUIDATION).hex()

@@ -15,7 +15,7 @@ from pathlib import Path
 from keeper.chain.signer import PASSWORD_VARIABLE
 from keeper.errors import KeeperError
 from keeper.store.database import Store, open_store
-from keeper.store.tables import ChainStatus
+from keeper.store.tables.watching import ChainStatus
 
 PATIENCE = 60.0
 PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain)

@@ -17,7 +17,7 @@ from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError, begin, sign
 from keeper.execution.submission import send
 from keeper.model.plan import Plan
-from keeper.store.tables import StandingAllowance, Transaction
+from keeper.store.tables.journal import StandingAllowance, Transaction
 
 log = structlog.get_logger()
 

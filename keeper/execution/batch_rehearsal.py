@@ -10,7 +10,7 @@ from keeper.chain.pool import NodePool
 from keeper.execution import batch_gas, batches
 from keeper.execution.rehearsal import Action, Rehearsal, simulate, unseen_of
 from keeper.model.plan import Plan
-from keeper.store.tables import Intent
+from keeper.store.tables.journal import Intent
 
 
 @dataclass(frozen=True, slots=True)

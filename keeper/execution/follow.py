@@ -13,7 +13,8 @@ from keeper.execution import nonces, transactions, witness
 from keeper.execution.lifecycle import UNMINED
 from keeper.execution.sender import Sender
 from keeper.execution.witness import Finality
-from keeper.store.tables import Transaction, TransactionState
+from keeper.store.tables.journal import Transaction
+from keeper.store.tables.states import TransactionState
 
 log = structlog.get_logger()
 

@@ -24,7 +24,8 @@ from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError, begin, sign
 from keeper.execution.submission import BUNDLE, private, send
 from keeper.model.plan import Plan
-from keeper.store.tables import Intent, IntentState, Transaction, TransactionState, Unsent
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import IntentState, TransactionState, Unsent
 
 log = structlog.get_logger()
 

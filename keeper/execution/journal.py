@@ -13,15 +13,8 @@ from sqlmodel import Session, col, select
 
 from keeper.execution.lifecycle import check_intent
 from keeper.store.rows import insert_row, insert_values, update_row
-from keeper.store.tables import (
-    OPEN_INTENTS,
-    Intent,
-    IntentState,
-    Transaction,
-    TransactionIntent,
-    Transition,
-    Unsent,
-)
+from keeper.store.tables.journal import Intent, Transaction, TransactionIntent, Transition
+from keeper.store.tables.states import OPEN_INTENTS, IntentState, Unsent
 from keeper.store.types import now
 
 Mode = Literal["dry", "live"]

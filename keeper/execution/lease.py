@@ -24,7 +24,7 @@ from sqlmodel import Session, col
 
 from keeper.errors import KeeperError
 from keeper.store.database import Store
-from keeper.store.tables import Lease as Row
+from keeper.store.tables.journal import Lease as Row
 from keeper.store.types import now
 
 SECONDS = 15.0

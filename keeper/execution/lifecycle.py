@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keeper.errors import KeeperError
-from keeper.store.tables import IntentState as I
-from keeper.store.tables import TransactionState as T
+from keeper.store.tables.states import IntentState as I
+from keeper.store.tables.states import TransactionState as T
 
 INTENT_MOVES: Mapping[I, frozenset[I]] = {
     I.PLANNED: frozenset({I.REHEARSED, I.REFUSED, I.EXPIRED}),

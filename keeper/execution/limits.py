@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE
 from keeper.model.money import money, words
-from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import IntentState, TransactionState
 from keeper.store.types import now
 
 DAY_SECONDS = 24 * 3600

@@ -45,7 +45,8 @@ from keeper.execution.signatures import NotSignedError, begin, sign
 from keeper.execution.submission import send
 from keeper.model.plan import Plan
 from keeper.store.database import Store
-from keeper.store.tables import Intent, IntentState, Transaction, Unsent
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import IntentState, Unsent
 
 log = structlog.get_logger()
 

@@ -15,7 +15,8 @@ from keeper.chain.pool import NodePool
 from keeper.errors import KeeperError
 from keeper.execution.lifecycle import LIVE, UNDECIDED
 from keeper.store.database import Store
-from keeper.store.tables import SignerNonce, Transaction, TransactionState
+from keeper.store.tables.journal import SignerNonce, Transaction
+from keeper.store.tables.states import TransactionState
 
 log = structlog.get_logger()
 

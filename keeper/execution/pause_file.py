@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlmodel import Session, col, select
 
-from keeper.store.tables import Pause
+from keeper.store.tables.journal import Pause
 from keeper.store.types import now
 
 _STANDING = select(Pause).where(col(Pause.resumed_at).is_(None))

@@ -17,7 +17,9 @@ from keeper.execution.journal import Mode
 from keeper.execution.limits import DAY_SECONDS, Limits
 from keeper.execution.pause_file import paused
 from keeper.model.plan import Plan
-from keeper.store.tables import Intent, IntentState, MarketStatus, Unsent
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import IntentState, Unsent
+from keeper.store.tables.watching import MarketStatus
 
 _STOPPED = select(MarketStatus.market).where(
     MarketStatus.chain == bindparam("chain"), col(MarketStatus.acting).is_(False)

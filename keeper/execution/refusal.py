@@ -19,7 +19,7 @@ from keeper.execution import follow, transactions
 from keeper.execution.replacement import again, most_per_gas, replace
 from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError
-from keeper.store.tables import Transaction
+from keeper.store.tables.journal import Transaction
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from keeper.execution.rehearsal import Action
 from keeper.execution.sender import Sender
 from keeper.execution.signatures import begin, sign
 from keeper.model.plan import Plan
-from keeper.store.tables import Intent, Transaction
+from keeper.store.tables.journal import Intent, Transaction
 
 
 def again(transaction: Transaction) -> Action:

@@ -16,7 +16,7 @@ from keeper.execution.gas_quote import Bidding
 from keeper.execution.lease import Lease
 from keeper.execution.limits import Limits
 from keeper.store.database import Store
-from keeper.store.tables import Intent, Transaction
+from keeper.store.tables.journal import Intent, Transaction
 
 
 class ExecutionEvents(Protocol):

@@ -15,7 +15,8 @@ from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
 from keeper.execution.sender import Sender
 from keeper.model.plan import Plan
-from keeper.store.tables import Intent, IntentState, Transaction, TransactionState
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import IntentState, TransactionState
 
 log = structlog.get_logger()
 

@@ -16,7 +16,8 @@ from keeper.execution.pause_file import paused
 from keeper.execution.rehearsal import Action
 from keeper.execution.sender import Sender
 from keeper.store.rows import insert_values
-from keeper.store.tables import StandingAllowance, Transaction, TransactionState
+from keeper.store.tables.journal import StandingAllowance, Transaction
+from keeper.store.tables.states import TransactionState
 
 _APPROVE = "0x095ea7b3"
 _GRANTED_AGAIN = (

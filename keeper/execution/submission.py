@@ -12,7 +12,8 @@ from keeper.chain.node import NodeError, RpcError
 from keeper.execution import refusal, transactions
 from keeper.execution.refusal import Refusal
 from keeper.execution.sender import Sender
-from keeper.store.tables import Transaction, TransactionState
+from keeper.store.tables.journal import Transaction
+from keeper.store.tables.states import TransactionState
 
 log = structlog.get_logger()
 

@@ -12,14 +12,8 @@ from keeper.chain.fees import data_fee_of
 from keeper.execution.journal import fee_of, note
 from keeper.execution.lifecycle import LIVE, UNDECIDED, UNMINED, check_transaction
 from keeper.store.rows import insert_row, insert_values, update_row
-from keeper.store.tables import (
-    Intent,
-    LedgerEntry,
-    Transaction,
-    TransactionIntent,
-    TransactionState,
-    Transition,
-)
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent, Transition
+from keeper.store.tables.states import TransactionState
 
 # Asked at every block; building a statement takes longer than running it.
 _IN_STATES = (

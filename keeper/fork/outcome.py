@@ -11,7 +11,10 @@ from sqlmodel import Session, col, select
 
 from keeper.execution import journal
 from keeper.fork import funds
-from keeper.store.tables import Alert, Episode, Intent, IntentState, Transaction
+from keeper.store.tables.alerts import Alert
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import IntentState
+from keeper.store.tables.watching import Episode
 
 if TYPE_CHECKING:
     from keeper.fork.session import Fork

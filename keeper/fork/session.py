@@ -33,7 +33,8 @@ from keeper.model.plan import NATIVE
 from keeper.service.daemon import Daemon
 from keeper.service.markets import build, pools
 from keeper.store.database import Store, open_store
-from keeper.store.tables import OPEN_INTENTS, Intent, Transaction, TransactionState
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import OPEN_INTENTS, TransactionState
 
 NATIVE_WEI = 1000 * 10**18
 # Blocks in which nothing is under way and nothing new began, after which a rehearsal ends.

@@ -39,7 +39,7 @@ from keeper.service.store_watch import StoreWatch
 from keeper.service.tick import ChainLoops, advance, tick
 from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
-from keeper.store.tables import ChainStatus
+from keeper.store.tables.watching import ChainStatus
 from keeper.store.types import now
 
 log = structlog.get_logger()

@@ -27,7 +27,7 @@ from keeper.execution.rehearsal import Action, with_margin
 from keeper.execution.sender import Sender
 from keeper.execution.signatures import begin, sign
 from keeper.execution.submission import send
-from keeper.store.tables import Transaction
+from keeper.store.tables.journal import Transaction
 
 CREATE2_DEPLOYER = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
 WAIT_SECONDS = 300.0

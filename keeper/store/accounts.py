@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, select
 
 from keeper.store.database import Store
-from keeper.store.tables import Checkpoint, KnownAccount
+from keeper.store.tables.watching import Checkpoint, KnownAccount
 
 # Databases limit the parameters of one query.
 _ROWS_AT_ONCE = 5_000

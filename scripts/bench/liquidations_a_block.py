@@ -33,7 +33,7 @@ from keeper.policy.levels import Policies
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.store.database import open_store
-from keeper.store.tables import Intent
+from keeper.store.tables.journal import Intent
 from scripts.bench.looking import look
 from scripts.bench.result import Result
 

@@ -23,7 +23,9 @@ from keeper.service.markets import Market, build, pools
 from keeper.service.tick import ChainLoops
 from keeper.service.watching.market_valuation import MarketValuation, value
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert, Episode, Intent, Transaction
+from keeper.store.tables.alerts import Alert
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.watching import Episode
 from tests.support.ticks import work
 from tests.support.world import BLOCK_SECONDS, write_keystore
 

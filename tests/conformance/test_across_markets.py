@@ -20,7 +20,8 @@ from keeper.model.plan import Plan
 from keeper.service.markets import Market, build, pools
 from keeper.service.planning.gas_money import gas_price
 from keeper.service.reporting.ledger import Ledger
-from keeper.store.tables import Episode, LedgerEntry
+from keeper.store.tables.journal import LedgerEntry
+from keeper.store.tables.watching import Episode
 from tests.conformance.keeping import MARKET, Keeping, config_text, keeping
 from tests.conformance.together import Together
 from tests.support.ticks import look

@@ -18,7 +18,7 @@ from keeper.demo.outcome import outcome
 from keeper.demo.stage import stage
 from keeper.demo.wrongs import wrong_actions
 from keeper.store.database import open_store
-from keeper.store.tables import Intent
+from keeper.store.tables.journal import Intent
 from tests.support.program import run_keeper
 
 ROOT = Path(__file__).resolve().parents[2]

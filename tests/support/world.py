@@ -27,7 +27,8 @@ from keeper.service.markets import build, pools
 from keeper.service.reporting.record import Recorder
 from keeper.service.tick import ChainLoops
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert, Intent, Transaction
+from keeper.store.tables.alerts import Alert
+from keeper.store.tables.journal import Intent, Transaction
 from tests.support.ticks import work
 
 PASSWORD = "correct horse"

@@ -30,7 +30,7 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market
 from keeper.service.planning.planner import Breach
 from keeper.service.watching.comparison import compare
-from keeper.store.tables import Episode
+from keeper.store.tables.watching import Episode
 
 log = structlog.get_logger()
 

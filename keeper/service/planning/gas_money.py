@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from keeper.chain import fees
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
-from keeper.store.tables import Transaction
+from keeper.store.tables.journal import Transaction
 
 WEI = 10**18
 DAY = timedelta(days=1)

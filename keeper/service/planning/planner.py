@@ -33,7 +33,7 @@ from keeper.service.planning.options import _confirmed, _open, _paid_out, best_o
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
 from keeper.service.planning.signer_funds import Asked
 from keeper.store.database import Store
-from keeper.store.tables import Episode
+from keeper.store.tables.watching import Episode
 
 
 @dataclass(frozen=True, slots=True)

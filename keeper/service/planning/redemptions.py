@@ -20,7 +20,7 @@ from keeper.service.markets import Market
 from keeper.service.planning.costs import costs_of
 from keeper.service.planning.gas_money import gas_price
 from keeper.store.database import Store
-from keeper.store.tables import Episode
+from keeper.store.tables.watching import Episode
 
 log = structlog.get_logger()
 

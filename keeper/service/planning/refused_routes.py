@@ -11,7 +11,8 @@ from keeper.execution.rehearsal import is_needless
 from keeper.model.plan import Kind, Plan
 from keeper.policy.routes import Route, of_the_moment, refused
 from keeper.store.database import Store
-from keeper.store.tables import Intent, IntentState
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import IntentState
 
 _AT_ONCE = 900
 _REFUSED = (IntentState.REFUSED, IntentState.FAILED)

@@ -18,7 +18,9 @@ from keeper.policy.choose import Decision
 from keeper.service.planning import redemptions
 from keeper.service.planning.planner import Breach
 from keeper.store.rows import update_row
-from keeper.store.tables import Episode, Intent, IntentState, Unsent
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import IntentState, Unsent
+from keeper.store.tables.watching import Episode
 
 log = structlog.get_logger()
 

@@ -20,7 +20,7 @@ from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.store.database import Store
 from keeper.store.rows import update_row
-from keeper.store.tables import SALE, Episode
+from keeper.store.tables.watching import SALE, Episode
 
 # Seconds of the chain's between two looks at the same goods: what did not pay a moment ago hardly does now.
 EVERY_SECONDS = 60

@@ -37,7 +37,8 @@ from keeper.model.purse import Purse
 from keeper.service.markets import Market
 from keeper.service.planning.native_price import native_price
 from keeper.store.database import Store
-from keeper.store.tables import Intent, IntentState, LedgerEntry, Transaction, TransactionState
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction
+from keeper.store.tables.states import IntentState, TransactionState
 
 log = structlog.get_logger()
 

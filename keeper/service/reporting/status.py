@@ -10,7 +10,7 @@ from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market
 from keeper.service.watching.market_valuation import MarketValuation
-from keeper.store.tables import ChainStatus, MarketStatus
+from keeper.store.tables.watching import ChainStatus, MarketStatus
 from keeper.store.types import now
 
 

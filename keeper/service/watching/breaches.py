@@ -22,7 +22,7 @@ from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.selection import Rows, Watch
 from keeper.store.database import Store
 from keeper.store.rows import insert_row
-from keeper.store.tables import SALE, Episode
+from keeper.store.tables.watching import SALE, Episode
 from keeper.store.types import BigInt
 
 # Of an account that the book does not know, or was not asked for yet.

@@ -14,7 +14,7 @@ from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.prices import Pricing
 from keeper.service.watching.unknown_sources import hanging, remedy
 from keeper.store.database import Store
-from keeper.store.tables import PriceFault, PriceStatus
+from keeper.store.tables.watching import PriceFault, PriceStatus
 
 # A feed may say that it was updated at any second; a store keeps no more.
 MOST_AGE = 2**62

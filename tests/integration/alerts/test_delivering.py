@@ -19,7 +19,7 @@ from keeper.alerts.outbox import Severity, tell
 from keeper.cli.main import app
 from keeper.config import AlertChannel
 from keeper.store.database import Store, open_store
-from keeper.store.tables import AlertDelivery
+from keeper.store.tables.alerts import AlertDelivery
 from tests.support.inbox import Inbox
 
 pytestmark = pytest.mark.integration

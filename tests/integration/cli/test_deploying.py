@@ -19,7 +19,7 @@ from keeper.localchain.deployer import Deployer
 from keeper.service import deployment
 from keeper.service.contract_versions import CALLBACK, Abilities
 from keeper.setup.toml_edit import with_value
-from keeper.store.tables import Transaction
+from keeper.store.tables.journal import Transaction
 from tests.conftest import LocalMarket
 from tests.support.world import PASSWORD, World, world
 

@@ -15,7 +15,7 @@ from keeper.cli import output
 from keeper.cli.main import app
 from keeper.execution import pause_file
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.store.tables import Episode
+from keeper.store.tables.watching import Episode
 from tests.conformance.case import Case
 from tests.conformance.keeping import Keeping, config_text, keeping
 from tests.conformance.test_conformance import CASES, quiet

@@ -17,7 +17,9 @@ from keeper.localchain.aave_v36 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import queue
-from keeper.store.tables import Episode, IntentState, TransactionIntent
+from keeper.store.tables.journal import TransactionIntent
+from keeper.store.tables.states import IntentState
+from keeper.store.tables.watching import Episode
 from tests.conftest import GENESIS
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD
 from tests.support.liquidations import liquidations

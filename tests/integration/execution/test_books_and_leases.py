@@ -15,7 +15,7 @@ from keeper.model.money import WAD
 from keeper.service.daemon import Daemon
 from keeper.service.planning.native_price import native_price
 from keeper.service.reporting.ledger import Ledger
-from keeper.store.tables import Lease, LedgerEntry
+from keeper.store.tables.journal import Lease, LedgerEntry
 from tests.integration.execution.conftest import CRASH, Fresh, Ready
 from tests.support.rpc_proxy import Request, proxy_to
 from tests.support.world import World

@@ -20,7 +20,7 @@ from keeper.errors import KeeperError
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import as_dict, as_list
 from keeper.service.daemon import Daemon
-from keeper.store.tables import ChainStatus
+from keeper.store.tables.watching import ChainStatus
 from tests.integration.execution.conftest import CRASH, WELL, Fresh
 from tests.support.faulty_node import FAULTS, FaultyNode, faulty, random_faults
 from tests.support.liquidations import liquidations

@@ -19,7 +19,8 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import queue, send_batch
 from keeper.store.database import open_store
-from keeper.store.tables import ChainStatus, Intent, StandingAllowance, Transaction
+from keeper.store.tables.journal import Intent, StandingAllowance, Transaction
+from keeper.store.tables.watching import ChainStatus
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
 from tests.support.killed_keeper import die_at
 from tests.support.liquidations import liquidations

@@ -17,7 +17,7 @@ from keeper.execution.rehearsal import Rehearsal, rehearse
 from keeper.service.daemon import Daemon
 from keeper.service.execution import allowed
 from keeper.store.database import open_store
-from keeper.store.tables import Lease as LeaseRow
+from keeper.store.tables.journal import Lease as LeaseRow
 from keeper.store.types import now
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, Fresh, Ready
 from tests.support.liquidations import liquidations

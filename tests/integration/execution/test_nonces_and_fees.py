@@ -18,7 +18,8 @@ from keeper.errors import ConfigError, KeeperError
 from keeper.execution import nonces, transactions
 from keeper.execution.rehearsal import with_margin
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.store.tables import SignerNonce, Transaction, TransactionState
+from keeper.store.tables.journal import SignerNonce, Transaction
+from keeper.store.tables.states import TransactionState
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, WELL, Fresh, Ready
 from tests.support.faulty_node import FaultyNode, faulty
 from tests.support.world import KEY, World

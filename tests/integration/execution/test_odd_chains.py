@@ -13,7 +13,7 @@ from hexbytes import HexBytes
 
 from keeper.execution import journal
 from keeper.execution.rehearsal import with_margin
-from keeper.store.tables import Transaction
+from keeper.store.tables.journal import Transaction
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, WELL, Fresh, Ready
 from tests.support.liquidations import liquidations
 from tests.support.positions import ether_for_dollars, fund, protect

@@ -20,7 +20,8 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict
 from keeper.localchain.transactions import Tx
 from keeper.service.daemon import Daemon
-from keeper.store.tables import Episode, IntentState
+from keeper.store.tables.states import IntentState
+from keeper.store.tables.watching import Episode
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, WELL, Fresh, Ready
 from tests.support.liquidations import liquidations
 from tests.support.positions import protect

@@ -13,7 +13,8 @@ from keeper.execution import allowances
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import Json
 from keeper.service.daemon import Daemon
-from keeper.store.tables import IntentState, StandingAllowance, Transition
+from keeper.store.tables.journal import StandingAllowance, Transition
+from keeper.store.tables.states import IntentState
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
 from tests.support.liquidations import liquidations
 from tests.support.world import World, world

@@ -19,7 +19,8 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.hostile_standins import hostile_code
 from keeper.localchain.tokens import create_feed, create_zero_first
 from keeper.localchain.transactions import send_batch
-from keeper.store.tables import Alert, PriceStatus
+from keeper.store.tables.alerts import Alert
+from keeper.store.tables.watching import PriceStatus
 from keeper.venues.uniswap_v3.exchange import UniswapV3, UniswapV3Exchange
 from tests.conformance.keeping import Keeping
 from tests.conformance.morpho_case import MorphoCase, mint

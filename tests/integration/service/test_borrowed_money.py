@@ -24,7 +24,7 @@ from keeper.localchain.transactions import Tx
 from keeper.model.plan import Plan
 from keeper.service.reporting.ledger import Ledger
 from keeper.service.reporting.ledger import earned as booking_of
-from keeper.store.tables import Intent, LedgerEntry, Transaction, TransactionIntent
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 from tests.conftest import GENESIS
 from tests.support.faulty_node import faulty
 from tests.support.selling import Selling, open_exchange

@@ -18,7 +18,8 @@ from keeper.localchain.aave_v302 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.service.daemon import Daemon
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert, ChainStatus, Checkpoint
+from keeper.store.tables.alerts import Alert
+from keeper.store.tables.watching import ChainStatus, Checkpoint
 from tests.conftest import GENESIS
 
 pytestmark = pytest.mark.integration

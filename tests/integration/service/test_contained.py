@@ -19,7 +19,7 @@ from keeper.localchain.anvil import Anvil
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market, build
 from keeper.service.watching import breaches
-from keeper.store.tables import Alert
+from keeper.store.tables.alerts import Alert
 from tests.integration.book.test_together import _deciding, markets
 from tests.support.ticks import look
 

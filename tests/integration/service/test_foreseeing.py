@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from keeper.localchain import aave_actions as act
-from keeper.store.tables import Episode
+from keeper.store.tables.watching import Episode
 from tests.integration.service.conftest import Fresh
 from tests.support.world import BLOCK_SECONDS, World, account, world
 

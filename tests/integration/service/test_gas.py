@@ -12,7 +12,7 @@ import pytest
 from keeper.cli.status import status
 from keeper.service.daemon import Daemon
 from keeper.service.planning import gas_money
-from keeper.store.tables import Transaction
+from keeper.store.tables.journal import Transaction
 from keeper.store.types import now
 from tests.integration.service.conftest import Fresh
 from tests.support.positions import ether_for_dollars, fund, protect

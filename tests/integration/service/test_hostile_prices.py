@@ -23,7 +23,7 @@ from keeper.localchain.price_sources import change_aggregator, create_proxy
 from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import Tx, queue
 from keeper.service.watching.prices import Pricing
-from keeper.store.tables import MarketStatus
+from keeper.store.tables.watching import MarketStatus
 from tests.conftest import GENESIS
 from tests.support.ticks import look
 from tests.support.world import BLOCK_SECONDS, World, account, open_market, world

@@ -24,7 +24,10 @@ from keeper.service.daemon import Daemon
 from keeper.service.markets import Adapter, Market
 from keeper.service.tick import ChainLoops, advance
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert, Intent, IntentState, MarketStatus
+from keeper.store.tables.alerts import Alert
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import IntentState
+from keeper.store.tables.watching import MarketStatus
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
 from tests.support.ticks import look

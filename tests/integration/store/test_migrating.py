@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 from keeper.store.database import MIGRATIONS, Store, open_store, with_driver
-from keeper.store.tables import ChainStatus, Episode, Intent, Transaction
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.watching import ChainStatus, Episode
 
 pytestmark = pytest.mark.integration
 

@@ -17,7 +17,9 @@ from keeper.errors import ConfigError, UnreachableError
 from keeper.execution import journal
 from keeper.execution.journal import Draft, Mode
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Episode, Intent, IntentState, Unsent
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import IntentState, Unsent
+from keeper.store.tables.watching import Episode
 
 pytestmark = pytest.mark.integration
 

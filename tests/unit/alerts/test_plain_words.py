@@ -10,7 +10,7 @@ from sqlmodel import select
 from keeper.alerts import market_alerts
 from keeper.alerts.outbox import MOST_LETTERS
 from keeper.store.database import open_store
-from keeper.store.tables import Alert
+from keeper.store.tables.alerts import Alert
 
 pytestmark = pytest.mark.unit
 

@@ -19,7 +19,9 @@ from keeper.execution.rehearsal import Rehearsal
 from keeper.execution.sender import Sender
 from keeper.store.database import Store, open_store
 from keeper.store.rows import insert_row
-from keeper.store.tables import Episode, Intent, Transaction, TransactionState
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import TransactionState
+from keeper.store.tables.watching import Episode
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import plan

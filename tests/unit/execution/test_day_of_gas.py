@@ -15,7 +15,8 @@ from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError
 from keeper.store.database import open_store
 from keeper.store.rows import insert_values
-from keeper.store.tables import Intent, Transaction, TransactionIntent, TransactionState
+from keeper.store.tables.journal import Intent, Transaction, TransactionIntent
+from keeper.store.tables.states import TransactionState
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.execution.test_busy_nodes import HEAD, US, planned, transaction
 

@@ -16,7 +16,8 @@ from keeper.execution.lifecycle import (
     check_intent,
     check_transaction,
 )
-from keeper.store.tables import IntentState, Transaction, TransactionState
+from keeper.store.tables.journal import Transaction
+from keeper.store.tables.states import IntentState, TransactionState
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ import pytest
 
 from keeper.execution import nonces
 from keeper.store.database import open_store
-from keeper.store.tables import TransactionState
+from keeper.store.tables.states import TransactionState
 from tests.support.scripted_node import Say, Script, healthy, scripted_pool
 from tests.unit.execution.test_busy_nodes import US, transaction
 

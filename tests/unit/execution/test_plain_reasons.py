@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from keeper.execution.rehearsal import MOST_REASON, reason
 from keeper.store.database import open_store
-from keeper.store.tables import Alert
+from keeper.store.tables.alerts import Alert
 
 pytestmark = pytest.mark.unit
 

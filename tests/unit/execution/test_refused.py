@@ -11,7 +11,8 @@ from keeper.chain.refusals import TipFloor
 from keeper.execution import refusal
 from keeper.execution.refusal import Asked
 from keeper.execution.sender import Sender
-from keeper.store.tables import Transaction, TransactionState
+from keeper.store.tables.journal import Transaction
+from keeper.store.tables.states import TransactionState
 from tests.support.scripted_node import Say, healthy, scripted_pool
 from tests.unit.chain.test_block_time import head
 

@@ -14,7 +14,8 @@ from keeper.execution.limits import Limits
 from keeper.execution.sender import Sender
 from keeper.store.database import Store, open_store
 from keeper.store.rows import insert_values
-from keeper.store.tables import Intent, TransactionIntent, TransactionState
+from keeper.store.tables.journal import Intent, TransactionIntent
+from keeper.store.tables.states import TransactionState
 from tests.support.scripted_node import Say, Script, scripted_pool
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import log, plan

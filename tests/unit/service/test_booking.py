@@ -12,7 +12,7 @@ from keeper.chain.answers import BusyError, CannotError, NodeError, WrongStateEr
 from keeper.service.reporting import ledger
 from keeper.service.reporting.ledger import Ledger
 from keeper.store.database import Store
-from keeper.store.tables import Transaction
+from keeper.store.tables.journal import Transaction
 from tests.unit.execution.test_refused import bid
 
 pytestmark = pytest.mark.unit

@@ -13,7 +13,7 @@ from keeper.model.plan import NATIVE, Spend, kept_of
 from keeper.model.purse import Purse
 from keeper.service.planning.planner import Planner
 from keeper.store.database import open_store
-from keeper.store.tables import IntentState
+from keeper.store.tables.states import IntentState
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import USDC, plan
 from tests.unit.service.test_tried import attempts

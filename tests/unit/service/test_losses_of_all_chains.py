@@ -16,7 +16,10 @@ from keeper.policy.choose import Decision
 from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.retry_policy import DAY, RetryPolicy
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert, Episode, Intent, IntentState, Unsent
+from keeper.store.tables.alerts import Alert
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import IntentState, Unsent
+from keeper.store.tables.watching import Episode
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import plan
 from tests.unit.service.test_ceilings import settings

@@ -6,7 +6,7 @@ import pytest
 
 from keeper.chain.blocks import Head
 from keeper.service.planning.redemptions import EVERY_SECONDS, due
-from keeper.store.tables import Episode
+from keeper.store.tables.watching import Episode
 
 pytestmark = pytest.mark.unit
 

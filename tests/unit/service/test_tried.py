@@ -14,7 +14,9 @@ from keeper.model.plan import Plan
 from keeper.service.planning import refused_routes
 from keeper.service.planning.options import best_open
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Episode, Intent, IntentState, Unsent
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import IntentState, Unsent
+from keeper.store.tables.watching import Episode
 from tests.unit.execution.test_batching import USDC, WETH, alone, plan
 
 pytestmark = pytest.mark.unit

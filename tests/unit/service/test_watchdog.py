@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store, open_store
-from keeper.store.tables import Alert
+from keeper.store.tables.alerts import Alert
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,47 @@
+"""The states of intents and transactions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class IntentState(StrEnum):
+    """planned → rehearsed → settled; refused, expired and failed end an attempt without success.
+
+    What leads where is in `keeper/execution/lifecycle.py` and docs/LIFECYCLE.md."""
+
+    PLANNED = "planned"
+    REHEARSED = "rehearsed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SETTLED = "settled"
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        return self in OPEN_INTENTS
+
+
+class Unsent(StrEnum):
+    """What kept an attempt from leaving, for no fault of its plan: such an attempt is no failure."""
+
+    GAS_PRICE = "gas price"
+    NO_ANSWER = "no answer"
+    LIMIT = "limit"
+    WATCH_ONLY = "watched only"
+
+
+OPEN_INTENTS = frozenset({IntentState.PLANNED, IntentState.REHEARSED})
+
+
+class TransactionState(StrEnum):
+    """signed → sent → included → final. Replaced by one of ours at the same nonce, dropped when that nonce
+    is finally another's, orphaned when its block left the chain."""
+
+    SIGNED = "signed"
+    SENT = "sent"
+    INCLUDED = "included"
+    FINAL = "final"
+    REPLACED = "replaced"
+    DROPPED = "dropped"
+    ORPHANED = "orphaned"
