@@ -13,21 +13,18 @@ from keeper.chain.answers import BusyError, CannotError, RefusedError, RpcError,
 from keeper.chain.budget import Budget
 from keeper.chain.head import Head
 from keeper.chain.node import Node, NodeError
+from keeper.chain.node_health import NodeHealth
 from keeper.config import Chain
 from keeper.errors import ConfigError
 
 log = structlog.get_logger()
 
-# Faults count half after so many seconds.
-FAULT_HALF_LIFE = 60.0
 # A node with so many faults more, or so many blocks less, than another is left for it.
 LEFT_FOR_FAULTS = 1.5
 LEFT_FOR_BLOCKS = 2
 # One that answers in this part of the time is gone to, if both have answered often enough to tell.
 MUCH_FASTER = 0.3
 OFTEN_ENOUGH = 20
-# A node may be behind now and then; so often in a row it is a fault.
-OFTEN_BEHIND = 3
 # Where every node is busy or behind they are asked again after so many seconds, if that took no long time.
 PAUSES = (0.05, 0.25)
 SHORT = 1.0
@@ -36,41 +33,6 @@ PATIENCE = 1.0
 # Of these answers a node may owe so many; one that is silent to everything, one.
 MOST_OWED, MOST_OWED_IN_TROUBLE = 4, 1
 IN_TROUBLE = 3.0
-
-
-class NodeHealth:
-    """What a pool knows of one node: its head, how fast it answers and how often it did not."""
-
-    def __init__(self) -> None:
-        self.head = 0
-        self.latency = 0.0
-        self.answers = 0
-        self._faults = 0.0
-        self._faulted_at = 0.0
-        self._behind = 0
-        self.excluded = ""
-
-    @property
-    def faults(self) -> float:
-        """How many of late; each counts half after a minute."""
-        gone = time.monotonic() - self._faulted_at
-        return float(self._faults * 0.5 ** (gone / FAULT_HALF_LIFE))
-
-    def failed(self, weight: float = 1.0) -> None:
-        self._faults = self.faults + weight
-        self._faulted_at = time.monotonic()
-
-    def was_behind(self) -> None:
-        self._behind += 1
-        if self._behind >= OFTEN_BEHIND:
-            self._behind = 0
-            self.failed()
-
-    def answered(self, seconds: float) -> None:
-        self._behind = 0
-        share = 1 / min(self.answers + 1, 50)
-        self.latency += (seconds - self.latency) * share
-        self.answers += 1
 
 
 class NodePool:

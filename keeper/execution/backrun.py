@@ -16,16 +16,16 @@ from keeper.chain.backrun import Backrun, PendingUpdate, submit
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import bid_limits, journal, limits, nonces, transactions
+from keeper.execution import nonces, transactions
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
+from keeper.execution.commitment import sign_and_commit
+from keeper.execution.gas_quote import GasQuote
 from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
 from keeper.execution.sender import Sender
-from keeper.execution.signatures import NotSignedError, begin, sign
-from keeper.execution.submission import BUNDLE
 from keeper.model.plan import Plan
 from keeper.store.tables.journal import Intent, Transaction
-from keeper.store.tables.states import IntentState, TransactionState
+from keeper.store.tables.states import TransactionState
 
 log = structlog.get_logger()
 
@@ -105,33 +105,12 @@ def _rehearsed(
 
 def _sign(lane: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
-    plans, used = [each.plan for each in carried], sum(rehearsal.used)
-    most = bid_limits.max_fee_per_gas(plans, lane.limits.max_gas_price, used)
-    signed = []
     try:
-        price = fees.within(fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei), most)
-        rehearsal = bid_limits.bidding(rehearsal, plans, price.max_fee)
-        pending = nonces.pending(lane.pool, lane.store, lane.sender)
-        with lane.store.session() as session:
-            begin(lane, session)
-            rows = [session.get_one(Intent, each.intent.id) for each in carried]
-            if any(row.state != IntentState.PLANNED for row in rows):
-                return []
-            problem = limits.overspent(session, lane.limits, rows)
-            if problem:
-                raise NotSignedError(problem)
-            numbers = [row.id for row in rows if row.id is not None]
-            for action, gas in zip(rehearsal.actions, rehearsal.gas, strict=True):
-                nonce = nonces.following(session, lane.chain, lane.sender, pending)
-                row = sign(lane, session, head, action, gas, price, nonce, numbers)
-                row.channel, row.relayed_block = BUNDLE, head.number
-                session.add(row)
-                signed.append(row)
-            for intent in rows:
-                journal.move_intent(session, intent, IntentState.REHEARSED, head.number)
+        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
+        quote = GasQuote(price, nonces.pending(lane.pool, lane.store, lane.sender))
+        return sign_and_commit(lane, carried, rehearsal, quote, head, bundled=True)[0]
     except (UnreachableError, LostLeaseError):
         raise
     except KeeperError as error:
         log.info("not behind the update", intents=[each.intent.id for each in carried], why=error.what)
         return []
-    return signed

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import structlog
 
-from keeper.chain import fees
 from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
@@ -22,16 +21,14 @@ from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import (
     allowances,
     backrun,
-    bid_limits,
     follow,
     journal,
-    limits,
-    nonces,
     queue,
     settlement,
     transactions,
 )
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
+from keeper.execution.commitment import sign_and_commit
 from keeper.execution.gas_quote import Bidding, GasQuote
 from keeper.execution.in_flight import InFlight
 from keeper.execution.journal import Mode
@@ -41,11 +38,11 @@ from keeper.execution.pause_file import paused
 from keeper.execution.queue import Queue
 from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
 from keeper.execution.sender import ExecutionEvents, Sender
-from keeper.execution.signatures import NotSignedError, begin, sign
+from keeper.execution.signatures import NotSignedError
 from keeper.execution.submission import send
 from keeper.model.plan import Plan
 from keeper.store.database import Store
-from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.journal import Intent
 from keeper.store.tables.states import IntentState, Unsent
 
 log = structlog.get_logger()
@@ -285,11 +282,7 @@ class ExecutionLoop:
     ) -> list[Action]:
         """Sign, commit and hand over; what was sent."""
         try:
-            asked, plans = bid.result(), [each.plan for each in carried]
-            most = bid_limits.max_fee_per_gas(plans, lane.limits.max_gas_price, sum(rehearsal.used))
-            price = fees.within(asked.price, most)
-            rehearsal = bid_limits.bidding(rehearsal, plans, price.max_fee)
-            signed = self._sign(lane, carried, rehearsal, replace(asked, price=price), head)
+            signed, actions = sign_and_commit(lane, carried, rehearsal, bid.result(), head)
         except (UnreachableError, LostLeaseError):
             raise
         except NotSignedError as error:
@@ -306,35 +299,7 @@ class ExecutionLoop:
                 self._held_up(each.intent, cause, error.what)
             return []
         send(lane, signed, head)
-        return list(rehearsal.actions) if signed else []
-
-    def _sign(
-        self,
-        lane: Sender,
-        carried: Sequence[Planned],
-        rehearsal: Rehearsal,
-        bid: GasQuote,
-        head: Head,
-    ) -> list[Transaction]:
-        """Sign every action and commit them with the intents' new states before any is sent."""
-        with self.store.session() as session:
-            begin(lane, session)
-            rows = journal.intents(session, [each.intent.id for each in carried])
-            if any(row.state != IntentState.PLANNED for row in rows):
-                return []
-            problem = limits.overspent(session, self.limits, rows)
-            if problem:
-                raise NotSignedError(problem)
-            numbers = [row.id for row in rows if row.id is not None]
-            nonce = nonces.following(session, self.pool.name, self.payer, bid.pending)
-            signed = [
-                sign(lane, session, head, action, gas, bid.price, nonce + step, numbers)
-                for step, (action, gas) in enumerate(zip(rehearsal.actions, rehearsal.gas, strict=True))
-            ]
-            if rehearsal.complete:
-                for row in rows:
-                    journal.move_intent(session, row, IntentState.REHEARSED, head.number)
-        return signed
+        return actions
 
     def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:
         """What live mode would do, up to the signature."""

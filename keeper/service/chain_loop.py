@@ -24,8 +24,9 @@ from keeper.policy.levels import Policies
 from keeper.service.contract_versions import Abilities
 from keeper.service.market_troubles import MarketTroubles, is_everyones
 from keeper.service.markets import Market
+from keeper.service.planning.breach import Breach
 from keeper.service.planning.costs import losses_of_a_day
-from keeper.service.planning.planner import Breach, Planner
+from keeper.service.planning.planner import Planner
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
 from keeper.service.planning.signer_funds import Asked

@@ -10,7 +10,7 @@ from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market
-from keeper.service.planning.planner import Breach
+from keeper.service.planning.breach import Breach
 from keeper.service.watching import breaches
 from keeper.service.watching.selection import Rows
 

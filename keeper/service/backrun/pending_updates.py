@@ -28,7 +28,7 @@ from keeper.service.backrun.ahead import decide_ahead, liquidatable
 from keeper.service.backrun.update_ranks import LOOKS, Rank, Transmitters
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market
-from keeper.service.planning.planner import Breach
+from keeper.service.planning.breach import Breach
 from keeper.service.watching.comparison import compare
 from keeper.store.tables.watching import Episode
 

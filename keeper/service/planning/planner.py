@@ -15,17 +15,16 @@ from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
 from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds
-from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.plan import NATIVE, Plan, kept_of
 from keeper.model.purse import Purse
-from keeper.model.valuation import Valuation
 from keeper.policy.choose import Budget, Candidate, Decision, affordable, choose
 from keeper.policy.guards import at_market, closed, may_top_up
-from keeper.policy.levels import Levels
 from keeper.policy.routes import Route
 from keeper.protocols import inventory
 from keeper.service.contract_versions import Abilities
 from keeper.service.markets import Market
 from keeper.service.planning import data_fees, refused_routes
+from keeper.service.planning.breach import Breach, _episodes
 from keeper.service.planning.contract_liquidations import Batches, ContractLiquidations, ready, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
 from keeper.service.planning.gas_money import gas_reserve
@@ -33,25 +32,6 @@ from keeper.service.planning.options import _confirmed, _open, _paid_out, best_o
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
 from keeper.service.planning.signer_funds import Asked
 from keeper.store.database import Store
-from keeper.store.tables.watching import Episode
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A breach that asks for an action, with the episode it belongs to."""
-
-    run: Market
-    valuation: Valuation
-    levels: Levels
-    episode: Episode
-    known: bool = True
-    """Whether our arithmetic is the contract's; else only what the contract itself sizes may be done."""
-    sale: bool = False
-    """Whether it is no account, but the market that sells what it absorbed."""
-
-    @property
-    def kind(self) -> Kind:
-        return "top_up" if self.levels.protection else "liquidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,10 +316,6 @@ class Planner:
             return _open(at_market(found, verdicts, facts.symbols), refused)
 
         return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
-
-
-def _episodes(wanted: Sequence[Breach], kind: Kind) -> list[int]:
-    return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]
 
 
 def _traded(wanted: list[Breach]) -> set[str]:

@@ -16,7 +16,7 @@ from keeper.execution.journal import Mode
 from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
 from keeper.service.planning import redemptions
-from keeper.service.planning.planner import Breach
+from keeper.service.planning.breach import Breach
 from keeper.store.rows import update_row
 from keeper.store.tables.journal import Intent
 from keeper.store.tables.states import IntentState, Unsent

@@ -15,7 +15,7 @@ from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market
-from keeper.service.planning.planner import Breach
+from keeper.service.planning.breach import Breach
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.store.database import Store

@@ -20,7 +20,7 @@ from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market
 from keeper.service.planning import redemptions
-from keeper.service.planning.planner import Breach
+from keeper.service.planning.breach import Breach
 from keeper.service.reporting import status
 from keeper.service.reporting.record import Recorder
 from keeper.service.watching import price_status

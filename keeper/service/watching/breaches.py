@@ -17,7 +17,7 @@ from keeper.policy import episodes
 from keeper.policy.levels import THRESHOLDS, Levels, Policies
 from keeper.service.markets import Market
 from keeper.service.planning import redemptions
-from keeper.service.planning.planner import Breach
+from keeper.service.planning.breach import Breach
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.selection import Rows, Watch
 from keeper.store.database import Store

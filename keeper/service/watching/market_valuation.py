@@ -16,11 +16,11 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.errors import ConfigError
 from keeper.model.valuation import Valuation
-from keeper.protocols.base import PricedAsset
 from keeper.service.markets import Market, first_sample
 from keeper.service.watching import selection
 from keeper.service.watching.comparison import differences
 from keeper.service.watching.selection import EVERYTHING, Watch
+from keeper.service.watching.unvaluable import _unvaluable
 
 log = structlog.get_logger()
 
@@ -344,27 +344,3 @@ def _by_views(run: Market, at: MarketValuation) -> MarketValuation:
         if a not in answered
     }
     return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block_health={})
-
-
-def _unvaluable(run: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
-    """Accounts for which the contract needs a price that its oracle does not give."""
-    silent = {each.asset for each in assets if each.price is None}
-    if not silent:
-        return {}
-    why = {asset: _silence(run, asset) for asset in silent}
-    found = {}
-    accounts = run.book.accounts
-    for account in accounts:
-        # Strangers' markets are silent at most blocks: whoever is in another need not be looked at.
-        if (part := part_of(account)) and part not in silent:
-            continue
-        missing = run.adapter.price_dependencies(run.book.state, accounts[account]) & silent
-        if missing:
-            found[account] = "; ".join(why[asset] for asset in sorted(missing))
-    return found
-
-
-def _silence(run: Market, asset: str) -> str:
-    verdict = run.prices.judgements.get(asset) if run.prices is not None else None
-    name = run.prices.symbols.get(asset, asset) if run.prices is not None else asset
-    return f"{name} has no price: {verdict.closed}" if verdict else f"{name} has no price"

@@ -1,0 +1,45 @@
+"""What a pool knows of one node: its head, how fast it answers and how often it did not."""
+
+from __future__ import annotations
+
+import time
+
+# Faults count half after so many seconds.
+FAULT_HALF_LIFE = 60.0
+# A node may be behind now and then; so often in a row it is a fault.
+OFTEN_BEHIND = 3
+
+
+class NodeHealth:
+    """What a pool knows of one node: its head, how fast it answers and how often it did not."""
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.latency = 0.0
+        self.answers = 0
+        self._faults = 0.0
+        self._faulted_at = 0.0
+        self._behind = 0
+        self.excluded = ""
+
+    @property
+    def faults(self) -> float:
+        """How many of late; each counts half after a minute."""
+        gone = time.monotonic() - self._faulted_at
+        return float(self._faults * 0.5 ** (gone / FAULT_HALF_LIFE))
+
+    def failed(self, weight: float = 1.0) -> None:
+        self._faults = self.faults + weight
+        self._faulted_at = time.monotonic()
+
+    def was_behind(self) -> None:
+        self._behind += 1
+        if self._behind >= OFTEN_BEHIND:
+            self._behind = 0
+            self.failed()
+
+    def answered(self, seconds: float) -> None:
+        self._behind = 0
+        share = 1 / min(self.answers + 1, 50)
+        self.latency += (seconds - self.latency) * share
+        self.answers += 1
