@@ -106,6 +106,8 @@ def plan_behind(w: World) -> None:
     assert head is not None
     w.deciding.tick(head)
     w.anvil.revert(snapshot)
+    # The block that was decided at is none any more.
+    w.deciding.pool.worked_at = None
 
 
 @pytest.mark.parametrize("kind", ["svr", "mev-share"])
