@@ -33,9 +33,9 @@ MIXTURES = 50
 OF_THE_DAY = frozenset(
     {"below_warn", "below_top_up", "below_liquidate", "recovered", "action_taken", "bad_debt"}
 )
-# On Anvil alone three attempts come too late and four accounts have nothing left. Where blocks are late or
-# gas is dear there are some more, and no more than so many.
-AT_MOST = {"action_failed": 6, "cannot_act": 10}
+# On Anvil alone three attempts come too late and four accounts have nothing left. Where a block was missed or
+# gas is dear there are some more, and plans that no longer fit what came meanwhile; no more than so many.
+AT_MOST = {"action_failed": 6, "cannot_act": 10, "action_expired": 4, "action_refused": 4}
 FEWEST_LIQUIDATIONS = 18
 
 

@@ -107,6 +107,8 @@ def plan_behind(w: World) -> None:
     assert head is not None
     look(w.deciding, head)
     w.anvil.revert(snapshot)
+    # The block that was decided at is none any more.
+    w.deciding.pool.worked_at = None
 
 
 @pytest.mark.parametrize("kind", ["svr", "mev-share"])
