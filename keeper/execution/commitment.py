@@ -29,7 +29,7 @@ def sign_and_commit(
     """Sign every rehearsed action at a bid that the plans bear, and commit it with the intents' new states.
 
     The transactions and their actions; none where an intent is not planned any more. `bundled`: marked as a
-    bundle's for this head. TooDearError and NotSignedError where a ceiling forbids it: nothing is signed then.
+    bundle's for this head. TooDearError and NotSignedError where a ceiling forbids it: none is signed.
     """
     plans = [each.plan for each in carried]
     most = bid_limits.max_fee_per_gas(plans, sender.limits.max_gas_price, sum(rehearsal.used))

@@ -30,8 +30,7 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.config_watch import ConfigWatch
 from keeper.service.execution import actor_of
 from keeper.service.markets import build, pools
-from keeper.service.planning import gas_money
-from keeper.service.planning.native_price import native_price, native_price_assumption, unknown_native_price
+from keeper.service.reporting.gas_watch import GasWatch
 from keeper.service.reporting.ledger import Ledger
 from keeper.service.reporting.log_throttle import LogThrottle
 from keeper.service.reporting.record import Recorder
@@ -39,8 +38,6 @@ from keeper.service.store_watch import StoreWatch
 from keeper.service.tick import ChainLoops, advance, tick
 from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
-from keeper.store.tables.watching import ChainStatus
-from keeper.store.types import now
 
 log = structlog.get_logger()
 
@@ -114,6 +111,7 @@ class Daemon:
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._saying = LogThrottle()
+        self._gas_watch = GasWatch(settings, store, payer, self._saying)
         self._store_watch = StoreWatch(
             settings.store.url, self._tell_of_store, lambda: bool(self._store_faults)
         )
@@ -132,11 +130,11 @@ class Daemon:
     def run(self, for_blocks: int | None = None) -> None:
         """Start all jobs and wait; on return every job has ended and nothing is half done."""
         self._for_blocks = for_blocks
-        for name in self.chains:
+        for name, loops in self.chains.items():
             poll = float(self.settings.chains[name].poll)
             self._every(poll, f"decide:{name}", partial(self._decide, name))
             self._every(max(poll, 1.0), f"act:{name}", partial(self._act, name))
-            self._every(60.0, f"balances:{name}", partial(self._watch_balances, name))
+            self._every(60.0, f"balances:{name}", partial(self._gas_watch.look, loops.deciding))
             self._every(max(poll, 1.0), f"books:{name}", self._ledgers[name].book)
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
@@ -320,39 +318,3 @@ class Daemon:
         log.warning("configuration", file=self.config.path.name, what=words)
         with self.store.session() as session:
             keeper_alerts.config_changed(session, self.config.path.name, digest, words)
-
-    def _watch_balances(self, name: str) -> None:
-        """Until the deciding loop has seen the chain, whatever is wrong with it is that loop's to tell."""
-        if self.chains[name].deciding.head is not None:
-            self._balances(name)
-
-    def _balances(self, name: str) -> None:
-        """Forecast how long the gas money lasts; tell, once a day, when it runs low."""
-        if self.payer is None:
-            return
-        self._native_price(name)
-        balance = int(self.chains[name].deciding.pool.call("eth_getBalance", self.payer, "latest"), 16)
-        with self.store.session() as session:
-            found = gas_money.forecast(session, name, self.payer, balance, now())
-            row = session.get(ChainStatus, name)
-            if row is not None:
-                row.native, row.gas_hours = found.balance, found.hours
-            low = gas_money.runs_low(found, self.settings)
-            if low:
-                keeper_alerts.low_balance(session, name, self.payer, now().date().isoformat(), low)
-
-    def _native_price(self, name: str) -> None:
-        """Tell where nothing says what a chain's coin costs, or it is taken for granted: nothing is
-        liquidated without it, and nobody would know why."""
-        read = [run for run in self.chains[name].deciding.runs if run.book.head is not None]
-        if read and native_price(self.settings, name, read) is None:
-            what, remedy = unknown_native_price(self.settings, name)
-            if self._saying.due(f"native:{name}", what):
-                log.error("no native price", chain=name, why=what, remedy=remedy)
-            with self.store.session() as session:
-                keeper_alerts.no_native_price(session, name, now().date().isoformat(), what, remedy)
-            return
-        self._saying.over(f"native:{name}")
-        assumed = native_price_assumption(self.settings, name)
-        if assumed and self._saying.due(f"assumed:{name}", assumed):
-            log.warning("native price assumed", chain=name, why=assumed)

@@ -11,7 +11,8 @@ from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
 from keeper.config import MarketSettings
 from keeper.protocols.morpho_blue import events, lens, positions
-from keeper.protocols.morpho_blue.market import MOST_UNLISTED, MorphoBlueMarket, Singleton
+from keeper.protocols.morpho_blue.market import MorphoBlueMarket
+from keeper.protocols.morpho_blue.mirror import MOST_UNLISTED, Singleton
 
 pytestmark = pytest.mark.unit
 

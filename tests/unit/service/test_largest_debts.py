@@ -16,7 +16,8 @@ from keeper.book.screening.bounds import HealthBounds
 from keeper.config import MarketSettings as Settings
 from keeper.model.valuation import Valuation
 from keeper.protocols.morpho_blue.lens import Pair
-from keeper.protocols.morpho_blue.market import MorphoBlueMarket, Singleton
+from keeper.protocols.morpho_blue.market import MorphoBlueMarket
+from keeper.protocols.morpho_blue.mirror import Singleton
 from keeper.service.watching import selection
 from keeper.service.watching.selection import Watch, select
 from tests.unit.protocols.test_morpho_edge import BORROWER, market

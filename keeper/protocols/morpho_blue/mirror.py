@@ -1,0 +1,228 @@
+"""What the keeper copies of a Morpho Blue singleton: its markets, whom events touch, everybody's stake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Self
+
+import numpy as np
+
+from keeper.book.entries import Entries
+from keeper.book.source import ChangedAccounts
+from keeper.chain.calls import Answer, Call
+from keeper.chain.logs import Log, LogFilter
+from keeper.config import MarketSettings
+from keeper.errors import ConfigError
+from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE
+from keeper.margin.lending.morpho.position import (
+    Position,
+)
+from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
+from keeper.margin.lending.weights import Weights
+from keeper.margin.rounding import WAD
+from keeper.protocols.adapter import Adapter
+from keeper.protocols.lenses import packed
+from keeper.protocols.morpho_blue import events, lens, planning, positions
+from keeper.protocols.morpho_blue.lens import LENS, Pair
+from keeper.protocols.morpho_blue.positions import id_of
+
+MOST_UNLISTED = 2_048
+"""So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
+MOST_PRICE = 2**256 - 1
+"""No contract can say more; what a stranger's numbers multiply to is kept to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """One borrower's position in one market."""
+
+    id: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Singleton:
+    """All followed markets at one block, by id. `unread` are those of which not even the stored state was
+    ever read: whoever has a stake there cannot be valued."""
+
+    pairs: Mapping[str, Pair]
+    unread: frozenset[str] = frozenset()
+
+
+class MorphoMirror(Adapter[Singleton, Stake]):
+    """An account is a borrower in one market: see `positions`.
+
+    Values are in units of each market's loan token; plans in base currency, of which a whole loan token is
+    worth what `loan_prices` says (by symbol or address), else 1.
+    """
+
+    protocol = "morpho-blue"
+    called = (planning.LIQUIDATE, planning.SUPPLY, planning.REPAY)
+    lens, view_words, scale = LENS, 4, 8
+    what = "Morpho Blue"
+    remedy = "Name the singleton that holds all markets"
+
+    def __init__(self, name: str, settings: MarketSettings) -> None:
+        super().__init__(name, settings.address, settings.from_block)
+        self._wanted = frozenset(each.lower() for each in settings.market_ids)
+        self._trusts_all = settings.unlisted == "act"
+        self._loan_prices = {name.lower(): price for name, price in settings.loan_prices.items()}
+        self._last: dict[str, Pair] = {}
+        self._left_out: frozenset[str] = frozenset()
+        self._numbers = positions.Numbers()
+        self._numbers.note(sorted(self._wanted))
+
+    @classmethod
+    def of(cls, name: str, settings: MarketSettings) -> Self:
+        return cls(name, settings)
+
+    # Copying.
+
+    def log_filter(self, state: Singleton) -> LogFilter:
+        return LogFilter((self.contract.lower(),), events.TOPICS)
+
+    def discovery_filter(self, state: Singleton) -> LogFilter:
+        return LogFilter((self.contract.lower(),), events.DISCOVERY)
+
+    def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
+        heard = list(logs)
+        self._numbers.note(each for each in events.created(heard) if self._follows(each))
+        found = events.touched(heard, self._wanted)
+        followed = frozenset(each for each in found.accounts if self._numbers.of(id_of(each)))
+        return replace(found, accounts=followed)
+
+    def _follows(self, market_id: str) -> bool:
+        return not self._wanted or market_id in self._wanted
+
+    def _vouched(self, pair: Pair) -> bool:
+        """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
+        return self._trusts_all or pair.id in self._wanted
+
+    def is_strangers(self, asset: str) -> bool:
+        return asset not in self._wanted
+
+    def is_trusted_part(self, state: Singleton, part: str) -> bool:
+        return self._trusts_all or part in self._wanted
+
+    def _says(self, pair: Pair) -> Decimal | None:
+        """What a whole loan token is worth by the operator's word, if he says it."""
+        # A stranger calls his token what he likes.
+        names = (pair.loan.lower(), pair.loan_symbol.lower())[: 2 if self._vouched(pair) else 1]
+        return next((self._loan_prices[name] for name in names if name in self._loan_prices), None)
+
+    def _strange(self, pair: Pair) -> str:
+        """Why no money goes into this market; empty where it may."""
+        if self._trusts_all:
+            return ""
+        if pair.id in self._wanted:
+            unsaid = (
+                f"what a whole {pair.loan_symbol} is worth is not said: set markets.{self.name}.loan_prices"
+            )
+            return "" if self._says(pair) else unsaid
+        listing = f"if you trust it, list {pair.id} in markets.{self.name}.market_ids"
+        return f"anybody can have made this market and its oracle: {listing}"
+
+    def _ids(self, references: Iterable[int]) -> list[str]:
+        # What a record refers to is its market; those without positions are followed as they are created.
+        numbers = {*references, *range(1, len(self._numbers.ids))}
+        return [self._numbers.ids[n] for n in sorted(numbers)]
+
+    def market_call(self, references: Iterable[int]) -> Call:
+        """Of the markets that the operator trusts: what strangers made has no part in it."""
+        trusted = [each for each in self._ids(references) if self._trusts_all or each in self._wanted]
+        return lens.markets_call(self.contract, trusted)
+
+    def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
+        if self._trusts_all:
+            return ()
+        # Those where somebody has a stake before those where nobody has one yet.
+        staked = [self._numbers.ids[number] for number in sorted(references)]
+        ids = [each for each in dict.fromkeys([*staked, *self._ids(())]) if each not in self._wanted]
+        self._left_out = frozenset(ids[MOST_UNLISTED:]).intersection(staked)
+        return self._apart(ids[:MOST_UNLISTED])
+
+    def _apart(self, ids: Sequence[str]) -> list[Call]:
+        size = lens.APART_MARKETS
+        return [
+            lens.markets_call(self.contract, ids[at : at + size], lens.APART_GAS)
+            for at in range(0, len(ids), size)
+        ]
+
+    def rest_calls(self, call: Call, answer: Answer) -> Sequence[Call]:
+        asked = lens.ids_of(call)
+        if answer.ok:
+            read = lens.read_markets(answer.data).keys()
+            left = [each for each in asked if each not in read]
+            return self._apart(left) if read else ()
+        if answer.starved:
+            return [call]
+        half = len(asked) // 2
+        return [
+            lens.markets_call(self.contract, some, call.gas) for some in (asked[:half], asked[half:]) if half
+        ]
+
+    def read_state(self, data: bytes) -> Singleton:
+        return self._known(lens.read_markets(data))
+
+    def with_apart(self, state: Singleton, answers: Iterable[tuple[Call, Answer]]) -> Singleton:
+        pairs = dict(state.pairs)
+        asked: set[str] = set()
+        for call, answer in answers:
+            asked.update(lens.ids_of(call))
+            if answer.ok:
+                pairs.update(self._known(lens.read_markets(answer.data)).pairs)
+        silent = asked - pairs.keys()
+        # What was read once is still there, but at what price and rate nobody says.
+        last = {each: self._last[each] for each in silent if each in self._last}
+        pairs.update({each: replace(pair, price=None, rate=None) for each, pair in last.items()})
+        return Singleton(pairs, frozenset(silent - last.keys()) | self._left_out)
+
+    def _known(self, read: Mapping[str, Pair | None]) -> Singleton:
+        missing = sorted(each for each, pair in read.items() if pair is None and each in self._wanted)
+        if missing:
+            raise ConfigError(
+                f"is no market of {self.contract}",
+                where=f"markets.{self.name}.market_ids {missing[0]}",
+                remedy="Copy the id from the singleton's CreateMarket event; another singleton has others",
+            )
+        pairs = {each: pair for each, pair in read.items() if pair is not None}
+        self._last.update(pairs)
+        return Singleton(pairs)
+
+    def covers(self, state: Singleton, references: Iterable[int]) -> bool:
+        ids = (self._numbers.ids[number] for number in references)
+        return all(each in state.pairs or each in state.unread for each in ids)
+
+    def accounts_call(self, accounts: Sequence[str]) -> Call:
+        return LENS.call("positions(address,bytes)", self.contract, packed(accounts))
+
+    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
+        return positions.split(accounts, answer)
+
+    def decode(self, record: bytes) -> Stake:
+        return Stake(positions.market_id(record), positions.decode(record))
+
+    def reference(self, record: bytes) -> int:
+        return self._numbers.of(positions.market_id(record))
+
+    def entries(self, many: Sequence[bytes]) -> Entries:
+        return positions.entries(many, self._numbers)
+
+    def weights(self, state: Singleton, timestamp: int, legs: Sequence[int]) -> Weights | None:
+        power, need = np.zeros(positions.LEGS), np.zeros(positions.LEGS)
+        unbounded = set()
+        for leg in legs:
+            pair = state.pairs.get(self._numbers.ids[leg // 2])
+            if pair is None or not pair.usable or not pair.price:
+                unbounded.add(leg)
+            elif leg % 2:
+                totals = pair.at(timestamp)
+                need[leg] = (totals.total_borrow_assets + VIRTUAL_ASSETS) / (
+                    totals.total_borrow_shares + VIRTUAL_SHARES
+                )
+            else:
+                power[leg] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
+        # Collateral's value and its weighing are rounded down once each; a debt is rounded up once.
+        return Weights(power=power, need=need, power_dust=2.0, need_dust=1.0, unbounded=frozenset(unbounded))
