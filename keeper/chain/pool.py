@@ -118,7 +118,8 @@ class NodePool:
     def call_each(self, method: str, *params: Any) -> list[Any]:
         """The same request at every node at once; what they answer, errors included, in order. A node that is
         slower than the first by more than a second counts as one that does not answer. Whoever refuses other
-        requests is asked all the same: without its word another's alone would count."""
+        requests is asked all the same: without its word another's alone would count. Whoever seldom refuses
+        is asked again."""
 
         def ask(index: int) -> Any:
             started = time.monotonic()
@@ -127,7 +128,7 @@ class NodePool:
                     return self._ask(index, lambda node: node.call(method, list(params)))
                 except (NodeError, RpcError, ConfigError) as error:
                     late = pause is None or time.monotonic() - started > SHORT
-                    if late or not isinstance(error, BusyError):
+                    if late or self._is_in_trouble(index) or not isinstance(error, BusyError):
                         return error
                 time.sleep(pause or 0)
             raise AssertionError("the last try returns")
@@ -150,9 +151,7 @@ class NodePool:
     def _asked_beside(self, index: int, ask: Callable[[int], Any]) -> Future[Any]:
         """Ask one node on a thread of its own; one that still owes earlier answers is not asked for more."""
         owed = self._owed[index] = [each for each in self._owed[index] if not each.done()]
-        least = min(standing.faults for standing in self.standings)
-        in_trouble = self.standings[index].faults > least + IN_TROUBLE
-        if len(owed) >= (MOST_OWED_IN_TROUBLE if in_trouble else MOST_OWED):
+        if len(owed) >= (MOST_OWED_IN_TROUBLE if self._is_in_trouble(index) else MOST_OWED):
             silent: Future[Any] = Future()
             silent.set_result(BusyError("still owes earlier answers", where=self.nodes[index].label))
             return silent
@@ -163,6 +162,10 @@ class NodePool:
         assert threads is not None
         owed.append(threads.submit(ask, index))
         return owed[-1]
+
+    def _is_in_trouble(self, index: int) -> bool:
+        """Whether a node had many more faults of late than another."""
+        return self.standings[index].faults > min(each.faults for each in self.standings) + IN_TROUBLE
 
     def saw_head(self, index: int | None, number: int) -> None:
         """Note the newest block that a node (else the current one) gave."""

@@ -70,17 +70,19 @@ def sign(
     if replaces is not None:
         reason = f"{why or 'replaced'} at head {head.number}"
         transactions.move(session, replaces, TransactionState.REPLACED, head.number, reason)
-    raw, digest = lane.signer.sign(
-        {
-            "chainId": lane.pool.chain_id,
-            "nonce": nonce,
-            "to": to_checksum_address(action.target),
-            "value": action.value,
-            "data": action.data,
-            "gas": gas,
-            **price.fields(),
-        }
-    )
+    fields = {
+        "chainId": lane.pool.chain_id,
+        "nonce": nonce,
+        "to": to_checksum_address(action.target),
+        "value": action.value,
+        "data": action.data,
+        **price.fields(),
+    }
+    raw, digest = lane.signer.sign({**fields, "gas": gas})
+    while transactions.is_recorded(session, lane.chain, digest):
+        # The same was signed before, and a reorganisation undid what came of it: this must be another.
+        gas -= 1
+        raw, digest = lane.signer.sign({**fields, "gas": gas})
     row = Transaction(
         chain=lane.chain,
         sender=lane.sender,

@@ -31,6 +31,14 @@ _SOME_UNDECIDED = select(Transaction.id).where(
     col(Transaction.state).in_(sorted(UNDECIDED)),
 )
 _STEPS = select(func.count()).where(TransactionIntent.intent_id == bindparam("intent"))
+_WITH_HASH = select(Transaction.id).where(
+    Transaction.chain == bindparam("chain"), Transaction.hash == bindparam("hash")
+)
+
+
+def is_recorded(session: Session, chain: str, digest: str) -> bool:
+    """Whether the journal has a transaction with this hash."""
+    return session.exec(_WITH_HASH, params={"chain": chain, "hash": digest}).first() is not None
 
 
 def record(session: Session, transaction: Transaction, carries: Sequence[int], reason: str = "") -> None:

@@ -109,6 +109,7 @@ def test_a_start_without_a_native_price_is_told(ready: Ready) -> None:
     w = ready("[policy]\nnative_asset = 'WNOTHING'\n")
     daemon = Daemon(w.settings, w.store, w.payer, None)
     daemon.chains["local"].deciding.runs[:] = w.deciding.runs
+    daemon.chains["local"].deciding.head = w.deciding.head
     daemon._gas_watch.look(daemon.chains["local"].deciding)
     daemon._gas_watch.look(daemon.chains["local"].deciding)
     [said] = w.alerts("no_native_price")

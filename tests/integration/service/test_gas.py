@@ -94,6 +94,7 @@ def test_hours_left_are_forecast_from_what_was_spent_told_and_shown(
     assert abs(found.hours - 2 * COIN // found.spent) <= found.hours // 1000 + 1
     daemon = Daemon(w.settings, w.store, w.payer, None)
     w.anvil.set_balance(w.payer, found.spent * 3)
+    daemon.chains["local"].deciding.head = w.deciding.head
     daemon._gas_watch.look(daemon.chains["local"].deciding)
     [told] = w.alerts("low_balance")
     assert "3 hours at the recent rate" in told.title
