@@ -155,19 +155,6 @@ class Book(Generic[S, A, V]):
         """What all accounts add up to, by the source's names."""
         return self._sums
 
-    def refresh(
-        self, head: Head, sample: Sample = (), progress: Callable[[int], None] | None = None
-    ) -> Refresh[V]:
-        """Bring this book alone to `head`: see `keeper.book.refresh`."""
-        from keeper.book.refresh import RefreshRequest, refresh_together
-
-        [outcome] = refresh_together(
-            Reader(self.pool, self.workers), head, [RefreshRequest(self, sample, progress)]
-        )
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
     def under(self, state: S) -> Book[S, A, V]:
         """The same accounts under another market-wide state, to be looked at: never refreshed nor saved."""
         other = copy.copy(self)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
 from keeper.execution import journal
 from keeper.fork import funds
+from keeper.fork.running import Fork
 from keeper.store.tables.alerts import Alert
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import Episode
-
-if TYPE_CHECKING:
-    from keeper.fork.session import Fork
 
 WAD = 10**18
 _WHY = ("cannot_act", "action_refused", "action_failed", "action_expired")

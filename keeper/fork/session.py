@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from keeper.fork import funds, ground, shocks
 from keeper.fork.ground import ForkAsset
 from keeper.fork.known import copy_known
 from keeper.fork.outcome import Outcome, outcome
+from keeper.fork.running import Fork
 from keeper.fork.settings import answering_node, choose_chain, local_only
 from keeper.fork.shocks import Move, Shock
 from keeper.localchain.anvil import Anvil, AnvilOptions
@@ -53,21 +54,6 @@ class ForkOptions:
     shocks: tuple[Shock, ...] = ()
     longest: int = 25
     funds: Decimal = Decimal(1_000_000)
-
-
-@dataclass(slots=True)
-class Fork:
-    """A running fork with everything on it."""
-
-    anvil: Anvil
-    chain: str
-    settings: Settings
-    store: Store
-    signer: Signer
-    assets: list[ForkAsset]
-    moves: list[Move]
-    forked_at: int
-    given: dict[str, int] = field(default_factory=dict)
 
 
 def rehearse(settings: Settings, wish: ForkOptions, folder: Path, tell: Callable[[str], None]) -> Outcome:

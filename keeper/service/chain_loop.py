@@ -24,6 +24,7 @@ from keeper.policy.levels import Policies
 from keeper.service.contract_versions import Abilities
 from keeper.service.market_troubles import MarketTroubles, is_everyones
 from keeper.service.markets import Market
+from keeper.service.outage import Outage
 from keeper.service.planning.breach import Breach
 from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.planner import Planner
@@ -44,13 +45,6 @@ from keeper.service.watching.unknown_names import UnknownNames
 from keeper.store.database import Store
 
 log = structlog.get_logger()
-
-# Seconds for which all nodes may be in trouble before that is told.
-LEAST_PATIENCE = 1.0
-MOST_PATIENCE = 3.0
-
-# No market can have this name.
-_CHAIN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +75,6 @@ class ChainLoop:
     """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
     held: str = ""
     """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
-    away: bool = False
-    """Whether the chain did not answer this loop's last request for a block or its state."""
     open: dict[str, breaches.OpenEpisodes] | None = None
     """The open episodes by market; None: to be read from the store."""
 
@@ -104,6 +96,7 @@ class ChainLoop:
         self._noticing = MarketAlerts(self.store)
         self._saying = LogThrottle()
         self.troubles = MarketTroubles(self.store, self._saying)
+        self.outage = Outage(self.pool.name, self.mode, self.store, self._saying)
         self._misnaming = UnknownNames(self.settings, self.store)
         self._finishing = BlockReport(
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
@@ -111,7 +104,6 @@ class ChainLoop:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
         self._means: Asked | None = None
         self._acting: dict[str, bool] = {}
-        self._troubled_at: float | None = None
         self._decided_at = time.monotonic()
         for run in self.runs:
             chain = self.settings.chains[self.pool.name]
@@ -148,9 +140,7 @@ class ChainLoop:
         """Everything that matters of this block is written."""
         self.troubles.forget_others(head)
         self.head = head
-        self.away, self._troubled_at = False, None
-        if self._saying.over(_CHAIN):
-            log.info("chain answers again", chain=self.pool.name, number=head.number)
+        self.outage.end(head)
         self.heads.done(head)
         self.blocks_seen += 1
         self._decided_at = time.monotonic()
@@ -323,11 +313,6 @@ class ChainLoop:
         )
         return planner.decide(due)
 
-    @property
-    def _patience(self) -> float:
-        """Seconds for which trouble of all nodes passes for a hiccup: about a block."""
-        return min(max(float(self.seconds_a_block or 0), LEAST_PATIENCE), MOST_PATIENCE)
-
     def commit(self, head: Head, breaches: list[MarketBreaches], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
@@ -344,18 +329,8 @@ class ChainLoop:
         self._acting.update({run.name: at.acting for run, at in valued})
 
     def unreachable(self, error: Exception) -> None:
-        """Tell, once an outage, that the chain does not answer; a passing trouble, within a block, is only
-        tried again."""
-        self.away = True
-        now = time.monotonic()
-        self._troubled_at = now if self._troubled_at is None else self._troubled_at
-        if now - self._troubled_at < self._patience:
-            log.debug("tried again", chain=self.pool.name, error=str(error))
-            return
-        if self._saying.due(_CHAIN, str(error)):
-            log.error("chain unreachable", chain=self.pool.name, error=str(error))
-        with self.store.session() as session:
-            status.write_unreachable(session, self.pool.name, self.mode, str(error))
+        """The chain does not answer."""
+        self.outage.report(error, float(self.seconds_a_block or 0))
 
 
 def _is_news(at: MarketValuation) -> bool:

@@ -245,7 +245,7 @@ class Daemon:
     def _away(self, job: str) -> bool:
         """Whether this job's chain is known not to answer."""
         loops = self.chains.get(job.partition(":")[2])
-        return loops is not None and loops.deciding.away
+        return loops is not None and loops.deciding.outage.is_on
 
     def _failed(self, name: str, error: Exception) -> None:
         """A job's failure: what the keeper raised on purpose says it all, anything else is a fault."""

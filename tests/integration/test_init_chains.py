@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain, load
@@ -50,7 +51,7 @@ def doctors_lines(settings: Settings, anvil: Anvil) -> dict[str, str]:
     pool = NodePool("c", settings.chains["c"])
     runs = build(settings, {"c": pool}, None)
     for run in runs:
-        run.book.refresh(blocks.latest(pool))
+        refresh_alone(run.book, blocks.latest(pool))
     return {
         each.subject: f"{each.verdict}: {each.detail} {each.remedy}" for each in gas(settings, pool, runs)
     }

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from keeper.book.book import Book
+from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
@@ -56,7 +57,7 @@ class Crowd:
     def look(self) -> Head:
         """Bring the book to the newest block."""
         head = blocks.latest(self.pool)
-        self.book.refresh(head)
+        refresh_alone(self.book, head)
         return head
 
     def at(self, timestamp: int, rules: Rules | None = None) -> AccruedMarket:

@@ -25,7 +25,8 @@ from keeper.service.contract_versions import Abilities
 from keeper.service.markets import Market
 from keeper.service.planning import data_fees, refused_routes
 from keeper.service.planning.breach import Breach, _episodes
-from keeper.service.planning.contract_liquidations import Batches, ContractLiquidations, ready, venue_of
+from keeper.service.planning.candidates import _ready, _request, _traded
+from keeper.service.planning.contract_liquidations import Batches, ContractLiquidations, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
 from keeper.service.planning.gas_money import gas_reserve
 from keeper.service.planning.options import _confirmed, _open, _paid_out, best_open, either
@@ -316,43 +317,3 @@ class Planner:
             return _open(at_market(found, verdicts, facts.symbols), refused)
 
         return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
-
-
-def _traded(wanted: list[Breach]) -> set[str]:
-    """Every token that a liquidation could repay or seize."""
-    return {
-        asset
-        for w in wanted
-        if w.kind == "liquidate"
-        for asset in (
-            w.run.adapter.sold_for(w.run.book.state)
-            if w.sale
-            else w.run.adapter.liquidation_tokens(w.run.book.state, w.run.book.accounts[w.valuation.account])
-        )
-    }
-
-
-def _ready(decision: Decision) -> Decision:
-    if isinstance(decision.outcome, Blocked):
-        return decision
-    return Decision(decision.request, ready(decision.outcome))
-
-
-def _request(
-    wanted: Breach,
-    budgets: Sequence[Budget] = (),
-    plan: Callable[[Mapping[str, int]], list[Plan] | Blocked] = lambda _: Blocked(""),
-    taken: Callable[[Plan], None] = lambda _: None,
-) -> Candidate:
-    valuation = wanted.valuation
-    return Candidate(
-        wanted.run.name,
-        valuation.account,
-        wanted.kind,
-        valuation.health or 0,
-        budgets,
-        plan,
-        taken,
-        underwater=valuation.collateral < valuation.debt,
-        rate=wanted.run.rate,
-    )

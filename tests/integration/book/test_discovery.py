@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from keeper.book.book import REMEMBERED_BLOCKS, Book, Refresh
+from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.node import NodeError, RpcError, WrongStateError
 from keeper.chain.pool import NodePool
@@ -49,10 +50,10 @@ class Field:
         """To the newest block. Just after a reorg Anvil may have lost the state of a block whose like was
         reverted before; the next block has it."""
         try:
-            return book.refresh(blocks.latest(book.pool))
+            return refresh_alone(book, blocks.latest(book.pool))
         except WrongStateError:
             self.local.anvil.mine()
-            return book.refresh(blocks.latest(book.pool))
+            return refresh_alone(book, blocks.latest(book.pool))
 
     def send(self, *txs: Tx) -> None:
         send_batch(self.local.rpc, list(txs), self.local.market.errors)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from keeper.book.book import Book
+from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
@@ -88,7 +89,7 @@ def _as_the_contract(book: AaveBook) -> None:
 def test_a_position_in_each_of_a_hundred_reserves_is_valued_as_the_contract_does(wide: LocalMarket) -> None:
     with proxy_to(wide.anvil.url) as proxy:
         book = _book(proxy, wide)
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         assert len(book.state.market.reserves) == RESERVES
         held = book.accounts[OWNER].positions
         assert len(held) == RESERVES
@@ -101,7 +102,7 @@ def test_it_is_read_with_its_view_in_one_request_within_geths_gas(wide: LocalMar
     costs = {}
     with proxy_to(wide.anvil.url) as proxy:
         book = _book(proxy, wide)
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         for account in (USUAL, OWNER):
             reserve = wide.market.reserves["T0"]
             txs = [
@@ -111,11 +112,11 @@ def test_it_is_read_with_its_view_in_one_request_within_geths_gas(wide: LocalMar
             ]
             send_batch(wide.rpc, txs, wide.market.errors)
             # Straight to the newest block: what is counted is one steady tick.
-            book.refresh(blocks.latest(book.pool))
+            refresh_alone(book, blocks.latest(book.pool))
             wide.anvil.mine()
             send_batch(wide.rpc, [act.supply(wide.market, reserve, account, 10**15)], wide.market.errors)
             proxy.forget()
-            found = book.refresh(blocks.latest(book.pool), [USUAL, OWNER])
+            found = refresh_alone(book, blocks.latest(book.pool), [USUAL, OWNER])
             assert account in found.touched
             assert found.views.keys() == {USUAL, OWNER}
             costs[account] = proxy.counts()

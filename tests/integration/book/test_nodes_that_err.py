@@ -14,6 +14,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from keeper.book.book import Book
+from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.node import NodeError
 from keeper.chain.pool import NodePool
@@ -50,7 +51,7 @@ def _from_nothing(field: Field, book: AaveBook) -> None:
     """The book is the one that a new book makes of the chain, and each account is valued as the pool does."""
     anew = field.book()
     assert book.head is not None
-    anew.refresh(book.head)
+    refresh_alone(anew, book.head)
 
     def with_stake(each: AaveBook) -> dict[str, object]:
         return {account: raw for account, raw in each.accounts.items() if raw.configuration}
@@ -160,7 +161,7 @@ def test_what_changes_silently_is_found_in_rotation(field: Field) -> None:
     field.send(act.transfer_a_token(field.reserve("WETH"), giver, receiver, 10**15))
     head = blocks.latest(book.pool)
     with capture_logs() as said:
-        found = book.refresh(head, [giver])
+        found = refresh_alone(book, head, [giver])
     assert found.silent == {giver}
     assert "silent change" in [each["event"] for each in said]
     field.local.anvil.mine()
@@ -187,12 +188,12 @@ def test_an_answer_with_some_of_a_blocks_logs_missing_is_found_and_healed(field:
     with proxy_to(field.local.anvil.url) as other:
         known, new = field.borrower(1), _address(2)
         book = _book_at(field, field.proxy, other) if nodes == 2 else field.book()
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         lies = _without(new)
         field.proxy.answers.append(lies)
         market, weth = field.local.market, field.reserve("WETH")
         field.send(act.mint(market, weth, rnd.LENDER, 10**20), act.approve(market, weth, rnd.LENDER))
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         field.local.anvil.set_automine(False)
         for who in (known, new, rnd.LENDER):
             field.local.anvil.set_balance(who, 10**19)
@@ -204,17 +205,17 @@ def test_an_answer_with_some_of_a_blocks_logs_missing_is_found_and_healed(field:
             queue(field.local.anvil, tx)
         field.local.anvil.mine()
         field.local.anvil.set_automine(True)
-        found = book.refresh(blocks.latest(book.pool))
+        found = refresh_alone(book, blocks.latest(book.pool))
         assert known in found.touched and new not in book.accounts
         assert "scaled units" in found.unbalanced
         if nodes == 1:
             # Behind one address stand many: the next does not lie.
             field.proxy.answers.remove(lies)
         field.local.anvil.mine()
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         assert new in book.accounts and not book.unbalanced
         field.local.anvil.mine()
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         assert not book.unbalanced and book.doubted_from is None
         field.is_the_chain(book)
 
@@ -230,9 +231,9 @@ def test_a_block_older_than_the_record_is_a_rebuild_not_an_error(field: Field) -
     field.refresh(first)
     first.save()
     second = field.book(store=field.store)
-    found = second.refresh(old)
+    found = refresh_alone(second, old)
     assert found.rebuilt and second.head == old
-    found = first.refresh(old)
+    found = refresh_alone(first, old)
     assert found.rebuilt and first.head == old
     field.refresh(second)
     _from_nothing(field, second)
@@ -269,7 +270,7 @@ def test_a_node_that_prunes_is_left_for_one_that_does_not(field: Field) -> None:
         )
         book = _book_at(field, field.proxy, other)
         with capture_logs() as said:
-            book.refresh(blocks.latest(book.pool))
+            refresh_alone(book, blocks.latest(book.pool))
         assert "failover" in [each["event"] for each in said]
         assert other.counts()["eth_call"] >= 1
         field.is_the_chain(book)
@@ -280,15 +281,15 @@ def test_a_node_that_fails_within_a_tick_is_left_and_no_block_is_mixed(field: Fi
     borrower = field.borrower(1)
     with proxy_to(field.local.anvil.url) as other:
         book = _book_at(field, field.proxy, other)
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         field.send(*act.mint_and_supply(field.local.market, field.reserve("WETH"), borrower, 10**17))
         field.local.anvil.mine()
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
         field.local.anvil.mine()
         head = blocks.latest(book.pool)
         field.proxy.rules.append(lambda r: 503 if r["method"] != "eth_getBlockByNumber" else None)
         field.local.anvil.mine()
-        book.refresh(head)
+        refresh_alone(book, head)
         assert book.head == head
         pinned = [r["params"][1] for r in other.seen if r["method"] == "eth_call"]
         assert pinned[-1] == {"blockHash": head.hash}
@@ -308,7 +309,7 @@ def test_a_head_that_no_chain_has_is_refused(field: Field) -> None:
 
     field.proxy.answers.append(lie)
     with pytest.raises(Exception):  # noqa: B017, PT011  (which error depends on the node)
-        book.refresh(blocks.latest(book.pool))
+        refresh_alone(book, blocks.latest(book.pool))
     assert book.head == before
     field.proxy.answers.clear()
     field.local.anvil.mine()
@@ -403,7 +404,7 @@ def test_discovery_goes_on_in_parallel_and_finds_all(field: Field) -> None:
     source = AaveV3Market("aave", field.local.market.pool, 0)
     covered: list[int] = []
     book: AaveBook = Book(source, pool, None, 16, workers=4)
-    book.refresh(blocks.latest(pool), progress=covered.append)
+    refresh_alone(book, blocks.latest(pool), progress=covered.append)
     assert found <= set(book.accounts)
     assert covered == sorted(covered)
     assert book.head is not None and covered[-1] == book.head.number

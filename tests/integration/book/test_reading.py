@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from keeper.book.book import Book
+from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.node import Node, WrongStateError
 from keeper.chain.pool import NodePool
@@ -47,14 +48,14 @@ def test_a_read_without_state_is_repeated(aave_v302: LocalMarket, times: int, fa
     pool.nodes = [node]
     book = Book(AaveV3Market("aave", local.market.pool, 0), pool, None, 50_000)
     head = blocks.latest(pool)
-    book.refresh(head)
+    refresh_alone(book, head)
     local.anvil.mine()
     book.read_all_next()
     head = blocks.latest(pool)
     node.times, node.pretended = times, (head.number, head.timestamp)
     if fails:
         with pytest.raises(WrongStateError, match=r"no state|has not the block or state"):
-            book.refresh(head)
+            refresh_alone(book, head)
     else:
-        book.refresh(head)
+        refresh_alone(book, head)
         assert who in book.accounts and book.head == head

@@ -1,0 +1,53 @@
+"""A chain that does not answer: reported once an outage, when it lasts longer than a hiccup."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from keeper.chain.blocks import Head
+from keeper.execution.journal import Mode
+from keeper.service.reporting import status
+from keeper.service.reporting.log_throttle import LogThrottle
+from keeper.store.database import Store
+
+log = structlog.get_logger()
+
+# Seconds for which all nodes may be in trouble before that is reported: about a block, within these.
+LEAST_PATIENCE = 1.0
+MOST_PATIENCE = 3.0
+# No market can have this name.
+_CHAIN = ""
+
+
+@dataclass(slots=True)
+class Outage:
+    """One chain's. `is_on`: it did not answer the last request for a block or its state."""
+
+    chain: str
+    mode: Mode
+    store: Store
+    throttle: LogThrottle
+    is_on: bool = False
+    since: float | None = None
+
+    def report(self, error: Exception, block_seconds: float) -> None:
+        """Report that no node answers; a passing trouble, within a block, is only tried again."""
+        self.is_on = True
+        now = time.monotonic()
+        self.since = now if self.since is None else self.since
+        if now - self.since < min(max(block_seconds, LEAST_PATIENCE), MOST_PATIENCE):
+            log.debug("tried again", chain=self.chain, error=str(error))
+            return
+        if self.throttle.due(_CHAIN, str(error)):
+            log.error("chain unreachable", chain=self.chain, error=str(error))
+        with self.store.session() as session:
+            status.write_unreachable(session, self.chain, self.mode, str(error))
+
+    def end(self, head: Head) -> None:
+        """The chain answered."""
+        self.is_on, self.since = False, None
+        if self.throttle.over(_CHAIN):
+            log.info("chain answers again", chain=self.chain, number=head.number)
