@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from keeper.execution.batch_gas import MOST_TRANSACTION_GAS, SWAP_GAS, TOKEN_GAS, _cap
+from keeper.execution.batch_gas import MOST_TRANSACTION_GAS, SWAP_GAS, TOKEN_GAS, cap
 from keeper.model.plan import BatchItem, FlashLoan, Plan
 
-_LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
+LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
 _NO_VENUE = "0x" + "00" * 20
 _SWAP = "(uint8,uint8,bool,uint256,address,bytes)"
 _LOAN = "(uint8,address,uint8,uint256)"
 _LEG = f"(uint64,address,bytes[],uint8,uint256,uint8,uint256,uint256,uint256,{_SWAP}[],bool)"
 BATCH = f"(address[],{_LOAN}[],{_LEG}[],{_SWAP}[],uint256,uint256)"
 SIGNATURE = f"liquidate({BATCH})"
-_LIQUIDATE = function_signature_to_4byte_selector(SIGNATURE)
+LIQUIDATE = function_signature_to_4byte_selector(SIGNATURE)
 _Exchange = tuple[int, int, bool, int, str, bytes]
 
 
@@ -30,7 +30,7 @@ def identity(plan: Plan) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-def _tokens(legs: Sequence[BatchItem]) -> list[str]:
+def tokens_of(legs: Sequence[BatchItem]) -> list[str]:
     """Every token once, the profit token first."""
     named = [legs[0].profit_token]
     for leg in legs:
@@ -38,7 +38,7 @@ def _tokens(legs: Sequence[BatchItem]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _loans(legs: Sequence[BatchItem]) -> dict[tuple[str, FlashLoan], int]:
+def loans_of(legs: Sequence[BatchItem]) -> dict[tuple[str, FlashLoan], int]:
     """One loan a token and lender, of all that the legs may take."""
     loans: dict[tuple[str, FlashLoan], int] = {}
     for leg in legs:
@@ -47,14 +47,14 @@ def _loans(legs: Sequence[BatchItem]) -> dict[tuple[str, FlashLoan], int]:
     return loans
 
 
-def _shared(legs: Sequence[BatchItem]) -> dict[str, str]:
+def shared_routes(legs: Sequence[BatchItem]) -> dict[str, str]:
     """For each seized token the route over which most of its legs sell it: that sale is made once for all."""
-    selling = [leg for leg in legs if not (_calls_back(leg) and leg.pays == leg.profit_token)]
+    selling = [leg for leg in legs if not (calls_back(leg) and leg.pays == leg.profit_token)]
     routes = {leg.gets: Counter(each.sale for each in selling if each.gets == leg.gets) for leg in selling}
     return {token: found.most_common(1)[0][0] for token, found in routes.items()}
 
 
-def _calls_back(leg: BatchItem) -> bool:
+def calls_back(leg: BatchItem) -> bool:
     return leg.loan is not None and leg.loan.kind == "callback"
 
 
@@ -78,15 +78,15 @@ def _filled(call: str, leg: BatchItem, places: Mapping[str, int]) -> bytes:
     return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
 
 
-def _shared_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
+def shared_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
     return [
         (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:]))
-        for token, route in _shared(legs).items()
+        for token, route in shared_routes(legs).items()
         if route
     ]
 
 
-def _covering(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
+def covering_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
     """For each borrowed token but the profit token, one that buys what is missing of it after all: the fee of
     a leg that failed, and so did not buy it itself. A single leg has no others to pay for it."""
     if len(legs) < 2:
@@ -97,11 +97,11 @@ def _covering(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exc
     ]
 
 
-def _own_swaps(leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
+def own_swaps(leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
     """What a leg exchanges by itself: it buys back a debt that is not the profit token, so that none pays for
     another, and sells over a route that the others do not take."""
     swaps: list[_Exchange] = []
-    if _calls_back(leg):
+    if calls_back(leg):
         return swaps
     if leg.pays != leg.profit_token and leg.route:
         fee = -(-leg.allowance * leg.loan.fee // 10**6) if leg.loan else 0
@@ -112,23 +112,23 @@ def _own_swaps(leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, i
     return swaps
 
 
-def _encoded(
+def encoded_leg(
     name: int, leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int], *, alone: bool
 ) -> tuple[object, ...]:
-    swaps = _own_swaps(leg, shared, places)
+    swaps = own_swaps(leg, shared, places)
     expected = leg.gas + leg.cold_gas
-    expected += (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + _calls_back(leg))
+    expected += (SWAP_GAS + TOKEN_GAS * len(places)) * (len(swaps) + calls_back(leg))
     return (
         name,
         leg.target,
-        [_filled(call, leg, places) if _calls_back(leg) else bytes.fromhex(call[2:]) for call in leg.calls],
+        [_filled(call, leg, places) if calls_back(leg) else bytes.fromhex(call[2:]) for call in leg.calls],
         places[leg.pays],
-        0 if _calls_back(leg) else leg.allowance,
+        0 if calls_back(leg) else leg.allowance,
         places[leg.gets],
         leg.min_got,
         leg.min_profit,
         # Alone it can starve nobody: what it takes is measured by rehearsal and bounded by the transaction.
-        MOST_TRANSACTION_GAS if alone else _cap(expected),
+        MOST_TRANSACTION_GAS if alone else cap(expected),
         swaps,
-        _calls_back(leg),
+        calls_back(leg),
     )

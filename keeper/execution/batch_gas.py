@@ -34,5 +34,5 @@ def within(gas_limit: int) -> int:
     return max(gas_limit - SLACK_GAS, 0) * 100 // LIMIT_PERCENT
 
 
-def _cap(gas: int) -> int:
+def cap(gas: int) -> int:
     return gas * CAP_PERCENT // 100 + COLD_GAS

@@ -13,18 +13,18 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution.batch_encoding import (
-    _LENDERS,
-    _LIQUIDATE,
     BATCH,
-    _calls_back,
-    _covering,
-    _encoded,
-    _loans,
-    _own_swaps,
-    _shared,
-    _shared_swaps,
-    _tokens,
+    LENDERS,
+    LIQUIDATE,
+    calls_back,
+    covering_swaps,
+    encoded_leg,
     identity,
+    loans_of,
+    own_swaps,
+    shared_routes,
+    shared_swaps,
+    tokens_of,
 )
 from keeper.execution.batch_gas import (
     BASE_GAS,
@@ -101,25 +101,25 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
 def combine(plans: Sequence[Plan]) -> Batched:
     """One call for all; ValueError when there are none or they differ in `key`."""
     legs = _legs(plans)
-    tokens = _tokens(legs)
-    loans = _loans(legs)
+    tokens = tokens_of(legs)
+    loans = loans_of(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    shared = _shared(legs)
-    swaps = [*_shared_swaps(legs, places), *_covering(legs, places)]
+    shared = shared_routes(legs)
+    swaps = [*shared_swaps(legs, places), *covering_swaps(legs, places)]
     expected = _gas(legs)
     reserve = END_GAS + PAYBACK_GAS * len(loans) + SWAP_GAS * len(swaps)
     batch = (
         tokens,
-        [(_LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
+        [(LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
         [
-            _encoded(identity(plan), leg, shared, places, alone=len(legs) == 1)
+            encoded_leg(identity(plan), leg, shared, places, alone=len(legs) == 1)
             for plan, leg in zip(plans, legs, strict=True)
         ],
         swaps,
         0,
         reserve,
     )
-    return Batched(legs[0].contract, "0x" + (_LIQUIDATE + encode([BATCH], [batch])).hex(), expected)
+    return Batched(legs[0].contract, "0x" + (LIQUIDATE + encode([BATCH], [batch])).hex(), expected)
 
 
 def gas_of(plans: Sequence[Plan]) -> int:
@@ -138,7 +138,7 @@ def bears(plans: Sequence[Plan]) -> bool:
     if len(plans) < 2:
         return True
     legs = _legs(plans)
-    lending = {loan.lender for _, loan in _loans(legs)}
+    lending = {loan.lender for _, loan in loans_of(legs)}
     if any(_lenders_on(leg, lending) for leg in legs):
         return False
     expected = sum(leg.profit for leg in legs)
@@ -173,7 +173,7 @@ def _borne(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
     """By what a leg weighs on the others: routes that are closed meanwhile first, then its fee."""
-    lending = {loan.lender for _, loan in _loans(_legs(plans))}
+    lending = {loan.lender for _, loan in loans_of(_legs(plans))}
     return lambda plan: (_lenders_on(plan.leg, lending), plan.leg.fee) if plan.leg else (False, 0)
 
 
@@ -239,14 +239,14 @@ def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
 
 
 def _gas(legs: Sequence[BatchItem]) -> int:
-    tokens, shared = _tokens(legs), _shared(legs)
+    tokens, shared = tokens_of(legs), shared_routes(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    own = sum(len(_own_swaps(leg, shared, places)) + _calls_back(leg) for leg in legs)
+    own = sum(len(own_swaps(leg, shared, places)) + calls_back(leg) for leg in legs)
     return (
         BASE_GAS
         + sum(leg.gas for leg in legs)
         + sum(_first_gas(legs).values())
-        + LOAN_GAS * len(_loans(legs))
+        + LOAN_GAS * len(loans_of(legs))
         + SWAP_GAS * (sum(map(bool, shared.values())) + own)
         + TOKEN_GAS * len(tokens)
     )

@@ -30,5 +30,5 @@ class Breach:
         return "top_up" if self.levels.protection else "liquidate"
 
 
-def _episodes(wanted: Sequence[Breach], kind: Kind) -> list[int]:
+def episodes_of(wanted: Sequence[Breach], kind: Kind) -> list[int]:
     return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]

@@ -11,7 +11,7 @@ from keeper.service.planning.breach import Breach
 from keeper.service.planning.contract_liquidations import ready
 
 
-def _traded(wanted: list[Breach]) -> set[str]:
+def traded_tokens(wanted: list[Breach]) -> set[str]:
     """Every token that a liquidation could repay or seize."""
     return {
         asset
@@ -25,13 +25,13 @@ def _traded(wanted: list[Breach]) -> set[str]:
     }
 
 
-def _ready(decision: Decision) -> Decision:
+def sealed(decision: Decision) -> Decision:
     if isinstance(decision.outcome, Blocked):
         return decision
     return Decision(decision.request, ready(decision.outcome))
 
 
-def _request(
+def candidate_of(
     wanted: Breach,
     budgets: Sequence[Budget] = (),
     plan: Callable[[Mapping[str, int]], list[Plan] | Blocked] = lambda _: Blocked(""),

@@ -28,12 +28,12 @@ def _reached(found: Plan | Blocked) -> int:
     return -1 if isinstance(found, Blocked) else int(found.summary.get("health_after", 0))
 
 
-def _open(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Plan] | Blocked:
+def open_plans(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Plan] | Blocked:
     """Without the ways that were refused in this episode, as long as there are others."""
     return found if isinstance(found, Blocked) else untried(found, refused)
 
 
-def _confirmed(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) -> list[Plan] | Blocked:
+def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) -> list[Plan] | Blocked:
     """Top-ups wait while nothing confirms the price of what they spend."""
     if isinstance(found, Blocked):
         return found
@@ -41,7 +41,7 @@ def _confirmed(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) ->
     return Blocked(why) if why else found
 
 
-def _paid_out(found: list[Plan] | Blocked) -> list[Plan] | Blocked:
+def paid_out_plans(found: list[Plan] | Blocked) -> list[Plan] | Blocked:
     """Without the liquidations that would bring claims only."""
     if isinstance(found, Blocked):
         return found

@@ -24,12 +24,12 @@ from keeper.protocols import inventory
 from keeper.service.contract_versions import Abilities
 from keeper.service.markets import Market
 from keeper.service.planning import data_fees, refused_routes
-from keeper.service.planning.breach import Breach, _episodes
-from keeper.service.planning.candidates import _ready, _request, _traded
+from keeper.service.planning.breach import Breach, episodes_of
+from keeper.service.planning.candidates import candidate_of, sealed, traded_tokens
 from keeper.service.planning.contract_liquidations import Batches, ContractLiquidations, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
 from keeper.service.planning.gas_money import gas_reserve
-from keeper.service.planning.options import _confirmed, _open, _paid_out, best_open, either
+from keeper.service.planning.options import best_open, confirmed_plans, either, open_plans, paid_out_plans
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
 from keeper.service.planning.signer_funds import Asked
 from keeper.store.database import Store
@@ -58,7 +58,7 @@ class Planner:
             return []
         if self.payer is None:
             no_one = Blocked("no [signer] is configured: there is nobody to act")
-            return [(w, Decision(_request(w), no_one)) for w in wanted]
+            return [(w, Decision(candidate_of(w), no_one)) for w in wanted]
         trading = self._trading(wanted)
         assert self.means is not None, "whoever acts has means"
         facts = self._facts(wanted, self.payer, trading)
@@ -68,13 +68,13 @@ class Planner:
         facts = {name: replace(each, payer=self.payer, gas_reserve=kept) for name, each in facts.items()}
         funds = self._funds(facts, means.native)
         owners = self._owners(wanted, self.payer)
-        refused = refused_routes.ways(self.store, _episodes(wanted, "liquidate"))
-        unspent = refused_routes.tokens(self.store, _episodes(wanted, "top_up"))
+        refused = refused_routes.ways(self.store, episodes_of(wanted, "liquidate"))
+        unspent = refused_routes.tokens(self.store, episodes_of(wanted, "top_up"))
         budgets = Budgets(self.settings, self.store, self.mode, self.head)
         by_request: dict[int, Breach] = {}
         requests = []
         for each in wanted:
-            request = self._request(
+            request = self.candidate_of(
                 each,
                 facts[each.run.name],
                 funds,
@@ -91,7 +91,7 @@ class Planner:
         )
         batches = Batches(self.head.gas_limit) if trading else None
         chosen = choose(requests, funds, costs, batches)
-        return [(by_request[id(d.request)], _ready(d)) for d in chosen]
+        return [(by_request[id(d.request)], sealed(d)) for d in chosen]
 
     def _trading(self, wanted: list[Breach]) -> ContractLiquidations | None:
         """The exchange for this tick's liquidations; None without a contract or without liquidations."""
@@ -132,7 +132,7 @@ class Planner:
             for name, run in runs.items()
         }
         # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
-        known, traded = [run for run in self.runs if run.book.read], _traded(wanted)
+        known, traded = [run for run in self.runs if run.book.read], traded_tokens(wanted)
         selling = trading.calls(traded) if trading else []
         lending = trading.lending_calls(traded, known) if trading else []
         lenses = trading.lenses() if trading else ()
@@ -220,7 +220,7 @@ class Planner:
 
         return plan
 
-    def _request(
+    def candidate_of(
         self,
         wanted: Breach,
         facts: Purse,
@@ -242,9 +242,9 @@ class Planner:
             sized = self._by_contract(wanted, facts, funds, budgets, owner)
 
             def by_contract(left: Mapping[str, int]) -> list[Plan] | Blocked:
-                return _confirmed(sized(left), verdicts, facts)
+                return confirmed_plans(sized(left), verdicts, facts)
 
-            return _request(wanted, budgets, by_contract)
+            return candidate_of(wanted, budgets, by_contract)
         if protection is None:
             shut = closed(assets, verdicts, facts.symbols)
             plan = partial(
@@ -255,13 +255,13 @@ class Planner:
                 if shut:
                     return Blocked(shut)
                 found = at_market(plan(funds), verdicts, facts.symbols)
-                own = found if self.settings.policy.receive_a_tokens else _paid_out(found)
+                own = found if self.settings.policy.receive_a_tokens else paid_out_plans(found)
                 if trading is None:
-                    return _open(own, refused)
+                    return open_plans(own, refused)
                 borrowed = trading.plans(run, account, self.next_timestamp, facts, refused)
-                return _open(either(at_market(borrowed, verdicts, facts.symbols), own), refused)
+                return open_plans(either(at_market(borrowed, verdicts, facts.symbols), own), refused)
 
-            return _request(wanted, budgets, liquidate, trading.taken if trading else lambda _: None)
+            return candidate_of(wanted, budgets, liquidate, trading.taken if trading else lambda _: None)
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Blocked:
             budget = affordable(budgets, run.rate)
@@ -287,9 +287,9 @@ class Planner:
                 )
 
             found = best_open(sized, unspent, protection.target)
-            return _confirmed(found if isinstance(found, Blocked) else [found], verdicts, facts)
+            return confirmed_plans(found if isinstance(found, Blocked) else [found], verdicts, facts)
 
-        return _request(wanted, budgets, top_up)
+        return candidate_of(wanted, budgets, top_up)
 
     def _sale(
         self,
@@ -301,7 +301,7 @@ class Planner:
     ) -> Candidate:
         """To buy what the market sells, with borrowed money or the payer's own."""
         run, state = wanted.run, wanted.run.book.state
-        assets = frozenset(_traded([wanted]))
+        assets = frozenset(traded_tokens([wanted]))
         verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
         shut = closed(assets, verdicts, facts.symbols)
 
@@ -314,6 +314,6 @@ class Planner:
             if trading is not None:
                 borrowed = trading.purchases(run, wanted.valuation.account, facts, refused)
                 found = either(borrowed, own or Blocked(""))
-            return _open(at_market(found, verdicts, facts.symbols), refused)
+            return open_plans(at_market(found, verdicts, facts.symbols), refused)
 
-        return _request(wanted, budgets, buy, trading.taken if trading else lambda _: None)
+        return candidate_of(wanted, budgets, buy, trading.taken if trading else lambda _: None)

@@ -13,9 +13,9 @@ from keeper.service.markets import Market
 from keeper.service.watching.comparison import compare, differences
 from keeper.service.watching.market_valuation import (
     MarketValuation,
-    _exact,
-    _records,
-    _without_suspended,
+    exact_valuations,
+    records_of,
+    without_suspended,
 )
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ def _doubted(run: Market, head: Head, at: MarketValuation, accounts: Sequence[st
     """The comparison once more, by records and views that were read again."""
     chosen = list(dict.fromkeys(accounts))
     silent = run.book.read_again(head, chosen)
-    anew = _exact(run, _records(run, chosen, at), head.timestamp)
+    anew = exact_valuations(run, records_of(run, chosen, at), head.timestamp)
     views = run.book.views(head, chosen)
     found = differences(anew, views, set(chosen) - views.keys())
     parts = {part: why for account, why in found.items() if (part := part_of(account))}
@@ -70,6 +70,6 @@ def _doubted(run: Market, head: Head, at: MarketValuation, accounts: Sequence[st
         run.book.read_all_next()
     now = {v.account: v for v in anew}
     at = replace(at, valuations=[now.get(v.account, v) for v in at.valuations])
-    at = _without_suspended(run, replace(at, newly_suspended={**at.newly_suspended, **parts}))
+    at = without_suspended(run, replace(at, newly_suspended={**at.newly_suspended, **parts}))
     run.valuations = at.valuations
     return Confirmed(at, difference, silent, judged_anew=bool(silent or parts))

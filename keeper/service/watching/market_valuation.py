@@ -20,7 +20,7 @@ from keeper.service.markets import Market, first_sample
 from keeper.service.watching import selection
 from keeper.service.watching.comparison import differences
 from keeper.service.watching.selection import EVERYTHING, Watch
-from keeper.service.watching.unvaluable import _unvaluable
+from keeper.service.watching.unvaluable import unvaluable_accounts
 
 log = structlog.get_logger()
 
@@ -153,7 +153,7 @@ def _value(
     if run.prices is not None:
         prices = replace(refresh, answers=refresh.answers[:riding])
         run.prices.observe(head, prices, assets, run.adapter.base_decimals(state))
-    unvaluable = _unvaluable(run, assets)
+    unvaluable = unvaluable_accounts(run, assets)
     due = run.is_retry_due(head.timestamp) or bool(run.stopped and _is_upgrade(refresh))
     if due:
         more = _read_anew(run, head, refresh)
@@ -183,7 +183,7 @@ def _value(
                 run.suspend(part, why, head.timestamp)
             else:
                 run.stop(why, head.timestamp)
-        at = _without_suspended(run, at)
+        at = without_suspended(run, at)
     if run.stopped and run.stopped != before:
         log.error("watch only", market=run.name, block=head.number, why=run.stopped)
     if run.stopped:
@@ -212,7 +212,7 @@ def _read_anew(run: Market, head: Head, refresh: Refresh[Valuation]) -> dict[str
     return run.book.views(head, accounts)
 
 
-def _without_suspended(run: Market, at: MarketValuation) -> MarketValuation:
+def without_suspended(run: Market, at: MarketValuation) -> MarketValuation:
     """Accounts in suspended parts are told of as without a valuation."""
     if not run.suspended:
         return at
@@ -239,8 +239,8 @@ def _own(
     """Our own numbers: of all accounts, or of those that screening and the sample choose."""
     state, book, head = run.book.state, run.book, at.head
     if watch.everything:
-        chosen = _records(run, book.accounts, at)
-        own = _exact(run, chosen, head.timestamp)
+        chosen = records_of(run, book.accounts, at)
+        own = exact_valuations(run, chosen, head.timestamp)
         run.nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
         return replace(
             at,
@@ -263,8 +263,8 @@ def _own(
         book, near, unbounded, growth, watch, lambda account: run.adapter.unit_worth(state, account)
     )
     accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
-    chosen = _records(run, accounts, at)
-    own = _exact(run, chosen, head.timestamp)
+    chosen = records_of(run, accounts, at)
+    own = exact_valuations(run, chosen, head.timestamp)
     run.nearest = _accounts(run, selected.nearest)
     return replace(
         at,
@@ -275,7 +275,7 @@ def _own(
     )
 
 
-def _exact(run: Market, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+def exact_valuations(run: Market, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
     """Exact values; a part of the market whose numbers no arithmetic takes is suspended, the others go on."""
     state, adapter = run.book.state, run.adapter
     try:
@@ -316,11 +316,11 @@ def _next_block_health(
         if v.health is not None
         and (owner_of(v.account) in watch.special or any(low <= v.health <= high for low, high in spans))
     }
-    later = _exact(run, raws, next_timestamp)
+    later = exact_valuations(run, raws, next_timestamp)
     return {v.account: v.health for v in later if v.health is not None}
 
 
-def _records(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
+def records_of(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
     """Records of those accounts that the book knows and the contract can value."""
     found = {a: run.book.record(a) for a in accounts if a not in at.unvaluable}
     return {account: record for account, record in found.items() if record is not None}

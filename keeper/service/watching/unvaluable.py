@@ -9,7 +9,7 @@ from keeper.protocols.base import PricedAsset
 from keeper.service.markets import Market
 
 
-def _unvaluable(run: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
+def unvaluable_accounts(run: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
     """Accounts for which the contract needs a price that its oracle does not give."""
     silent = {each.asset for each in assets if each.price is None}
     if not silent:
