@@ -11,7 +11,7 @@ from typing import Generic
 import structlog
 
 from keeper.book.reads import Reader, ReadRequest
-from keeper.book.rows import Accounts, Rows
+from keeper.book.rows import AccountRows, Rows
 from keeper.book.screening.columns import Columns
 from keeper.book.source import A, BookSource, ExtraReads, S, V
 from keeper.chain.blocks import Head
@@ -20,7 +20,7 @@ from keeper.chain.logs import Log, LogFilter
 from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.store import accounts as memory
-from keeper.store.accounts import Block, Saved
+from keeper.store.accounts import Saved, SavedBlock
 from keeper.store.database import Store
 
 log = structlog.get_logger()
@@ -91,9 +91,9 @@ class Book(Generic[S, A, V]):
         self.head: Head | None = None
         self.riders = ExtraReads()
         self.rows = Rows()
-        self.accounts: Mapping[str, A] = Accounts(self.rows, source.decode)
+        self.accounts: Mapping[str, A] = AccountRows(self.rows, source.decode)
         self.references: set[int] = set()
-        self.recent: deque[Block] = deque(maxlen=REMEMBERED_BLOCKS)
+        self.recent: deque[SavedBlock] = deque(maxlen=REMEMBERED_BLOCKS)
         self.followed: LogFilter | None = None
         # Who looks once takes no stored record on trust: what changes without an event is found by rotation
         # and totals, only over many blocks.
@@ -229,7 +229,7 @@ class Book(Generic[S, A, V]):
             touched |= self.recent.pop().touched
         # Nobody asks what the oldest block touched: a reorg that orphans it is deeper than remembered.
         touched = touched if self.recent else frozenset()
-        self.recent.append(Block(change.head.number, change.head.hash, touched))
+        self.recent.append(SavedBlock(change.head.number, change.head.hash, touched))
         self._unsaved.update(change.records)
         due = self._saved_block is None or abs(change.head.number - self._saved_block) >= CHECKPOINT_BLOCKS
         if due:

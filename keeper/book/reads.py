@@ -29,7 +29,7 @@ class ReadRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class BookRead:
     """The answers to a portion's calls in order, and the records. `fault`: why the records are not whole.
     What was spared among the calls `apart` is starved: asked first, it may be answered."""
 
@@ -110,7 +110,7 @@ class Reader:
         self.workers = workers
         self.width = MOST_ACCOUNTS
 
-    def read(self, head: Head, portions: Sequence[ReadRequest]) -> list[Read]:
+    def read(self, head: Head, portions: Sequence[ReadRequest]) -> list[BookRead]:
         """Every portion at `head`. In one request where it fits; the same call is made once for all.
 
         NoStateError when no node has any market's state at the block; RpcError or NodeError when even the
@@ -126,7 +126,7 @@ class Reader:
         strange = dict(zip(apart, first.apart, strict=True))
         self._rest(head, portions, lenses, wanted[first.taken :], records, faults)
         return [
-            Read(
+            BookRead(
                 [answers[call] for call in p.calls],
                 records[number],
                 faults.get(number),

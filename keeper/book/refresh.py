@@ -17,7 +17,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 from keeper.book import discovery
 from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
 from keeper.book.discovery import MissedBlocks
-from keeper.book.reads import NoStateError, Read, Reader, ReadRequest, read_apart, run_whole
+from keeper.book.reads import BookRead, NoStateError, Reader, ReadRequest, read_apart, run_whole
 from keeper.book.source import BookSource
 from keeper.chain import logs
 from keeper.chain.blocks import Head
@@ -58,7 +58,7 @@ class _Visit:
     sample: Sequence[str] = ()
     references: frozenset[int] = frozenset()
     portion: ReadRequest | None = None
-    read: Read = field(default_factory=lambda: Read((), {}))
+    read: BookRead = field(default_factory=lambda: BookRead((), {}))
 
     @property
     def book(self) -> AnyBook:

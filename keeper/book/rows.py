@@ -51,7 +51,7 @@ class Rows:
         return row, before
 
 
-class Accounts(Mapping[str, A], Generic[A]):
+class AccountRows(Mapping[str, A], Generic[A]):
     """Every account of the rows (lower case), each decoded when it is asked for."""
 
     def __init__(self, rows: Rows, decode: Callable[[bytes], A]) -> None:

@@ -7,7 +7,7 @@ import time
 from decimal import Decimal
 
 
-class Budget:
+class RequestBudget:
     """Lets `per_second` requests through each second, and as many at once after a quiet second."""
 
     def __init__(self, per_second: Decimal | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from keeper.chain.answers import BusyError, CannotError, RefusedError, RpcError, WrongStateError
-from keeper.chain.budget import Budget
+from keeper.chain.budget import RequestBudget
 from keeper.chain.head import Head
 from keeper.chain.node import Node, NodeError
 from keeper.chain.node_health import NodeHealth
@@ -44,7 +44,7 @@ class NodePool:
         self.chain_id = chain.chain_id
         self.nodes = [Node(url, chain.timeout) for url in chain.rpc]
         self.standings = [NodeHealth() for _ in self.nodes]
-        self.budget = Budget(chain.requests_per_second)
+        self.budget = RequestBudget(chain.requests_per_second)
         self._current = 0
         self._checked: set[int] = set()
         self._threads: list[ThreadPoolExecutor | None] = [None for _ in self.nodes]

@@ -10,7 +10,7 @@ from eth_account.signers.local import LocalAccount
 from keeper.chain import keystore
 from keeper.chain.keystore import PASSWORD_VARIABLE as PASSWORD_VARIABLE
 from keeper.chain.web3signer import Web3Signer
-from keeper.config import Signer as SignerSettings
+from keeper.config import SignerSettings as SignerSettings
 from keeper.errors import ConfigError
 
 

@@ -13,7 +13,7 @@ from keeper.alerts.wording import ratio
 from keeper.cli.numbers import decimal
 from keeper.cli.output import cell, console, money, print_json, print_table
 from keeper.config import load
-from keeper.fork.outcome import Outcome, Price
+from keeper.fork.outcome import ForkOutcome, Price
 from keeper.fork.session import ForkOptions, rehearse
 from keeper.fork.shocks import parse_shock
 
@@ -53,7 +53,7 @@ def fork(
         show(result)
 
 
-def show(result: Outcome) -> None:
+def show(result: ForkOutcome) -> None:
     """Tables for people."""
     moved = [p for p in result.prices if p.before != p.after]
     if moved:
@@ -111,7 +111,7 @@ def unmoved(prices: Sequence[Price]) -> list[str]:
     ]
 
 
-def as_object(result: Outcome) -> dict[str, Any]:
+def as_object(result: ForkOutcome) -> dict[str, Any]:
     """The same for programs; amounts as decimal strings."""
     return {
         "chain": result.chain,

@@ -15,7 +15,7 @@ import typer
 
 from keeper.cli.output import console, print_json, print_table
 from keeper.errors import ConfigError
-from keeper.margin.catalogue import ENTRIES, Answer, answer
+from keeper.margin.catalogue import ENTRIES, ModelAnswer, answer
 from keeper.margin.interface import Amount
 
 DEEPEST = 100
@@ -75,7 +75,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def as_object(model: str, result: Answer) -> dict[str, Any]:
+def as_object(model: str, result: ModelAnswer) -> dict[str, Any]:
     """Exact integers and fractions as text, floats as numbers, arrays as lists."""
     requirement = result.requirement
     return {
@@ -109,7 +109,7 @@ def _plain(value: Amount | list[Any]) -> Any:
     return value if np.isfinite(value) else None
 
 
-def _print(model: str, result: Answer) -> None:
+def _print(model: str, result: ModelAnswer) -> None:
     requirement = result.requirement
     rows = [
         ["initial margin", _show(requirement.initial)],

@@ -9,7 +9,7 @@ from rich.markup import escape
 from keeper.alerts.wording import ratio
 from keeper.cli.output import console, money, print_table
 from keeper.demo.director import Moment
-from keeper.demo.outcome import Line, Outcome
+from keeper.demo.outcome import DayOutcome, Line
 
 BASE_DECIMALS = 8
 WAD = 10**18
@@ -60,7 +60,7 @@ def held_object(moment: Moment) -> dict[str, Any]:
     }
 
 
-def tell_outcome(result: Outcome) -> None:
+def tell_outcome(result: DayOutcome) -> None:
     rows = [_row(line) for line in result.lines]
     print_table(
         "the day, account by account",
@@ -103,7 +103,7 @@ def _row(line: Line) -> list[str]:
     ]
 
 
-def as_object(result: Outcome) -> dict[str, Any]:
+def as_object(result: DayOutcome) -> dict[str, Any]:
     return {
         "ok": not result.faults,
         "faults": result.faults,

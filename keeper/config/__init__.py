@@ -1,10 +1,10 @@
 """The settings of a keeper: a file a section, and how they are read."""
 
-from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, Relay
+from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, RelaySettings
 from keeper.config.known_chains import KnownChain, chain_name, known_chain, native_coin
 from keeper.config.markets import ChainlinkSource, MarketSettings, Oracle, PythSource, UniswapV3Source
 from keeper.config.policy import Protect
-from keeper.config.running import AlertChannel, Signer
+from keeper.config.running import AlertChannel, SignerSettings
 from keeper.config.settings import Settings, load
 from keeper.config.values import checked_address, wad
 
@@ -18,9 +18,9 @@ __all__ = [
     "Oracle",
     "Protect",
     "PythSource",
-    "Relay",
+    "RelaySettings",
     "Settings",
-    "Signer",
+    "SignerSettings",
     "UniswapV3Source",
     "chain_name",
     "checked_address",

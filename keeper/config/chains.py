@@ -29,7 +29,7 @@ class Venues(Section):
     uniswap_v3: UniswapV3Venue | None = None
 
 
-class Relay(Section):
+class RelaySettings(Section):
     """A private relay, which transactions go to first."""
 
     url: str
@@ -69,7 +69,7 @@ class Chain(Section):
     """Budget of all requests to this chain's nodes together; absent: as many as are needed."""
     parallel_requests: int = Field(default=4, ge=1, le=64)
     """Requests under way at once while a long history or a large book is read."""
-    relay: Relay | None = None
+    relay: RelaySettings | None = None
 
     sequencer_feed: Address | None = None
     """A rollup's uptime feed (Chainlink): nothing is sent while the sequencer is down."""

@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 from keeper.config.values import Address, Money, Section
 
 
-class Store(Section):
+class StoreSettings(Section):
     url: str = "sqlite:///keeper.db"
 
 
-class Signer(Section):
+class SignerSettings(Section):
     """Either an encrypted keystore, or an external signer and the address that it signs for."""
 
     keystore: Path | None = None
@@ -24,7 +24,7 @@ class Signer(Section):
     address: Address | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Signer:
+    def _one_of_both(self) -> SignerSettings:
         if (self.keystore is None) == (self.web3signer is None):
             raise ValueError("name either keystore or web3signer")
         if self.web3signer is None:

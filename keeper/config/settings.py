@@ -21,7 +21,7 @@ from pydantic_settings import (
 from keeper.config.chains import Chain
 from keeper.config.markets import MarketSettings
 from keeper.config.policy import Policy, Protect
-from keeper.config.running import AlertChannel, Execution, Service, Signer, Store
+from keeper.config.running import AlertChannel, Execution, Service, SignerSettings, StoreSettings
 from keeper.config_mistakes import explain
 from keeper.errors import ConfigError
 
@@ -33,8 +33,8 @@ class Settings(BaseSettings):
 
     chains: dict[str, Chain] = Field(min_length=1)
     markets: dict[str, MarketSettings] = Field(min_length=1)
-    store: Store = Store()
-    signer: Signer | None = None
+    store: StoreSettings = StoreSettings()
+    signer: SignerSettings | None = None
     policy: Policy = Policy()
     protect: list[Protect] = []
     alerts: list[AlertChannel] = []

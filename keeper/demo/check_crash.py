@@ -26,11 +26,11 @@ NOT_LIQUIDATABLE = "ddeb79ba"
 Account = dict[str, Any]
 
 
-class RefusedError(Exception):
+class CheckRefusedError(Exception):
     """The contract reverted; its reason where it is a text."""
 
 
-class Chain:
+class CheckedChain:
     def __init__(self, rpc: str) -> None:
         self.web3 = Web3(HTTPProvider(rpc, request_kwargs={"timeout": 30}))
 
@@ -44,12 +44,12 @@ class Chain:
         call = {"from": ANYBODY, "to": target, "data": "0x" + bytes(data).hex()}
         answer = self.web3.provider.make_request("eth_call", [call, {"blockHash": block}])  # type: ignore[arg-type]
         if "error" in answer:
-            raise RefusedError(json.dumps(answer["error"]))
+            raise CheckRefusedError(json.dumps(answer["error"]))
         values = decode(out, bytes.fromhex(str(answer["result"])[2:])) if out else ()
         return values[0] if len(out) == 1 else values
 
 
-def aave(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
+def aave(chain: CheckedChain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
     block, pool = entry["block"]["hash"], entry["address"]
     data = chain.ask(block, pool, "getUserAccountData(address)", ["uint256"] * 6, account["account"])
     health = None if data[5] == NO_DEBT else str(data[5])
@@ -58,7 +58,7 @@ def aave(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tupl
     yield "health", account["health"], health
 
 
-def troves(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
+def troves(chain: CheckedChain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
     block, manager, who = entry["block"]["hash"], entry["address"], account["account"]
     feed = chain.ask(block, manager, "priceFeed()", ["address"])
     price = chain.ask(block, feed, "fetchPrice()", ["uint256"])
@@ -73,7 +73,7 @@ def troves(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tu
         yield "health", account["health"], str(ratio * WAD // least)
 
 
-def comet(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
+def comet(chain: CheckedChain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
     block, at, who = entry["block"]["hash"], entry["address"], account["account"]
     owed = chain.ask(block, at, "borrowBalanceOf(address)", ["uint256"], who)
     feed = chain.ask(block, at, "baseTokenPriceFeed()", ["address"])
@@ -85,12 +85,12 @@ def comet(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tup
     try:
         chain.ask(block, at, "absorb(address,address[])", [], ANYBODY, [who])
         refused = False
-    except RefusedError as refusal:
+    except CheckRefusedError as refusal:
         refused = NOT_LIQUIDATABLE in str(refusal)
     yield "liquidatable", below, not refused
 
 
-def morpho(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
+def morpho(chain: CheckedChain, entry: dict[str, Any], account: Account) -> Iterator[tuple[str, Any, Any]]:
     block, at, identity = entry["block"]["hash"], entry["address"], bytes.fromhex(account["part"][2:])
     params = chain.ask(
         block,
@@ -108,7 +108,7 @@ def morpho(chain: Chain, entry: dict[str, Any], account: Account) -> Iterator[tu
     try:
         chain.ask(block, at, signature, ["uint256"] * 2, params, who, 1, 0, b"")
         refusal = ""
-    except RefusedError as refused:
+    except CheckRefusedError as refused:
         refusal = str(refused)
     healthy = account["health"] is None or int(account["health"]) >= WAD
     yield "healthy", healthy, "position is healthy" in refusal
@@ -118,7 +118,7 @@ CHECKS = {"aave-v3": aave, "liquity": troves, "compound-v3": comet, "morpho-blue
 
 
 def main(rpc: str, path: str, first: int, last: int) -> int:
-    chain, compared = Chain(rpc), 0
+    chain, compared = CheckedChain(rpc), 0
     problems: list[str] = []
     seen: dict[int, set[str]] = {}
     with open(path) as lines:

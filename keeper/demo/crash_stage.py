@@ -11,7 +11,7 @@ from pathlib import Path
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from keeper.demo.exchange import Exchange, open_exchange
+from keeper.demo.exchange import DemoExchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
 from keeper.demo.stage import BLOCK_SECONDS, GENESIS, write_keystore
 from keeper.localchain import four_markets
@@ -49,7 +49,7 @@ class CrashStage:
     config: Path
     record: Path
     first_block: int
-    exchange: Exchange
+    exchange: DemoExchange
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from keeper.localchain.uniswap_v3 import PoolSpec, UniswapDeployment
 
 
 @dataclass(frozen=True)
-class Exchange:
+class DemoExchange:
     """Where the keeper sells what it seized, and our contract, through which it does."""
 
     uniswap: UniswapDeployment
@@ -29,13 +29,15 @@ class Exchange:
                 queue(anvil, tx, last=True)
 
 
-def open_exchange(anvil: Anvil, market: AaveDeployment, prices: Mapping[str, int], keeper: str) -> Exchange:
+def open_exchange(
+    anvil: Anvil, market: AaveDeployment, prices: Mapping[str, int], keeper: str
+) -> DemoExchange:
     pools = demo_pools()
     deployed = uniswap.deploy(anvil.rpc, tokens_of(market, prices), pools)
-    return Exchange(deployed, pools, deploy_liquidator(anvil.rpc, keeper, keeper))
+    return DemoExchange(deployed, pools, deploy_liquidator(anvil.rpc, keeper, keeper))
 
 
-def settings(exchange: Exchange, market: AaveDeployment) -> tuple[str, str]:
+def settings(exchange: DemoExchange, market: AaveDeployment) -> tuple[str, str]:
     """What the configuration says below [chains.local], and a table of its own."""
     hops = ", ".join(f'"{market.reserves[symbol].asset}"' for symbol in ("WETH", "USDC"))
     return (

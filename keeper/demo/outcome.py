@@ -54,7 +54,7 @@ class Line:
 
 
 @dataclass
-class Outcome:
+class DayOutcome:
     """The whole day. Amounts in base units (8 decimals): `earned` is what liquidations seized less what they
     repaid, at the oracle's prices, `booked` what they really brought, by the keeper's books."""
 
@@ -85,7 +85,7 @@ def _not_worth_gas(stage: Stage) -> set[str]:
     return {account for account, title in last.items() if title.endswith("gas price")}
 
 
-def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> Outcome:
+def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> DayOutcome:
     """Read the chain and the check; `faults` names everything that should not have happened. With the true
     prices by block (a hostile day) so does every action that only a lie could justify."""
     check, faults = _check(stage, last)
@@ -100,7 +100,7 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
     for line in lines.values():
         if line.was_liquidatable and not line.cured and line.account.lower() not in too_dear:
             faults.append(f"{line.account} ({line.label}) is still liquidatable, health {line.after}")
-    return Outcome(
+    return DayOutcome(
         lines=sorted(lines.values(), key=lambda each: (each.lowest is None, each.lowest or 0)),
         liquidations=liquidations,
         top_ups=top_ups,

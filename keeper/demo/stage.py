@@ -15,7 +15,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
 from keeper.demo.cast import Cast, cast, opening
-from keeper.demo.exchange import Exchange, open_exchange
+from keeper.demo.exchange import DemoExchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
 from keeper.demo.hostile import Feeds, beats, install, settings, transactions
 from keeper.demo.running import PASSWORD
@@ -56,7 +56,7 @@ class Stage:
     first_block: int
     feeds: Feeds | None = None
     """On a hostile day: whose word the director may bend."""
-    exchange: Exchange | None = None
+    exchange: DemoExchange | None = None
     """On an ordinary day: where seizures are sold. On a hostile one the keeper spends its own tokens."""
     world: Profile | None = None
     """What the keeper's nodes and chain do differently; the demo itself asks Anvil."""

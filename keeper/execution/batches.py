@@ -60,7 +60,7 @@ class Batched:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ItemOutcome:
     """What came of one plan's leg; `problem` says why not, by the protocol's error names."""
 
     done: bool
@@ -181,7 +181,7 @@ def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
     return limit(gas_of(plans)) <= min(MOST_TRANSACTION_GAS, block_gas_limit) and len(plans) <= MOST_LEGS
 
 
-def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[Outcome]:
+def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[ItemOutcome]:
     """What came of each plan, in order, from the logs of the receipt (or of `eth_simulateV1`).
 
     A transaction that reverted has no logs: then nothing was done for anyone.
@@ -196,17 +196,17 @@ def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[O
     return [_outcome(plan, told.get(identity(plan))) for plan in plans]
 
 
-def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> Outcome:
+def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> ItemOutcome:
     if told is None:
-        return Outcome(False, "was not reached")
+        return ItemOutcome(False, "was not reached")
     done, data = told
     if done:
-        return Outcome(True)
+        return ItemOutcome(True)
     why = bytes(decode(["bytes"], data)[0])
     if not why:
-        return Outcome(False, "ran out of gas, or gave no reason", starved=True)
+        return ItemOutcome(False, "ran out of gas, or gave no reason", starved=True)
     text = reason({"error": {"data": "0x" + why.hex()}}, plan.errors)
-    return Outcome(False, text, starved=why[:4] in _STARVED)
+    return ItemOutcome(False, text, starved=why[:4] in _STARVED)
 
 
 def _by_key(plans: Sequence[Plan]) -> list[list[Plan]]:

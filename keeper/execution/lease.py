@@ -51,7 +51,7 @@ def this_process() -> str:
 
 
 @dataclass
-class Lease:
+class KeyLease:
     """One key on one chain. `token` is this holder's secret name; `holder` what others are shown."""
 
     store: Store

@@ -32,7 +32,7 @@ from keeper.execution.commitment import sign_and_commit
 from keeper.execution.gas_quote import Bidding, GasQuote
 from keeper.execution.in_flight import InFlight
 from keeper.execution.journal import Mode
-from keeper.execution.lease import Lease, LostLeaseError
+from keeper.execution.lease import KeyLease, LostLeaseError
 from keeper.execution.limits import Limits
 from keeper.execution.pause_file import paused
 from keeper.execution.queue import Queue
@@ -62,7 +62,7 @@ class ExecutionLoop:
         tell: ExecutionEvents,
         relay: Relay | None = None,
         pause_file: Path | None = None,
-        lease: Lease | None = None,
+        lease: KeyLease | None = None,
         fitting: Callable[[], Limits] | None = None,
     ) -> None:
         self.pool = pool
@@ -73,7 +73,7 @@ class ExecutionLoop:
         self.mode: Mode = "live" if signer else "dry"
         self.lane: Sender | None = None
         if signer is not None:
-            held = lease or Lease(store, f"{pool.name}:{payer}")
+            held = lease or KeyLease(store, f"{pool.name}:{payer}")
             floor = TipFloor()
             bidding = Bidding(pool, store, payer, limits.max_gas_price, floor)
             self.lane = Sender(

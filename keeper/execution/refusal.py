@@ -40,7 +40,7 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedInRefusal:
     """What a refusal asks for, wei a unit of gas: a tip, or a higher limit of what is paid; 0 for neither."""
 
     tip: int = 0
@@ -77,7 +77,9 @@ def is_delegated(lane: Sender) -> bool:
     return isinstance(code, str) and code.lower().startswith(DELEGATION)
 
 
-def asked(lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool) -> Asked | None:
+def asked(
+    lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool
+) -> AskedInRefusal | None:
     """What the words of a refusal ask for, where neither funds nor gas are what is missing; a tip that a node
     names as such is remembered. Not `sure`: it may be no refusal at all, and teaches nothing."""
     try:
@@ -93,7 +95,9 @@ def asked(lane: Sender, transaction: Transaction, head: Head, message: str, sure
     return found
 
 
-def bid_what_is_asked(lane: Sender, transaction: Transaction, head: Head, ask: Asked) -> Transaction | None:
+def bid_what_is_asked(
+    lane: Sender, transaction: Transaction, head: Head, ask: AskedInRefusal
+) -> Transaction | None:
     """A successor that bids what the nodes ask for; None where the ceiling, its worth or a limit forbids it,
     and then it is told."""
     most = most_per_gas(lane, transaction)
@@ -127,7 +131,9 @@ def _counted(lane: Sender) -> int:
     return int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
 
 
-def _read(lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool) -> Asked | None:
+def _read(
+    lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool
+) -> AskedInRefusal | None:
     """A figure is a tip where the words say so; else what is above the most that is paid asks for more of
     that, and only what is not can be a tip."""
     bid = transaction.max_fee if transaction.tip is None else transaction.tip
@@ -137,11 +143,11 @@ def _read(lane: Sender, transaction: Transaction, head: Head, message: str, sure
     if not sure and about_node(message):
         return None
     if tip is not None and _names_tip(transaction, message):
-        return Asked(tip=tip)
+        return AskedInRefusal(tip=tip)
     fee = least_asked(message, transaction.max_fee, most, ours)
     if fee is not None:
-        return Asked(max_fee=fee)
-    return None if tip is None else Asked(tip=tip)
+        return AskedInRefusal(max_fee=fee)
+    return None if tip is None else AskedInRefusal(tip=tip)
 
 
 def _names_tip(transaction: Transaction, message: str) -> bool:

@@ -13,7 +13,7 @@ from keeper.chain.refusals import TipFloor
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.execution.gas_quote import Bidding
-from keeper.execution.lease import Lease
+from keeper.execution.lease import KeyLease
 from keeper.execution.limits import Limits
 from keeper.store.database import Store
 from keeper.store.tables.journal import Intent, Transaction
@@ -46,7 +46,7 @@ class Sender:
     limits: Limits
     sender: str
     signer: Signing
-    lease: Lease
+    lease: KeyLease
     tell: ExecutionEvents
     bidding: Bidding
     relay: Relay | None = None

@@ -61,7 +61,7 @@ class OpenBreach:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ForkOutcome:
     """The whole rehearsal. Amounts of money in 1e-18 of the unit of account, gas in wei.
 
     `inventory` is what the signer's tokens gained or lost in units, at the prices of the end: measured,
@@ -83,7 +83,7 @@ class Outcome:
 
 def outcome(
     fork: Fork, before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int]
-) -> Outcome:
+) -> ForkOutcome:
     """Read the fork's own journal and the signer's balances. Prices by market and asset."""
     with fork.store.session() as session:
         intents = session.exec(select(Intent).order_by(col(Intent.id))).all()
@@ -93,7 +93,7 @@ def outcome(
         alerts = len(session.exec(select(Alert.id)).all())
     done = [deed for deed in deeds if deed.state == IntentState.SETTLED]
     assets = {(each.market, each.asset): each for each in fork.assets}
-    return Outcome(
+    return ForkOutcome(
         chain=fork.chain,
         forked_at=fork.forked_at,
         blocks=fork.anvil.block_number() - fork.forked_at,

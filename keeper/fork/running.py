@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from keeper.chain.signer import Signer
 from keeper.config import Settings
 from keeper.fork.ground import ForkAsset
-from keeper.fork.shocks import Move
+from keeper.fork.shocks import PriceMove
 from keeper.localchain.anvil import Anvil
 from keeper.store.database import Store
 
@@ -22,6 +22,6 @@ class Fork:
     store: Store
     signer: Signer
     assets: list[ForkAsset]
-    moves: list[Move]
+    moves: list[PriceMove]
     forked_at: int
     given: dict[str, int] = field(default_factory=dict)

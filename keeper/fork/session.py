@@ -23,10 +23,10 @@ from keeper.errors import ConfigError, KeeperError
 from keeper.fork import funds, ground, shocks
 from keeper.fork.ground import ForkAsset
 from keeper.fork.known import copy_known
-from keeper.fork.outcome import Outcome, outcome
+from keeper.fork.outcome import ForkOutcome, outcome
 from keeper.fork.running import Fork
 from keeper.fork.settings import answering_node, choose_chain, local_only
-from keeper.fork.shocks import Move, Shock
+from keeper.fork.shocks import PriceMove, Shock
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.model.money import money
@@ -56,7 +56,7 @@ class ForkOptions:
     funds: Decimal = Decimal(1_000_000)
 
 
-def rehearse(settings: Settings, wish: ForkOptions, folder: Path, tell: Callable[[str], None]) -> Outcome:
+def rehearse(settings: Settings, wish: ForkOptions, folder: Path, tell: Callable[[str], None]) -> ForkOutcome:
     """Fork the configured chain, run the daemon on it, shock it; what the keeper did.
 
     Only reads reach the configured node, and nothing reaches the configured store, key or channels.
@@ -137,7 +137,7 @@ def _with_own_contract(own: Settings, chain: str, anvil: Anvil, key: str) -> Set
     return own.model_copy(update={"chains": {chain: forked.model_copy(update={"liquidator": contract})}})
 
 
-def _moves(anvil: Anvil, assets: list[ForkAsset], wanted: Sequence[Shock]) -> list[Move]:
+def _moves(anvil: Anvil, assets: list[ForkAsset], wanted: Sequence[Shock]) -> list[PriceMove]:
     if not wanted:
         return []
     symbols = {each.asset: each.symbol for each in assets}

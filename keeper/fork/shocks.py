@@ -29,7 +29,7 @@ class Shock:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PriceMove:
     """A feed and the answer (its own decimals) it will give."""
 
     leaf: Leaf
@@ -52,24 +52,24 @@ def parse_shock(text: str) -> Shock:
 
 def resolve(
     anvil: Anvil, shocks: Sequence[Shock], symbols: Mapping[str, str], leaves: Mapping[str, Sequence[str]]
-) -> list[Move]:
+) -> list[PriceMove]:
     """The feeds to move. `symbols` names assets (lower case → symbol), `leaves` the feeds of each asset.
 
     ConfigError when a name fits nothing, or an asset that hangs on several feeds.
     """
     known = {address: read_leaf(anvil.rpc, address) for each in leaves.values() for address in each}
-    moves: dict[str, Move] = {}
+    moves: dict[str, PriceMove] = {}
     for shock in shocks:
         leaf = known[_find(shock.feed, known, symbols, leaves)]
         if leaf.address in moves:
             raise ConfigError(
                 f"{shock.feed} and another shock move the same feed", where="--shock", remedy="Name it once"
             )
-        moves[leaf.address] = Move(leaf, int(leaf.answer * (1 + shock.change)))
+        moves[leaf.address] = PriceMove(leaf, int(leaf.answer * (1 + shock.change)))
     return list(moves.values())
 
 
-def put_in_place(anvil: Anvil, moves: Sequence[Move]) -> None:
+def put_in_place(anvil: Anvil, moves: Sequence[PriceMove]) -> None:
     """Lay the stand-in over every feed, giving the answer, round and time that the feed gives now."""
     code = bytes.fromhex(runtime_code("ShockedFeed").removeprefix("0x"))
     anvil.set_balance(_MOVER, _MOVER_WEI)
@@ -81,7 +81,7 @@ def put_in_place(anvil: Anvil, moves: Sequence[Move]) -> None:
             anvil.set_storage_at(leaf.address, _STATE + offset, word)
 
 
-def announce(anvil: Anvil, moves: Sequence[Move]) -> None:
+def announce(anvil: Anvil, moves: Sequence[PriceMove]) -> None:
     """Leave the new rounds for the next block."""
     for move in moves:
         queue(

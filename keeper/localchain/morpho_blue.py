@@ -47,7 +47,7 @@ class PairSpec:
 
 
 @dataclass(frozen=True)
-class Pair:
+class LocalPair:
     """One created market; `params` in the order of Morpho's MarketParams."""
 
     id: str
@@ -70,7 +70,7 @@ class MorphoDeployment:
     irm: str
     owner: str
     tokens: Mapping[str, str]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[LocalPair, ...]
 
 
 @lru_cache(maxsize=1)
@@ -118,49 +118,49 @@ def _create(
     addresses: Mapping[str, str],
     specs: Mapping[str, TokenSpec],
     pair: PairSpec,
-) -> Pair:
+) -> LocalPair:
     oracle = queue.create(_artifacts()["OracleMock"])
     queue.call(oracle, "setPrice(uint256)", oracle_price(specs[pair.loan], specs[pair.collateral]))
     params = (addresses[pair.loan], addresses[pair.collateral], oracle, irm, pair.lltv)
     queue.call(morpho, f"createMarket({PARAMS})", params)
     identity = "0x" + keccak(encode([PARAMS], [params])).hex()
-    return Pair(identity, *params)
+    return LocalPair(identity, *params)
 
 
 def approve(who: str, token: str, spender: str, amount: int = MAX) -> Tx:
     return {"from": who, "to": token, "data": calldata("approve(address,uint256)", spender, amount)}
 
 
-def supply(market: MorphoDeployment, pair: Pair, who: str, assets: int) -> Tx:
+def supply(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"supply({PARAMS},uint256,uint256,address,bytes)"
     return _to(market, who, signature, pair.params, assets, 0, who, b"")
 
 
-def withdraw(market: MorphoDeployment, pair: Pair, who: str, assets: int) -> Tx:
+def withdraw(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"withdraw({PARAMS},uint256,uint256,address,address)"
     return _to(market, who, signature, pair.params, assets, 0, who, who)
 
 
-def supply_collateral(market: MorphoDeployment, pair: Pair, who: str, assets: int) -> Tx:
+def supply_collateral(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"supplyCollateral({PARAMS},uint256,address,bytes)"
     return _to(market, who, signature, pair.params, assets, who, b"")
 
 
-def borrow(market: MorphoDeployment, pair: Pair, who: str, assets: int) -> Tx:
+def borrow(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"borrow({PARAMS},uint256,uint256,address,address)"
     return _to(market, who, signature, pair.params, assets, 0, who, who)
 
 
-def repay(market: MorphoDeployment, pair: Pair, who: str, assets: int = 0, shares: int = 0) -> Tx:
+def repay(market: MorphoDeployment, pair: LocalPair, who: str, assets: int = 0, shares: int = 0) -> Tx:
     signature = f"repay({PARAMS},uint256,uint256,address,bytes)"
     return _to(market, who, signature, pair.params, assets, shares, who, b"")
 
 
-def accrue(market: MorphoDeployment, pair: Pair, who: str) -> Tx:
+def accrue(market: MorphoDeployment, pair: LocalPair, who: str) -> Tx:
     return _to(market, who, f"accrueInterest({PARAMS})", pair.params)
 
 
-def set_price(market: MorphoDeployment, pair: Pair, price: int) -> Tx:
+def set_price(market: MorphoDeployment, pair: LocalPair, price: int) -> Tx:
     """A new answer of the pair's oracle, scaled as Morpho wants it."""
     return {"from": market.owner, "to": pair.oracle, "data": calldata("setPrice(uint256)", price)}
 

@@ -33,7 +33,7 @@ FaultKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class GuardTerms:
     """What the operator says of one asset. Prices in base units, `deviation` scaled 1e18."""
 
     deviation: int
@@ -103,7 +103,7 @@ class Judgement:
     """Why nothing at all may be done for accounts with this asset."""
 
 
-def remember(seen_now: Observation, before: Memory | None, terms: Terms) -> Memory:
+def remember(seen_now: Observation, before: Memory | None, terms: GuardTerms) -> Memory:
     """The memory after this block. A feed that reverts is remembered with its last round."""
     found: list[tuple[RoundKey, int]] = []
     known = before.seen if before is not None and len(before.seen) == len(seen_now.rounds) else ()
@@ -130,7 +130,7 @@ def remember(seen_now: Observation, before: Memory | None, terms: Terms) -> Memo
     return replace(memory, disputed=memory.rounds, disputed_price=price)
 
 
-def judge(now: Observation, memory: Memory, terms: Terms) -> Judgement:
+def judge(now: Observation, memory: Memory, terms: GuardTerms) -> Judgement:
     """The verdict on a price, with the memory that already counts this block."""
     unresolved = [] if now.resolved else [Fault("unresolved", "its price source is of no known kind")]
     closed = unresolved[0].detail if unresolved and not terms.act_unresolved else ""
@@ -162,7 +162,7 @@ def _hold(
     jump: Fault | None,
     disagree: Fault | None,
     memory: Memory,
-    terms: Terms,
+    terms: GuardTerms,
 ) -> str:
     """Why a price that no second source confirms is not enough for a top-up."""
     alone = " and no second source confirms it"
@@ -193,7 +193,7 @@ def _unpriced(now: Observation) -> Fault:
     return Fault("reverting", "the protocol's oracle reverts")
 
 
-def _old(now: Observation, memory: Memory, terms: Terms) -> tuple[Fault, ...]:
+def _old(now: Observation, memory: Memory, terms: GuardTerms) -> tuple[Fault, ...]:
     """Feeds without a new round since the sequencer came up, or for longer than the heartbeat: by their own
     time, or by ours."""
     faults: list[Fault] = []
@@ -220,7 +220,7 @@ def _old(now: Observation, memory: Memory, terms: Terms) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _beyond(price: int, terms: Terms) -> Fault | None:
+def _beyond(price: int, terms: GuardTerms) -> Fault | None:
     if terms.min_price is not None and price < terms.min_price:
         return Fault("out_of_bounds", f"the price {price} is below min_price {terms.min_price}")
     if terms.max_price is not None and price > terms.max_price:
@@ -228,7 +228,7 @@ def _beyond(price: int, terms: Terms) -> Fault | None:
     return None
 
 
-def _jump(price: int, now: Observation, memory: Memory, terms: Terms) -> Fault | None:
+def _jump(price: int, now: Observation, memory: Memory, terms: GuardTerms) -> Fault | None:
     """A price that moved although no feed gave a new round: an adapter's ratio or cap did it, or whoever may
     set a price that is called fixed. What only code can move (`constant`) moves as it was written to."""
     if now.basis in ("constant", "nothing") or not memory.price:
@@ -238,14 +238,14 @@ def _jump(price: int, now: Observation, memory: Memory, terms: Terms) -> Fault |
     return Fault("no_round", f"the price moved from {memory.price} to {price} without a new round")
 
 
-def _disagreement(price: int, now: Observation, terms: Terms) -> Fault | None:
+def _disagreement(price: int, now: Observation, terms: GuardTerms) -> Fault | None:
     if not _disagrees(now, terms):
         return None
     assert now.second is not None
     return Fault("disagreeing", f"the second source says {now.second.price}, the protocol {price}")
 
 
-def _disagrees(now: Observation, terms: Terms) -> bool:
+def _disagrees(now: Observation, terms: GuardTerms) -> bool:
     second = now.second.price if now.second is not None else None
     return bool(now.price) and second is not None and not _near(now.price or 0, second, terms.deviation)
 

@@ -49,26 +49,26 @@ def calls(feeds: Iterable[Source]) -> list[Call]:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class FeedRead:
     """A feed at a block: its round (None when reading it reverts) and the contract that logs its answers."""
 
     round: Round | None
     emitter: str
 
 
-def read(feeds: Iterable[Source], answers: Iterator[Answer]) -> dict[str, Read]:
+def read(feeds: Iterable[Source], answers: Iterator[Answer]) -> dict[str, FeedRead]:
     """What each feed said, by address."""
-    found: dict[str, Read] = {}
+    found: dict[str, FeedRead] = {}
     for feed in feeds:
         newest = _round(next(answers))
         emitter = feed.emitter
         if feed.kind in PROXIES:
             emitter = abi.address(next(answers)) or emitter
-        found[feed.address] = Read(newest, emitter)
+        found[feed.address] = FeedRead(newest, emitter)
     return found
 
 
-def followed(source: Source, reads: dict[str, Read]) -> Source:
+def followed(source: Source, reads: dict[str, FeedRead]) -> Source:
     """The same source with the aggregators that its proxies now have behind them."""
     inputs = tuple(followed(each, reads) for each in source.inputs)
     mine = reads.get(source.address)

@@ -27,7 +27,7 @@ class SecondPrice:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SourcePair:
     """A Uniswap v3 pool seen from the asset: the other token, and how the ticks are to be read."""
 
     quote: str
@@ -41,7 +41,7 @@ class Second:
     """A configured second source with the facts that never change."""
 
     settings: ChainlinkSource | UniswapV3Source | PythSource
-    pair: Pair | None = None
+    pair: SourcePair | None = None
 
 
 def prepare(
@@ -59,7 +59,7 @@ def prepare(
     return Second(settings)
 
 
-def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, where: str) -> Pair:
+def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, where: str) -> SourcePair:
     answers = run(pool, head, [abi.call(settings.address, each) for each in ("token0()", "token1()")])
     tokens = [abi.address(each) for each in answers]
     first, second = tokens
@@ -76,7 +76,7 @@ def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, whe
     own, other = decimals
     if own is None or other is None:
         raise ConfigError("has a token without decimals", where=f"{where}.second.address {settings.address}")
-    return Pair(quote, asset == first, own, other)
+    return SourcePair(quote, asset == first, own, other)
 
 
 def calls(second: Second) -> list[Call]:
@@ -160,7 +160,7 @@ def _scaled(
 
 def _mean(
     settings: UniswapV3Source,
-    pair: Pair,
+    pair: SourcePair,
     answer: Answer,
     base_decimals: int,
     market_price: Callable[[str], int | None],

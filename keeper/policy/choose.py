@@ -133,7 +133,7 @@ class Decision:
     outcome: Plan | Blocked
 
 
-class Batches(Protocol):
+class BatchRules(Protocol):
     """Which plans can share a transaction, and the gas it takes."""
 
     def key(self, plan: Plan) -> Hashable | None: ...
@@ -147,7 +147,7 @@ class Batches(Protocol):
 class Sharing:
     """The transactions that are being filled: a plan that joins one costs less gas than alone."""
 
-    batches: Batches | None
+    batches: BatchRules | None
     groups: dict[Hashable, list[Plan]] = field(default_factory=dict)
 
     def gas(self, plan: Plan) -> int:
@@ -173,7 +173,7 @@ class Sharing:
 
 
 def choose(
-    requests: list[Candidate], funds: Mapping[str, int], costs: Costs, batches: Batches | None = None
+    requests: list[Candidate], funds: Mapping[str, int], costs: Costs, batches: BatchRules | None = None
 ) -> list[Decision]:
     """Plans in the order they should be sent. Top-ups come before liquidations, the lowest health first;
     liquidations by gain after gas. Each plan takes what it spends out of the funds of those after it, and
@@ -274,7 +274,7 @@ def _for_gas(request: Candidate, plan: Plan, least: int) -> int:
 
 
 def _together(
-    refused: list[Candidate], left: dict[str, int], costs: Costs, sharing: Sharing, batches: Batches
+    refused: list[Candidate], left: dict[str, int], costs: Costs, sharing: Sharing, batches: BatchRules
 ) -> list[Decision]:
     """Of the liquidations that do not pay for a transaction of their own, those that pay for a shared one."""
     small: dict[Hashable, list[tuple[int, Candidate, Plan]]] = {}

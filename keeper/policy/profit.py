@@ -21,7 +21,7 @@ FINENESS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ProfitTerms:
     """With what liquidations are carried out: our contract, where seizures are exchanged, who lends.
 
     `profit_token` None: each liquidation earns in the token that it repays.
@@ -51,7 +51,7 @@ class Sized:
         return self.earns.worth(self.profit) + self.offer.besides
 
 
-def best(offers: list[Offer], terms: Terms, shut: Collection[tuple[str, str]] = ()) -> list[Sized]:
+def best(offers: list[Offer], terms: ProfitTerms, shut: Collection[tuple[str, str]] = ()) -> list[Sized]:
     """The best size of every offer on its best route, most profitable first; not all need be profitable.
     `shut` are routes and sales that were refused: others are preferred."""
     found = []
@@ -70,7 +70,7 @@ def no_way(offers: list[Offer]) -> Blocked:
     return Blocked(f"no lender and route for {pairs}")
 
 
-def plan(market: str, account: str, sized: Sized, terms: Terms) -> Plan:
+def plan(market: str, account: str, sized: Sized, terms: ProfitTerms) -> Plan:
     """The plan of one size. `data` and `gas` are for whoever knows the contract to fill in, what it must earn
     on chain for whoever knows its share of the costs (`demanding`)."""
     offer, deal = sized.offer, sized.deal
@@ -182,7 +182,7 @@ Way = tuple[str, str, Asset, Callable[[Quote], tuple[int, FlashLoan | None] | No
 """Route, sale, what is earned, and the profit and the loan of a deal on it (None: cannot be done)."""
 
 
-def _ways(offer: Offer, terms: Terms) -> Iterator[Way]:
+def _ways(offer: Offer, terms: ProfitTerms) -> Iterator[Way]:
     """Every way to turn what an offer brings into what it takes and into profit."""
     exchange, earns = terms.exchange, terms.profit_token or offer.pays
     gets, pays = offer.gets.token, offer.pays.token
@@ -197,7 +197,9 @@ def _ways(offer: Offer, terms: Terms) -> Iterator[Way]:
             yield back, sale, earns, _converted(back, sale, offer, terms)
 
 
-def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Quote], tuple[int, FlashLoan | None] | None]:
+def _direct(
+    route: str, offer: Offer, terms: ProfitTerms
+) -> Callable[[Quote], tuple[int, FlashLoan | None] | None]:
     def profit(deal: Quote) -> tuple[int, FlashLoan | None] | None:
         loan = _cheapest(offer, deal.allowance, route, terms)
         brought = terms.exchange.sell(route, deal.received) if route else deal.received
@@ -209,7 +211,7 @@ def _direct(route: str, offer: Offer, terms: Terms) -> Callable[[Quote], tuple[i
 
 
 def _converted(
-    route: str, sale: str, offer: Offer, terms: Terms
+    route: str, sale: str, offer: Offer, terms: ProfitTerms
 ) -> Callable[[Quote], tuple[int, FlashLoan | None] | None]:
     """Buys back what was repaid and the loan's fee, and sells the rest of the seizure."""
 
@@ -232,7 +234,7 @@ def _converted(
     return profit
 
 
-def _cheapest(offer: Offer, amount: int, routes: str, terms: Terms) -> FlashLoan | None:
+def _cheapest(offer: Offer, amount: int, routes: str, terms: ProfitTerms) -> FlashLoan | None:
     """Who lends at the least fee without being on the routes; the market itself where fees are equal. None
     where nothing need be lent, or nobody lends."""
     token = offer.pays.token

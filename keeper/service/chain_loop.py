@@ -30,7 +30,7 @@ from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.planner import Planner
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
-from keeper.service.planning.signer_funds import Asked
+from keeper.service.planning.signer_funds import SignerFundsRequest
 from keeper.service.reporting import status
 from keeper.service.reporting.block_report import BlockReport, Decided, TickResult
 from keeper.service.reporting.log_throttle import LogThrottle
@@ -102,7 +102,7 @@ class ChainLoop:
             self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
         )
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
-        self._means: Asked | None = None
+        self._means: SignerFundsRequest | None = None
         self._acting: dict[str, bool] = {}
         self._decided_at = time.monotonic()
         for run in self.runs:
@@ -236,7 +236,7 @@ class ChainLoop:
     def _ask_means(self, head: Head) -> None:
         """As early as it is known that they will be needed, and once a round."""
         if self.payer is not None and (self._means is None or self._means.head != head):
-            self._means = Asked(self._threads, self.pool, head, self.payer)
+            self._means = SignerFundsRequest(self._threads, self.pool, head, self.payer)
 
     def confirm(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
         """Nobody is acted on by our numbers alone: the contract's own view of each must be equal. Where a

@@ -15,7 +15,7 @@ from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.config import LOCAL_CHAIN_IDS, Settings
 from keeper.execution import batch_encoding
-from keeper.execution.lease import Lease
+from keeper.execution.lease import KeyLease
 from keeper.execution.limits import Allow, Limits
 from keeper.execution.loop import ExecutionLoop
 from keeper.service.markets import PROTOCOLS
@@ -50,7 +50,7 @@ def actor_of(
         alerts,
         Relay(wanted.url, wanted.kind, wanted.fallback_blocks) if wanted else None,
         settings.service.pause_file,
-        Lease(store, f"{pool.name}:{payer}", float(settings.service.lease_seconds)),
+        KeyLease(store, f"{pool.name}:{payer}", float(settings.service.lease_seconds)),
         partial(_fitted, settings, pool, beside),
     )
 

@@ -33,7 +33,7 @@ from keeper.setup.native import NativeCoin, native_coin_of
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
+class SurveyedAsset:
     """What has a price; `address` is its name in the market where it has none (a pair of Morpho Blue).
 
     `price` in base currency units; zero when the oracle gives none, as `source` None.
@@ -65,7 +65,7 @@ class Survey:
     from_block: int | None
     head: Head
     clock_difference: int
-    assets: tuple[Asset, ...]
+    assets: tuple[SurveyedAsset, ...]
     native: NativeCoin
     data_fee: Kind
     gas: GasLevel | None
@@ -149,9 +149,9 @@ def _shown(asset: str) -> str:
 
 def _asset(
     symbol: str, address: str, price: int, source: Source | None, times: Mapping[str, Sequence[int]]
-) -> Asset:
+) -> SurveyedAsset:
     """With the heartbeat of the slowest feed behind it."""
     proposals = [propose(times[feed.address]) for feed in source.feeds()] if source else []
     heartbeat, because = max(proposals, default=(None, ""), key=lambda each: each[0] or 0)
     guessed = any(why == TOO_FEW for _, why in proposals)
-    return Asset(symbol, address, price, source, heartbeat, because, guessed)
+    return SurveyedAsset(symbol, address, price, source, heartbeat, because, guessed)

@@ -11,7 +11,7 @@ from keeper.oracles.sources import tree
 from keeper.protocols.identity import NAMES
 from keeper.setup.answers import InitAnswers
 from keeper.setup.chain_text import chain_lines
-from keeper.setup.survey import Asset, Survey
+from keeper.setup.survey import Survey, SurveyedAsset
 
 MOST_ASSETS = 100
 """Price sources that are written down; Morpho Blue has thousands."""
@@ -119,7 +119,7 @@ def _oracles(found: Survey, wishes: InitAnswers) -> list[str]:
     return [intro, *(_oracle(asset, found, wishes) for asset in found.assets[:MOST_ASSETS]), *more]
 
 
-def _oracle(asset: Asset, found: Survey, wishes: InitAnswers) -> str:
+def _oracle(asset: SurveyedAsset, found: Survey, wishes: InitAnswers) -> str:
     # Several pairs of Morpho Blue have the same collateral, so each goes by its id.
     by = asset.address if found.identity.protocol == "morpho-blue" else asset.symbol
     name = f"markets.{_key(wishes.market)}.oracles.{_key(by)}"

@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SavedBlock:
     """A block that a book was at: its number and hash, and the accounts (lower case) read again there."""
 
     number: int
@@ -39,7 +39,7 @@ class Saved:
     block_hash: str
     addresses: tuple[str, ...]
     records: Mapping[str, bytes]
-    recent: tuple[Block, ...] = field(default=())
+    recent: tuple[SavedBlock, ...] = field(default=())
 
 
 def load(store: Store, market: str) -> Saved | None:
@@ -57,7 +57,7 @@ def load(store: Store, market: str) -> Saved | None:
         checkpoint.block_hash,
         tuple(json.loads(checkpoint.addresses)),
         records,
-        tuple(Block(n, h, frozenset(touched)) for n, h, touched in json.loads(checkpoint.recent)),
+        tuple(SavedBlock(n, h, frozenset(touched)) for n, h, touched in json.loads(checkpoint.recent)),
     )
 
 

@@ -47,7 +47,7 @@ def _process(step: str, folder: str, accounts: int) -> dict[str, float]:
 
 
 def _write(folder: str, accounts: int) -> dict[str, float]:
-    from keeper.store.accounts import Block, Saved, save
+    from keeper.store.accounts import Saved, SavedBlock, save
     from keeper.store.database import open_store
     from scripts.bench import synthetic
 
@@ -55,7 +55,7 @@ def _write(folder: str, accounts: int) -> dict[str, float]:
     # Addresses as the chain has them are in no order; these are not either.
     records = {f"0x{(number * 0x9E3779B97F4A7C15) % 2**64 << 96:040x}": r for number, r in enumerate(made)}
     store = open_store(f"sqlite:///{folder}/keeper.db")
-    block = Block(1, "0x01", frozenset())
+    block = SavedBlock(1, "0x01", frozenset())
     started = time.perf_counter()
     save(store, MARKET, Saved(1, "0x01", (), records, (block,)))
     took = time.perf_counter() - started

@@ -8,7 +8,7 @@ from keeper.localchain import morpho_blue as morpho
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.morpho_blue import MorphoDeployment, Pair, PairSpec, TokenSpec
+from keeper.localchain.morpho_blue import LocalPair, MorphoDeployment, PairSpec, TokenSpec
 from keeper.localchain.solc import Compilation, compiled
 from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import Tx, send_batch
@@ -49,7 +49,7 @@ class MorphoCase:
             pair.id: morpho.oracle_price(self.by_token[pair.loan], self.by_token[pair.collateral])
             for pair in self.at.pairs
         }
-        self.opened: list[tuple[Pair, str]] = []
+        self.opened: list[tuple[LocalPair, str]] = []
         self.oracle = self.at.pairs[0].id
         self.feed = self._rest_on_a_feed()
         txs: list[Tx] = []
@@ -79,7 +79,7 @@ class MorphoCase:
         send_batch(self.anvil.rpc, [morpho.set_price(self.at, self.at.pairs[0], self.prices[self.oracle])])
         return feed
 
-    def _price(self, pair: Pair) -> list[Tx]:
+    def _price(self, pair: LocalPair) -> list[Tx]:
         """The pair's present price, in a new round where it rests on a feed."""
         txs = [morpho.set_price(self.at, pair, self.prices[pair.id])]
         if pair.id == self.oracle:
@@ -90,7 +90,7 @@ class MorphoCase:
     def toml(self) -> str:
         return f'protocol = "morpho-blue"\naddress = "{self.at.morpho}"\nloan_prices = {{ WETH = "2500" }}'
 
-    def _position(self, pair: Pair, who: str, dollars: int, ratio: float) -> list[Tx]:
+    def _position(self, pair: LocalPair, who: str, dollars: int, ratio: float) -> list[Tx]:
         """Collateral for so many dollars, and debt at this part of what it may carry."""
         collateral = self.by_token[pair.collateral]
         amount = dollars * 10**8 * 10**collateral.decimals // collateral.price
@@ -135,7 +135,7 @@ class MorphoCase:
         self.anvil.increase_time(dice.choice([1, 13, 3_600, 5_000_000]))
         self.anvil.mine()
 
-    def position_in(self, pair: Pair, who: str) -> list[str]:
+    def position_in(self, pair: LocalPair, who: str) -> list[str]:
         """A healthy position in this pair; its key."""
         send_batch(self.anvil.rpc, self._position(pair, who, 20_000, 0.5))
         return [key(who, pair.id)]

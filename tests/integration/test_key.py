@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from keeper.chain import signer
-from keeper.config import Signer as SignerSettings
+from keeper.config import SignerSettings as SignerSettings
 from tests.support.program import run_keeper
 from tests.support.terminal import at_terminal
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keeper.book.entries import Floats
-from keeper.book.screening.columns import BLOCK_ROWS, Block, Columns
+from keeper.book.screening.columns import BLOCK_ROWS, ColumnBlock, Columns
 from keeper.margin.lending.weights import Weights
 
 _ULP = 2.0**-52
@@ -76,7 +76,7 @@ class Screen:
                 self.rows[start:end] = block.rows
                 start = end
 
-    def _block(self, block: Block, weights: Weights, by: ErrorBounds, at: slice) -> None:
+    def _block(self, block: ColumnBlock, weights: Weights, by: ErrorBounds, at: slice) -> None:
         size = len(block)
         need = self.need[at]
         need[:] = block.need @ weights.need

@@ -39,7 +39,7 @@ class Held:
 
 
 @dataclass(slots=True)
-class Block:
+class ColumnBlock:
     """Some rows: which accounts they are, and their power and need entries. `rows` has -1 for a row that
     moved to another block; it has no entries that count."""
 
@@ -62,7 +62,7 @@ class Columns:
 
     def __init__(self, entries: Callable[[Sequence[bytes]], Entries]) -> None:
         self._entries = entries
-        self.blocks: list[Block] = []
+        self.blocks: list[ColumnBlock] = []
         self.unbounded: set[int] = set()
         self.legs: set[int] = set()
         self.depth = 0
@@ -171,7 +171,9 @@ class Columns:
 
     def _append(self, rows: Sequence[int], found: Entries) -> None:
         numbers = np.fromiter(rows, np.int32, len(rows))
-        fresh = Block(numbers, _matrix(found.power, found.leg_count), _matrix(found.need, found.leg_count))
+        fresh = ColumnBlock(
+            numbers, _matrix(found.power, found.leg_count), _matrix(found.need, found.leg_count)
+        )
         last = self.blocks[-1] if self.blocks else None
         if last is not None and len(last) + len(fresh) <= _TAIL_ROWS:
             start = len(last)

@@ -8,7 +8,7 @@ import numpy as np
 
 from keeper.errors import MarginError
 from keeper.margin.catalogue import lending, options, perps, risk, schedules
-from keeper.margin.catalogue.entry import Answer, Entry
+from keeper.margin.catalogue.entry import Entry, ModelAnswer
 from keeper.margin.catalogue.reading import Fields
 
 ENTRIES: dict[str, Entry] = {
@@ -23,7 +23,7 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
-def answer(model: str, document: object) -> Answer:
+def answer(model: str, document: object) -> ModelAnswer:
     """Compute `document` (a parsed JSON object) under a model; MarginError names what it cannot value."""
     if model not in ENTRIES:
         raise MarginError(
@@ -47,4 +47,4 @@ def answer(model: str, document: object) -> Answer:
     return result
 
 
-__all__ = ["ENTRIES", "Answer", "Entry", "answer"]
+__all__ = ["ENTRIES", "Entry", "ModelAnswer", "answer"]

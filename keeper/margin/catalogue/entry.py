@@ -12,7 +12,7 @@ from keeper.margin.interface import Provenance, Requirement
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """A requirement in `unit`, the parameters' provenance, and lines that say what drives the numbers."""
 
     requirement: Requirement
@@ -33,4 +33,4 @@ class Entry:
 
     name: str
     summary: str
-    answer: Callable[[Fields], Answer]
+    answer: Callable[[Fields], ModelAnswer]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from keeper.errors import MarginError
-from keeper.margin.catalogue.entry import Answer, Entry
+from keeper.margin.catalogue.entry import Entry, ModelAnswer
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.checks import within
 from keeper.margin.interface import Provenance
@@ -34,7 +34,7 @@ MOST_DECIMALS = 77
 AAVE_ORIGIN = date(2024, 6, 1)
 
 
-def aave_v3(fields: Fields) -> Answer:
+def aave_v3(fields: Fields) -> ModelAnswer:
     """`version` and `positions`: `supplied`, `owed` (token units), `price`, `decimals`, `threshold` (bps)."""
     version = fields.text("version")
     if version not in AAVE_VERSIONS:
@@ -63,10 +63,10 @@ def aave_v3(fields: Fields) -> Answer:
         lines.append(f"health factor {data.health / WAD:.6f}")
     needed = aave_requirement(data)
     provenance = Provenance(version, AAVE_ORIGIN, "aave/core-v3, aave-dao/aave-v3-origin")
-    return Answer(needed, "base currency, 18 more decimals", provenance, tuple(lines))
+    return ModelAnswer(needed, "base currency, 18 more decimals", provenance, tuple(lines))
 
 
-def morpho_blue(fields: Fields) -> Answer:
+def morpho_blue(fields: Fields) -> ModelAnswer:
     """`market` totals, `position`, `price` (scaled by 1e36·10^(loan − collateral decimals)) and `lltv`.
 
     `pre_liquidation` where the borrower has authorised it: `table` "sdk" for the published terms, or
@@ -104,7 +104,7 @@ def morpho_blue(fields: Fields) -> Answer:
             f"pre-liquidation above a loan to value of {pre.pre_lltv / WAD:.4f}: "
             + (f"up to {seizable} of collateral now" if seizable else "not now")
         )
-    return Answer(needed, "loan token units", terms.provenance, tuple(lines))
+    return ModelAnswer(needed, "loan token units", terms.provenance, tuple(lines))
 
 
 def _pre_liquidation(fields: Fields, terms: morpho.MarketTerms) -> pre_liquidation.PreLiquidationTerms:
@@ -125,7 +125,7 @@ def _pre_liquidation(fields: Fields, terms: morpho.MarketTerms) -> pre_liquidati
     return found
 
 
-def compound_v3(fields: Fields) -> Answer:
+def compound_v3(fields: Fields) -> ModelAnswer:
     """`principal` (signed), `base_scale`, indices, and `collateral` entries with factors in 1e18."""
     terms = CometTerms(fields.integer("base_scale"))
     base_price = fields.integer("base_price", PRICE_SCALE)
@@ -154,10 +154,10 @@ def compound_v3(fields: Fields) -> Answer:
         for place, each in enumerate(holdings)
     ]
     lines.append("may still borrow" if borrowable else "may not borrow any more")
-    return Answer(needed, "price units, 8 decimals", terms.provenance, tuple(lines))
+    return ModelAnswer(needed, "price units, 8 decimals", terms.provenance, tuple(lines))
 
 
-def liquity_v1(fields: Fields) -> Answer:
+def liquity_v1(fields: Fields) -> ModelAnswer:
     """`trove` and `system` with `coll` and `debt`, the `price` and the stability `pool`, 18 decimals."""
 
     def read(name: str) -> liquity.Trove:
@@ -179,7 +179,7 @@ def liquity_v1(fields: Fields) -> Answer:
         f"liquidated below {liquity.liquidation_ratio(system, price) / WAD:.4f}",
         f"liquidation now: {outcome.mode.value}",
     )
-    return Answer(needed, "LUSD, 36 decimals", liquity.LIQUITY_V1, lines)
+    return ModelAnswer(needed, "LUSD, 36 decimals", liquity.LIQUITY_V1, lines)
 
 
 ENTRIES = (

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from keeper.errors import MarginError
-from keeper.margin.catalogue.entry import Answer, Entry
+from keeper.margin.catalogue.entry import Entry, ModelAnswer
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.interface import MarginModel, Provenance, Requirement
 from keeper.margin.options import deribit, deribit_portfolio, deribit_tables, opyn, opyn_naked, span
@@ -45,7 +45,7 @@ class _Problem:
     provenance: Provenance | None = None
     table: Callable[[str], object] | None = None
 
-    def answer(self, fields: Fields) -> Answer:
+    def answer(self, fields: Fields) -> ModelAnswer:
         """Build the three inputs and ask the model."""
         raw = fields.whole()
         known = (
@@ -62,7 +62,7 @@ class _Problem:
         market = value(self.market, raw.get("market"), "market") if self.market else None
         parameters: Any = self._parameters(raw.get("parameters", {})) if self.parameters else None
         needed = self.model.requirement(positions, market, parameters)
-        return Answer(
+        return ModelAnswer(
             needed, self.unit, self.provenance or parameters.provenance, self.tell(needed, parameters)
         )
 
@@ -123,14 +123,14 @@ def _span(needed: Requirement, _: object) -> Lines:
     return (f"worst of 16 scenarios: {int(losses.argmax()) + 1}, loss {losses.max():,.2f}",)
 
 
-def _portfolio(fields: Fields) -> Answer:
+def _portfolio(fields: Fields) -> ModelAnswer:
     """`market` prices by underlying, `parameters`, and `accounts` with their legs."""
     accounts, market, parameters = read(fields.whole())
     needed = PortfolioMargin().requirement(accounts, market, parameters)
     lines = tuple(
         line for account in range(len(accounts)) for line in _explained(accounts, account, market, parameters)
     )
-    return Answer(needed, "settlement units of the prices", parameters.provenance, lines)
+    return ModelAnswer(needed, "settlement units of the prices", parameters.provenance, lines)
 
 
 def _explained(accounts: Accounts, account: int, market: MarketData, parameters: DprmParameters) -> Lines:

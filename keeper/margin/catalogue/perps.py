@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keeper.margin.catalogue.entry import Answer, Entry
+from keeper.margin.catalogue.entry import Entry, ModelAnswer
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.perps import perp_v2
 from keeper.margin.perps.dydx_v4 import liquidation as dydx_liquidation
@@ -13,7 +13,7 @@ from keeper.margin.rounding import WAD
 from keeper.margin.schedules.dydx_v4 import LiquidityTier
 
 
-def synthetix_v3(fields: Fields) -> Answer:
+def synthetix_v3(fields: Fields) -> ModelAnswer:
     """`collateral`, `positions` with their markets' parameters, `keeper` where rewards count; 18 decimals."""
     positions = []
     for each in fields.children("positions"):
@@ -53,10 +53,10 @@ def synthetix_v3(fields: Fields) -> Answer:
         f"position {place}: maintenance {snx.position_margins(each)[1]}, profit and loss {each.pnl}"
         for place, each in enumerate(positions)
     )
-    return Answer(needed, "USD, 18 decimals", snx.BFP, lines)
+    return ModelAnswer(needed, "USD, 18 decimals", snx.BFP, lines)
 
 
-def gmx_v2(fields: Fields) -> Answer:
+def gmx_v2(fields: Fields) -> ModelAnswer:
     """One position: sizes in USD (30 decimals) and index tokens, `collateral` and `fees` in its token."""
     position = gmx.Position(
         fields.flag("is_long"),
@@ -77,10 +77,10 @@ def gmx_v2(fields: Fields) -> Answer:
     remaining = gmx.remaining_collateral(position, prices, terms, impact, fees)
     reason = gmx.liquidation_reason(remaining, position, terms)
     line = "not liquidatable" if reason is None else f"liquidatable: {reason}"
-    return Answer(needed, "USD, 30 decimals", terms.provenance, (line,))
+    return ModelAnswer(needed, "USD, 30 decimals", terms.provenance, (line,))
 
 
-def dydx_v4(fields: Fields) -> Answer:
+def dydx_v4(fields: Fields) -> ModelAnswer:
     """`quote_balance` in quote quantums and `positions` in base quantums with their market and tier."""
     held = []
     for each in fields.children("positions"):
@@ -110,10 +110,10 @@ def dydx_v4(fields: Fields) -> Answer:
             fillable = float(dydx_liquidation.fillable_price(perpetual, size, total))
             line += f", bankrupt at {bankrupt} quote quantums, fillable at {fillable:g} each"
         lines.append(line)
-    return Answer(needed, "quote quantums (1e-6)", dydx_liquidation.V4_CLOB, tuple(lines))
+    return ModelAnswer(needed, "quote quantums (1e-6)", dydx_liquidation.V4_CLOB, tuple(lines))
 
 
-def perp_protocol_v2(fields: Fields) -> Answer:
+def perp_protocol_v2(fields: Fields) -> ModelAnswer:
     """`collateral` after settled profit, `positions` of `size`, `quote`, `mark`, `index`; 18 decimals."""
     positions = []
     for each in fields.children("positions"):
@@ -130,7 +130,7 @@ def perp_protocol_v2(fields: Fields) -> Answer:
         f"{perp_v2.liquidatable_size(each, positions, value)} of {each.size}"
         for place, each in enumerate(positions)
     )
-    return Answer(needed, "quote, 18 decimals", perp_v2.CURIE, lines)
+    return ModelAnswer(needed, "quote, 18 decimals", perp_v2.CURIE, lines)
 
 
 ENTRIES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keeper.errors import MarginError
-from keeper.margin.catalogue.entry import Answer, Entry
+from keeper.margin.catalogue.entry import Entry, ModelAnswer
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.risk import dynamic, normal, volatility
 from keeper.margin.risk.shortfall import (
@@ -17,7 +17,7 @@ from keeper.margin.risk.shortfall import (
 )
 
 
-def expected_shortfall(fields: Fields) -> Answer:
+def expected_shortfall(fields: Fields) -> ModelAnswer:
     """`exposures` (money a unit of return), `equity`, `method`, and the daily `returns` or `covariance`.
 
     Initial margin is the shortfall at `level` (0.99), maintenance at `maintenance_level` (0.975), over
@@ -53,10 +53,10 @@ def expected_shortfall(fields: Fields) -> Answer:
         f"Expected Shortfall {needed.initial:,.2f} at {terms.level:.2%}",
         "Expected Shortfall is the mean of the worst share 1 − level of outcomes",
     )
-    return Answer(needed, "money of the exposures", terms.provenance, lines)
+    return ModelAnswer(needed, "money of the exposures", terms.provenance, lines)
 
 
-def dynamic_margin(fields: Fields) -> Answer:
+def dynamic_margin(fields: Fields) -> ModelAnswer:
     """`notional`, `equity` and one asset's daily `returns`; measures by their numbers, off where absent."""
     terms = dynamic.DynamicTerms(
         fields.number("factor", normal.normal_shortfall_factor(0.99)),
@@ -82,7 +82,7 @@ def dynamic_margin(fields: Fields) -> Answer:
             float(dynamic.largest_rise(each, 5)) for each in (dynamic.margin_rates(returns, terms), bare)
         ]
         lines.append(f"largest five-day rise {rises[0]:.1%}, without measures {rises[1]:.1%}")
-    return Answer(needed, "money of the notional", terms.provenance, tuple(lines))
+    return ModelAnswer(needed, "money of the notional", terms.provenance, tuple(lines))
 
 
 ENTRIES = (

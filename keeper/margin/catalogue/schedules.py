@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from keeper.errors import MarginError
-from keeper.margin.catalogue.entry import Answer, Entry
+from keeper.margin.catalogue.entry import Entry, ModelAnswer
 from keeper.margin.catalogue.reading import Fields
 from keeper.margin.interface import Provenance
 from keeper.margin.schedules import binance, deribit_linear, drift, hyperliquid
@@ -37,7 +37,7 @@ def _schedule(fields: Fields) -> Schedule:
     return Schedule(tuple(tiers), Provenance("given", date.min, "the portfolio file"))
 
 
-def tiers(fields: Fields) -> Answer:
+def tiers(fields: Fields) -> ModelAnswer:
     """`size`, `price`, `equity`, and a `table` by name or `tiers`; `leverage` where one is chosen."""
     schedule = _schedule(fields)
     size, price = fields.fraction("size"), fields.fraction("price")
@@ -57,10 +57,10 @@ def tiers(fields: Fields) -> Answer:
             "no price liquidates" if liquidation is None else f"liquidated at {float(liquidation):,.4f}",
             "no price bankrupts" if bankruptcy is None else f"bankrupt at {float(bankruptcy):,.4f}",
         ]
-    return Answer(needed, "settlement units", schedule.provenance, tuple(lines))
+    return ModelAnswer(needed, "settlement units", schedule.provenance, tuple(lines))
 
 
-def deribit(fields: Fields) -> Answer:
+def deribit(fields: Fields) -> ModelAnswer:
     """`instrument` (or its three parameters), `size` in coins, `index` and `equity`."""
     if fields.has("instrument"):
         name = fields.text("instrument")
@@ -79,10 +79,10 @@ def deribit(fields: Fields) -> Answer:
     needed = deribit_linear.requirement(size, index, fields.fraction("equity"), terms)
     added = float(abs(size) * terms.slope)
     lines = (f"base {float(terms.maintenance_base):.4%} plus {added:.4%} for the position's size",)
-    return Answer(needed, "settlement units", terms.provenance, lines)
+    return ModelAnswer(needed, "settlement units", terms.provenance, lines)
 
 
-def drift_v2(fields: Fields) -> Answer:
+def drift_v2(fields: Fields) -> ModelAnswer:
     """`size` (1e9), `price` (1e6), `pnl` and `collateral` (1e6), ratios and weights (1e4), imf (1e6)."""
     terms = drift.PerpTerms(
         fields.integer("initial_ratio"),
@@ -103,7 +103,7 @@ def drift_v2(fields: Fields) -> Answer:
         f"maintenance ratio {needed.parts['maintenance_ratio']} of 10000 "
         f"(base {terms.maintenance_ratio}), initial {needed.parts['initial_ratio']}",
     )
-    return Answer(needed, "quote, 6 decimals", terms.provenance, lines)
+    return ModelAnswer(needed, "quote, 6 decimals", terms.provenance, lines)
 
 
 ENTRIES = (

@@ -12,7 +12,7 @@ from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.backrun import ADAPTERS, PendingUpdate
 from keeper.chain.pending import pending
 from keeper.chain.pool import NodePool
-from keeper.config import Relay
+from keeper.config import RelaySettings
 from keeper.execution.loop import ExecutionLoop
 from keeper.service.backrun.pending_updates import PendingUpdates
 from keeper.service.backrun.update_ranks import WaitingUpdates
@@ -37,7 +37,7 @@ class UpdateWatch:
     def __init__(
         self,
         pool: NodePool,
-        settings: Relay,
+        settings: RelaySettings,
         updates: PendingUpdates,
         loops: Loops,
         later: Callable[[Callable[[], object]], object],

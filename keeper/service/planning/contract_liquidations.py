@@ -13,7 +13,7 @@ from keeper.model.offer import Asset, FlashLender, Offer
 from keeper.model.plan import NATIVE, Plan
 from keeper.model.purse import Purse
 from keeper.policy import profit
-from keeper.policy.profit import Terms
+from keeper.policy.profit import ProfitTerms
 from keeper.policy.routes import Route
 from keeper.service.contract_versions import CALLBACK
 from keeper.service.markets import Market
@@ -30,7 +30,7 @@ def venue_of(chain: Chain) -> Venue | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class LiquidationBatches:
     """Implements policy's view of `execution.batching` for one chain."""
 
     block_gas_limit: int
@@ -106,7 +106,7 @@ class ContractLiquidations:
         )
 
     def _plans(
-        self, run: Market, account: str, offers: list[Offer], terms: Terms, refused: Sequence[Route]
+        self, run: Market, account: str, offers: list[Offer], terms: ProfitTerms, refused: Sequence[Route]
     ) -> list[Plan] | Blocked:
         if CALLBACK in self._lacks:
             # It can borrow the money as for any other protocol.
@@ -121,14 +121,14 @@ class ContractLiquidations:
         assert self.exchange is not None
         profit.count(plan, self.exchange)
 
-    def _terms(self, assets: Mapping[str, Asset]) -> Terms | Blocked:
+    def _terms(self, assets: Mapping[str, Asset]) -> ProfitTerms | Blocked:
         assert self.exchange is not None and self.chain.liquidator is not None
         earned = None
         if self.chain.profit_token is not None:
             earned = assets.get(self.chain.profit_token.lower())
             if earned is None:
                 return Blocked(f"profit_token {self.chain.profit_token} has no price in this market")
-        return Terms(self.chain.liquidator.lower(), self.exchange, self._lenders, earned)
+        return ProfitTerms(self.chain.liquidator.lower(), self.exchange, self._lenders, earned)
 
 
 def _trusted(run: Market) -> list[str]:

@@ -26,12 +26,12 @@ from keeper.service.markets import Market
 from keeper.service.planning import data_fees, refused_routes
 from keeper.service.planning.breach import Breach, episodes_of
 from keeper.service.planning.candidates import candidate_of, sealed, traded_tokens
-from keeper.service.planning.contract_liquidations import Batches, ContractLiquidations, venue_of
+from keeper.service.planning.contract_liquidations import ContractLiquidations, LiquidationBatches, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
 from keeper.service.planning.gas_money import gas_reserve
 from keeper.service.planning.options import best_open, confirmed_plans, either, open_plans, paid_out_plans
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
-from keeper.service.planning.signer_funds import Asked
+from keeper.service.planning.signer_funds import SignerFundsRequest
 from keeper.store.database import Store
 
 
@@ -49,7 +49,7 @@ class Planner:
     mode: Mode
     payer: str | None
     reads: Reads
-    means: Asked | None
+    means: SignerFundsRequest | None
     abilities: Abilities | None = None
 
     def decide(self, wanted: list[Breach]) -> list[tuple[Breach, Decision]]:
@@ -89,7 +89,7 @@ class Planner:
         costs = costs_of(
             self.settings, self.pool.name, self.runs, facts, price, self._of_data(price), self._lost()
         )
-        batches = Batches(self.head.gas_limit) if trading else None
+        batches = LiquidationBatches(self.head.gas_limit) if trading else None
         chosen = choose(requests, funds, costs, batches)
         return [(by_request[id(d.request)], sealed(d)) for d in chosen]
 

@@ -18,7 +18,7 @@ class SignerFunds:
     gas_price: int
 
 
-class Asked:
+class SignerFundsRequest:
     """Means on their way; `result` waits for them, and raises what asking raised."""
 
     def __init__(self, threads: ThreadPoolExecutor, pool: NodePool, head: Head, payer: str) -> None:

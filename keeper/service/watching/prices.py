@@ -17,7 +17,7 @@ from keeper.config import Chain, MarketSettings, Oracle
 from keeper.errors import KeeperError
 from keeper.model.valuation import Valuation
 from keeper.oracles import abi, guards, resolution, rounds, seconds, sequencer
-from keeper.oracles.guards import Judgement, Memory, Observation, Terms
+from keeper.oracles.guards import GuardTerms, Judgement, Memory, Observation
 from keeper.oracles.seconds import Second
 from keeper.oracles.sequencer import Sequencer
 from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
@@ -37,7 +37,7 @@ class Watched:
     asset: str
     symbol: str
     source: Source
-    terms: Terms
+    terms: GuardTerms
     settings: Oracle
     second: Second | None = None
 
@@ -260,14 +260,14 @@ def _trusted(assets: list[PricedAsset]) -> list[PricedAsset]:
     return [each for each in assets if each.trusted]
 
 
-def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> Terms:
+def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> GuardTerms:
     """The operator's words in base units."""
     unit = 10**base_decimals
 
     def base(price: Decimal | None) -> int | None:
         return None if price is None else int(price * unit)
 
-    return Terms(
+    return GuardTerms(
         deviation=int(settings.deviation * WAD),
         heartbeat=settings.heartbeat,
         min_price=base(settings.min_price),

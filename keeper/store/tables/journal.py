@@ -115,6 +115,9 @@ class LedgerEntry(SQLModel, table=True):
     (signed) and decimals of everything that came to us or left. Values are 1e-18 of the unit of account; what
     has no price in any market of the chain counts nothing, and `unpriced` names it."""
 
+    # As stores have it: migrations are for what must be another there.
+    __tablename__ = "booking"
+
     transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)
     block_hash: str
     timestamp: int = Field(sa_type=BigInteger)
@@ -133,6 +136,9 @@ class LedgerEntry(SQLModel, table=True):
 
 class TransactionIntent(SQLModel, table=True):
     """Which transaction carries which intent, in which order."""
+
+    # As stores have it: migrations are for what must be another there.
+    __tablename__ = "carriage"
 
     intent_id: int = Field(foreign_key="intent.id", primary_key=True)
     transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)

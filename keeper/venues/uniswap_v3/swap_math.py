@@ -12,7 +12,7 @@ MILLION = 10**6
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SwapStep:
     """Where the price went, and what was taken, given, and kept as fee (of the token taken)."""
 
     price: int
@@ -21,7 +21,7 @@ class Step:
     fee: int
 
 
-def step(price: int, target: int, liquidity: int, remaining: int, fee: int) -> Step:
+def step(price: int, target: int, liquidity: int, remaining: int, fee: int) -> SwapStep:
     """Towards `target` with what remains: in units to sell if positive, to buy if negative."""
     down = price >= target
     selling = remaining >= 0
@@ -38,8 +38,8 @@ def step(price: int, target: int, liquidity: int, remaining: int, fee: int) -> S
     if not selling:
         given = min(given, -remaining)
     if selling and not all_the_way:
-        return Step(reached, taken, given, remaining - taken)
-    return Step(reached, taken, given, _up(taken * fee, MILLION - fee))
+        return SwapStep(reached, taken, given, remaining - taken)
+    return SwapStep(reached, taken, given, _up(taken * fee, MILLION - fee))
 
 
 def _taken(price: int, reached: int, liquidity: int, down: bool) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keeper.localchain import aave_actions as act
-from keeper.store.accounts import Block, Saved, load, save
+from keeper.store.accounts import Saved, SavedBlock, load, save
 from keeper.store.database import Store, open_store
 from tests.conftest import LocalMarket
 from tests.integration.book.test_discovery import Field
@@ -42,7 +42,10 @@ def _record(number: int) -> bytes:
 
 def test_records_are_inserted_and_replaced_and_come_back_byte_for_byte(store: Store) -> None:
     records = {_account(number): _record(number) for number in range(MANY)}
-    recent = (Block(9, "0x09", frozenset({_account(1), _account(2)})), Block(10, "0x0a", frozenset()))
+    recent = (
+        SavedBlock(9, "0x09", frozenset({_account(1), _account(2)})),
+        SavedBlock(10, "0x0a", frozenset()),
+    )
     save(store, "m", Saved(10, "0x0a", ("0xpool",), records, recent))
     save(store, "other", Saved(7, "0x07", (), {_account(1): b"another market's"}))
     # One half of what is written next is there already; the rest of what is there stays.
@@ -57,7 +60,10 @@ def test_records_are_inserted_and_replaced_and_come_back_byte_for_byte(store: St
 
 
 def test_what_recent_blocks_touched_comes_back(store: Store) -> None:
-    recent = (Block(9, "0x09", frozenset({_account(1), _account(2)})), Block(10, "0x0a", frozenset()))
+    recent = (
+        SavedBlock(9, "0x09", frozenset({_account(1), _account(2)})),
+        SavedBlock(10, "0x0a", frozenset()),
+    )
     save(store, "m", Saved(10, "0x0a", ("0xpool",), {}, recent))
     found = load(store, "m")
     assert found is not None and found.recent == recent

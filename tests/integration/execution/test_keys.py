@@ -17,7 +17,7 @@ import pytest
 from eth_account import Account
 
 from keeper.chain import keystore, signer
-from keeper.config import Signer as SignerSettings
+from keeper.config import SignerSettings as SignerSettings
 from keeper.config import load
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.localchain import aave_actions as act

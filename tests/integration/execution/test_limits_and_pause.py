@@ -11,7 +11,7 @@ import pytest
 
 from keeper.cli.pause import pause, resume
 from keeper.cli.status import status
-from keeper.execution.lease import Lease
+from keeper.execution.lease import KeyLease
 from keeper.execution.limits import Limits, not_allowed
 from keeper.execution.rehearsal import Rehearsal, rehearse
 from keeper.service.daemon import Daemon
@@ -156,8 +156,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_one_of_two_keepers_stands_back_and_takes_over_when_the_other_goes_silent(url: str) -> None:
     store = open_store(url)
-    first = Lease(store, "c:key", holder="machine-a process 1 x")
-    second = Lease(open_store(url), "c:key", holder="machine-b process 1 x")
+    first = KeyLease(store, "c:key", holder="machine-a process 1 x")
+    second = KeyLease(open_store(url), "c:key", holder="machine-b process 1 x")
     assert first.take() == ""
     assert "another keeper acts with this key (machine-a" in second.take()
     assert first.take() == "", "renewed"
@@ -169,7 +169,7 @@ def test_one_of_two_keepers_stands_back_and_takes_over_when_the_other_goes_silen
     assert first.take() == ""
 
 
-def _goes_silent(lease: Lease) -> None:
+def _goes_silent(lease: KeyLease) -> None:
     with lease.store.session() as session:
         row = session.get_one(LeaseRow, lease.name)
         row.expires_at = now() - timedelta(seconds=1)

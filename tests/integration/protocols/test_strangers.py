@@ -14,7 +14,7 @@ from keeper.config import Chain, MarketSettings
 from keeper.localchain import morpho_blue as morpho
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.morpho_blue import PARAMS, Pair
+from keeper.localchain.morpho_blue import PARAMS, LocalPair
 from keeper.localchain.tokens import create_zero_first
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.purse import Purse
@@ -37,7 +37,7 @@ def anvil() -> Iterator[Anvil]:
         yield running
 
 
-def strange_market(case: MorphoCase, symbol: str = "FAKE", price: int = DOLLARS_EACH) -> Pair:
+def strange_market(case: MorphoCase, symbol: str = "FAKE", price: int = DOLLARS_EACH) -> LocalPair:
     """Dollars lent against a token that he mints, at the price that he says."""
     real = case.at.pairs[0]
     queue = Deployer(case.anvil.rpc, STRANGER)
@@ -47,10 +47,10 @@ def strange_market(case: MorphoCase, symbol: str = "FAKE", price: int = DOLLARS_
     params = (real.loan, token, oracle, real.irm, real.lltv)
     queue.call(case.at.morpho, f"createMarket({PARAMS})", params)
     queue.flush()
-    return Pair("0x" + keccak(encode([PARAMS], [params])).hex(), *params)
+    return LocalPair("0x" + keccak(encode([PARAMS], [params])).hex(), *params)
 
 
-def borrow_there(case: MorphoCase, pair: Pair, dollars: int = 100_000) -> None:
+def borrow_there(case: MorphoCase, pair: LocalPair, dollars: int = 100_000) -> None:
     """His dollars, borrowed by himself against all that may be borrowed."""
     tokens = dollars * WAD // DOLLARS_EACH
     most = dollars * 10**6 * pair.lltv // WAD
@@ -79,7 +79,7 @@ def opened(case: MorphoCase, folder: Path, more: str, *, dollar: bool = True) ->
     return k
 
 
-def cheaper_by_a_tenth(case: MorphoCase, pair: Pair) -> list[Tx]:
+def cheaper_by_a_tenth(case: MorphoCase, pair: LocalPair) -> list[Tx]:
     return [morpho.set_price(case.at, pair, DOLLARS_EACH * 10**24 * 9 // 10)]
 
 

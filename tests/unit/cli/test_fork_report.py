@@ -6,13 +6,13 @@ import pytest
 from rich.console import Console
 
 from keeper.cli import fork, output
-from keeper.fork.outcome import ForkAction, Outcome, Price
+from keeper.fork.outcome import ForkAction, ForkOutcome, Price
 
 WAD = 10**18
 OWNER = "0x" + "b2" * 20
 
 
-def outcome() -> Outcome:
+def outcome() -> ForkOutcome:
     prices = (
         Price("aave", "WETH", 2500 * WAD, 2000 * WAD),
         Price("morpho", "WETH", 2500 * WAD, 2500 * WAD),
@@ -22,7 +22,7 @@ def outcome() -> Outcome:
     deed = ForkAction(
         "morpho", OWNER + "12" * 32, "liquidate", "settled", WAD, "repay 1 USDC", "", 1, 0, 1, ()
     )
-    return Outcome("local", 1, 2, prices, (deed,), (), 1, 0, 1, 0, 0)
+    return ForkOutcome("local", 1, 2, prices, (deed,), (), 1, 0, 1, 0, 0)
 
 
 def test_what_shares_a_symbol_with_what_moved_and_did_not_move_is_named() -> None:

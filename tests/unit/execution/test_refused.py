@@ -9,7 +9,7 @@ import pytest
 
 from keeper.chain.refusals import TipFloor
 from keeper.execution import refusal
-from keeper.execution.refusal import Asked
+from keeper.execution.refusal import AskedInRefusal
 from keeper.execution.sender import Sender
 from keeper.store.tables.journal import Transaction
 from keeper.store.tables.states import TransactionState
@@ -56,19 +56,21 @@ def bid(max_fee: int = 30 * GWEI, tip: int | None = GWEI) -> Transaction:
 @pytest.mark.parametrize(
     ("said", "ask", "learnt"),
     [
-        ("underpriced: gas tip cap 1000000000, minimum needed 25000000000", Asked(tip=25 * GWEI), 1),
-        ("maxPriorityFeePerGas too low, want 25 gwei (baseFee: 12 gwei)", Asked(tip=25 * GWEI), 1),
+        ("underpriced: gas tip cap 1000000000, minimum needed 25000000000", AskedInRefusal(tip=25 * GWEI), 1),
+        ("maxPriorityFeePerGas too low, want 25 gwei (baseFee: 12 gwei)", AskedInRefusal(tip=25 * GWEI), 1),
         ("fee cap less than block base fee: address 0x, maxFeePerGas: 30000000000, baseFee: 31000000000",
-         Asked(max_fee=31 * GWEI), 0),
+         AskedInRefusal(max_fee=31 * GWEI), 0),
         ("max fee per gas 30000000000 (priority 1000000000) is below base fee 31000000000",
-         Asked(max_fee=31 * GWEI), 0),
-        ("fee cap too low: have 30 gwei, need 45 gwei", Asked(max_fee=45 * GWEI), 0),
-        ("multiple senders: 45 gwei is the least", Asked(max_fee=45 * GWEI), 0),
-        ("25 gwei is the least here", Asked(tip=25 * GWEI), 0),
+         AskedInRefusal(max_fee=31 * GWEI), 0),
+        ("fee cap too low: have 30 gwei, need 45 gwei", AskedInRefusal(max_fee=45 * GWEI), 0),
+        ("multiple senders: 45 gwei is the least", AskedInRefusal(max_fee=45 * GWEI), 0),
+        ("25 gwei is the least here", AskedInRefusal(tip=25 * GWEI), 0),
         ("underpriced", None, 0),
     ],
 )  # fmt: skip
-def test_a_refusal_teaches_a_tip_only_where_it_names_one(said: str, ask: Asked | None, learnt: bool) -> None:
+def test_a_refusal_teaches_a_tip_only_where_it_names_one(
+    said: str, ask: AskedInRefusal | None, learnt: bool
+) -> None:
     lane = lane_of()
     assert refusal.asked(lane, bid(), HEAD, said, sure=True) == ask
     assert lane.floor.wei == (25 * GWEI if learnt else 0)
@@ -77,7 +79,7 @@ def test_a_refusal_teaches_a_tip_only_where_it_names_one(said: str, ask: Asked |
 @pytest.mark.parametrize("said", ["tip too low, 25 gwei", "Sorry, 25000000000 wei"])
 def test_what_may_be_no_refusal_teaches_nothing(said: str) -> None:
     lane = lane_of()
-    assert refusal.asked(lane, bid(), HEAD, said, sure=False) == Asked(tip=25 * GWEI)
+    assert refusal.asked(lane, bid(), HEAD, said, sure=False) == AskedInRefusal(tip=25 * GWEI)
     assert lane.floor.wei == 0
     for busy in ("rate limit: retry in 25000000000 ns", "daily request count exceeded: 25000000000"):
         assert refusal.asked(lane, bid(), HEAD, busy, sure=False) is None
@@ -85,7 +87,9 @@ def test_what_may_be_no_refusal_teaches_nothing(said: str) -> None:
 
 def test_on_a_chain_without_base_fee_the_price_is_what_is_learnt() -> None:
     lane = lane_of()
-    assert refusal.asked(lane, bid(GWEI, None), HEAD, "gas price below 3 gwei", True) == Asked(tip=3 * GWEI)
+    assert refusal.asked(lane, bid(GWEI, None), HEAD, "gas price below 3 gwei", True) == AskedInRefusal(
+        tip=3 * GWEI
+    )
     assert lane.floor.wei == 3 * GWEI
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.oracles.guards import Judgement, Memory, Observation, Terms, judge, remember
+from keeper.oracles.guards import GuardTerms, Judgement, Memory, Observation, judge, remember
 from keeper.oracles.rounds import Round
 from keeper.oracles.seconds import SecondPrice
 from keeper.oracles.sources import Basis
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 FEED = "0x" + "fe" * 20
 DOLLAR = 10**8
-TERMS = Terms(deviation=5 * 10**16, heartbeat=3600, min_price=100 * DOLLAR, max_price=10_000 * DOLLAR)
+TERMS = GuardTerms(deviation=5 * 10**16, heartbeat=3600, min_price=100 * DOLLAR, max_price=10_000 * DOLLAR)
 
 
 def seen(
@@ -27,7 +27,7 @@ def seen(
     return Observation(None if price is None else price * DOLLAR, at, ((FEED, newest),), second=quote)
 
 
-def verdict(*observations: Observation, terms: Terms = TERMS) -> Judgement:
+def verdict(*observations: Observation, terms: GuardTerms = TERMS) -> Judgement:
     """The judgement of the last of a run of blocks."""
     memory: Memory | None = None
     for each in observations:

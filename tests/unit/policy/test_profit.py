@@ -10,7 +10,7 @@ import pytest
 
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import FlashLoan
-from keeper.policy.profit import Terms, best, count, demanding, fee_of, plan
+from keeper.policy.profit import ProfitTerms, best, count, demanding, fee_of, plan
 from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, pools_of
 from keeper.venues.uniswap_v3.pool import Pool
@@ -94,7 +94,7 @@ def offers(dice: random.Random) -> list[Offer]:
     return [offer(dice, *pair) for pair in dice.sample(pairs, dice.randint(1, 3))]
 
 
-def by_force(asked: list[Offer], terms: Terms) -> int:
+def by_force(asked: list[Offer], terms: ProfitTerms) -> int:
     """The most that any size of any offer earns on any routes, tried one after another."""
     exchange, found = terms.exchange, -(10**40)
     for each in asked:
@@ -136,10 +136,10 @@ def converted(exchange: Exchange, back: str, sale: str) -> Callable[[Quote], int
     return value
 
 
-def terms_of(exchange: UniswapV3Exchange, earns: Asset | None = None) -> Terms:
+def terms_of(exchange: UniswapV3Exchange, earns: Asset | None = None) -> ProfitTerms:
     # The market lends everything, at less than any pool that could: who lends is not the question here.
     lenders = {each.token: FlashLender(replace(AAVE, fee=0), 10**40) for each in ASSETS}
-    return Terms("0x" + "dd" * 20, exchange, lenders, earns)
+    return ProfitTerms("0x" + "dd" * 20, exchange, lenders, earns)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -185,7 +185,7 @@ def test_a_cheaper_pool_lends_instead_of_the_market_and_is_on_no_route() -> None
     )
     asked = [offer(random.Random(1), DOLLAR, ETHER)]
     lenders = {DOLLAR.token: FlashLender(AAVE, 10**40)}
-    terms = Terms("0x" + "dd" * 20, exchange, lenders)
+    terms = ProfitTerms("0x" + "dd" * 20, exchange, lenders)
     [sized] = best(asked, terms)
     assert sized.loan is not None
     assert (sized.loan.kind, sized.loan.fee) == ("uniswap-v3", 100)
