@@ -22,6 +22,8 @@ from keeper.chain.http import (
     PostUnsentError,
 )
 
+pytestmark = pytest.mark.unit
+
 
 @dataclass
 class Server:

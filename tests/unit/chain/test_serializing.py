@@ -15,6 +15,8 @@ from keeper.chain.serializing import signed
 from keeper.chain.signer import Signer
 from keeper.errors import ConfigError
 
+pytestmark = pytest.mark.unit
+
 KEY = Account.from_key("0x" + "5e" * 32)
 AMOUNT = st.integers(0, 2**96)
 COMMON = {

@@ -6,6 +6,8 @@ import pytest
 
 from keeper.cli.books import _signed, _whole
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize(
     ("units", "decimals", "text"),

@@ -8,6 +8,8 @@ from rich.console import Console
 from keeper.cli import fork, output
 from keeper.fork.outcome import ForkAction, ForkOutcome, Price
 
+pytestmark = pytest.mark.unit
+
 WAD = 10**18
 OWNER = "0x" + "b2" * 20
 

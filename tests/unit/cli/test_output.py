@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from keeper.cli.output import name
+
+pytestmark = pytest.mark.unit
 
 SECRET = "5e5e5e5e"
 FAULT = f"""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from keeper.margin.lending.aave.state import AccountState, MarketState, Position
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.permissions import no_pair
+
+pytestmark = pytest.mark.unit
 
 DEBT = Position(reserve_id=0, scaled_debt=10**18)
 # Bit 0: borrows reserve 0; bit 3: uses reserve 1 as collateral.

@@ -11,6 +11,8 @@ from keeper.model.offer import Asset, Quote
 from keeper.protocols.morpho_blue.lens import Pair
 from keeper.protocols.morpho_blue.planning import GRACE, LIQUIDATE, offers
 
+pytestmark = pytest.mark.unit
+
 WAD = 10**18
 NOW = 1_750_000_000
 BORROWER = "0x" + "b0" * 20

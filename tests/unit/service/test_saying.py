@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from keeper.service.reporting.log_throttle import LogThrottle
+
+pytestmark = pytest.mark.unit
 
 
 def test_the_same_words_are_said_once_a_minute_and_others_at_once() -> None:

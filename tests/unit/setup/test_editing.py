@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from keeper.setup.toml_edit import inline, with_sections, with_value
 
+pytestmark = pytest.mark.unit
+
 BASE: dict[str, Any] = {
     "chains": {
         "local": {
