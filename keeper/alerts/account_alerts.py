@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from keeper.alerts.outbox import Severity, tell
-from keeper.alerts.wording import moment, ratio, short
+from keeper.alerts.wording import format_account
+from keeper.model.format import format_health, format_time
 from keeper.store.tables.watching import Episode
 
 
@@ -29,10 +30,10 @@ def episode_opened(session: Session, episode: Episode, level: int, *, protected:
         severity=severities[episode.threshold][0 if protected else 1],
         market=episode.market,
         account=episode.account,
-        title=f"{short(episode.account)}: {titles[episode.threshold]}",
+        title=f"{format_account(episode.account)}: {titles[episode.threshold]}",
         fields={
-            "health": ratio(episode.opened_health),
-            "threshold": f"{episode.threshold} {ratio(level)}",
+            "health": format_health(episode.opened_health),
+            "threshold": f"{episode.threshold} {format_health(level)}",
             "block": str(episode.opened_block),
         },
     )
@@ -48,11 +49,11 @@ def episode_closed(session: Session, episode: Episode, *, protected: bool) -> No
         severity="info",
         market=episode.market,
         account=episode.account,
-        title=f"{short(episode.account)}: above the {episode.threshold} threshold again",
+        title=f"{format_account(episode.account)}: above the {episode.threshold} threshold again",
         fields={
-            "health": ratio(episode.closed_health),
+            "health": format_health(episode.closed_health),
             "threshold": episode.threshold,
-            "lowest": ratio(episode.lowest_health),
+            "lowest": format_health(episode.lowest_health),
             "block": str(episode.closed_block),
         },
     )
@@ -68,11 +69,11 @@ def cannot_act(session: Session, episode: Episode, kind: str, *, protected: bool
         severity="critical" if protected else "warning",
         market=episode.market,
         account=episode.account,
-        title=f"{short(episode.account)}: {kind} is needed but not possible",
+        title=f"{format_account(episode.account)}: {kind} is needed but not possible",
         fields={
-            "health": ratio(episode.lowest_health),
+            "health": format_health(episode.lowest_health),
             "threshold": episode.threshold,
             "why": episode.held,
-            "opens at": moment(episode.opens_at),
+            "opens at": format_time(episode.opens_at),
         },
     )

@@ -7,7 +7,8 @@ import json
 from sqlmodel import Session
 
 from keeper.alerts.outbox import tell
-from keeper.alerts.wording import ratio, short
+from keeper.alerts.wording import format_account
+from keeper.model.format import format_health
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import Episode
@@ -36,11 +37,11 @@ def intent_ended(
         severity="info" if done else "warning",
         market=intent.market,
         account=intent.account,
-        title=f"{short(intent.account)}: {verb}"
+        title=f"{format_account(intent.account)}: {verb}"
         if done
-        else f"{short(intent.account)}: {intent.kind} {intent.state}",
+        else f"{format_account(intent.account)}: {intent.kind} {intent.state}",
         fields={
-            "health": ratio(intent.health),
+            "health": format_health(intent.health),
             "threshold": episode.threshold if episode else "",
             "action": what,
             "why": intent.reason,
@@ -65,9 +66,9 @@ def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
         severity="critical" if intent.kind == "top_up" else "warning",
         market=intent.market,
         account=intent.account,
-        title=f"{short(intent.account)}: {intent.kind} is planned and cannot be sent: {cause}",
+        title=f"{format_account(intent.account)}: {intent.kind} is planned and cannot be sent: {cause}",
         fields={
-            "health": ratio(intent.health),
+            "health": format_health(intent.health),
             "threshold": episode.threshold if episode else "",
             "why": why,
             "attempt": str(intent.attempt),

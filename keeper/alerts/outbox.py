@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import bindparam
 from sqlmodel import Session, select
 
-from keeper.alerts.wording import short
+from keeper.alerts.wording import format_account
 from keeper.store.rows import insert_row
 from keeper.store.tables.alerts import Alert
 
@@ -35,7 +35,7 @@ def tell(
     fields = {name: _plain(value) for name, value in (fields or {}).items()}
     if session.exec(_TOLD, params={"once": once}).first() is not None:
         return
-    shown = {"kind": kind, "severity": severity, "market": market, "account": short(account)}
+    shown = {"kind": kind, "severity": severity, "market": market, "account": format_account(account)}
     shown |= fields
     alert = Alert(
         once=once,

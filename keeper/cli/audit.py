@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from keeper.alerts.wording import ratio
 from keeper.chain import blocks
 from keeper.cli.output import console, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.cli.scan import existing_store
 from keeper.config import load
+from keeper.model.format import format_health
 from keeper.model.valuation import Valuation
 from keeper.service.markets import build, pools
 from keeper.service.watching.parity import Audit, Difference, audit
@@ -59,7 +59,7 @@ def _cells(valuation: Valuation | None) -> list[str]:
     if valuation is None:
         return ["none", "", "", ""]
     numbers = (valuation.collateral, valuation.debt, valuation.threshold)
-    return [*map(str, numbers), f"{ratio(valuation.health)} ({valuation.health})"]
+    return [*map(str, numbers), f"{format_health(valuation.health)} ({valuation.health})"]
 
 
 def _object(found: Audit) -> dict[str, Any]:

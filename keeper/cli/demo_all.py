@@ -10,13 +10,12 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from keeper.alerts.wording import ratio
 from keeper.cli.output import console, print_json, print_table
 from keeper.demo.crash_outcome import CrashLine, CrashOutcome, crash_outcome
 from keeper.demo.crash_play import CrashMoment, play_crash
 from keeper.demo.crash_stage import BUDGET, crash_stage
 from keeper.localchain.four_markets import PROTOCOLS
-from keeper.model.money import words
+from keeper.model.format import format_health, format_money
 
 TITLES = {
     "aave": "Aave 3.6",
@@ -67,7 +66,7 @@ def _tell_block(moment: CrashMoment) -> None:
     for intent in moment.ended:
         what = f"{_VERBS[intent.kind]} {intent.account[:8]}…{intent.account[38:42]} in {intent.market}"
         if intent.state == "settled":
-            console.print(f"            [cyan]{what}[/cyan] (health was {ratio(intent.health)})")
+            console.print(f"            [cyan]{what}[/cyan] (health was {format_health(intent.health)})")
         else:
             why = escape(intent.reason)
             console.print(f"            [dim]{intent.kind} in {intent.market} {intent.state}: {why}[/dim]")
@@ -90,9 +89,9 @@ def _tell_outcome(result: CrashOutcome) -> None:
     )
     console.print(
         f"{result.transactions} transactions, {result.shared} of them for several markets at once.\n"
-        f"liquidations earned {words(result.earned)}, top-ups spent {words(result.spent)}, gas cost "
-        f"{words(result.gas_cost)} (in dollars).\nOf the protected owner's {BUDGET:,} a day "
-        f"{words(result.owner_spent)} were spent in all markets together"
+        f"liquidations earned {format_money(result.earned)}, top-ups spent {format_money(result.spent)}, gas cost "
+        f"{format_money(result.gas_cost)} (in dollars).\nOf the protected owner's {BUDGET:,} a day "
+        f"{format_money(result.owner_spent)} were spent in all markets together"
     )
     if not result.faults:
         console.print(
@@ -104,9 +103,16 @@ def _tell_outcome(result: CrashOutcome) -> None:
 
 
 def _row(line: CrashLine) -> list[str]:
-    after = "emptied" if line.emptied else ratio(line.after)
+    after = "emptied" if line.emptied else format_health(line.after)
     who = f"{line.account[:8]}…{line.account[-4:]}"
-    return [who, line.label, ratio(line.before), ratio(line.lowest), after, "\n".join(line.done)]
+    return [
+        who,
+        line.label,
+        format_health(line.before),
+        format_health(line.lowest),
+        after,
+        "\n".join(line.done),
+    ]
 
 
 def as_object(result: CrashOutcome) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from eth_utils.address import is_address, to_checksum_address
 
-from keeper.alerts.wording import ratio
 from keeper.book.source import owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
@@ -16,6 +15,7 @@ from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
 from keeper.config import Settings, load
 from keeper.errors import ConfigError, KeeperError
+from keeper.model.format import format_health
 from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
 from keeper.service.markets import Market
@@ -157,7 +157,7 @@ def _print(answer: Explained, policies: Policies) -> None:
     words = policies.words(run.name, e.valuation.account, breach or "")
     console.print(
         f"collateral {money(e.valuation.collateral, decimals)}, debt {money(e.valuation.debt, decimals)}, "
-        f"health [bold]{ratio(e.valuation.health)}[/bold]"
+        f"health [bold]{format_health(e.valuation.health)}[/bold]"
         + (f", {'' if words == NEAR else 'below '}{words}" if words else "")
     )
     console.print(e.formula, style="dim")

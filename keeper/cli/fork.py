@@ -9,13 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from keeper.alerts.wording import ratio
 from keeper.cli.numbers import decimal
 from keeper.cli.output import cell, console, money, print_json, print_table
 from keeper.config import load
 from keeper.fork.outcome import ForkOutcome, Price
 from keeper.fork.session import ForkOptions, rehearse
 from keeper.fork.shocks import parse_shock
+from keeper.model.format import format_health
 
 
 def fork(
@@ -72,7 +72,7 @@ def show(result: ForkOutcome) -> None:
                 deed.market,
                 cell(deed.account),
                 deed.kind,
-                ratio(deed.health),
+                format_health(deed.health),
                 deed.state,
                 deed.what,
                 money(deed.gain, 18) if deed.kind == "liquidate" else "",
@@ -87,7 +87,7 @@ def show(result: ForkOutcome) -> None:
             "left as they were",
             ["market", "account", "below", "lowest health", "why"],
             [
-                [each.market, cell(each.account), each.threshold, ratio(each.lowest), each.why]
+                [each.market, cell(each.account), each.threshold, format_health(each.lowest), each.why]
                 for each in result.left
             ],
         )

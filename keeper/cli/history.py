@@ -10,12 +10,12 @@ from pathlib import Path
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from keeper.alerts.wording import ratio
 from keeper.cli.books import export
 from keeper.cli.output import cell, console, name, print_json, print_table
 from keeper.config import load
 from keeper.errors import ConfigError
 from keeper.execution import journal
+from keeper.model.format import format_health
 from keeper.service.reporting.ledger import earned
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, Transition
@@ -60,7 +60,7 @@ def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None 
                 row.market,
                 cell(row.account),
                 _kind(row),
-                ratio(row.health),
+                format_health(row.health),
                 row.state,
                 _what(row),
                 "" if net is None else f"{net:,.2f}",

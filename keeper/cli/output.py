@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from keeper.alerts.wording import short
+from keeper.alerts.wording import format_account
 from keeper.book.source import owner_of
 
 # Piped output is wide enough for whole addresses and hashes.
@@ -47,7 +47,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
 def name(account: str) -> str:
     """An account, with the beginning of what names the part of the market it is held in."""
     owner = owner_of(account)
-    return short(account).replace(owner, str(to_checksum_address(owner)), 1)
+    return format_account(account).replace(owner, str(to_checksum_address(owner)), 1)
 
 
 def cell(account: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from keeper.alerts.wording import ratio
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
@@ -16,6 +15,7 @@ from keeper.cli.output import money, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.config import Settings, load
 from keeper.errors import KeeperError
+from keeper.model.format import format_health
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market, build, pools
 from keeper.service.reporting.record import block_json, valuation_json
@@ -37,7 +37,7 @@ def scan(config: Path, *, as_json: bool) -> None:
                 name(v.account),
                 money(v.collateral, run.adapter.decimals(state, v.account)),
                 money(v.debt, run.adapter.decimals(state, v.account)),
-                ratio(v.health),
+                format_health(v.health),
                 policies.words(run.name, v.account, policies.crossed(run.name, v) or ""),
             ]
             for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))

@@ -11,10 +11,10 @@ from pathlib import Path
 from sqlmodel import col, select
 
 from keeper.alerts.backlog import backlog
-from keeper.alerts.wording import moment, ratio
 from keeper.cli.output import cell, console, print_json, print_table
 from keeper.config import load
 from keeper.execution.pause_file import paused
+from keeper.model.format import format_health, format_time
 from keeper.policy.levels import Policies
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, SignerNonce
@@ -99,8 +99,8 @@ def status(config: Path, *, as_json: bool) -> None:
                     if e.threshold == SALE
                     else policies.words(e.market, e.account, e.threshold),
                     str(e.opened_block),
-                    "" if e.asset or e.threshold == SALE else ratio(e.lowest_health),
-                    f"{e.held}, opens {moment(e.opens_at)}" if e.opens_at else e.held,
+                    "" if e.asset or e.threshold == SALE else format_health(e.lowest_health),
+                    f"{e.held}, opens {format_time(e.opens_at)}" if e.opens_at else e.held,
                 ]
                 for e in episodes
             ],
@@ -223,5 +223,5 @@ def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def _ago(moment: datetime) -> str:
-    return f"{int((datetime.now(UTC) - moment).total_seconds())} s ago"
+def _ago(format_time: datetime) -> str:
+    return f"{int((datetime.now(UTC) - format_time).total_seconds())} s ago"

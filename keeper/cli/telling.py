@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.markup import escape
 
-from keeper.alerts.wording import ratio
 from keeper.cli.output import console, money, print_table
 from keeper.demo.director import Moment
 from keeper.demo.outcome import DayOutcome, Line
+from keeper.model.format import format_health
 
 BASE_DECIMALS = 8
 WAD = 10**18
@@ -41,7 +41,7 @@ def tell_block(moment: Moment) -> None:
         verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}[intent.kind]
         what = f"{verb} {_short(intent.account)}"
         if intent.state == "settled":
-            console.print(f"            [cyan]{what}[/cyan] (health was {ratio(intent.health)})")
+            console.print(f"            [cyan]{what}[/cyan] (health was {format_health(intent.health)})")
         else:
             console.print(f"            [dim]{intent.kind} {intent.state}: {escape(intent.reason)}[/dim]")
 
@@ -94,9 +94,9 @@ def _row(line: Line) -> list[str]:
     return [
         f"{line.account[:6]}…{line.account[-4:]}",
         line.label,
-        ratio(line.before),
-        ratio(line.lowest),
-        "emptied" if line.debt and not line.collateral else ratio(line.after),
+        format_health(line.before),
+        format_health(line.lowest),
+        "emptied" if line.debt and not line.collateral else format_health(line.after),
         "\n".join(line.done),
         "\n".join(f"{tx[:10]}…" for tx in line.transactions),
         money(line.gain, BASE_DECIMALS) if line.gain else "",

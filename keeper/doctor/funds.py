@@ -14,6 +14,7 @@ from keeper.chain.calls import run as read
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.doctor.finding import Finding
+from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
 
 _ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
@@ -47,7 +48,7 @@ def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iter
     allowances = [_word(answer) for answer in read(pool, head, asked)]
     decimals = decimals_of(pool, head, tokens)
     held = [
-        f"{amount(units, decimals[token])} {facts.symbol(token)}"
+        f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"
         for token, units in facts.funds.items()
         if units
     ]
@@ -67,7 +68,7 @@ def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iter
             yield Finding(
                 f"allowance for {run.name}",
                 "warning",
-                f"{amount(units, decimals[token])} {symbol} were left standing to {contract}",
+                f"{format_amount_short(units, decimals[token])} {symbol} were left standing to {contract}",
                 f"Revoke it: approve({contract}, 0) on {symbol} {token}, unless a transaction is under way",
             )
 
@@ -90,10 +91,3 @@ def decimals_of(pool: NodePool, head: Head, tokens: list[str]) -> dict[str, int]
 
 def _word(answer: Answer) -> int:
     return int.from_bytes(answer.data[:32]) if answer.ok else 0
-
-
-def amount(units: int, decimals: int) -> str:
-    """Token units as people write them, four decimals at most."""
-    whole, rest = divmod(units, 10**decimals)
-    fraction = str(rest).rjust(decimals, "0")[:4].rstrip("0") if decimals else ""
-    return f"{whole:,}.{fraction}" if fraction else f"{whole:,}"

@@ -9,7 +9,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain, native_coin
 from keeper.config.known_chains import DataFee as Kind
 from keeper.doctor.finding import Finding
-from keeper.model.money import words
+from keeper.model.format import format_money
 from keeper.service.markets import Market
 from keeper.service.planning import data_fees
 from keeper.service.planning.gas_ceilings import GasCeilings, gas_ceilings, gas_level
@@ -36,7 +36,7 @@ def _price(settings: Settings, chain: str, runs: list[Market], found: GasCeiling
         return Finding(subject, "warning", *unknown_native_price(settings, chain))
     besides = "" if fee == "none" else f"; data is charged besides gas, as on {fee} chains"
     coin = native_coin(settings.chains[chain].chain_id)
-    counted = f"a native coin ({coin}) is counted as {words(price)}; ceilings: {found.words}{besides}"
+    counted = f"a native coin ({coin}) is counted as {format_money(price)}; ceilings: {found.words}{besides}"
     assumed = native_price_assumption(settings, chain)
     if assumed:
         return Finding(subject, "warning", f"{counted}; {assumed}", f"Set chains.{chain}.native_price")

@@ -11,8 +11,9 @@ from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings
 from keeper.doctor.finding import Finding
-from keeper.doctor.funds import amount, decimals_of
+from keeper.doctor.funds import decimals_of
 from keeper.model.cure import OwnerMoney
+from keeper.model.format import format_amount_short
 from keeper.policy.levels import Policies
 from keeper.service import contract_versions
 from keeper.service.markets import PROTOCOLS, Market
@@ -73,7 +74,7 @@ def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: s
     found = run.adapter.read_owner(state, money, answers, head.timestamp)
     decimals = decimals_of(run.book.pool, head, list(found.available))
     open_to_us = [
-        f"{amount(units, decimals[token])} {facts.symbol(token)}"
+        f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"
         for token, units in found.available.items()
         if units
     ]

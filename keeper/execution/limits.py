@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 
 from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE
-from keeper.model.money import money, words
+from keeper.model.format import format_money
+from keeper.model.money import money
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState, TransactionState
 from keeper.store.types import now
@@ -70,7 +71,7 @@ def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
     together = sum(intent.spend for intent in intents)
     most = limits.max_spend_per_transaction
     if most is not None and together > money(most):
-        return f"would spend {words(together)}, more than max_spend_per_transaction ({most})"
+        return f"would spend {format_money(together)}, more than max_spend_per_transaction ({most})"
     most = limits.max_spend_per_day
     if most is None:
         return ""
@@ -84,7 +85,7 @@ def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
     ).all()
     spent = sum(row.spend for row in rows if row.id not in {intent.id for intent in intents})
     if spent + together > money(most):
-        return f"{words(spent)} are spent today, {words(together)} more exceed max_spend_per_day ({most})"
+        return f"{format_money(spent)} are spent today, {format_money(together)} more exceed max_spend_per_day ({most})"
     return ""
 
 

@@ -19,12 +19,6 @@ def money(amount: Decimal) -> int:
     return int(amount * WAD)
 
 
-def words(amount: int) -> str:
-    """Money for people: whole units with two decimals, more where it would look like nothing."""
-    whole = Decimal(amount) / WAD
-    return f"{whole:,.2f}" if not amount or abs(whole) >= Decimal("0.01") else f"{whole:.2g}"
-
-
 @dataclass(frozen=True, slots=True)
 class Rate:
     """What a base unit of one market is worth: `numerator` / `denominator` of money."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from keeper.model.blocked import Blocked
-from keeper.model.money import WAD, Rate, words
+from keeper.model.format import format_money
+from keeper.model.money import WAD, Rate
 from keeper.model.plan import NATIVE, Kind, Plan, kept_of
 from keeper.policy.profit import demanding
 
@@ -259,11 +260,11 @@ def _best(
     earned = profit(best)
     if asked and earned < least:
         return Blocked(
-            f"would earn {words(earned)} after gas, less than min_profit ({words(costs.min_profit)})"
+            f"would earn {format_money(earned)} after gas, less than min_profit ({format_money(costs.min_profit)})"
         )
     if asked and best.kept and costs.money(sharing.gas(best)) > _for_gas(request, best, least):
         return Blocked("gas would take too much of what a purchase may bring later")
-    return replace(best, summary={**best.summary, "profit": words(earned)})
+    return replace(best, summary={**best.summary, "profit": format_money(earned)})
 
 
 def _for_gas(request: Candidate, plan: Plan, least: int) -> int:

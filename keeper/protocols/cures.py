@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from keeper.margin.lending.least import least
 from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds, Step
+from keeper.model.format import format_amount
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Check, Plan, Spend
 from keeper.model.purse import Purse
-from keeper.protocols.amounts import units
 
 # What funds, budget or room allow only in part is done if it is at least this fraction of the need.
 SMALLEST_PART = 20
@@ -150,7 +150,7 @@ def _plan(market: str, wish: CureRequest, way: Cure, amount: int, reached: int) 
         gain_base=0,
         gas=way.gas,
         summary={
-            way.step.action: f"{units(amount, len(str(asset.unit)) - 1)} {asset.symbol}",
+            way.step.action: f"{format_amount(amount, len(str(asset.unit)) - 1)} {asset.symbol}",
             "health_after": str(reached),
         },
         postcondition=way.check(amount, reached),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from keeper.model.format import format_amount
 from keeper.model.offer import Offer, Quote
 from keeper.model.plan import Plan, Spend, Trade
-from keeper.protocols.amounts import units
 
 
 def plans(
@@ -44,8 +44,8 @@ def _plan(market: str, account: str, offer: Offer, deal: Quote, margin_gas: int)
         gain_base=got - paid,
         gas=offer.gas + offer.cold_gas + margin_gas,
         summary={
-            "repay": f"{units(deal.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
-            "receive": f"{units(deal.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
+            "repay": f"{format_amount(deal.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
+            "receive": f"{format_amount(deal.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
         },
         errors=offer.errors,
         trade=Trade(offer.pays.token, paid, offer.gets.token, got, deal.received),

@@ -11,13 +11,13 @@ from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.rules import Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.model.blocked import Blocked
+from keeper.model.format import format_amount
 from keeper.model.plan import Plan, Spend, Trade
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.lens import Sentinel
 from keeper.protocols.aave_v3.offering import GRACE, grown
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
-from keeper.protocols.amounts import units
 
 LIQUIDATION_GAS = 450_000
 POSITION_GAS = 12_000
@@ -93,8 +93,8 @@ def _liquidation(
         gain_base=chosen.gain,
         gas=LIQUIDATION_GAS + POSITION_GAS * len(raw.positions),
         summary={
-            "repay": f"{units(result.repaid, debt.decimals)} {facts.symbol(debt.asset)}",
-            "receive": f"{units(result.received, collateral.decimals)} {symbol}",
+            "repay": f"{format_amount(result.repaid, debt.decimals)} {facts.symbol(debt.asset)}",
+            "receive": f"{format_amount(result.received, collateral.decimals)} {symbol}",
         },
         errors=ERRORS,
         redeem=collateral.asset if dry else "",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from keeper.margin.lending.aave.state import Reserve
 from keeper.model.blocked import Blocked
+from keeper.model.format import format_amount
 from keeper.model.plan import Plan, Spend
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.permissions import repay_closed
-from keeper.protocols.amounts import units
 
 REDEEM_GAS = 350_000
 ERRORS = "aave_v3_errors"
@@ -35,6 +35,6 @@ def redemption(
         spend_base=0,
         gain_base=amount * reserve.price // reserve.unit,
         gas=REDEEM_GAS,
-        summary={"redeem": f"{units(amount, reserve.decimals)} {symbol}"},
+        summary={"redeem": f"{format_amount(amount, reserve.decimals)} {symbol}"},
         errors=ERRORS,
     )

@@ -12,12 +12,12 @@ from keeper.margin.lending.aave.fixed import mul_div_ceil
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
 from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds, Step, Unsized
+from keeper.model.format import format_amount
 from keeper.model.plan import Check, Plan, Spend
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
 from keeper.protocols.aave_v3.planning import ERRORS, TOP_UP_GAS, call_for, default_steps
-from keeper.protocols.amounts import units
 
 
 def top_ups(
@@ -88,7 +88,7 @@ def _plan(
         gain_base=0,
         gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
         summary={
-            step.action: f"{units(amount, reserve.decimals)} {facts.symbol(reserve.asset)}",
+            step.action: f"{format_amount(amount, reserve.decimals)} {facts.symbol(reserve.asset)}",
             "sized": "by the contract's own view",
         },
         postcondition=Check(check.target, "0x" + check.data.hex(), calls.HEALTH_WORD, floor),

@@ -30,7 +30,8 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal, transactions, witness
-from keeper.model.money import WAD, Rate, words
+from keeper.model.format import format_money
+from keeper.model.money import WAD, Rate
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
@@ -156,8 +157,8 @@ class Ledger:
         log.info(
             "booked",
             transaction=transaction.hash,
-            value=words(worth),
-            gas=words(booking.gas),
+            value=format_money(worth),
+            gas=format_money(booking.gas),
             unpriced=unpriced,
         )
         return True

@@ -8,8 +8,9 @@ from keeper.chain import blocks
 from keeper.chain.calls import Call, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
-from keeper.doctor.funds import amount, decimals_of
+from keeper.doctor.funds import decimals_of
 from keeper.localchain.anvil import Anvil
+from keeper.model.format import format_amount_short
 
 pytestmark = pytest.mark.integration
 
@@ -33,4 +34,4 @@ def test_decimals_of_tokens_that_burn_lie_and_answer(anvil: Anvil) -> None:
     assert [answer.ok for answer in found[:300]] == [False] * 300 and found[-1].ok
     decimals = decimals_of(pool, head, tokens)
     assert decimals == {BURNER: 0, LIAR: 0, NOBODY: 0, HONEST: 6}
-    assert amount(5, decimals[LIAR]) == "5"
+    assert format_amount_short(5, decimals[LIAR]) == "5"

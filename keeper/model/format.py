@@ -1,0 +1,45 @@
+"""Numbers and times as people read them: one home, one name for each kind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+WAD = 10**18
+
+
+def format_money(amount: int) -> str:
+    """Money (1e-18 of the unit of account): two decimals, two digits where that would look like nothing."""
+    whole = Decimal(amount) / WAD
+    return f"{whole:,.2f}" if not amount or abs(whole) >= Decimal("0.01") else f"{whole:.2g}"
+
+
+def format_amount(units: int, decimals: int) -> str:
+    """Token units as a decimal number, exactly."""
+    sign, units = ("-", -units) if units < 0 else ("", units)
+    whole, rest = divmod(units, 10**decimals)
+    digits = str(rest).rjust(decimals, "0").rstrip("0") if decimals else ""
+    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+
+def format_amount_short(units: int, decimals: int) -> str:
+    """Token units with thousands apart and four decimals at most, truncated."""
+    sign, units = ("-", -units) if units < 0 else ("", units)
+    whole, rest = divmod(units, 10**decimals)
+    fraction = str(rest).rjust(decimals, "0")[:4].rstrip("0") if decimals else ""
+    return f"{sign}{whole:,}.{fraction}" if fraction else f"{sign}{whole:,}"
+
+
+def format_health(health: int | None) -> str:
+    """Health (1e18) with four decimals, truncated towards zero so that 0.99999 never reads as 1; "no debt" for
+    None."""
+    if health is None:
+        return "no debt"
+    sign, health = ("-", -health) if health < 0 else ("", health)
+    whole, rest = divmod(health, WAD)
+    return f"{sign}{whole}.{rest // 10**14:04d}"
+
+
+def format_time(timestamp: int | None) -> str:
+    """A Unix time, UTC; empty for none."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if timestamp else ""
