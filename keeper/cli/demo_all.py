@@ -89,7 +89,8 @@ def _tell_outcome(result: CrashOutcome) -> None:
     )
     console.print(
         f"{result.transactions} transactions, {result.shared} of them for several markets at once.\n"
-        f"liquidations earned {format_money(result.earned)}, top-ups spent {format_money(result.spent)}, gas cost "
+        f"liquidations earned {format_money(result.earned)}, "
+        f"top-ups spent {format_money(result.spent)}, gas cost "
         f"{format_money(result.gas_cost)} (in dollars).\nOf the protected owner's {BUDGET:,} a day "
         f"{format_money(result.owner_spent)} were spent in all markets together"
     )

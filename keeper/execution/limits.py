@@ -85,7 +85,8 @@ def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:
     ).all()
     spent = sum(row.spend for row in rows if row.id not in {intent.id for intent in intents})
     if spent + together > money(most):
-        return f"{format_money(spent)} are spent today, {format_money(together)} more exceed max_spend_per_day ({most})"
+        more = format_money(together)
+        return f"{format_money(spent)} are spent today, {more} more exceed max_spend_per_day ({most})"
     return ""
 
 

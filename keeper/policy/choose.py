@@ -259,9 +259,8 @@ def _best(
         best = max(paid_out, key=profit)
     earned = profit(best)
     if asked and earned < least:
-        return Blocked(
-            f"would earn {format_money(earned)} after gas, less than min_profit ({format_money(costs.min_profit)})"
-        )
+        wanted = format_money(costs.min_profit)
+        return Blocked(f"would earn {format_money(earned)} after gas, less than min_profit ({wanted})")
     if asked and best.kept and costs.money(sharing.gas(best)) > _for_gas(request, best, least):
         return Blocked("gas would take too much of what a purchase may bring later")
     return replace(best, summary={**best.summary, "profit": format_money(earned)})
