@@ -31,7 +31,7 @@ def format_amount_short(units: int, decimals: int) -> str:
 
 
 def format_health(health: int | None) -> str:
-    """Health (1e18) with four decimals, truncated so that 0.99999 never reads as 1; None: there is no debt."""
+    """Health (1e18) with four decimals, truncated so that 0.99999 never reads as 1; None: no debt."""
     if health is None:
         return "no debt"
     sign, health = ("-", -health) if health < 0 else ("", health)
