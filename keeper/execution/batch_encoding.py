@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from keeper.execution.batch_gas import MOST_TRANSACTION_GAS, SWAP_GAS, TOKEN_GAS, cap
+from keeper.execution import batch_gas
+from keeper.execution.batch_gas import SWAP_GAS, TOKEN_GAS, cap
 from keeper.model.plan import BatchItem, FlashLoan, Plan
 
 LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
@@ -128,7 +129,7 @@ def encoded_leg(
         leg.min_got,
         leg.min_profit,
         # Alone it can starve nobody: what it takes is measured by rehearsal and bounded by the transaction.
-        MOST_TRANSACTION_GAS if alone else cap(expected),
+        batch_gas.MOST_TRANSACTION_GAS if alone else cap(expected),
         swaps,
         calls_back(leg),
     )

@@ -12,6 +12,7 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
+from keeper.execution import batch_gas
 from keeper.execution.batch_encoding import (
     BATCH,
     LENDERS,
@@ -31,7 +32,6 @@ from keeper.execution.batch_gas import (
     END_GAS,
     LOAN_GAS,
     MOST_LEGS,
-    MOST_TRANSACTION_GAS,
     PAYBACK_GAS,
     SWAP_GAS,
     TOKEN_GAS,
@@ -86,7 +86,7 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
     for shared in (each for like in _by_key(plans) for each in _borne(like)):
         waiting = shared
         while waiting:
-            most = min(MOST_TRANSACTION_GAS, room)
+            most = min(batch_gas.MOST_TRANSACTION_GAS, room)
             count = _fitting(waiting, most)
             if not count and room < block_gas_limit:
                 room = block_gas_limit
@@ -178,7 +178,10 @@ def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
 
 
 def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
-    return limit(gas_of(plans)) <= min(MOST_TRANSACTION_GAS, block_gas_limit) and len(plans) <= MOST_LEGS
+    return (
+        limit(gas_of(plans)) <= min(batch_gas.MOST_TRANSACTION_GAS, block_gas_limit)
+        and len(plans) <= MOST_LEGS
+    )
 
 
 def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[ItemOutcome]:

@@ -39,8 +39,8 @@ def test_estimates_that_are_far_too_low_refuse_nobody(
         for name in names:
             monkeypatch.setattr(f"keeper.protocols.{module}.{name}", 1_000)
     # Nor is there any room above the estimate.
-    monkeypatch.setattr("keeper.execution.batches.CAP_PERCENT", 1)
-    monkeypatch.setattr("keeper.execution.batches.COLD_GAS", 1)
+    monkeypatch.setattr("keeper.execution.batch_gas.CAP_PERCENT", 1)
+    monkeypatch.setattr("keeper.execution.batch_gas.COLD_GAS", 1)
     with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
         case = build(anvil)
         accounts = {case.near(owner) for owner in OWNERS}
