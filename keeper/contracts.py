@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import sysconfig
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from keeper.errors import ConfigError
 
-ABIS = Path(__file__).resolve().parent.parent / "abis"
+_HERE = Path(__file__).resolve()
+# Beside the package in a checkout; where an installed wheel puts it, below the environment's root, elsewhere.
+_PLACES = (
+    _HERE.parent.parent / "abis",
+    *(parent / "share/keeper/abis" for parent in _HERE.parents[2:5]),
+    Path(sysconfig.get_path("data")) / "share/keeper/abis",
+)
+ABIS = next((place for place in _PLACES if (place / "Batch.json").exists()), _PLACES[0])
 
 
 @cache
