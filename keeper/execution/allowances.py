@@ -7,8 +7,9 @@ import structlog
 from sqlmodel import Session, select
 
 from keeper.chain import fees
+from keeper.chain.answers import BusyError, NodeError
 from keeper.chain.blocks import Head
-from keeper.chain.node import RpcError
+from keeper.chain.node import Node, RpcError
 from keeper.errors import KeeperError
 from keeper.execution import journal, nonces, transactions
 from keeper.execution.erc20 import allowance, approve
@@ -21,13 +22,20 @@ from keeper.store.tables.journal import StandingAllowance, Transaction
 
 log = structlog.get_logger()
 
+_WORD_DIGITS = len("0x") + 64
+
 
 def take_back(lane: Sender, head: Head) -> None:
     """Sign and send what sets idle allowances to zero; forget those that are."""
     with lane.store.session() as session:
         idle = _idle(lane, session)
     for standing in idle:
-        left = allowance_left(lane, standing.token, standing.spender)
+        try:
+            left = allowance_left(lane, standing.token, standing.spender)
+        except NodeError as error:
+            # Not known now: it stands until somebody says otherwise, and holds up nothing else.
+            log.warning("allowance not told", token=standing.token, error=str(error))
+            continue
         if left:
             _clear(lane, standing, head)
             continue
@@ -38,9 +46,16 @@ def take_back(lane: Sender, head: Head) -> None:
 
 
 def allowance_left(lane: Sender, token: str, spender: str) -> int:
-    """What `spender` may still take now, token units."""
-    data = allowance(lane.sender, spender)
-    return int(lane.pool.call("eth_call", {"to": token, "data": data}, "latest"), 16)
+    """What `spender` may still take now, token units; NodeError where no node answers with a number."""
+    call = {"to": token, "data": allowance(lane.sender, spender)}
+
+    def ask(node: Node) -> int:
+        answer = str(node.call("eth_call", [call, "latest"]))
+        if len(answer) != _WORD_DIGITS:
+            raise BusyError("answered with no allowance", where=node.label)
+        return int(answer, 16)
+
+    return int(lane.pool.call_by(ask))
 
 
 def _idle(lane: Sender, session: Session) -> list[StandingAllowance]:
