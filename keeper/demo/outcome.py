@@ -96,7 +96,7 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
     faults += wrongs.wrong_actions(stage, last, truth) if truth else []
     top_ups, gas_cost = _journal(stage, lines)
     booked = books.booked(stage, last, faults)
-    too_dear = _not_worth_gas(stage)
+    too_dear = _not_worth_gas(stage) if stage.world is not None else set()
     for line in lines.values():
         if line.was_liquidatable and not line.cured and line.account.lower() not in too_dear:
             faults.append(f"{line.account} ({line.label}) is still liquidatable, health {line.after}")

@@ -76,7 +76,9 @@ class Trade:
         trade can spare. Empty where they do."""
         worth = self.gets_base * came // self.gets_units if self.gets_units else self.gets_base
         gain = self.gets_base - self.pays_base
-        if came >= self.gets_units or worth - self.pays_base >= gain * KEPT_PERCENT // 100:
+        # Where it is done at a loss, as much of that may come to it.
+        least = gain - abs(gain) * (100 - KEPT_PERCENT) // 100
+        if came >= self.gets_units or worth - self.pays_base >= least:
             return ""
         return f"of {self.gets_units} units of {self.gets} only {came} would arrive"
 
