@@ -165,8 +165,8 @@ def test_without_our_contract_it_says_so_and_with_absorbing_paused_waits(
     k.step()
     k.step(place.fall(90))
     assert [e.held for e in k.episodes("liquidate")] == [
-        "absorbing alone earns nothing: our contract does it together with the purchase of what was "
-        "absorbed (keeper contracts deploy), or the signer holds USDC to buy it with"
+        "acting alone earns nothing: our contract does it together with the purchase of what it brings "
+        "(keeper contracts deploy), or the signer holds USDC to buy it with"
     ]
 
 
