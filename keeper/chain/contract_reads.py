@@ -74,9 +74,10 @@ class ContractReads:
                 return list(batch.execute())
         except _NO_ANSWER:
             # web3 stops at the first that failed; all are answered, and remembered.
-            return [self._read_or_none(each) for each in asked]
+            return [self.read_or_none(each) for each in asked]
 
-    def _read_or_none(self, function: ContractFunction) -> Any:
+    def read_or_none(self, function: ContractFunction) -> Any:
+        """What a function returns; None where it gives no such answer."""
         try:
             return self.read(function)
         except ContractError:

@@ -89,7 +89,7 @@ def test_nothing_that_a_contract_answers_or_reverts_with_is_an_error_of_web3s() 
     starts = [b"", *map(SELECTOR, ("Error(string)", "Panic(uint256)", "LimitExceeded(uint256)"))]
     starts += [bytes.fromhex("556f1830"), (32).to_bytes(32, "big"), b"\xff" * 32, (2**63).to_bytes(32, "big")]
     answered = 0
-    for _ in range(300):
+    for _ in range(60):
         data = (
             dice.choice(starts)
             + dice.choice(starts[5:]) * dice.randrange(4)
