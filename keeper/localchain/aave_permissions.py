@@ -66,9 +66,8 @@ def add_sentinel(rpc: LocalRpc, market: AaveDeployment, grace: int) -> LocalSent
     """Gives the market the price sentinel of its own version, with the package's mock feed: up since 0."""
     feed_code, sentinel_code = _core() if market.version == "3.0.2" else _origin()
     queue = Deployer(rpc, market.acl_admin)
-    feed = queue.create(feed_code, ("address",), market.acl_admin)
-    types = ("address", "address", "uint256")
-    sentinel = queue.create(sentinel_code, types, market.addresses_provider, feed, grace)
+    feed = queue.create(feed_code, market.acl_admin)
+    sentinel = queue.create(sentinel_code, market.addresses_provider, feed, grace)
     queue.call(market.addresses_provider, "setPriceOracleSentinel(address)", sentinel)
     queue.flush()
     return LocalSentinel(sentinel, feed)

@@ -18,9 +18,6 @@ from keeper.localchain.transactions import Tx
 WAD = 10**18
 YEAR = 365 * 24 * 3600
 MAX = 2**256 - 1
-_CURVE = "(uint64,uint64,uint64,uint64)"
-_ASSET = "(address,address,uint64,uint64,uint64,uint128)"
-_ARGUMENTS = ("address", "address", "uint256", "uint256", "uint256", _CURVE, _CURVE, f"{_ASSET}[]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,6 @@ def deploy(
     ]
     comet = queue.create(
         _artifact(),
-        _ARGUMENTS,
         tokens[spec.symbol],
         feeds[spec.symbol],
         spec.store_front,

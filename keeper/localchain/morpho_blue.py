@@ -95,7 +95,7 @@ def deploy(
     addresses of tokens that are there already, by symbol."""
     queue = Deployer(rpc, deployer)
     code = _artifacts()
-    morpho = queue.create(code["Morpho"], ("address",), deployer)
+    morpho = queue.create(code["Morpho"], deployer)
     irm = queue.create(code["IrmMock"])
     queue.call(morpho, "enableIrm(address)", irm)
     for lltv in sorted({pair.lltv for pair in pairs}):

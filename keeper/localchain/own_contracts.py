@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from keeper.localchain.packages import REPOSITORY
-from keeper.localchain.rpc import Json
 from keeper.localchain.solc import Compilation, compiled, compiler_version, standard_json
 
 ABIS = REPOSITORY / "abis"
@@ -62,7 +61,7 @@ def artifact_text(name: str) -> str:
         return interface_text(name)
     how = compilation(name)
     contract = compiled(how)[name]
-    content: dict[str, Json] = {
+    content: dict[str, object] = {
         "contract": name,
         "compiler": f"solc {compiler_version()}",
         "settings": standard_json(how)["settings"],

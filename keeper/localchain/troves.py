@@ -87,7 +87,7 @@ def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeplo
 def _behind_proxy(queue: Deployer, name: str) -> str:
     code = queue.create(_artifacts()[name])
     setup = calldata("initialize(uint256)", 0) if name in _TIMED else calldata("initialize()")
-    return queue.create(_artifacts()["ERC1967Proxy"], ("address", "bytes"), code, bytes.fromhex(setup[2:]))
+    return queue.create(_artifacts()["ERC1967Proxy"], code, bytes.fromhex(setup[2:]))
 
 
 def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:

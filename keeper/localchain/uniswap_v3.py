@@ -71,12 +71,9 @@ def deploy(
     factory = queue.create(package_artifact(f"{_CORE}/UniswapV3Factory.sol/UniswapV3Factory.json"))
     wrapped = next(iter(tokens.values())).address
     queue.call(factory, "enableFeeAmount(uint24,int24)", 100, 1)
-    pair = ("address", "address")
-    quoter = queue.create(_artifact("lens/QuoterV2"), pair, factory, wrapped)
-    router = queue.create(_artifact("SwapRouter"), pair, factory, wrapped)
-    positions = queue.create(
-        _artifact("NonfungiblePositionManager"), (*pair, "address"), factory, wrapped, factory
-    )
+    quoter = queue.create(_artifact("lens/QuoterV2"), factory, wrapped)
+    router = queue.create(_artifact("SwapRouter"), factory, wrapped)
+    positions = queue.create(_artifact("NonfungiblePositionManager"), factory, wrapped, factory)
     queue.flush()
     txs: list[Tx] = []
     for token in (tokens[symbol] for symbol in sorted({s for spec in pools for s in (spec.one, spec.other)})):
