@@ -11,7 +11,11 @@ import json
 import re
 from pathlib import Path
 
-from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.abi import (
+    filter_abi_by_type,
+    function_abi_to_4byte_selector,
+    function_signature_to_4byte_selector,
+)
 
 MODULES = Path("contracts/node_modules")
 NUMBERED = MODULES / "@aave/core-v3/contracts/protocol/libraries/helpers/Errors.sol"
@@ -54,11 +58,8 @@ for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", NAMED.read_text()):
     table["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name
 write("aave_v3", table, AAVE_NEEDLESS)
 
-for entry in json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]:
-    if entry["type"] == "error":
-        types = ",".join(part["type"] for part in entry["inputs"])
-        selector = function_signature_to_4byte_selector(f"{entry['name']}({types})")
-        table["0x" + selector.hex()] = entry["name"]
+for entry in filter_abi_by_type("error", json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]):
+    table["0x" + function_abi_to_4byte_selector(entry).hex()] = entry["name"]
 write("owner_top_up", table)
 
 morpho = (MODULES / "@morpho-org/morpho-blue/src/libraries/ErrorsLib.sol").read_text()

@@ -96,7 +96,9 @@ class PoolProvider(JSONBaseProvider):
 
 
 def web3_over(pool: NodePool, head: Head | None = None) -> Web3:
-    """web3 over a chain's nodes; with a `head`, what names no block is read at its hash."""
+    """web3 over a chain's nodes; with a `head`, what names no block is read at its hash.
+
+    A hash named in a contract's call is none: web3 makes a number of it, by a request of its own."""
     # Prices of gas, names and the chain's identity are the keeper's own matter.
     chain = Web3(PoolProvider(pool, head), middleware=[(AttributeDictMiddleware, "attrdict")])
     if head is not None:
