@@ -30,6 +30,15 @@ COMET = (
     "TooMuchSlippage TransferInFailed TransferOutFailed Unauthorized BadAmount BadNonce BadSignatory "
     "InvalidValueS InvalidValueV SignatureExpired"
 )
+# Those of later versions, by selector as they were met: the interface that has them is not at hand.
+COMET_LATER = {
+    "0x3e3f8f73": "ApproveFailed",
+    "0x0aef3ecf": "TransferInFailed",
+    "0xb3a817eb": "TransferOutFailed",
+    "0x7050033f": "TokenIsDeactivated",
+    "0xa110626a": "BorrowersWithdrawPaused",
+    "0x4b2c9756": "LendersWithdrawPaused",
+}
 # What a liquidation answers when the account is well, or holds or owes nothing of what it names.
 AAVE_NEEDLESS = (
     "HEALTH_FACTOR_NOT_BELOW_THRESHOLD HealthFactorNotBelowThreshold SPECIFIED_CURRENCY_NOT_BORROWED_BY_USER "
@@ -67,7 +76,7 @@ texts = re.findall(r'string internal constant (\w+) = "([^"]+)"', morpho)
 write("morpho_blue", {t: n for n, t in texts}, MORPHO_NEEDLESS)
 
 comet = {"0x" + function_signature_to_4byte_selector(f"{each}()").hex(): each for each in COMET.split()}
-write("comet", comet, COMET_NEEDLESS)
+write("comet", comet | COMET_LATER, COMET_NEEDLESS)
 
 write("liquity", LIQUITY, " ".join(LIQUITY.values()))
 
