@@ -9,11 +9,10 @@ from keeper.localchain import aave_v36
 from keeper.localchain.aave_market import AaveDeployment, DeployedReserve
 from keeper.localchain.aave_v302 import core_artifact
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, compiled
-from keeper.localchain.transactions import Tx
+from keeper.localchain.transactions import Tx, call_of
 
 _ORIGIN = "node_modules/@aave-dao/aave-v3-origin/src/contracts"
 
@@ -58,8 +57,7 @@ def set_borrow_cap(market: AaveDeployment, reserve: DeployedReserve, tokens: int
 
 def set_sequencer(market: AaveDeployment, local: LocalSentinel, *, down: bool, since: int) -> Tx:
     """The sequencer is down, or up since a Unix time."""
-    data = calldata("setAnswer(bool,uint256)", down, since)
-    return {"from": market.acl_admin, "to": local.feed, "data": data}
+    return call_of(market.acl_admin, local.feed, "setAnswer(bool,uint256)", down, since)
 
 
 def add_sentinel(rpc: LocalRpc, market: AaveDeployment, grace: int) -> LocalSentinel:
@@ -86,5 +84,4 @@ def _origin() -> tuple[Artifact, Artifact]:
 
 
 def _configure(market: AaveDeployment, signature: str, *arguments: object) -> Tx:
-    data = calldata(signature, *arguments)
-    return {"from": market.acl_admin, "to": market.configurator, "data": data}
+    return call_of(market.acl_admin, market.configurator, signature, *arguments)
