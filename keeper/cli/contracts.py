@@ -10,6 +10,7 @@ from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.config import MarketSettings, Settings, load
+from keeper.config.values import checked_address
 from keeper.errors import ConfigError, KeeperError
 from keeper.service import deployment, redeployment
 from keeper.service.deployment import Contract, Deployed
@@ -33,6 +34,7 @@ def deploy(
     live: bool,
     as_json: bool,
 ) -> None:
+    profit_to = None if owner is None else _address(owner)
     settings = load(config)
     if settings.signer is None:
         raise ConfigError(
@@ -43,7 +45,7 @@ def deploy(
     payer = keys.public_address(settings.signer)
     if payer is None:
         raise ConfigError("does not name its address", where=str(settings.signer.keystore))
-    chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
+    chain, contract, place = _wanted(settings, name, market, chain, profit_to or payer, payer)
     moves = redeployment.moves(
         settings, chain, market if name == "owner-top-up" else None, contract.address, payer
     )
@@ -98,6 +100,13 @@ def _wanted(
             remedy=remedy,
         )
     return of.chain, deployment.owner_top_up(of.address), ("markets", market, "owner_top_up")
+
+
+def _address(owner: str) -> str:
+    try:
+        return checked_address(owner)
+    except ValueError as error:
+        raise ConfigError(f"{owner!r} {error}", where="--owner") from None
 
 
 def _owners_pay(market: MarketSettings) -> bool:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eth_utils.abi import function_signature_to_4byte_selector
-
 from keeper.chain import blocks
-from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
+from keeper.chain.contract_reads import ContractReads
 from keeper.config import Settings
 from keeper.doctor.finding import Finding
 from keeper.doctor.funds import decimals_of
@@ -17,8 +15,6 @@ from keeper.model.format import format_amount_short
 from keeper.policy.levels import Policies
 from keeper.service import contract_versions
 from keeper.service.markets import PROTOCOLS, Market
-
-_POOL = function_signature_to_4byte_selector("POOL()")
 
 
 def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
@@ -42,19 +38,20 @@ def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
 
 def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: str) -> Finding:
     head = blocks.latest(run.book.pool)
-    pool = read(run.book.pool, head, [Call(money.contract, _POOL)])[0]
-    if not pool.ok or len(pool.data) != 32:
+    reads = ContractReads(run.book.pool, head)
+    pool = reads.read_or_none(reads.at("OwnerTopUp", money.contract).functions.POOL())
+    if pool is None:
         return Finding(
             subject,
             "fault",
             f"{money.contract} is no OwnerTopUp contract",
             f"Correct markets.{run.name}.owner_top_up, or make one: keeper contracts deploy owner-top-up",
         )
-    if pool.data[12:].hex() != run.adapter.contract[2:].lower():
+    if pool.lower() != run.adapter.contract.lower():
         return Finding(
             subject,
             "fault",
-            f"{money.contract} is for the pool 0x{pool.data[12:].hex()}",
+            f"{money.contract} is for the pool {pool}",
             f"Make one for {run.adapter.contract}: keeper contracts deploy owner-top-up --market {run.name}",
         )
     version = contract_versions.at(run.book.pool, "OwnerTopUp", money.contract, run.adapter.contract)
@@ -72,7 +69,7 @@ def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: s
     )
     answers = read(run.book.pool, head, run.adapter.owner_calls(state, owner, money, operator))
     found = run.adapter.read_owner(state, money, answers, head.timestamp)
-    decimals = decimals_of(run.book.pool, head, list(found.available))
+    decimals = decimals_of(reads, list(found.available))
     open_to_us = [
         f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"
         for token, units in found.available.items()

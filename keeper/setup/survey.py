@@ -11,6 +11,7 @@ from eth_utils.address import is_address, to_checksum_address
 from keeper.chain import blocks, logs
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run
+from keeper.chain.contract_reads import ContractReads
 from keeper.chain.logs import LogFilter
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
@@ -99,13 +100,14 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     answers = iter(run(pool, head, asked, adapter.lenses()))
     found = [(each, abi.address(next(answers)) or "", abi.text(next(answers))) for each in priced]
     sources = resolve(pool, head, [source for _, source, _ in found if source])
-    times = rhythms(pool, head, [feed.address for each in sources.values() for feed in each.feeds()])
+    contracts = ContractReads(pool, head)
+    times = rhythms(contracts, [feed.address for each in sources.values() for feed in each.feeds()])
     shown = {_shown(each.asset): symbol or each.asset for each, _, symbol in found}
     facts = Purse({}, {each.asset: symbol for each, _, symbol in found})
     in_coin = bool(adapter.gas_price_asset(state, facts, ""))
     tokens = list(adapter.assets(state, facts))
     return Survey(
-        native=native_coin_of(pool, head, shown, tokens, in_coin=in_coin),
+        native=native_coin_of(contracts, shown, tokens, in_coin=in_coin),
         data_fee=data_fees.probe(pool, head),
         gas=_gas(pool),
         chain_id=pool.chain_id,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import is_hex_address
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings, known_chain, native_coin
@@ -19,9 +19,9 @@ from keeper.service.watching.prices import Pricing
 Known = Mapping[str, Purse]
 """What planning knows of each market, by its name; of some markets, or none."""
 
-_LATEST_ROUND = function_signature_to_4byte_selector("latestRoundData()")
-_LATEST_ANSWER = function_signature_to_4byte_selector("latestAnswer()")
-_DECIMALS = function_signature_to_4byte_selector("decimals()")
+_LATEST_ROUND = encoded("latestRoundData()")
+_LATEST_ANSWER = encoded("latestAnswer()")
+_DECIMALS = encoded("decimals()")
 # More than any feed has; a stranger's answer must not become a power of ten that fills the memory.
 _MOST_DECIMALS = 36
 
