@@ -128,7 +128,7 @@ def test_when_gas_is_short_the_most_valuable_goes_first_and_the_others_are_told(
     assert [(i.market, i.account) for i in poor.intents()] == [(wanted[0].market, wanted[0].account)]
     with poor.store.session() as session:
         held = session.exec(select(Episode).where(col(Episode.threshold) == "liquidate")).all()
-    why = {row.market: row.held for row in held if row.market != wanted[0].market}
+    why = {row.market: row.blocked_reason for row in held if row.market != wanted[0].market}
     assert len(why) == len(markets.cases) - 1
     assert all("too little native currency" in each for each in why.values())
 

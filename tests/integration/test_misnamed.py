@@ -52,13 +52,13 @@ def test_a_mistyped_step_is_a_fault_and_told_at_the_start_of_a_run(
 ) -> None:
     w = aave(aave_v36, tmp_path, protect(OWNER, STEPS))
     w.step()
-    [alert] = w.alerts("misnamed")
+    [alert] = w.alerts("unknown_name")
     assert alert.severity == "warning" and alert.title.startswith(
         "protect[0].steps[1]: repay USDX is nothing"
     )
     assert "To repay it takes" in alert.body and "USDC" in alert.body
     w.step()
-    assert len(w.alerts("misnamed")) == 1
+    assert len(w.alerts("unknown_name")) == 1
     faults = [each for each in findings(w.config, monkeypatch) if each.verdict == "fault"]
     assert [(each.subject, "USDC" in each.remedy) for each in faults if "protect" in each.subject] == [
         ("protect[0].steps[1]", True)
@@ -100,7 +100,7 @@ def test_a_price_of_no_loan_token_is_a_fault(tmp_path: Path, monkeypatch: pytest
         market = case.toml().replace("loan_prices = { ", 'loan_prices = { USDX = "1", ')
         k = keeping(anvil, market, tmp_path)
         look(k.deciding)
-        [alert] = k.alerts("misnamed")
+        [alert] = k.alerts("unknown_name")
         assert alert.title.startswith(f"markets.{MARKET}.loan_prices.USDX: is no loan token")
         faults = [each for each in findings(tmp_path / "keeper.toml", monkeypatch) if each.verdict == "fault"]
         assert [each.subject for each in faults] == [f"markets.{MARKET}.loan_prices.USDX"]

@@ -114,7 +114,7 @@ def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
         block=block,
         decimals=decimals,
         price=seen.price,
-        second=seen.second.price if seen.second else None,
+        second_price=seen.second.price if seen.second else None,
         age=max(-MOST_AGE, min(max(ages), MOST_AGE)) if ages else None,
         state=f"{faults or judgement.hold} ({_held(judgement)})" if faults or judgement.hold else "",
         memory=json.dumps(asdict(prices.memories[asset])),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from keeper.alerts.outbox import tell
+from keeper.alerts.outbox import alert
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
 from keeper.chain.node import NodeError, RpcError
@@ -115,10 +115,10 @@ class UnknownNames:
             with self._store.session() as session:
                 day = now().date().isoformat()
                 for each in found:
-                    tell(
+                    alert(
                         session,
-                        once=f"misnamed:{run.name}:{each.where}:{each.what}:{day}",
-                        kind="misnamed",
+                        dedup_key=f"unknown_name:{run.name}:{each.where}:{each.what}:{day}",
+                        kind="unknown_name",
                         severity="warning",
                         market=run.name,
                         title=f"{each.where}: {each.what}",

@@ -28,7 +28,7 @@ class Unsent(StrEnum):
     GAS_PRICE = "gas price"
     NO_ANSWER = "no answer"
     LIMIT = "limit"
-    WATCH_ONLY = "watched only"
+    WATCH_ONLY = "watch only"
 
 
 OPEN_INTENTS = frozenset({IntentState.PLANNED, IntentState.REHEARSED})

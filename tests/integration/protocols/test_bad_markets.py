@@ -81,7 +81,7 @@ def test_a_pairs_collateral_is_counted_at_what_the_second_source_says(anvil: Anv
     k.step(case.fall())
     assert k.intents() == []
     [episode] = k.episodes("liquidate")
-    assert "less than min_profit" in episode.held, "with a second opinion it would lose money"
+    assert "less than min_profit" in episode.blocked_reason, "with a second opinion it would lose money"
 
 
 def test_loan_prices_by_symbol_count_wherever_prices_are_compared(anvil: Anvil, tmp_path: Path) -> None:

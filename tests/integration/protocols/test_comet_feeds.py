@@ -79,5 +79,7 @@ def test_a_crash_is_topped_up_at_once_whatever_the_constant_feeds_rounds(
     k.step([fall])  # type: ignore[list-item]
     k.step()
     [intent] = k.intents()
-    assert (intent.kind, intent.state) == ("top_up", "settled"), [(e.held) for e in k.episodes("top_up")]
+    assert (intent.kind, intent.state) == ("top_up", "settled"), [
+        (e.blocked_reason) for e in k.episodes("top_up")
+    ]
     assert Plan.from_json(intent.plan).action == "repay"

@@ -115,7 +115,7 @@ def test_a_loan_token_of_unknown_worth_is_not_counted_as_a_dollar(anvil: Anvil, 
     k.step(case.fall())
     assert k.intents() == []
     [episode] = [each for each in k.episodes("liquidate") if each.account == account]
-    assert "what a whole USDC is worth is not said" in episode.held
+    assert "what a whole USDC is worth is not said" in episode.blocked_reason
 
 
 def test_a_strangers_token_does_not_make_gas_look_cheap(anvil: Anvil, tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def test_without_a_price_its_holders_are_told_and_the_others_go_on(
     assert w.alerts("market_failed") == [] and not w.deciding.runs[0].stopped
     with w.store.session() as session:
         row = session.exec(select(MarketStatus)).one()
-        assert row.acting and row.unvaluable >= 2
+        assert row.may_act and row.unvaluable >= 2
     state = shown(w, capsys)
     assert state["price"] is None and fault in str(state["state"])
     feeds.queue(feeds.first, "setReverting(bool)", False)
