@@ -16,7 +16,7 @@ from keeper.execution.rehearsal import is_needless
 from keeper.execution.sender import Sender
 from keeper.model.plan import Plan
 from keeper.store.tables.journal import Intent, Transaction
-from keeper.store.tables.states import IntentState, TransactionState
+from keeper.store.tables.states import IntentState, TransactionState, Unsent
 
 log = structlog.get_logger()
 
@@ -53,9 +53,10 @@ def end(
     state: IntentState,
     why: str = "",
     act: Transaction | None = None,
+    unsent: Unsent | None = None,
 ) -> None:
     """End an intent in the caller's transaction, and tell."""
-    journal.move_intent(session, row, state, head.number, why, act)
+    journal.move_intent(session, row, state, head.number, why, act, unsent=unsent)
     lane.tell.intent_ended(session, row, act, needless=needless(row))
     log.info("intent ended", id=row.id, account=row.account, kind=row.kind, state=state, why=why)
 
@@ -147,7 +148,7 @@ def _set_right(lane: Sender, session: Session, row: Intent, head: Head) -> None:
     key = (row.chain, row.market, row.account, row.kind)
     if journal.has_open(session, *key, "live"):
         if row.state == IntentState.SETTLED:
-            end(lane, session, row, head, IntentState.EXPIRED, OVERTAKEN)
+            end(lane, session, row, head, IntentState.EXPIRED, OVERTAKEN, unsent=Unsent.REORGANISED)
         return
     log.warning("opened again", intent=row.id, before=row.state)
     journal.move_intent(session, row, IntentState.REHEARSED, head.number, left)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,12 @@ OF_THE_DAY = frozenset(
 # On Anvil alone three attempts come too late and four accounts have nothing left. Where a block was missed or
 # gas is dear there are some more, and plans that no longer fit what came meanwhile; no more than so many.
 AT_MOST = {"action_failed": 6, "cannot_act": 10, "action_expired": 4, "action_refused": 4}
+# Where both nodes refuse at random, more plans are a block late; each is told of, and none may be lost.
+AT_MOST_AT_RANDOM = {"action_failed": 9, "cannot_act": 15, "action_expired": 12, "action_refused": 16}
 FEWEST_LIQUIDATIONS = 18
 
 
-def _live(profile: Profile, folder: Path) -> Stage:
+def _live(profile: Profile, folder: Path, at_most: Mapping[str, int] = AT_MOST) -> Stage:
     with stage(SEED, folder, world=profile) as scene:
         last = play(scene, SEED, lambda moment: None)
         found = outcome(scene, last)
@@ -47,7 +50,7 @@ def _live(profile: Profile, folder: Path) -> Stage:
         assert found.liquidations >= FEWEST_LIQUIDATIONS and found.top_ups >= 2
         told = [alert for alert in _alerts(scene) if alert["kind"] not in profile.tells]
         false = Counter(alert["kind"] for alert in told if not _is_of_the_day(alert))
-        for kind, most in AT_MOST.items():
+        for kind, most in at_most.items():
             if false[kind] <= most:
                 del false[kind]
         assert not false, (profile.title, false, _log(folder))
@@ -81,7 +84,7 @@ if SOAK:
 
     @pytest.mark.parametrize("seed", range(MIXTURES))
     def test_the_crash_day_is_lived_through_with_all_faults_at_random(seed: int, tmp_path: Path) -> None:
-        _live(mixture(seed), tmp_path)
+        _live(mixture(seed), tmp_path, AT_MOST_AT_RANDOM)
 
 
 def test_a_seed_is_one_world_for_good_and_all_kinds_of_faults_come() -> None:

@@ -23,12 +23,14 @@ class IntentState(StrEnum):
 
 
 class Unsent(StrEnum):
-    """What kept an attempt from leaving, for no fault of its plan: such an attempt is no failure."""
+    """What kept an attempt from leaving, or took it back, for no fault of its plan: it is no failure."""
 
     GAS_PRICE = "gas price"
     NO_ANSWER = "no answer"
     LIMIT = "limit"
     WATCH_ONLY = "watch only"
+    REORGANISED = "reorganised"
+    """It was included, the chain took the block back, and a later attempt is under way."""
 
 
 OPEN_INTENTS = frozenset({IntentState.PLANNED, IntentState.REHEARSED})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from keeper.execution import allowances
+from keeper.execution import allowances, journal, settlement
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import Json
 from keeper.service.daemon import Daemon
@@ -58,6 +58,28 @@ def test_a_reorg_that_drops_ours_has_it_rehearsed_and_done_again_once(
     assert w.health(OTHER) >= WAD
     settled_once(w, fresh)
     assert w.allowance("USDC") == 0
+
+
+def test_an_attempt_that_a_reorg_took_back_is_no_failure_of_its_account(fresh: Fresh, ready: Ready) -> None:
+    anvil, _ = fresh
+    w = ready(DEEP)
+    w.step(CRASH)
+    w.step()
+    assert w.intents()[0].state == "settled"
+    w.step({"WETH": CRASH["WETH"] * 3 // 4})
+    assert [i.state for i in w.intents()] == ["settled", "rehearsed"]
+    anvil.reorg(2)
+    w.queue_price("WETH", CRASH["WETH"] * 3 // 4)
+    anvil.mine(1)
+    w.work()
+    first = w.intents()[0]
+    assert (first.state, first.reason) == ("expired", settlement.OVERTAKEN)
+    with w.store.session() as session:
+        made = journal.attempts(session, first.episode_id, "liquidate", "live")
+    assert made.failures_in_a_row == 0, "the next attempt need not wait"
+    for _ in range(14):
+        w.step()
+    settled_once(w, fresh)
 
 
 def test_after_a_reorg_an_account_that_is_well_is_left_alone(fresh: Fresh, ready: Ready) -> None:
