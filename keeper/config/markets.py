@@ -58,7 +58,7 @@ class Oracle(Section):
     max_price: Annotated[Decimal, Field(gt=0)] | None = None
     deviation: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.05")
     """How far two sources may lie apart and still agree; how far a price may move without a new round."""
-    second: SecondSource | None = None
+    second_source: SecondSource | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Oracle:
@@ -76,7 +76,7 @@ class MarketSettings(Section):
     """Accounts compared with the contract's own view at every block, in turn."""
     owner_top_up: Address | None = None
     """Our OwnerTopUp contract for this pool, where owners pay; `keeper contracts deploy` makes one."""
-    unresolved: Literal["watch", "act"] = "watch"
+    unknown_oracles: Literal["watch", "act"] = "watch"
     """What to do for accounts with an asset whose price source is of no known kind."""
     oracles: dict[str, Oracle] = {}
     """By symbol or address of the asset."""
@@ -85,7 +85,7 @@ class MarketSettings(Section):
     amounts of the policy are. 1 where both are dollars; a market that counts in ether needs it."""
     market_ids: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]] = []
     """Morpho Blue: the markets of the singleton to follow; empty: all."""
-    unlisted: Literal["watch", "act"] | None = None
+    untrusted_markets: Literal["watch", "act"] | None = None
     """Morpho Blue without `market_ids`: whether accounts in markets that nobody listed are acted on, or
     watched and told of only. Anybody makes such a market, of his own token and with his own oracle. Absent:
     watch; act on local chains, where nobody else is."""
@@ -95,7 +95,7 @@ class MarketSettings(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> MarketSettings:
-        given = [name for name in ("market_ids", "loan_prices", "unlisted") if getattr(self, name)]
+        given = [name for name in ("market_ids", "loan_prices", "untrusted_markets") if getattr(self, name)]
         if self.protocol != "morpho-blue" and given:
             what = f"{given[0]} belongs" if len(given) == 1 else f"{' and '.join(given)} belong"
             raise ValueError(f"{what} to protocol = 'morpho-blue'")

@@ -9,17 +9,19 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
-    InitSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from keeper.config.chains import Chain
 from keeper.config.markets import MarketSettings
+from keeper.config.old_keys import OldKey, renew, words
 from keeper.config.policy import Policy, Protect
 from keeper.config.running import AlertChannel, Execution, Service, SignerSettings, StoreSettings
 from keeper.config_mistakes import explain
@@ -41,6 +43,8 @@ class Settings(BaseSettings):
     execution: Execution = Execution()
     service: Service = Service()
 
+    _old_keys: tuple[OldKey, ...] = PrivateAttr(default=())
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -50,8 +54,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        assert isinstance(init_settings, InitSettingsSource)
-        return env_settings, init_settings
+        """What is given: `load` puts file and environment together, each by its keys of today."""
+        return (init_settings,)
+
+    @property
+    def old_keys(self) -> tuple[tuple[str, str], ...]:
+        """Each old key that is used, and what to do instead."""
+        found = [(words(each.written), each.instead) for each in self._old_keys]
+        if self.policy.native_price is not None:
+            chains = ", ".join(f"chains.{name}.native_price" for name in self.chains)
+            found.append(("policy.native_price", f"one number for all chains: set {chains} instead"))
+        return tuple(found)
 
     @model_validator(mode="after")
     def _references(self) -> Settings:
@@ -59,13 +72,13 @@ class Settings(BaseSettings):
             _known(f"markets.{name}.chain", market.chain, self.chains)
         for i, protect in enumerate(self.protect):
             _known(f"protect[{i}].market", protect.market, self.markets)
-            if protect.money == "owner" and self.markets[protect.market].owner_top_up is None:
+            if protect.paid_by == "owner" and self.markets[protect.market].owner_top_up is None:
                 raise ValueError(
-                    f"protect[{i}].money: 'owner' needs markets.{protect.market}.owner_top_up; "
+                    f"protect[{i}].paid_by: 'owner' needs markets.{protect.market}.owner_top_up; "
                     f"`keeper contracts deploy owner-top-up --market {protect.market} --live` makes one"
                 )
-            if protect.permits and protect.money != "owner":
-                raise ValueError(f"protect[{i}].permits: only used with money = 'owner'")
+            if protect.permits and protect.paid_by != "owner":
+                raise ValueError(f"protect[{i}].permits: only used with paid_by = 'owner'")
             if (protect.target or self.policy.target) < (protect.top_up or self.policy.top_up):
                 raise ValueError(f"protect[{i}]: target must not be below top_up")
         _once("protect", [(p.market, p.account) for p in self.protect])
@@ -106,11 +119,22 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
+    file, used = renew(data, str(path))
+    environment, more = renew(EnvSettingsSource(Settings)(), "the environment")
+    written = {each.place: each.written for each in (*used, *more)}
     try:
-        settings = Settings(**data)
+        settings = Settings(**_over(file, environment))
     except ValidationError as error:
-        raise ConfigError(explain(error, Settings), where=str(path)) from None
+        raise ConfigError(explain(error, Settings, written), where=str(path)) from None
+    settings._old_keys = (*used, *more)
     return _anchored(settings, path.resolve().parent)
+
+
+def _over(below: Any, above: Any) -> Any:
+    """Tables over tables, key by key; of anything else the upper one."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return below | {key: _over(below[key], above[key]) if key in below else above[key] for key in above}
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

@@ -25,14 +25,14 @@ def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market that pays for itself."""
     policies = Policies(settings)
     for i, protect in enumerate(settings.protect):
-        if protect.market != run.name or protect.money != "owner":
+        if protect.market != run.name or protect.paid_by != "owner":
             continue
         if not PROTOCOLS[run.settings.protocol].owners_pay:
             yield Finding(
                 f"protect[{i}], owner's money",
                 "fault",
                 f"an owner's own money cannot top up in {run.settings.protocol}",
-                f'Set protect[{i}].money = "keeper", or take the entry out',
+                f'Set protect[{i}].paid_by = "keeper", or take the entry out',
             )
             continue
         protection = policies.levels(run.name, protect.account.lower()).protection

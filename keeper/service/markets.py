@@ -96,8 +96,8 @@ def build(
 
 
 def _adapter(name: str, market: MarketSettings, chain: Chain) -> Adapter:
-    unlisted = market.unlisted or ("act" if chain.chain_id in LOCAL_CHAIN_IDS else "watch")
-    known = market.model_copy(update={"unlisted": unlisted})
+    unlisted = market.untrusted_markets or ("act" if chain.chain_id in LOCAL_CHAIN_IDS else "watch")
+    known = market.model_copy(update={"untrusted_markets": unlisted})
     adapter: Adapter = PROTOCOLS[market.protocol].of(name, known)
     return adapter
 

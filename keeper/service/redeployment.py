@@ -47,7 +47,7 @@ def _of_operators(old: str, new: str, payer: str) -> Sequence[str]:
 
 
 def _of_owners(settings: Settings, market: str, old: str, new: str, payer: str) -> Sequence[str]:
-    owners = [e.account for e in settings.protect if e.market == market and e.money == "owner"]
+    owners = [e.account for e in settings.protect if e.market == market and e.paid_by == "owner"]
     found = []
     for owner in owners:
         found += [

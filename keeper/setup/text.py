@@ -17,7 +17,7 @@ MOST_ASSETS = 100
 """Price sources that are written down; Morpho Blue has thousands."""
 _MORPHO = """\
 # All markets of the singleton are followed, but anybody makes one, of his own token and with his own oracle:
-# accounts are acted on only in the markets that are named here (unlisted = "act" trusts them all).
+# accounts are acted on only in the markets that are named here (untrusted_markets = "act" trusts them all).
 {ids}
 # What a whole loan token is worth in base currency, where that is not 1.
 # loan_prices = {{ WETH = "2500" }}
@@ -87,7 +87,7 @@ address = {_text(found.identity.address)}
 # {why}
 from_block = {start}
 # Accounts with an asset whose price source is of no known kind: "watch" only, or "act" on its price.
-unresolved = "watch"
+unknown_oracles = "watch"
 {_MORPHO.format(ids=_ids(found)) if found.identity.protocol == "morpho-blue" else ""}"""
 
 
@@ -132,7 +132,7 @@ def _oracle(asset: SurveyedAsset, found: Survey, wishes: InitAnswers) -> str:
     unknown = [each.address for each in source.unresolved()]
     if unknown:
         lines.append(
-            f"# Of no known kind: {', '.join(unknown)}; see markets.{_key(wishes.market)}.unresolved."
+            f"# Of no known kind: {', '.join(unknown)}; see markets.{_key(wishes.market)}.unknown_oracles."
         )
     if asset.heartbeat is None:
         return "\n".join([*lines, "# No feed gives rounds behind it: there is no age to judge.", ""])
@@ -178,7 +178,7 @@ def _protect(account: str, wishes: InitAnswers) -> str:
 market = {_text(wishes.market)}
 account = {_text(account)}
 # Most that top-ups may spend in 24 hours, in whole units of account.
-max_per_day = {_text(f"{wishes.max_per_day:f}")}
+max_spend_per_owner_day = {_text(f"{wishes.max_per_day:f}")}
 # Tried in order; without them each debt is repaid, then each collateral supplied.
 # steps = [{{ action = "repay", asset = "USDC" }}, {{ action = "supply", asset = "WETH" }}]
 """
@@ -189,7 +189,7 @@ _NO_PROTECT = """\
 # [[protect]]
 # market = {market}
 # account = "0x…"
-# max_per_day = "1000"
+# max_spend_per_owner_day = "1000"
 """
 _NO_ALERTS = """\
 # Whom to tell, by any of Apprise's URLs; `keeper alerts test` tries them.

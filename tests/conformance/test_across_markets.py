@@ -140,7 +140,7 @@ def test_an_owner_with_positions_in_several_markets_has_one_budget(markets: Toge
         case = markets.cases[name]
         case.near(OWNER)
         protected += case.protect(OWNER).replace(f'market = "{MARKET}"', f'market = "{name}"')
-    protected = protected.replace('max_per_day = "1000000"', 'max_per_day = "5000"')
+    protected = protected.replace('max_spend_per_owner_day = "1000000"', 'max_spend_per_owner_day = "5000"')
     quiet(markets)
     k = keeping(markets.anvil, markets.first(), tmp_path, markets.others() + protected)
     k.send([tx for name in names for tx in markets.cases[name].fund(k.payer)])

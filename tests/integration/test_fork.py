@@ -83,7 +83,7 @@ def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Real]:
 [[protect]]
 market = "aave"
 account = "{OWNER}"
-max_per_day = "100000"
+max_spend_per_owner_day = "100000"
 [[alerts]]
 url = "{inbox.url}"
 [service]

@@ -88,7 +88,7 @@ def test_a_second_market_is_added_and_the_rest_stays(anvil: Anvil, tmp_path: Pat
     assert text.startswith(before.rstrip())
     settings = load(path)
     assert set(settings.markets) == {"aave", "comet", "blue"} and set(settings.chains) == {"local"}
-    assert [(each.market, int(each.max_per_day)) for each in settings.protect] == [
+    assert [(each.market, int(each.max_spend_per_owner_day)) for each in settings.protect] == [
         ("aave", 1000),
         ("comet", 7),
     ]

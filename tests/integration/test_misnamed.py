@@ -164,7 +164,9 @@ def test_who_is_protected_in_one_market_only_and_has_several_budgets_is_told(
 
     one, two = sorted(told((first, 5), (second, 9)))
     assert f"also has a position in {third}" in one
-    assert "several max_per_day (protect[0] 5, protect[1] 9)" in two and "lowest ends first" in two
+    assert (
+        "several max_spend_per_owner_day (protect[0] 5, protect[1] 9)" in two and "lowest ends first" in two
+    )
     ignored = f'[[policy.accounts]]\nmarket = "{third}"\naccount = "{owner}"\nignore = true\n'
     assert told((first, 5), (second, 5), more=ignored) == {}
 

@@ -67,7 +67,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
     def __init__(self, name: str, settings: MarketSettings) -> None:
         super().__init__(name, settings.address, settings.from_block)
         self._wanted = frozenset(each.lower() for each in settings.market_ids)
-        self._trusts_all = settings.unlisted == "act"
+        self._trusts_all = settings.untrusted_markets == "act"
         self._loan_prices = {name.lower(): price for name, price in settings.loan_prices.items()}
         self._last: dict[str, Pair] = {}
         self._left_out: frozenset[str] = frozenset()

@@ -130,7 +130,7 @@ class RetryPolicy:
         protection = wanted.levels.protection
         if protection is not None:
             spent = journal.spent_for_owner(session, owner_of(intent.account), self.mode, since)
-            if spent > protection.max_per_day:
+            if spent > protection.max_spend_per_owner_day:
                 return "the owner's cap of the day was used up on another chain meanwhile"
         most = self.max_losses if intent.loss else None
         if most is not None and journal.lost_since(session, self.mode, since) > most:

@@ -95,7 +95,9 @@ def _say_what_hangs(run: Market, at: MarketValuation, unknown: UnknownSources) -
     assert prices is not None
     for asset, found in unknown.hanging(run, at).items():
         judged = prices.judgements[asset]
-        more = found.words if prices.settings.unresolved == "act" else f"{found.words}; {remedy(run.name)}"
+        more = (
+            found.words if prices.settings.unknown_oracles == "act" else f"{found.words}; {remedy(run.name)}"
+        )
         faults = tuple(
             replace(each, detail=f"{each.detail}: {more}") if each.kind == "unresolved" else each
             for each in judged.faults

@@ -77,7 +77,7 @@ def test_a_pairs_collateral_is_counted_at_what_the_second_source_says(anvil: Anv
     # A fifth less than the pair's own oracle says: more than a liquidation brings.
     second = create_feed(queue, 1_860 * 10**8)
     queue.flush()
-    source = f'second = {{ kind = "chainlink", address = "{second}" }}'
+    source = f'second_source = {{ kind = "chainlink", address = "{second}" }}'
     k = opened(case, tmp_path, f"\n[markets.{MARKET}.oracles.{case.oracle}]\n{source}\n")
     k.step(case.fall())
     assert k.intents() == []

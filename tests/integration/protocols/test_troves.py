@@ -65,7 +65,7 @@ market = "{MARKET}"
 account = "{account}"
 target = 1.25
 top_up = 1.01
-max_per_day = "{cap}"
+max_spend_per_owner_day = "{cap}"
 steps = [{{ action = "{action}", asset = "{asset}" }}]
 """
 

@@ -111,7 +111,7 @@ def test_heads_come_by_websocket_and_the_book_is_written_down_at_the_end(
 ) -> None:
     """Polling is once an hour here: whatever is noticed sooner was told."""
     (one, deployed), _ = sites
-    ws = f'ws = ["ws{one.url.removeprefix("http")}"]\n'
+    ws = f'head_ws = ["ws{one.url.removeprefix("http")}"]\n'
     config = _config(tmp_path, ((one, deployed),), ws)
     config.write_text(config.read_text().replace("poll = 0.05", "poll = 3600"))
     with _running(config) as (daemon, store):

@@ -52,7 +52,7 @@ def owner_market(market: Fresh, folder: Path, more: str = "", steps: str = REPAY
     assert first.actor.lane is not None
     contract = deployment.deploy(first.actor.lane, deployment.owner_top_up(deployed.pool), 30).address
     anvil.set_automine(False)
-    text = protect(OWNER, steps, 'money = "owner"\n' + more)
+    text = protect(OWNER, steps, 'paid_by = "owner"\n' + more)
     w = world(anvil, deployed, folder, text, market_more=f'owner_top_up = "{contract}"')
     w.send(*ether_for_dollars(deployed, OWNER, 10, 18_000))
     return w, contract
@@ -114,7 +114,7 @@ def test_the_doctor_says_what_may_be_spent_of_an_owners_money_and_what_is_missin
     other = world(
         *fresh_market,
         tmp_path / "first",
-        protect(OWNER, REPAY, 'money = "owner"'),
+        protect(OWNER, REPAY, 'paid_by = "owner"'),
         market_more=f'owner_top_up = "{w.market.pool}"',
     )
     other.work()
@@ -220,7 +220,7 @@ def test_a_signed_permit_is_used_once_and_the_rest_of_its_allowance_later(
     first.send(act.mint(deployed, weth, OWNER, 10**19))
     permits = signed_permit(anvil, deployed, "WETH", contract, 10**19)
     steps = 'steps = [{ action = "supply", asset = "WETH" }]'
-    text = protect(OWNER, steps, 'money = "owner"\n' + permits)
+    text = protect(OWNER, steps, 'paid_by = "owner"\n' + permits)
     w = world(anvil, deployed, tmp_path, text, market_more=f'owner_top_up = "{contract}"')
     w.work()
     w.step(LOW)
@@ -267,13 +267,13 @@ def test_the_owners_money_needs_the_contract_in_the_configuration(
 ) -> None:
     anvil, deployed = fresh_market
     with pytest.raises(ConfigError, match=r"needs markets.aave.owner_top_up"):
-        world(anvil, deployed, tmp_path, protect(OWNER, "", 'money = "owner"'))
+        world(anvil, deployed, tmp_path, protect(OWNER, "", 'paid_by = "owner"'))
 
 
 def test_the_doctor_faults_owners_money_where_no_owner_can_pay(tmp_path: Path) -> None:
     with Anvil() as anvil:
         case = CometCase(anvil)
-        more = case.protect(OWNER) + 'money = "owner"\n'
+        more = case.protect(OWNER) + 'paid_by = "owner"\n'
         market = case.toml() + f'\nowner_top_up = "{case.at.comet}"\n'
         write_keystore(tmp_path)
         config = tmp_path / "keeper.toml"

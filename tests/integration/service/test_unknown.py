@@ -23,7 +23,7 @@ OWNER, OTHER = account(1), account(2)
 WAD = 10**18
 TARGET = 125 * WAD // 100
 LOW = {"WETH": 2230 * 10**8}
-ON = 'on_unknown = "top_up"'
+ON = 'when_unverified = "top_up"'
 REPAY = 'steps = [{ action = "repay", asset = "USDC" }]'
 
 

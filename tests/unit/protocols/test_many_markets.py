@@ -29,7 +29,7 @@ def _id(number: int) -> str:
 def _market(listed: Sequence[int] = ()) -> MorphoBlueMarket:
     ids = [_id(number) for number in listed]
     settings = MarketSettings(
-        protocol="morpho-blue", chain="c", address=SINGLETON, market_ids=ids, unlisted="watch"
+        protocol="morpho-blue", chain="c", address=SINGLETON, market_ids=ids, untrusted_markets="watch"
     )
     return MorphoBlueMarket.of("m", settings)
 

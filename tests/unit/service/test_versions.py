@@ -61,7 +61,9 @@ def settings(more: str = "") -> Settings:
                 }
             },
             "markets": {"m": {"protocol": "aave-v3", "chain": "c", "address": POOL, "owner_top_up": OLD}},
-            "protect": [{"market": "m", "account": OWNER, "max_per_day": "1", "money": "owner"}],
+            "protect": [
+                {"market": "m", "account": OWNER, "max_spend_per_owner_day": "1", "paid_by": "owner"}
+            ],
             "execution": {"allow": allowed},
         }
     )
