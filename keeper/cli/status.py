@@ -12,10 +12,10 @@ from sqlmodel import col, select
 
 from keeper.alerts.backlog import backlog
 from keeper.cli.output import cell, console, print_json, print_table
-from keeper.config import load
 from keeper.execution.pause_file import paused
 from keeper.model.format import format_health, format_time
 from keeper.policy.levels import Policies
+from keeper.protocols.registry import load
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, SignerNonce
 from keeper.store.tables.states import OPEN_INTENTS

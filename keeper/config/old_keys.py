@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from keeper.errors import ConfigError
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 EACH = "*"
 """Any name of a table of tables, any place in a list."""
 
 RENAMED: Mapping[tuple[str, ...], Mapping[str, str]] = {
     ("chains", EACH): {"ws": "head_ws"},
     ("chains", EACH, "relay"): {"updates": "mempool_ws", "behind": "bundle_method"},
-    ("markets", EACH): {"unlisted": "untrusted_markets", "unresolved": "unknown_oracles"},
+    ("markets", EACH): {"unresolved": "unknown_oracles"},
     ("markets", EACH, "oracles", EACH): {"second": "second_source"},
     ("policy",): {
         "gas_hours": "min_gas_hours",
@@ -37,34 +37,58 @@ RENAMED: Mapping[tuple[str, ...], Mapping[str, str]] = {
 class OldKey:
     """A key as it was written, and the place whose value it gives."""
 
-    written: Path
-    place: Path
-
-    @property
-    def instead(self) -> str:
-        same = self.written[:-1] == self.place[:-1]
-        return f"write {self.place[-1] if same else words(self.place)}"
+    written: Place
+    place: Place
 
 
-def words(path: Path) -> str:
+def words(path: Place) -> str:
     """protect[0].steps[1].asset: lists by index, as elsewhere."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def renew(data: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[OldKey]]:
-    """The same values under the keys of today, and which old keys gave some of them. ConfigError, which names
-    `where` they were read, for an old key beside the one that replaced it."""
+def told(keys: Iterable[OldKey]) -> list[tuple[str, str]]:
+    """Each key as it was written, and what to do instead: one may give the values of several places."""
+    found: dict[str, list[str]] = {}
+    for each in keys:
+        is_beside = each.written[:-1] == each.place[:-1]
+        found.setdefault(words(each.written), []).append(
+            str(each.place[-1]) if is_beside else words(each.place)
+        )
+    return [(key, f"write {', '.join(dict.fromkeys(places))}") for key, places in found.items()]
+
+
+def renew(
+    data: Mapping[str, Any], moved: Sequence[OldKey], where: str
+) -> tuple[dict[str, Any], list[OldKey]]:
+    """The same values under the keys of today, and which old keys gave some of them; `moved` are those that
+    went to another table. ConfigError, which names `where` they were read, for an old key beside the one that
+    replaced it."""
     renewed, used = dict(data), list[OldKey]()
-    for pattern, names in RENAMED.items():
-        for path, table in list(_tables(renewed, pattern)):
-            for old in sorted(table.keys() & names.keys()):
-                key = OldKey((*path, old), (*path, names[old]))
-                _move(renewed, key, where)
-                used.append(key)
+    renamed = [
+        OldKey((*path, old), (*path, new))
+        for pattern, names in RENAMED.items()
+        for path, table in _tables(data, pattern)
+        for old, new in names.items()
+        if old in table
+    ]
+    for key in (*renamed, *moved):
+        if _get(data, key.written) is not None:
+            _move(renewed, key, where)
+            used.append(key)
+    for key in used:
+        _copied(renewed, key.written[:-1]).pop(key.written[-1], None)
     return renewed, used
 
 
-def _tables(data: Any, pattern: tuple[str, ...], path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _get(data: Any, place: Place) -> Any:
+    for part in place:
+        if isinstance(part, int) != isinstance(data, list) or (isinstance(data, dict) and part not in data):
+            return None
+        data = data[part]
+    return data
+
+
+def _tables(data: Any, pattern: tuple[str, ...], path: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Every table that a pattern of keys leads to."""
     if not pattern:
         if isinstance(data, dict):
@@ -82,8 +106,7 @@ def _tables(data: Any, pattern: tuple[str, ...], path: Path = ()) -> Iterator[tu
 
 def _move(data: dict[str, Any], key: OldKey, where: str) -> None:
     """Give a value its new place. The tables on the way are copied: what was read stays as it is."""
-    table = _copied(data, key.written[:-1])
-    value = table.pop(key.written[-1])
+    value = _get(data, key.written)
     target = _copied(data, key.place[:-1])
     if key.place[-1] in target:
         old, new = words(key.written), words(key.place)
@@ -95,7 +118,7 @@ def _move(data: dict[str, Any], key: OldKey, where: str) -> None:
     target[key.place[-1]] = _whole(value) if key.place[-1] == "min_gas_hours" else value
 
 
-def _copied(data: Any, path: Path) -> Any:
+def _copied(data: Any, path: Place) -> Any:
     """The table at this path, which is the data's own from now on."""
     for part in path:
         below = data.get(part, {}) if isinstance(data, dict) else data[part]

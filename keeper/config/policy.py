@@ -40,8 +40,6 @@ class Policy(Section):
     """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
     min_gas_hours: int = Field(default=24, ge=0)
     """Fewer hours of gas money than this, at the recent rate of spending, are told."""
-    receive_a_tokens: bool = True
-    """Whether liquidations may take aTokens, to be redeemed later, where a pool has nothing to pay out."""
     max_spend_per_account_day: Money | None = None
     """Most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
     native_price: Annotated[Money, Field(gt=0)] | None = None
@@ -72,7 +70,7 @@ class TopUpStep(Section):
 
 
 class Permit(Section):
-    """An allowance that the owner signed beforehand (EIP-2612) for the market's `owner_top_up`."""
+    """An allowance that the owner signed beforehand (EIP-2612) for the owner's contract."""
 
     token: Address
     value: Annotated[int, Field(gt=0)]
@@ -91,7 +89,7 @@ class Protect(Section):
     max_spend_per_owner_day: Money
     """Whole units of account that top-ups of this owner may spend in 24 hours, in all markets together."""
     paid_by: Literal["keeper", "owner"] = "keeper"
-    """Whose money pays: the keeper's own inventory, or the owner's through the market's `owner_top_up`."""
+    """Whose money pays: the keeper's own inventory, or the owner's through the owner's contract."""
     permits: list[Permit] = []
     when_unverified: Literal["watch", "top_up"] = "watch"
     """On a revision whose arithmetic is unknown or differs: only watch, or top up, sized by the contract's

@@ -9,14 +9,14 @@ from eth_utils.abi import function_signature_to_4byte_selector
 from keeper.chain import blocks
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
-from keeper.config import Settings
+from keeper.config import Settings, table_of
 from keeper.doctor.finding import Finding
 from keeper.doctor.funds import decimals_of
 from keeper.model.cure import OwnerMoney
 from keeper.model.format import format_amount_short
 from keeper.policy.levels import Policies
 from keeper.service import contract_versions
-from keeper.service.markets import PROTOCOLS, Market
+from keeper.service.markets import Market
 
 _POOL = function_signature_to_4byte_selector("POOL()")
 
@@ -26,14 +26,6 @@ def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
     policies = Policies(settings)
     for i, protect in enumerate(settings.protect):
         if protect.market != run.name or protect.paid_by != "owner":
-            continue
-        if not PROTOCOLS[run.settings.protocol].owners_pay:
-            yield Finding(
-                f"protect[{i}], owner's money",
-                "fault",
-                f"an owner's own money cannot top up in {run.settings.protocol}",
-                f'Set protect[{i}].paid_by = "keeper", or take the entry out',
-            )
             continue
         protection = policies.levels(run.name, protect.account.lower()).protection
         assert protection is not None and protection.owner is not None
@@ -48,7 +40,8 @@ def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: s
             subject,
             "fault",
             f"{money.contract} is no OwnerTopUp contract",
-            f"Correct markets.{run.name}.owner_top_up, or make one: keeper contracts deploy owner-top-up",
+            f"Correct markets.{run.name}.{table_of(run.settings.protocol)}.owner_top_up, or make one: "
+            "keeper contracts deploy owner-top-up",
         )
     if pool.data[12:].hex() != run.adapter.contract[2:].lower():
         return Finding(

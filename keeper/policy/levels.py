@@ -119,7 +119,7 @@ def _protection(protect: Protect, settings: Settings) -> Protection:
 
 
 def _owner(protect: Protect, settings: Settings) -> OwnerMoney | None:
-    contract = settings.markets[protect.market].owner_top_up
+    contract = settings.markets[protect.market].own.owner_contract
     if protect.paid_by != "owner" or contract is None:
         return None
     permits = {

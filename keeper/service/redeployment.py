@@ -20,7 +20,7 @@ class Moves:
 
 def moves(settings: Settings, chain: str, market: str | None, new: str, payer: str) -> Moves:
     """What a new contract takes over from the configured one: a market's OwnerTopUp, or the Liquidator."""
-    old = settings.chains[chain].liquidator if market is None else settings.markets[market].owner_top_up
+    old = settings.chains[chain].liquidator if market is None else settings.markets[market].own.owner_contract
     if old is None or old.lower() == new.lower():
         return Moves()
     allow = settings.execution.allow or ()

@@ -11,12 +11,12 @@ import pytest
 from sqlmodel import col, select
 
 from keeper.chain.pool import NodePool
-from keeper.config import load
 from keeper.fork.ground import survey
 from keeper.fork.leaves import leaves_of
 from keeper.localchain.transactions import send_batch
 from keeper.model.money import WAD
 from keeper.model.plan import Plan
+from keeper.protocols.registry import load
 from keeper.service.markets import Market, build, pools
 from keeper.service.planning.gas_money import gas_price
 from keeper.service.reporting.ledger import Ledger

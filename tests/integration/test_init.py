@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from keeper.setup.feeds import propose
 from tests.conftest import LocalMarket
 from tests.support.program import run_keeper

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from tests.conformance.aave_case import AaveCase
 from tests.conformance.comet_case import CometCase
 from tests.conformance.morpho_case import MorphoCase

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from keeper.cli.scan import scan_markets
-from keeper.config import load
 from keeper.doctor.examine import examine
 from keeper.doctor.finding import Finding
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
 from keeper.model.cure import Action
+from keeper.protocols.registry import load
 from tests.conformance.keeping import MARKET, config_text, keeping
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.together import Together
@@ -101,9 +101,9 @@ def test_a_price_of_no_loan_token_is_a_fault(tmp_path: Path, monkeypatch: pytest
         k = keeping(anvil, market, tmp_path)
         look(k.deciding)
         [alert] = k.alerts("unknown_name")
-        assert alert.title.startswith(f"markets.{MARKET}.loan_prices.USDX: is no loan token")
+        assert alert.title.startswith(f"markets.{MARKET}.morpho_blue.loan_prices.USDX: is no loan token")
         faults = [each for each in findings(tmp_path / "keeper.toml", monkeypatch) if each.verdict == "fault"]
-        assert [each.subject for each in faults] == [f"markets.{MARKET}.loan_prices.USDX"]
+        assert [each.subject for each in faults] == [f"markets.{MARKET}.morpho_blue.loan_prices.USDX"]
         assert "USDC" in faults[0].remedy
 
 

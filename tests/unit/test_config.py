@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load, wad
+from keeper.config import wad
 from keeper.errors import ConfigError
+from keeper.protocols.registry import load
 
 pytestmark = pytest.mark.unit
 

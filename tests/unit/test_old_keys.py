@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.errors import ConfigError
+from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
+from keeper.protocols.registry import load
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +28,7 @@ bundle_method = "mev-share"
 protocol = "aave-v3"
 chain = "c"
 address = "{ADDRESS}"
-owner_top_up = "{ADDRESS}"
+aave_v3.owner_top_up = "{ADDRESS}"
 unknown_oracles = "act"
 [markets.m.oracles.WETH.second_source]
 kind = "chainlink"
@@ -85,8 +87,7 @@ def test_the_environment_comes_before_the_file_by_either_name(
     for text in (NEW, old(NEW)):
         settings = read(tmp_path, text)
         assert settings.policy.gas_reserve == Decimal("0.7") and settings.policy.wrapped_native == "WETH"
-        told = [each for each, _ in settings.old_keys].count("policy.min_native")
-        assert told == (key == "MIN_NATIVE") + (text is not NEW)
+        assert ("policy.min_native" in dict(settings.old_keys)) == (key == "MIN_NATIVE" or text is not NEW)
 
 
 def test_old_and_new_together_are_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,3 +117,88 @@ def test_errors_name_the_key_that_was_written(tmp_path: Path, wrong: str, told: 
 def test_parts_of_an_hour_of_the_old_key_are_rounded_up(tmp_path: Path) -> None:
     text = NEW.replace("min_gas_hours = 12", "gas_hours = 1.5")
     assert read(tmp_path, text).policy.min_gas_hours == 2
+
+
+TABLES = f"""
+[chains.c]
+chain_id = 1
+rpc = ["http://127.0.0.1:1"]
+[markets.a]
+protocol = "aave-v3"
+chain = "c"
+address = "{ADDRESS}"
+AAVE
+[markets.b]
+protocol = "aave-v3"
+chain = "c"
+address = "{ADDRESS}"
+[markets.m]
+protocol = "morpho-blue"
+chain = "c"
+address = "{ADDRESS}"
+MORPHO
+[policy]
+POLICY
+"""
+
+
+def tables(aave: str = "", morpho: str = "", policy: str = "") -> str:
+    return TABLES.replace("AAVE", aave).replace("MORPHO", morpho).replace("POLICY", policy)
+
+
+def test_what_moved_to_a_protocols_own_table_is_read_where_it_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = "0x" + "12" * 32
+    morpho = f'market_ids = ["{id_}"]\nunlisted = "act"\nloan_prices = {{ WETH = "2500" }}'
+    settings = read(tmp_path, tables(f'owner_top_up = "{ADDRESS}"', morpho, "receive_a_tokens = false"))
+    own = settings.markets["m"].own_as(MorphoBlueSettings)
+    assert (own.market_ids, own.untrusted_markets) == ([id_], "act") and own.loan_prices["WETH"] == 2500
+    assert settings.markets["a"].own.owner_contract == ADDRESS
+    assert [settings.markets[name].own.takes_claims for name in "abm"] == [False, False, True]
+    assert dict(settings.old_keys) == {
+        "markets.a.owner_top_up": "write markets.a.aave_v3.owner_top_up",
+        "markets.m.market_ids": "write markets.m.morpho_blue.market_ids",
+        "markets.m.unlisted": "write markets.m.morpho_blue.untrusted_markets",
+        "markets.m.loan_prices": "write markets.m.morpho_blue.loan_prices",
+        "policy.receive_a_tokens": "write markets.a.aave_v3.receive_a_tokens, "
+        "markets.b.aave_v3.receive_a_tokens",
+    }
+    monkeypatch.setenv("KEEPER_MARKETS__B__AAVE_V3__RECEIVE_A_TOKENS", "true")
+    settings = read(tmp_path, tables(policy="receive_a_tokens = false"))
+    assert [settings.markets[name].own.takes_claims for name in "ab"] == [False, True]
+
+
+def test_an_owner_pays_only_where_the_protocol_lets_him(tmp_path: Path) -> None:
+    elsewhere = NEW.replace('"aave-v3"', '"compound-v3"').replace(f'aave_v3.owner_top_up = "{ADDRESS}"', "")
+    for text, key in ((elsewhere, "paid_by"), (old(elsewhere), "money")):
+        with pytest.raises(
+            ConfigError, match=rf"protect\[0\]\.{key}: an owner's own money cannot top up in c"
+        ):
+            read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (tables(morpho='unlisted = "no"'), "markets.m.unlisted: must be one of"),
+        (
+            tables(morpho='morpho_blue.untrusted_markets = "no"'),
+            "markets.m.morpho_blue.untrusted_markets: must",
+        ),
+        (tables(aave='morpho_blue.untrusted_markets = "act"'), "belongs to protocol = 'morpho-blue'"),
+        (
+            tables(aave="aave_v3.owner = 1"),
+            "markets.a.aave_v3.owner: unknown key; did you mean 'owner_top_up'",
+        ),
+        (tables(aave='unlisted = "act"\nmorpho_blue.untrusted_markets = "act"'), "and both are given"),
+        (
+            tables().replace('"morpho-blue"', '"perps"'),
+            "must be one of 'aave-v3', 'compound-v3', 'morpho-blue'",
+        ),
+    ],
+)
+def test_mistakes_in_a_protocols_own_table_are_said(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(tmp_path, text)
+    assert told in str(raised.value)

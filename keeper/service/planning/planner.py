@@ -255,7 +255,7 @@ class Planner:
                 if shut:
                     return Blocked(shut)
                 found = at_market(plan(funds), verdicts, facts.symbols)
-                own = found if self.settings.policy.receive_a_tokens else paid_out_plans(found)
+                own = found if run.settings.own.takes_claims else paid_out_plans(found)
                 if trading is None:
                     return open_plans(own, refused)
                 borrowed = trading.plans(run, account, self.next_timestamp, facts, refused)

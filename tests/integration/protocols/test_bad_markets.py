@@ -47,7 +47,7 @@ def opened(case: Case, folder: Path, more: str = "", chain: str = "") -> Keeping
 def test_a_market_id_of_another_singleton_is_refused_by_name(anvil: Anvil, tmp_path: Path) -> None:
     first, second = MorphoCase(anvil), MorphoCase(anvil)
     foreign = second.at.pairs[0].id
-    run = reading(anvil, first.toml() + f'\nmarket_ids = ["{foreign}"]', tmp_path)
+    run = reading(anvil, first.toml() + f'\nmorpho_blue.market_ids = ["{foreign}"]', tmp_path)
     with pytest.raises(ConfigError, match="is no market of") as said:
         valued(run)
     assert foreign in str(said.value) and "another singleton has others" in str(said.value)

@@ -11,7 +11,6 @@ import pytest
 from keeper.cli.audit import compare
 from keeper.cli.explain import explain
 from keeper.cli.scan import scan_markets
-from keeper.config import load
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
@@ -21,6 +20,7 @@ from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
 from keeper.model.plan import Plan
+from keeper.protocols.registry import load
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import Keeping, keeping
 from tests.conftest import GENESIS

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from keeper.config import load
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v302 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.protocols.registry import load
 from keeper.service.daemon import Daemon
 from keeper.store.database import Store, open_store
 from keeper.store.tables.alerts import Alert

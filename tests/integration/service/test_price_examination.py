@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.doctor.examine import examine
 from keeper.doctor.finding import Finding
 from keeper.localchain import aave_actions as act
@@ -14,6 +13,7 @@ from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from tests.conftest import LocalMarket
 from tests.support.world import config_text, write_keystore
 

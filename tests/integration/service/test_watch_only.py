@@ -13,12 +13,12 @@ from sqlmodel import select
 
 from keeper.chain import blocks
 from keeper.cli.status import status
-from keeper.config import load
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.valuation import Valuation
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.daemon import Daemon
 from keeper.service.markets import Adapter, Market
