@@ -20,7 +20,8 @@ from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market, build, pools
 from keeper.service.reporting.record import block_json, valuation_json
-from keeper.service.watching.market_valuation import MarketValuation, value
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.value import value
 from keeper.store.database import Store, open_store
 
 

@@ -15,7 +15,7 @@ KEPT_PERCENT = 50
 CONTRACT_ERRORS = "liquidator_errors"
 """The table in `abis/` of our own contract's errors."""
 
-Kind = Literal["liquidate", "top_up", "redeem"]
+Kind = Literal["liquidate", "top_up", "reduce", "flag", "settle", "redeem"]
 
 
 def kept_of(token: str) -> str:
@@ -165,6 +165,11 @@ class Plan:
     """Most money (1e-18 of the unit of account) that it may lose, where bad debt is realized."""
     kept: int = 0
     """Units of `spend`'s token, not spent here, that are kept for the purchase by which it earns later."""
+
+    @property
+    def key(self) -> tuple[str, str, Kind]:
+        """What it is about: of one market, account and kind only one plan is open at a time."""
+        return self.market, self.account, self.kind
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
