@@ -273,7 +273,7 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
             for v in exact(*arguments)  # type: ignore[arg-type]
         ]
 
-    monkeypatch.setattr(run, "adapter", Wrapped(run.adapter, wrong))
+    monkeypatch.setattr(deciding, "runs", [replace(run, adapter=Wrapped(run.adapter, wrong))])  # type: ignore[arg-type]
     watch.price(1000)
     look(deciding)
     assert watch.intents() == []
