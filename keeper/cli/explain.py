@@ -13,11 +13,12 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
 from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.model.format import format_health
 from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
+from keeper.protocols.registry import load
 from keeper.service.markets import Market
 from keeper.service.reporting.record import block_json
 from keeper.service.watching.market_valuation import MarketValuation

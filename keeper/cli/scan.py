@@ -13,10 +13,11 @@ from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
 from keeper.cli.output import money, name, print_json, print_table
 from keeper.cli.progress import scanning
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.errors import KeeperError
 from keeper.model.format import format_health
 from keeper.policy.levels import Policies
+from keeper.protocols.registry import load
 from keeper.service.markets import Market, build, pools
 from keeper.service.reporting.record import block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation

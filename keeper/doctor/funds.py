@@ -72,7 +72,7 @@ def _needed_for(settings: Settings, run: Market) -> list[str]:
     """What the signer's own tokens pay for in this market."""
     borrows = settings.chains[run.settings.chain].liquidator is not None
     found = ["liquidations"] if run.adapter.needs_capital and not borrows else []
-    if any(each.market == run.name and each.money == "keeper" for each in settings.protect):
+    if any(each.market == run.name and each.paid_by == "keeper" for each in settings.protect):
         found.append("top-ups")
     return found
 

@@ -13,7 +13,8 @@ from keeper.config import Settings
 from keeper.doctor.finding import Finding
 from keeper.doctor.prices import price_lines
 from keeper.oracles.sequencer import Sequencer
-from keeper.protocols.identity import NAMES, identify
+from keeper.protocols.identity import identify
+from keeper.protocols.registry import PROTOCOLS
 from keeper.service.markets import Market
 from keeper.service.watching.unknown_names import misnamed
 from keeper.service.watching.unknown_sources import UnknownSources
@@ -29,7 +30,7 @@ def contract(run: Market) -> Iterator[Finding]:
         yield Finding(
             subject,
             "fault",
-            f"{found.led_from} is not {NAMES[found.protocol]} but leads to it",
+            f"{found.led_from} is not {PROTOCOLS[found.protocol].title} but leads to it",
             f'Set markets.{run.name}.address = "{found.address}"',
         )
         return
@@ -37,11 +38,11 @@ def contract(run: Market) -> Iterator[Finding]:
         yield Finding(
             subject,
             "fault",
-            f"{found.address} is {NAMES[found.protocol]}",
+            f"{found.address} is {PROTOCOLS[found.protocol].title}",
             f'Set markets.{run.name}.protocol = "{found.protocol}"',
         )
         return
-    yield Finding(subject, "ok", f"{found.address} is {NAMES[found.protocol]}")
+    yield Finding(subject, "ok", f"{found.address} is {PROTOCOLS[found.protocol].title}")
 
 
 def market(settings: Settings, run: Market) -> Iterator[Finding]:

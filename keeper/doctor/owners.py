@@ -7,29 +7,21 @@ from collections.abc import Iterator
 from keeper.chain import blocks
 from keeper.chain.calls import run as read
 from keeper.chain.contract_reads import ContractReads
-from keeper.config import Settings
+from keeper.config import Settings, table_of
 from keeper.doctor.finding import Finding
 from keeper.doctor.funds import decimals_of
 from keeper.model.cure import OwnerMoney
 from keeper.model.format import format_amount_short
 from keeper.policy.levels import Policies
 from keeper.service import contract_versions
-from keeper.service.markets import PROTOCOLS, Market
+from keeper.service.markets import Market
 
 
 def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market that pays for itself."""
     policies = Policies(settings)
     for i, protect in enumerate(settings.protect):
-        if protect.market != run.name or protect.money != "owner":
-            continue
-        if not PROTOCOLS[run.settings.protocol].owners_pay:
-            yield Finding(
-                f"protect[{i}], owner's money",
-                "fault",
-                f"an owner's own money cannot top up in {run.settings.protocol}",
-                f'Set protect[{i}].money = "keeper", or take the entry out',
-            )
+        if protect.market != run.name or protect.paid_by != "owner":
             continue
         protection = policies.levels(run.name, protect.account.lower()).protection
         assert protection is not None and protection.owner is not None
@@ -45,7 +37,8 @@ def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: s
             subject,
             "fault",
             f"{money.contract} is no OwnerTopUp contract",
-            f"Correct markets.{run.name}.owner_top_up, or make one: keeper contracts deploy owner-top-up",
+            f"Correct markets.{run.name}.{table_of(run.settings.protocol)}.owner_top_up, or make one: "
+            "keeper contracts deploy owner-top-up",
         )
     if pool.lower() != run.adapter.contract.lower():
         return Finding(

@@ -20,7 +20,6 @@ from keeper.alerts import keeper_alerts
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.signer import Signing
 from keeper.config import Settings
-from keeper.config.old_keys import old_keys
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
@@ -101,7 +100,7 @@ class Daemon:
         }
         for name, loops in self.chains.items():
             wanted = settings.chains[name].relay
-            if signer is not None and wanted is not None and wanted.updates is not None:
+            if signer is not None and wanted is not None and wanted.mempool_ws is not None:
                 later = partial(self._once, f"update:{name}")
                 loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
         self._ledgers = {
@@ -140,7 +139,7 @@ class Daemon:
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
         self._every(3600.0, "housekeeping", self.store.compact)
-        for key, instead in old_keys(self.settings):
+        for key, instead in self.settings.old_keys:
             log.warning("old key", key=key, instead=instead)
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()

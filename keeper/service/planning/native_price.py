@@ -50,8 +50,8 @@ def native_price(
 
 def wrapped_names(settings: Settings, chain: str) -> tuple[str, ...]:
     """Address and symbol by which markets may list the wrapped native coin, the surest first."""
-    if settings.policy.native_asset is not None:
-        return (settings.policy.native_asset,)
+    if settings.policy.wrapped_native is not None:
+        return (settings.policy.wrapped_native,)
     row = known_chain(settings.chains[chain].chain_id)
     if row is None:
         return ("WETH",)
@@ -64,7 +64,7 @@ def native_price_assumption(settings: Settings, chain: str) -> str:
     """What is taken for granted about the coin's price, in words; empty where it is known or configured."""
     at = settings.chains[chain]
     told = at.native_price is not None or settings.policy.native_price is not None
-    if told or settings.policy.native_asset is not None or known_chain(at.chain_id) is not None:
+    if told or settings.policy.wrapped_native is not None or known_chain(at.chain_id) is not None:
         return ""
     return f"chain id {at.chain_id} is not known: its coin is taken for ether, at WETH's price"
 

@@ -1,6 +1,6 @@
 """The books: what every transaction of ours really brought and cost, from its receipt, at its block's prices.
 
-Whatever a block has is booked, reverts and allowances too. A booking names the block it is of: if the chain
+Whatever a block has is booked, reverts and allowances too. An entry names the block it is of: if the chain
 decides otherwise, it is made anew.
 """
 
@@ -95,27 +95,27 @@ class Ledger:
                 # No node has its block's state any more: others may be younger.
                 self.stateless[transaction.id or 0] += 1
                 if self.stateless[transaction.id or 0] >= _STATELESS:
-                    self._not_booked(transaction, error)
+                    self._not_posted(transaction, error)
             except UnreachableError as error:
                 unanswered.append(error)
                 if len(unanswered) == _GIVEN_UP:
                     break
             except Exception as error:  # noqa: BLE001  (whatever one receipt does, the others are booked)
-                self._not_booked(transaction, error)
+                self._not_posted(transaction, error)
         if unanswered and not booked:
             raise unanswered[-1]
         return booked
 
-    def _not_booked(self, transaction: Transaction, error: Exception) -> None:
+    def _not_posted(self, transaction: Transaction, error: Exception) -> None:
         """Tell, once a cause, that a transaction is not in the books."""
         assert transaction.id is not None
         why = str(error) or repr(error)
         if self.troubles.get(transaction.id) == why:
             return
         self.troubles[transaction.id] = why
-        log.error("not booked", chain=self.pool.name, transaction=transaction.hash, error=why)
+        log.error("not posted", chain=self.pool.name, transaction=transaction.hash, error=why)
         with self.store.session() as session:
-            keeper_alerts.not_booked(session, self.pool.name, transaction.hash, why)
+            keeper_alerts.not_posted(session, self.pool.name, transaction.hash, why)
 
     def _book(self, transaction: Transaction, runs: list[Market]) -> bool:
         """`runs`: whose prices count, its own market's before the others'."""
@@ -135,7 +135,7 @@ class Ledger:
         wei = gas_wei(receipt)
         if native is None:
             unpriced.append("gas")
-        booking = LedgerEntry(
+        entry = LedgerEntry(
             transaction_id=transaction.id,
             block_hash=head.hash,
             timestamp=head.timestamp,
@@ -147,12 +147,12 @@ class Ledger:
             gas=-(-wei * (native or 0) // WAD),
         )
         with self.store.session() as session:
-            session.merge(booking)
+            session.merge(entry)
         log.info(
             "booked",
             transaction=transaction.hash,
             value=format_money(worth),
-            gas=format_money(booking.gas),
+            gas=format_money(entry.gas),
             unpriced=unpriced,
         )
         return True

@@ -189,7 +189,7 @@ def _wanted(
         health, protection = valuation.health, levels.protection
         if health is None or levels.ignored:
             continue
-        if not at.acting and not (protection is not None and protection.on_unknown):
+        if not at.acting and not (protection is not None and protection.when_unverified):
             continue
         threshold = "top_up" if protection else "liquidate"
         if health < (levels.top_up if protection else levels.liquidate):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from keeper.chain import blocks
-from keeper.config import load
 from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.transactions import Tx, queue
 from keeper.policy.levels import Policies
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, pools
 from keeper.service.watching import breaches

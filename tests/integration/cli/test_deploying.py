@@ -10,13 +10,13 @@ import pytest
 from sqlmodel import select
 
 from keeper.cli.contracts import deploy
-from keeper.config import load
 from keeper.doctor.contracts import liquidator as examine
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
+from keeper.protocols.registry import load
 from keeper.service import deployment
 from keeper.service.contract_versions import CALLBACK, Abilities
 from keeper.setup.toml_edit import with_value
