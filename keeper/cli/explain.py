@@ -10,7 +10,6 @@ from eth_utils.address import is_address, to_checksum_address
 
 from keeper.book.source import owner_of, part_of
 from keeper.chain.blocks import Head
-from keeper.chain.calls import run as read
 from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
 from keeper.config import Settings
@@ -20,6 +19,7 @@ from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market
+from keeper.service.planning.purses import purse_of
 from keeper.service.reporting.record import block_json
 from keeper.service.watching.market_valuation import MarketValuation
 
@@ -100,8 +100,7 @@ def _explain(run: Market, at: MarketValuation, account: str) -> Explanation:
         )
     state = run.book.state
     # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
-    answers = read(run.book.pool, head, run.adapter.planning_calls(state, [], owner_of(account)))
-    symbols = run.adapter.read_planning(state, [], answers).symbols
+    symbols = purse_of(run, head, owner_of(account)).symbols
     return run.adapter.explain(state, account, run.book.accounts[account], head.timestamp, symbols)
 
 
