@@ -10,10 +10,12 @@ from keeper.chain.contract_reads import ContractReads
 from keeper.model.finding import Finding
 
 
-def sentinel(reads: ContractReads, market: str, pool: str, *, watches_sequencer: bool) -> Iterator[Finding]:
+def sentinel(
+    reads: ContractReads, market: str, contract: str, *, watches_sequencer: bool
+) -> Iterator[Finding]:
     """Whether a sentinel can forbid liquidations here, and whether it does now."""
     subject = f"market {market}, sentinel"
-    provider = reads.read_or_none(reads.at("AaveV3Pool", pool).functions.ADDRESSES_PROVIDER())
+    provider = reads.read_or_none(reads.at("AaveV3Pool", contract).functions.ADDRESSES_PROVIDER())
     leads = reads.at("AaveV3AddressesProvider", provider or ADDRESS_ZERO).functions
     address = reads.read_or_none(leads.getPriceOracleSentinel())
     if address in (None, ADDRESS_ZERO):
