@@ -11,13 +11,13 @@ from sqlalchemy.engine import make_url
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
-from keeper.cli.output import money, name, print_json, print_table
+from keeper.cli.output import name, print_json, print_table
 from keeper.cli.progress import scanning
+from keeper.cli.valuations import NUMBERS, cells, part_names
 from keeper.config import Settings, load
 from keeper.errors import KeeperError
-from keeper.model.format import format_health
 from keeper.policy.levels import Policies
-from keeper.service.markets import Market, build, pools
+from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.reporting.record import block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation, value
 from keeper.store.database import Store, open_store
@@ -25,19 +25,17 @@ from keeper.store.database import Store, open_store
 
 def scan(config: Path, *, as_json: bool) -> None:
     settings = load(config)
-    policies = Policies(settings)
+    policies = policies_of(settings)
     valued = scan_markets(settings)
     if as_json:
         print_json(as_object(valued, policies))
         return
     for run, at in valued:
-        state = run.book.state
+        parts = part_names(at.valuations)
         rows = [
             [
                 name(v.account),
-                money(v.collateral, run.adapter.decimals(state, v.account)),
-                money(v.debt, run.adapter.decimals(state, v.account)),
-                format_health(v.health),
+                *cells(run, v, parts),
                 policies.words(run.name, v.account, policies.crossed(run.name, v) or ""),
             ]
             for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))
@@ -45,7 +43,7 @@ def scan(config: Path, *, as_json: bool) -> None:
         watched = f"; WATCHED ONLY: {run.stopped}" if run.stopped else ""
         print_table(
             f"{run.name} ({run.adapter.protocol}) at block {at.head.number}: {len(rows)} accounts{watched}",
-            ["account", "collateral", "debt", "health", "breach"],
+            ["account", *NUMBERS, *parts, "breach"],
             rows,
         )
         if at.unvaluable:
@@ -112,7 +110,7 @@ def as_object(valued: list[tuple[Market, MarketValuation]], policies: Policies) 
                 "acting": at.acting,
                 "reason": run.stopped,
                 "accounts": [
-                    valuation_json(v, policies.crossed(run.name, v))
+                    valuation_json(run.adapter, v, policies.crossed(run.name, v))
                     for v in sorted(at.valuations, key=lambda v: v.account)
                 ],
                 "unvaluable": [{"account": a, "why": why} for a, why in sorted(at.unvaluable.items())],

@@ -14,16 +14,15 @@ from keeper.doctor.finding import Finding
 from keeper.doctor.funds import decimals_of
 from keeper.model.cure import OwnerMoney
 from keeper.model.format import format_amount_short
-from keeper.policy.levels import Policies
 from keeper.service import contract_versions
-from keeper.service.markets import PROTOCOLS, Market
+from keeper.service.markets import PROTOCOLS, Market, policies_of
 
 _POOL = function_signature_to_4byte_selector("POOL()")
 
 
 def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market that pays for itself."""
-    policies = Policies(settings)
+    policies = policies_of(settings)
     for i, protect in enumerate(settings.protect):
         if protect.market != run.name or protect.money != "owner":
             continue

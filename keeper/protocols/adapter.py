@@ -43,6 +43,8 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     """How long every record is; 0 where they differ: see `record_length`."""
     scale: ClassVar[int] = 8
     """Decimals of the base currency."""
+    ratio_parts: ClassVar[Mapping[str, int]] = {}
+    """Decimals of those parts of a valuation that are ratios, by name; the others are amounts."""
     pays_coins: ClassVar[tuple[str, int] | None] = None
     """The event (topic) that says how many coins were sent to whoever liquidated, and in which word."""
     owners_pay: ClassVar[bool] = False
@@ -118,6 +120,14 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
 
     # Copying: see BookSource.
 
+    @staticmethod
+    def owner(account: str) -> str:
+        return account
+
+    @staticmethod
+    def part(account: str) -> str:
+        return ""
+
     def lenses(self) -> tuple[Lens, ...]:
         return (self.lens.placed(),)
 
@@ -190,6 +200,10 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
 
     def decimals(self, state: S, account: str) -> int:
         return self.base_decimals(state)
+
+    def part_decimals(self, state: S, account: str, part: str) -> int:
+        ratio = self.ratio_parts.get(part)
+        return self.decimals(state, account) if ratio is None else ratio
 
     def unit_worth(self, state: S, account: str) -> float:
         return 1.0

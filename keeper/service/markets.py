@@ -17,6 +17,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
 from keeper.model.money import Rate
 from keeper.model.valuation import Valuation
+from keeper.policy.levels import Owner, Policies
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter
 from keeper.protocols.compound_v3.market import CometMarket
@@ -70,8 +71,8 @@ class Market:
     book: Book[Any, Any, Valuation]
     stopped: str = ""
     suspended: dict[str, str] = field(default_factory=dict)
-    """Parts of the market (see `part_of`) that are not acted in, with the reason: what one part's maker does
-    is no other part's trouble."""
+    """Parts of the market (see `BookSource.part`) that are not acted in, with the reason: what one part's
+    maker does is no other part's trouble."""
     retry_at: int = 0
     """Block time from which a stopped market or part is compared anew."""
     retry_wait: int = 0
@@ -135,7 +136,9 @@ class Market:
         watched = self.prices.watched if self.prices is not None else {}
         groups = np.zeros(leg_count, np.int32)
         numbers: dict[str, int] = {}
-        for leg, asset in zip(legs, self.adapter.leg_assets(self.book.state, legs), strict=True):
+        screener = self.adapter.screener
+        assert screener is not None, "who has no legs groups none"
+        for leg, asset in zip(legs, screener.leg_assets(self.book.state, legs), strict=True):
             feeds = watched[asset].source.feeds() if asset in watched else ()
             leaf = next((feed.address for feed in feeds), asset)
             groups[leg] = numbers.setdefault(leaf, len(numbers))
@@ -163,6 +166,21 @@ def first_sample(accounts: Iterable[str]) -> list[str]:
     ordered = sorted(accounts)
     stride = max(len(ordered) // START_SAMPLE, 1)
     return ordered[::stride][:START_SAMPLE]
+
+
+def owner_of(settings: Settings) -> Owner:
+    """Whose account it is, by the protocol of the market it is in. A market that was taken out of the
+    configuration has accounts that are their own owners."""
+
+    def owner(market: str, account: str) -> str:
+        known = settings.markets.get(market)
+        return account if known is None else PROTOCOLS[known.protocol].owner(account)
+
+    return owner
+
+
+def policies_of(settings: Settings) -> Policies:
+    return Policies(settings, owner_of(settings))
 
 
 def build(

@@ -46,6 +46,6 @@ def candidate_of(
         budgets,
         plan,
         taken,
-        underwater=valuation.collateral < valuation.debt,
+        underwater=valuation.net < 0,
         rate=wanted.run.rate,
     )

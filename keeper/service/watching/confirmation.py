@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from keeper.book.source import part_of
 from keeper.chain.blocks import Head
 from keeper.service.markets import Market
 from keeper.service.watching.comparison import compare, differences
@@ -58,8 +57,8 @@ def _doubted(run: Market, head: Head, at: MarketValuation, accounts: Sequence[st
     anew = exact_valuations(run, records_of(run, chosen, at), head.timestamp)
     views = run.book.views(head, chosen)
     found = differences(anew, views, set(chosen) - views.keys())
-    parts = {part: why for account, why in found.items() if (part := part_of(account))}
-    difference = next((why for account, why in found.items() if not part_of(account)), "")
+    parts = {part: why for account, why in found.items() if (part := run.adapter.part(account))}
+    difference = next((why for account, why in found.items() if not run.adapter.part(account)), "")
     for part, why in parts.items():
         run.suspend(part, why, head.timestamp)
     if difference:

@@ -11,7 +11,7 @@ import structlog
 from keeper.book.book import Refresh
 from keeper.book.reads import Reader
 from keeper.book.refresh import RefreshRequest, refresh_together
-from keeper.book.source import ExtraReads, owner_of, part_of
+from keeper.book.source import ExtraReads
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
 from keeper.errors import ConfigError
@@ -31,7 +31,7 @@ class MarketValuation:
 
     `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
     many the market has, `below_unvalued` how many more are certainly below a threshold, which no one asks
-    after. `next_block_health`: of accounts that interest alone takes below one by the next block's time.
+    after. `next_block`: valuations at its time of accounts that time alone may take below one until then.
     `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
     no valuation, and the others go on. `along` is what the run wanted read with the book, `refresh` says what
     else was noticed."""
@@ -49,7 +49,7 @@ class MarketValuation:
     accounts: int = 0
     below_unvalued: int = 0
     undecided: int = 0
-    next_block_health: dict[str, int] = field(default_factory=dict)
+    next_block: dict[str, Valuation] = field(default_factory=dict)
     along: Mapping[Call, Answer] = field(default_factory=dict)
     refresh: Refresh[Valuation] | None = None
 
@@ -179,7 +179,7 @@ def _value(
         at = _own(run, at, watch, next_timestamp, views)
         found = differences(at.valuations, views, reverted)
         for account, why in found.items():
-            if part := part_of(account):
+            if part := run.adapter.part(account):
                 run.suspend(part, why, head.timestamp)
             else:
                 run.stop(why, head.timestamp)
@@ -216,7 +216,8 @@ def without_suspended(run: Market, at: MarketValuation) -> MarketValuation:
     """Accounts in suspended parts are told of as without a valuation."""
     if not run.suspended:
         return at
-    why = {a: run.suspended[part_of(a)] for a in run.book.accounts if part_of(a) in run.suspended}
+    parts = ((account, run.adapter.part(account)) for account in run.book.accounts)
+    why = {account: run.suspended[part] for account, part in parts if part in run.suspended}
     kept = [v for v in at.valuations if v.account not in why]
     return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
 
@@ -238,40 +239,42 @@ def _own(
 ) -> MarketValuation:
     """Our own numbers: of all accounts, or of those that screening and the sample choose."""
     state, book, head = run.book.state, run.book, at.head
-    if watch.everything:
+    screener = run.adapter.screener
+    if watch.everything or screener is None:
         chosen = records_of(run, book.accounts, at)
         own = exact_valuations(run, chosen, head.timestamp)
         run.nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
         return replace(
             at,
             valuations=own,
-            next_block_health=_next_block_health(run, chosen, own, watch, 2.0, next_timestamp),
+            next_block=_next_block(run, chosen, own, watch, selection.FAR, next_timestamp),
         )
     legs = sorted(book.columns.legs)
-    now = run.adapter.weights(state, head.timestamp, legs)
-    assert now is not None, "a version that is known has weights"
-    then = run.adapter.weights(state, next_timestamp or head.timestamp, legs)
-    growth = selection.growth(now, then) if then is not None else 1.0
+    now = screener.weights(state, head.timestamp, legs)
+    then = screener.weights(state, next_timestamp or head.timestamp, legs)
+    assert now is not None and then is not None, "a version that is known has weights"
+    now = replace(now, drift=selection.drift(now, then))
     near = run.standing.near(
         now,
         book.take_changed(),
         selection.thresholds(watch),
-        run.groups(legs, len(now.power)) if growth <= selection.FORESEEN else None,
+        run.groups(legs, len(now.equity)),
     )
     unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
     selected = selection.select(
-        book, near, unbounded, growth, watch, lambda account: run.adapter.unit_worth(state, account)
+        book, near, unbounded, watch, lambda account: run.adapter.unit_worth(state, account)
     )
     accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
     chosen = records_of(run, accounts, at)
     own = exact_valuations(run, chosen, head.timestamp)
     run.nearest = _accounts(run, selected.nearest)
+    growth = selection.growth(now.drift, signed=book.columns.signed)
     return replace(
         at,
         valuations=own,
         below_unvalued=selected.below_unvalued,
         undecided=selected.undecided,
-        next_block_health=_next_block_health(run, chosen, own, watch, growth, next_timestamp),
+        next_block=_next_block(run, chosen, own, watch, growth, next_timestamp),
     )
 
 
@@ -283,7 +286,7 @@ def exact_valuations(run: Market, records: Mapping[str, bytes], timestamp: int) 
     except Exception:
         parts: dict[str, dict[str, bytes]] = {}
         for account, record in records.items():
-            parts.setdefault(part_of(account), {})[account] = record
+            parts.setdefault(run.adapter.part(account), {})[account] = record
         if len(parts) < 2 and "" in parts:
             raise
     found: list[Valuation] = []
@@ -298,26 +301,25 @@ def exact_valuations(run: Market, records: Mapping[str, bytes], timestamp: int) 
     return found
 
 
-def _next_block_health(
+def _next_block(
     run: Market,
     chosen: Mapping[str, bytes],
     own: Sequence[Valuation],
     watch: Watch,
     growth: float,
     next_timestamp: int | None,
-) -> dict[str, int]:
-    """Healths at the next block's time of those whom interest alone may take below a threshold until then."""
+) -> dict[str, Valuation]:
+    """Valuations at the next block's time of those whom time alone may take below a threshold until then."""
     if next_timestamp is None:
         return {}
     spans = [(level, int(level * growth) + 1) for level in watch.levels.values()]
     raws = {
         v.account: chosen[v.account]
         for v in own
-        if v.health is not None
-        and (owner_of(v.account) in watch.special or any(low <= v.health <= high for low, high in spans))
+        if (health := v.health) is not None
+        and (any(a <= health <= b for a, b in spans) or run.adapter.owner(v.account) in watch.special)
     }
-    later = exact_valuations(run, raws, next_timestamp)
-    return {v.account: v.health for v in later if v.health is not None}
+    return {v.account: v for v in exact_valuations(run, raws, next_timestamp)}
 
 
 def records_of(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
@@ -343,4 +345,4 @@ def _by_views(run: Market, at: MarketValuation) -> MarketValuation:
         for a in run.book.accounts
         if a not in answered
     }
-    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block_health={})
+    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block={})

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from keeper.book.source import part_of
 from keeper.model.valuation import Valuation
 from keeper.service.markets import Hanging, Market
 
@@ -36,14 +35,14 @@ def _count(run: Market, unknown: set[str], timestamp: int) -> dict[str, Hanging]
     adapter, state, accounts = run.adapter, run.book.state, run.book.accounts
     touched: dict[str, frozenset[str]] = {}
     for account in accounts:
-        part = part_of(account)
+        part = run.adapter.part(account)
         if part and part not in unknown:
             continue
         if hangs := adapter.price_dependencies(state, accounts[account]) & unknown:
             touched[account] = hangs
     found: dict[str, list[Valuation]] = defaultdict(list)
     for valuation in _valued(run, touched, timestamp):
-        if valuation.debt:
+        if valuation.maintenance:
             for asset in touched[valuation.account]:
                 found[asset].append(valuation)
     return {asset: _sum(run, found[asset]) for asset in unknown}
@@ -66,7 +65,7 @@ def _sum(run: Market, valuations: list[Valuation]) -> Hanging:
     debt = collateral = Decimal(0)
     for each in valuations:
         scale = -run.adapter.decimals(run.book.state, each.account)
-        debt += Decimal(each.debt).scaleb(scale)
-        collateral += Decimal(each.collateral).scaleb(scale)
+        debt += Decimal(each.maintenance).scaleb(scale)
+        collateral += Decimal(each.net + each.maintenance).scaleb(scale)
     price = run.settings.base_price
     return Hanging(len(valuations), debt * price, collateral * price)

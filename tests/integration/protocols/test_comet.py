@@ -259,7 +259,8 @@ def test_one_shot_commands_do_not_trust_what_may_have_changed_silently(
     found = {v.account: v for v in at.valuations}
     assert found[OTHER] == k.valuation(OTHER) != before
     assert explain(config, OTHER, as_json=True) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])[0]["debt"] == str(k.valuation(OTHER).debt)
+    [told] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["debt"] == told["maintenance"] == str(k.valuation(OTHER).maintenance)
     assert compare(config, as_json=True) == 0
 
 
