@@ -13,9 +13,9 @@ import structlog
 from keeper.book.reads import Reader, ReadRequest
 from keeper.book.rows import AccountRows, Rows
 from keeper.book.screening.columns import Columns
-from keeper.book.source import A, BookSource, ExtraReads, S, V
+from keeper.book.source import A, BookSource, S, V
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, run
+from keeper.chain.calls import Answer, Call, run
 from keeper.chain.logs import Log, LogFilter
 from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
@@ -37,11 +37,10 @@ Sample = Sequence[str] | Callable[[Iterable[str]], Sequence[str]]
 class Refresh(Generic[V]):
     """What a refresh found: accounts read again, upgrades seen, and the protocol's own views asked for.
 
-    `reverted` are those of the asked accounts that the protocol itself cannot value; `answers` and `heard`
-    are what the riders asked for, `heard` empty at a first read. `silent` are accounts whose state changed
-    without an event; `unbalanced` says which of the protocol's totals our accounts
-    ceased to add up to at this block;
-    `rebuilt` that a reorg went deeper than was remembered."""
+    `reverted` are those of the asked accounts that the protocol itself cannot value; `answers` (by call) and
+    `heard` are what the extra reads brought, `heard` empty at a first read. `silent` are accounts whose state
+    changed without an event; `unbalanced` says which of the protocol's totals our accounts ceased to add up
+    to at this block; `rebuilt` that a reorg went deeper than was remembered."""
 
     head: Head
     touched: frozenset[str]
@@ -49,7 +48,7 @@ class Refresh(Generic[V]):
     views: dict[str, V]
     reorganised: bool = False
     reverted: frozenset[str] = frozenset()
-    answers: tuple[Answer, ...] = ()
+    answers: Mapping[Call, Answer] = field(default_factory=dict)
     heard: tuple[Log, ...] = ()
     silent: frozenset[str] = frozenset()
     unbalanced: str = ""
@@ -89,7 +88,6 @@ class Book(Generic[S, A, V]):
         self.read_only = read_only
         self.workers = workers
         self.head: Head | None = None
-        self.riders = ExtraReads()
         self.rows = Rows(source.owner)
         self.accounts: Mapping[str, A] = AccountRows(self.rows, source.decode)
         self.references: set[int] = set()

@@ -18,7 +18,7 @@ from keeper.book import discovery
 from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
 from keeper.book.discovery import MissedBlocks
 from keeper.book.reads import BookRead, NoStateError, Reader, ReadRequest, read_apart, run_whole
-from keeper.book.source import BookSource
+from keeper.book.source import NOTHING_ELSE, BookSource, ExtraReads
 from keeper.chain import logs
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call
@@ -44,6 +44,8 @@ class RefreshRequest:
     book: AnyBook
     sample: Sample = ()
     progress: Callable[[int], None] | None = None
+    extra: ExtraReads = NOTHING_ELSE
+    """What others want read and heard in the same requests."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class _Visit:
 
     @property
     def followed(self) -> LogFilter:
-        return self.book.riders.joined(self.stretch.followed)
+        return self.ask.extra.joined(self.stretch.followed)
 
 
 def refresh_alone(
@@ -174,11 +176,11 @@ def _doubted(reader: Reader, head: Head, visit: _Visit) -> list[Log]:
 def _take(visit: _Visit, found: Sequence[Log]) -> None:
     """What these events say to one book, and whom it wants to see besides."""
     touch = visit.book.source.touched(visit.stretch.followed.of(found))
-    stretch, riders = visit.stretch, visit.book.riders
+    stretch, extra = visit.stretch, visit.ask.extra
     visit.touched = touch.accounts | stretch.again
     visit.upgraded = touch.upgraded or stretch.reorganised or stretch.initial
     if not stretch.initial:
-        visit.heard = tuple(LogFilter(riders.emitters, riders.topics).of(found))
+        visit.heard = tuple(LogFilter(extra.emitters, extra.topics).of(found))
     if visit.book.all_next or touch.everyone:
         visit.touched |= frozenset(visit.book.accounts)
     everyone = {*visit.book.accounts, *visit.touched} if callable(visit.ask.sample) else ()
@@ -203,7 +205,7 @@ def _logs(
 
 
 def _portion(visit: _Visit) -> ReadRequest:
-    """Market state, touched and sampled accounts, the sample's own views, the riders' calls, and what
+    """Market state, touched and sampled accounts, the sample's own views, the extra calls, and what
     strangers made, last."""
     source = visit.book.source
     visit.references = frozenset(visit.book.references)
@@ -211,7 +213,7 @@ def _portion(visit: _Visit) -> ReadRequest:
     calls = [
         source.market_call(visit.book.references),
         *(source.view_call(account) for account in visit.sample),
-        *visit.book.riders.calls,
+        *visit.ask.extra.calls,
     ]
     accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
     return ReadRequest(source, calls, list(accounts), apart)
@@ -333,7 +335,7 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
         views=views,
         reorganised=visit.stretch.reorganised,
         reverted=frozenset(sample) - views.keys(),
-        answers=tuple(answers[1 + len(sample) :]),
+        answers=dict(zip(visit.ask.extra.calls, answers[1 + len(sample) :], strict=True)),
         heard=visit.heard,
         silent=silent,
         unbalanced=newly_unbalanced,

@@ -39,8 +39,11 @@ class ExtraReads:
     topics: tuple[str, ...] = ()
 
     def joined(self, wanted: LogFilter) -> LogFilter:
-        """The filter that hears the riders' events too."""
+        """The filter that hears these events too."""
         return wanted.joined(LogFilter(self.emitters, self.topics)) if self.emitters else wanted
+
+
+NOTHING_ELSE = ExtraReads()
 
 
 class Screener(Protocol[S_contra]):

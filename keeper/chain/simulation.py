@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ class After:
     """What is read right behind a pending transaction, in the same block, at `timestamp`; nothing of it is
     other than before where the transaction reverts."""
 
-    answers: list[Answer]
+    answers: Mapping[Call, Answer]
     timestamp: int
 
 
@@ -48,4 +48,4 @@ def read_after(
     number, at, answers = calls.decoded(found.get("returnData", "0x"), f"chain {pool.name}")
     if number not in (head.number, head.number + 1) or at < timestamp:
         raise WrongStateError(f"simulated block {number} on block {head.number}", where=f"chain {pool.name}")
-    return After(answers, at)
+    return After(dict(zip(wanted, answers, strict=True)), at)

@@ -27,8 +27,8 @@ def compare(config: Path, *, as_json: bool) -> int:
     found = []
     for run in runs:
         head = heads[run.settings.chain]
-        with scanning(run, head):
-            found.append(audit(run, head))
+        with scanning(run, head) as progress:
+            found.append(audit(run, head, progress))
     if as_json:
         print_json({"markets": [_object(each) for each in found]})
     else:

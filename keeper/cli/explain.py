@@ -19,6 +19,7 @@ from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
 from keeper.service.markets import Market, policies_of
 from keeper.service.reporting.record import account_json, block_json, valuation_json
+from keeper.service.watching.market_valuation import MarketValuation
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +84,16 @@ def _ask(settings: Settings, owner: str) -> Iterator[Explained | Unanswered]:
             continue
         for account in run.of([owner]):
             try:
-                yield Explained(run, at.head, _explain(run, at.head, account))
+                yield Explained(run, at.head, _explain(run, at, account))
             except KeeperError as error:
                 yield Unanswered(run, account, error)
 
 
-def _explain(run: Market, head: Head, account: str) -> Explanation:
-    if run.stopped:
+def _explain(run: Market, at: MarketValuation, account: str) -> Explanation:
+    head = at.head
+    if halted := at.memory.watch_only.reason:
         raise ConfigError(
-            f"is watched only ({run.stopped}), so its numbers cannot be explained here",
+            f"is watched only ({halted}), so its numbers cannot be explained here",
             where=f"market {run.name}",
         )
     state = run.book.state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -14,10 +14,10 @@ from keeper.service.markets import Market
 
 
 @contextmanager
-def scanning(run: Market, head: Head) -> Iterator[None]:
-    """While inside, the market's scans show how far they are and how long they will take."""
+def scanning(run: Market, head: Head) -> Iterator[Callable[[int], None] | None]:
+    """Show how far a scan of the market is and how long it will take: what is yielded is to hear of it."""
     if not sys.stderr.isatty():
-        yield
+        yield None
         return
     columns = (
         TextColumn("{task.description}"),
@@ -33,8 +33,4 @@ def scanning(run: Market, head: Head) -> Iterator[None]:
         def covered(until: int) -> None:
             bar.update(task, completed=until)
 
-        run.progress = covered
-        try:
-            yield
-        finally:
-            run.progress = None
+        yield covered

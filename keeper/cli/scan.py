@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def scan(config: Path, *, as_json: bool) -> None:
             ]
             for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))
         ]
-        watched = f"; WATCHED ONLY: {run.stopped}" if run.stopped else ""
+        watched = f"; WATCHED ONLY: {halted}" if (halted := at.memory.watch_only.reason) else ""
         print_table(
             f"{run.name} ({run.adapter.protocol}) at block {at.head.number}: {len(rows)} accounts{watched}",
             ["account", *NUMBERS, *parts, "breach"],
@@ -73,21 +73,21 @@ def try_markets(settings: Settings) -> Iterator[tuple[Market, MarketValuation | 
         try:
             if chain not in heads:
                 heads[chain] = blocks.latest(nodes[chain])
-            with scanning(run, heads[chain]):
-                at: MarketValuation | KeeperError = _valued(run, heads[chain])
+            with scanning(run, heads[chain]) as progress:
+                at: MarketValuation | KeeperError = _valued(run, heads[chain], progress)
         except KeeperError as error:
             at = error
         yield run, at
 
 
-def _valued(run: Market, head: Head) -> MarketValuation:
+def _valued(run: Market, head: Head, progress: Callable[[int], None] | None) -> MarketValuation:
     """A first discovery may outlast the state of its head: what it found then serves for a newer one."""
     try:
-        return value(run, head)
+        return value(run, head, progress)
     except NodeError:
         if not run.book.discovered:
             raise
-        return value(run, blocks.latest(run.book.pool))
+        return value(run, blocks.latest(run.book.pool), progress)
 
 
 def existing_store(url: str) -> Store | None:
@@ -108,7 +108,7 @@ def as_object(valued: list[tuple[Market, MarketValuation]], policies: Policies) 
                 "protocol": run.adapter.protocol,
                 "block": block_json(at.head),
                 "acting": at.acting,
-                "reason": run.stopped,
+                "reason": at.memory.watch_only.reason,
                 "accounts": [
                     valuation_json(run.adapter, v, policies.crossed(run.name, v))
                     for v in sorted(at.valuations, key=lambda v: v.account)

@@ -25,6 +25,9 @@ _LIQUIDATION = "LiquidationCall(address,address,address,uint256,uint256,address,
 _TOPIC = "0x" + event_signature_to_log_topic(_LIQUIDATION).hex()
 _CHECKER = Path(__file__).with_name("check_record.py")
 WAD = 10**18
+# No reserve of the day gives more on top of what is repaid, and no liquidation takes less gas.
+LARGEST_BONUS_PERCENT = 10
+LIQUIDATION_GAS = 300_000
 NO_TRUTH: Mapping[int, Mapping[str, int]] = MappingProxyType({})
 
 
@@ -74,15 +77,15 @@ class DayOutcome:
         return self.booked - self.gas_cost
 
 
-def _not_worth_gas(stage: Stage) -> set[str]:
-    """Accounts of which it was told last that what is left of them is worth less than the gas: where gas is
-    dear that is so."""
-    last: dict[str, str] = {}
-    for line in stage.alerts.read_text().splitlines():
-        alert = json.loads(line)
-        if alert["kind"] in ("action_taken", "not_sent", "action_expired", "cannot_act"):
-            last[alert["account"].lower()] = alert["title"]
-    return {account for account, title in last.items() if title.endswith("gas price")}
+def _gas_of_one(stage: Stage, last: int) -> int:
+    """What the gas of a liquidation cost at least on this day, base units at the last prices: the least that
+    any of the keeper's transactions paid, by the chain's receipts."""
+    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
+    with store.session() as session:
+        paid = [each.gas_price for each in session.exec(select(Transaction)).all() if each.gas_price]
+    store.close()
+    ether = _price(stage, stage.market.reserves["WETH"].asset, last)
+    return LIQUIDATION_GAS * min(paid, default=0) * ether // WAD
 
 
 def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> DayOutcome:
@@ -96,9 +99,11 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
     faults += wrongs.wrong_actions(stage, last, truth) if truth else []
     top_ups, gas_cost = _journal(stage, lines)
     booked = books.booked(stage, last, faults)
-    too_dear = _not_worth_gas(stage) if stage.world is not None else set()
+    # On the plain day gas is cheap, and nobody is excused.
+    gas = _gas_of_one(stage, last) if stage.world is not None else 0
     for line in lines.values():
-        if line.was_liquidatable and not line.cured and line.account.lower() not in too_dear:
+        too_dear = line.collateral * LARGEST_BONUS_PERCENT < 100 * gas
+        if line.was_liquidatable and not line.cured and not too_dear:
             faults.append(f"{line.account} ({line.label}) is still liquidatable, health {line.after}")
     return DayOutcome(
         lines=sorted(lines.values(), key=lambda each: (each.lowest is None, each.lowest or 0)),

@@ -18,9 +18,8 @@ from keeper.oracles.sequencer import Sequencer
 from keeper.protocols.identity import NAMES, identify
 from keeper.service.markets import Market
 from keeper.service.watching.market_valuation import value
-from keeper.service.watching.prices import Pricing
 from keeper.service.watching.unknown_names import misnamed
-from keeper.service.watching.unknown_sources import hanging
+from keeper.service.watching.unknown_sources import UnknownSources
 
 _SENTINEL = function_signature_to_4byte_selector("getPriceOracleSentinel()")
 _LIQUIDATION_ALLOWED = function_signature_to_4byte_selector("isLiquidationAllowed()")
@@ -54,17 +53,16 @@ def contract(run: Market) -> Iterator[Finding]:
 def market(settings: Settings, run: Market) -> Iterator[Finding]:
     """Revision, parity, sentinel, protected accounts and how gas is priced."""
     head = blocks.latest(run.book.pool)
-    run.prices = Pricing(
-        run.name, run.settings, settings.chains[run.settings.chain], run.book.pool, run.adapter.lenses()
-    )
+    prices = run.prices
+    assert prices is not None, "doctor builds markets that judge prices"
     at = value(run, head)
     version = run.adapter.version(run.book.state)
     revision = run.adapter.revision(run.book.state)
-    if run.stopped:
+    if halted := at.memory.watch_only.reason:
         yield Finding(
             f"market {run.name}",
             "fault",
-            f"watched only: {run.stopped}",
+            f"watched only: {halted}",
             "Wait for a keeper that knows this version; nothing is sent meanwhile",
         )
     else:
@@ -75,9 +73,9 @@ def market(settings: Settings, run: Market) -> Iterator[Finding]:
             remedy = f"Check markets.{run.name}.from_block and address, unless the market is new"
             yield Finding(f"market {run.name}", "warning", f"{detail}: nobody was ever here", remedy)
         yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
-    yield from (Finding(*line) for line in price_lines(run.prices, hanging(run, head.timestamp)))
-    if run.prices.chain.sequencer_feed is not None:
-        yield _sequencer(run.name, run.prices.chain.sequencer_feed, run.prices.sequencer)
+    yield from (Finding(*line) for line in price_lines(prices, UnknownSources().hanging(run, at)))
+    if prices.chain.sequencer_feed is not None:
+        yield _sequencer(run.name, prices.chain.sequencer_feed, prices.sequencer)
     yield from _sentinel(run, head)
     for i, protect in enumerate(settings.protect):
         if protect.market == run.name and not run.of([protect.account.lower()]):

@@ -7,8 +7,8 @@ from typing import Literal
 
 from keeper.oracles.guards import FEEDLESS
 from keeper.oracles.sources import Source
-from keeper.service.markets import Hanging
 from keeper.service.watching.prices import Pricing, Watched
+from keeper.service.watching.unknown_sources import Hanging
 
 Line = tuple[str, Literal["ok", "warning", "fault"], str, str]
 """Subject, verdict, detail, remedy: a finding's fields in their order."""

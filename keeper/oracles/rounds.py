@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from keeper.chain.calls import Answer, Call
@@ -39,13 +39,21 @@ class Round:
 
 
 def calls(feeds: Iterable[Source]) -> list[Call]:
-    """What `read` takes the answers of: each feed's newest round, and each proxy's aggregator."""
+    """What `read` looks up: each feed's newest round, and each proxy's aggregator."""
     wanted: list[Call] = []
     for feed in feeds:
-        wanted.append(abi.call(feed.address, shapes.LATEST))
+        wanted.append(_newest(feed))
         if feed.kind in PROXIES:
-            wanted.append(abi.call(feed.address, "aggregator()"))
+            wanted.append(_aggregator(feed))
     return wanted
+
+
+def _newest(feed: Source) -> Call:
+    return abi.call(feed.address, shapes.LATEST)
+
+
+def _aggregator(feed: Source) -> Call:
+    return abi.call(feed.address, "aggregator()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,14 @@ class FeedRead:
     emitter: str
 
 
-def read(feeds: Iterable[Source], answers: Iterator[Answer]) -> dict[str, FeedRead]:
+def read(feeds: Iterable[Source], answers: Mapping[Call, Answer]) -> dict[str, FeedRead]:
     """What each feed said, by address."""
     found: dict[str, FeedRead] = {}
     for feed in feeds:
-        newest = _round(next(answers))
+        newest = _round(answers[_newest(feed)])
         emitter = feed.emitter
         if feed.kind in PROXIES:
-            emitter = abi.address(next(answers)) or emitter
+            emitter = abi.address(answers[_aggregator(feed)]) or emitter
         found[feed.address] = FeedRead(newest, emitter)
     return found
 

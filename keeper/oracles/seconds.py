@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
@@ -80,7 +80,7 @@ def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, whe
 
 
 def calls(second: Second) -> list[Call]:
-    """What `read` takes the answers of."""
+    """What `read` looks up."""
     settings = second.settings
     if isinstance(settings, UniswapV3Source):
         return [abi.call(settings.address, "observe(uint32[])", [settings.window, 0])]
@@ -96,19 +96,21 @@ def calls(second: Second) -> list[Call]:
 
 def read(
     second: Second,
-    answers: Iterator[Answer],
+    answers: Mapping[Call, Answer],
     base_decimals: int,
     timestamp: int,
     market_price: Callable[[str], int | None],
 ) -> SecondPrice:
     """The second price at a block. `market_price` tells what the market says of a pool's other token."""
     settings = second.settings
+    found = [answers[call] for call in calls(second)]
     if isinstance(settings, UniswapV3Source):
         assert second.pair is not None
-        return _mean(settings, second.pair, next(answers), base_decimals, market_price)
+        return _mean(settings, second.pair, found[0], base_decimals, market_price)
     if isinstance(settings, PythSource):
-        return _pyth(settings, next(answers), base_decimals, timestamp)
-    return _chainlink(settings, next(answers), next(answers), next(answers), base_decimals, timestamp)
+        return _pyth(settings, found[0], base_decimals, timestamp)
+    decimals, newest, latest = found
+    return _chainlink(settings, decimals, newest, latest, base_decimals, timestamp)
 
 
 def _chainlink(

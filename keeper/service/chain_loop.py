@@ -15,6 +15,7 @@ from keeper.alerts import keeper_alerts
 from keeper.book.reads import Reader
 from keeper.chain.block_time import BlockTime
 from keeper.chain.blocks import Head
+from keeper.chain.calls import Call
 from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
@@ -39,8 +40,8 @@ from keeper.service.reporting.record import Recorder
 from keeper.service.watchdog import Pulse
 from keeper.service.watching import breaches, clock, price_status
 from keeper.service.watching.confirmation import confirm as confirm_with_views
-from keeper.service.watching.market_valuation import MarketValuation, value_together
-from keeper.service.watching.prices import Pricing
+from keeper.service.watching.market_valuation import MarketRequest, MarketValuation, value_together
+from keeper.service.watching.memory import BLANK, MarketMemory
 from keeper.service.watching.unknown_names import UnknownNames
 from keeper.store.database import Store
 
@@ -106,10 +107,10 @@ class ChainLoop:
         self._means: SignerFundsRequest | None = None
         self._acting: dict[str, bool] = {}
         self._decided_at = time.monotonic()
+        self.last_valued: dict[str, MarketValuation] = {}
         for run in self.runs:
-            chain = self.settings.chains[self.pool.name]
-            run.prices = Pricing(run.name, run.settings, chain, self.pool, run.adapter.lenses())
-            price_status.restore(self.store, run.prices)
+            if run.prices is not None:
+                price_status.restore(self.store, run.prices)
 
     @property
     def seconds_a_block(self) -> Decimal | None:
@@ -162,28 +163,38 @@ class ChainLoop:
         """All markets of the chain, read together; one that fails is told of and left out."""
         if self.open is None:
             self.open = breaches.open_episodes(self.store, [run.name for run in self.runs])
-        everything = self.recorder is not None
-        watches = {
-            run.name: breaches.watch(run, self.policies, self.open[run.name], everything=everything)
-            for run in self.runs
-        }
-        protected = {run.name: self.policies.protected(run.name) for run in self.runs}
-        for run in self.runs:
-            run.along = ()
-            with self.troubles.contained(run, head):
-                # What planning is certain to ask for comes along with the book, and costs no request.
-                if self.payer is not None and run.book.head is not None:
-                    run.along = run.adapter.planning_calls(run.book.state, [], self.payer)
-        found = value_together(self.reader, self.runs, head, protected, watches, self.next_timestamp(head))
+        asked = [self._request(run, head, self.open[run.name]) for run in self.runs]
+        found = value_together(self.reader, head, asked, self.next_timestamp(head))
         valued: list[tuple[Market, MarketValuation]] = []
         for run, at in zip(self.runs, found, strict=True):
             if isinstance(at, Exception):
                 self.troubles.report(run, head, at)
                 continue
+            self.last_valued[run.name] = at
             valued.append((run, at))
             with self.troubles.contained(run, head):
                 self._noticing.tell(run, at)
         return valued
+
+    def _request(self, run: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
+        """What planning is certain to ask for comes along with the book, and costs no request."""
+        extra: list[Call] = []
+        with self.troubles.contained(run, head):
+            if self.payer is not None and run.book.head is not None:
+                extra = run.adapter.planning_calls(run.book.state, [], self.payer)
+        everything = self.recorder is not None
+        return MarketRequest(
+            run,
+            self.memory_of(run),
+            breaches.watch(run, self.policies, open_now, everything=everything),
+            self.policies.protected(run.name),
+            extra,
+        )
+
+    def memory_of(self, run: Market) -> MarketMemory:
+        """What the last block at which the market could be valued left."""
+        last = self.last_valued.get(run.name)
+        return last.memory if last is not None else BLANK
 
     def check_halt(self, head: Head) -> None:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
@@ -251,11 +262,11 @@ class ChainLoop:
                 continue
             with self.troubles.contained(run, head):
                 found = confirm_with_views(run, head, at, accounts)
+                self.last_valued[run.name] = found.at
                 if found.silent:
                     self._noticing.stale(run, head, found.silent)
                 if found.difference:
-                    at = replace(found.at, acting=False, newly_stopped=found.difference)
-                    each = replace(each, at=at, due=[])
+                    each = replace(each, at=found.at, due=[])
                 elif found.judged_anew:
                     each = MarketBreaches(run, found.at, *self._judged(run, found.at))
                 confirmed.append(each)
@@ -343,5 +354,5 @@ def _reads(pool: NodePool, head: Head, breaches: list[MarketBreaches]) -> Reads:
     """What came along with the books."""
     reads = Reads(pool, head)
     for each in breaches:
-        reads.learn(each.at.along)
+        reads.learn(each.at.refresh.answers if each.at.refresh else {})
     return reads

@@ -12,7 +12,7 @@ if __name__ == "__main__":
     started = time.perf_counter()
     [(run, at)] = scan_markets(load(Path(sys.argv[1])))
     seconds = time.perf_counter() - started
-    assert at.acting, run.stopped
+    assert at.acting, at.memory.watch_only
     ordered = sorted(at.valuations, key=lambda v: v.account)
     print(
         json.dumps(

@@ -100,7 +100,7 @@ def _reading(anvil: Anvil, market: Deployed) -> Market:
             "markets": {"m": {"protocol": market.protocol, "chain": "local", "address": market.address}},
         }
     )
-    [run] = build(settings, pools(settings), None)
+    [run] = build(settings, pools(settings), None, read_only=True)
     return run
 
 
@@ -109,7 +109,7 @@ def _scanned(anvil: Anvil, market: Deployed) -> float:
     started = time.perf_counter()
     at = value(run, blocks.latest(run.book.pool))
     seconds = time.perf_counter() - started
-    assert at.acting and len(at.valuations) >= MANY, (run.stopped, len(at.valuations), at.unvaluable)
+    assert at.acting and len(at.valuations) >= MANY, (at.memory.watch_only, len(at.valuations), at.unvaluable)
     return seconds
 
 

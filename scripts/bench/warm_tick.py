@@ -87,9 +87,9 @@ def _deciding(
 def _value(deciding: ChainLoop, head: Head) -> Markets:
     """What a tick does from a block to its breaches."""
     found = deciding.value(head)
-    for run, at in found:
+    for _, at in found:
         if not at.acting:
-            raise SystemExit(f"warm tick: {run.stopped}, so its time means nothing")
+            raise SystemExit(f"warm tick: {at.memory.watch_only.reason}, so its time means nothing")
     return found
 
 

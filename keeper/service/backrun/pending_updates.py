@@ -120,6 +120,11 @@ class PendingUpdates:
         )
         return (head, numbers) if numbers else None
 
+    def _ready(self, run: Market, head: Head) -> bool:
+        """Whether its numbers may be acted on, and stand at `head`."""
+        halted = self.deciding.memory_of(run).watch_only
+        return not halted.reason and run.prices is not None and run.book.head == head
+
     def _may_look(self, head: Head, update: PendingUpdate) -> bool:
         """Once a block for the same update: while it waits, each block asks anew."""
         if head != self._head:
@@ -135,18 +140,15 @@ class PendingUpdates:
 
     def _wanted(self, update: PendingUpdate, head: Head) -> list[Breach]:
         """Whom the update makes liquidatable, by our numbers and by the contract's own view alike."""
-        runs = [run for run in self.deciding.runs if _ready(run, head)]
-        calls = [_calls(run) for run in runs]
-        after = self._after(update, head, [call for each in calls for call in each], runs)
+        runs = [run for run in self.deciding.runs if self._ready(run, head)]
+        after = self._after(update, head, [call for run in runs for call in _calls(run)], runs)
         found: list[Breach] = []
-        left = iter(after.answers)
-        for run, each in zip(runs, calls, strict=True):
-            answers = [next(left) for _ in each]
-            state = run.adapter.read_market(answers[0])
+        for run in runs:
+            state = run.adapter.read_market(after.answers[_market_call(run)])
             assets = run.adapter.priced_assets(state)
             moment = replace(head, number=head.number + 1, timestamp=after.timestamp)
             assert run.prices is not None
-            prices = run.prices.after(moment, assets, answers[1:], run.adapter.base_decimals(state))
+            prices = run.prices.after(moment, assets, after.answers, run.adapter.base_decimals(state))
             if prices is None or not prices.moved_from(run.prices) or run.adapter.version(state) is None:
                 continue
             self.transmitters.add(update.sender)
@@ -209,9 +211,9 @@ class PendingUpdates:
             return []
         views: dict[str, dict[str, Valuation]] = {name: {} for name in runs}
         reverted: dict[str, set[str]] = {name: set() for name in runs}
-        for each, answer in zip(wanted, after.answers, strict=True):
+        for each in wanted:
             account = each.valuation.account
-            view = each.run.adapter.read_view(account, answer)
+            view = each.run.adapter.read_view(account, after.answers[each.run.adapter.view_call(account)])
             if view is None:
                 reverted[each.run.name].add(account)
             else:
@@ -227,15 +229,14 @@ class PendingUpdates:
         return [each for each in wanted if each.run.name in agreed]
 
 
-def _ready(run: Market, head: Head) -> bool:
-    """Whether its numbers may be acted on, and stand at `head`."""
-    return not run.stopped and run.prices is not None and run.book.head == head
+def _market_call(run: Market) -> Call:
+    return run.adapter.market_call(run.book.references)
 
 
 def _calls(run: Market) -> list[Call]:
     """The market's state, and what its prices are judged by."""
     assert run.prices is not None
-    return [run.adapter.market_call(run.book.references), *run.prices.riders().calls]
+    return [_market_call(run), *run.prices.extra_reads().calls]
 
 
 def _episode(run: Market, valuation: Valuation) -> Episode:

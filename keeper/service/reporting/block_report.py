@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlmodel import Session
@@ -25,6 +25,7 @@ from keeper.service.reporting import status
 from keeper.service.reporting.record import Recorder
 from keeper.service.watching import price_status
 from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.unknown_sources import UnknownSources
 from keeper.store.database import Store
 
 log = structlog.get_logger()
@@ -57,6 +58,7 @@ class BlockReport:
     mode: Mode
     payer: str | None
     recorder: Recorder | None
+    unknown_sources: UnknownSources = field(default_factory=UnknownSources)
 
     def finish(self, done: TickResult, held: str, contained: Contained) -> None:
         """Status, prices, redemptions (they have no hurry), the record. `held` says why nothing is sent;
@@ -102,7 +104,7 @@ class BlockReport:
         # What is news was written before anybody acted.
         if not (at.newly_stopped or at.newly_suspended or at.resumed or at.retried):
             status.write_market(session, self.pool.name, run, at, self.policies)
-        price_status.write(session, run, at, self.policies.protected(run.name))
+        price_status.write(session, run, at, self.policies.protected(run.name), self.unknown_sources)
 
     def _write_chain(self, session: Session, head: Head, held: str) -> None:
         status.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)

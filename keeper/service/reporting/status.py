@@ -10,6 +10,7 @@ from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market
 from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.memory import WatchOnly
 from keeper.store.tables.watching import ChainStatus, MarketStatus
 from keeper.store.types import now
 
@@ -22,9 +23,9 @@ def below(run: Market, at: MarketValuation, policies: Policies) -> int:
 def write_market(session: Session, chain: str, run: Market, at: MarketValuation, policies: Policies) -> None:
     """The market's row; an alert when acting stopped, was tried again or began again at this block."""
     state = run.book.state
-    block = at.head.number
+    block, halted = at.head.number, at.memory.watch_only
     if at.newly_stopped:
-        market_alerts.stopped(session, run.name, block, at.newly_stopped, run.retry_wait)
+        market_alerts.stopped(session, run.name, block, at.newly_stopped, halted.retry_wait)
     for part, why in at.newly_suspended.items():
         is_listed = not run.adapter.is_strangers(part)
         market_alerts.suspended(session, run.name, block, part, why, is_listed=is_listed)
@@ -42,7 +43,7 @@ def write_market(session: Session, chain: str, run: Market, at: MarketValuation,
             revision=run.adapter.revision(state),
             version=run.adapter.version(state) or "",
             acting=at.acting,
-            reason=run.stopped or _suspended(run),
+            reason=halted.reason or _suspended(halted),
             accounts=at.accounts,
             breaches=below(run, at, policies),
             unvaluable=len(at.unvaluable),
@@ -51,10 +52,10 @@ def write_market(session: Session, chain: str, run: Market, at: MarketValuation,
     )
 
 
-def _suspended(run: Market) -> str:
-    if not run.suspended:
+def _suspended(halted: WatchOnly) -> str:
+    if not halted.parts:
         return ""
-    return f"not acted in {len(run.suspended)} parts of it: {next(iter(run.suspended.values()))}"
+    return f"not acted in {len(halted.parts)} parts of it: {next(iter(halted.parts.values()))}"
 
 
 def write_chain(session: Session, chain: str, mode: Mode, head: Head, held: str, requests: int) -> None:

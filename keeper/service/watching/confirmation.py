@@ -9,9 +9,10 @@ import structlog
 
 from keeper.chain.blocks import Head
 from keeper.service.markets import Market
-from keeper.service.watching.comparison import compare, differences
+from keeper.service.watching.comparison import compare
 from keeper.service.watching.market_valuation import (
     MarketValuation,
+    compared,
     exact_valuations,
     records_of,
     without_suspended,
@@ -50,25 +51,34 @@ def confirm(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str
     return _doubted(run, head, at, accounts)
 
 
-def _doubted(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
+def _doubted(market: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
     """The comparison once more, by records and views that were read again."""
     chosen = list(dict.fromkeys(accounts))
-    silent = run.book.read_again(head, chosen)
-    anew = exact_valuations(run, records_of(run, chosen, at), head.timestamp)
-    views = run.book.views(head, chosen)
-    found = differences(anew, views, set(chosen) - views.keys())
-    parts = {part: why for account, why in found.items() if (part := run.adapter.part(account))}
-    difference = next((why for account, why in found.items() if not run.adapter.part(account)), "")
-    for part, why in parts.items():
-        run.suspend(part, why, head.timestamp)
+    silent = market.book.read_again(head, chosen)
+    anew, failed = exact_valuations(market, records_of(market, chosen, at), head.timestamp)
+    views = market.book.views(head, chosen)
+    before = at.memory.watch_only
+    halted = compared(
+        market,
+        before.suspend(failed, head.timestamp),
+        replace(at, valuations=anew),
+        views,
+        set(chosen) - views.keys(),
+    )
+    difference = "" if before.reason else halted.reason
+    parts = {part: why for part, why in halted.parts.items() if part not in before.parts}
     if difference:
-        run.stop(difference, head.timestamp)
-        log.error("watch only", market=run.name, block=head.number, why=difference)
+        log.error("watch only", market=market.name, block=head.number, why=difference)
     if silent:
-        log.warning("silent change", market=run.name, block=head.number, accounts=sorted(silent))
-        run.book.read_all_next()
+        log.warning("silent change", market=market.name, block=head.number, accounts=sorted(silent))
+        market.book.read_all_next()
     now = {v.account: v for v in anew}
-    at = replace(at, valuations=[now.get(v.account, v) for v in at.valuations])
-    at = without_suspended(run, replace(at, newly_suspended={**at.newly_suspended, **parts}))
-    run.valuations = at.valuations
+    at = replace(
+        at,
+        valuations=[now.get(v.account, v) for v in at.valuations],
+        memory=replace(at.memory, watch_only=halted),
+        newly_stopped=at.newly_stopped or difference,
+        newly_suspended={**at.newly_suspended, **parts},
+    )
+    at = without_suspended(market, at, halted.parts)
     return Confirmed(at, difference, silent, judged_anew=bool(silent or parts))

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import structlog
 
-from keeper.book.book import Refresh
+from keeper.book.book import Refresh, Sample
 from keeper.book.reads import Reader
 from keeper.book.refresh import RefreshRequest, refresh_together
-from keeper.book.source import ExtraReads
+from keeper.book.source import NOTHING_ELSE
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, Call
+from keeper.chain.calls import Call
 from keeper.errors import ConfigError
 from keeper.model.valuation import Valuation
-from keeper.service.markets import Market, first_sample
+from keeper.service.markets import Market
 from keeper.service.watching import selection
 from keeper.service.watching.comparison import differences
-from keeper.service.watching.selection import EVERYTHING, Watch
+from keeper.service.watching.memory import BLANK, MarketMemory, WatchOnly
+from keeper.service.watching.sample import first_sample, next_sample
+from keeper.service.watching.selection import EVERYTHING, NO_ROWS, Selected, Watch
 from keeper.service.watching.unvaluable import unvaluable_accounts
 
 log = structlog.get_logger()
@@ -27,18 +29,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class MarketValuation:
-    """A market at a block. `acting` False: the numbers are the contract's own and nothing is sent.
+    """A market at a block, and what is remembered for the next. `acting` False: the numbers are the
+    contract's own and nothing is sent.
 
     `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
     many the market has, `below_unvalued` how many more are certainly below a threshold, which no one asks
     after. `next_block`: valuations at its time of accounts that time alone may take below one until then.
     `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
-    no valuation, and the others go on. `along` is what the run wanted read with the book, `refresh` says what
-    else was noticed."""
+    no valuation, and the others go on. `refresh` says what else was noticed, and has the
+    answers of all that was read with the book."""
 
     head: Head
     valuations: list[Valuation]
-    acting: bool
+    memory: MarketMemory
     newly_stopped: str = ""
     newly_suspended: Mapping[str, str] = field(default_factory=dict)
     resumed: tuple[str, ...] = ()
@@ -50,60 +53,83 @@ class MarketValuation:
     below_unvalued: int = 0
     undecided: int = 0
     next_block: dict[str, Valuation] = field(default_factory=dict)
-    along: Mapping[Call, Answer] = field(default_factory=dict)
     refresh: Refresh[Valuation] | None = None
 
+    @property
+    def acting(self) -> bool:
+        """Whether the market may be acted in."""
+        return not self.memory.watch_only.reason
 
-def value(run: Market, head: Head, protected: Sequence[str] = ()) -> MarketValuation:
+
+@dataclass(frozen=True, slots=True)
+class MarketRequest:
+    """What to bring to a block: a market, what is remembered of it, and what there is to decide about.
+
+    `protected` are owners whose accounts are compared at every block, `extra` further calls to be read with
+    the book; `progress` hears the last block covered while a long scan is under way."""
+
+    market: Market
+    memory: MarketMemory = BLANK
+    watch: Watch = EVERYTHING
+    protected: Sequence[str] = ()
+    extra: Sequence[Call] = ()
+    progress: Callable[[int], None] | None = None
+
+
+def value(
+    market: Market, head: Head, progress: Callable[[int], None] | None = None, memory: MarketMemory = BLANK
+) -> MarketValuation:
     """One market alone, every account exactly: see `value_together`."""
-    reader = Reader(run.book.pool, run.book.workers)
-    [at] = value_together(reader, [run], head, {run.name: protected}, {})
+    reader = Reader(market.book.pool, market.book.workers)
+    [at] = value_together(reader, head, [MarketRequest(market, memory, progress=progress)])
     if isinstance(at, Exception):
         raise at
     return at
 
 
 def value_together(
-    reader: Reader,
-    runs: Sequence[Market],
-    head: Head,
-    protected: Mapping[str, Sequence[str]],
-    watches: Mapping[str, Watch],
-    next_timestamp: int | None = None,
+    reader: Reader, head: Head, asked: Sequence[MarketRequest], next_timestamp: int | None = None
 ) -> list[MarketValuation | Exception]:
     """Bring the markets' books to `head` together, value what matters exactly, and compare a sample with the
     contract. In order; an exception is that market's alone.
 
     A revision without known arithmetic or a single difference stops acting in a market: it is then watched
-    through the contract's own view until an upgrade or a restart passes the comparison again. The reason
-    stays the one it was stopped for, so that it is told once.
+    through the contract's own view until an upgrade or a retry passes the comparison again. The reason stays
+    the one it was stopped for, so that it is told once.
     """
     outcomes: dict[str, MarketValuation | Exception] = {}
-    asks: dict[str, RefreshRequest] = {}
-    for run in runs:
+    visits: dict[str, _Visit] = {}
+    for each in asked:
         try:
-            asks[run.name] = _ask(run, head, protected.get(run.name, ()))
+            visits[each.market.name] = _visit(each, head)
         except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
-            outcomes[run.name] = _markets_own(run, error)
-    starting = {run.name: run.book.head is None for run in runs}
-    was_read = {run.name: run.book.was_read for run in runs}
-    found = dict(zip(asks, refresh_together(reader, head, list(asks.values())), strict=True))
-    for run in runs:
-        refresh = found.get(run.name)
+            outcomes[each.market.name] = _markets_own(each.market, error)
+    refreshed = refresh_together(reader, head, [visit.refresh for visit in visits.values()])
+    for visit, refresh in zip(visits.values(), refreshed, strict=True):
+        name = visit.asked.market.name
         if isinstance(refresh, Exception):
-            outcomes[run.name] = refresh
-        elif refresh is not None:
-            try:
-                watch = watches.get(run.name, EVERYTHING)
-                first = starting[run.name]
-                outcomes[run.name] = _value(run, head, refresh, watch, next_timestamp, first=first)
-            except ConfigError as error:
-                if not was_read[run.name]:
-                    raise
-                outcomes[run.name] = error
-            except Exception as error:  # noqa: BLE001
-                outcomes[run.name] = error
-    return [outcomes[run.name] for run in runs]
+            outcomes[name] = refresh
+            continue
+        try:
+            outcomes[name] = _value(visit, head, refresh, next_timestamp)
+        except ConfigError as error:
+            if not visit.was_read:
+                raise
+            outcomes[name] = error
+        except Exception as error:  # noqa: BLE001
+            outcomes[name] = error
+    return [outcomes[each.market.name] for each in asked]
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One market on its way to a block. `first`: its book was read at no block yet."""
+
+    asked: MarketRequest
+    refresh: RefreshRequest
+    turn: int
+    first: bool
+    was_read: bool
 
 
 def _markets_own(run: Market, error: Exception) -> Exception:
@@ -113,12 +139,18 @@ def _markets_own(run: Market, error: Exception) -> Exception:
     return error
 
 
-def _ask(run: Market, head: Head, protected: Sequence[str]) -> RefreshRequest:
-    _require_begun(run, head)
-    riders = run.prices.riders() if run.prices is not None else ExtraReads()
-    run.book.riders = replace(riders, calls=(*riders.calls, *run.along))
-    sample = first_sample if run.book.head is None else run.sample(protected)
-    return RefreshRequest(run.book, sample, run.progress)
+def _visit(asked: MarketRequest, head: Head) -> _Visit:
+    market, memory = asked.market, asked.memory
+    _require_begun(market, head)
+    extra = market.prices.extra_reads() if market.prices is not None else NOTHING_ELSE
+    extra = replace(extra, calls=(*extra.calls, *asked.extra))
+    first, turn = market.book.head is None, memory.turn
+    sample: Sample = first_sample
+    if not first:
+        sample, turn = next_sample(market, memory, asked.protected)
+    return _Visit(
+        asked, RefreshRequest(market.book, sample, asked.progress, extra), turn, first, market.book.was_read
+    )
 
 
 def _require_begun(run: Market, head: Head) -> None:
@@ -133,172 +165,174 @@ def _require_begun(run: Market, head: Head) -> None:
 
 
 def _value(
-    run: Market,
-    head: Head,
-    refresh: Refresh[Valuation],
-    watch: Watch,
-    next_timestamp: int | None,
-    *,
-    first: bool,
+    visit: _Visit, head: Head, refresh: Refresh[Valuation], next_timestamp: int | None
 ) -> MarketValuation:
-    before, suspended = run.stopped, dict(run.suspended)
+    market, memory = visit.asked.market, replace(visit.asked.memory, turn=visit.turn)
+    before = halted = memory.watch_only
     views, reverted = refresh.views, refresh.reverted
-    if refresh.upgraded and not first:
+    if refresh.upgraded and not visit.first:
         # On top of the block's own sample, which has the protected and those nearest to 1.
-        views = {**views, **run.book.views(head, first_sample(run.book.accounts))}
-    state = run.book.state
-    assets = run.adapter.priced_assets(state)
-    riding = len(refresh.answers) - len(run.along)
-    along = dict(zip(run.along, refresh.answers[riding:], strict=True))
-    if run.prices is not None:
-        prices = replace(refresh, answers=refresh.answers[:riding])
-        run.prices.observe(head, prices, assets, run.adapter.base_decimals(state))
-    unvaluable = unvaluable_accounts(run, assets)
-    due = run.is_retry_due(head.timestamp) or bool(run.stopped and _is_upgrade(refresh))
+        views = {**views, **market.book.views(head, first_sample(market.book.accounts))}
+    state, adapter = market.book.state, market.adapter
+    assets = adapter.priced_assets(state)
+    if market.prices is not None:
+        market.prices.observe(head, refresh, assets, adapter.base_decimals(state))
+    unvaluable = unvaluable_accounts(market, assets)
+    due = halted.is_retry_due(head.timestamp) or bool(halted.reason and _is_upgrade(refresh))
     if due:
-        more = _read_anew(run, head, refresh)
+        more = _read_anew(market, head, refresh, memory)
         views, reverted = {**views, **more}, reverted - more.keys()
     at = MarketValuation(
-        head,
-        [],
-        acting=False,
-        unvaluable=unvaluable,
-        accounts=len(run.book.rows),
-        along=along,
-        refresh=refresh,
+        head, [], memory, unvaluable=unvaluable, accounts=len(market.book.rows), refresh=refresh
     )
-    if run.adapter.version(state) is None:
-        reason = f"revision {run.adapter.revision(state)} of {run.adapter.protocol} has no known arithmetic"
-        run.stop(reason, head.timestamp)
+    if adapter.version(state) is None:
+        reason = f"revision {adapter.revision(state)} of {adapter.protocol} has no known arithmetic"
+        halted = halted.stop(reason, head.timestamp)
     else:
         if due:
-            run.try_again()
+            halted = halted.lifted()
         # What reverts among many may have been starved by others.
-        alone = run.book.views(head, sorted(reverted - unvaluable.keys()))
+        alone = market.book.views(head, sorted(reverted - unvaluable.keys()))
         views, reverted = {**views, **alone}, reverted - unvaluable.keys() - alone.keys()
-        at = _own(run, at, watch, next_timestamp, views)
-        found = differences(at.valuations, views, reverted)
-        for account, why in found.items():
-            if part := run.adapter.part(account):
-                run.suspend(part, why, head.timestamp)
-            else:
-                run.stop(why, head.timestamp)
-        at = without_suspended(run, at)
-    if run.stopped and run.stopped != before:
-        log.error("watch only", market=run.name, block=head.number, why=run.stopped)
-    if run.stopped:
-        at = _by_views(run, at)
-    run.valuations = at.valuations
+        at, failed = _own(market, at, visit.asked.watch, next_timestamp, views)
+        halted = compared(market, halted.suspend(failed, head.timestamp), at, views, reverted)
+        at = without_suspended(market, at, halted.parts)
+    if halted.reason and halted.reason != before.reason:
+        log.error("watch only", market=market.name, block=head.number, why=halted.reason)
+    if halted.reason:
+        at = _by_views(market, at)
     return replace(
         at,
-        acting=not run.stopped,
-        newly_stopped=run.stopped if run.stopped and not before else "",
-        newly_suspended={p: why for p, why in run.suspended.items() if p not in suspended},
-        resumed=_resumed(run, before, suspended),
-        retried=_retried(run, before, suspended) if due else "",
+        memory=replace(at.memory, watch_only=halted),
+        newly_stopped="" if before.reason else halted.reason,
+        newly_suspended={part: why for part, why in halted.parts.items() if part not in before.parts},
+        resumed=_resumed(before, halted),
+        retried=_retried(before, halted) if due else "",
     )
+
+
+def compared(
+    market: Market,
+    halted: WatchOnly,
+    at: MarketValuation,
+    views: Mapping[str, Valuation],
+    reverted: Iterable[str],
+) -> WatchOnly:
+    """What is acted in once our numbers were held against the contract's: a difference stops the market, or
+    the part of it that the account is in."""
+    found = differences(at.valuations, views, reverted)
+    parts = {part: why for account, why in found.items() if (part := market.adapter.part(account))}
+    whole = next((why for account, why in found.items() if not market.adapter.part(account)), "")
+    halted = halted.suspend(parts, at.head.timestamp)
+    return halted.stop(whole, at.head.timestamp) if whole else halted
 
 
 def _is_upgrade(refresh: Refresh[Valuation]) -> bool:
     return refresh.upgraded and not refresh.reorganised
 
 
-def _read_anew(run: Market, head: Head, refresh: Refresh[Valuation]) -> dict[str, Valuation]:
+def _read_anew(
+    run: Market, head: Head, refresh: Refresh[Valuation], memory: MarketMemory
+) -> dict[str, Valuation]:
     """A large sample's own views for a stopped market, its records read again: they may have been stale."""
-    everyone = [*refresh.views, *refresh.reverted, *run.nearest, *first_sample(run.book.accounts)]
+    everyone = [*refresh.views, *refresh.reverted, *memory.nearest, *first_sample(run.book.accounts)]
     accounts = [a for a in dict.fromkeys(everyone) if run.book.record(a) is not None]
     if run.book.read_again(head, accounts):
         run.book.read_all_next()
     return run.book.views(head, accounts)
 
 
-def without_suspended(run: Market, at: MarketValuation) -> MarketValuation:
+def without_suspended(market: Market, at: MarketValuation, suspended: Mapping[str, str]) -> MarketValuation:
     """Accounts in suspended parts are told of as without a valuation."""
-    if not run.suspended:
+    if not suspended:
         return at
-    parts = ((account, run.adapter.part(account)) for account in run.book.accounts)
-    why = {account: run.suspended[part] for account, part in parts if part in run.suspended}
+    parts = ((account, market.adapter.part(account)) for account in market.book.accounts)
+    why = {account: suspended[part] for account, part in parts if part in suspended}
     kept = [v for v in at.valuations if v.account not in why]
     return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
 
 
-def _resumed(run: Market, before: str, suspended: Mapping[str, str]) -> tuple[str, ...]:
-    over = [f"{part}: {why}" for part, why in suspended.items() if part not in run.suspended]
-    return (*([before] if before and not run.stopped else []), *over)
+def _resumed(before: WatchOnly, now: WatchOnly) -> tuple[str, ...]:
+    over = [f"{part}: {why}" for part, why in before.parts.items() if part not in now.parts]
+    return (*([before.reason] if before.reason and not now.reason else []), *over)
 
 
-def _retried(run: Market, before: str, suspended: Mapping[str, str]) -> str:
-    if not (before and run.stopped) and not (suspended and run.suspended):
+def _retried(before: WatchOnly, now: WatchOnly) -> str:
+    if not (before.reason and now.reason) and not (before.parts and now.parts):
         return ""
-    why = run.stopped or next(iter(run.suspended.values()))
-    return f"{why}; tried again in {run.retry_wait} s"
+    why = now.reason or next(iter(now.parts.values()))
+    return f"{why}; tried again in {now.retry_wait} s"
 
 
 def _own(
-    run: Market, at: MarketValuation, watch: Watch, next_timestamp: int | None, views: Iterable[str]
-) -> MarketValuation:
-    """Our own numbers: of all accounts, or of those that screening and the sample choose."""
-    state, book, head = run.book.state, run.book, at.head
-    screener = run.adapter.screener
-    if watch.everything or screener is None:
-        chosen = records_of(run, book.accounts, at)
-        own = exact_valuations(run, chosen, head.timestamp)
-        run.nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
-        return replace(
-            at,
-            valuations=own,
-            next_block=_next_block(run, chosen, own, watch, selection.FAR, next_timestamp),
+    market: Market,
+    at: MarketValuation,
+    watch: Watch,
+    next_timestamp: int | None,
+    views: Iterable[str],
+) -> tuple[MarketValuation, Mapping[str, str]]:
+    """Our own numbers: of all accounts, or of those that screening and the sample choose; and the parts of
+    the market that no arithmetic takes, with the reason."""
+    state, book, adapter, head = market.book.state, market.book, market.adapter, at.head
+    screen, screener = market.screen, adapter.screener
+    if watch.everything or screen is None or screener is None:
+        chosen = records_of(market, book.accounts, at)
+        own, failed = exact_valuations(market, chosen, head.timestamp)
+        nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
+        selected, growth = Selected(NO_ROWS, NO_ROWS), selection.FAR
+    else:
+        legs = sorted(book.columns.legs)
+        now = screener.weights(state, head.timestamp, legs)
+        then = screener.weights(state, next_timestamp or head.timestamp, legs)
+        assert now is not None and then is not None, "a version that is known has weights"
+        now = replace(now, drift=selection.drift(now, then))
+        growth = selection.growth(now.drift, signed=book.columns.signed)
+        groups = market.groups(legs, len(now.equity))
+        near = screen.near(now, book.take_changed(), selection.thresholds(watch), groups)
+        unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
+        selected = selection.select(
+            book, near, unbounded, watch, lambda account: adapter.unit_worth(state, account)
         )
-    legs = sorted(book.columns.legs)
-    now = screener.weights(state, head.timestamp, legs)
-    then = screener.weights(state, next_timestamp or head.timestamp, legs)
-    assert now is not None and then is not None, "a version that is known has weights"
-    now = replace(now, drift=selection.drift(now, then))
-    near = run.standing.near(
-        now,
-        book.take_changed(),
-        selection.thresholds(watch),
-        run.groups(legs, len(now.equity)),
-    )
-    unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
-    selected = selection.select(
-        book, near, unbounded, watch, lambda account: run.adapter.unit_worth(state, account)
-    )
-    accounts = dict.fromkeys([*_accounts(run, selected.rows), *views])
-    chosen = records_of(run, accounts, at)
-    own = exact_valuations(run, chosen, head.timestamp)
-    run.nearest = _accounts(run, selected.nearest)
-    growth = selection.growth(now.drift, signed=book.columns.signed)
-    return replace(
+        accounts = dict.fromkeys([*_accounts(market, selected.rows), *views])
+        chosen = records_of(market, accounts, at)
+        own, failed = exact_valuations(market, chosen, head.timestamp)
+        nearest = _accounts(market, selected.nearest)
+    coming, also = _next_block(market, chosen, own, watch, growth, next_timestamp)
+    valued = replace(
         at,
         valuations=own,
+        memory=replace(at.memory, nearest=tuple(nearest)),
         below_unvalued=selected.below_unvalued,
         undecided=selected.undecided,
-        next_block=_next_block(run, chosen, own, watch, growth, next_timestamp),
+        next_block=coming,
     )
+    return valued, {**also, **failed}
 
 
-def exact_valuations(run: Market, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
-    """Exact values; a part of the market whose numbers no arithmetic takes is suspended, the others go on."""
-    state, adapter = run.book.state, run.adapter
+def exact_valuations(
+    market: Market, records: Mapping[str, bytes], timestamp: int
+) -> tuple[list[Valuation], Mapping[str, str]]:
+    """Exact values, and the parts of the market whose numbers no arithmetic takes: the others go on."""
+    state, adapter = market.book.state, market.adapter
     try:
-        return adapter.value_records(state, records, timestamp)
+        return adapter.value_records(state, records, timestamp), {}
     except Exception:
         parts: dict[str, dict[str, bytes]] = {}
         for account, record in records.items():
-            parts.setdefault(run.adapter.part(account), {})[account] = record
+            parts.setdefault(adapter.part(account), {})[account] = record
         if len(parts) < 2 and "" in parts:
             raise
     found: list[Valuation] = []
+    failed: dict[str, str] = {}
     for part, some in parts.items():
         try:
             found += adapter.value_records(state, some, timestamp)
         except Exception as error:
             if not part:
                 raise
-            log.error("part cannot be valued", market=run.name, part=part, exc_info=error)
-            run.suspend(part, f"its numbers cannot be valued: {error!r}", timestamp)
-    return found
+            log.error("part cannot be valued", market=market.name, part=part, exc_info=error)
+            failed[part] = f"its numbers cannot be valued: {error!r}"
+    return found, failed
 
 
 def _next_block(
@@ -308,10 +342,10 @@ def _next_block(
     watch: Watch,
     growth: float,
     next_timestamp: int | None,
-) -> dict[str, Valuation]:
+) -> tuple[dict[str, Valuation], Mapping[str, str]]:
     """Valuations at the next block's time of those whom time alone may take below a threshold until then."""
     if next_timestamp is None:
-        return {}
+        return {}, {}
     spans = [(level, int(level * growth) + 1) for level in watch.levels.values()]
     raws = {
         v.account: chosen[v.account]
@@ -319,7 +353,8 @@ def _next_block(
         if (health := v.health) is not None
         and (any(a <= health <= b for a, b in spans) or run.adapter.owner(v.account) in watch.special)
     }
-    return {v.account: v for v in exact_valuations(run, raws, next_timestamp)}
+    later, failed = exact_valuations(run, raws, next_timestamp)
+    return {v.account: v for v in later}, failed
 
 
 def records_of(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keeper.book.book import VIEWS_A_CALL
@@ -38,15 +38,15 @@ class Audit:
         return not (self.differences or self.unbalanced or self.unknown)
 
 
-def audit(run: Market, head: Head) -> Audit:
+def audit(run: Market, head: Head, progress: Callable[[int], None] | None = None) -> Audit:
     """Value every account of a market and ask the protocol for its own view of each, at the same block."""
-    at = value(run, head)
+    at = value(run, head, progress)
     accounts = list(run.book.accounts)
     state = run.book.state
     unknown = ""
     own: dict[str, Valuation] = {}
     if run.adapter.version(state) is None:
-        unknown = run.stopped
+        unknown = at.memory.watch_only.reason
     else:
         raws = {a: run.book.accounts[a] for a in accounts if a not in at.unvaluable}
         own = {v.account: v for v in run.adapter.value(state, raws, head.timestamp)}

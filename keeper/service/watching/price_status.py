@@ -12,7 +12,7 @@ from keeper.oracles.guards import FaultKind, Judgement, Memory, RoundKey
 from keeper.service.markets import Market
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.prices import Pricing
-from keeper.service.watching.unknown_sources import hanging, remedy
+from keeper.service.watching.unknown_sources import UnknownSources, remedy
 from keeper.store.database import Store
 from keeper.store.tables.watching import PriceFault, PriceStatus
 
@@ -32,13 +32,15 @@ def restore(store: Store, prices: Pricing) -> None:
         prices.memories = {asset: memory for asset, memory in found.items() if memory is not None}
 
 
-def write(session: Session, run: Market, at: MarketValuation, protected: list[str]) -> None:
+def write(
+    session: Session, run: Market, at: MarketValuation, protected: list[str], unknown: UnknownSources
+) -> None:
     """The prices of this block, and an alert for each fault that began or ended."""
     prices = run.prices
     if prices is None:
         return
     decimals = run.adapter.base_decimals(run.book.state)
-    _say_what_hangs(run, at)
+    _say_what_hangs(run, at, unknown)
     known = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
     kept = {row.asset: row for row in known}
     for asset in prices.watched:
@@ -87,11 +89,11 @@ def write(session: Session, run: Market, at: MarketValuation, protected: list[st
             alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
 
 
-def _say_what_hangs(run: Market, at: MarketValuation) -> None:
+def _say_what_hangs(run: Market, at: MarketValuation, unknown: UnknownSources) -> None:
     """Complete what is told of sources of unknown kind: how much they hold up, and what to set."""
     prices = run.prices
     assert prices is not None
-    for asset, found in hanging(run, at.head.timestamp).items():
+    for asset, found in unknown.hanging(run, at).items():
         judged = prices.judgements[asset]
         more = found.words if prices.settings.unresolved == "act" else f"{found.words}; {remedy(run.name)}"
         faults = tuple(

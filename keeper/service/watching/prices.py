@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ import structlog
 from keeper.book.book import Refresh
 from keeper.book.source import ExtraReads
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, Lens, run
+from keeper.chain.calls import Answer, Call, Lens, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, MarketSettings, Oracle
 from keeper.errors import KeeperError
@@ -43,7 +44,8 @@ class Watched:
 
 
 class Pricing:
-    """Resolves once, then reads with the book: `riders` go into a refresh, `observe` takes what came back."""
+    """Resolves once, then reads with the book: `extra_reads` go into a refresh, `observe` takes what came
+    back."""
 
     def __init__(
         self,
@@ -100,7 +102,7 @@ class Pricing:
         judged = self.judgements
         return judged | {token: judged[asset] for token, asset in named.items() if asset in judged}
 
-    def riders(self) -> ExtraReads:
+    def extra_reads(self) -> ExtraReads:
         """Every source, feed, second source and the sequencer's state, and the events of all feeds."""
         calls = [each.source_call for each in self._assets]
         calls += rounds.calls(self.feeds)
@@ -116,14 +118,18 @@ class Pricing:
         self.updated_by = frozenset(event.transaction for event in refresh.heard)
         for event in refresh.heard:
             log.info("feed update", market=self.market, block=event.block, emitter=event.address)
-        assets, answers = _trusted(assets), list(refresh.answers)
+        assets, answers = _trusted(assets), refresh.answers
         if self._changed(assets, answers):
             self._resolve(head, assets, base_decimals)
-            answers = run(self.pool, head, self.riders().calls, self.lenses)
+            answers = self._asked(head)
         elif head.timestamp >= self._resolve_at and self._look_again(head, assets, base_decimals):
-            answers = run(self.pool, head, self.riders().calls, self.lenses)
+            answers = self._asked(head)
         self._unpriced = frozenset(each.asset for each in assets if each.price is None)
         self._read(head, assets, answers, base_decimals)
+
+    def _asked(self, head: Head) -> Mapping[Call, Answer]:
+        wanted = self.extra_reads().calls
+        return dict(zip(wanted, run(self.pool, head, wanted, self.lenses), strict=True))
 
     @property
     def emitters(self) -> frozenset[str]:
@@ -131,10 +137,10 @@ class Pricing:
         return frozenset(feed.emitter for feed in self.feeds if feed.emitter)
 
     def after(
-        self, head: Head, assets: list[PricedAsset], answers: list[Answer], base_decimals: int
+        self, head: Head, assets: list[PricedAsset], answers: Mapping[Call, Answer], base_decimals: int
     ) -> Pricing | None:
         """These prices as they would be after a pending update, judged in the same way; `head` is the block
-        it would be in, `answers` what the riders' calls say there. Nothing of it is remembered. None where
+        it would be in, `answers` what the extra reads say there. Nothing of it is remembered. None where
         a source would be another: a block must resolve it first."""
         assets = _trusted(assets)
         if self._changed(assets, answers):
@@ -153,14 +159,14 @@ class Pricing:
             for asset, seen in self.observed.items()
         )
 
-    def _changed(self, assets: list[PricedAsset], answers: list[Answer]) -> bool:
+    def _changed(self, assets: list[PricedAsset], answers: Mapping[Call, Answer]) -> bool:
         """Whether assets or sources are others than those resolved, or an unknown one began or ceased to
         answer: what it is can only be told while it answers."""
         if [each.asset for each in assets] != [each.asset for each in self._assets]:
             return True
-        for each, answer in zip(assets, answers, strict=False):
+        for each in assets:
             watched = self.watched[each.asset]
-            if (abi.address(answer) or abi.NOWHERE) != watched.source.address:
+            if (abi.address(answers[each.source_call]) or abi.NOWHERE) != watched.source.address:
                 return True
             silent = each.price is None
             if silent != (each.asset in self._unpriced) and any(watched.source.unresolved()):
@@ -219,17 +225,19 @@ class Pricing:
         act = self.settings.unresolved == "act"
         return Watched(asset, symbol, source, terms(settings, base_decimals, act), settings, second)
 
-    def _read(self, head: Head, assets: list[PricedAsset], answers: list[Answer], base_decimals: int) -> None:
+    def _read(
+        self, head: Head, assets: list[PricedAsset], answers: Mapping[Call, Answer], base_decimals: int
+    ) -> None:
         prices = {each.asset: each.price for each in assets}
-        left = iter(answers[len(assets) :])
-        reads = rounds.read(self.feeds, left)
+        reads = rounds.read(self.feeds, answers)
         quotes = {
-            asset: seconds.read(watched.second, left, base_decimals, head.timestamp, prices.get)
+            asset: seconds.read(watched.second, answers, base_decimals, head.timestamp, prices.get)
             for asset, watched in self.watched.items()
             if watched.second
         }
-        if self.chain.sequencer_feed is not None:
-            self.sequencer = sequencer.read(self.chain.sequencer_feed, next(left))
+        if (feed := self.chain.sequencer_feed) is not None:
+            [call] = sequencer.calls(feed)
+            self.sequencer = sequencer.read(feed, answers[call])
         up = self.sequencer.up_since
         lately_up = up if head.timestamp < up + self.chain.sequencer_grace else 0
         for asset, watched in self.watched.items():

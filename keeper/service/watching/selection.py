@@ -28,6 +28,7 @@ FAR = 2.0
 _ROUNDING = 4e-18
 
 Rows = NDArray[np.int64]
+NO_ROWS: Rows = np.zeros(0, np.int64)
 AnyBook = Book[Any, Any, Valuation]
 
 
@@ -44,7 +45,7 @@ class Watch:
     levels: Mapping[Threshold, int] = field(default_factory=dict)
     hysteresis: int = 0
     special: frozenset[str] = frozenset()
-    open: Callable[[Threshold], Rows] = field(default=lambda _: np.zeros(0, np.int64))
+    open: Callable[[Threshold], Rows] = field(default=lambda _: NO_ROWS)
     everything: bool = False
 
     def ends(self, threshold: Threshold) -> int:

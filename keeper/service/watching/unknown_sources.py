@@ -4,26 +4,51 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from keeper.model.valuation import Valuation
-from keeper.service.markets import Hanging, Market
+from keeper.service.markets import Market
+from keeper.service.watching.market_valuation import MarketValuation
 
 # Seconds of block time after which it is counted anew: every account that hangs on them is valued.
 COUNTED_EVERY = 3_600
 
 
-def hanging(run: Market, timestamp: int) -> Mapping[str, Hanging]:
-    """By asset with an unresolved source, as it was counted last; nothing is done where there is none."""
-    if run.prices is None:
-        return {}
-    unknown = {asset for asset, each in run.prices.watched.items() if any(each.source.unresolved())}
-    if not unknown:
-        return {}
-    if unknown != run.hanging.keys() or timestamp >= run.hanging_until:
-        run.hanging = _count(run, unknown, timestamp)
-        run.hanging_until = timestamp + COUNTED_EVERY
-    return run.hanging
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """Accounts with debt that a price decides over, what they owe and what stands for it, in the unit of
+    account."""
+
+    accounts: int = 0
+    debt: Decimal = Decimal(0)
+    collateral: Decimal = Decimal(0)
+
+    @property
+    def words(self) -> str:
+        if not self.accounts:
+            return "no debt hangs on it"
+        debt, collateral = f"{self.debt:,.2f}", f"{self.collateral:,.2f}"
+        return f"{debt} of debt and {collateral} of collateral in {self.accounts} accounts hang on it"
+
+
+class UnknownSources:
+    """Counts, now and then, what hangs on a market's sources of unknown kind."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, Mapping[str, Hanging]]] = {}
+
+    def hanging(self, market: Market, at: MarketValuation) -> Mapping[str, Hanging]:
+        """By asset with an unresolved source, as it was counted last; nothing is done where there is none."""
+        watched = market.prices.watched if market.prices is not None else {}
+        unknown = {asset for asset, each in watched.items() if any(each.source.unresolved())}
+        if not unknown:
+            return {}
+        until, found = self._found.get(market.name, (0, {}))
+        if unknown != found.keys() or at.head.timestamp >= until:
+            found = _count(market, at, unknown)
+            self._found[market.name] = (at.head.timestamp + COUNTED_EVERY, found)
+        return found
 
 
 def remedy(market: str) -> str:
@@ -31,7 +56,7 @@ def remedy(market: str) -> str:
     return f'set markets.{market}.unresolved = "act" to trust it'
 
 
-def _count(run: Market, unknown: set[str], timestamp: int) -> dict[str, Hanging]:
+def _count(run: Market, at: MarketValuation, unknown: set[str]) -> dict[str, Hanging]:
     adapter, state, accounts = run.adapter, run.book.state, run.book.accounts
     touched: dict[str, frozenset[str]] = {}
     for account in accounts:
@@ -41,16 +66,16 @@ def _count(run: Market, unknown: set[str], timestamp: int) -> dict[str, Hanging]
         if hangs := adapter.price_dependencies(state, accounts[account]) & unknown:
             touched[account] = hangs
     found: dict[str, list[Valuation]] = defaultdict(list)
-    for valuation in _valued(run, touched, timestamp):
+    for valuation in _valued(run, at, touched):
         if valuation.maintenance:
             for asset in touched[valuation.account]:
                 found[asset].append(valuation)
     return {asset: _sum(run, found[asset]) for asset in unknown}
 
 
-def _valued(run: Market, accounts: Iterable[str], timestamp: int) -> list[Valuation]:
+def _valued(run: Market, at: MarketValuation, accounts: Iterable[str]) -> list[Valuation]:
     if run.adapter.version(run.book.state) is None:
-        return [v for v in run.valuations if v.account in set(accounts)]
+        return [v for v in at.valuations if v.account in set(accounts)]
     silent = {each.asset for each in run.adapter.priced_assets(run.book.state) if each.price is None}
     records = {
         account: record
@@ -58,7 +83,7 @@ def _valued(run: Market, accounts: Iterable[str], timestamp: int) -> list[Valuat
         if (record := run.book.record(account)) is not None
         and not run.adapter.price_dependencies(run.book.state, run.book.accounts[account]) & silent
     }
-    return run.adapter.value_records(run.book.state, records, timestamp)
+    return run.adapter.value_records(run.book.state, records, at.head.timestamp)
 
 
 def _sum(run: Market, valuations: list[Valuation]) -> Hanging:

@@ -16,7 +16,7 @@ from keeper.localchain.transactions import Tx, queue
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, policies_of, pools
 from keeper.service.watching import breaches
-from keeper.service.watching.market_valuation import value_together
+from keeper.service.watching.market_valuation import MarketRequest, value_together
 from keeper.store.database import open_store
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
@@ -70,8 +70,8 @@ class Soak:
         head = blocks.latest(self.deciding.pool)
         valued = self.deciding.value(head)
         self.deciding.judge(valued)
-        for run, at in valued:
-            assert at.acting, run.stopped
+        for _, at in valued:
+            assert at.acting, at.memory.watch_only
             assert at.refresh is not None
             assert not at.refresh.silent
             self.touched += len(at.refresh.touched)
@@ -96,9 +96,9 @@ class Soak:
         head = self.deciding.head
         assert head is not None
         anew = build(self.deciding.settings, {"local": self.deciding.pool}, None)[0]
-        [at] = value_together(self.deciding.reader, [anew], head, {}, {})
+        [at] = value_together(self.deciding.reader, head, [MarketRequest(anew)])
         assert not isinstance(at, Exception)
-        assert at.acting, anew.stopped
+        assert at.acting, at.memory.watch_only
 
         def staked(book: object) -> dict[str, object]:
             return {a: raw for a, raw in book.accounts.items() if raw.configuration}  # type: ignore[attr-defined]

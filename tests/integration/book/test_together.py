@@ -20,7 +20,7 @@ from keeper.store.database import open_store
 from tests.conftest import GENESIS
 from tests.support import random_market as rnd
 from tests.support.rpc_proxy import RpcProxy, proxy_to
-from tests.support.ticks import look
+from tests.support.ticks import halted, look
 
 pytestmark = pytest.mark.integration
 
@@ -102,7 +102,9 @@ def test_whole_ticks_cost_the_same_whatever_the_markets_and_accounts(
                 look(deciding, head)
                 assert not deciding.troubles.failed_at
                 costs.add(sum(proxy.counts().values()) - _caught_up(proxy))
-                assert all(run.book.head == head and not run.stopped for run in deciding.runs)
+                assert all(
+                    run.book.head == head and not halted(deciding, run).reason for run in deciding.runs
+                )
     assert len(costs) == 1
     assert max(costs) <= MOST_REQUESTS - 1
 

@@ -47,9 +47,10 @@ class Sources:
         self.deployer.flush()
         head = blocks.latest(self.pool)
         second = seconds.prepare(self.pool, head, asset.lower(), settings, "markets.m.oracles.A")
-        answers = run(self.pool, head, seconds.calls(second))
+        calls = seconds.calls(second)
+        answers = dict(zip(calls, run(self.pool, head, calls), strict=True))
         prices = market or {}
-        return seconds.read(second, iter(answers), 8, head.timestamp + later, prices.get)
+        return seconds.read(second, answers, 8, head.timestamp + later, prices.get)
 
     def publish(self, pyth: str, price: int, exponent: int, confidence: int = 0) -> None:
         """A new price in Pyth's contract, of the newest block's time."""

@@ -20,6 +20,7 @@ from tests.conformance.exchange import open_exchange
 from tests.conformance.keeping import MARKET, Keeping, keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS
+from tests.support.ticks import halted, last_valuations
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
@@ -61,8 +62,8 @@ def test_one_pairs_reverting_oracle_is_said_and_the_other_pairs_go_on(anvil: Anv
     anvil.set_code(broken.oracle, REVERTING)
     k.step()
     [run] = k.deciding.runs
-    assert run.stopped == "" and k.alerts("market_failed") == []
-    assert {v.account for v in run.valuations} == {account}
+    assert halted(k.deciding).reason == "" and k.alerts("market_failed") == []
+    assert {v.account for v in last_valuations(k.deciding)} == {account}
     assert other in run.book.accounts
     assert k.alerts("price_reverting"), "the price that is missing is told of"
     k.step(case.fall())
@@ -106,8 +107,7 @@ def test_a_reverting_rate_model_stops_its_pairs_and_nothing_else(anvil: Anvil, t
     k.step(case.fall())
     k.step()
     assert k.intents() == [] and k.alerts("market_failed") == []
-    [run] = k.deciding.runs
-    assert run.stopped == "" and account not in {v.account for v in run.valuations}
+    assert halted(k.deciding).reason == "" and account not in {v.account for v in last_valuations(k.deciding)}
     anvil.set_code(case.at.irm, bytes.fromhex(code[2:]))
     k.step()
     assert {i.account for i in k.intents()} == {account}, "as soon as it answers again"

@@ -21,10 +21,10 @@ from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
 from keeper.model.plan import Plan
-from keeper.service.markets import Market
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import Keeping, keeping
 from tests.conftest import GENESIS
+from tests.support.ticks import halted, no_sample
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
@@ -367,7 +367,7 @@ def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
     place: Place, tmp_path: Path, dollars: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Among many accounts rotation comes to these two some other time.
-    monkeypatch.setattr(Market, "sample", lambda *_: [])
+    no_sample(monkeypatch)
     monkeypatch.setattr("keeper.service.watching.market_valuation.first_sample", lambda _: [])
     k = place.keeper(tmp_path)
     # The supplier's own event names no borrower, and another borrower is as silent.
@@ -376,11 +376,10 @@ def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
     k.send(place.borrow(OWNER, {"WETH": 20_000}, 16_500))
     k.step()
     k.step([*place.fall(90), comet.transfer(place.at, SUPPLIER, OTHER, "USDC", dollars * 10**6)])
-    [run] = k.deciding.runs
-    assert run.stopped == "" and k.alerts("watch_only") == []
+    assert halted(k.deciding).reason == "" and k.alerts("watch_only") == []
     for _ in range(2):
         k.step()
-    assert run.stopped == ""
+    assert halted(k.deciding).reason == ""
     assert set(settled(k)) == ({OTHER, OWNER} if dollars < 1_000 else {OWNER}), why(k)
     found = {v.account: v for v in scan_markets(k.settings)[0][1].valuations}
     assert found[OTHER] == k.valuation(OTHER)

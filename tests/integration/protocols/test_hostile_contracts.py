@@ -33,6 +33,7 @@ from tests.integration.protocols.test_strangers import (
     strange_market,
 )
 from tests.support.rpc_proxy import Request, proxy_to
+from tests.support.ticks import halted
 from tests.support.uniswap_pool import create_factory, open_pool
 
 pytestmark = pytest.mark.integration
@@ -92,7 +93,7 @@ def test_hostile_markets_cost_another_one_no_block(
         assert len(run.book.accounts) == STRANGE + 1 and run.book.head == k.deciding.head
         assert account in {episode.account for episode in k.episodes("liquidate")}
         assert account in {intent.account for intent in k.intents()} or unlisted == "watch"
-    assert run.stopped == "" and told(k, "critical") == []
+    assert halted(k.deciding).reason == "" and told(k, "critical") == []
     seen = "".join(str(each["params"]).lower() for each in proxy.seen if each["method"] == "eth_call")
     asked = [pair for pair in strange if pair.collateral[2:].lower() in seen]
     assert not asked or unlisted == "act", "no token is asked that nobody trusts"
@@ -113,8 +114,7 @@ def test_an_oracle_that_fails_now_and_then_is_one_warning(
     warnings = told(k, "warning")
     assert told(k, "critical") == [] and kind in warnings
     assert len(warnings) == len(set(warnings)), "each once"
-    [run] = k.deciding.runs
-    assert not run.stopped and not run.suspended
+    assert not halted(k.deciding).reason and not halted(k.deciding).parts
 
 
 def test_what_a_token_calls_itself_is_bounded_before_it_is_kept_or_shown(
@@ -148,8 +148,7 @@ def test_a_liar_among_the_borrowers_suspends_his_own_market_only(anvil: Anvil, t
     k = opened(case, tmp_path, '\nunlisted = "act"')
     anvil.set_code(fake.oracle, lying)
     k.step()
-    [run] = k.deciding.runs
-    assert run.stopped == "" and run.suspended.keys() == {fake.id}
+    assert halted(k.deciding).reason == "" and halted(k.deciding).parts.keys() == {fake.id}
     k.step(case.fall())
     assert {intent.account for intent in k.intents()} == {account}
     [alert] = k.alerts("part_watch_only")

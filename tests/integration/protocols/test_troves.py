@@ -22,6 +22,7 @@ from tests.conformance.exchange import open_exchange
 from tests.conformance.keeping import MARKET, Keeping, keeping, reading, valued
 from tests.conformance.trove_case import LENDER, WAD, TroveCase
 from tests.conftest import GENESIS
+from tests.support.ticks import halted
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
@@ -228,7 +229,7 @@ def test_while_the_feed_is_stale_nothing_is_valued_or_sent_and_then_it_is(
         k.step()
     assert k.intents() == [] and k.deciding.troubles.failed_at == {}
     [run] = k.deciding.runs
-    assert run.book.state.price is None and run.stopped == ""
+    assert run.book.state.price is None and halted(k.deciding).reason == ""
     k.step(system.hold())
     assert [i.account for i in k.intents()] == [account]
 

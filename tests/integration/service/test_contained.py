@@ -218,7 +218,7 @@ def test_planning_that_fails_for_one_market_leaves_the_others_their_plans(
     monkeypatch.setattr(loop, "plan", plan)
     breaches: list[Any] = [
         SimpleNamespace(
-            run=loop.runs[n], at=SimpleNamespace(along={}), due=[SimpleNamespace(run=loop.runs[n])]
+            run=loop.runs[n], at=SimpleNamespace(refresh=None), due=[SimpleNamespace(run=loop.runs[n])]
         )
         for n in due_in
     ]

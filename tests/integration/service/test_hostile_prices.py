@@ -25,7 +25,7 @@ from keeper.localchain.transactions import Tx, queue
 from keeper.service.watching.prices import Pricing
 from keeper.store.tables.watching import MarketStatus
 from tests.conftest import GENESIS
-from tests.support.ticks import look
+from tests.support.ticks import halted, last_valuations, look
 from tests.support.world import BLOCK_SECONDS, World, account, open_market, world
 
 pytestmark = pytest.mark.integration
@@ -140,7 +140,7 @@ def shown(w: World, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 
 def accounts_seen(w: World) -> set[str]:
-    return {v.account for v in w.deciding.runs[0].valuations}
+    return {v.account for v in last_valuations(w.deciding)}
 
 
 SECOND = 'second = { kind = "chainlink", address = "SECOND" }'
@@ -220,7 +220,7 @@ def test_without_a_price_its_holders_are_told_and_the_others_go_on(
     assert faults(w) == [f"price_{fault}"], "told once"
     [told] = w.alerts("unvaluable")
     assert told.account == OWNER.lower() and feeds.proxy.lower() in told.body
-    assert w.alerts("market_failed") == [] and not w.deciding.runs[0].stopped
+    assert w.alerts("market_failed") == [] and not halted(w.deciding).reason
     with w.store.session() as session:
         row = session.exec(select(MarketStatus)).one()
         assert row.acting and row.unvaluable >= 2
@@ -382,8 +382,8 @@ def test_a_new_aggregator_behind_a_proxy_is_followed_without_requests_of_its_own
     for step in change_aggregator(ACCOUNTS[0], feeds.proxy, other):
         queue(w.anvil, step)
     w.step()
-    assert other.lower() in prices(w).riders().emitters
-    assert feeds.first.lower() not in prices(w).riders().emitters
+    assert other.lower() in prices(w).extra_reads().emitters
+    assert feeds.first.lower() not in prices(w).extra_reads().emitters
     feeds.queue(other, "updateAnswer(int256)", 1500 * DOLLAR)
     w.step()
     assert acted(w) == {("owner", "top_up"), ("other", "liquidate")} and faults(w) == []

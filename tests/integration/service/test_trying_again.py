@@ -10,10 +10,10 @@ from keeper.chain import blocks
 from keeper.localchain import aave_actions as act
 from keeper.model.valuation import Valuation
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.markets import FIRST_RETRY
+from keeper.service.watching.memory import FIRST_RETRY
 from tests.integration.service.test_watch_only import Watch as Watching
 from tests.integration.service.test_watch_only import Wrapped, watch
-from tests.support.ticks import look
+from tests.support.ticks import halted, last_valuations, look, no_sample
 
 __all__ = ["watch"]
 pytestmark = pytest.mark.integration
@@ -33,8 +33,8 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     deciding = watch.start()
     look(deciding)
     [run] = deciding.runs
-    monkeypatch.setattr(run.__class__, "sample", lambda *_: [])
-    stale, other = sorted(v.account for v in run.valuations if v.maintenance)[:2]
+    no_sample(monkeypatch)
+    stale, other = sorted(v.account for v in last_valuations(deciding) if v.maintenance)[:2]
     before = run.book.record(stale)
     assert before is not None
     market, dai = watch.local.market, watch.local.market.reserves["DAI"]
@@ -52,7 +52,7 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     assert other in acted and stale not in acted
     assert [stale in alert.body for alert in watch.alerts("silent_change")] == [True]
     head = blocks.latest(deciding.pool)
-    now = {v.account: v for v in run.valuations}
+    now = {v.account: v for v in last_valuations(deciding)}
     assert now == run.book.views(head, sorted(now)) and now[stale].maintenance < now[other].maintenance
 
 
@@ -63,7 +63,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
     look(deciding)
     [run] = deciding.runs
     adapter = run.adapter
-    victim = next(v for v in run.valuations if v.health is not None)
+    victim = next(v for v in last_valuations(deciding) if v.health is not None)
 
     def wrong(*arguments: object) -> list[Valuation]:
         return [
@@ -71,21 +71,21 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
             for v in adapter.value_records(*arguments)  # type: ignore[arg-type]
         ]
 
-    monkeypatch.setattr(run, "adapter", Wrapped(adapter, wrong))
+    monkeypatch.setattr(deciding, "runs", [replace(run, adapter=Wrapped(adapter, wrong))])  # type: ignore[arg-type]
     _later(watch, deciding, 1)
     assert not watch.status().acting
     [told] = watch.alerts("watch_only")
     assert f"in {FIRST_RETRY} s" in told.body
-    waits = [run.retry_wait]
+    waits = [halted(deciding).retry_wait]
     for _ in range(3):
-        _later(watch, deciding, run.retry_wait + 1)
-        waits.append(run.retry_wait)
+        _later(watch, deciding, halted(deciding).retry_wait + 1)
+        waits.append(halted(deciding).retry_wait)
     assert waits == [FIRST_RETRY, 2 * FIRST_RETRY, 4 * FIRST_RETRY, 8 * FIRST_RETRY]
     assert len(watch.alerts("market_retried")) == 3 and len(watch.alerts("watch_only")) == 1
     monkeypatch.undo()
     _later(watch, deciding, 1)
     assert not watch.status().acting, "it is not due yet"
-    _later(watch, deciding, run.retry_wait + 1)
+    _later(watch, deciding, halted(deciding).retry_wait + 1)
     assert watch.status().acting and watch.status().reason == ""
     assert len(watch.alerts("market_resumed")) == 1
     watch.price(1000)

@@ -30,7 +30,7 @@ from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import MarketStatus
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
-from tests.support.ticks import look
+from tests.support.ticks import last_valuations, look, no_sample
 
 pytestmark = pytest.mark.integration
 
@@ -173,7 +173,7 @@ def test_a_market_that_disagrees_at_the_start_is_never_acted_in(watch: Watch, ch
     assert watch.intents() == []
     assert len(watch.alerts("watch_only")) == 1
     _numbers_are_the_contracts(deciding)
-    assert any(v.health is not None and v.health < 10**18 for v in _run(deciding).valuations)
+    assert any(v.health is not None and v.health < 10**18 for v in last_valuations(deciding))
 
 
 def test_what_was_planned_before_the_upgrade_is_not_carried_out_after_it(watch: Watch) -> None:
@@ -248,7 +248,7 @@ def _run(deciding: ChainLoop) -> Market:
 def _numbers_are_the_contracts(deciding: ChainLoop) -> None:
     run, head = _run(deciding), blocks.latest(deciding.pool)
     assert deciding.head == head
-    assert {v.account: v for v in run.valuations} == run.book.views(head, list(run.book.accounts))
+    assert {v.account: v for v in last_valuations(deciding)} == run.book.views(head, list(run.book.accounts))
 
 
 def _implementation_slot() -> str:
@@ -263,8 +263,8 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
     deciding = watch.start()
     look(deciding)
     [run] = deciding.runs
-    monkeypatch.setattr(run.__class__, "sample", lambda *_: [])
-    victim = next(v for v in run.valuations if v.health is not None)
+    no_sample(monkeypatch)
+    victim = next(v for v in last_valuations(deciding) if v.health is not None)
     exact = run.adapter.value_records
 
     def wrong(*arguments: object) -> list[Valuation]:
