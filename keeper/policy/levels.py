@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keeper.config import Protect, Settings, wad
-from keeper.model.cure import OwnerMoney, SignedAllowance, Step
+from keeper.model.cure import OwnerMoney, SignedAllowance, Step, action_named
 from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
 
@@ -129,7 +129,7 @@ def _protection(protect: Protect, settings: Settings) -> Protection:
     return Protection(
         target=wad(protect.target or settings.policy.target),
         max_per_day=wad(protect.max_per_day),
-        steps=tuple(Step(step.action, step.asset) for step in protect.steps),
+        steps=tuple(Step(action_named(step.action), step.asset) for step in protect.steps),
         owner=_owner(protect, settings),
         on_unknown=protect.on_unknown == "top_up",
     )

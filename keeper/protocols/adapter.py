@@ -13,7 +13,7 @@ from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings as Settings
 from keeper.errors import ConfigError
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, Step
+from keeper.model.cure import Action, OwnerFunds, Step, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Plan
 from keeper.model.purse import Purse
@@ -105,7 +105,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
 
     def taken(self, state: S, raws: Mapping[str, A], facts: Purse) -> list[tuple[Action, Asset]]:
         if not raws:
-            actions: tuple[Action, ...] = ("repay", "supply")
+            actions: tuple[Action, ...] = ("repay", "add_collateral")
             return [(action, asset) for action in actions for asset in self.assets(state, facts).values()]
         wishes = {account: CureRequest(account, 0, facts, {}, (), 0, 0) for account in raws}
         return [each for account, raw in raws.items() for each in self.takes(state, raw, wishes[account])]
@@ -284,6 +284,6 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         for step in wish.steps or self.usual(state, raw, wish):
             asset = named(step, [asset for action, asset in taken if action == step.action])
             if asset is None:
-                yield Blocked(f"{step.action} {step.asset} is nothing this market takes")
+                yield Blocked(f"{action_words(step.action)} {step.asset} is nothing this market takes")
             else:
                 yield self.way(state, raw, wish, step, asset)

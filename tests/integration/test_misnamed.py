@@ -13,7 +13,6 @@ from keeper.doctor.examine import examine
 from keeper.doctor.finding import Finding
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
-from keeper.model.cure import Action
 from tests.conformance.keeping import MARKET, config_text, keeping
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.together import Together
@@ -90,7 +89,7 @@ def test_every_protocol_takes_what_it_takes_and_names_what_it_does_not(
     assert all(each.verdict == "fault" and "it takes" in each.remedy for each in named.values())
 
 
-def both() -> tuple[Action, Action]:
+def both() -> tuple[str, str]:
     return ("repay", "supply")
 
 

@@ -215,7 +215,7 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def usual(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[Step]:
         """Repay, then supply what is held."""
-        held = [Step("supply", state.collaterals[place].asset) for place, _ in raw.held]
+        held = [Step("add_collateral", state.collaterals[place].asset) for place, _ in raw.held]
         return [Step("repay", state.base), *held]
 
     def way(self, state: CometState, raw: Raw, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:

@@ -142,7 +142,7 @@ class TroveMarket(Adapter[System, Stored]):
     def takes(self, state: System, raw: Stored, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         assets = self.assets(state, wish.facts)
         coin = assets.get(NATIVE) or Asset(NATIVE, NATIVE, 0, WAD)
-        return [("repay", assets[state.debt_token]), ("supply", coin)]
+        return [("repay", assets[state.debt_token]), ("add_collateral", coin)]
 
     def way(self, state: System, raw: Stored, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         return planning.way(self.contract, state, at(raw, state.given, wish.timestamp), wish, step, asset)

@@ -247,7 +247,7 @@ class MorphoBlueMarket(MorphoMirror):
     def takes(self, state: Singleton, raw: Stake, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         pair, symbols = state.pairs[raw.id], wish.facts.symbols
         loan, collateral = (self._asset(pair, token, symbols) for token in (pair.loan, pair.collateral))
-        return [("repay", loan), ("supply", collateral)]
+        return [("repay", loan), ("add_collateral", collateral)]
 
     def way(
         self, state: Singleton, raw: Stake, wish: CureRequest, step: Step, asset: Asset
