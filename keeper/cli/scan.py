@@ -19,7 +19,8 @@ from keeper.errors import KeeperError
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.reporting.record import block_json, valuation_json
-from keeper.service.watching.market_valuation import MarketValuation, value
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.value import value
 from keeper.store.database import Store, open_store
 
 

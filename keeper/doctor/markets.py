@@ -17,9 +17,9 @@ from keeper.doctor.prices import price_lines
 from keeper.oracles.sequencer import Sequencer
 from keeper.protocols.identity import NAMES, identify
 from keeper.service.markets import Market
-from keeper.service.watching.market_valuation import value
 from keeper.service.watching.unknown_names import misnamed
 from keeper.service.watching.unknown_sources import UnknownSources
+from keeper.service.watching.value import value
 
 _SENTINEL = function_signature_to_4byte_selector("getPriceOracleSentinel()")
 _LIQUIDATION_ALLOWED = function_signature_to_4byte_selector("isLiquidationAllowed()")

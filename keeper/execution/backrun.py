@@ -93,8 +93,8 @@ def _rehearsed(
             found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
         if found.carried:
             yield found.carried, found.rehearsal
-            ended = {id(each) for each in (*found.carried, *(each for each, _ in found.failed))}
-            group = [each for each in group if id(each) not in ended]
+            ended = {each.intent.id for each in (*found.carried, *(each for each, _ in found.failed))}
+            group = [each for each in group if each.intent.id not in ended]
     for each in group:
         rehearsal = rehearse(lane.pool, lane.sender, each.plan, ahead, timestamp)
         if rehearsal.ok and rehearsal.complete:

@@ -39,12 +39,12 @@ class BatchRehearsal:
 
 def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planned]]:
     """In their order, those that may share a transaction together."""
-    by_plan = {id(each.plan): each for each in planned}
+    by_plan = {each.plan.key: each for each in planned}
     split = batches.split([each.plan for each in planned if not each.alone], block_gas_limit)
-    found = [[by_plan[id(plan)] for plan in group] for group in split]
+    found = [[by_plan[plan.key] for plan in group] for group in split]
     found += [[each] for each in planned if each.alone]
-    place = {id(each): number for number, each in enumerate(planned)}
-    return sorted(found, key=lambda group: place[id(group[0])])
+    place = {each.plan.key: number for number, each in enumerate(planned)}
+    return sorted(found, key=lambda group: place[group[0].plan.key])
 
 
 def rehearse_together(
@@ -73,6 +73,6 @@ def rehearse_together(
                 return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "too large together")
             return BatchRehearsal(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
         failed += [(each, o.problem) for each, o in bad if not o.starved]
-        gone = {id(each) for each, _ in bad}
-        left = [each for each in left if id(each) not in gone]
+        gone = {each.plan.key for each, _ in bad}
+        left = [each for each in left if each.plan.key not in gone]
     return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "one or none is left")

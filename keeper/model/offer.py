@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from keeper.model.plan import FlashLoan
 
@@ -21,6 +22,10 @@ class Asset:
         """Base units, rounded down (towards minus infinity for a loss)."""
         return amount * self.price // self.unit
 
+    def cost(self, amount: int) -> int:
+        """Base units, rounded up."""
+        return -(-amount * self.price // self.unit)
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -31,6 +36,8 @@ class Quote:
     allowance: int
     received: int
     calls: tuple[bytes, ...]
+    call_for: Callable[[int], bytes] | None = None
+    """The same call with a lower allowance, for whoever has what is repaid and not all of the allowance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,20 @@ class Offer:
     callback: bool = False
     """The target gives first and asks for its money in a callback: nobody need lend it. The last argument of
     its call is then empty bytes, for what the callback is to do."""
+    taker: Literal["anyone", "signer", "contract"] = "anyone"
+    """Who can take it: the signer with own money, our contract with borrowed money, or either."""
+    redeem: str = ""
+    """The asset that it gives claims on instead of the asset itself."""
+    later: str = ""
+    """Where it is one call (of this name) after which anybody can buy what it brings, at the price quoted:
+    the money is kept for the purchase."""
+    gas_of_signer: int | None = None
+    """What it takes where the signer calls it alone, if another than `gas` and `cold_gas`."""
+
+    @property
+    def gas_alone(self) -> int:
+        """What it takes in a transaction of its own, sent by the signer."""
+        return self.gas + self.cold_gas if self.gas_of_signer is None else self.gas_of_signer
 
 
 @dataclass(frozen=True, slots=True)

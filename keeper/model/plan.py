@@ -168,6 +168,11 @@ class Plan:
     kept: int = 0
     """Units of `spend`'s token, not spent here, that are kept for the purchase by which it earns later."""
 
+    @property
+    def key(self) -> tuple[str, str, Kind]:
+        """What it is about: of one market, account and kind only one plan is open at a time."""
+        return self.market, self.account, self.kind
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 

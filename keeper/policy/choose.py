@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from keeper.model.blocked import Blocked
 from keeper.model.format import format_money
-from keeper.model.money import WAD, Rate
+from keeper.model.money import Rate
 from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.policy.costs import Budget, Costs
 from keeper.policy.profit import demanding
+from keeper.policy.sharing import BatchRules, Sharing
 
 ONE = Rate()
 # Of what a purchase in a later block may bring, gas may take one part in so many before it.
 PART_FOR_LATER = 10
 
 
-@dataclass(slots=True)
-class Spending:
-    """Money (1e-18 of the unit of account) spent today for one account or one owner."""
-
-    spent: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A cap on what is spent a day; several budgets can watch the same spending."""
-
-    cap: int
-    spending: Spending
-
-    @property
-    def left(self) -> int:
-        return max(self.cap - self.spending.spent, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A breach that asks for an action. `plan` sizes it against the funds it is given, best first; `taken` is
-    told which plan was chosen, so that plans sized later know of it.
+    """A breach that asks for an action, as far as choosing compares it. `plan` sizes it against the funds it
+    is given, best first; `reserve` is told which plan was chosen, so that plans sized later know of it.
 
     `budgets` are all paid from by whatever is done; none is no limit. `rate` turns the plans' base units into
     money. `underwater`: the account's collateral is worth less than its debt.
@@ -51,9 +33,14 @@ class Candidate:
     health: int
     budgets: Sequence[Budget]
     plan: Callable[[Mapping[str, int]], list[Plan] | Blocked]
-    taken: Callable[[Plan], None] = lambda _: None
+    reserve: Callable[[Plan], None] = lambda _: None
     underwater: bool = False
     rate: Rate = ONE
+
+    @property
+    def key(self) -> tuple[str, str, Kind]:
+        """What it is asked for: market, account, kind."""
+        return self.market, self.account, self.kind
 
     def affords(self, plan: Plan) -> bool:
         """Whether all budgets have what the plan spends."""
@@ -65,116 +52,26 @@ class Candidate:
             budget.spending.spent += self.rate.up(plan.spend_base)
 
 
-def affordable(budgets: Sequence[Budget], rate: Rate) -> int | None:
-    """Base units that all these budgets allow; None without any."""
-    return rate.base_down(min(each.left for each in budgets)) if budgets else None
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What gas costs: wei a unit of gas, and money a whole native coin (None where unknown).
-
-    `data_fee` is the wei that the chain charges for one plan's data besides gas; `gas_reserve` the wei that
-    liquidations leave for the top-ups of protected accounts; `max_loss` the money that realizing bad debt may
-    lose (None: it is not done).
-    """
-
-    gas_price: int
-    native: int | None
-    min_profit: int
-    gas_reserve: int = 0
-    data_fee: int = 0
-    max_loss: int | None = None
-    losses: Budget | None = None
-    """What all of a day's losses together may come to; None: no limit."""
-
-    def wei(self, gas: int) -> int:
-        """What one plan that takes so much gas costs."""
-        return gas * self.gas_price + self.data_fee
-
-    def money(self, gas: int) -> int:
-        """What that much gas costs with the data of one plan, rounded up."""
-        return -(-self.wei(gas) * (self.native or 0) // WAD)
-
-    def gas_budget(self, spare: int) -> int | None:
-        """Wei that gas may cost where so much money can be spared for gas and data, rounded down; None where
-        nobody can say."""
-        return spare * WAD // self.native - self.data_fee if self.native else None
-
-    def gain_wei(self, money: int) -> int | None:
-        """What so much money is worth in wei, rounded down; None where nobody can say."""
-        return money * WAD // self.native if self.native else None
-
-    def risking(self, plan: Plan, least: int) -> Plan:
-        """The plan with the loss that it may bring beyond what every liquidation may: that counts against the
-        day's from now on."""
-        loss = max(min(self.min_profit, 0) - least, 0)
-        if loss and self.losses is not None:
-            self.losses.spending.spent += loss
-        return replace(plan, loss=loss)
-
-    @property
-    def unknown(self) -> bool:
-        """Whether nobody can say what gas costs: then no profit can be told either."""
-        return self.native is None and bool(self.gas_price or self.data_fee)
-
-    def least(self, request: Candidate) -> int:
-        """The profit (money) that a liquidation must bring; negative where a loss is allowed."""
-        if request.underwater and self.max_loss is not None:
-            left = self.max_loss if self.losses is None else min(self.max_loss, self.losses.left)
-            return min(self.min_profit, -left)
-        return self.min_profit
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided for a request: a plan to commit, or why not."""
+    """What was decided for a candidate: a plan to commit, or why there is none."""
 
-    request: Candidate
+    candidate: Candidate
     outcome: Plan | Blocked
 
+    @property
+    def plan(self) -> Plan | None:
+        """None where nothing can be done."""
+        return self.outcome if isinstance(self.outcome, Plan) else None
 
-class BatchRules(Protocol):
-    """Which plans can share a transaction, and the gas it takes."""
-
-    def key(self, plan: Plan) -> Hashable | None: ...
-
-    def gas_of(self, plans: Sequence[Plan]) -> int: ...
-
-    def fits(self, plans: Sequence[Plan]) -> bool: ...
-
-
-@dataclass(slots=True)
-class Sharing:
-    """The transactions that are being filled: a plan that joins one costs less gas than alone."""
-
-    batches: BatchRules | None
-    groups: dict[Hashable, list[Plan]] = field(default_factory=dict)
-
-    def gas(self, plan: Plan) -> int:
-        """What the plan adds, in the transaction it would join; else what it takes alone."""
-        group = self._joins(plan)
-        if group is None or self.batches is None:
-            return plan.gas
-        return self.batches.gas_of([*group, plan]) - self.batches.gas_of(group)
-
-    def add(self, plan: Plan) -> None:
-        key = self.batches.key(plan) if self.batches else None
-        if key is None:
-            return
-        group = self._joins(plan)
-        self.groups[key] = [*(group or ()), plan]
-
-    def _joins(self, plan: Plan) -> list[Plan] | None:
-        key = self.batches.key(plan) if self.batches else None
-        group = self.groups.get(key) if key is not None else None
-        if group is None or self.batches is None or not self.batches.fits([*group, plan]):
-            return None
-        return group
+    @property
+    def blocked(self) -> Blocked | None:
+        """None where there is a plan."""
+        return self.outcome if isinstance(self.outcome, Blocked) else None
 
 
 def choose(
-    requests: list[Candidate], funds: Mapping[str, int], costs: Costs, batches: BatchRules | None = None
+    candidates: list[Candidate], funds: Mapping[str, int], costs: Costs, batches: BatchRules | None = None
 ) -> list[Decision]:
     """Plans in the order they should be sent. Top-ups come before liquidations, the lowest health first;
     liquidations by gain after gas. Each plan takes what it spends out of the funds of those after it, and
@@ -183,26 +80,41 @@ def choose(
     left = dict(funds)
     sharing = Sharing(batches)
     decisions: list[Decision] = []
-    top_ups = sorted((r for r in requests if r.kind == "top_up"), key=lambda r: r.health)
-    for request in top_ups:
-        found = _first(request.plan(left))
-        if isinstance(found, Plan) and not request.affords(found):
+    cures, liquidations = _by_kind(candidates)
+    top_ups = sorted(cures, key=lambda each: each.health)
+    for candidate in top_ups:
+        found = _first(candidate.plan(left))
+        if isinstance(found, Plan) and not candidate.affords(found):
             found = Blocked("the day's cap does not allow it")
         gas = found.gas if isinstance(found, Plan) else 0
-        decisions.append(Decision(request, _take(request, found, left, costs, gas)))
-    liquidations = [r for r in requests if r.kind == "liquidate"]
-    valued = [(r, _best(r, left, costs, sharing)) for r in liquidations]
+        decisions.append(Decision(candidate, _take(candidate, found, left, costs, gas)))
+    valued = [(each, _best(each, left, costs, sharing)) for each in liquidations]
     valued.sort(key=lambda pair: -_gain(pair[0], pair[1], costs, sharing))
     refused: list[Candidate] = []
-    for request, _ in valued:
-        outcome = _chosen(request, left, costs, sharing)
-        decisions.append(Decision(request, outcome))
+    for candidate, _ in valued:
+        outcome = _chosen(candidate, left, costs, sharing)
+        decisions.append(Decision(candidate, outcome))
         if isinstance(outcome, Blocked):
-            refused.append(request)
+            refused.append(candidate)
     if batches is None or not refused:
         return decisions
-    together = {id(d.request): d for d in _together(refused, left, costs, sharing, batches)}
-    return [together.get(id(decision.request), decision) for decision in decisions]
+    together = {d.candidate.key: d for d in _together(refused, left, costs, sharing, batches)}
+    return [together.get(decision.candidate.key, decision) for decision in decisions]
+
+
+def _by_kind(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """What helps protected accounts, and what earns."""
+    cures: list[Candidate] = []
+    liquidations: list[Candidate] = []
+    for each in candidates:
+        match each.kind:
+            case "top_up":
+                cures.append(each)
+            case "liquidate":
+                liquidations.append(each)
+            case _:
+                raise ValueError(f"nobody knows how to choose among actions of kind {each.kind}")
+    return cures, liquidations
 
 
 def _first(plans: list[Plan] | Blocked) -> Plan | Blocked:
@@ -210,45 +122,45 @@ def _first(plans: list[Plan] | Blocked) -> Plan | Blocked:
 
 
 def _chosen(
-    request: Candidate, left: dict[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
+    candidate: Candidate, left: dict[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
 ) -> Plan | Blocked:
     """The best plan now, counted as taken. Without `asked` it need not earn the least profit."""
-    best = _best(request, left, costs, sharing, asked=asked)
+    best = _best(candidate, left, costs, sharing, asked=asked)
     if isinstance(best, Blocked):
         return best
     gas = sharing.gas(best)
-    outcome = _take(request, best, left, costs, gas)
+    outcome = _take(candidate, best, left, costs, gas)
     if isinstance(outcome, Plan):
-        least = costs.least(request)
-        if request.rate.down(outcome.gain_base) - costs.money(gas) >= costs.min_profit:
+        least = costs.least(underwater=candidate.underwater)
+        if candidate.rate.down(outcome.gain_base) - costs.money(gas) >= costs.min_profit:
             # What earns something need lose nothing: the day's losses are for those that do.
             least = costs.min_profit
-        budget = costs.gas_budget(_for_gas(request, outcome, least))
-        outcome = demanding(outcome, request.rate.base_up(costs.money(gas) + least))
-        gain_wei = costs.gain_wei(request.rate.down(outcome.gain_base))
+        budget = costs.gas_budget(_for_gas(candidate, outcome, least))
+        outcome = demanding(outcome, candidate.rate.base_up(costs.money(gas) + least))
+        gain_wei = costs.gain_wei(candidate.rate.down(outcome.gain_base))
         outcome = costs.risking(replace(outcome, gas_budget=budget, gain_wei=gain_wei), least)
         sharing.add(outcome)
-        request.taken(outcome)
+        candidate.reserve(outcome)
     return outcome
 
 
 def _best(
-    request: Candidate, funds: Mapping[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
+    candidate: Candidate, funds: Mapping[str, int], costs: Costs, sharing: Sharing, *, asked: bool = True
 ) -> Plan | Blocked:
     """The best liquidation within budget that earns the least profit asked for."""
-    plans = request.plan(funds)
+    plans = candidate.plan(funds)
     if isinstance(plans, Blocked):
         return plans
     if costs.unknown:
         return Blocked("nothing tells what gas costs: set native_price of the chain")
-    within = [plan for plan in plans if request.affords(plan)]
+    within = [plan for plan in plans if candidate.affords(plan)]
     if not within:
         return Blocked("the day's cap for this account does not allow it")
 
     def profit(plan: Plan) -> int:
-        return request.rate.down(plan.gain_base) - costs.money(sharing.gas(plan))
+        return candidate.rate.down(plan.gain_base) - costs.money(sharing.gas(plan))
 
-    best, least = max(within, key=profit), costs.least(request)
+    best, least = max(within, key=profit), costs.least(underwater=candidate.underwater)
     # What is sold at once at a known price is preferred to what is only valued.
     sold = [p for p in within if p.leg is not None and profit(p) >= least]
     if best.leg is None and sold:
@@ -261,15 +173,15 @@ def _best(
     if asked and earned < least:
         wanted = format_money(costs.min_profit)
         return Blocked(f"would earn {format_money(earned)} after gas, less than min_profit ({wanted})")
-    if asked and best.kept and costs.money(sharing.gas(best)) > _for_gas(request, best, least):
+    if asked and best.kept and costs.money(sharing.gas(best)) > _for_gas(candidate, best, least):
         return Blocked("gas would take too much of what a purchase may bring later")
     return replace(best, summary={**best.summary, "profit": format_money(earned)})
 
 
-def _for_gas(request: Candidate, plan: Plan, least: int) -> int:
+def _for_gas(candidate: Candidate, plan: Plan, least: int) -> int:
     """Money that gas may take for the plan to earn the least; a small part where only a purchase in a later
     block earns it, which others may be quicker at."""
-    gain = request.rate.down(plan.gain_base)
+    gain = candidate.rate.down(plan.gain_base)
     return min(gain - least, gain // PART_FOR_LATER) if plan.kept else gain - least
 
 
@@ -278,12 +190,12 @@ def _together(
 ) -> list[Decision]:
     """Of the liquidations that do not pay for a transaction of their own, those that pay for a shared one."""
     small: dict[Hashable, list[tuple[int, Candidate, Plan]]] = {}
-    for request in refused:
-        found = _best(request, left, costs, sharing, asked=False)
+    for candidate in refused:
+        found = _best(candidate, left, costs, sharing, asked=False)
         key = batches.key(found) if isinstance(found, Plan) else None
         if isinstance(found, Plan) and key is not None and key not in sharing.groups:
-            spare = request.rate.down(found.gain_base) - costs.least(request)
-            small.setdefault(key, []).append((spare, request, found))
+            spare = candidate.rate.down(found.gain_base) - costs.least(underwater=candidate.underwater)
+            small.setdefault(key, []).append((spare, candidate, found))
     decisions = []
     for members in small.values():
         members.sort(key=lambda each: -each[0])
@@ -298,19 +210,19 @@ def _together(
             excess = sum(spare for spare, _, _ in members[:count]) - gas - data
             if excess > best_excess:
                 best_count, best_excess = count, excess
-        for _, request, _ in members[:best_count]:
-            decisions.append(Decision(request, _chosen(request, left, costs, sharing, asked=False)))
+        for _, candidate, _ in members[:best_count]:
+            decisions.append(Decision(candidate, _chosen(candidate, left, costs, sharing, asked=False)))
     return decisions
 
 
-def _gain(request: Candidate, outcome: Plan | Blocked, costs: Costs, sharing: Sharing) -> int:
+def _gain(candidate: Candidate, outcome: Plan | Blocked, costs: Costs, sharing: Sharing) -> int:
     if isinstance(outcome, Blocked):
         return -1
-    return request.rate.down(outcome.gain_base) - costs.money(sharing.gas(outcome))
+    return candidate.rate.down(outcome.gain_base) - costs.money(sharing.gas(outcome))
 
 
 def _take(
-    request: Candidate, outcome: Plan | Blocked, left: dict[str, int], costs: Costs, gas: int
+    candidate: Candidate, outcome: Plan | Blocked, left: dict[str, int], costs: Costs, gas: int
 ) -> Plan | Blocked:
     if isinstance(outcome, Blocked):
         return outcome
@@ -321,7 +233,7 @@ def _take(
     if outcome.kind != "top_up" and native - fee < costs.gas_reserve:
         return Blocked("the signer's native currency is kept for top-ups (min_native, protected accounts)")
     left[NATIVE] -= fee + outcome.value
-    request.pay(outcome)
+    candidate.pay(outcome)
     if outcome.kept:
         kept = kept_of(outcome.spend.token)
         left[kept] = left.get(kept, 0) + outcome.kept

@@ -18,7 +18,7 @@ from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
-from keeper.protocols import cures, erc20_calls, inventory, packing
+from keeper.protocols import cures, erc20_calls, packing
 from keeper.protocols.base import MarketAdapter
 from keeper.protocols.calldata import words
 from keeper.protocols.cures import Cure, CureRequest, named
@@ -247,15 +247,6 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         if NATIVE in assets:
             return assets[NATIVE].price
         return next((each.price for each in assets.values() if each.symbol == symbol), None)
-
-    def plan_liquidation(
-        self, state: S, account: str, raw: A, timestamp: int, facts: Purse, funds: Mapping[str, int]
-    ) -> list[Plan] | Blocked:
-        found = self.offers(state, account, raw, timestamp, facts)
-        if isinstance(found, Blocked):
-            return found
-        plans = inventory.plans(self.name, account, found, funds)
-        return plans or Blocked(f"the signer holds no {found[0].pays.symbol} to repay with")
 
     def plan_top_up(
         self,

@@ -100,13 +100,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def gas_price_asset(self, state: S, facts: Purse, symbol: str) -> int | None:
         """Base currency a whole unit of the asset with this symbol costs; None when it is not listed."""
 
-    def plan_liquidation(
-        self, state: S, account: str, raw: A, timestamp: int, facts: Purse, funds: Mapping[str, int]
-    ) -> list[Plan] | Blocked:
-        """Liquidations open to a liquidator who may spend `funds`, the best first."""
-
     def offers(self, state: S, account: str, raw: A, timestamp: int, facts: Purse) -> list[Offer] | Blocked:
-        """Liquidations for whoever brings the money in the same transaction and exchanges what is seized."""
+        """Liquidations open to anyone, best first: with own money, with borrowed money that comes back in the
+        same transaction, and for claims that are redeemed later (see `Offer.taker`)."""
 
     def on_sale(self, state: S) -> Mapping[str, int]:
         """What the market sells of its own accord now: token → units."""
@@ -114,8 +110,8 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def sold_for(self, state: S) -> frozenset[str]:
         """The tokens that such a sale may take or bring."""
 
-    def sales(self, state: S, facts: Purse, recipient: str) -> list[Offer]:
-        """Purchases of it, to be delivered to `recipient`."""
+    def sales(self, state: S, facts: Purse) -> list[Offer]:
+        """Purchases of it."""
 
     def lenders(self, state: S) -> Mapping[str, FlashLender]:
         """By token."""

@@ -2,53 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from keeper.model.blocked import Blocked
 from keeper.model.format import format_amount
 from keeper.model.offer import Offer, Quote
-from keeper.model.plan import Plan, Spend, Trade
+from keeper.model.plan import Plan, Spend, Trade, kept_of
 
 
-def plans(
-    market: str, account: str, offers: Sequence[Offer], funds: Mapping[str, int], margin_gas: int = 0
-) -> list[Plan]:
+def liquidations(
+    market: str, account: str, offers: Sequence[Offer] | Blocked, funds: Mapping[str, int]
+) -> list[Plan] | Blocked:
+    """Plans as `plans` makes them, or why there is none."""
+    if isinstance(offers, Blocked):
+        return offers
+    if found := plans(market, account, offers, funds):
+        return found
+    wanted = ", ".join(sorted({offer.pays.symbol for offer in offers}))
+    if any(offer.later for offer in offers):
+        return Blocked(
+            "acting alone earns nothing: our contract does it together with the purchase of what it brings "
+            f"(keeper contracts deploy), or the signer holds {wanted} to buy it with"
+        )
+    return Blocked(f"the signer holds too little of what could be repaid ({wanted})")
+
+
+def plans(market: str, account: str, offers: Sequence[Offer], funds: Mapping[str, int]) -> list[Plan]:
     """One plan for each offer that `funds` can pay at least in part, best gain first: the most of it, as a
-    greater size never brings less. Offers of several calls need our contract and are left out."""
-    found = []
+    greater size never brings less. Offers of several calls need our contract and are left out; of those that
+    are bought later the best alone, as they share one call."""
+    found: list[Plan] = []
+    later: list[Plan] = []
     for offer in offers:
-        best: Quote | None = None
-        for top in offer.max_sizes:
-            deal = offer.deal(min(top, funds.get(offer.pays.token, 0)))
-            if deal is not None and len(deal.calls) == 1 and deal.allowance <= funds.get(offer.pays.token, 0):
-                best = max(best, deal, key=lambda each: _gain(offer, each)) if best else deal
-        if best is not None:
-            found.append(_plan(market, account, offer, best, margin_gas))
+        if offer.taker == "contract":
+            continue
+        quotes = list(_affordable(offer, funds))
+        if quotes:
+            best = max(quotes, key=lambda quote: _gain(offer, quote))
+            plan = (_later if offer.later else _plan)(market, account, offer, best)
+            (later if offer.later else found).append(plan)
+    found += sorted(later, key=lambda plan: -plan.gain_base)[:1]
     return sorted(found, key=lambda plan: -plan.gain_base)
 
 
-def _gain(offer: Offer, deal: Quote) -> int:
-    return offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
+def _affordable(offer: Offer, funds: Mapping[str, int]) -> Iterator[Quote]:
+    """The largest size of each range that there is money for."""
+    token = offer.pays.token
+    has = funds.get(token, 0)
+    if offer.later:
+        # What was opened before is bought first: the same money buys but once.
+        has = max(has - funds.get(kept_of(token), 0), 0)
+    for top in offer.max_sizes:
+        quote = offer.deal(min(top, has))
+        if quote is None or len(quote.calls) != 1:
+            continue
+        if quote.allowance > has >= quote.repaid and quote.call_for is not None:
+            quote = replace(quote, allowance=has, calls=(quote.call_for(has),))
+        if quote.allowance <= has:
+            yield quote
 
 
-def _plan(market: str, account: str, offer: Offer, deal: Quote, margin_gas: int) -> Plan:
-    paid, got = offer.pays.worth(deal.repaid), offer.gets.worth(deal.received) + offer.besides
+def _gain(offer: Offer, quote: Quote) -> int:
+    return offer.gets.worth(quote.received) - offer.pays.cost(quote.repaid)
+
+
+def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
+    paid, got = offer.pays.cost(quote.repaid), offer.gets.worth(quote.received) + offer.besides
     return Plan(
         market=market,
         account=account,
         kind="liquidate",
         action="liquidate",
         target=offer.target,
-        data="0x" + deal.calls[0].hex(),
-        spend=Spend(offer.pays.token, offer.target if deal.allowance else "", deal.allowance),
-        spend_base=offer.pays.worth(deal.allowance),
+        data="0x" + quote.calls[0].hex(),
+        spend=Spend(offer.pays.token, offer.target if quote.allowance else "", quote.allowance),
+        spend_base=offer.pays.cost(quote.allowance),
         gain_base=got - paid,
-        gas=offer.gas + offer.cold_gas + margin_gas,
+        gas=offer.gas_alone,
         summary={
-            "repay": f"{format_amount(deal.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
-            "receive": f"{format_amount(deal.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
+            "repay": f"{format_amount(quote.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
+            "receive": f"{format_amount(quote.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
         },
         errors=offer.errors,
-        trade=Trade(offer.pays.token, paid, offer.gets.token, got, deal.received),
+        redeem=offer.redeem,
+        trade=Trade(offer.pays.token, paid, offer.gets.token, got, 0 if offer.redeem else quote.received),
+    )
+
+
+def _later(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
+    """The call alone, which spends nothing: the money is kept for the purchase in a later block."""
+    return Plan(
+        market=market,
+        account=account,
+        kind="liquidate",
+        action=offer.later,
+        target=offer.target,
+        data="0x" + quote.calls[0].hex(),
+        spend=Spend(offer.pays.token, "", 0),
+        spend_base=0,
+        gain_base=_gain(offer, quote),
+        gas=offer.gas_alone,
+        summary={offer.later: "to buy what it brings in the next block"},
+        errors=offer.errors,
+        kept=quote.repaid,
     )
 
 

@@ -49,7 +49,7 @@ class Without(Generic[S, A]):
     def sold_for(self, state: S) -> frozenset[str]:
         return frozenset()
 
-    def sales(self, state: S, facts: Purse, recipient: str) -> list[Offer]:
+    def sales(self, state: S, facts: Purse) -> list[Offer]:
         return []
 
     def lenders(self, state: S) -> Mapping[str, FlashLender]:

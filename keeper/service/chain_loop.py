@@ -26,7 +26,7 @@ from keeper.service.contract_versions import Abilities
 from keeper.service.market_troubles import MarketTroubles, is_everyones
 from keeper.service.markets import Market
 from keeper.service.outage import Outage
-from keeper.service.planning.breach import Breach
+from keeper.service.planning.breach import Breach, MarketBreaches
 from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.planner import Planner
 from keeper.service.planning.retry_policy import RetryPolicy
@@ -40,22 +40,13 @@ from keeper.service.reporting.record import Recorder
 from keeper.service.watchdog import Pulse
 from keeper.service.watching import breaches, clock, price_status
 from keeper.service.watching.confirmation import confirm as confirm_with_views
-from keeper.service.watching.market_valuation import MarketRequest, MarketValuation, value_together
+from keeper.service.watching.market_valuation import MarketRequest, MarketValuation
 from keeper.service.watching.memory import BLANK, MarketMemory
 from keeper.service.watching.unknown_names import UnknownNames
+from keeper.service.watching.value import value_together
 from keeper.store.database import Store
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class MarketBreaches:
-    """What is asked for in one market at a block, and what of it may be attempted now."""
-
-    run: Market
-    at: MarketValuation
-    wanted: list[Breach]
-    due: list[Breach]
 
 
 @dataclass

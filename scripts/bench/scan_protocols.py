@@ -25,7 +25,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.service.markets import Market, build, pools
-from keeper.service.watching.market_valuation import value
+from keeper.service.watching.value import value
 from scripts.bench.result import Result
 
 FEW, MANY = 100, 1_000

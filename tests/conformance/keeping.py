@@ -20,7 +20,8 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
 from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.tick import ChainLoops
-from keeper.service.watching.market_valuation import MarketValuation, value
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.value import value
 from keeper.store.database import Store, open_store
 from keeper.store.tables.alerts import Alert
 from keeper.store.tables.journal import Intent, Transaction

@@ -42,7 +42,7 @@ def halted(deciding: ChainLoop, market: Market | None = None) -> WatchOnly:
 
 def no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is compared with the contract's own view but at the start, and before somebody is acted on."""
-    name = "keeper.service.watching.market_valuation.next_sample"
+    name = "keeper.service.watching.value.next_sample"
     monkeypatch.setattr(name, lambda market, memory, protected: ([], memory.turn))
 
 

@@ -25,7 +25,6 @@ from keeper.protocols.aave_v3 import (
     calls,
     explain,
     lens,
-    liquidating,
     offering,
     owner_money,
     planning,
@@ -190,28 +189,6 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     def tokens(self, state: PoolState) -> Sequence[str]:
         return [reserve.asset for reserve in state.market.reserves.values()]
-
-    def plan_liquidation(
-        self,
-        state: PoolState,
-        account: str,
-        raw: AccountState,
-        timestamp: int,
-        facts: Purse,
-        funds: Mapping[str, int],
-    ) -> list[Plan] | Blocked:
-        return liquidating.liquidations(
-            self.name,
-            self.contract,
-            state.market,
-            self._rules(state),
-            account,
-            raw,
-            timestamp,
-            facts,
-            funds,
-            state.sentinel,
-        )
 
     def offers(
         self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Purse

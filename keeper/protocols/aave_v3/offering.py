@@ -1,8 +1,9 @@
-"""Liquidations of any size, for our contract: it brings borrowed money and sells what it seized at once."""
+"""Liquidations of any size that the pool opens to anyone, with own money or with borrowed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from keeper.margin.lending.aave import health, liquidation
@@ -25,6 +26,8 @@ GRACE = 120
 CALL_GAS = 138_000
 OLD_CALL_GAS = 158_000
 POSITION_GAS = 9_000
+SIGNER_GAS, SIGNER_POSITION_GAS = 450_000, 12_000
+"""Where the signer calls alone, and every slot is cold."""
 ERRORS = "aave_v3_errors"
 
 
@@ -38,7 +41,8 @@ def offers(
     facts: Purse,
     sentinel: Sentinel | None = None,
 ) -> list[Offer] | Blocked:
-    """Every pair that the pool would accept at `timestamp`. Collateral it cannot pay out is not offered."""
+    """Every pair that the pool would accept at `timestamp`: the best gain first. Of collateral that it cannot
+    pay out, claims (aTokens) are offered besides."""
     now = health.accrue(state, timestamp, rules)
     present = health.account_data(raw, now).health
     if present >= health.WAD:
@@ -55,9 +59,12 @@ def offers(
     later = health.accrue(state, timestamp + GRACE, rules)
     old = rules.close_factor is CloseFactor.BY_RESERVE
     gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
-    offered = [_offer(pool, account, raw, each.pair, now, later, facts, gas) for each in found]
-    paid_out = [each for each in offered if each.max_sizes]
-    return paid_out or Blocked("the pool has none of the collateral to pay out")
+    offered = [
+        _offer(pool, account, raw, each.pair, now, later, facts, gas, claims=claims)
+        for each in found
+        for claims in (False, True)
+    ]
+    return [each for each in offered if each.max_sizes]
 
 
 def lenders(pool: str, state: PoolState) -> Mapping[str, FlashLender]:
@@ -83,20 +90,28 @@ def _offer(
     later: AccruedMarket,
     facts: Purse,
     gas: int,
+    *,
+    claims: bool,
 ) -> Offer:
+    paid_out, dry = _tops(pair, now)
+    gets = asset(pair.collateral.reserve, facts)
     return Offer(
         pays=asset(pair.debt.reserve, facts),
-        gets=asset(pair.collateral.reserve, facts),
+        gets=replace(gets, symbol=f"a{gets.symbol}") if claims else gets,
         target=pool.lower(),
-        max_sizes=_tops(pair, now),
-        deal=partial(_deal, account, raw, pair, now, later),
+        max_sizes=dry if claims else paid_out,
+        deal=partial(_deal, account, raw, pair, now, later, claims),
         gas=gas,
         errors=ERRORS,
+        taker="signer" if claims else "anyone",
+        redeem=pair.collateral.reserve.asset if claims else "",
+        gas_of_signer=SIGNER_GAS + SIGNER_POSITION_GAS * len(raw.positions),
     )
 
 
-def _tops(pair: Pair, market: AccruedMarket) -> tuple[int, ...]:
-    """The whole of what may be repaid, and the most that leaves no dust, where the pool can pay that out."""
+def _tops(pair: Pair, market: AccruedMarket) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The whole of what may be repaid, and the most that leaves no dust: where the pool can pay that out, and
+    where it cannot."""
     whole = liquidation.outcome(pair, pair.max_debt, market)
     partial_most = liquidation.largest_without_dust(pair, pair.max_debt - 1, market)
     sizes = [] if whole.leaves_dust else [pair.max_debt]
@@ -104,7 +119,7 @@ def _tops(pair: Pair, market: AccruedMarket) -> tuple[int, ...]:
         sizes.append(partial_most.repaid)
     dry = [each for each in sizes if _dry(pair, liquidation.outcome(pair, each, market))]
     if not dry:
-        return tuple(sizes)
+        return tuple(sizes), ()
     # What is there can still be had: the size that just takes it.
     available = pair.collateral.reserve.available_liquidity
     low, high = 0, min(dry)
@@ -112,7 +127,7 @@ def _tops(pair: Pair, market: AccruedMarket) -> tuple[int, ...]:
         middle = (low + high) // 2
         taken = liquidation.outcome(pair, middle, market).received
         low, high = (middle, high) if taken <= available else (low, middle)
-    return tuple(each for each in sizes if each not in dry) + ((low,) if low else ())
+    return tuple(each for each in sizes if each not in dry) + ((low,) if low else ()), tuple(dry)
 
 
 def _dry(pair: Pair, result: Outcome) -> bool:
@@ -120,19 +135,25 @@ def _dry(pair: Pair, result: Outcome) -> bool:
 
 
 def _deal(
-    account: str, raw: AccountState, pair: Pair, now: AccruedMarket, later: AccruedMarket, cover: int
+    account: str,
+    raw: AccountState,
+    pair: Pair,
+    now: AccruedMarket,
+    later: AccruedMarket,
+    claims: bool,
+    cover: int,
 ) -> Quote | None:
     if not 0 < cover <= pair.max_debt:
         return None
     result = liquidation.outcome(pair, cover, now)
-    if result.leaves_dust or _dry(pair, result) or not liquidation.moves(pair, result, now):
+    if result.leaves_dust or _dry(pair, result) != claims or not liquidation.moves(pair, result, now):
         return None
     allowance = result.repaid
     if result.repaid == pair.owed or result.takes_all:
         allowance = grown(raw, pair, result.repaid, later)
     collateral, debt = pair.collateral.reserve.asset, pair.debt.reserve.asset
-    data = calls.liquidation_call(collateral, debt, account, allowance)
-    return Quote(result.repaid, allowance, result.received, (data,))
+    call = partial(calls.liquidation_call, collateral, debt, account, receive_a_token=claims)
+    return Quote(result.repaid, allowance, result.received, (call(allowance),), call)
 
 
 def grown(raw: AccountState, chosen: Pair, repaid: int, later: AccruedMarket) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from keeper.margin.lending.weights import Weights
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
 from keeper.model.offer import Asset, Offer
-from keeper.model.plan import Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.adapter import Adapter
@@ -178,24 +176,7 @@ class CometMarket(Adapter[CometState, Raw]):
         self, state: CometState, account: str, raw: Raw, timestamp: int, facts: Purse
     ) -> list[Offer] | Blocked:
         return planning.offers(
-            self.contract, state, account, raw, timestamp, self.assets(state, facts), facts.recipient
-        )
-
-    def plan_liquidation(
-        self,
-        state: CometState,
-        account: str,
-        raw: Raw,
-        timestamp: int,
-        facts: Purse,
-        funds: Mapping[str, int],
-    ) -> list[Plan] | Blocked:
-        return planning.absorption(
-            self.name,
-            self.contract,
-            self.offers(state, account, raw, timestamp, replace(facts, recipient=facts.payer)),
-            account,
-            funds,
+            self.contract, state, account, raw, timestamp, self.assets(state, facts), facts
         )
 
     def on_sale(self, state: CometState) -> Mapping[str, int]:
@@ -204,8 +185,8 @@ class CometMarket(Adapter[CometState, Raw]):
     def sold_for(self, state: CometState) -> frozenset[str]:
         return frozenset({state.base.lower(), *planning.on_sale(state)})
 
-    def sales(self, state: CometState, facts: Purse, recipient: str) -> list[Offer]:
-        return planning.sales(self.contract, state, self.assets(state, facts), recipient)
+    def sales(self, state: CometState, facts: Purse) -> list[Offer]:
+        return planning.sales(self.contract, state, self.assets(state, facts), facts)
 
     def closed(self, state: CometState, raw: Raw, wish: CureRequest) -> str:
         return "supplying is paused" if state.supply_paused else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from keeper.errors import MarginError
 from keeper.margin.lending.comet.account import (
@@ -19,7 +20,8 @@ from keeper.margin.lending.comet.rates import Totals, present_value, principal_v
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import Check, Plan, Spend, kept_of
+from keeper.model.plan import Check
+from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine
 from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, CometState
@@ -61,9 +63,10 @@ def offers(
     raw: Raw,
     timestamp: int,
     assets: Mapping[str, Asset],
-    recipient: str,
+    purse: Purse,
 ) -> list[Offer] | Blocked:
-    """To absorb the account and buy one of its collaterals, for each of them; the rest stays for sale."""
+    """To absorb the account and buy one of its collaterals, for each of them; the rest stays for sale. For
+    our contract in one transaction; for the signer, who makes one call, to buy in a later block."""
     if state.absorb_paused or state.buy_paused:
         return Blocked("the market is paused: " + ("absorb" if state.absorb_paused else "buy"))
     base = assets.get(state.base.lower())
@@ -86,8 +89,16 @@ def offers(
             continue
         # Only what is absorbed here: another plan of the same block may count on the reserves.
         top = _cost_of_all(each, _less(balance), state, base.price)
-        deal = partial(_deal, comet, account, state, each, balance, base.price, recipient)
-        found.append(Offer(base, assets[each.asset.lower()], comet, (top,), deal, gas, ERRORS, FIRST_GAS))
+        asset = assets[each.asset.lower()]
+        deal = partial(_deal, account, state, each, balance, base.price)
+        if purse.recipient:
+            both = partial(deal, purse.recipient, True)
+            found.append(Offer(base, asset, comet, (top,), both, gas, ERRORS, FIRST_GAS, taker="contract"))
+        if purse.payer:
+            alone, gas_alone = partial(deal, purse.payer, False), gas + FIRST_GAS + PURCHASE_GAS
+            found.append(
+                Offer(base, asset, comet, (top,), alone, gas, ERRORS, later="absorb", gas_of_signer=gas_alone)
+            )
     return found or Blocked("there is no collateral of any worth to buy")
 
 
@@ -98,8 +109,8 @@ def on_sale(state: CometState) -> dict[str, int]:
     return {each.asset.lower(): each.reserves for each in state.collaterals if each.reserves and each.price}
 
 
-def sales(comet: str, state: CometState, assets: Mapping[str, Asset], recipient: str) -> list[Offer]:
-    """To buy each of what is on sale."""
+def sales(comet: str, state: CometState, assets: Mapping[str, Asset], purse: Purse) -> list[Offer]:
+    """To buy each of what is on sale, for our contract and for the signer."""
     selling, base = on_sale(state), assets.get(state.base.lower())
     if base is None:
         return []
@@ -108,9 +119,18 @@ def sales(comet: str, state: CometState, assets: Mapping[str, Asset], recipient:
         available = selling.get(each.asset.lower(), 0)
         top = _cost_of_all(each, _less(available), state, base.price) if available else 0
         if top:
-            deal = partial(_purchase, state, each, available, base.price, recipient)
-            found.append(Offer(base, assets[each.asset.lower()], comet, (top,), deal, PURCHASE_GAS, ERRORS))
+            for taker, recipient in _takers(purse):
+                deal = partial(_purchase, state, each, available, base.price, recipient)
+                asset = assets[each.asset.lower()]
+                found.append(Offer(base, asset, comet, (top,), deal, PURCHASE_GAS, ERRORS, taker=taker))
     return found
+
+
+def _takers(purse: Purse) -> list[tuple[Literal["contract", "signer"], str]]:
+    """Who can buy, each for itself."""
+    found: list[tuple[Literal["contract", "signer"], str]] = []
+    found += [("contract", purse.recipient)] if purse.recipient else []
+    return found + ([("signer", purse.payer)] if purse.payer else [])
 
 
 def _purchase(
@@ -124,47 +144,6 @@ def _purchase(
 
 def _buy(each: Collateral, got: int, budget: int, recipient: str) -> bytes:
     return encoded(BUY, each.asset, _less(got), budget, recipient)
-
-
-def absorption(
-    market: str, comet: str, offers: list[Offer] | Blocked, account: str, funds: Mapping[str, int]
-) -> list[Plan] | Blocked:
-    """Without our contract: to absorb the account, where the payer has base tokens to buy something of it
-    with in the next block, as of what is on sale."""
-    if isinstance(offers, Blocked):
-        return offers
-    best: tuple[int, Offer, Quote] | None = None
-    for offer in offers:
-        token = offer.pays.token
-        # What was absorbed before is bought first: the same money buys but once.
-        free = max(funds.get(token, 0) - funds.get(kept_of(token), 0), 0)
-        deal = offer.deal(min(offer.max_sizes[0], free))
-        if deal is not None:
-            gain = offer.gets.worth(deal.received) - offer.pays.worth(deal.repaid)
-            best = max(best or (gain, offer, deal), (gain, offer, deal), key=lambda each: each[0])
-    if best is None:
-        return Blocked(
-            "absorbing alone earns nothing: our contract does it together with the purchase of what was "
-            f"absorbed (keeper contracts deploy), or the signer holds {offers[0].pays.symbol} to buy it with"
-        )
-    gain, offer, deal = best
-    return [
-        Plan(
-            market=market,
-            account=account,
-            kind="liquidate",
-            action="absorb",
-            target=comet,
-            data="0x" + deal.calls[0].hex(),
-            spend=Spend(offer.pays.token, "", 0),
-            spend_base=0,
-            gain_base=gain,
-            gas=offer.gas + offer.cold_gas + PURCHASE_GAS,
-            summary={"absorb": "to buy what is absorbed in the next block"},
-            errors=ERRORS,
-            kept=deal.repaid,
-        )
-    ]
 
 
 def _less(amount: int) -> int:
@@ -198,23 +177,21 @@ def _cost_of_all(each: Collateral, available: int, state: CometState, base_price
 
 
 def _deal(
-    comet: str,
     account: str,
     state: CometState,
     each: Collateral,
     absorbed: int,
     base_price: int,
     recipient: str,
+    buying: bool,
     budget: int,
 ) -> Quote | None:
-    """Absorb, then buy for `budget`."""
+    """Absorb, then buy for `budget`: in the same transaction, or not yet."""
     got = _quote(each, state, base_price, budget)
     if budget <= 0 or got <= 0 or got > absorbed:
         return None
-    calls = (
-        encoded("absorb(address,address[])", recipient, [account]),
-        _buy(each, got, budget, recipient),
-    )
+    absorbing = encoded("absorb(address,address[])", recipient, [account])
+    calls = (absorbing, _buy(each, got, budget, recipient)) if buying else (absorbing,)
     return Quote(budget, budget, got, calls)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from keeper.chain.blocks import Head
 from keeper.execution import journal
-from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market
@@ -40,7 +39,7 @@ def _write(
     made: list[tuple[Breach, int]] = []
     with deciding.store.session() as session:
         for each, decision in decisions:
-            if not isinstance(decision.outcome, Blocked):
+            if decision.plan is not None:
                 session.add(each.episode)
                 session.flush()
                 intent = deciding.journalling.write(session, head, each, decision)

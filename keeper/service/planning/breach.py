@@ -9,6 +9,7 @@ from keeper.model.plan import Kind
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Levels
 from keeper.service.markets import Market
+from keeper.service.watching.market_valuation import MarketValuation
 from keeper.store.tables.watching import Episode
 
 
@@ -26,8 +27,23 @@ class Breach:
     """Whether it is no account, but the market that sells what it absorbed."""
 
     @property
+    def key(self) -> tuple[str, str, Kind]:
+        """What tells it from all others of a block: market, account, kind."""
+        return self.run.name, self.valuation.account, self.kind
+
+    @property
     def kind(self) -> Kind:
         return "top_up" if self.levels.protection else "liquidate"
+
+
+@dataclass(frozen=True, slots=True)
+class MarketBreaches:
+    """What is asked for in one market at a block, and what of it may be attempted now."""
+
+    run: Market
+    at: MarketValuation
+    wanted: list[Breach]
+    due: list[Breach]
 
 
 def episodes_of(wanted: Sequence[Breach], kind: Kind) -> list[int]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from keeper.model.blocked import Blocked
 from keeper.model.plan import Plan
-from keeper.policy.choose import Budget, Candidate, Decision
+from keeper.policy.choose import Candidate, Decision
+from keeper.policy.costs import Budget
 from keeper.service.planning.breach import Breach
-from keeper.service.planning.contract_liquidations import ready
+from keeper.service.planning.contract_liquidations import seal
 
 
 def traded_tokens(wanted: list[Breach]) -> set[str]:
@@ -26,16 +27,15 @@ def traded_tokens(wanted: list[Breach]) -> set[str]:
 
 
 def sealed(decision: Decision) -> Decision:
-    if isinstance(decision.outcome, Blocked):
-        return decision
-    return Decision(decision.request, ready(decision.outcome))
+    """The decision with its plan complete: target and calldata of the transaction that carries it out."""
+    return decision if decision.plan is None else Decision(decision.candidate, seal(decision.plan))
 
 
 def candidate_of(
     wanted: Breach,
     budgets: Sequence[Budget] = (),
     plan: Callable[[Mapping[str, int]], list[Plan] | Blocked] = lambda _: Blocked(""),
-    taken: Callable[[Plan], None] = lambda _: None,
+    reserve: Callable[[Plan], None] = lambda _: None,
 ) -> Candidate:
     valuation = wanted.valuation
     return Candidate(
@@ -45,7 +45,7 @@ def candidate_of(
         valuation.health or 0,
         budgets,
         plan,
-        taken,
+        reserve,
         underwater=valuation.net < 0,
         rate=wanted.run.rate,
     )

@@ -82,32 +82,23 @@ class ContractLiquidations:
                     self._lenders[token] = lender
 
     def plans(
-        self, run: Market, account: str, timestamp: int, facts: Purse, refused: Sequence[Route] = ()
+        self,
+        run: Market,
+        account: str,
+        offers: list[Offer] | Blocked,
+        facts: Purse,
+        refused: Sequence[Route] = (),
     ) -> list[Plan] | Blocked:
-        """The account's liquidations through the contract, best first, at the present quotes; over other
-        routes than those that were `refused`, where there are any."""
-        state = run.book.state
-        terms = self._terms(run.adapter.assets(state, facts))
-        if isinstance(terms, Blocked):
-            return terms
-        by_contract = replace(facts, recipient=terms.contract)
-        offers = run.adapter.offers(state, account, run.book.accounts[account], timestamp, by_contract)
-        return offers if isinstance(offers, Blocked) else self._plans(run, account, offers, terms, refused)
-
-    def purchases(
-        self, run: Market, account: str, facts: Purse, refused: Sequence[Route] = ()
-    ) -> list[Plan] | Blocked:
-        """The same of what the market sells, under the name of its contract."""
+        """What is offered, taken through the contract, best first, at the present quotes; over other routes
+        than those that were `refused`, where there are any."""
+        if isinstance(offers, Blocked):
+            return offers
         terms = self._terms(run.adapter.assets(run.book.state, facts))
         if isinstance(terms, Blocked):
             return terms
-        return self._plans(
-            run, account, run.adapter.sales(run.book.state, facts, terms.contract), terms, refused
-        )
-
-    def _plans(
-        self, run: Market, account: str, offers: list[Offer], terms: ProfitTerms, refused: Sequence[Route]
-    ) -> list[Plan] | Blocked:
+        offers = [each for each in offers if each.taker != "signer"]
+        if not offers:
+            return Blocked("nothing of it can be had at once, and our contract does not wait")
         if CALLBACK in self._lacks:
             # It can borrow the money as for any other protocol.
             offers = [replace(each, callback=False) for each in offers]
@@ -117,7 +108,14 @@ class ContractLiquidations:
         found = [profit.plan(run.name, account, sized, terms) for sized in sizes]
         return [replace(plan, gas=batches.gas_of([plan])) for plan in found]
 
-    def taken(self, plan: Plan) -> None:
+    @property
+    def recipient(self) -> str:
+        """Who gets what liquidations bring: our contract."""
+        assert self.chain.liquidator is not None
+        return self.chain.liquidator.lower()
+
+    def reserve(self, plan: Plan) -> None:
+        """What this plan sells, the next cannot."""
         assert self.exchange is not None
         profit.count(plan, self.exchange)
 
@@ -137,7 +135,7 @@ def _trusted(run: Market) -> list[str]:
     return [token for token in found if token != NATIVE]
 
 
-def ready(plan: Plan) -> Plan:
+def seal(plan: Plan) -> Plan:
     """A chosen plan with the call that carries it out alone."""
     if plan.leg is None:
         return plan

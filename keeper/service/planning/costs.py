@@ -11,7 +11,7 @@ from keeper.execution import journal
 from keeper.execution.journal import Mode
 from keeper.model.money import money
 from keeper.model.purse import Purse
-from keeper.policy.choose import Budget, Costs, Spending
+from keeper.policy.costs import Budget, Costs, Spending
 from keeper.policy.levels import Protection
 from keeper.service.markets import Market, owner_of
 from keeper.service.planning.gas_money import gas_reserve

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
@@ -15,9 +14,11 @@ from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
 from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds
-from keeper.model.plan import NATIVE, Plan, kept_of
+from keeper.model.offer import Offer
+from keeper.model.plan import NATIVE, Kind, Plan, kept_of
 from keeper.model.purse import Purse
-from keeper.policy.choose import Budget, Candidate, Decision, affordable, choose
+from keeper.policy.choose import Candidate, Decision, choose
+from keeper.policy.costs import Budget, affordable
 from keeper.policy.guards import at_market, closed, may_top_up
 from keeper.policy.routes import Route
 from keeper.protocols import inventory
@@ -65,16 +66,20 @@ class Planner:
         means = self.means.result()
         price = means.gas_price
         kept = gas_reserve(self.settings, self.pool.name, price)
-        facts = {name: replace(each, payer=self.payer, gas_reserve=kept) for name, each in facts.items()}
+        recipient = trading.recipient if trading else ""
+        facts = {
+            name: replace(each, payer=self.payer, recipient=recipient, gas_reserve=kept)
+            for name, each in facts.items()
+        }
         funds = self._funds(facts, means.native)
         owners = self._owners(wanted, self.payer)
         refused = refused_routes.ways(self.store, episodes_of(wanted, "liquidate"))
         unspent = refused_routes.tokens(self.store, episodes_of(wanted, "top_up"))
         budgets = Budgets(self.settings, self.store, self.mode, self.head)
-        by_request: dict[int, Breach] = {}
-        requests = []
+        by_key: dict[tuple[str, str, Kind], Breach] = {}
+        candidates = []
         for each in wanted:
-            request = self.candidate_of(
+            candidate = self.candidate_of(
                 each,
                 facts[each.run.name],
                 funds,
@@ -84,14 +89,14 @@ class Planner:
                 refused.get(each.episode.id or 0, ()),
                 unspent.get(each.episode.id or 0, {}),
             )
-            by_request[id(request)] = each
-            requests.append(request)
+            by_key[candidate.key] = each
+            candidates.append(candidate)
         costs = costs_of(
             self.settings, self.pool.name, self.runs, facts, price, self._of_data(price), self._lost()
         )
         batches = LiquidationBatches(self.head.gas_limit) if trading else None
-        chosen = choose(requests, funds, costs, batches)
-        return [(by_request[id(d.request)], sealed(d)) for d in chosen]
+        chosen = choose(candidates, funds, costs, batches)
+        return [(by_key[d.candidate.key], sealed(d)) for d in chosen]
 
     def _trading(self, wanted: list[Breach]) -> ContractLiquidations | None:
         """The exchange for this tick's liquidations; None without a contract or without liquidations."""
@@ -246,22 +251,8 @@ class Planner:
 
             return candidate_of(wanted, budgets, by_contract)
         if protection is None:
-            shut = closed(assets, verdicts, facts.symbols)
-            plan = partial(
-                run.adapter.plan_liquidation, run.book.state, account, raw, self.next_timestamp, facts
-            )
-
-            def liquidate(funds: Mapping[str, int]) -> list[Plan] | Blocked:
-                if shut:
-                    return Blocked(shut)
-                found = at_market(plan(funds), verdicts, facts.symbols)
-                own = found if self.settings.policy.receive_a_tokens else paid_out_plans(found)
-                if trading is None:
-                    return open_plans(own, refused)
-                borrowed = trading.plans(run, account, self.next_timestamp, facts, refused)
-                return open_plans(either(at_market(borrowed, verdicts, facts.symbols), own), refused)
-
-            return candidate_of(wanted, budgets, liquidate, trading.taken if trading else lambda _: None)
+            offers = run.adapter.offers(run.book.state, account, raw, self.next_timestamp, facts)
+            return self._taking(wanted, offers, assets, facts, budgets, trading, refused)
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Blocked:
             budget = affordable(budgets, run.rate)
@@ -299,21 +290,37 @@ class Planner:
         trading: ContractLiquidations | None,
         refused: Sequence[Route],
     ) -> Candidate:
-        """To buy what the market sells, with borrowed money or the payer's own."""
-        run, state = wanted.run, wanted.run.book.state
+        """To buy what the market sells."""
+        offers = wanted.run.adapter.sales(wanted.run.book.state, facts)
         assets = frozenset(traded_tokens([wanted]))
+        return self._taking(wanted, offers, assets, facts, budgets, trading, refused)
+
+    def _taking(
+        self,
+        wanted: Breach,
+        offers: list[Offer] | Blocked,
+        assets: frozenset[str],
+        facts: Purse,
+        budgets: Sequence[Budget],
+        trading: ContractLiquidations | None,
+        refused: Sequence[Route],
+    ) -> Candidate:
+        """To take one of the offers, with borrowed money or the payer's own, while the prices of `assets` are
+        not in doubt."""
+        run, account = wanted.run, wanted.valuation.account
         verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
         shut = closed(assets, verdicts, facts.symbols)
 
-        def buy(funds: Mapping[str, int]) -> list[Plan] | Blocked:
+        def liquidate(funds: Mapping[str, int]) -> list[Plan] | Blocked:
             if shut:
                 return Blocked(shut)
-            offers = run.adapter.sales(state, facts, self.payer or "")
-            own = inventory.plans(run.name, wanted.valuation.account, offers, funds)
-            found: list[Plan] | Blocked = own or Blocked("the signer holds none of what it is sold for")
-            if trading is not None:
-                borrowed = trading.purchases(run, wanted.valuation.account, facts, refused)
-                found = either(borrowed, own or Blocked(""))
-            return open_plans(at_market(found, verdicts, facts.symbols), refused)
+            found = inventory.liquidations(run.name, account, offers, funds)
+            own = at_market(found, verdicts, facts.symbols)
+            if not self.settings.policy.receive_a_tokens:
+                own = paid_out_plans(own)
+            if trading is None:
+                return open_plans(own, refused)
+            borrowed = trading.plans(run, account, offers, facts, refused)
+            return open_plans(either(at_market(borrowed, verdicts, facts.symbols), own), refused)
 
-        return candidate_of(wanted, budgets, buy, trading.taken if trading else lambda _: None)
+        return candidate_of(wanted, budgets, liquidate, trading.reserve if trading else lambda _: None)

@@ -59,8 +59,8 @@ class RetryPolicy:
             why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
             if each.episode.held != why:
                 _held(session, each, Blocked(why))
-        left_alone = {id(each) for each in given_up}
-        free = bounded([w for w in free if id(w) not in left_alone], head.number)
+        left_alone = {each.key for each in given_up}
+        free = bounded([w for w in free if w.key not in left_alone], head.number)
         return [w for w in free if self._waited_out(session, w, head)]
 
     def given_up(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:

@@ -15,7 +15,6 @@ from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import UnreachableError
 from keeper.execution.journal import Mode
-from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Policies
 from keeper.service.markets import Market
@@ -80,7 +79,7 @@ class BlockReport:
             exact=sum(len(at.valuations) for _, at in done.valued),
             below=sum(status.below(run, at, self.policies) for run, at in done.valued),
             wanted=len(done.wanted),
-            planned=sum(not isinstance(d.outcome, Blocked) for _, d in done.decisions),
+            planned=sum(d.plan is not None for _, d in done.decisions),
             ms=round((time.monotonic() - done.started) * 1000, 1),
         )
 
@@ -110,12 +109,12 @@ class BlockReport:
         status.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
 
     def _record(self, recorder: Recorder, done: TickResult, run: Market, at: MarketValuation) -> None:
-        planned = {id(w) for w, _ in done.decisions}
+        planned = {w.key for w, _ in done.decisions}
         mine = [w for w in done.wanted if w.run is run]
-        held = {w.valuation.account: UNDER_WAY for w in mine if id(w) not in planned}
+        held = {w.valuation.account: UNDER_WAY for w in mine if w.key not in planned}
         held |= {
-            w.valuation.account: d.outcome.reason
+            w.valuation.account: d.blocked.reason
             for w, d in done.decisions
-            if w.run is run and isinstance(d.outcome, Blocked)
+            if w.run is run and d.blocked is not None
         }
         recorder.write(run, at, self.policies, held)

@@ -210,8 +210,8 @@ def _bounded(run: Market, asking: list[Asking]) -> list[Asking]:
         and each[1].protection is None
         and not run.adapter.is_trusted_part(state, part)
     ]
-    left_out = {id(each) for each in strange[STRANGERS_ASKED:]}
-    return [each for each in asking if id(each) not in left_out]
+    left_out = {valuation.account for valuation, _, _ in strange[STRANGERS_ASKED:]}
+    return [each for each in asking if each[0].account not in left_out]
 
 
 def _foreseen(valuation: Valuation, coming: Valuation | None, market: str, policies: Policies) -> Valuation:

@@ -10,13 +10,9 @@ import structlog
 from keeper.chain.blocks import Head
 from keeper.service.markets import Market
 from keeper.service.watching.comparison import compare
-from keeper.service.watching.market_valuation import (
-    MarketValuation,
-    compared,
-    exact_valuations,
-    records_of,
-    without_suspended,
-)
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.own_numbers import exact_valuations, records_of, without_suspended
+from keeper.service.watching.value import compared
 
 log = structlog.get_logger()
 

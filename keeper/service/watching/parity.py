@@ -9,7 +9,7 @@ from keeper.book.book import VIEWS_A_CALL
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
 from keeper.service.markets import Market
-from keeper.service.watching.market_valuation import value
+from keeper.service.watching.value import value
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from keeper.localchain.transactions import Tx, queue
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, policies_of, pools
 from keeper.service.watching import breaches
-from keeper.service.watching.market_valuation import MarketRequest, value_together
+from keeper.service.watching.market_valuation import MarketRequest
+from keeper.service.watching.value import value_together
 from keeper.store.database import open_store
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd

@@ -101,7 +101,7 @@ def test_the_native_coin_is_priced_by_number_asset_or_feed_of_any_market(ready: 
     other = replace(
         run, name="elsewhere", settings=run.settings.model_copy(update={"base_price": Decimal(2)})
     )
-    run = replace(run, neighbours=[run, other])
+    w.deciding.runs[:] = [replace(run, neighbours=[run, other])]
     assert told(w, "elsewhere.WETH") == 5000 * WAD and told(w, "WETH") == 2500 * WAD
 
 

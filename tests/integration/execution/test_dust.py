@@ -33,13 +33,13 @@ def test_dust_below_the_threshold_delays_nobody(
     w.step()
     [run] = w.deciding.runs
     sized: Counter[str] = Counter()
-    plan = run.adapter.plan_liquidation
+    plan = run.adapter.offers
 
     def counted(state: Any, account: str, *rest: Any) -> Any:
         sized[account] += 1
         return plan(state, account, *rest)
 
-    monkeypatch.setattr(run.adapter, "plan_liquidation", counted)
+    monkeypatch.setattr(run.adapter, "offers", counted)
     w.step(CRASH)
     assert w.transactions(), "the one that is worth it is acted on in that very block"
     assert len(sized) <= LARGEST_PLANNED + IN_TURN

@@ -26,8 +26,8 @@ from keeper.margin.lending.aave.liquidation import (
 from keeper.margin.lending.aave.rules import V36, V302
 from keeper.model.blocked import Blocked
 from keeper.model.purse import Purse
-from keeper.protocols.aave_v3.liquidating import liquidations
-from keeper.protocols.aave_v3.offering import GRACE
+from keeper.protocols import inventory
+from keeper.protocols.aave_v3.offering import GRACE, offers
 from tests.support import random_market as rnd
 from tests.support.crowd import COUNT, Crowd
 
@@ -81,9 +81,8 @@ def test_plans_within_any_funds_go_through(crowd: Crowd, spread: float, late: in
             pair.debt.reserve.asset: int(pair.owed * crowd.dice.choice((1.01, crowd.dice.uniform(0.05, 1))))
             for pair in pairs(raw, market)
         }
-        plans = liquidations(
-            "crowd", crowd.market.pool, crowd.state, crowd.rules, account, raw, planned, NO_FACTS, funds
-        )
+        open_now = offers(crowd.market.pool, crowd.state, crowd.rules, account, raw, planned, NO_FACTS)
+        plans = inventory.liquidations("crowd", account, open_now, funds)
         if not isinstance(plans, Blocked):
             plan = crowd.dice.choice(plans)
             assert plan.spend.amount <= funds[plan.spend.token]

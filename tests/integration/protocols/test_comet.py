@@ -246,7 +246,7 @@ def test_one_shot_commands_do_not_trust_what_may_have_changed_silently(
     place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Of many accounts only some are compared with the contract at a start: of these few, none.
-    monkeypatch.setattr("keeper.service.watching.market_valuation.first_sample", lambda _: [])
+    monkeypatch.setattr("keeper.service.watching.value.first_sample", lambda _: [])
     k = place.keeper(tmp_path)
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
     k.send(comet.mint_and_supply(place.at, SUPPLIER, "USDC", 10**11))
@@ -369,7 +369,7 @@ def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
 ) -> None:
     # Among many accounts rotation comes to these two some other time.
     no_sample(monkeypatch)
-    monkeypatch.setattr("keeper.service.watching.market_valuation.first_sample", lambda _: [])
+    monkeypatch.setattr("keeper.service.watching.value.first_sample", lambda _: [])
     k = place.keeper(tmp_path)
     # The supplier's own event names no borrower, and another borrower is as silent.
     k.send(comet.mint_and_supply(place.at, SUPPLIER, "USDC", 10**11))

@@ -8,7 +8,8 @@ import pytest
 
 from keeper.model.blocked import Blocked
 from keeper.model.plan import NATIVE, Plan, Spend
-from keeper.policy.choose import Budget, Candidate, Costs, Spending, choose
+from keeper.policy.choose import Candidate, choose
+from keeper.policy.costs import Budget, Costs, Spending
 
 pytestmark = pytest.mark.unit
 
@@ -44,7 +45,7 @@ def costs(*, a_day: int | None, lost: int = 0) -> Costs:
 
 def done(requests: list[Candidate], at: Costs) -> list[str]:
     decided = choose(requests, {NATIVE: 10**18}, at)
-    return [d.request.account for d in decided if isinstance(d.outcome, Plan)]
+    return [d.candidate.account for d in decided if isinstance(d.outcome, Plan)]
 
 
 def test_all_accounts_of_a_tick_share_the_days_losses() -> None:

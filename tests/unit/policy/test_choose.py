@@ -8,7 +8,8 @@ import pytest
 
 from keeper.model.blocked import Blocked
 from keeper.model.plan import NATIVE, Kind, Plan, Spend
-from keeper.policy.choose import Budget, Candidate, Costs, Spending, choose
+from keeper.policy.choose import Candidate, choose
+from keeper.policy.costs import Budget, Costs, Spending
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +47,7 @@ def outcomes(
     requests: list[Candidate], funds: int, costs: Costs = FREE, native: int = 10**18
 ) -> list[tuple[str, int]]:
     decided = choose(requests, {TOKEN: funds, NATIVE: native}, costs)
-    return [(d.request.account, d.outcome.spend.amount) for d in decided if isinstance(d.outcome, Plan)]
+    return [(d.candidate.account, d.outcome.spend.amount) for d in decided if isinstance(d.outcome, Plan)]
 
 
 def test_top_ups_come_first_and_the_lowest_health_among_them() -> None:
@@ -87,3 +88,9 @@ def test_without_gas_money_nothing_is_planned() -> None:
 
 def test_a_liquidation_over_the_account_s_cap_is_not_made() -> None:
     assert outcomes([request("a", "liquidate", wants=10, gain=5, budget=9)], 100) == []
+
+
+def test_a_kind_that_nobody_knows_is_an_error_and_no_silence() -> None:
+    unknown = Candidate("m", "a", "flag", 1, [], lambda _: Blocked(""))
+    with pytest.raises(ValueError, match="flag"):
+        choose([unknown], {}, FREE)

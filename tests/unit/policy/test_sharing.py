@@ -10,7 +10,8 @@ import pytest
 
 from keeper.model.blocked import Blocked
 from keeper.model.plan import NATIVE, BatchItem, Plan, Spend
-from keeper.policy.choose import Candidate, Costs, choose
+from keeper.policy.choose import Candidate, choose
+from keeper.policy.costs import Costs
 
 pytestmark = pytest.mark.unit
 
@@ -47,7 +48,7 @@ def request(name: str, gain: int, token: str = "0xt", underwater: bool = False) 
 
 def chosen(requests: list[Candidate], costs: Costs = COSTS) -> list[str]:
     decided = choose(requests, {NATIVE: 10**20}, costs, Batches())
-    return sorted(d.request.account for d in decided if isinstance(d.outcome, Plan))
+    return sorted(d.candidate.account for d in decided if isinstance(d.outcome, Plan))
 
 
 def earned(gains: Sequence[int]) -> int:
@@ -98,6 +99,6 @@ def test_bad_debt_is_realized_at_a_loss_up_to_the_cap_and_only_where_there_is_so
 
 def test_each_is_asked_on_chain_for_its_share_of_the_costs() -> None:
     decided = choose([request("a", 900_000), request("b", 150_000)], {NATIVE: 10**20}, COSTS, Batches())
-    asked = {d.request.account: d.outcome.leg for d in decided if isinstance(d.outcome, Plan)}
+    asked = {d.candidate.account: d.outcome.leg for d in decided if isinstance(d.outcome, Plan)}
     assert asked["a"] is not None and asked["a"].min_profit == 450_000
     assert asked["b"] is not None and asked["b"].min_profit == 100_000

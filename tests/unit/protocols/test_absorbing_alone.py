@@ -9,8 +9,9 @@ import pytest
 from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import NATIVE, Plan, kept_of
-from keeper.policy.choose import Candidate, Costs, Decision, choose
-from keeper.protocols.compound_v3.planning import absorption
+from keeper.policy.choose import Candidate, Decision, choose
+from keeper.policy.costs import Costs
+from keeper.protocols import inventory
 
 pytestmark = pytest.mark.unit
 
@@ -26,12 +27,12 @@ def offer(top: int = 100) -> Offer:
         return Quote(budget, budget, budget * 11 // 10, (b"\x01",)) if budget > 0 else None
 
     base, coin = (Asset(each, each, WAD, 1) for each in (BASE, COIN))
-    return Offer(base, coin, "0xc03e7", (top,), deal, 0)
+    return Offer(base, coin, "0xc03e7", (top,), deal, 10**5, taker="signer", later="absorb")
 
 
 def request(name: str) -> Candidate:
     def plan(funds: Mapping[str, int]) -> list[Plan] | Blocked:
-        return absorption("m", "0xc03e7", [offer()], name, funds)
+        return inventory.liquidations("m", name, [offer()], funds)
 
     return Candidate("m", name, "liquidate", 1, [], plan)
 

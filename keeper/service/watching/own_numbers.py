@@ -1,0 +1,147 @@
+"""Our own numbers of a market's accounts: of all, or of those that screening and the sample choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import structlog
+
+from keeper.model.valuation import Valuation
+from keeper.service.markets import Market
+from keeper.service.watching import selection
+from keeper.service.watching.market_valuation import MarketValuation
+from keeper.service.watching.selection import NO_ROWS, Selected, Watch
+
+
+def without_suspended(market: Market, at: MarketValuation, suspended: Mapping[str, str]) -> MarketValuation:
+    """Accounts in suspended parts are told of as without a valuation."""
+    if not suspended:
+        return at
+    parts = ((account, market.adapter.part(account)) for account in market.book.accounts)
+    why = {account: suspended[part] for account, part in parts if part in suspended}
+    kept = [v for v in at.valuations if v.account not in why]
+    return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
+
+
+log = structlog.get_logger()
+
+
+def own_numbers(
+    market: Market,
+    at: MarketValuation,
+    watch: Watch,
+    next_timestamp: int | None,
+    views: Iterable[str],
+) -> tuple[MarketValuation, Mapping[str, str]]:
+    """Our own numbers: of all accounts, or of those that screening and the sample choose; and the parts of
+    the market that no arithmetic takes, with the reason."""
+    state, book, adapter, head = market.book.state, market.book, market.adapter, at.head
+    screen, screener = market.screen, adapter.screener
+    if watch.everything or screen is None or screener is None:
+        chosen = records_of(market, book.accounts, at)
+        own, failed = exact_valuations(market, chosen, head.timestamp)
+        nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
+        selected, growth = Selected(NO_ROWS, NO_ROWS), selection.FAR
+    else:
+        legs = sorted(book.columns.legs)
+        now = screener.weights(state, head.timestamp, legs)
+        then = screener.weights(state, next_timestamp or head.timestamp, legs)
+        assert now is not None and then is not None, "a version that is known has weights"
+        now = replace(now, drift=selection.drift(now, then))
+        growth = selection.growth(now.drift, signed=book.columns.signed)
+        groups = market.groups(legs, len(now.equity))
+        near = screen.near(now, book.take_changed(), selection.thresholds(watch), groups)
+        unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
+        selected = selection.select(
+            book, near, unbounded, watch, lambda account: adapter.unit_worth(state, account)
+        )
+        accounts = dict.fromkeys([*_accounts(market, selected.rows), *views])
+        chosen = records_of(market, accounts, at)
+        own, failed = exact_valuations(market, chosen, head.timestamp)
+        nearest = _accounts(market, selected.nearest)
+    coming, also = _next_block(market, chosen, own, watch, growth, next_timestamp)
+    valued = replace(
+        at,
+        valuations=own,
+        memory=replace(at.memory, nearest=tuple(nearest)),
+        below_unvalued=selected.below_unvalued,
+        undecided=selected.undecided,
+        next_block=coming,
+    )
+    return valued, {**also, **failed}
+
+
+def exact_valuations(
+    market: Market, records: Mapping[str, bytes], timestamp: int
+) -> tuple[list[Valuation], Mapping[str, str]]:
+    """Exact values, and the parts of the market whose numbers no arithmetic takes: the others go on."""
+    state, adapter = market.book.state, market.adapter
+    try:
+        return adapter.value_records(state, records, timestamp), {}
+    except Exception:
+        parts: dict[str, dict[str, bytes]] = {}
+        for account, record in records.items():
+            parts.setdefault(adapter.part(account), {})[account] = record
+        if len(parts) < 2 and "" in parts:
+            raise
+    found: list[Valuation] = []
+    failed: dict[str, str] = {}
+    for part, some in parts.items():
+        try:
+            found += adapter.value_records(state, some, timestamp)
+        except Exception as error:
+            if not part:
+                raise
+            log.error("part cannot be valued", market=market.name, part=part, exc_info=error)
+            failed[part] = f"its numbers cannot be valued: {error!r}"
+    return found, failed
+
+
+def _next_block(
+    run: Market,
+    chosen: Mapping[str, bytes],
+    own: Sequence[Valuation],
+    watch: Watch,
+    growth: float,
+    next_timestamp: int | None,
+) -> tuple[dict[str, Valuation], Mapping[str, str]]:
+    """Valuations at the next block's time of those whom time alone may take below a threshold until then."""
+    if next_timestamp is None:
+        return {}, {}
+    spans = [(level, int(level * growth) + 1) for level in watch.levels.values()]
+    raws = {
+        v.account: chosen[v.account]
+        for v in own
+        if (health := v.health) is not None
+        and (any(a <= health <= b for a, b in spans) or run.adapter.owner(v.account) in watch.special)
+    }
+    later, failed = exact_valuations(run, raws, next_timestamp)
+    return {v.account: v for v in later}, failed
+
+
+def records_of(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
+    """Records of those accounts that the book knows and the contract can value."""
+    found = {a: run.book.record(a) for a in accounts if a not in at.unvaluable}
+    return {account: record for account, record in found.items() if record is not None}
+
+
+def _accounts(run: Market, rows: Iterable[np.int64]) -> list[str]:
+    return [run.book.rows.account(int(row)) for row in rows]
+
+
+def _nearness(valuation: Valuation) -> tuple[bool, int]:
+    return valuation.health is None, valuation.health or 0
+
+
+def by_views(run: Market, at: MarketValuation) -> MarketValuation:
+    """The contract's own numbers instead of ours."""
+    own = list(run.book.views(at.head, list(run.book.accounts)).values())
+    answered = {v.account for v in own}
+    unvaluable = {
+        a: at.unvaluable.get(a, "the contract's own view reverts")
+        for a in run.book.accounts
+        if a not in answered
+    }
+    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block={})
