@@ -6,16 +6,21 @@ import difflib
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+Place = tuple[int | str, ...]
+NONE: Mapping[Place, Place] = MappingProxyType({})
 
-def explain(error: ValidationError, settings: type[BaseModel]) -> str:
-    """Every mistake with its place, one after another; the nearest known key beside an unknown one."""
+
+def explain(error: ValidationError, settings: type[BaseModel], written: Mapping[Place, Place] = NONE) -> str:
+    """Every mistake with its place, one after another; the nearest known key beside an unknown one. `written`
+    are the places as the user named them, where those are not the model's."""
     lines = []
     for problem in error.errors():
-        place = _place(problem["loc"])
+        place = _place(_as_written(problem["loc"], written))
         message = _in_words(problem["type"], problem.get("ctx", {}), problem["msg"])
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{_nearest(problem['loc'], settings)}"
@@ -29,7 +34,14 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
     return "; ".join(lines)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _as_written(location: Place, written: Mapping[Place, Place]) -> Place:
+    for end in range(len(location), 0, -1):
+        if location[:end] in written:
+            return (*written[location[:end]], *location[end:])
+    return location
+
+
+def _place(location: Place) -> str:
     """protect[0].steps[1].asset: lists by index, as elsewhere."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location]
     return "".join(parts).removeprefix(".")
@@ -37,7 +49,20 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 # Where addresses of services stand, which hold keys; a mistyped one need not look like one any more.
 _ADDRESSES = frozenset(
-    {"url", "rpc", "ws", "updates", "relay", "alerts", "store", "web3signer", "password_file", "signer"}
+    {
+        "url",
+        "rpc",
+        "ws",
+        "head_ws",
+        "updates",
+        "mempool_ws",
+        "relay",
+        "alerts",
+        "store",
+        "web3signer",
+        "password_file",
+        "signer",
+    }
 )
 _LOOKS_LIKE_ONE = re.compile(r"[/:@?=\\]")
 

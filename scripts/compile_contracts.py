@@ -1,13 +1,13 @@
-"""Compiles our own contracts and writes their artifacts to `abis/` (`make abis`)."""
+"""Compiles our own contracts and interfaces of others, and writes them to `abis/` (`make abis`)."""
 
 from __future__ import annotations
 
-from keeper.localchain.own_contracts import CONTRACTS, artifact_path, artifact_text
+from keeper.localchain.own_contracts import CONTRACTS, INTERFACES, artifact_path, artifact_text
 
 
 def main() -> None:
-    """Writes one artifact for each contract and says how large its code is."""
-    for name in CONTRACTS:
+    """Writes one artifact for each contract and interface, and says how large it is."""
+    for name in (*CONTRACTS, *INTERFACES):
         text = artifact_text(name)
         artifact_path(name).parent.mkdir(exist_ok=True)
         artifact_path(name).write_text(text)

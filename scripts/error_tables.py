@@ -11,7 +11,11 @@ import json
 import re
 from pathlib import Path
 
-from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.abi import (
+    filter_abi_by_type,
+    function_abi_to_4byte_selector,
+    function_signature_to_4byte_selector,
+)
 
 MODULES = Path("contracts/node_modules")
 NUMBERED = MODULES / "@aave/core-v3/contracts/protocol/libraries/helpers/Errors.sol"
@@ -26,6 +30,15 @@ COMET = (
     "TooMuchSlippage TransferInFailed TransferOutFailed Unauthorized BadAmount BadNonce BadSignatory "
     "InvalidValueS InvalidValueV SignatureExpired"
 )
+# Those of later versions, by selector as they were met: the interface that has them is not at hand.
+COMET_LATER = {
+    "0x3e3f8f73": "ApproveFailed",
+    "0x0aef3ecf": "TransferInFailed",
+    "0xb3a817eb": "TransferOutFailed",
+    "0x7050033f": "TokenIsDeactivated",
+    "0xa110626a": "BorrowersWithdrawPaused",
+    "0x4b2c9756": "LendersWithdrawPaused",
+}
 # What a liquidation answers when the account is well, or holds or owes nothing of what it names.
 AAVE_NEEDLESS = (
     "HEALTH_FACTOR_NOT_BELOW_THRESHOLD HealthFactorNotBelowThreshold SPECIFIED_CURRENCY_NOT_BORROWED_BY_USER "
@@ -54,11 +67,8 @@ for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", NAMED.read_text()):
     table["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name
 write("aave_v3", table, AAVE_NEEDLESS)
 
-for entry in json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]:
-    if entry["type"] == "error":
-        types = ",".join(part["type"] for part in entry["inputs"])
-        selector = function_signature_to_4byte_selector(f"{entry['name']}({types})")
-        table["0x" + selector.hex()] = entry["name"]
+for entry in filter_abi_by_type("error", json.loads(Path("abis/OwnerTopUp.json").read_text())["abi"]):
+    table["0x" + function_abi_to_4byte_selector(entry).hex()] = entry["name"]
 write("owner_top_up", table)
 
 morpho = (MODULES / "@morpho-org/morpho-blue/src/libraries/ErrorsLib.sol").read_text()
@@ -66,7 +76,7 @@ texts = re.findall(r'string internal constant (\w+) = "([^"]+)"', morpho)
 write("morpho_blue", {t: n for n, t in texts}, MORPHO_NEEDLESS)
 
 comet = {"0x" + function_signature_to_4byte_selector(f"{each}()").hex(): each for each in COMET.split()}
-write("comet", comet, COMET_NEEDLESS)
+write("comet", comet | COMET_LATER, COMET_NEEDLESS)
 
 write("liquity", LIQUITY, " ".join(LIQUITY.values()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from keeper.alerts.outbox import Severity, tell
+from keeper.alerts.outbox import Severity, alert
 from keeper.alerts.wording import format_account
 from keeper.model.format import format_health, format_time
 from keeper.store.tables.watching import Episode
@@ -23,9 +23,9 @@ def episode_opened(session: Session, episode: Episode, level: int, *, protected:
         "top_up": "health below the top-up threshold",
         "liquidate": "account can be liquidated",
     }
-    tell(
+    alert(
         session,
-        once=f"episode:{episode.id}",
+        dedup_key=f"episode:{episode.id}",
         kind=f"below_{episode.threshold}",
         severity=severities[episode.threshold][0 if protected else 1],
         market=episode.market,
@@ -42,9 +42,9 @@ def episode_opened(session: Session, episode: Episode, level: int, *, protected:
 def episode_closed(session: Session, episode: Episode, *, protected: bool) -> None:
     if not protected:
         return
-    tell(
+    alert(
         session,
-        once=f"episode:{episode.id}:closed",
+        dedup_key=f"episode:{episode.id}:closed",
         kind="recovered",
         severity="info",
         market=episode.market,
@@ -61,10 +61,10 @@ def episode_closed(session: Session, episode: Episode, *, protected: bool) -> No
 
 def cannot_act(session: Session, episode: Episode, kind: str, *, protected: bool) -> None:
     """Told once an episode, and anew when the time of opening changes: why nothing is done about it."""
-    opens = f":{episode.opens_at}" if episode.opens_at else ""
-    tell(
+    opens = f":{episode.retry_at}" if episode.retry_at else ""
+    alert(
         session,
-        once=f"episode:{episode.id}:cannot{opens}",
+        dedup_key=f"episode:{episode.id}:cannot{opens}",
         kind="cannot_act",
         severity="critical" if protected else "warning",
         market=episode.market,
@@ -73,7 +73,7 @@ def cannot_act(session: Session, episode: Episode, kind: str, *, protected: bool
         fields={
             "health": format_health(episode.lowest_health),
             "threshold": episode.threshold,
-            "why": episode.held,
-            "opens at": format_time(episode.opens_at),
+            "why": episode.blocked_reason,
+            "opens at": format_time(episode.retry_at),
         },
     )

@@ -76,7 +76,7 @@ class Deliverer:
     def tell_without_store(self, kind: str, severity: str, title: str, why: str) -> None:
         """Tell everybody now, by no way through the store: for what befalls the store. Nothing is raised."""
         alert = Alert(
-            once=kind,
+            dedup_key=kind,
             kind=kind,
             severity=severity,
             market="",

@@ -6,7 +6,7 @@ import json
 
 from sqlmodel import Session
 
-from keeper.alerts.outbox import tell
+from keeper.alerts.outbox import alert
 from keeper.alerts.wording import format_account
 from keeper.model.format import format_health
 from keeper.store.tables.journal import Intent, Transaction
@@ -30,9 +30,9 @@ def intent_ended(
     episode = session.get(Episode, intent.episode_id)
     summary: dict[str, str] = json.loads(intent.summary)
     what = ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
-    tell(
+    alert(
         session,
-        once=f"intent:{intent.id}:{intent.state}",
+        dedup_key=f"intent:{intent.id}:{intent.state}",
         kind="action_taken" if done else f"action_{intent.state}",
         severity="info" if done else "warning",
         market=intent.market,
@@ -59,9 +59,9 @@ def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
     episode = session.get(Episode, intent.episode_id)
     ended = intent.ended_block is not None
     kind = f"action_{intent.state}" if ended else "not_sent"
-    tell(
+    alert(
         session,
-        once=f"episode:{intent.episode_id}:{intent.kind}:{kind}:{cause}:{now().date().isoformat()}",
+        dedup_key=f"episode:{intent.episode_id}:{intent.kind}:{kind}:{cause}:{now().date().isoformat()}",
         kind=kind,
         severity="critical" if intent.kind == "top_up" else "warning",
         market=intent.market,
@@ -79,9 +79,9 @@ def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
 def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
     """The signer's key was used by something that is not in the journal."""
     shown = ", ".join(str(nonce) for nonce in nonces)
-    tell(
+    alert(
         session,
-        once=f"chain:{chain}:foreign:{sender}:{nonces[-1]}",
+        dedup_key=f"chain:{chain}:foreign:{sender}:{nonces[-1]}",
         kind="foreign_nonce",
         severity="critical",
         market="",
@@ -98,9 +98,9 @@ def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], 
 
 def relay_silent(session: Session, chain: str, relay: str, transaction: Transaction) -> None:
     """A relay took a transaction and no block has it; from now on it goes to everybody."""
-    tell(
+    alert(
         session,
-        once=f"relay:{transaction.hash}",
+        dedup_key=f"relay:{transaction.hash}",
         kind="relay_silent",
         severity="warning",
         market="",
@@ -116,10 +116,10 @@ def relay_silent(session: Session, chain: str, relay: str, transaction: Transact
 
 def standing_by(session: Session, chain: str, why: str) -> None:
     """Another keeper acts with the same key: told once a day."""
-    tell(
+    alert(
         session,
-        once=f"chain:{chain}:stands_back:{now().date().isoformat()}",
-        kind="stands_back",
+        dedup_key=f"chain:{chain}:standby:{now().date().isoformat()}",
+        kind="standby",
         severity="warning",
         market="",
         title=f"chain {chain}: this keeper only watches: {why}",

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from keeper.alerts.outbox import Severity, tell
+from keeper.alerts.outbox import Severity, alert
 from keeper.store.types import now
 
 
 def chain_unreachable(session: Session, chain: str, since: str, why: str) -> None:
     """Told once an outage, which began at `since`."""
     title = f"chain {chain} cannot be reached: {why}"
-    _tell(session, f"chain:{chain}", "chain_unreachable", since, "critical", title, chain=chain, why=why)
+    _alert(session, f"chain:{chain}", "chain_unreachable", since, "critical", title, chain=chain, why=why)
 
 
 def silent(session: Session, chain: str, since: str, seconds: int) -> None:
     """Told once a silence, which was noticed at `since`."""
     title = f"chain {chain}: no block was decided for {seconds} s, nobody is watched there; see the log"
-    _tell(session, f"chain:{chain}", "silent", since, "critical", title, chain=chain, seconds=str(seconds))
+    _alert(session, f"chain:{chain}", "silent", since, "critical", title, chain=chain, seconds=str(seconds))
 
 
 def held(session: Session, chain: str, block: int, kind: str, why: str) -> None:
     """Told once a stretch in which nothing is sent on a chain."""
     title = f"chain {chain} is held: {why}"
-    _tell(
+    _alert(
         session, f"chain:{chain}", kind, str(block), "critical", title, chain=chain, why=why, block=str(block)
     )
 
@@ -32,35 +32,35 @@ def low_balance(session: Session, chain: str, payer: str, day: str, detail: str)
     """Told once a day."""
     title = f"{payer}: {detail}"
     about = f"chain:{chain}:{payer}"
-    _tell(session, about, "low_balance", day, "warning", title, account=payer, chain=chain)
+    _alert(session, about, "low_balance", day, "warning", title, account=payer, chain=chain)
 
 
 def job_failed(session: Session, job: str, why: str) -> None:
     """A fault of the keeper's own; told once a cause."""
     title = f"{job} failed: {why[:200]}"
-    _tell(session, f"job:{job}", "job_failed", why[:120], "critical", title, job=job, why=why[:500])
+    _alert(session, f"job:{job}", "job_failed", why[:120], "critical", title, job=job, why=why[:500])
 
 
-def not_booked(session: Session, chain: str, digest: str, why: str) -> None:
-    """A transaction that the books lack; told once a cause."""
-    title = f"transaction {digest} cannot be booked: {why[:200]}"
+def not_posted(session: Session, chain: str, digest: str, why: str) -> None:
+    """A transaction that the ledger lacks; told once a cause."""
+    title = f"transaction {digest} cannot be posted to the ledger: {why[:200]}"
     about = f"chain:{chain}:{digest}"
-    _tell(session, about, "not_booked", why[:120], "warning", title, chain=chain, transaction=digest)
+    _alert(session, about, "not_posted", why[:120], "warning", title, chain=chain, transaction=digest)
 
 
 def no_native_price(session: Session, chain: str, day: str, what: str, remedy: str) -> None:
     """Nothing tells what a chain's coin costs: told at each start, once a day."""
     title = f"chain {chain}: {what}"
-    _tell(session, f"chain:{chain}", "no_native_price", day, "critical", title, chain=chain, remedy=remedy)
+    _alert(session, f"chain:{chain}", "no_native_price", day, "critical", title, chain=chain, remedy=remedy)
 
 
 def config_changed(session: Session, file: str, digest: str, what: str) -> None:
     """Told once a content of the file and day."""
     once = f"{digest}:{now().date().isoformat()}"
-    _tell(session, "config", "config_changed", once, "warning", f"{file} {what}", file=file, what=what)
+    _alert(session, "config", "config_changed", once, "warning", f"{file} {what}", file=file, what=what)
 
 
-def _tell(
+def _alert(
     session: Session,
     about: str,
     kind: str,
@@ -71,9 +71,9 @@ def _tell(
     account: str = "",
     **fields: str,
 ) -> None:
-    tell(
+    alert(
         session,
-        once=f"{about}:{kind}:{once}",
+        dedup_key=f"{about}:{kind}:{once}",
         kind=kind,
         severity=severity,
         market="",

@@ -6,41 +6,48 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
-from keeper.alerts.outbox import Severity, tell
+from keeper.alerts.outbox import Severity, alert
 
 
 def stopped(session: Session, market: str, block: int, why: str, again: int) -> None:
     """Our numbers are not the contract's, or its arithmetic is unknown. It is tried `again` in seconds."""
     title = f"market {market} is watched only: {why}"
     next_try = f"in {again} s, then at growing intervals"
-    _tell(session, market, block, "watch_only", "critical", title, why=why, next_try=next_try)
+    _alert(session, market, block, "watch_only", "critical", title, why=why, next_try=next_try)
 
 
 def suspended(session: Session, market: str, block: int, part: str, why: str, *, is_listed: bool) -> None:
     """As `stopped`, for one part of a market; of a stranger's nobody waits for anything."""
     title = f"market {market} is watched only in its part {part}: {why}"
     severity: Severity = "critical" if is_listed else "warning"
-    _tell(
-        session, market, block, "part_watch_only", severity, title, once=f"{part}:{block // 7_200}", why=why
+    _alert(
+        session,
+        market,
+        block,
+        "part_watch_only",
+        severity,
+        title,
+        once=f"{part}:{block // 7_200}",
+        why=why,
     )
 
 
 def strangers_silent(session: Session, market: str, block: int, day: int, parts: Sequence[str]) -> None:
     """Markets that anybody made, and nobody listed, have no price now; nothing would be done there anyway."""
     title = f"{market}: {len(parts)} markets that nobody listed cannot be valued now"
-    _tell(session, market, block, "strangers_silent", "warning", title, once=f"day {day}", first=parts[0])
+    _alert(session, market, block, "strangers_silent", "warning", title, once=f"day {day}", first=parts[0])
 
 
 def retried(session: Session, market: str, block: int, why: str) -> None:
     """A stopped market was compared anew, and still differs."""
     title = f"market {market} was tried again and stays watched only: {why}"
-    _tell(session, market, block, "market_retried", "info", title, why=why)
+    _alert(session, market, block, "market_retried", "info", title, why=why)
 
 
 def resumed(session: Session, market: str, block: int, was: str) -> None:
     """A stopped market was compared anew, and all agrees."""
     title = f"market {market} is acted in again: our numbers are the contract's"
-    _tell(session, market, block, "market_resumed", "info", title, was=was)
+    _alert(session, market, block, "market_resumed", "info", title, was=was)
 
 
 def failed(session: Session, market: str, block: int, why: str, kind: str = "") -> None:
@@ -48,28 +55,28 @@ def failed(session: Session, market: str, block: int, why: str, kind: str = "") 
     can be others at every block."""
     title = f"market {market} could not be read: {why}"
     once = f"{block // 100}:{kind or why[:80]}"
-    _tell(session, market, block, "market_failed", "critical", title, once=once, why=why)
+    _alert(session, market, block, "market_failed", "critical", title, once=once, why=why)
 
 
 def rebuilt(session: Session, market: str, block: int) -> None:
     """The chain was left deeper than the book remembers: everything was read again."""
     title = f"{market}: a reorg went deeper than the blocks remembered; the book was rebuilt from nothing"
-    _tell(session, market, block, "book_rebuilt", "warning", title)
+    _alert(session, market, block, "book_rebuilt", "warning", title)
 
 
 def silent_change(session: Session, market: str, block: int, accounts: list[str]) -> None:
     """Accounts changed without an event: a node withholds logs, or the market has events unknown to us."""
     title = f"{market}: {len(accounts)} accounts changed without an event; all accounts are read again"
-    _tell(session, market, block, "silent_change", "warning", title, accounts=", ".join(accounts[:10]))
+    _alert(session, market, block, "silent_change", "warning", title, accounts=", ".join(accounts[:10]))
 
 
 def unbalanced(session: Session, market: str, block: int, why: str) -> None:
     """Our accounts do not add up to the protocol's own total: some are unknown to us, or out of date."""
     title = f"{market}: {why}. All accounts are read again; check that from_block is not too late"
-    _tell(session, market, block, "unbalanced", "warning", title, why=why)
+    _alert(session, market, block, "unbalanced", "warning", title, why=why)
 
 
-def _tell(
+def _alert(
     session: Session,
     market: str,
     block: int,
@@ -80,9 +87,9 @@ def _tell(
     once: str = "",
     **fields: str,
 ) -> None:
-    tell(
+    alert(
         session,
-        once=f"market:{market}:{kind}:{once or block}",
+        dedup_key=f"market:{market}:{kind}:{once or block}",
         kind=kind,
         severity=severity,
         market=market,

@@ -7,34 +7,34 @@ from collections.abc import Mapping
 
 from sqlmodel import Session, col, select
 
-from keeper.alerts.outbox import tell
+from keeper.alerts.outbox import alert
 from keeper.store.tables.alerts import Alert
 
-_BEGUN, _OVER = "market_notice", "market_notice_over"
+_BEGUN, _OVER = "market_warning", "market_warning_over"
 
 
 def note(session: Session, market: str, block: int, standing: Mapping[str, str], known: set[str]) -> None:
     """Tell what is new in `standing` (name to words) and what of `known` is over; `known` is then brought up
     to date."""
     for name in sorted(standing.keys() - known):
-        tell(
+        alert(
             session,
-            once=f"notice:{market}:{name}:{block}",
+            dedup_key=f"market_warning:{market}:{name}:{block}",
             kind=_BEGUN,
             severity="warning",
             market=market,
             title=f"{market}: {standing[name]}",
-            fields={"notice": name, "block": str(block)},
+            fields={"warning": name, "block": str(block)},
         )
     for name in sorted(known - standing.keys()):
-        tell(
+        alert(
             session,
-            once=f"notice:{market}:{name}:{block}:over",
+            dedup_key=f"market_warning:{market}:{name}:{block}:over",
             kind=_OVER,
             severity="info",
             market=market,
             title=f"{market}: no longer {name.replace('_', ' ')}",
-            fields={"notice": name, "block": str(block)},
+            fields={"warning": name, "block": str(block)},
         )
     known.clear()
     known.update(standing)
@@ -49,6 +49,6 @@ def open_notices(session: Session, market: str) -> set[str]:
     ).all()
     found: set[str] = set()
     for row in rows:
-        name = str(json.loads(row.fields)["notice"])
+        name = str(json.loads(row.fields)["warning"])
         (found.add if row.kind == _BEGUN else found.discard)(name)
     return found

@@ -14,14 +14,14 @@ from keeper.store.tables.alerts import Alert
 
 Severity = Literal["info", "warning", "critical"]
 MOST_LETTERS = 4_000
-_TOLD = select(Alert.id).where(Alert.once == bindparam("once"))
+_TOLD = select(Alert.id).where(Alert.dedup_key == bindparam("dedup_key"))
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
-def tell(
+def alert(
     session: Session,
     *,
-    once: str,
+    dedup_key: str,
     kind: str,
     severity: Severity,
     market: str,
@@ -29,16 +29,17 @@ def tell(
     account: str = "",
     fields: dict[str, str] | None = None,
 ) -> None:
-    """Write an alert unless one with the same `once` was ever written. Names and reasons may be a stranger's:
-    what does not print is left out (a store keeps no NUL, a screen obeys escapes), and they are cut."""
+    """Write an alert unless one with the same `dedup_key` was ever written. Names and reasons may be a
+    stranger's: what does not print is left out (a store keeps no NUL, a screen obeys escapes), and they are
+    cut."""
     title = _plain(title)
     fields = {name: _plain(value) for name, value in (fields or {}).items()}
-    if session.exec(_TOLD, params={"once": once}).first() is not None:
+    if session.exec(_TOLD, params={"dedup_key": dedup_key}).first() is not None:
         return
     shown = {"kind": kind, "severity": severity, "market": market, "account": format_account(account)}
     shown |= fields
-    alert = Alert(
-        once=once,
+    row = Alert(
+        dedup_key=dedup_key,
         kind=kind,
         severity=severity,
         market=market,
@@ -47,7 +48,7 @@ def tell(
         body="\n".join(f"{name}: {value}" for name, value in shown.items() if value),
         fields=json.dumps(fields),
     )
-    insert_row(session, alert)
+    insert_row(session, row)
 
 
 def _plain(text: str) -> str:

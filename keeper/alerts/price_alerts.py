@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from keeper.alerts.outbox import Severity, tell
+from keeper.alerts.outbox import Severity, alert
 from keeper.oracles.guards import FaultKind
 from keeper.store.tables.watching import PriceFault
 
@@ -23,9 +23,9 @@ def fault_opened(
     and that is one warning."""
     severity: Severity = "critical" if fault.kind in _CRITICAL and strangers_day is None else "warning"
     strange = f"price:{fault.market}:{fault.asset}:{fault.kind}:{strangers_day}"
-    tell(
+    alert(
         session,
-        once=f"price:{fault.id}" if strangers_day is None else strange,
+        dedup_key=f"price:{fault.id}" if strangers_day is None else strange,
         kind=f"price_{fault.kind}",
         severity=severity,
         market=fault.market,
@@ -41,9 +41,9 @@ def fault_opened(
 
 
 def fault_closed(session: Session, fault: PriceFault) -> None:
-    tell(
+    alert(
         session,
-        once=f"price:{fault.id}:closed",
+        dedup_key=f"price:{fault.id}:closed",
         kind="price_well",
         severity="info",
         market=fault.market,
@@ -54,9 +54,9 @@ def fault_closed(session: Session, fault: PriceFault) -> None:
 
 def owner_unvaluable(session: Session, market: str, account: str, why: str, faults: list[int]) -> None:
     """A protected account that nobody can value; told once an episode of the faults behind it."""
-    tell(
+    alert(
         session,
-        once=f"unvaluable:{market}:{account}:{','.join(map(str, faults))}",
+        dedup_key=f"unvaluable:{market}:{account}:{','.join(map(str, faults))}",
         kind="unvaluable",
         severity="critical",
         market=market,

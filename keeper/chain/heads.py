@@ -44,8 +44,8 @@ class Heads:
         self.poll = float(chain.poll)
         self.paced = chain.chain_id not in LOCAL_CHAIN_IDS
         self.subscription: Subscription | None = None
-        if chain.ws and on_head is not None:
-            self.subscription = Subscription(pool.name, chain.chain_id, chain.ws, on_head)
+        if chain.head_ws and on_head is not None:
+            self.subscription = Subscription(pool.name, chain.chain_id, chain.head_ws, on_head)
         self._done: Head | None = None
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
         self._chain: OrderedDict[int, str] = OrderedDict()

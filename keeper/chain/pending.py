@@ -47,7 +47,7 @@ def parse(transaction: Any) -> PendingUpdate | None:
     """A transaction as nodes tell of it, without its bytes; None for one that calls nobody. RefusesError from
     a node that only tells of hashes: asking for each would cost a request a transaction."""
     if isinstance(transaction, str):
-        raise RefusesError("tells of pending transactions by their hash only", where="relay.updates")
+        raise RefusesError("tells of pending transactions by their hash only", where="relay.mempool_ws")
     target, data = transaction.get("to"), transaction.get("input") or transaction.get("data") or "0x"
     if not target or len(data) < _SELECTOR_DIGITS:
         return None

@@ -8,8 +8,8 @@ import typer
 
 from keeper.alerts.channels import try_channels
 from keeper.cli.output import print_json, print_table
-from keeper.config import load
 from keeper.errors import ConfigError
+from keeper.protocols.registry import load
 
 
 def test_channels(config: Path, *, as_json: bool) -> None:

@@ -9,8 +9,8 @@ from keeper.chain import blocks
 from keeper.cli.output import console, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.cli.scan import existing_store
-from keeper.config import load
 from keeper.model.valuation import Valuation
+from keeper.protocols.registry import load
 from keeper.service.markets import build, pools
 from keeper.service.reporting.record import account_json, numbers_json
 from keeper.service.watching.parity import Audit, Difference, audit

@@ -35,34 +35,34 @@ def export(session: Session, where: str) -> int:
     with _opened(where) as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for booking, transaction in rows:
-            writer.writerow(_row(session, booking, transaction))
+        for entry, transaction in rows:
+            writer.writerow(_row(session, entry, transaction))
     return len(rows)
 
 
-def _row(session: Session, booking: LedgerEntry, transaction: Transaction) -> list[object]:
+def _row(session: Session, entry: LedgerEntry, transaction: Transaction) -> list[object]:
     carried = transactions.intents_of(session, transaction.id or 0)
     moved = [
         f"{_signed(int(each['units']), int(each['decimals']))} {each['symbol']}"
-        for each in json.loads(booking.moved)
+        for each in json.loads(entry.moved)
     ]
     return [
-        datetime.fromtimestamp(booking.timestamp, UTC).isoformat(),
+        datetime.fromtimestamp(entry.timestamp, UTC).isoformat(),
         transaction.chain,
         transaction.block,
         transaction.hash,
         transaction.purpose,
         "yes" if transaction.succeeded else "no",
-        booking.market,
+        entry.market,
         " ".join(str(each.id) for each in carried),
         " ".join(each.account for each in carried),
         "; ".join(moved),
-        booking.unpriced,
-        _whole(booking.value, 18),
+        entry.unpriced,
+        _whole(entry.value, 18),
         transaction.gas_used,
-        _whole(booking.gas_wei, 18),
-        _whole(booking.gas, 18),
-        _whole(booking.net, 18),
+        _whole(entry.gas_wei, 18),
+        _whole(entry.gas, 18),
+        _whole(entry.net, 18),
     ]
 
 

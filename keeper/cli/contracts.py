@@ -9,12 +9,14 @@ from typing import Literal
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
-from keeper.config import MarketSettings, Settings, load
+from keeper.config import Settings, table_of
+from keeper.config.old_keys import Place, words
+from keeper.config.values import checked_address
 from keeper.errors import ConfigError, KeeperError
+from keeper.protocols.registry import load
 from keeper.service import deployment, redeployment
 from keeper.service.deployment import Contract, Deployed
 from keeper.service.execution import actor_of
-from keeper.service.markets import PROTOCOLS
 from keeper.service.planning.gas_ceilings import gas_ceilings, gas_level
 from keeper.setup.config_file import check, write
 from keeper.setup.toml_edit import with_value
@@ -33,6 +35,7 @@ def deploy(
     live: bool,
     as_json: bool,
 ) -> None:
+    profit_to = None if owner is None else _address(owner)
     settings = load(config)
     if settings.signer is None:
         raise ConfigError(
@@ -43,7 +46,7 @@ def deploy(
     payer = keys.public_address(settings.signer)
     if payer is None:
         raise ConfigError("does not name its address", where=str(settings.signer.keystore))
-    chain, contract, place = _wanted(settings, name, market, chain, owner or payer, payer)
+    chain, contract, place = _wanted(settings, name, market, chain, profit_to or payer, payer)
     moves = redeployment.moves(
         settings, chain, market if name == "owner-top-up" else None, contract.address, payer
     )
@@ -63,12 +66,12 @@ def deploy(
     done = Deployed(contract.address, "") if there else _deploy(settings, pool, payer, contract)
     _write(config, text, place, done.address)
     if as_json:
-        told = {place[-1]: done.address, "transaction": done.transaction, "chain": chain}
+        told = {str(place[-1]): done.address, "transaction": done.transaction, "chain": chain}
         print_json(told | ({"steps": list(moves.steps)} if moves.steps else {}))
         return
     how = f"transaction {done.transaction}" if done.transaction else "it was there already"
     console.print(f"{contract.name} is at {done.address} ({how})")
-    console.print(f"{config} says so now, as {'.'.join(place)}")
+    console.print(f"{config} says so now, as {words(place)}")
     _tell_steps(moves.steps)
     if name == "owner-top-up" and not moves.steps:
         console.print(
@@ -79,29 +82,33 @@ def deploy(
 
 def _wanted(
     settings: Settings, name: Name, market: str | None, chain: str | None, owner: str, payer: str
-) -> tuple[str, Contract, tuple[str, ...]]:
+) -> tuple[str, Contract, Place]:
     """The chain, the contract, and where the configuration names it."""
     if name == "liquidator":
         found = deployment.chains_with(list(settings.chains), chain)
         return found, deployment.liquidator(owner, payer), ("chains", found, "liquidator")
-    known = ", ".join(sorted(name for name, of in settings.markets.items() if _owners_pay(of)))
+    known = ", ".join(sorted(name for name, of in settings.markets.items() if of.own.owners_may_pay))
     remedy = f"Name one of {known}" if known else "No configured market lets owners pay"
     if market is None:
         raise ConfigError("is missing: the contract is for one market", where="--market", remedy=remedy)
     if market not in settings.markets:
         raise ConfigError(f"{market!r} is not a market", where="--market", remedy=remedy)
     of = settings.markets[market]
-    if not _owners_pay(of):
+    if not of.own.owners_may_pay:
         raise ConfigError(
             f"{market!r} is {of.protocol}, where an owner's own money cannot top up",
             where="--market",
             remedy=remedy,
         )
-    return of.chain, deployment.owner_top_up(of.address), ("markets", market, "owner_top_up")
+    place = ("markets", market, table_of(of.protocol), "owner_top_up")
+    return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
 
 
-def _owners_pay(market: MarketSettings) -> bool:
-    return PROTOCOLS[market.protocol].owners_pay
+def _address(owner: str) -> str:
+    try:
+        return checked_address(owner)
+    except ValueError as error:
+        raise ConfigError(f"{owner!r} {error}", where="--owner") from None
 
 
 def _would_load(config: Path, text: str) -> None:
@@ -113,7 +120,7 @@ def _would_load(config: Path, text: str) -> None:
         raise ConfigError(error.what, where=error.where, remedy=remedy) from None
 
 
-def _write(config: Path, text: str, place: tuple[str, ...], address: str) -> None:
+def _write(config: Path, text: str, place: Place, address: str) -> None:
     """What is deployed is paid for: wherever writing fails, its address is told."""
     try:
         write(config, text, force=True)
@@ -121,7 +128,7 @@ def _write(config: Path, text: str, place: tuple[str, ...], address: str) -> Non
         raise ConfigError(
             error.what,
             where=error.where,
-            remedy=f'It is deployed: set {".".join(place)} = "{address}" by hand',
+            remedy=f'It is deployed: set {words(place)} = "{address}" by hand',
         ) from None
 
 

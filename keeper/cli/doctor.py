@@ -9,8 +9,8 @@ import typer
 from rich.text import Text
 
 from keeper.cli.output import print_json, print_table
-from keeper.config import load
 from keeper.doctor.examine import examine
+from keeper.protocols.registry import load
 
 _MARKS = {
     "ok": Text("ok", "green"),

@@ -13,10 +13,11 @@ from keeper.chain.calls import run as read
 from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
 from keeper.cli.valuations import in_words
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
+from keeper.protocols.registry import load
 from keeper.service.markets import Market, policies_of
 from keeper.service.reporting.record import account_json, block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation

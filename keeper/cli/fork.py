@@ -11,11 +11,11 @@ from typing import Any
 
 from keeper.cli.numbers import decimal
 from keeper.cli.output import cell, console, money, print_json, print_table
-from keeper.config import load
 from keeper.fork.outcome import ForkOutcome, Price
 from keeper.fork.session import ForkOptions, rehearse
 from keeper.fork.shocks import parse_shock
 from keeper.model.format import format_health
+from keeper.protocols.registry import load
 
 
 def fork(

@@ -12,11 +12,11 @@ from sqlmodel import Session, col, select
 
 from keeper.cli.books import export
 from keeper.cli.output import cell, console, name, print_json, print_table
-from keeper.config import load
 from keeper.errors import ConfigError
 from keeper.execution import journal
 from keeper.model.format import format_health
-from keeper.service.reporting.ledger import earned
+from keeper.protocols.registry import load
+from keeper.service.reporting.earnings import earned
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, Transition
 

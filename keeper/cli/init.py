@@ -15,12 +15,12 @@ import typer
 from keeper.cli.init_flags import Flags, address, check, check_adding, url
 from keeper.cli.numbers import decimal
 from keeper.cli.output import console, print_json, print_table
-from keeper.config import chain_name, load
+from keeper.config import chain_name
 from keeper.errors import ConfigError
 from keeper.oracles.sources import tree
-from keeper.protocols.identity import NAMES
+from keeper.protocols.registry import PROTOCOLS, load
 from keeper.setup.add_market import names_in, rpc_of, with_market
-from keeper.setup.answers import MARKET_NAMES, InitAnswers
+from keeper.setup.answers import InitAnswers
 from keeper.setup.config_file import refuse_existing, write
 from keeper.setup.survey import Survey, connect, explore
 from keeper.setup.text import configuration
@@ -88,7 +88,7 @@ def _protected(flags: Flags, usual: Decimal, asking: bool) -> tuple[tuple[str, .
 def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> InitAnswers:
     usual = InitAnswers(
         chain=flags.chain or chain_name(found.chain_id),
-        market=flags.market or MARKET_NAMES[found.identity.protocol],
+        market=flags.market or PROTOCOLS[found.identity.protocol].market,
     )
 
     def ratio(given: str | None, name: str, default: Decimal, question: str) -> Decimal:
@@ -144,7 +144,7 @@ def _show(found: Survey) -> None:
     version = found.version or "?"
     console.print(
         f"chain id {found.chain_id}, block {found.head.number}: {found.identity.address} is "
-        f"{NAMES[found.identity.protocol]}, "
+        f"{PROTOCOLS[found.identity.protocol].title}, "
         f"revision {found.revision}, version {version}",
         highlight=False,
     )

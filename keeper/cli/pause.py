@@ -7,8 +7,8 @@ import socket
 from pathlib import Path
 
 from keeper.cli.output import console, print_json
-from keeper.config import load
 from keeper.execution import pause_file
+from keeper.protocols.registry import load
 from keeper.store.database import open_store
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import structlog
 
 from keeper.chain import signer as keys
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.errors import ConfigError
+from keeper.protocols.registry import load
 from keeper.service.daemon import Daemon
 from keeper.store.database import open_store
 

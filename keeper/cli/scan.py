@@ -14,9 +14,10 @@ from keeper.chain.node import NodeError
 from keeper.cli.output import name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.cli.valuations import NUMBERS, cells, part_names
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.errors import KeeperError
 from keeper.policy.levels import Policies
+from keeper.protocols.registry import load
 from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.reporting.record import block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation

@@ -12,9 +12,9 @@ from sqlmodel import col, select
 
 from keeper.alerts.backlog import backlog
 from keeper.cli.output import cell, console, print_json, print_table
-from keeper.config import load
 from keeper.execution.pause_file import paused
 from keeper.model.format import format_health, format_time
+from keeper.protocols.registry import load
 from keeper.service.markets import policies_of
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, SignerNonce
@@ -55,7 +55,7 @@ def status(config: Path, *, as_json: bool) -> None:
                     {
                         **row.model_dump(mode="json", exclude={"memory"}),
                         "price": _text(row.price),
-                        "second": _text(row.second),
+                        "second_price": _text(row.second_price),
                         "faults": [
                             {"kind": fault.kind, "detail": fault.detail, "since_block": fault.opened_block}
                             for fault in faults
@@ -100,7 +100,9 @@ def status(config: Path, *, as_json: bool) -> None:
                     else policies.words(e.market, e.account, e.threshold),
                     str(e.opened_block),
                     "" if e.asset or e.threshold == SALE else format_health(e.lowest_health),
-                    f"{e.held}, opens {format_time(e.opens_at)}" if e.opens_at else e.held,
+                    f"{e.blocked_reason}, opens {format_time(e.retry_at)}"
+                    if e.retry_at
+                    else e.blocked_reason,
                 ]
                 for e in episodes
             ],
@@ -169,8 +171,8 @@ def _daemon(chains: Sequence[ChainStatus], markets: Sequence[MarketStatus], paus
 
 
 def _state(market: MarketStatus, pause: str) -> str:
-    if not market.acting:
-        return f"WATCHED ONLY: {market.reason}"
+    if not market.may_act:
+        return f"WATCHED ONLY: {market.watch_only_reason}"
     return "paused" if pause else "acting"
 
 
@@ -197,7 +199,7 @@ def _node(chain: ChainStatus) -> str:
         return f"UNREACHABLE: {chain.reason}"
     if chain.reason:
         return f"HELD: {chain.reason}"
-    return f"WATCHES ONLY: {chain.stands_back}" if chain.stands_back else "answers"
+    return f"WATCHES ONLY: {chain.standby_reason}" if chain.standby_reason else "answers"
 
 
 def _price(row: PriceStatus) -> list[str]:
@@ -207,7 +209,7 @@ def _price(row: PriceStatus) -> list[str]:
         _whole(row.price, row.decimals) or "NONE",
         row.kind,
         "" if row.age is None else f"{row.age} s",
-        _whole(row.second, row.decimals),
+        _whole(row.second_price, row.decimals),
         row.state or "well",
     ]
 

@@ -2,10 +2,19 @@
 
 from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, RelaySettings
 from keeper.config.known_chains import KnownChain, chain_name, known_chain, native_coin
-from keeper.config.markets import ChainlinkSource, MarketSettings, Oracle, PythSource, UniswapV3Source
+from keeper.config.markets import (
+    ChainlinkSource,
+    MarketSettings,
+    Oracle,
+    ProtocolSettings,
+    PythSource,
+    UniswapV3Source,
+    market_model,
+    table_of,
+)
 from keeper.config.policy import Protect
 from keeper.config.running import AlertChannel, SignerSettings
-from keeper.config.settings import Settings, load
+from keeper.config.settings import Settings, read, settings_model
 from keeper.config.values import checked_address, wad
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "MarketSettings",
     "Oracle",
     "Protect",
+    "ProtocolSettings",
     "PythSource",
     "RelaySettings",
     "Settings",
@@ -25,7 +35,10 @@ __all__ = [
     "chain_name",
     "checked_address",
     "known_chain",
-    "load",
+    "market_model",
     "native_coin",
+    "read",
+    "settings_model",
+    "table_of",
     "wad",
 ]

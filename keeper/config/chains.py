@@ -36,16 +36,16 @@ class RelaySettings(Section):
     kind: Literal["private-transaction", "bundle"] = "private-transaction"
     fallback_blocks: int = Field(default=5, ge=1)
     """Blocks after which a transaction that no block has goes to the public pool."""
-    updates: str | None = None
+    mempool_ws: str | None = None
     """Websocket address of a node that tells of whole pending transactions: oracle updates among them are
     acted on before a block has them, in bundles behind them. Absent: blocks are waited for."""
-    behind: Literal["svr", "mev-share"] = "svr"
+    bundle_method: Literal["svr", "mev-share"] = "svr"
     """How the relay is asked to include ours behind an update: whole (`eth_sendBundle`), or by the update's
     hash (`mev_sendBundle`)."""
 
-    @field_validator("updates")
+    @field_validator("mempool_ws")
     @classmethod
-    def _updates(cls, url: str | None) -> str | None:
+    def _mempool_ws(cls, url: str | None) -> str | None:
         return None if url is None else checked_url(url, "", "ws", "wss")
 
     @field_validator("url")
@@ -63,7 +63,7 @@ class Chain(Section):
     timeout: Annotated[Decimal, Field(gt=0)] = Decimal(20)
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
-    ws: list[str] = []
+    head_ws: list[str] = []
     """Websocket addresses at which nodes of this chain tell of new heads; without, heads are polled for."""
     requests_per_second: Annotated[Decimal, Field(gt=0)] | None = None
     """Budget of all requests to this chain's nodes together; absent: as many as are needed."""
@@ -112,10 +112,10 @@ class Chain(Section):
             return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
         return self.max_head_age or None
 
-    @field_validator("ws")
+    @field_validator("head_ws")
     @classmethod
     def _websockets(cls, urls: list[str]) -> list[str]:
-        return [checked_url(url, "a ws entry", "ws", "wss") for url in urls]
+        return [checked_url(url, "an entry", "ws", "wss") for url in urls]
 
     @field_validator("rpc")
     @classmethod

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from keeper.config.values import Address, Section
 
@@ -58,7 +59,7 @@ class Oracle(Section):
     max_price: Annotated[Decimal, Field(gt=0)] | None = None
     deviation: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.05")
     """How far two sources may lie apart and still agree; how far a price may move without a new round."""
-    second: SecondSource | None = None
+    second_source: SecondSource | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Oracle:
@@ -67,36 +68,85 @@ class Oracle(Section):
         return self
 
 
+class ProtocolSettings(Section):
+    """A market's table of its protocol's own: `[markets.NAME.PROTOCOL]`. A protocol without one takes no key.
+
+    What a table's keys mean to the rest of the keeper is said by the properties."""
+
+    moved_from_market: ClassVar[Mapping[str, str]] = {}
+    """Old keys of the market's own table that stand here now, for one version more, and their new names."""
+    moved_from_policy: ClassVar[Mapping[str, str]] = {}
+    """The same of `[policy]`: they gave the value for all markets of the protocol."""
+
+    owners_may_pay: ClassVar[bool] = False
+    """Whether an owner's own money can top up, through a contract of ours."""
+
+    @property
+    def owner_contract(self) -> str | None:
+        """Our contract through which an owner's own money pays."""
+        return None
+
+    @property
+    def takes_claims(self) -> bool:
+        """Whether plans may take claims on an asset where the asset itself cannot be paid out."""
+        return True
+
+    def loan_token_names(self) -> Mapping[str, Iterable[str]]:
+        """By key: names (symbols or addresses) that must be loan tokens of the market."""
+        return {}
+
+
+P = TypeVar("P", bound=ProtocolSettings)
+
+
 class MarketSettings(Section):
-    protocol: Literal["aave-v3", "morpho-blue", "compound-v3", "liquity"]
+    """One market. `market_model` makes the class with the protocols' own tables, of which one is filled."""
+
+    protocol: str
     chain: str
     address: Address
     from_block: int = Field(default=0, ge=0)
     audit_sample: int = Field(default=8, ge=1)
     """Accounts compared with the contract's own view at every block, in turn."""
-    owner_top_up: Address | None = None
-    """Our OwnerTopUp contract for this pool, where owners pay; `keeper contracts deploy` makes one."""
-    unresolved: Literal["watch", "act"] = "watch"
+    unknown_oracles: Literal["watch", "act"] = "watch"
     """What to do for accounts with an asset whose price source is of no known kind."""
     oracles: dict[str, Oracle] = {}
     """By symbol or address of the asset."""
     base_price: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     """What a whole unit of the market's base currency is worth in the unit of account, in which all
     amounts of the policy are. 1 where both are dollars; a market that counts in ether needs it."""
-    market_ids: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]] = []
-    """Morpho Blue: the markets of the singleton to follow; empty: all."""
-    unlisted: Literal["watch", "act"] | None = None
-    """Morpho Blue without `market_ids`: whether accounts in markets that nobody listed are acted on, or
-    watched and told of only. Anybody makes such a market, of his own token and with his own oracle. Absent:
-    watch; act on local chains, where nobody else is."""
-    loan_prices: dict[str, Annotated[Decimal, Field(gt=0)]] = {}
-    """Morpho Blue: what a whole loan token is worth in base currency, by symbol or address.
-    Absent: 1 on local chains; elsewhere nothing is done where a loan token's worth is not said."""
+
+    @property
+    def own(self) -> ProtocolSettings:
+        """The protocol's own table."""
+        return self.own_as(ProtocolSettings)
+
+    def own_as(self, kind: type[P]) -> P:
+        """The protocol's own table, as the protocol itself knows it."""
+        found = getattr(self, table_of(self.protocol), None)
+        return found if isinstance(found, kind) else kind()
 
     @model_validator(mode="after")
     def _fits(self) -> MarketSettings:
-        given = [name for name in ("market_ids", "loan_prices", "unlisted") if getattr(self, name)]
-        if self.protocol != "morpho-blue" and given:
-            what = f"{given[0]} belongs" if len(given) == 1 else f"{' and '.join(given)} belong"
-            raise ValueError(f"{what} to protocol = 'morpho-blue'")
+        for name in sorted(self.model_fields_set):
+            table = getattr(self, name)
+            if isinstance(table, ProtocolSettings) and name != table_of(self.protocol):
+                given = sorted(table.model_fields_set) or [name]
+                what = f"{given[0]} belongs" if len(given) == 1 else f"{' and '.join(given)} belong"
+                raise ValueError(f"{what} to protocol = '{name.replace('_', '-')}'")
         return self
+
+
+def table_of(protocol: str) -> str:
+    """What a protocol's own table is called."""
+    return protocol.replace("-", "_")
+
+
+def market_model(protocols: Mapping[str, type[ProtocolSettings]]) -> type[MarketSettings]:
+    """A market's section with a table for each of these protocols, by name."""
+    tables: dict[str, Any] = {table_of(name): (model, model()) for name, model in protocols.items()}
+    known = Literal[*protocols]  # type: ignore[valid-type]
+    made: type[MarketSettings] = create_model(
+        "MarketSettings", __base__=MarketSettings, protocol=(known, ...), **tables
+    )
+    return made

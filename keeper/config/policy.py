@@ -36,17 +36,15 @@ class Policy(Section):
     """Most that one such liquidation may lose, gas included, in whole units of account."""
     max_bad_debt_loss_per_day: Money | None = None
     """Most that all such liquidations together may lose in 24 hours; absent: ten times the most of one."""
-    min_native: Money = Decimal(0)
+    gas_reserve: Money = Decimal(0)
     """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
-    gas_hours: Money = Decimal(24)
+    min_gas_hours: int = Field(default=24, ge=0)
     """Fewer hours of gas money than this, at the recent rate of spending, are told."""
-    receive_a_tokens: bool = True
-    """Whether liquidations may take aTokens, to be redeemed later, where a pool has nothing to pay out."""
-    max_per_day: Money | None = None
+    max_spend_per_account_day: Money | None = None
     """Most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
     native_price: Annotated[Money, Field(gt=0)] | None = None
     """Old key for one version, of all chains together: `[chains.NAME] native_price` comes before it."""
-    native_asset: str | None = None
+    wrapped_native: str | None = None
     """Symbol or address of the wrapped native coin, where the chain is not known or its market's is another.
     Absent: the known chain's, WETH on others."""
     max_attempts: int = Field(default=5, ge=1)
@@ -72,7 +70,7 @@ class TopUpStep(Section):
 
 
 class Permit(Section):
-    """An allowance that the owner signed beforehand (EIP-2612) for the market's `owner_top_up`."""
+    """An allowance that the owner signed beforehand (EIP-2612) for the owner's contract."""
 
     token: Address
     value: Annotated[int, Field(gt=0)]
@@ -88,12 +86,12 @@ class Protect(Section):
     target: Ratio | None = None
     top_up: Ratio | None = None
     warn: Ratio | None = None
-    max_per_day: Money
+    max_spend_per_owner_day: Money
     """Whole units of account that top-ups of this owner may spend in 24 hours, in all markets together."""
-    money: Literal["keeper", "owner"] = "keeper"
-    """Whose money pays: the keeper's own inventory, or the owner's through the market's `owner_top_up`."""
+    paid_by: Literal["keeper", "owner"] = "keeper"
+    """Whose money pays: the keeper's own inventory, or the owner's through the owner's contract."""
     permits: list[Permit] = []
-    on_unknown: Literal["watch", "top_up"] = "watch"
+    when_unverified: Literal["watch", "top_up"] = "watch"
     """On a revision whose arithmetic is unknown or differs: only watch, or top up, sized by the contract's
     own view in rehearsals. Liquidations wait in either case."""
     steps: list[TopUpStep] = []

@@ -9,17 +9,19 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, create_model, model_validator
 from pydantic_settings import (
     BaseSettings,
-    InitSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from keeper.config.chains import Chain
-from keeper.config.markets import MarketSettings
+from keeper.config.markets import MarketSettings, ProtocolSettings, table_of
+from keeper.config.old_keys import OldKey, Place, renew, told, words
 from keeper.config.policy import Policy, Protect
 from keeper.config.running import AlertChannel, Execution, Service, SignerSettings, StoreSettings
 from keeper.config_mistakes import explain
@@ -41,6 +43,8 @@ class Settings(BaseSettings):
     execution: Execution = Execution()
     service: Service = Service()
 
+    _old_keys: tuple[OldKey, ...] = PrivateAttr(default=())
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -50,8 +54,21 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        assert isinstance(init_settings, InitSettingsSource)
-        return env_settings, init_settings
+        """What is given: `load` puts file and environment together, each by its keys of today."""
+        return (init_settings,)
+
+    @property
+    def old_keys(self) -> tuple[tuple[str, str], ...]:
+        """Each old key that is used, and what to do instead."""
+        found = told(self._old_keys)
+        if self.policy.native_price is not None:
+            chains = ", ".join(f"chains.{name}.native_price" for name in self.chains)
+            found.append(("policy.native_price", f"one number for all chains: set {chains} instead"))
+        return tuple(found)
+
+    def written_at(self, place: Place) -> Place:
+        """Where the file gives this place's value: an old key's place where it was written so."""
+        return next((each.written for each in self._old_keys if each.place == place), place)
 
     @model_validator(mode="after")
     def _references(self) -> Settings:
@@ -59,13 +76,20 @@ class Settings(BaseSettings):
             _known(f"markets.{name}.chain", market.chain, self.chains)
         for i, protect in enumerate(self.protect):
             _known(f"protect[{i}].market", protect.market, self.markets)
-            if protect.money == "owner" and self.markets[protect.market].owner_top_up is None:
+            market = self.markets[protect.market]
+            if protect.paid_by == "owner" and not market.own.owners_may_pay:
                 raise ValueError(
-                    f"protect[{i}].money: 'owner' needs markets.{protect.market}.owner_top_up; "
+                    f"protect[{i}].paid_by: an owner's own money cannot top up in {market.protocol}: "
+                    'write "keeper", or take the entry out'
+                )
+            if protect.paid_by == "owner" and market.own.owner_contract is None:
+                table = table_of(market.protocol)
+                raise ValueError(
+                    f"protect[{i}].paid_by: 'owner' needs markets.{protect.market}.{table}.owner_top_up; "
                     f"`keeper contracts deploy owner-top-up --market {protect.market} --live` makes one"
                 )
-            if protect.permits and protect.money != "owner":
-                raise ValueError(f"protect[{i}].permits: only used with money = 'owner'")
+            if protect.permits and protect.paid_by != "owner":
+                raise ValueError(f"protect[{i}].permits: only used with paid_by = 'owner'")
             if (protect.target or self.policy.target) < (protect.top_up or self.policy.top_up):
                 raise ValueError(f"protect[{i}]: target must not be below top_up")
         _once("protect", [(p.market, p.account) for p in self.protect])
@@ -92,7 +116,14 @@ def _known(where: str, name: str, table: Mapping[str, object]) -> None:
         raise ValueError(f"{where}: {name!r} is not defined; there is {', '.join(sorted(table))}")
 
 
-def load(path: Path) -> Settings:
+def settings_model(market: type[MarketSettings]) -> type[Settings]:
+    """The settings with markets of this kind."""
+    markets: Any = dict[str, market]  # type: ignore[valid-type]
+    made: type[Settings] = create_model("Settings", __base__=Settings, markets=(markets, Field(min_length=1)))
+    return made
+
+
+def read(path: Path, model: type[Settings]) -> Settings:
     """Read and validate the configuration; paths in it are relative to the file. ConfigError if wrong."""
     try:
         data = tomllib.loads(path.read_text(), parse_float=Decimal)
@@ -106,11 +137,47 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
+    environment = EnvSettingsSource(model)()
+    moved = _moved(_over(data, environment), model)
+    file, used = renew(data, moved, str(path))
+    environment, more = renew(environment, moved, "the environment")
+    written = {each.place: each.written for each in (*used, *more)}
     try:
-        settings = Settings(**data)
+        settings = model(**_over(file, environment))
     except ValidationError as error:
-        raise ConfigError(explain(error, Settings), where=str(path)) from None
+        what = explain(error, model, written)
+        for place, old in written.items():
+            what = what.replace(words(place), words(old))
+        raise ConfigError(what, where=str(path)) from None
+    settings._old_keys = (*used, *more)
     return _anchored(settings, path.resolve().parent)
+
+
+def _moved(data: Any, model: type[Settings]) -> list[OldKey]:
+    """What moved into the own tables of the markets that are configured: where it was, and is."""
+    [market] = (each for each in get_args(model.model_fields["markets"].annotation) if each is not str)
+    found = []
+    for name, section in data.get("markets", {}).items() if isinstance(data.get("markets"), dict) else ():
+        for table, field in market.model_fields.items():
+            own: Any = field.annotation
+            if not (isinstance(own, type) and issubclass(own, ProtocolSettings)):
+                continue
+            place = ("markets", name, table)
+            found += [
+                OldKey(("markets", name, old), (*place, new)) for old, new in own.moved_from_market.items()
+            ]
+            if isinstance(section, dict) and table == table_of(str(section.get("protocol"))):
+                found += [
+                    OldKey(("policy", old), (*place, new)) for old, new in own.moved_from_policy.items()
+                ]
+    return found
+
+
+def _over(below: Any, above: Any) -> Any:
+    """Tables over tables, key by key; of anything else the upper one."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return below | {key: _over(below[key], above[key]) if key in below else above[key] for key in above}
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

@@ -145,6 +145,6 @@ def _protect(market: str, account: str, action: str, asset: str) -> str:
 market = "{market}"
 account = "{account}"
 target = 1.20
-max_per_day = "{BUDGET}"
+max_spend_per_owner_day = "{BUDGET}"
 steps = [{{ action = "{action}", asset = "{asset}" }}]
 """

@@ -75,7 +75,7 @@ def settings(feeds: Feeds) -> str:
 [markets.aave.oracles.{symbol}]
 heartbeat = {HEARTBEAT}
 deviation = 0.03
-second = {{ kind = "chainlink", address = "{address}", heartbeat = {HEARTBEAT} }}
+second_source = {{ kind = "chainlink", address = "{address}", heartbeat = {HEARTBEAT} }}
 """
         for symbol, address in feeds.second.items()
     )

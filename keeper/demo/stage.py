@@ -177,14 +177,14 @@ max_bad_debt_loss = 100
 market = "aave"
 account = "{people.saver}"
 target = 1.25
-max_per_day = "100000"
+max_spend_per_owner_day = "100000"
 steps = [{{ action = "supply", asset = "WETH" }}]
 
 [[protect]]
 market = "aave"
 account = "{people.repayer}"
 target = 1.20
-max_per_day = "100000"
+max_spend_per_owner_day = "100000"
 steps = [{{ action = "repay", asset = "DAI" }}]
 
 [service]

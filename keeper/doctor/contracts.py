@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
-
 from keeper.chain import blocks
-from keeper.chain.calls import Call, run
+from keeper.chain.contract_reads import ContractReads
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.doctor.finding import Finding
 from keeper.service import contract_versions
 from keeper.service.contract_versions import Version
-
-_OWNER = function_signature_to_4byte_selector("owner()")
-_IS_OPERATOR = function_signature_to_4byte_selector("isOperator(address)")
 
 
 def outdated(subject: str, address: str, version: Version, remedy: str) -> Iterator[Finding]:
@@ -49,15 +43,15 @@ def liquidator(settings: Settings, chain: str, pool: NodePool, payer: str) -> It
         )
         return
     yield from outdated(subject, address, version, "keeper contracts deploy liquidator --live")
-    asked = [Call(address, _OWNER), Call(address, _IS_OPERATOR + encode(["address"], [payer]))]
-    owner, operator = run(pool, blocks.latest(pool), asked)
-    owned_by = "0x" + owner.data[12:32].hex()
-    if owned_by != payer.lower() and not int.from_bytes(operator.data, "big"):
+    reads = ContractReads(pool, blocks.latest(pool))
+    ours = reads.at("Liquidator", address).functions
+    owner, operator = reads.read_each([ours.owner(), ours.isOperator(payer)])
+    if owner != payer and not operator:
         yield Finding(
             subject,
             "fault",
             f"{address} does not work for the signer",
-            f"Its owner {owned_by} calls setOperator({payer}, true) on it",
+            f"Its owner {owner} calls setOperator({payer}, true) on it",
         )
         return
-    yield Finding(subject, "ok", f"{address}, profit goes to {owned_by}")
+    yield Finding(subject, "ok", f"{address}, profit goes to {owner}")

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from keeper.config import Settings
-from keeper.config.old_keys import old_keys
 from keeper.doctor.channels import channels
 from keeper.doctor.contracts import liquidator
 from keeper.doctor.files import files
@@ -26,7 +25,7 @@ from keeper.service.markets import build, pools
 def examine(settings: Settings, config: Path) -> Iterator[Finding]:
     """All findings."""
     yield from files(settings, config)
-    for key, instead in old_keys(settings):
+    for key, instead in settings.old_keys:
         yield Finding(key, "warning", "is an old key, which the next version does not know", instead)
     connections = pools(settings)
     reachable = set()

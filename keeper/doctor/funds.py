@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
-
 from keeper.chain import blocks
-from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, Call
 from keeper.chain.calls import run as read
+from keeper.chain.contract_reads import ContractReads
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.doctor.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
 
-_ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
-_DECIMALS = function_signature_to_4byte_selector("decimals()")
 MOST_DECIMALS = 36
 """No token that means what it says has more."""
 
@@ -44,9 +38,10 @@ def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iter
         state, [], read(pool, head, run.adapter.planning_calls(state, [], payer))
     )
     tokens = list(facts.funds)
-    asked = [Call(t, _ALLOWANCE + encode(["address", "address"], [payer, contract])) for t in tokens]
-    allowances = [_word(answer) for answer in read(pool, head, asked)]
-    decimals = decimals_of(pool, head, tokens)
+    reads = ContractReads(pool, head)
+    asked = [reads.at("ERC20", token).functions.allowance(payer, contract) for token in tokens]
+    allowances = reads.read_each(asked)
+    decimals = decimals_of(reads, tokens)
     held = [
         f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"
         for token, units in facts.funds.items()
@@ -77,17 +72,13 @@ def _needed_for(settings: Settings, run: Market) -> list[str]:
     """What the signer's own tokens pay for in this market."""
     borrows = settings.chains[run.settings.chain].liquidator is not None
     found = ["liquidations"] if run.adapter.needs_capital and not borrows else []
-    if any(each.market == run.name and each.money == "keeper" for each in settings.protect):
+    if any(each.market == run.name and each.paid_by == "keeper" for each in settings.protect):
         found.append("top-ups")
     return found
 
 
-def decimals_of(pool: NodePool, head: Head, tokens: list[str]) -> dict[str, int]:
+def decimals_of(reads: ContractReads, tokens: list[str]) -> dict[str, int]:
     """Each token's decimals; 0, which shows the smallest units, where it says what no token has."""
-    answers = read(pool, head, [Call(token, _DECIMALS) for token in tokens])
-    found = {token: _word(answer) for token, answer in zip(tokens, answers, strict=True)}
-    return {token: said if said <= MOST_DECIMALS else 0 for token, said in found.items()}
-
-
-def _word(answer: Answer) -> int:
-    return int.from_bytes(answer.data[:32]) if answer.ok else 0
+    answers = reads.read_each(reads.at("ERC20", token).functions.decimals() for token in tokens)
+    found = zip(tokens, answers, strict=True)
+    return {token: said if said is not None and said <= MOST_DECIMALS else 0 for token, said in found}

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eth_utils.abi import function_signature_to_4byte_selector
-from eth_utils.address import to_checksum_address
+from web3.constants import ADDRESS_ZERO
 
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Call
-from keeper.chain.calls import run as read
+from keeper.chain.contract_reads import ContractReads
 from keeper.config import Settings
 from keeper.doctor.finding import Finding
 from keeper.doctor.prices import price_lines
 from keeper.oracles.sequencer import Sequencer
-from keeper.protocols.identity import NAMES, identify
+from keeper.protocols.identity import identify
+from keeper.protocols.registry import PROTOCOLS
 from keeper.service.markets import Market
 from keeper.service.watching.unknown_names import misnamed
 from keeper.service.watching.unknown_sources import UnknownSources
 from keeper.service.watching.value import value
-
-_SENTINEL = function_signature_to_4byte_selector("getPriceOracleSentinel()")
-_LIQUIDATION_ALLOWED = function_signature_to_4byte_selector("isLiquidationAllowed()")
-_PROVIDER = function_signature_to_4byte_selector("ADDRESSES_PROVIDER()")
 
 
 def contract(run: Market) -> Iterator[Finding]:
@@ -35,7 +30,7 @@ def contract(run: Market) -> Iterator[Finding]:
         yield Finding(
             subject,
             "fault",
-            f"{found.led_from} is not {NAMES[found.protocol]} but leads to it",
+            f"{found.led_from} is not {PROTOCOLS[found.protocol].title} but leads to it",
             f'Set markets.{run.name}.address = "{found.address}"',
         )
         return
@@ -43,11 +38,11 @@ def contract(run: Market) -> Iterator[Finding]:
         yield Finding(
             subject,
             "fault",
-            f"{found.address} is {NAMES[found.protocol]}",
+            f"{found.address} is {PROTOCOLS[found.protocol].title}",
             f'Set markets.{run.name}.protocol = "{found.protocol}"',
         )
         return
-    yield Finding(subject, "ok", f"{found.address} is {NAMES[found.protocol]}")
+    yield Finding(subject, "ok", f"{found.address} is {PROTOCOLS[found.protocol].title}")
 
 
 def market(settings: Settings, run: Market) -> Iterator[Finding]:
@@ -102,18 +97,19 @@ def _sequencer(market: str, feed: str, said: Sequencer) -> Finding:
 def _sentinel(run: Market, head: Head) -> Iterator[Finding]:
     """Whether a sentinel can forbid liquidations here, and whether it does now."""
     subject = f"market {run.name}, sentinel"
-    provider = read(run.book.pool, head, [Call(run.adapter.contract, _PROVIDER)])[0].data[12:32]
-    answer = read(run.book.pool, head, [Call("0x" + provider.hex(), _SENTINEL)])[0]
-    if not answer.ok or not any(answer.data):
+    reads = ContractReads(run.book.pool, head)
+    provider = reads.read_or_none(reads.at("AaveV3Pool", run.adapter.contract).functions.ADDRESSES_PROVIDER())
+    leads = reads.at("AaveV3AddressesProvider", provider or ADDRESS_ZERO).functions
+    address = reads.read_or_none(leads.getPriceOracleSentinel())
+    if address in (None, ADDRESS_ZERO):
         watched = run.prices is not None and run.prices.chain.sequencer_feed is not None
         yield Finding(subject, "ok", "none" if watched else "none: no sequencer is watched here")
         return
-    address = str(to_checksum_address(answer.data[12:32]))
-    allowed = read(run.book.pool, head, [Call(address, _LIQUIDATION_ALLOWED)])[0]
-    if allowed.ok and any(allowed.data):
+    allowed = reads.read_or_none(reads.at("AaveV3Sentinel", address).functions.isLiquidationAllowed())
+    if allowed:
         yield Finding(subject, "ok", f"{address} allows liquidations")
         return
-    said = "does not answer" if not allowed.ok else "forbids liquidations now"
+    said = "does not answer" if allowed is None else "forbids liquidations now"
     yield Finding(
         subject,
         "warning",

@@ -4,35 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eth_utils.abi import function_signature_to_4byte_selector
-
 from keeper.chain import blocks
-from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
-from keeper.config import Settings
+from keeper.chain.contract_reads import ContractReads
+from keeper.config import Settings, table_of
 from keeper.doctor.finding import Finding
 from keeper.doctor.funds import decimals_of
 from keeper.model.cure import OwnerMoney
 from keeper.model.format import format_amount_short
 from keeper.service import contract_versions
-from keeper.service.markets import PROTOCOLS, Market, policies_of
-
-_POOL = function_signature_to_4byte_selector("POOL()")
+from keeper.service.markets import Market, policies_of
 
 
 def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market that pays for itself."""
     policies = policies_of(settings)
     for i, protect in enumerate(settings.protect):
-        if protect.market != run.name or protect.money != "owner":
-            continue
-        if not PROTOCOLS[run.settings.protocol].owners_pay:
-            yield Finding(
-                f"protect[{i}], owner's money",
-                "fault",
-                f"an owner's own money cannot top up in {run.settings.protocol}",
-                f'Set protect[{i}].money = "keeper", or take the entry out',
-            )
+        if protect.market != run.name or protect.paid_by != "owner":
             continue
         protection = policies.levels(run.name, protect.account.lower()).protection
         assert protection is not None and protection.owner is not None
@@ -41,19 +29,21 @@ def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
 
 def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: str) -> Finding:
     head = blocks.latest(run.book.pool)
-    pool = read(run.book.pool, head, [Call(money.contract, _POOL)])[0]
-    if not pool.ok or len(pool.data) != 32:
+    reads = ContractReads(run.book.pool, head)
+    pool = reads.read_or_none(reads.at("OwnerTopUp", money.contract).functions.POOL())
+    if pool is None:
         return Finding(
             subject,
             "fault",
             f"{money.contract} is no OwnerTopUp contract",
-            f"Correct markets.{run.name}.owner_top_up, or make one: keeper contracts deploy owner-top-up",
+            f"Correct markets.{run.name}.{table_of(run.settings.protocol)}.owner_top_up, or make one: "
+            "keeper contracts deploy owner-top-up",
         )
-    if pool.data[12:].hex() != run.adapter.contract[2:].lower():
+    if pool.lower() != run.adapter.contract.lower():
         return Finding(
             subject,
             "fault",
-            f"{money.contract} is for the pool 0x{pool.data[12:].hex()}",
+            f"{money.contract} is for the pool {pool}",
             f"Make one for {run.adapter.contract}: keeper contracts deploy owner-top-up --market {run.name}",
         )
     version = contract_versions.at(run.book.pool, "OwnerTopUp", money.contract, run.adapter.contract)
@@ -71,7 +61,7 @@ def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: s
     )
     answers = read(run.book.pool, head, run.adapter.owner_calls(state, owner, money, operator))
     found = run.adapter.read_owner(state, money, answers, head.timestamp)
-    decimals = decimals_of(run.book.pool, head, list(found.available))
+    decimals = decimals_of(reads, list(found.available))
     open_to_us = [
         f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"
         for token, units in found.available.items()

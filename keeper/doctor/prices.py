@@ -31,7 +31,7 @@ def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> 
         feeds = list(watched.source.feeds())
         if watched.source.basis == "nothing" and not unknown and watched.second is None:
             detail = f"{_kinds(watched.source)}: {FEEDLESS}; top-ups wait"
-            yield subject, "warning", detail, f"Set {key}.second: a source that agrees lets them go"
+            yield subject, "warning", detail, f"Set {key}.second_source: a source that agrees lets them go"
         elif feeds and watched.settings.heartbeat is None:
             remedy = f"Set {key}.heartbeat in seconds; it is published with the feed, not on chain"
             yield subject, "warning", f"{_kinds(watched.source)}; no heartbeat: its age is not judged", remedy
@@ -54,10 +54,10 @@ def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> 
 def _unresolved(
     prices: Pricing, subject: str, watched: Watched, unknown: list[Source], hangs: Hanging | None
 ) -> Line:
-    act = prices.settings.unresolved == "act"
+    act = prices.settings.unknown_oracles == "act"
     done = "acted on all the same" if act else "watched only"
     places = ", ".join(f"{each.address}{f' ({each.note})' if each.note else ''}" for each in unknown)
-    remedy = "" if act else f'Check the source; markets.{prices.market}.unresolved = "act" trusts it'
+    remedy = "" if act else f'Check the source; markets.{prices.market}.unknown_oracles = "act" trusts it'
     much = f"; {hangs.words}" if hangs is not None else ""
     return subject, "warning", f"source of no known kind: {places}; its accounts are {done}{much}", remedy
 

@@ -37,13 +37,13 @@ def _elsewhere(settings: Settings, runs: list[Market], owner: str, entry: int) -
 
 
 def _budgets(settings: Settings, indices: list[int]) -> Iterator[Finding]:
-    caps = {settings.protect[i].max_per_day for i in indices}
+    caps = {settings.protect[i].max_spend_per_owner_day for i in indices}
     if len(caps) > 1:
-        said = ", ".join(f"protect[{i}] {settings.protect[i].max_per_day}" for i in indices)
+        said = ", ".join(f"protect[{i}] {settings.protect[i].max_spend_per_owner_day}" for i in indices)
         yield Finding(
             f"protect[{indices[0]}]",
             "warning",
-            f"{settings.protect[indices[0]].account} has several max_per_day ({said}): each is held against "
-            "what is spent for the owner in all markets, so that the lowest ends first",
-            "Give all entries of an owner the same max_per_day",
+            f"{settings.protect[indices[0]].account} has several max_spend_per_owner_day ({said}): each is "
+            "held against what is spent for the owner in all markets, so that the lowest ends first",
+            "Give all entries of an owner the same max_spend_per_owner_day",
         )

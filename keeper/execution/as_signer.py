@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.answers import BusyError, CannotError, RevertError
+from keeper.chain.calldata import calldata
 from keeper.chain.calls import GAS
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import runtime_code
 
-_RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
 _APPROVE = function_signature_to_4byte_selector("approve(address,uint256)")
 _BALANCE_OF = function_signature_to_4byte_selector("balanceOf(address)")
 _TRANSACTION_GAS = 21_000
@@ -41,7 +41,7 @@ def run(pool: NodePool, sender: str, calls: Sequence[dict[str, str]], timestamp:
         what = "only eth_simulateV1 rehearses what others send first"
         raise CannotError(what, where=f"chain {pool.name}", about="method")
     steps = [(c["to"], int(c.get("value", "0x0"), 16), bytes.fromhex(c["data"][2:])) for c in calls]
-    data = "0x" + (_RUN + encode(["(address,uint256,bytes)[]"], [steps])).hex()
+    data = calldata("run((address,uint256,bytes)[])", steps)
     call = {"from": sender, "to": sender, "data": data, "gas": hex(GAS)}
     overrides = {sender: {"code": runtime_code("Rehearsal")}}
 

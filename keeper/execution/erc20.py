@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
-
-_APPROVE = function_signature_to_4byte_selector("approve(address,uint256)")
-_BALANCE_OF = function_signature_to_4byte_selector("balanceOf(address)")
-_ALLOWANCE = function_signature_to_4byte_selector("allowance(address,address)")
+from keeper.chain.calldata import calldata
 
 
 def approve(spender: str, amount: int) -> str:
-    return "0x" + (_APPROVE + encode(["address", "uint256"], [spender, amount])).hex()
+    return calldata("approve(address,uint256)", spender, amount)
 
 
 def allowance(owner: str, spender: str) -> str:
-    return "0x" + (_ALLOWANCE + encode(["address", "address"], [owner, spender])).hex()
+    return calldata("allowance(address,address)", owner, spender)
 
 
 def balance_of(owner: str) -> str:
-    return "0x" + (_BALANCE_OF + encode(["address"], [owner])).hex()
+    return calldata("balanceOf(address)", owner)
 
 
 def approved(returned: str) -> bool:

@@ -22,7 +22,7 @@ from keeper.store.tables.states import IntentState, Unsent
 from keeper.store.tables.watching import MarketStatus
 
 _STOPPED = select(MarketStatus.market).where(
-    MarketStatus.chain == bindparam("chain"), col(MarketStatus.acting).is_(False)
+    MarketStatus.chain == bindparam("chain"), col(MarketStatus.may_act).is_(False)
 )
 
 

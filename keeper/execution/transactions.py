@@ -96,9 +96,9 @@ def include(session: Session, transaction: Transaction, receipt: dict[str, Any],
 
 def orphan(session: Session, transaction: Transaction, head: int) -> None:
     """Its block is no longer part of the chain: nor is what it brought in the books."""
-    booking = session.get(LedgerEntry, transaction.id)
-    if booking is not None:
-        session.delete(booking)
+    entry = session.get(LedgerEntry, transaction.id)
+    if entry is not None:
+        session.delete(entry)
     left = f"block {transaction.block} {transaction.block_hash} left the chain"
     transaction.block = transaction.block_hash = transaction.succeeded = None
     transaction.gas_used = transaction.gas_price = transaction.data_fee = None

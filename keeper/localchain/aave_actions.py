@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from keeper.localchain.aave_market import ZERO_ADDRESS, AaveDeployment, DeployedReserve
-from keeper.localchain.calldata import calldata
-from keeper.localchain.transactions import Tx
+from keeper.localchain.transactions import Tx, call_of
 
 MAX = 2**256 - 1
 """As an amount: all there is (repay, withdraw), or an endless allowance."""
@@ -14,18 +13,18 @@ STABLE_RATE = 1
 
 def mint(market: AaveDeployment, reserve: DeployedReserve, to: str, amount: int) -> Tx:
     """Gives `to` new underlying tokens."""
-    return _tx(market.acl_admin, reserve.asset, "mint(address,uint256)", to, amount)
+    return call_of(market.acl_admin, reserve.asset, "mint(address,uint256)", to, amount)
 
 
 def approve(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int = MAX) -> Tx:
     """Lets the pool take the account's underlying tokens."""
-    return _tx(account, reserve.asset, "approve(address,uint256)", market.pool, amount)
+    return call_of(account, reserve.asset, "approve(address,uint256)", market.pool, amount)
 
 
 def supply(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> Tx:
     """Supplies tokens the account has and has approved."""
     arguments = (reserve.asset, amount, account, 0)
-    return _tx(account, market.pool, "supply(address,uint256,address,uint16)", *arguments)
+    return call_of(account, market.pool, "supply(address,uint256,address,uint16)", *arguments)
 
 
 def mint_and_supply(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> list[Tx]:
@@ -39,7 +38,7 @@ def mint_and_supply(market: AaveDeployment, reserve: DeployedReserve, account: s
 
 def withdraw(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> Tx:
     """Takes supplied tokens back; MAX takes all."""
-    return _tx(account, market.pool, "withdraw(address,uint256,address)", reserve.asset, amount, account)
+    return call_of(account, market.pool, "withdraw(address,uint256,address)", reserve.asset, amount, account)
 
 
 def borrow(
@@ -51,7 +50,7 @@ def borrow(
 ) -> Tx:
     """Borrows against the account's collateral."""
     arguments = (reserve.asset, amount, rate_mode, 0, account)
-    return _tx(account, market.pool, "borrow(address,uint256,uint256,uint16,address)", *arguments)
+    return call_of(account, market.pool, "borrow(address,uint256,uint256,uint16,address)", *arguments)
 
 
 def repay(
@@ -63,43 +62,43 @@ def repay(
 ) -> Tx:
     """Repays with approved tokens of the account; MAX repays all."""
     arguments = (reserve.asset, amount, rate_mode, account)
-    return _tx(account, market.pool, "repay(address,uint256,uint256,address)", *arguments)
+    return call_of(account, market.pool, "repay(address,uint256,uint256,address)", *arguments)
 
 
 def set_emode(market: AaveDeployment, account: str, category: int) -> Tx:
     """Enters an e-mode category; 0 leaves."""
-    return _tx(account, market.pool, "setUserEMode(uint8)", category)
+    return call_of(account, market.pool, "setUserEMode(uint8)", category)
 
 
 def use_as_collateral(market: AaveDeployment, reserve: DeployedReserve, account: str, on: bool) -> Tx:
     """Switches a supplied reserve on or off as collateral."""
-    return _tx(account, market.pool, "setUserUseReserveAsCollateral(address,bool)", reserve.asset, on)
+    return call_of(account, market.pool, "setUserUseReserveAsCollateral(address,bool)", reserve.asset, on)
 
 
 def transfer_a_token(reserve: DeployedReserve, account: str, to: str, amount: int) -> Tx:
     """Sends aTokens: a change of two accounts that the pool's events may not show."""
-    return _tx(account, reserve.a_token, "transfer(address,uint256)", to, amount)
+    return call_of(account, reserve.a_token, "transfer(address,uint256)", to, amount)
 
 
 def transfer(reserve: DeployedReserve, account: str, to: str, amount: int) -> Tx:
     """Sends underlying tokens."""
-    return _tx(account, reserve.asset, "transfer(address,uint256)", to, amount)
+    return call_of(account, reserve.asset, "transfer(address,uint256)", to, amount)
 
 
 def set_price(market: AaveDeployment, reserve: DeployedReserve, price: int) -> Tx:
     """A new answer (8 decimals) of the reserve's feed."""
-    return _tx(market.acl_admin, reserve.feed, "updateAnswer(int256)", price)
+    return call_of(market.acl_admin, reserve.feed, "updateAnswer(int256)", price)
 
 
 def set_oracle_source(market: AaveDeployment, reserve: DeployedReserve, source: str = ZERO_ADDRESS) -> Tx:
     """Gives the reserve another price source; without one the oracle has no price for it."""
     arguments = ([reserve.asset], [source])
-    return _tx(market.acl_admin, market.oracle, "setAssetSources(address[],address[])", *arguments)
+    return call_of(market.acl_admin, market.oracle, "setAssetSources(address[],address[])", *arguments)
 
 
 def drop_reserve(market: AaveDeployment, reserve: DeployedReserve) -> Tx:
     """Removes an unused reserve; its id stays behind as a gap in the reserves list."""
-    return _tx(market.acl_admin, market.configurator, "dropReserve(address)", reserve.asset)
+    return call_of(market.acl_admin, market.configurator, "dropReserve(address)", reserve.asset)
 
 
 def liquidate(
@@ -112,8 +111,4 @@ def liquidate(
 ) -> Tx:
     """Liquidates `account`; `liquidator` has approved its debt assets, and receives the underlying."""
     signature = "liquidationCall(address,address,address,uint256,bool)"
-    return _tx(liquidator, market.pool, signature, collateral.asset, debt.asset, account, amount, False)
-
-
-def _tx(sender: str, target: str, signature: str, *arguments: object) -> Tx:
-    return {"from": sender, "to": target, "data": calldata(signature, *arguments)}
+    return call_of(liquidator, market.pool, signature, collateral.asset, debt.asset, account, amount, False)

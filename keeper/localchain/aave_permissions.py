@@ -9,11 +9,10 @@ from keeper.localchain import aave_v36
 from keeper.localchain.aave_market import AaveDeployment, DeployedReserve
 from keeper.localchain.aave_v302 import core_artifact
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, compiled
-from keeper.localchain.transactions import Tx
+from keeper.localchain.transactions import Tx, call_of
 
 _ORIGIN = "node_modules/@aave-dao/aave-v3-origin/src/contracts"
 
@@ -58,17 +57,15 @@ def set_borrow_cap(market: AaveDeployment, reserve: DeployedReserve, tokens: int
 
 def set_sequencer(market: AaveDeployment, local: LocalSentinel, *, down: bool, since: int) -> Tx:
     """The sequencer is down, or up since a Unix time."""
-    data = calldata("setAnswer(bool,uint256)", down, since)
-    return {"from": market.acl_admin, "to": local.feed, "data": data}
+    return call_of(market.acl_admin, local.feed, "setAnswer(bool,uint256)", down, since)
 
 
 def add_sentinel(rpc: LocalRpc, market: AaveDeployment, grace: int) -> LocalSentinel:
     """Gives the market the price sentinel of its own version, with the package's mock feed: up since 0."""
     feed_code, sentinel_code = _core() if market.version == "3.0.2" else _origin()
     queue = Deployer(rpc, market.acl_admin)
-    feed = queue.create(feed_code, ("address",), market.acl_admin)
-    types = ("address", "address", "uint256")
-    sentinel = queue.create(sentinel_code, types, market.addresses_provider, feed, grace)
+    feed = queue.create(feed_code, market.acl_admin)
+    sentinel = queue.create(sentinel_code, market.addresses_provider, feed, grace)
     queue.call(market.addresses_provider, "setPriceOracleSentinel(address)", sentinel)
     queue.flush()
     return LocalSentinel(sentinel, feed)
@@ -87,5 +84,4 @@ def _origin() -> tuple[Artifact, Artifact]:
 
 
 def _configure(market: AaveDeployment, signature: str, *arguments: object) -> Tx:
-    data = calldata(signature, *arguments)
-    return {"from": market.acl_admin, "to": market.configurator, "data": data}
+    return call_of(market.acl_admin, market.configurator, signature, *arguments)

@@ -27,9 +27,9 @@ class Core:
 
 def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact) -> str:
     """Queues the addresses provider and the access control; the sender gets every role."""
-    provider = queue.create(provider_code, ("string", "address"), "local", queue.sender)
+    provider = queue.create(provider_code, "local", queue.sender)
     queue.call(provider, "setACLAdmin(address)", queue.sender)
-    acl = queue.create(acl_code, ("address",), provider)
+    acl = queue.create(acl_code, provider)
     queue.call(provider, "setACLManager(address)", acl)
     for role in ("Pool", "Emergency", "Risk", "AssetListing"):
         queue.call(acl, f"add{role}Admin(address)", queue.sender)
@@ -40,9 +40,7 @@ def create_oracle(
     queue: Deployer, code: Artifact, provider: str, assets: Sequence[str], feeds: Sequence[str]
 ) -> str:
     """Queues the price oracle: base currency US dollar with 8 decimals, no fallback."""
-    types = ("address", "address[]", "address[]", "address", "address", "uint256")
-    arguments = (provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT)
-    oracle = queue.create(code, types, *arguments)
+    oracle = queue.create(code, provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT)
     queue.call(provider, "setPriceOracle(address)", oracle)
     return oracle
 

@@ -50,7 +50,7 @@ def upgrade_revision(rpc: LocalRpc, market: AaveDeployment, revision: int) -> st
     queue = Deployer(rpc, market.acl_admin)
     pool = compiled(sources)["Pool"].artifact()
     provider = market.addresses_provider
-    implementation = queue.create(pool, ("address",), provider, libraries=market.libraries)
+    implementation = queue.create(pool, provider, libraries=market.libraries)
     queue.call(provider, "setPoolImpl(address)", implementation)
     queue.flush()
     return implementation
@@ -71,7 +71,7 @@ def upgrade_arithmetic(rpc: LocalRpc, market: AaveDeployment, change: Arithmetic
         libraries[name] = queue.create(contracts[name].artifact(), libraries=libraries)
     pool = core_artifact("protocol/pool/Pool.sol/Pool")
     provider = market.addresses_provider
-    implementation = queue.create(pool, ("address",), provider, libraries=libraries)
+    implementation = queue.create(pool, provider, libraries=libraries)
     queue.flush()
     upgrade = calldata("upgradeTo(address)", implementation)
     send_batch(rpc, [{"from": provider, "to": market.pool, "data": upgrade}])

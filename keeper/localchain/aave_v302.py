@@ -109,11 +109,11 @@ def _core(queue: Deployer) -> Core:
     )
     provider = create_provider(queue, provider_code, acl_code)
     data_provider = queue.create(
-        core_artifact("misc/AaveProtocolDataProvider.sol/AaveProtocolDataProvider"), ("address",), provider
+        core_artifact("misc/AaveProtocolDataProvider.sol/AaveProtocolDataProvider"), provider
     )
     queue.call(provider, "setPoolDataProvider(address)", data_provider)
     pool_code = core_artifact("protocol/pool/Pool.sol/Pool")
-    implementation = queue.create(pool_code, ("address",), provider, libraries=libraries)
+    implementation = queue.create(pool_code, provider, libraries=libraries)
     queue.call(implementation, "initialize(address)", provider)
     queue.call(provider, "setPoolImpl(address)", implementation)
     configurator_code = core_artifact("protocol/pool/PoolConfigurator.sol/PoolConfigurator")
@@ -132,7 +132,7 @@ def _core(queue: Deployer) -> Core:
 def _token_implementations(queue: Deployer, pool: str) -> _Tokens:
     token = "protocol/tokenization/{0}.sol/{0}"  # noqa: S105 - a path, no password
     a_token, variable, stable = (
-        queue.create(core_artifact(token.format(name)), ("address",), pool)
+        queue.create(core_artifact(token.format(name)), pool)
         for name in ("AToken", "VariableDebtToken", "StableDebtToken")
     )
     return _Tokens(a_token, variable, stable)
@@ -161,7 +161,6 @@ def _rate_strategy(queue: Deployer, provider: str, rates: RateSpec) -> str:
         core_artifact(
             "protocol/pool/DefaultReserveInterestRateStrategy.sol/DefaultReserveInterestRateStrategy"
         ),
-        ("address", *["uint256"] * 9),
         provider,
         *(bps * _BPS_TO_RAY for bps in (*variable, *stable)),
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
+from eth_abi.abi import encode
+
 from keeper.errors import ConfigError
 from keeper.localchain.aave_market import (
     ZERO_ADDRESS,
@@ -23,7 +25,7 @@ from keeper.localchain.aave_setup import (
 )
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import constructor_data, view_address
+from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, Compiled, compiled
@@ -70,15 +72,11 @@ def deploy(
     queue = Deployer(rpc, deployer, error_names())
     core = _core(queue)
     standard = origin_artifact("TestnetERC20")
-    assets = [create_token(queue, spec, standard, ("address",), deployer) for spec in reserves]
+    assets = [create_token(queue, spec, standard, deployer) for spec in reserves]
     feeds = [create_feed(queue, spec.price) for spec in reserves]
     oracle = create_oracle(queue, origin_artifact("AaveOracle"), core.provider, assets, feeds)
-    a_token = queue.create(
-        origin_artifact("ATokenInstance"), ("address",) * 3, core.pool, ZERO_ADDRESS, deployer
-    )
-    debt_token = queue.create(
-        origin_artifact("VariableDebtTokenInstance"), ("address",) * 2, core.pool, ZERO_ADDRESS
-    )
+    a_token = queue.create(origin_artifact("ATokenInstance"), core.pool, ZERO_ADDRESS, deployer)
+    debt_token = queue.create(origin_artifact("VariableDebtTokenInstance"), core.pool, ZERO_ADDRESS)
     for spec, asset in zip(reserves, assets, strict=True):
         _list_reserve(queue, core.configurator, (a_token, debt_token), spec, asset)
     by_symbol = {spec.symbol: asset for spec, asset in zip(reserves, assets, strict=True)}
@@ -128,14 +126,14 @@ def _core(queue: Deployer) -> Core:
         logic = f"{name}Logic"
         libraries[logic] = queue.create(origin_artifact(logic), libraries=libraries)
     provider = create_provider(queue, origin_artifact("PoolAddressesProvider"), origin_artifact("ACLManager"))
-    strategy = queue.create(origin_artifact("DefaultReserveInterestRateStrategyV2"), ("address",), provider)
+    strategy = queue.create(origin_artifact("DefaultReserveInterestRateStrategyV2"), provider)
     pool_code = origin_artifact("PoolInstance")
-    implementation = queue.create(pool_code, ("address", "address"), provider, strategy, libraries=libraries)
+    implementation = queue.create(pool_code, provider, strategy, libraries=libraries)
     queue.call(provider, "setPoolImpl(address)", implementation)
     configurator = queue.create(origin_artifact("PoolConfiguratorInstance"), libraries=libraries)
     queue.call(provider, "setPoolConfiguratorImpl(address)", configurator)
     # The data provider reads the pool's address when it is created, so the pool comes first.
-    data_provider = queue.create(origin_artifact("AaveProtocolDataProvider"), ("address",), provider)
+    data_provider = queue.create(origin_artifact("AaveProtocolDataProvider"), provider)
     queue.call(provider, "setPoolDataProvider(address)", data_provider)
     queue.flush()
     return Core(
@@ -158,7 +156,7 @@ def _list_reserve(
 
 def _rate_data(rates: RateSpec) -> bytes:
     types = ("uint16", "uint32", "uint32", "uint32")
-    return constructor_data(types, rates.optimal, rates.base, rates.slope1, rates.slope2)
+    return encode(types, (rates.optimal, rates.base, rates.slope1, rates.slope2))
 
 
 def _add_emode(queue: Deployer, configurator: str, emode: EModeSpec, assets: Mapping[str, str]) -> None:

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
-from eth_abi.grammar import TupleType, parse
-from eth_utils.crypto import keccak
 
+from keeper.chain.calldata import calldata as calldata
 from keeper.localchain.rpc import LocalRpc
-
-
-def calldata(signature: str, *arguments: object) -> str:
-    """0x-prefixed call data of a function given by its canonical signature; tuples as `(type,type)`."""
-    selector, types = _function(signature)
-    return "0x" + (selector + abi_encode(types, arguments)).hex()
-
-
-def constructor_data(types: Sequence[str], *arguments: object) -> bytes:
-    """Encoded constructor arguments, to be appended to creation code."""
-    return abi_encode(types, arguments)
 
 
 def view(
@@ -46,15 +32,3 @@ def view_int(rpc: LocalRpc, target: str, signature: str, *arguments: object) -> 
 def decoded(types: Sequence[str], data: str) -> tuple[object, ...]:
     """Values of 0x-prefixed ABI data."""
     return tuple(abi_decode(types, bytes.fromhex(data[2:])))
-
-
-@lru_cache(maxsize=512)
-def _function(signature: str) -> tuple[bytes, tuple[str, ...]]:
-    selector = keccak(text=signature)[:4]
-    parameters = signature[signature.index("(") :]
-    if parameters == "()":
-        return selector, ()
-    parsed = parse(parameters)
-    if not isinstance(parsed, TupleType):
-        raise TypeError(f"not a function signature: {signature}")
-    return selector, tuple(part.to_type_str() for part in parsed.components)

@@ -8,19 +8,15 @@ from functools import lru_cache
 
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, compiled
 from keeper.localchain.tokens import NONE, create_feed, create_zero_first
-from keeper.localchain.transactions import Tx
+from keeper.localchain.transactions import Tx, call_of
 
 WAD = 10**18
 YEAR = 365 * 24 * 3600
 MAX = 2**256 - 1
-_CURVE = "(uint64,uint64,uint64,uint64)"
-_ASSET = "(address,address,uint64,uint64,uint64,uint128)"
-_ARGUMENTS = ("address", "address", "uint256", "uint256", "uint256", _CURVE, _CURVE, f"{_ASSET}[]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,6 @@ def deploy(
     ]
     comet = queue.create(
         _artifact(),
-        _ARGUMENTS,
         tokens[spec.symbol],
         feeds[spec.symbol],
         spec.store_front,
@@ -111,51 +106,50 @@ def deploy(
 def mint_and_supply(market: CometStandIn, who: str, symbol: str, amount: int) -> list[Tx]:
     token = market.tokens[symbol]
     return [
-        {"from": who, "to": token, "data": calldata("mint(address,uint256)", who, amount)},
-        {"from": who, "to": token, "data": calldata("approve(address,uint256)", market.comet, amount)},
-        {"from": who, "to": market.comet, "data": calldata("supply(address,uint256)", token, amount)},
+        call_of(who, token, "mint(address,uint256)", who, amount),
+        call_of(who, token, "approve(address,uint256)", market.comet, amount),
+        call_of(who, market.comet, "supply(address,uint256)", token, amount),
     ]
 
 
 def withdraw(market: CometStandIn, who: str, symbol: str, amount: int) -> Tx:
     """Base beyond what was supplied is borrowed."""
-    data = calldata("withdraw(address,uint256)", market.tokens[symbol], amount)
-    return {"from": who, "to": market.comet, "data": data}
+    return call_of(who, market.comet, "withdraw(address,uint256)", market.tokens[symbol], amount)
 
 
 def transfer(market: CometStandIn, who: str, to: str, symbol: str, amount: int) -> Tx:
-    data = calldata("transferAsset(address,address,uint256)", to, market.tokens[symbol], amount)
-    return {"from": who, "to": market.comet, "data": data}
+    return call_of(
+        who, market.comet, "transferAsset(address,address,uint256)", to, market.tokens[symbol], amount
+    )
 
 
 def set_price(market: CometStandIn, symbol: str, price: int) -> Tx:
     """A new answer of the symbol's feed, 8 decimals."""
-    data = calldata("updateAnswer(int256)", price)
-    return {"from": market.governor, "to": market.feeds[symbol], "data": data}
+    return call_of(market.governor, market.feeds[symbol], "updateAnswer(int256)", price)
 
 
 def pause(market: CometStandIn, *, supply: bool = False, absorb: bool = False, buy: bool = False) -> Tx:
-    data = calldata("pause(bool,bool,bool,bool,bool)", supply, False, False, absorb, buy)
-    return {"from": market.governor, "to": market.comet, "data": data}
+    return call_of(
+        market.governor, market.comet, "pause(bool,bool,bool,bool,bool)", supply, False, False, absorb, buy
+    )
 
 
 def mint(market: CometStandIn, who: str, symbol: str, amount: int) -> Tx:
-    data = calldata("mint(address,uint256)", who, amount)
-    return {"from": market.governor, "to": market.tokens[symbol], "data": data}
+    return call_of(market.governor, market.tokens[symbol], "mint(address,uint256)", who, amount)
 
 
 def later(market: CometStandIn) -> Tx:
     """It becomes a later version, which can close more."""
-    return {"from": market.governor, "to": market.comet, "data": calldata("setLater()")}
+    return call_of(market.governor, market.comet, "setLater()")
 
 
 def close(market: CometStandIn, signature: str, place: int = 0) -> Tx:
     """One of a later version's closings; of the collateral at `place` where it is for one."""
     arguments: list[object] = [place] if "uint24" in signature else []
     arguments += [True] if "bool" in signature else []
-    return {"from": market.governor, "to": market.comet, "data": calldata(signature, *arguments)}
+    return call_of(market.governor, market.comet, signature, *arguments)
 
 
 def absorb(market: CometStandIn, who: str, account: str) -> Tx:
     """`who` absorbs an account, and buys nothing."""
-    return {"from": who, "to": market.comet, "data": calldata("absorb(address,address[])", who, [account])}
+    return call_of(who, market.comet, "absorb(address,address[])", who, [account])

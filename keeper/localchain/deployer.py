@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from eth_typing import HexAddress, HexStr
 from web3.types import Nonce
 from web3.utils import get_create_address
 
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import calldata, constructor_data
+from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.transactions import Tx, send_batch
 
@@ -33,12 +33,11 @@ class Deployer:
     def create(
         self,
         contract: Artifact,
-        types: Sequence[str] = (),
         *arguments: object,
         libraries: Mapping[str, str] | None = None,
     ) -> str:
         """Queues a creation and returns the address it will have."""
-        code = contract.linked(libraries or {}) + constructor_data(types, *arguments)
+        code = contract.creation(arguments, libraries or {})
         address = get_create_address(HexAddress(HexStr(self.sender)), Nonce(self._nonce))
         self._add({"from": self.sender, "data": "0x" + code.hex(), "gas": DEPLOY_GAS})
         return address

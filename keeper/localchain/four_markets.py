@@ -186,7 +186,7 @@ def settings(markets: FourMarkets, names: Sequence[str] = tuple(PROTOCOLS)) -> s
     """The [markets.*] sections of a keeper's configuration."""
     return "\n".join(
         f'[markets.{name}]\nprotocol = "{PROTOCOLS[name]}"\nchain = "local"\n'
-        f'address = "{markets.addresses[name]}"\n' + ('unresolved = "act"\n' if name == "morpho" else "")
+        f'address = "{markets.addresses[name]}"\n' + ('unknown_oracles = "act"\n' if name == "morpho" else "")
         # Morpho's oracle here names no feed, and nothing else says its price: as an operator would allow it.
         for name in names
     )

@@ -24,7 +24,6 @@ _FILES = (
 )
 # How old an adapter lets its inputs become.
 _STALE = 2**31
-_PARAMS = "(address,uint32)"
 
 
 @lru_cache(maxsize=1)
@@ -38,28 +37,25 @@ def _all() -> dict[str, Artifact]:
 def create_composite(deployer: Deployer, in_base: str, base: str) -> str:
     """Queues target in base times base in dollars."""
     params = ((in_base, _STALE), (base, _STALE))
-    return deployer.create(_all()["CompositePriceFeed"], (f"{_PARAMS}[2]", "string"), params, "A")
+    return deployer.create(_all()["CompositePriceFeed"], params, "A")
 
 
 def create_bounded(deployer: Deployer, feed: str, most: int) -> str:
-    types = ("address", "uint32", "int256", "string")
-    return deployer.create(_all()["BoundedPriceFeed"], types, feed, _STALE, most, "A")
+    return deployer.create(_all()["BoundedPriceFeed"], feed, _STALE, most, "A")
 
 
 def create_constant(deployer: Deployer, price: int) -> str:
-    return deployer.create(_all()["ConstantPriceFeed"], ("int256", "string"), price, "A")
+    return deployer.create(_all()["ConstantPriceFeed"], price, "A")
 
 
 def create_principal(deployer: Deployer, feed: str) -> tuple[str, str]:
     """Queues a PT's feed, and what stands in for its Pendle market: (feed, market)."""
     market = deployer.create(_all()["PendleStandIn"])
-    types = ("address", "address", "uint32", "uint32", "bool")
-    return deployer.create(_all()["PendleTWAPPTPriceFeed"], types, market, feed, _STALE, 900, False), market
+    return deployer.create(_all()["PendleTWAPPTPriceFeed"], market, feed, _STALE, 900, False), market
 
 
 def create_staked(deployer: Deployer, feed: str) -> tuple[str, str]:
     """Queues wstETH's feed over one of what is staked, and what stands in for wstETH: (feed, token)."""
     token = deployer.create(_all()["WrappedStandIn"])
-    types = ("address", "uint256", "address", "address", "uint32")
     owner = "0x" + "11" * 20
-    return deployer.create(_all()["WstETHPriceFeed"], types, owner, 99 * 10**16, token, feed, _STALE), token
+    return deployer.create(_all()["WstETHPriceFeed"], owner, 99 * 10**16, token, feed, _STALE), token

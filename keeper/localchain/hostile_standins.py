@@ -21,6 +21,6 @@ def _all() -> dict[str, Artifact]:
 def hostile_code(anvil: Anvil, sender: str, way: str, word: int = 0) -> bytes:
     """The runtime code of one that answers in this way (one of `WAYS`), deployed to be had."""
     queue = Deployer(anvil.rpc, sender)
-    at = queue.create(_all()["HostileStandIn"], ("uint8", "uint256"), WAYS.index(way), word)
+    at = queue.create(_all()["HostileStandIn"], WAYS.index(way), word)
     queue.flush()
     return bytes.fromhex(anvil.rpc.text("eth_getCode", at, "latest")[2:])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from keeper.contracts import artifact
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.artifacts import Artifact
+from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.uniswap_v3 import PoolSpec, Token
@@ -16,8 +15,7 @@ from keeper.localchain.uniswap_v3 import PoolSpec, Token
 def deploy_liquidator(rpc: LocalRpc, owner: str, operator: str) -> str:
     """Its address. `owner` gets the profit, `operator` may call it."""
     queue = Deployer(rpc, ACCOUNTS[0])
-    code = Artifact("Liquidator", str(artifact("Liquidator")["bytecode"])[2:], {})
-    address = queue.create(code, ("address", "address"), owner, operator)
+    address = queue.create(own_artifact("Liquidator"), owner, operator)
     queue.flush()
     return address
 

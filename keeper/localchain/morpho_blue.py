@@ -11,12 +11,11 @@ from eth_utils.crypto import keccak
 
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, compiled
 from keeper.localchain.tokens import NONE, create_zero_first
-from keeper.localchain.transactions import Tx
+from keeper.localchain.transactions import Tx, call_of
 
 _PACKAGE = "node_modules/@morpho-org/morpho-blue/src"
 _FILES = ("Morpho", "mocks/IrmMock", "mocks/OracleMock")
@@ -95,7 +94,7 @@ def deploy(
     addresses of tokens that are there already, by symbol."""
     queue = Deployer(rpc, deployer)
     code = _artifacts()
-    morpho = queue.create(code["Morpho"], ("address",), deployer)
+    morpho = queue.create(code["Morpho"], deployer)
     irm = queue.create(code["IrmMock"])
     queue.call(morpho, "enableIrm(address)", irm)
     for lltv in sorted({pair.lltv for pair in pairs}):
@@ -128,7 +127,7 @@ def _create(
 
 
 def approve(who: str, token: str, spender: str, amount: int = MAX) -> Tx:
-    return {"from": who, "to": token, "data": calldata("approve(address,uint256)", spender, amount)}
+    return call_of(who, token, "approve(address,uint256)", spender, amount)
 
 
 def supply(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
@@ -162,8 +161,8 @@ def accrue(market: MorphoDeployment, pair: LocalPair, who: str) -> Tx:
 
 def set_price(market: MorphoDeployment, pair: LocalPair, price: int) -> Tx:
     """A new answer of the pair's oracle, scaled as Morpho wants it."""
-    return {"from": market.owner, "to": pair.oracle, "data": calldata("setPrice(uint256)", price)}
+    return call_of(market.owner, pair.oracle, "setPrice(uint256)", price)
 
 
 def _to(market: MorphoDeployment, who: str, signature: str, *arguments: object) -> Tx:
-    return {"from": who, "to": market.morpho, "data": calldata(signature, *arguments)}
+    return call_of(who, market.morpho, signature, *arguments)

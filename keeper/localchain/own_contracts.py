@@ -1,4 +1,4 @@
-"""Our own contracts: what they compile to, and the committed artifacts in `abis/`."""
+"""What `abis/` holds: artifacts of our own contracts as they compile, and interfaces of others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from keeper.localchain.packages import REPOSITORY
-from keeper.localchain.rpc import Json
 from keeper.localchain.solc import Compilation, compiled, compiler_version, standard_json
 
 ABIS = REPOSITORY / "abis"
@@ -24,6 +23,17 @@ CONTRACTS = (
     "UniswapV3Lens",
 )
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""
+INTERFACES = {
+    "ERC20": ("@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol", "IERC20Metadata"),
+    "PriceFeed": (
+        "@chainlink/contracts/src/v0.8/shared/interfaces/AggregatorV3Interface.sol",
+        "AggregatorV3Interface",
+    ),
+    "AaveV3Pool": ("src/IAaveV3.sol", "IPool"),
+    "AaveV3AddressesProvider": ("src/IAaveV3.sol", "IAddressesProvider"),
+    "AaveV3Sentinel": ("src/IAaveV3.sol", "ISentinel"),
+}
+"""Interfaces that are called: the source, of ours or in a package, and the name it has there."""
 
 
 def compilation(name: str) -> Compilation:
@@ -36,11 +46,22 @@ def artifact_path(name: str) -> Path:
     return ABIS / f"{name}.json"
 
 
+def interface_text(name: str) -> str:
+    """An interface as it is committed: contract, source, abi."""
+    source, contract = INTERFACES[name]
+    root = f"node_modules/{source}" if source.startswith("@") else source
+    content = {"contract": contract, "source": source, "abi": compiled(Compilation((root,)))[contract].abi}
+    return json.dumps(content, indent=1) + "\n"
+
+
 def artifact_text(name: str) -> str:
-    """The artifact as it is committed: contract, compiler, settings, abi, bytecode, deployedBytecode."""
+    """The artifact as it is committed: contract, compiler, settings, abi, bytecode, deployedBytecode; of an
+    interface its ABI only."""
+    if name in INTERFACES:
+        return interface_text(name)
     how = compilation(name)
     contract = compiled(how)[name]
-    content: dict[str, Json] = {
+    content: dict[str, object] = {
         "contract": name,
         "compiler": f"solc {compiler_version()}",
         "settings": standard_json(how)["settings"],

@@ -36,7 +36,7 @@ def _pyth() -> dict[str, Artifact]:
 
 def create_proxy(deployer: Deployer, aggregator: str) -> str:
     """Queues Chainlink's EACAggregatorProxy before an aggregator, open to every reader."""
-    return deployer.create(_proxy(), ("address", "address"), aggregator, NOBODY)
+    return deployer.create(_proxy(), aggregator, NOBODY)
 
 
 def change_aggregator(sender: str, proxy: str, aggregator: str) -> list[Tx]:
@@ -49,8 +49,8 @@ def change_aggregator(sender: str, proxy: str, aggregator: str) -> list[Tx]:
 
 def create_pyth(deployer: Deployer) -> tuple[str, str]:
     """Queues Pyth's own test contract and PythAggregatorV3 over its PRICE_ID: (aggregator, pyth)."""
-    pyth = deployer.create(_pyth()["MockPyth"], ("uint256", "uint256"), 60, 0)
-    return deployer.create(_pyth()["PythAggregatorV3"], ("address", "bytes32"), pyth, PRICE_ID), pyth
+    pyth = deployer.create(_pyth()["MockPyth"], 60, 0)
+    return deployer.create(_pyth()["PythAggregatorV3"], pyth, PRICE_ID), pyth
 
 
 def pyth_feed(price: int, exponent: int, published: int, confidence: int = 0) -> bytes:

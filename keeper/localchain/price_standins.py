@@ -9,7 +9,6 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.solc import Compilation, compiled
 
 SVR = "DualAggregator 1.0.0"
-_FEED = ("uint8", "int256", "string", "string")
 
 
 @lru_cache(maxsize=1)
@@ -27,45 +26,43 @@ def create_feed(
     description: str = "stand-in feed",
 ) -> str:
     """Queues a feed of which every word can be set; `version` SVR makes it an SVR aggregator."""
-    return deployer.create(_all()["FeedStandIn"], _FEED, decimals, answer, description, version)
+    return deployer.create(_all()["FeedStandIn"], decimals, answer, description, version)
 
 
 def create_stable_cap(deployer: Deployer, feed: str, cap: int) -> str:
-    return deployer.create(_all()["StableCapStandIn"], ("address", "int256"), feed, cap)
+    return deployer.create(_all()["StableCapStandIn"], feed, cap)
 
 
 def create_ratio(deployer: Deployer, ratio: int) -> str:
     """Queues what tells a staked token's ratio (18 decimals)."""
-    return deployer.create(_all()["RatioStandIn"], ("int256",), ratio)
+    return deployer.create(_all()["RatioStandIn"], ratio)
 
 
 def create_ratio_cap(deployer: Deployer, feed: str, provider: str, cap: int) -> str:
-    types = ("address", "address", "int256")
-    return deployer.create(_all()["RatioCapStandIn"], types, feed, provider, cap)
+    return deployer.create(_all()["RatioCapStandIn"], feed, provider, cap)
 
 
 def create_synchronicity(deployer: Deployer, asset_to_peg: str, peg_to_base: str) -> str:
-    types = ("address", "address")
-    return deployer.create(_all()["SynchronicityStandIn"], types, asset_to_peg, peg_to_base)
+    return deployer.create(_all()["SynchronicityStandIn"], asset_to_peg, peg_to_base)
 
 
 def create_fixed(deployer: Deployer, price: int) -> str:
-    return deployer.create(_all()["FixedPriceStandIn"], ("int256",), price)
+    return deployer.create(_all()["FixedPriceStandIn"], price)
 
 
 def create_scaling(deployer: Deployer, feed: str) -> str:
     """Queues Compound's feed that gives another's answer in other decimals."""
-    return deployer.create(_all()["ScalingFeedStandIn"], ("address",), feed)
+    return deployer.create(_all()["ScalingFeedStandIn"], feed)
 
 
 def create_multiplicative(deployer: Deployer, one: str, other: str) -> str:
     """Queues Compound's feed that multiplies two."""
-    return deployer.create(_all()["MultiplicativeFeedStandIn"], ("address", "address"), one, other)
+    return deployer.create(_all()["MultiplicativeFeedStandIn"], one, other)
 
 
 def create_constant(deployer: Deployer, price: int) -> str:
     """Queues Compound's feed that never changes."""
-    return deployer.create(_all()["ConstantFeedStandIn"], ("int256",), price)
+    return deployer.create(_all()["ConstantFeedStandIn"], price)
 
 
 def create_unknown(deployer: Deployer) -> str:
@@ -80,9 +77,9 @@ def create_gho(deployer: Deployer) -> str:
 
 def create_nameless(deployer: Deployer, feed: str) -> str:
     """Queues an adapter that does not name the feed it calls."""
-    return deployer.create(_all()["NamelessAdapterStandIn"], ("address",), feed)
+    return deployer.create(_all()["NamelessAdapterStandIn"], feed)
 
 
 def create_misleading(deployer: Deployer, feed: str, source: str) -> str:
     """Queues a feed that passes on another's rounds and calls something else its `source`."""
-    return deployer.create(_all()["MisleadingStandIn"], ("address", "address"), feed, source)
+    return deployer.create(_all()["MisleadingStandIn"], feed, source)

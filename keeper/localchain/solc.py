@@ -16,13 +16,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
-from eth_utils.crypto import keccak
+from eth_typing import ABI
+from eth_utils.abi import filter_abi_by_type, function_abi_to_4byte_selector
 
 from keeper.errors import KeeperError, UnreachableError
 from keeper.localchain.artifacts import Artifact, artifact
 from keeper.localchain.packages import CONTRACTS, REPOSITORY, package_path
-from keeper.localchain.rpc import Json, as_dict, as_list
+from keeper.localchain.rpc import Json, as_dict
 
 CACHE = REPOSITORY / "build" / "solc-cache"
 _SCRIPT = CONTRACTS / "solc.js"
@@ -58,23 +60,19 @@ class Compiled:
     """One contract of a compilation: ABI, hexadecimal code without 0x, and link references."""
 
     name: str
-    abi: Json
+    abi: ABI
     code: str
     runtime: str
     links: Json
 
     def artifact(self) -> Artifact:
         references = json.loads(json.dumps(self.links))
-        return artifact(self.name, self.code, references)
+        return artifact(self.name, self.abi, self.code, references)
 
     def errors(self) -> dict[str, str]:
         """Names of the custom errors in the ABI by selector (0x and 8 digits)."""
-        names: dict[str, str] = {}
-        for entry in map(as_dict, as_list(self.abi)):
-            if entry["type"] == "error":
-                types = ",".join(str(as_dict(part)["type"]) for part in as_list(entry["inputs"]))
-                names["0x" + keccak(text=f"{entry['name']}({types})")[:4].hex()] = str(entry["name"])
-        return names
+        errors = filter_abi_by_type("error", self.abi)
+        return {"0x" + function_abi_to_4byte_selector(each).hex(): each["name"] for each in errors}
 
 
 def compiled(compilation: Compilation) -> dict[str, Compiled]:
@@ -217,6 +215,10 @@ def _contracts(output: dict[str, Json]) -> dict[str, Compiled]:
             code = as_dict(evm["bytecode"])
             runtime = as_dict(evm["deployedBytecode"])
             contracts[name] = Compiled(
-                name, contract["abi"], str(code["object"]), str(runtime["object"]), code["linkReferences"]
+                name,
+                cast(ABI, contract["abi"]),
+                str(code["object"]),
+                str(runtime["object"]),
+                code["linkReferences"],
             )
     return contracts

@@ -15,7 +15,6 @@ FEED_DECIMALS = 8
 NONE: Mapping[str, str] = MappingProxyType({})
 """No tokens or feeds by symbol that would be there already."""
 _FEED = "@chainlink/contracts/src/v0.8/tests/MockV3Aggregator.sol"
-_TOKEN_ARGUMENTS = ("string", "string", "uint8")
 
 
 @lru_cache(maxsize=1)
@@ -33,19 +32,16 @@ def zero_first_artifact() -> Artifact:
 
 def create_feed(deployer: Deployer, price: int) -> str:
     """Queues a feed with this first answer (8 decimals); returns its address."""
-    return deployer.create(feed_artifact(), ("uint8", "int256"), FEED_DECIMALS, price)
+    return deployer.create(feed_artifact(), FEED_DECIMALS, price)
 
 
 def create_zero_first(deployer: Deployer, name: str, symbol: str, decimals: int) -> str:
     """Queues a ZeroFirstToken; returns its address. Anyone may `mint(address,uint256)`."""
-    return deployer.create(zero_first_artifact(), _TOKEN_ARGUMENTS, name, symbol, decimals)
+    return deployer.create(zero_first_artifact(), name, symbol, decimals)
 
 
-def create_token(
-    deployer: Deployer, spec: ReserveSpec, standard: Artifact, types: tuple[str, ...] = (), *more: object
-) -> str:
-    """Queues the token of a reserve. `standard` takes `more` of `types` after name, symbol, decimals."""
+def create_token(deployer: Deployer, spec: ReserveSpec, standard: Artifact, *more: object) -> str:
+    """Queues the token of a reserve. `standard` takes `more` after name, symbol, decimals."""
     if spec.kind == "zero_first":
         return create_zero_first(deployer, spec.symbol, spec.symbol, spec.decimals)
-    arguments = (spec.symbol, spec.symbol, spec.decimals, *more)
-    return deployer.create(standard, (*_TOKEN_ARGUMENTS, *types), *arguments)
+    return deployer.create(standard, spec.symbol, spec.symbol, spec.decimals, *more)

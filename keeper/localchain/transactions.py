@@ -8,6 +8,7 @@ from typing import NotRequired, TypedDict
 from eth_abi.abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 
+from keeper.chain.calldata import calldata
 from keeper.errors import KeeperError
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.rpc import Json, LocalRpc, Request, as_dict, as_int, as_str
@@ -33,6 +34,11 @@ class TransactionFailedError(KeeperError):
     def __init__(self, what: str, *, where: str, index: int) -> None:
         super().__init__(what, where=where)
         self.index = index
+
+
+def call_of(sender: str, target: str, signature: str, *arguments: object) -> Tx:
+    """A transaction that calls a function, named as in `mint(address,uint256)`."""
+    return {"from": sender, "to": target, "data": calldata(signature, *arguments)}
 
 
 def send_batch(

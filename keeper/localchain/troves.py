@@ -17,7 +17,7 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, compiled
 from keeper.localchain.tokens import FEED_DECIMALS, create_feed
-from keeper.localchain.transactions import Tx
+from keeper.localchain.transactions import Tx, call_of
 
 _NAMES = (
     "ActivePool",
@@ -87,7 +87,7 @@ def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeplo
 def _behind_proxy(queue: Deployer, name: str) -> str:
     code = queue.create(_artifacts()[name])
     setup = calldata("initialize(uint256)", 0) if name in _TIMED else calldata("initialize()")
-    return queue.create(_artifacts()["ERC1967Proxy"], ("address", "bytes"), code, bytes.fromhex(setup[2:]))
+    return queue.create(_artifacts()["ERC1967Proxy"], code, bytes.fromhex(setup[2:]))
 
 
 def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:
@@ -195,7 +195,7 @@ def liquidate(system: TroveDeployment, who: str, troves: list[str]) -> Tx:
 def set_price(system: TroveDeployment, price: int) -> Tx:
     """A new round of the feed (8 decimals), which is also what keeps it from being stale."""
     assert FEED_DECIMALS == 8
-    return {"from": system.owner, "to": system.feed, "data": calldata("updateAnswer(int256)", price)}
+    return call_of(system.owner, system.feed, "updateAnswer(int256)", price)
 
 
 def _operation(system: TroveDeployment, who: str, data: str, value: int = 0) -> Tx:

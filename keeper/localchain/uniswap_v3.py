@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact, package_artifact
-from keeper.localchain.calldata import calldata, view, view_address
+from keeper.localchain.calldata import view, view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.transactions import Tx, send_batch
+from keeper.localchain.transactions import Tx, call_of, send_batch
 
 FEES = (100, 500, 3000, 10000)
 SPACING = MappingProxyType({100: 1, 500: 10, 3000: 60, 10000: 200})
@@ -71,20 +71,17 @@ def deploy(
     factory = queue.create(package_artifact(f"{_CORE}/UniswapV3Factory.sol/UniswapV3Factory.json"))
     wrapped = next(iter(tokens.values())).address
     queue.call(factory, "enableFeeAmount(uint24,int24)", 100, 1)
-    pair = ("address", "address")
-    quoter = queue.create(_artifact("lens/QuoterV2"), pair, factory, wrapped)
-    router = queue.create(_artifact("SwapRouter"), pair, factory, wrapped)
-    positions = queue.create(
-        _artifact("NonfungiblePositionManager"), (*pair, "address"), factory, wrapped, factory
-    )
+    quoter = queue.create(_artifact("lens/QuoterV2"), factory, wrapped)
+    router = queue.create(_artifact("SwapRouter"), factory, wrapped)
+    positions = queue.create(_artifact("NonfungiblePositionManager"), factory, wrapped, factory)
     queue.flush()
     txs: list[Tx] = []
     for token in (tokens[symbol] for symbol in sorted({s for spec in pools for s in (spec.one, spec.other)})):
         txs.append(
-            _tx(ACCOUNTS[0], token.address, "mint(address,uint256)", trader, 10**12 * 10**token.decimals)
+            call_of(ACCOUNTS[0], token.address, "mint(address,uint256)", trader, 10**12 * 10**token.decimals)
         )
         for spender in (positions, router):
-            txs.append(_tx(trader, token.address, "approve(address,uint256)", spender, 2**255))
+            txs.append(call_of(trader, token.address, "approve(address,uint256)", spender, 2**255))
     send_batch(rpc, txs)
     for spec in pools:
         send_batch(rpc, _open(positions, trader, spec, tokens))
@@ -113,7 +110,7 @@ def move(rpc: LocalRpc, deployed: UniswapDeployment, spec: PoolSpec, tokens: Map
     given, taken = (low, high) if wanted < present else (high, low)
     most = 10**10 * 10**given.decimals
     order = (given.address, taken.address, spec.fee, deployed.trader, _FOREVER, most, 0, wanted)
-    return [_tx(deployed.trader, deployed.router, _EXACT_IN, order)]
+    return [call_of(deployed.trader, deployed.router, _EXACT_IN, order)]
 
 
 def sqrt_price(low: Token, high: Token) -> int:
@@ -137,8 +134,8 @@ def _open(positions: str, trader: str, spec: PoolSpec, tokens: Mapping[str, Toke
     minted = (low.address, high.address, spec.fee, bottom, top, *amounts, 0, 0, trader, _FOREVER)
     create = "createAndInitializePoolIfNecessary(address,address,uint24,uint160)"
     return [
-        {**_tx(trader, positions, create, low.address, high.address, spec.fee, root), "gas": 6_000_000},
-        _tx(trader, positions, _MINT, minted),
+        {**call_of(trader, positions, create, low.address, high.address, spec.fee, root), "gas": 6_000_000},
+        call_of(trader, positions, _MINT, minted),
     ]
 
 
@@ -153,7 +150,3 @@ def _sorted(one: Token, other: Token) -> tuple[Token, Token]:
 
 def _artifact(name: str) -> Artifact:
     return package_artifact(f"{_PERIPHERY}/{name}.sol/{name.rsplit('/')[-1]}.json")
-
-
-def _tx(sender: str, target: str, signature: str, *arguments: object) -> Tx:
-    return {"from": sender, "to": target, "data": calldata(signature, *arguments)}

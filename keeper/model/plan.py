@@ -193,6 +193,4 @@ class Plan:
 
 def _leg(raw: dict[str, Any]) -> BatchItem:
     loan = raw.pop("loan")
-    # As stores of the version before name it.
-    raw |= {"cold_gas": raw.pop("first_gas")} if "first_gas" in raw else {}
     return BatchItem(calls=tuple(raw.pop("calls")), loan=FlashLoan(**loan) if loan else None, **raw)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from eth_abi.abi import encode
-from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
-
+from keeper.chain.calldata import encoded
+from keeper.chain.calldata import topic as topic
 from keeper.chain.calls import Answer, Call
 
 WORD = 32
@@ -19,21 +16,7 @@ NOWHERE = "0x" + "0" * 40
 def call(target: str, signature: str, *arguments: object) -> Call:
     """A read of `target` by the function's signature, with gas of its own: a source that burns what it is
     given takes it from no other."""
-    selector = _selector(signature)
-    if not arguments:
-        return Call(target, selector, SOURCE_GAS)
-    types = _split(signature[signature.index("(") + 1 : -1])
-    return Call(target, selector + encode(types, arguments), SOURCE_GAS)
-
-
-@cache
-def _selector(signature: str) -> bytes:
-    """Remembered: the same few are asked for at every block."""
-    return function_signature_to_4byte_selector(signature)
-
-
-def topic(signature: str) -> str:
-    return "0x" + event_signature_to_log_topic(signature).hex()
+    return Call(target, encoded(signature, *arguments), SOURCE_GAS)
 
 
 def word(answer: Answer, index: int = 0) -> int | None:
@@ -69,7 +52,3 @@ def text(answer: Answer, most: int = MOST_LETTERS) -> str:
         length = min(word(answer, 1) or 0, 4 * most)
         raw = answer.data[2 * WORD : 2 * WORD + length]
     return "".join([each for each in raw.decode("utf-8", "replace") if each.isprintable()][:most])
-
-
-def _split(inner: str) -> list[str]:
-    return inner.split(",") if inner else []

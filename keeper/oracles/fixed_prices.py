@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from eth_utils.abi import function_signature_to_4byte_selector
-
 from keeper.chain.blocks import Head
+from keeper.chain.calldata import calldata
 from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.oracles.constancy import Constancy, constancy
@@ -53,7 +52,7 @@ def _constancy(pool: NodePool, head: Head, address: str) -> Constancy:
 def _called(pool: NodePool, head: Head, address: str, question: str) -> tuple[str, ...] | None:
     """The contracts whose state the source reads when it is asked for its price, its own included; None
     where the node does not tell, or tells of too many."""
-    data = "0x" + function_signature_to_4byte_selector(question).hex()
+    data = calldata(question)
     try:
         answer: Any = pool.call("eth_createAccessList", {"to": address, "data": data}, hex(head.number))
     except (RpcError, NodeError):

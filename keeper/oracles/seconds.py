@@ -66,7 +66,7 @@ def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, whe
     if first is None or second is None or asset not in tokens:
         raise ConfigError(
             f"is no Uniswap v3 pool of {asset}",
-            where=f"{where}.second.address {settings.address}",
+            where=f"{where}.second_source.address {settings.address}",
             remedy="Name a pool with this asset as one of its tokens",
         )
     quote = second if asset == first else first
@@ -75,7 +75,9 @@ def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, whe
     ]
     own, other = decimals
     if own is None or other is None:
-        raise ConfigError("has a token without decimals", where=f"{where}.second.address {settings.address}")
+        raise ConfigError(
+            "has a token without decimals", where=f"{where}.second_source.address {settings.address}"
+        )
     return SourcePair(quote, asset == first, own, other)
 
 

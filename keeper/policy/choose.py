@@ -231,7 +231,7 @@ def _take(
     if native < fee:
         return Blocked("the signer has too little native currency left for gas")
     if outcome.kind != "top_up" and native - fee < costs.gas_reserve:
-        return Blocked("the signer's native currency is kept for top-ups (min_native, protected accounts)")
+        return Blocked("the signer's native currency is kept for top-ups (gas_reserve, protected accounts)")
     left[NATIVE] -= fee + outcome.value
     candidate.pay(outcome)
     if outcome.kept:

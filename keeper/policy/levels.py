@@ -36,11 +36,11 @@ class Protection:
     """What an owner asks for one account: target health and daily cap (whole base units), times 1e18."""
 
     target: int
-    max_per_day: int
+    max_spend_per_owner_day: int
     steps: tuple[Step, ...]
     owner: OwnerMoney | None = None
     """Set where the owner's own money pays."""
-    on_unknown: bool = False
+    when_unverified: bool = False
     """Whether to top up, sized by the contract's own view, where our arithmetic is not the contract's."""
 
 
@@ -128,16 +128,16 @@ class Policies:
 def _protection(protect: Protect, settings: Settings) -> Protection:
     return Protection(
         target=wad(protect.target or settings.policy.target),
-        max_per_day=wad(protect.max_per_day),
+        max_spend_per_owner_day=wad(protect.max_spend_per_owner_day),
         steps=tuple(Step(action_named(step.action), step.asset) for step in protect.steps),
         owner=_owner(protect, settings),
-        on_unknown=protect.on_unknown == "top_up",
+        when_unverified=protect.when_unverified == "top_up",
     )
 
 
 def _owner(protect: Protect, settings: Settings) -> OwnerMoney | None:
-    contract = settings.markets[protect.market].owner_top_up
-    if protect.money != "owner" or contract is None:
+    contract = settings.markets[protect.market].own.owner_contract
+    if protect.paid_by != "owner" or contract is None:
         return None
     permits = {
         each.token.lower(): SignedAllowance(

@@ -11,6 +11,7 @@ from keeper.book.source import A, ChangedAccounts, S
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings as Settings
+from keeper.config import table_of
 from keeper.errors import ConfigError
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, OwnerFunds, Step, action_words
@@ -60,8 +61,14 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         self.from_block = from_block
 
     @classmethod
-    def of(cls, name: str, settings: Settings) -> Self:
+    def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
+        """A configured market; `is_local`: on a chain where nobody else is."""
         return cls(name, settings.address, settings.from_block)
+
+    @property
+    def table(self) -> str:
+        """The protocol's own table of the market in the configuration."""
+        return f"markets.{self.name}.{table_of(self.protocol)}"
 
     # A protocol's own, beside what MarketAdapter asks for.
 

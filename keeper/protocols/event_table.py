@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from eth_utils.abi import event_signature_to_log_topic
-
 from keeper.book.source import ChangedAccounts
+from keeper.chain.calldata import topic as topic
 from keeper.chain.logs import Log
 
 _NOBODY = "0x" + "0" * 40
-
-
-def topic(signature: str) -> str:
-    """An event's first topic, 0x hex."""
-    return "0x" + event_signature_to_log_topic(signature).hex()
 
 
 UPGRADED = topic("Upgraded(address)")

@@ -12,25 +12,10 @@ from keeper.chain.calls import Answer, Call, run
 from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.errors import ConfigError
+from keeper.protocols.registry import PROTOCOLS
 
 # Whatever stands there may burn what it is given.
 ASKED_GAS = 2_000_000
-# What all functions of are answered is a market of the protocol.
-_MARKS = {
-    "aave-v3": ("ADDRESSES_PROVIDER()", "FLASHLOAN_PREMIUM_TOTAL()", "getReservesList()"),
-    "compound-v3": ("baseTokenPriceFeed()", "totalsBasic()", "numAssets()"),
-    "morpho-blue": ("extSloads(bytes32[])", "feeRecipient()", "DOMAIN_SEPARATOR()"),
-    "liquity": ("getTroveOwnersCount()", "sortedTroves()", "totalStakes()"),
-}
-NAMES = {
-    "aave-v3": "an Aave v3 pool",
-    "compound-v3": "a Comet (Compound III)",
-    "morpho-blue": "the singleton of Morpho Blue",
-    "liquity": "a TroveManager of the Liquity family",
-}
-"""What a market's own contract is, for people."""
-# Contracts beside a market that name it.
-_LEADS = ("getPool()", "POOL()", "MORPHO()", "comet()", "troveManager()", "troveManagerAddress()")
 # Functions that only contracts of this kind answer; the first that does names it.
 _OTHERS = (
     ("LENDINGPOOL_REVISION()", "an Aave v2 pool"),
@@ -61,7 +46,8 @@ def identify(pool: NodePool, head: Head, address: str) -> Identity:
     known = _protocol(pool, head, address)
     if known is not None:
         return Identity(known, address)
-    for answer in _ask(pool, head, address, _LEADS):
+    leads = [signature for spec in PROTOCOLS.values() for signature in spec.leads]
+    for answer in _ask(pool, head, address, leads):
         target = _as_address(answer)
         known = _protocol(pool, head, target) if target is not None else None
         if target is not None and known is not None:
@@ -72,8 +58,8 @@ def identify(pool: NodePool, head: Head, address: str) -> Identity:
     raise ConfigError(
         f"is {kind}, not a market that the keeper knows",
         where=where,
-        remedy="Name a market's own contract (Aave's Pool, a Comet, Morpho Blue, a TroveManager) or one "
-        "that leads to it (a PoolAddressesProvider, an aToken)",
+        remedy=f"Name a market's own contract ({', '.join(spec.title for spec in PROTOCOLS.values())}) "
+        "or one that leads to it",
     )
 
 
@@ -94,9 +80,9 @@ def first_block(pool: NodePool, address: str, newest: int) -> int | None:
 
 def _protocol(pool: NodePool, head: Head, address: str) -> str | None:
     """The protocol of which this is a market; one request."""
-    asked = [signature for marks in _MARKS.values() for signature in marks]
+    asked = [signature for spec in PROTOCOLS.values() for signature in spec.marks]
     answered = dict(zip(asked, map(_answered, _ask(pool, head, address, asked)), strict=True))
-    return next((name for name, marks in _MARKS.items() if all(answered[m] for m in marks)), None)
+    return next((name for name, spec in PROTOCOLS.items() if all(answered[m] for m in spec.marks)), None)
 
 
 def _ask(pool: NodePool, head: Head, address: str, signatures: tuple[str, ...] | list[str]) -> list[Answer]:

@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from keeper.config import load
 from keeper.errors import ConfigError
+from keeper.protocols.registry import load
 
 
 @dataclass(slots=True)

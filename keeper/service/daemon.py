@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -19,7 +20,6 @@ from keeper.alerts import keeper_alerts
 from keeper.alerts.deliver import Deliverer
 from keeper.chain.signer import Signing
 from keeper.config import Settings
-from keeper.config.old_keys import old_keys
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
@@ -33,7 +33,7 @@ from keeper.service.reporting.gas_watch import GasWatch
 from keeper.service.reporting.ledger import Ledger
 from keeper.service.reporting.log_throttle import LogThrottle
 from keeper.service.reporting.record import Recorder
-from keeper.service.store_watch import StoreWatch
+from keeper.service.store_watch import StoreFaults, StoreWatch
 from keeper.service.tick import ChainLoops, advance, tick
 from keeper.service.watchdog import Pulse, Watchdog
 from keeper.store.database import Store
@@ -99,7 +99,7 @@ class Daemon:
         }
         for name, loops in self.chains.items():
             wanted = settings.chains[name].relay
-            if signer is not None and wanted is not None and wanted.updates is not None:
+            if signer is not None and wanted is not None and wanted.mempool_ws is not None:
                 later = partial(self._once, f"update:{name}")
                 loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
         self._ledgers = {
@@ -112,14 +112,14 @@ class Daemon:
         self._saying = LogThrottle()
         self._gas_watch = GasWatch(settings, store, payer, self._saying)
         self._store_watch = StoreWatch(
-            settings.store.url, self._tell_of_store, lambda: bool(self._store_faults)
+            settings.store.url, self._tell_of_store, lambda: bool(self._store_faults.lately(time.monotonic()))
         )
         self._watchdog = Watchdog(
             store,
             {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()},
             self.deliverer.tell_without_store,
         )
-        self._store_faults: dict[str, SQLAlchemyError] = {}
+        self._store_faults = StoreFaults()
         self._threads = Threads(4 * len(nodes) + 3)
         self.scheduler = BackgroundScheduler(
             executors={"default": self._threads},
@@ -138,7 +138,7 @@ class Daemon:
         self._every(1.0, "alerts", self.deliverer.run)
         self._every(CONFIG_SECONDS, "config", self._config)
         self._every(3600.0, "housekeeping", self.store.compact)
-        for key, instead in old_keys(self.settings):
+        for key, instead in self.settings.old_keys:
             log.warning("old key", key=key, instead=instead)
         log.info("start", mode=self.mode, payer=self.payer, chains=list(self.chains))
         self.scheduler.start()
@@ -151,10 +151,11 @@ class Daemon:
         try:
             self._wish.get()
         finally:
+            stopping = time.monotonic()
             self._close()
         if self._fatal is not None:
             raise self._fatal
-        for fault in self._store_faults.values():
+        for fault in self._store_faults.lately(stopping):
             # What the last round of a job could not write: whoever started this must know.
             raise fault
 
@@ -223,10 +224,10 @@ class Daemon:
         def guarded() -> None:
             try:
                 work()
-                self._store_faults.pop(name, None)
+                self._store_faults.worked(name)
                 self._saying.over(name)
             except SQLAlchemyError as error:
-                self._store_faults[name] = error
+                self._store_faults.failed(name, error, time.monotonic())
                 why = str(getattr(error, "orig", error))
                 if self._saying.due(name, why):
                     log.error("store failed", job=name, error=why)

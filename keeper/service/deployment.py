@@ -10,10 +10,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from eth_abi.abi import encode
+from eth_typing import HexAddress, HexStr
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 from sqlmodel import select
+from web3 import Web3
+from web3.constants import ADDRESS_ZERO, HASH_ZERO
+from web3.utils.address import get_create2_address
 
 from keeper.chain import blocks, fees
 from keeper.chain.blocks import Head
@@ -30,9 +32,9 @@ from keeper.execution.submission import send
 from keeper.store.tables.journal import Transaction
 
 CREATE2_DEPLOYER = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
+_SALT = HexStr(HASH_ZERO)
 WAIT_SECONDS = 300.0
 LOOK_SECONDS = 0.2
-_SALT = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +42,24 @@ class Contract:
     """One of our contracts to be, by the name of its artifact, with its constructor's arguments."""
 
     name: str
-    types: tuple[str, ...]
-    arguments: tuple[object, ...]
+    arguments: tuple[str, ...]
 
     @property
-    def code(self) -> bytes:
+    def code(self) -> HexStr:
         """Creation code."""
-        return bytes.fromhex(str(artifact(self.name)["bytecode"])[2:]) + encode(self.types, self.arguments)
+        ours = artifact(self.name)
+        made = Web3().eth.contract(abi=ours["abi"], bytecode=ours["bytecode"])
+        return HexStr(made.constructor(*self.arguments).data_in_transaction)
 
     @property
     def address(self) -> str:
         """Where it is, or will be."""
-        deployer = bytes.fromhex(CREATE2_DEPLOYER[2:])
-        return str(to_checksum_address(keccak(b"\xff" + deployer + _SALT + keccak(self.code))[12:]))
+        return get_create2_address(HexAddress(HexStr(CREATE2_DEPLOYER)), _SALT, self.code)
+
+    @property
+    def request(self) -> str:
+        """What the deployer is sent for it: salt and creation code."""
+        return _SALT + self.code[2:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,12 @@ class Deployed:
 def liquidator(owner: str, operator: str) -> Contract:
     """`owner` gets the profit; `operator` may carry out batches, which the owner may anyway."""
     same = owner.lower() == operator.lower()
-    return Contract("Liquidator", ("address", "address"), (owner, "0x" + "00" * 20 if same else operator))
+    return Contract("Liquidator", (to_checksum_address(owner), ADDRESS_ZERO if same else operator))
 
 
 def owner_top_up(market_pool: str) -> Contract:
     """For the owners in one pool."""
-    return Contract("OwnerTopUp", ("address",), (market_pool,))
+    return Contract("OwnerTopUp", (to_checksum_address(market_pool),))
 
 
 def is_there(pool: NodePool, contract: Contract) -> bool:
@@ -88,10 +95,10 @@ def cost(pool: NodePool, sender: str, contract: Contract) -> int:
             remedy="Deploy the contract from abis/ by hand and put its address into the configuration",
         )
     try:
-        data = "0x" + (_SALT + contract.code).hex()
-        return int(pool.call("eth_estimateGas", {"from": sender, "to": CREATE2_DEPLOYER, "data": data}), 16)
+        call = {"from": sender, "to": CREATE2_DEPLOYER, "data": contract.request}
+        return int(pool.call("eth_estimateGas", call), 16)
     except RpcError as error:
-        given = ", ".join(map(str, contract.arguments))
+        given = ", ".join(contract.arguments)
         raise KeeperError(
             f"{contract.name} cannot be deployed: {error.message}",
             where=f"chain {pool.name}",
@@ -140,14 +147,13 @@ def deploy(lane: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> Depl
 
 def _under_way(lane: Sender, contract: Contract) -> Transaction | None:
     """An earlier attempt that no block has yet."""
-    data = "0x" + (_SALT + contract.code).hex()
     with lane.store.session() as session:
         rows = session.exec(
             select(Transaction).where(
                 Transaction.chain == lane.chain,
                 Transaction.sender == lane.sender,
                 Transaction.target == CREATE2_DEPLOYER,
-                Transaction.data == data,
+                Transaction.data == contract.request,
             )
         ).all()
     return next((row for row in rows if row.state in UNMINED), None)
@@ -164,7 +170,7 @@ def _signed(lane: Sender, contract: Contract, head: Head) -> Transaction:
     gas = with_margin(needed)
     price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
     pending = nonces.pending(lane.pool, lane.store, lane.sender)
-    action = Action("deploy", CREATE2_DEPLOYER, "0x" + (_SALT + contract.code).hex())
+    action = Action("deploy", CREATE2_DEPLOYER, contract.request)
     # The operator has just asked for it: the list of what the daemon may call does not speak of it.
     allow = {**(lane.limits.allow or {}), CREATE2_DEPLOYER: None}
     asked = replace(lane, limits=replace(lane.limits, allow=allow))

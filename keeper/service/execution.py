@@ -18,7 +18,7 @@ from keeper.execution import batch_encoding
 from keeper.execution.lease import KeyLease
 from keeper.execution.limits import Allow, Limits
 from keeper.execution.loop import ExecutionLoop
-from keeper.service.markets import PROTOCOLS
+from keeper.protocols.registry import PROTOCOLS
 from keeper.service.planning.gas_ceilings import GWEI, GasCeilings, GasLevel, gas_ceilings, gas_level
 from keeper.store.database import Store
 
@@ -27,12 +27,6 @@ log = structlog.get_logger()
 WORD = 32
 # Local chains finalize late and never reorganise by themselves.
 LOCAL_CONFIRMATIONS = 1
-
-_OWNER_TOP_UP = (
-    "supply(address,address,uint256)",
-    "repay(address,address,uint256,uint256)",
-    "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
-)
 
 
 def actor_of(
@@ -96,9 +90,10 @@ def allowed(settings: Settings, chain: str) -> Allow:
     for market in settings.markets.values():
         if market.chain != chain:
             continue
-        found[market.address.lower()] = _selectors(PROTOCOLS[market.protocol].called)
-        if market.owner_top_up is not None:
-            found[market.owner_top_up.lower()] = _selectors(_OWNER_TOP_UP)
+        spec, owners = PROTOCOLS[market.protocol], market.own.owner_contract
+        found[market.address.lower()] = _selectors(spec.adapter.called)
+        if owners is not None:
+            found[owners.lower()] = _selectors(spec.owner_calls)
     liquidator = settings.chains[chain].liquidator
     if liquidator is not None:
         found[liquidator.lower()] = _selectors((batch_encoding.SIGNATURE,))
@@ -115,7 +110,7 @@ def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
         (Call(market.address, function_signature_to_4byte_selector(view)), signatures)
         for market in settings.markets.values()
         if market.chain == pool.name
-        for view, signatures in PROTOCOLS[market.protocol].called_beside.items()
+        for view, signatures in PROTOCOLS[market.protocol].adapter.called_beside.items()
     ]
     answers = run(pool, blocks.latest(pool), [call for call, _ in asked]) if asked else []
     for (_, signatures), answer in zip(asked, answers, strict=True):

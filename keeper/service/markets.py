@@ -16,24 +16,12 @@ from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
 from keeper.model.money import Rate
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Owner, Policies
-from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.base import MarketAdapter
-from keeper.protocols.compound_v3.market import CometMarket
-from keeper.protocols.liquity.market import TroveMarket
-from keeper.protocols.morpho_blue.market import MorphoBlueMarket
+from keeper.protocols.registry import PROTOCOLS
 from keeper.service.watching.prices import Pricing
 from keeper.store.database import Store
 
-Known = type[AaveV3Market] | type[CometMarket] | type[MorphoBlueMarket] | type[TroveMarket]
-PROTOCOLS: dict[str, Known] = {
-    "aave-v3": AaveV3Market,
-    "compound-v3": CometMarket,
-    "liquity": TroveMarket,
-    "morpho-blue": MorphoBlueMarket,
-}
-"""The one place where protocols are listed."""
-
-# Each protocol's state and account types are its own; past this table they are opaque.
+# Each protocol's state and account types are its own; past the registry they are opaque.
 Adapter = MarketAdapter[Any, Any]
 
 
@@ -83,7 +71,7 @@ def owner_of(settings: Settings) -> Owner:
 
     def owner(market: str, account: str) -> str:
         known = settings.markets.get(market)
-        return account if known is None else PROTOCOLS[known.protocol].owner(account)
+        return account if known is None else PROTOCOLS[known.protocol].adapter.owner(account)
 
     return owner
 
@@ -114,10 +102,8 @@ def build(
 
 
 def _adapter(name: str, market: MarketSettings, chain: Chain) -> Adapter:
-    unlisted = market.unlisted or ("act" if chain.chain_id in LOCAL_CHAIN_IDS else "watch")
-    known = market.model_copy(update={"unlisted": unlisted})
-    adapter: Adapter = PROTOCOLS[market.protocol].of(name, known)
-    return adapter
+    is_local = chain.chain_id in LOCAL_CHAIN_IDS
+    return PROTOCOLS[market.protocol].adapter.of(name, market, is_local=is_local)
 
 
 def pools(settings: Settings) -> dict[str, NodePool]:

@@ -20,7 +20,7 @@ class Moves:
 
 def moves(settings: Settings, chain: str, market: str | None, new: str, payer: str) -> Moves:
     """What a new contract takes over from the configured one: a market's OwnerTopUp, or the Liquidator."""
-    old = settings.chains[chain].liquidator if market is None else settings.markets[market].owner_top_up
+    old = settings.chains[chain].liquidator if market is None else settings.markets[market].own.owner_contract
     if old is None or old.lower() == new.lower():
         return Moves()
     allow = settings.execution.allow or ()
@@ -47,7 +47,7 @@ def _of_operators(old: str, new: str, payer: str) -> Sequence[str]:
 
 
 def _of_owners(settings: Settings, market: str, old: str, new: str, payer: str) -> Sequence[str]:
-    owners = [e.account for e in settings.protect if e.market == market and e.money == "owner"]
+    owners = [e.account for e in settings.protect if e.market == market and e.paid_by == "owner"]
     found = []
     for owner in owners:
         found += [

@@ -21,10 +21,32 @@ log = structlog.get_logger()
 # So long may the store be busy before somebody is told.
 PATIENCE = 10.0
 LOOKS_EACH = 1.0
+LATELY = 5.0
+"""Seconds for which a job's failure says that the store is out of order: others try each second."""
 _WAIT = 1
 
 Tell = Callable[[str, str], None]
 """What is told, and why; by no way that leads through the store."""
+
+
+class StoreFaults:
+    """What jobs could not write lately: what one job met counts until it works again, and no longer than
+    `LATELY`, as some come back once an hour only."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, SQLAlchemyError]] = {}
+
+    def failed(self, job: str, error: SQLAlchemyError, moment: float) -> None:
+        """Note that a job failed at the store."""
+        self._last[job] = (moment, error)
+
+    def worked(self, job: str) -> None:
+        """Forget it: the job has been done."""
+        self._last.pop(job, None)
+
+    def lately(self, moment: float) -> list[SQLAlchemyError]:
+        """The faults that still say something of the store."""
+        return [error for at, error in tuple(self._last.values()) if moment - at <= LATELY]
 
 
 class StoreWatch:
@@ -55,9 +77,10 @@ class StoreWatch:
         while not self._stopping.wait(LOOKS_EACH):
             try:
                 self.look(time.monotonic())
-            except RuntimeError:
-                # The worker was ended between two looks.
-                return
+            except Exception as error:  # noqa: BLE001  (a watch that ends is none)
+                # The worker may have been ended between two looks.
+                if not self._stopping.is_set():
+                    log.critical("store watch failed", error=repr(error))
 
     def look(self, moment: float) -> None:
         """Ask, or see what came of the last question; tell when an outage has lasted, and when it is over."""
@@ -89,7 +112,7 @@ class StoreWatch:
                 else:
                     connection.execute(text("SELECT 1"))
         except SQLAlchemyError as error:
-            return str(getattr(error, "orig", None) or error).splitlines()[0]
+            return next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
         return ""
 
 

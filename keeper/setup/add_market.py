@@ -7,7 +7,8 @@ from pathlib import Path
 
 from keeper.config import Settings, chain_name
 from keeper.errors import ConfigError
-from keeper.setup.answers import MARKET_NAMES, InitAnswers
+from keeper.protocols.registry import PROTOCOLS
+from keeper.setup.answers import InitAnswers
 from keeper.setup.survey import Survey
 from keeper.setup.text import sections
 from keeper.setup.toml_edit import with_sections
@@ -46,7 +47,7 @@ def names_in(settings: Settings, found: Survey, market: str | None, chain: str |
         raise ConfigError(
             f"{market!r} is another market in the file", where="--market", remedy="Give another"
         )
-    usual = MARKET_NAMES[found.identity.protocol]
+    usual = PROTOCOLS[found.identity.protocol].market
     further = (f"{usual}{number}" for number in count(2))
     free = usual if usual not in settings.markets else next(n for n in further if n not in settings.markets)
     return place, market or free

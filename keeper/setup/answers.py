@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-MARKET_NAMES = {"aave-v3": "aave", "compound-v3": "comet", "morpho-blue": "morpho", "liquity": "troves"}
-"""What a market is called unless the operator says."""
-
 
 @dataclass(frozen=True, slots=True)
 class InitAnswers:
     """An operator's answers. Ratios are health; `max_per_day` is in whole units of the base currency."""
 
     chain: str
-    market: str = "aave"
+    market: str
     warn: Decimal = Decimal("1.10")
     top_up: Decimal = Decimal("1.05")
     liquidate: Decimal = Decimal("1.0")

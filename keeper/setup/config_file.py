@@ -6,8 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from keeper.config import load
 from keeper.errors import ConfigError
+from keeper.protocols.registry import load
 
 
 def check(path: Path, text: str) -> None:

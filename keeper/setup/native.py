@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import is_address
 
-from keeper.chain.blocks import Head
-from keeper.chain.calls import Call, run
-from keeper.chain.pool import NodePool
+from keeper.chain.contract_reads import ContractReads
 from keeper.config import known_chain
-
-_TOTAL_SUPPLY = function_signature_to_4byte_selector("totalSupply()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +21,11 @@ class NativeCoin:
 
 
 def native_coin_of(
-    pool: NodePool, head: Head, symbols: Mapping[str, str], tokens: Sequence[str], *, in_coin: bool
+    reads: ContractReads, symbols: Mapping[str, str], tokens: Sequence[str], *, in_coin: bool
 ) -> NativeCoin:
     """Of a chain with one market: `symbols` of what it prices, by its name in the market; `tokens` are their
     addresses; `in_coin`: its collateral is the coin itself."""
-    row = known_chain(pool.chain_id)
+    row = known_chain(reads.chain.eth.chain_id)
     coin = row.native if row else "the native coin"
     if in_coin:
         return NativeCoin("", f"the market prices {coin} itself")
@@ -45,18 +40,18 @@ def native_coin_of(
     if row is not None and row.native_feed is not None:
         source = row.sources.get("native_feed", "")
         return NativeCoin(row.native_feed, f"{coin} in dollars, which the market does not price ({source})")
-    found = _holds_its_supply(pool, head, [each for each in tokens if is_address(each)])
+    found = _holds_its_supply(reads, [each for each in tokens if is_address(each)])
     if found is not None:
         symbol = symbols.get(found) or listed.get(found.lower()) or found
         return NativeCoin(symbol, f"{symbol} holds as many coins as there are tokens of it")
     return NativeCoin(None, f"nothing here tells what {coin} costs")
 
 
-def _holds_its_supply(pool: NodePool, head: Head, tokens: Sequence[str]) -> str | None:
+def _holds_its_supply(reads: ContractReads, tokens: Sequence[str]) -> str | None:
     """The token that wraps the chain's coin: it holds a coin for each token there is."""
-    supplies = run(pool, head, [Call(token, _TOTAL_SUPPLY) for token in tokens])
-    for token, answer in zip(tokens, supplies, strict=True):
-        supply = int.from_bytes(answer.data, "big") if answer.ok and len(answer.data) == 32 else 0
-        if supply and int(pool.call("eth_getBalance", token, {"blockHash": head.hash}), 16) == supply:
+    contracts = [reads.at("ERC20", token) for token in tokens]
+    supplies = reads.read_each(each.functions.totalSupply() for each in contracts)
+    for token, contract, supply in zip(tokens, contracts, supplies, strict=True):
+        if supply and reads.chain.eth.get_balance(contract.address) == supply:
             return token
     return None

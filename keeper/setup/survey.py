@@ -11,6 +11,7 @@ from eth_utils.address import is_address, to_checksum_address
 from keeper.chain import blocks, logs
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run
+from keeper.chain.contract_reads import ContractReads
 from keeper.chain.logs import LogFilter
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
@@ -21,11 +22,9 @@ from keeper.model.purse import Purse
 from keeper.oracles import abi
 from keeper.oracles.resolution import resolve
 from keeper.oracles.sources import Source
-from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.identity import Identity, first_block, identify
-from keeper.protocols.morpho_blue.events import CREATE_MARKET
-from keeper.protocols.morpho_blue.market import MorphoBlueMarket
-from keeper.service.markets import PROTOCOLS, Adapter
+from keeper.protocols.registry import PROTOCOLS
+from keeper.service.markets import Adapter
 from keeper.service.planning import data_fees
 from keeper.service.planning.gas_ceilings import GasLevel, gas_level
 from keeper.setup.feeds import TOO_FEW, propose, rhythms
@@ -34,7 +33,7 @@ from keeper.setup.native import NativeCoin, native_coin_of
 
 @dataclass(frozen=True, slots=True)
 class SurveyedAsset:
-    """What has a price; `address` is its name in the market where it has none (a pair of Morpho Blue).
+    """What has a price; `address` is its name in the market where it has none.
 
     `price` in base currency units; zero when the oracle gives none, as `source` None.
 
@@ -87,8 +86,9 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     settings = MarketSettings.model_validate(
         {"protocol": identity.protocol, "chain": "new", "address": identity.address}
     )
-    adapter: Adapter = PROTOCOLS[identity.protocol].of("new", settings)
-    _hear(pool, head, adapter, born or 0)
+    spec = PROTOCOLS[identity.protocol]
+    adapter: Adapter = spec.adapter.of("new", settings)
+    _hear(pool, head, adapter, spec.setup.created, born or 0)
     state = adapter.read_market(run(pool, head, [adapter.market_call([])], adapter.lenses())[0])
     # What nobody has listed yet is there to be shown, and listed or not.
     if apart := list(adapter.apart_calls([])):
@@ -99,13 +99,14 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     answers = iter(run(pool, head, asked, adapter.lenses()))
     found = [(each, abi.address(next(answers)) or "", abi.text(next(answers))) for each in priced]
     sources = resolve(pool, head, [source for _, source, _ in found if source])
-    times = rhythms(pool, head, [feed.address for each in sources.values() for feed in each.feeds()])
+    contracts = ContractReads(pool, head)
+    times = rhythms(contracts, [feed.address for each in sources.values() for feed in each.feeds()])
     shown = {_shown(each.asset): symbol or each.asset for each, _, symbol in found}
     facts = Purse({}, {each.asset: symbol for each, _, symbol in found})
     in_coin = bool(adapter.gas_price_asset(state, facts, ""))
     tokens = list(adapter.assets(state, facts))
     return Survey(
-        native=native_coin_of(pool, head, shown, tokens, in_coin=in_coin),
+        native=native_coin_of(contracts, shown, tokens, in_coin=in_coin),
         data_fee=data_fees.probe(pool, head),
         gas=_gas(pool),
         chain_id=pool.chain_id,
@@ -113,7 +114,7 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
         identity=identity,
         version=adapter.version(state),
         revision=adapter.revision(state),
-        oracle=str(to_checksum_address(state.oracle)) if isinstance(state, PoolState) else "",
+        oracle=spec.setup.oracle(state),
         base_decimals=adapter.base_decimals(state),
         from_block=born,
         head=head,
@@ -132,11 +133,11 @@ def _gas(pool: NodePool) -> GasLevel | None:
         return None
 
 
-def _hear(pool: NodePool, head: Head, adapter: Adapter, born: int) -> None:
-    """What markets there are, where only events tell (Morpho Blue)."""
-    if not isinstance(adapter, MorphoBlueMarket):
+def _hear(pool: NodePool, head: Head, adapter: Adapter, created: str, born: int) -> None:
+    """What there is, where only events tell."""
+    if not created:
         return
-    wanted = LogFilter((adapter.contract.lower(),), (CREATE_MARKET,))
+    wanted = LogFilter((adapter.contract.lower(),), (created,))
     chain = Chain(chain_id=pool.chain_id, rpc=["http://unused"])
     scan = logs.of_range_at_once(pool, born, head.number, wanted, chain.log_range, chain.parallel_requests)
     for _, some in scan:

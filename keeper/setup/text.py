@@ -7,21 +7,15 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from keeper.config import table_of
 from keeper.oracles.sources import tree
-from keeper.protocols.identity import NAMES
+from keeper.protocols.registry import PROTOCOLS
 from keeper.setup.answers import InitAnswers
 from keeper.setup.chain_text import chain_lines
 from keeper.setup.survey import Survey, SurveyedAsset
 
 MOST_ASSETS = 100
-"""Price sources that are written down; Morpho Blue has thousands."""
-_MORPHO = """\
-# All markets of the singleton are followed, but anybody makes one, of his own token and with his own oracle:
-# accounts are acted on only in the markets that are named here (unlisted = "act" trusts them all).
-{ids}
-# What a whole loan token is worth in base currency, where that is not 1.
-# loan_prices = {{ WETH = "2500" }}
-"""
+"""Price sources that are written down: a market may have thousands."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -78,8 +72,12 @@ def _market(found: Survey, wishes: InitAnswers) -> str:
     if found.oracle:
         kind += f"; price oracle {found.oracle}"
     start, why = _from_block(found, wishes)
+    spec = PROTOCOLS[found.identity.protocol]
+    own = spec.setup.table([(each.address, each.symbol) for each in found.assets], MOST_ASSETS)
+    if own:
+        own = f"\n[markets.{_key(wishes.market)}.{table_of(spec.name)}]\n{own}"
     return f"""\
-# {NAMES[found.identity.protocol][0].upper()}{NAMES[found.identity.protocol][1:]}, {kind}.
+# {spec.title[0].upper()}{spec.title[1:]}, {kind}.
 [markets.{_key(wishes.market)}]
 protocol = {_text(found.identity.protocol)}
 chain = {_text(wishes.chain)}
@@ -87,16 +85,8 @@ address = {_text(found.identity.address)}
 # {why}
 from_block = {start}
 # Accounts with an asset whose price source is of no known kind: "watch" only, or "act" on its price.
-unresolved = "watch"
-{_MORPHO.format(ids=_ids(found)) if found.identity.protocol == "morpho-blue" else ""}"""
-
-
-def _ids(found: Survey) -> str:
-    """The markets that were found, by id, commented: which of them to trust is the operator's to say."""
-    listed = [f'#   "{asset.address}",  # {asset.symbol}' for asset in found.assets[:MOST_ASSETS]]
-    rest = len(found.assets) - len(listed)
-    more = [f"#   and {rest} more"] if rest else []
-    return "\n".join(["# market_ids = [", *(listed or ['#   "0x…",']), *more, "# ]"])
+unknown_oracles = "watch"
+{own}"""
 
 
 def _from_block(found: Survey, wishes: InitAnswers) -> tuple[int, str]:
@@ -120,8 +110,7 @@ def _oracles(found: Survey, wishes: InitAnswers) -> list[str]:
 
 
 def _oracle(asset: SurveyedAsset, found: Survey, wishes: InitAnswers) -> str:
-    # Several pairs of Morpho Blue have the same collateral, so each goes by its id.
-    by = asset.address if found.identity.protocol == "morpho-blue" else asset.symbol
+    by = asset.address if PROTOCOLS[found.identity.protocol].setup.by_address else asset.symbol
     name = f"markets.{_key(wishes.market)}.oracles.{_key(by)}"
     price = Decimal(asset.price).scaleb(-found.base_decimals)
     lines = [f"# {asset.symbol} {asset.address}, price {price.normalize():f}"]
@@ -132,7 +121,7 @@ def _oracle(asset: SurveyedAsset, found: Survey, wishes: InitAnswers) -> str:
     unknown = [each.address for each in source.unresolved()]
     if unknown:
         lines.append(
-            f"# Of no known kind: {', '.join(unknown)}; see markets.{_key(wishes.market)}.unresolved."
+            f"# Of no known kind: {', '.join(unknown)}; see markets.{_key(wishes.market)}.unknown_oracles."
         )
     if asset.heartbeat is None:
         return "\n".join([*lines, "# No feed gives rounds behind it: there is no age to judge.", ""])
@@ -178,7 +167,7 @@ def _protect(account: str, wishes: InitAnswers) -> str:
 market = {_text(wishes.market)}
 account = {_text(account)}
 # Most that top-ups may spend in 24 hours, in whole units of account.
-max_per_day = {_text(f"{wishes.max_per_day:f}")}
+max_spend_per_owner_day = {_text(f"{wishes.max_per_day:f}")}
 # Tried in order; without them each debt is repaid, then each collateral supplied.
 # steps = [{{ action = "repay", asset = "USDC" }}, {{ action = "supply", asset = "WETH" }}]
 """
@@ -189,7 +178,7 @@ _NO_PROTECT = """\
 # [[protect]]
 # market = {market}
 # account = "0x…"
-# max_per_day = "1000"
+# max_spend_per_owner_day = "1000"
 """
 _NO_ALERTS = """\
 # Whom to tell, by any of Apprise's URLs; `keeper alerts test` tries them.

@@ -27,12 +27,13 @@ from eth_account import Account
 from keeper.chain import calls
 from keeper.chain.node import Node
 from keeper.chain.signer import Signer
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import Tx, queue, send_batch
+from keeper.protocols.registry import load
 from keeper.service.daemon import Daemon
 from keeper.store.database import open_store
 from scripts.bench.result import Result

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from keeper.cli.scan import scan_markets
-from keeper.config import load
+from keeper.protocols.registry import load
 
 if __name__ == "__main__":
     started = time.perf_counter()

@@ -18,7 +18,6 @@ import structlog
 from eth_account import Account
 from sqlmodel import col, select
 
-from keeper.config import load
 from keeper.execution import batch_gas, batches
 from keeper.localchain import aave_actions as act
 from keeper.localchain import uniswap_v3 as uniswap
@@ -29,6 +28,7 @@ from keeper.localchain.liquidator import demo_pools, deploy_liquidator, tokens_o
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.plan import Plan
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, policies_of, pools
 from keeper.store.database import open_store

@@ -16,7 +16,6 @@ from web3 import HTTPProvider, Web3
 
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
-from keeper.config import load
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy
@@ -25,6 +24,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.state_override import call_with_code
 from keeper.localchain.transactions import Tx, queue
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.watching.market_valuation import MarketValuation

@@ -29,7 +29,7 @@ market = "{MARKET}"
 account = "{owner}"
 target = 1.25
 top_up = 1.01
-max_per_day = "1000000"
+max_spend_per_owner_day = "1000000"
 steps = [{{ action = "{action}", asset = "{asset}" }}]
 """
 

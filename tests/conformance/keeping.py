@@ -11,11 +11,12 @@ from sqlmodel import col, select
 
 from keeper.chain import blocks
 from keeper.chain.signer import Signer
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.execution.loop import ExecutionLoop
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.model.valuation import Valuation
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
 from keeper.service.markets import Market, build, policies_of, pools

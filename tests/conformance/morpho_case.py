@@ -88,7 +88,8 @@ class MorphoCase:
         return txs
 
     def toml(self) -> str:
-        return f'protocol = "morpho-blue"\naddress = "{self.at.morpho}"\nloan_prices = {{ WETH = "2500" }}'
+        own = 'morpho_blue.loan_prices = { WETH = "2500" }'
+        return f'protocol = "morpho-blue"\naddress = "{self.at.morpho}"\n{own}'
 
     def _position(self, pair: LocalPair, who: str, dollars: int, ratio: float) -> list[Tx]:
         """Collateral for so many dollars, and debt at this part of what it may carry."""

@@ -11,12 +11,12 @@ import pytest
 from sqlmodel import col, select
 
 from keeper.chain.pool import NodePool
-from keeper.config import load
 from keeper.fork.ground import survey
 from keeper.fork.leaves import leaves_of
 from keeper.localchain.transactions import send_batch
 from keeper.model.money import WAD
 from keeper.model.plan import Plan
+from keeper.protocols.registry import load
 from keeper.service.markets import Market, build, pools
 from keeper.service.planning.gas_money import gas_price
 from keeper.service.reporting.ledger import Ledger
@@ -128,7 +128,7 @@ def test_when_gas_is_short_the_most_valuable_goes_first_and_the_others_are_told(
     assert [(i.market, i.account) for i in poor.intents()] == [(wanted[0].market, wanted[0].account)]
     with poor.store.session() as session:
         held = session.exec(select(Episode).where(col(Episode.threshold) == "liquidate")).all()
-    why = {row.market: row.held for row in held if row.market != wanted[0].market}
+    why = {row.market: row.blocked_reason for row in held if row.market != wanted[0].market}
     assert len(why) == len(markets.cases) - 1
     assert all("too little native currency" in each for each in why.values())
 
@@ -140,7 +140,7 @@ def test_an_owner_with_positions_in_several_markets_has_one_budget(markets: Toge
         case = markets.cases[name]
         case.near(OWNER)
         protected += case.protect(OWNER).replace(f'market = "{MARKET}"', f'market = "{name}"')
-    protected = protected.replace('max_per_day = "1000000"', 'max_per_day = "5000"')
+    protected = protected.replace('max_spend_per_owner_day = "1000000"', 'max_spend_per_owner_day = "5000"')
     quiet(markets)
     k = keeping(markets.anvil, markets.first(), tmp_path, markets.others() + protected)
     k.send([tx for name in names for tx in markets.cases[name].fund(k.payer)])

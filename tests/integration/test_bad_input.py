@@ -196,7 +196,9 @@ FILE = [
     config(
         "gas in wei", add("[execution]\nmax_gas_price_gwei = 50000000000\n"), "execution.max_gas_price_gwei"
     ),
-    config("a cap in wei", swap('"100000"', '"100000000000000000000000"'), "protect[0].max_per_day"),
+    config(
+        "a cap in wei", swap('"100000"', '"100000000000000000000000"'), "protect[0].max_spend_per_owner_day"
+    ),
     config("gas for nothing", swap("[policy]", "[policy]\nnative_price = 0"), "policy.native_price"),
     config("thresholds the wrong way round", swap("warn = 1.10", "warn = 1.01"), "warn ≥ top_up ≥ liquidate"),
     config("liquidating the healthy", swap("liquidate = 1.0", "liquidate = 1.02"), "no protocol allows it"),
@@ -206,8 +208,12 @@ FILE = [
     config("a name for an address", swap(f'"{OWNER}"', '"vitalik.eth"'), "protect[0].account", "no address"),
     config("a market that is not there", swap('market = "aave"', 'market = "ave"'), "'ave' is not defined"),
     config("a chain that is not there", swap('chain = "local"', 'chain = "lokal"'), "'lokal' is not defined"),
-    config("no cap on spending", swap("max_per_day", "#"), "protect[0].max_per_day: is required"),
-    config("a negative cap", swap('"100000"', '"-5"'), "protect[0].max_per_day"),
+    config(
+        "no cap on spending",
+        swap("max_spend_per_owner_day", "#"),
+        "protect[0].max_spend_per_owner_day: is required",
+    ),
+    config("a negative cap", swap('"100000"', '"-5"'), "protect[0].max_spend_per_owner_day"),
     config("an unknown action", swap('"supply"', '"give"'), "protect[0].steps[0].action"),
     config("an unknown protocol", swap('"aave-v3"', '"aave-v9"'), "markets.aave.protocol", "aave-v3"),
     config("a block before the first", swap("[store]", "from_block = -1\n[store]"), "aave.from_block"),

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from keeper.store.database import open_store
 from tests.conftest import LocalMarket
 from tests.support.inbox import Inbox
@@ -83,7 +83,7 @@ def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Real]:
 [[protect]]
 market = "aave"
 account = "{OWNER}"
-max_per_day = "100000"
+max_spend_per_owner_day = "100000"
 [[alerts]]
 url = "{inbox.url}"
 [service]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from keeper.setup.feeds import propose
 from tests.conftest import LocalMarket
 from tests.support.program import run_keeper
@@ -75,7 +75,7 @@ def test_everything_can_come_from_flags(aave_v36: LocalMarket, tmp_path: Path) -
         "1.5",
     ]
     (protect,) = settings.protect
-    assert protect.account == OWNER and protect.max_per_day == 250
+    assert protect.account == OWNER and protect.max_spend_per_owner_day == 250
     assert settings.signer is not None and settings.signer.keystore == tmp_path / "k.json"
     assert settings.alerts[0].url == "json://127.0.0.1:9/x"
     assert settings.markets["main pool"].from_block == 3
@@ -102,7 +102,7 @@ def test_at_a_terminal_what_no_flag_says_is_asked_for(aave_v36: LocalMarket, tmp
         "1.05",
         "1.6",
     ]
-    assert [(p.account, int(p.max_per_day)) for p in settings.protect] == [(OWNER, 77)]
+    assert [(p.account, int(p.max_spend_per_owner_day)) for p in settings.protect] == [(OWNER, 77)]
     assert settings.signer is not None and settings.signer.keystore == tmp_path / "k.json"
     assert [a.url for a in settings.alerts] == ["json://127.0.0.1:9/x"]
 

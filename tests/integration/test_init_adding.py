@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from tests.conformance.aave_case import AaveCase
 from tests.conformance.comet_case import CometCase
 from tests.conformance.morpho_case import MorphoCase
@@ -88,7 +88,7 @@ def test_a_second_market_is_added_and_the_rest_stays(anvil: Anvil, tmp_path: Pat
     assert text.startswith(before.rstrip())
     settings = load(path)
     assert set(settings.markets) == {"aave", "comet", "blue"} and set(settings.chains) == {"local"}
-    assert [(each.market, int(each.max_per_day)) for each in settings.protect] == [
+    assert [(each.market, int(each.max_spend_per_owner_day)) for each in settings.protect] == [
         ("aave", 1000),
         ("comet", 7),
     ]

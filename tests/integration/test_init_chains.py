@@ -13,7 +13,7 @@ import pytest
 from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
-from keeper.config import Settings, known_chain, load
+from keeper.config import Settings, known_chain
 from keeper.doctor.gas import gas
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, demo_market
@@ -22,6 +22,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from keeper.service.markets import build
 from keeper.service.planning import data_fees
 from keeper.setup.answers import InitAnswers
@@ -41,7 +42,9 @@ def market_on(chain_id: int) -> Iterator[tuple[Anvil, AaveDeployment]]:
 
 def written(anvil: Anvil, deployed: AaveDeployment, folder: Path) -> tuple[str, Settings]:
     pool, head = connect(anvil.url)
-    text = configuration(explore(pool, head, anvil.url, deployed.pool), InitAnswers(chain="c", from_block=0))
+    text = configuration(
+        explore(pool, head, anvil.url, deployed.pool), InitAnswers("c", "aave", from_block=0)
+    )
     path = folder / "keeper.toml"
     path.write_text(text)
     return text, load(path)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain import troves
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.morpho_case import MorphoCase

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from keeper.cli.scan import scan_markets
-from keeper.config import load
 from keeper.doctor.examine import examine
 from keeper.doctor.finding import Finding
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
+from keeper.protocols.registry import load
 from tests.conformance.keeping import MARKET, config_text, keeping
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.together import Together
@@ -51,13 +51,13 @@ def test_a_mistyped_step_is_a_fault_and_told_at_the_start_of_a_run(
 ) -> None:
     w = aave(aave_v36, tmp_path, protect(OWNER, STEPS))
     w.step()
-    [alert] = w.alerts("misnamed")
+    [alert] = w.alerts("unknown_name")
     assert alert.severity == "warning" and alert.title.startswith(
         "protect[0].steps[1]: repay USDX is nothing"
     )
     assert "To repay it takes" in alert.body and "USDC" in alert.body
     w.step()
-    assert len(w.alerts("misnamed")) == 1
+    assert len(w.alerts("unknown_name")) == 1
     faults = [each for each in findings(w.config, monkeypatch) if each.verdict == "fault"]
     assert [(each.subject, "USDC" in each.remedy) for each in faults if "protect" in each.subject] == [
         ("protect[0].steps[1]", True)
@@ -99,10 +99,10 @@ def test_a_price_of_no_loan_token_is_a_fault(tmp_path: Path, monkeypatch: pytest
         market = case.toml().replace("loan_prices = { ", 'loan_prices = { USDX = "1", ')
         k = keeping(anvil, market, tmp_path)
         look(k.deciding)
-        [alert] = k.alerts("misnamed")
-        assert alert.title.startswith(f"markets.{MARKET}.loan_prices.USDX: is no loan token")
+        [alert] = k.alerts("unknown_name")
+        assert alert.title.startswith(f"markets.{MARKET}.morpho_blue.loan_prices.USDX: is no loan token")
         faults = [each for each in findings(tmp_path / "keeper.toml", monkeypatch) if each.verdict == "fault"]
-        assert [each.subject for each in faults] == [f"markets.{MARKET}.loan_prices.USDX"]
+        assert [each.subject for each in faults] == [f"markets.{MARKET}.morpho_blue.loan_prices.USDX"]
         assert "USDC" in faults[0].remedy
 
 
@@ -163,7 +163,9 @@ def test_who_is_protected_in_one_market_only_and_has_several_budgets_is_told(
 
     one, two = sorted(told((first, 5), (second, 9)))
     assert f"also has a position in {third}" in one
-    assert "several max_per_day (protect[0] 5, protect[1] 9)" in two and "lowest ends first" in two
+    assert (
+        "several max_spend_per_owner_day (protect[0] 5, protect[1] 9)" in two and "lowest ends first" in two
+    )
     ignored = f'[[policy.accounts]]\nmarket = "{third}"\naccount = "{owner}"\nignore = true\n'
     assert told((first, 5), (second, 5), more=ignored) == {}
 

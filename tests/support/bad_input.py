@@ -103,7 +103,7 @@ liquidate = 1.0
 market = "aave"
 account = "{OWNER}"
 target = 1.25
-max_per_day = "100000"
+max_spend_per_owner_day = "100000"
 steps = [{{ action = "supply", asset = "WETH" }}]
 """
     config = folder / "keeper.toml"

@@ -28,16 +28,12 @@ def list_reserve(local: LocalMarket, spec: ReserveSpec) -> DeployedReserve:
         tokens = aave_v302._token_implementations(queue, market.pool)
         aave_v302._list_reserve(queue, core, tokens, spec, asset, market.acl_admin)
     else:
-        asset = create_token(
-            queue, spec, aave_v36.origin_artifact("TestnetERC20"), ("address",), market.acl_admin
-        )
+        asset = create_token(queue, spec, aave_v36.origin_artifact("TestnetERC20"), market.acl_admin)
         none = "0x" + "00" * 20
         a_token = queue.create(
-            aave_v36.origin_artifact("ATokenInstance"), ("address",) * 3, market.pool, none, market.acl_admin
+            aave_v36.origin_artifact("ATokenInstance"), market.pool, none, market.acl_admin
         )
-        debt = queue.create(
-            aave_v36.origin_artifact("VariableDebtTokenInstance"), ("address",) * 2, market.pool, none
-        )
+        debt = queue.create(aave_v36.origin_artifact("VariableDebtTokenInstance"), market.pool, none)
         aave_v36._list_reserve(queue, market.configurator, (a_token, debt), spec, asset)
     queue.call(market.oracle, "setAssetSources(address[],address[])", [asset], [feed])
     queue.flush()

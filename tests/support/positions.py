@@ -30,7 +30,7 @@ def protect(owner: str, steps: str = "", more: str = "") -> str:
 market = "aave"
 account = "{owner}"
 target = 1.25
-max_per_day = "1000000"
+max_spend_per_owner_day = "1000000"
 {steps}
 {more}
 """

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from keeper.chain.blocks import Head
 from keeper.chain.signer import Signer
-from keeper.config import Settings, load
+from keeper.config import Settings
 from keeper.execution.loop import ExecutionLoop
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
@@ -20,6 +20,7 @@ from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import Tx, queue, send_batch
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
 from keeper.service.markets import build, policies_of, pools

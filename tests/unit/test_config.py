@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load, wad
+from keeper.config import wad
 from keeper.errors import ConfigError
+from keeper.protocols.registry import load
 
 pytestmark = pytest.mark.unit
 
@@ -33,7 +34,7 @@ liquidate = 1.0
 market = "aave"
 account = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 target = 1.25
-max_per_day = "10000"
+max_spend_per_owner_day = "10000"
 [[alerts]]
 url = "json://127.0.0.1/x"
 """
@@ -49,7 +50,7 @@ def test_the_smallest_example_is_read_exactly(tmp_path: Path) -> None:
     settings = load(write(tmp_path, GOOD))
     assert settings.policy.warn == Decimal("1.10")
     assert wad(settings.policy.warn) == 1_100_000_000_000_000_000
-    assert settings.protect[0].max_per_day == Decimal(10000)
+    assert settings.protect[0].max_spend_per_owner_day == Decimal(10000)
 
 
 def test_relative_paths_are_beside_the_file(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
         ('rpc = ["http://127.0.0.1:8545"]', "rpc = []", "chains.local.rpc"),
         ('rpc = ["http://127', 'rpc = ["ftp://127', "must start with http"),
         ("[policy]", "[policy", "is not valid TOML"),
-        ('max_per_day = "10000"', "", "protect[0].max_per_day: is required"),
+        ('max_spend_per_owner_day = "10000"', "", "protect[0].max_spend_per_owner_day: is required"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, right: str, wrong: str, said: str) -> None:
@@ -102,16 +103,20 @@ heartbeat = 3600
 min_price = "100"
 max_price = 100000
 deviation = 0.02
-second = { kind = "uniswap-v3", address = "0x5FbDB2315678afecb367f032d93F642f64180aa3", window = 900 }
+second_source = { kind = "uniswap-v3", address = "0x5FbDB2315678afecb367f032d93F642f64180aa3", window = 900 }
 """
 
 
 def test_what_is_known_of_a_price_is_read_exactly(tmp_path: Path) -> None:
     market = load(write(tmp_path, GOOD + ORACLES)).markets["aave"]
-    assert market.unresolved == "watch"
+    assert market.unknown_oracles == "watch"
     oracle = market.oracles["WETH"]
     assert (oracle.heartbeat, oracle.min_price, oracle.deviation) == (3600, Decimal(100), Decimal("0.02"))
-    assert oracle.second is not None and oracle.second.kind == "uniswap-v3" and oracle.second.window == 900
+    assert (
+        oracle.second_source is not None
+        and oracle.second_source.kind == "uniswap-v3"
+        and oracle.second_source.window == 900
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_wrong_words_about_a_price_are_named(tmp_path: Path, right: str, wrong: 
         (
             "[[alerts]]",
             '[[protect]]\nmarket = "aave"\naccount = "0x5FbDB2315678afecb367f032d93F642f64180aa3"\n'
-            "max_per_day = 1\n[[alerts]]",
+            "max_spend_per_owner_day = 1\n[[alerts]]",
             "F642f64180aa3 of aave is listed twice, here and as protect[0]",
         ),
         (

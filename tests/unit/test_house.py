@@ -32,6 +32,18 @@ ALIKE = {
 }
 
 
+PROTOCOLS = re.compile("aave|morpho|comet|compound-|compound_v|liquity|trove", re.IGNORECASE)
+NAMING = ("protocols", "margin", "localchain", "demo", "cli.demo", "cli.demo_all", "cli.margin")
+# Elsewhere a protocol is named for a reason only.
+NAMED = {
+    "cli.main": "help: what `init` takes, and which days the demo plays",
+    "execution.batch_encoding": "our contract's number of a pool that lends",
+    "model.plan": "a pool that lends, whatever market the money is for",
+    "oracles.shapes": "a price source that has the form of its maker",
+    "oracles.sources": "the same",
+}
+
+
 def _modules() -> dict[str, ast.Module]:
     found = {}
     for path in KEEPER.rglob("*.py"):
@@ -77,6 +89,24 @@ def test_a_class_name_stands_once() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(name)
     assert {name for name, found in places.items() if len(found) > 1} == ALIKE
+
+
+def test_no_protocol_is_named_outside_its_places() -> None:
+    named = {
+        name.removeprefix("keeper.")
+        for name, tree in MODULES.items()
+        if not name.removeprefix("keeper.").startswith(NAMING)
+        if any(map(PROTOCOLS.search, [*_imports(tree), *_literals(tree)]))
+    }
+    assert named == set(NAMED)
+
+
+def _literals(tree: ast.Module) -> Iterator[str]:
+    """Texts that a file works with: what stands alone tells its reader something."""
+    told = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in told:
+            yield node.value
 
 
 def test_nothing_private_is_imported_from_another_file() -> None:

@@ -37,7 +37,7 @@ def sentinel_closed(sentinel: Sentinel | None, health: int, timestamp: int) -> B
         return Blocked("the price sentinel forbids liquidations: its sequencer feed does not answer")
     if sentinel.answer != 0:
         return Blocked("the price sentinel forbids liquidations: the sequencer is down")
-    return Blocked("the price sentinel forbids liquidations after a downtime", opens_at=opens)
+    return Blocked("the price sentinel forbids liquidations after a downtime", retry_at=opens)
 
 
 def sentinel_opens(sentinel: Sentinel) -> int | None:
@@ -61,7 +61,7 @@ def pair_opens(found: Liquidation, timestamp: int) -> int | None:
 def in_grace(waiting: Iterable[Liquidation], timestamp: int) -> Blocked:
     """All pairs wait for a grace period: the first to end counts."""
     opens = min(o for each in waiting if (o := pair_opens(each, timestamp)) is not None)
-    return Blocked("the reserves are in their liquidation grace period", opens_at=opens)
+    return Blocked("the reserves are in their liquidation grace period", retry_at=opens)
 
 
 def no_pair(raw: AccountState, state: MarketState, facts: Purse) -> Blocked:

@@ -97,7 +97,18 @@ def offers(
         if purse.payer:
             alone, gas_alone = partial(deal, purse.payer, False), gas + FIRST_GAS + PURCHASE_GAS
             found.append(
-                Offer(base, asset, comet, (top,), alone, gas, ERRORS, later="absorb", gas_of_signer=gas_alone)
+                Offer(
+                    base,
+                    asset,
+                    comet,
+                    (top,),
+                    alone,
+                    gas,
+                    ERRORS,
+                    taker="signer",
+                    later="absorb",
+                    gas_of_signer=gas_alone,
+                )
             )
     return found or Blocked("there is no collateral of any worth to buy")
 

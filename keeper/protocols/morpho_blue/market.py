@@ -163,10 +163,10 @@ class MorphoBlueMarket(MorphoMirror):
         if not self._wanted:
             done = "acted on" if self._trusts_all else "watched, and nothing is done there"
             everyone = f"all {len(state.pairs)} markets are {done}; anybody makes one with his own oracle"
-            found.append((everyone, f"List the markets that you trust in markets.{self.name}.market_ids"))
+            found.append((everyone, f"List the markets that you trust in {self.table}.market_ids"))
         assumed = {pair.loan_symbol for pair in state.pairs.values() if not self._says(pair)}
         if assumed:
-            prices = f"markets.{self.name}.loan_prices"
+            prices = f"{self.table}.loan_prices"
             each = f"a whole {', '.join(sorted(assumed))}"
             if self._trusts_all:
                 found.append(

@@ -27,6 +27,7 @@ from keeper.protocols.lenses import packed
 from keeper.protocols.morpho_blue import events, lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
+from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
 
 MOST_UNLISTED = 2_048
 """So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
@@ -64,19 +65,20 @@ class MorphoMirror(Adapter[Singleton, Stake]):
     what = "Morpho Blue"
     remedy = "Name the singleton that holds all markets"
 
-    def __init__(self, name: str, settings: MarketSettings) -> None:
+    def __init__(self, name: str, settings: MarketSettings, *, is_local: bool = False) -> None:
         super().__init__(name, settings.address, settings.from_block)
-        self._wanted = frozenset(each.lower() for each in settings.market_ids)
-        self._trusts_all = settings.unlisted == "act"
-        self._loan_prices = {name.lower(): price for name, price in settings.loan_prices.items()}
+        own = settings.own_as(MorphoBlueSettings)
+        self._wanted = frozenset(each.lower() for each in own.market_ids)
+        self._trusts_all = (own.untrusted_markets or ("act" if is_local else "watch")) == "act"
+        self._loan_prices = {name.lower(): price for name, price in own.loan_prices.items()}
         self._last: dict[str, Pair] = {}
         self._left_out: frozenset[str] = frozenset()
         self._numbers = positions.Numbers()
         self._numbers.note(sorted(self._wanted))
 
     @classmethod
-    def of(cls, name: str, settings: MarketSettings) -> Self:
-        return cls(name, settings)
+    def of(cls, name: str, settings: MarketSettings, *, is_local: bool = False) -> Self:
+        return cls(name, settings, is_local=is_local)
 
     # Copying.
 
@@ -125,11 +127,9 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         if self._trusts_all:
             return ""
         if pair.id in self._wanted:
-            unsaid = (
-                f"what a whole {pair.loan_symbol} is worth is not said: set markets.{self.name}.loan_prices"
-            )
+            unsaid = f"what a whole {pair.loan_symbol} is worth is not said: set {self.table}.loan_prices"
             return "" if self._says(pair) else unsaid
-        listing = f"if you trust it, list {pair.id} in markets.{self.name}.market_ids"
+        listing = f"if you trust it, list {pair.id} in {self.table}.market_ids"
         return f"anybody can have made this market and its oracle: {listing}"
 
     def _ids(self, references: Iterable[int]) -> list[str]:
@@ -192,7 +192,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         if missing:
             raise ConfigError(
                 f"is no market of {self.contract}",
-                where=f"markets.{self.name}.market_ids {missing[0]}",
+                where=f"{self.table}.market_ids {missing[0]}",
                 remedy="Copy the id from the singleton's CreateMarket event; another singleton has others",
             )
         pairs = {each: pair for each, pair in read.items() if pair is not None}

@@ -42,12 +42,12 @@ class UpdateWatch:
         loops: Loops,
         later: Callable[[Callable[[], object]], object],
     ) -> None:
-        assert settings.updates is not None
+        assert settings.mempool_ws is not None
         self.updates = updates
         self._loops = loops
         self._later = later
-        self._adapter = ADAPTERS[settings.behind]
-        self._stream = pending(pool.name, pool.chain_id, settings.updates, updates.concerns, self._told)
+        self._adapter = ADAPTERS[settings.bundle_method]
+        self._stream = pending(pool.name, pool.chain_id, settings.mempool_ws, updates.concerns, self._told)
         self._guard = threading.Lock()
         self._waiting = WaitingUpdates()
         self._busy = False

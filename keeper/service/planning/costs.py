@@ -68,15 +68,15 @@ class Budgets:
     def of(self, market: str, account: str, protection: Protection | None) -> list[Budget]:
         found = []
         since, whose = self.head.timestamp - DAY, owner_of(self.settings)
-        if self.settings.policy.max_per_day is not None:
+        if self.settings.policy.max_spend_per_account_day is not None:
             with self.store.session() as session:
                 spent = journal.spent_since(session, market, account, self.mode, since)
-            found.append(Budget(money(self.settings.policy.max_per_day), Spending(spent)))
+            found.append(Budget(money(self.settings.policy.max_spend_per_account_day), Spending(spent)))
         if protection is not None:
             owner = whose(market, account)
             if owner not in self._owners:
                 with self.store.session() as session:
                     spent = journal.spent_for_owner(session, owner, whose, self.mode, since)
                 self._owners[owner] = Spending(spent)
-            found.append(Budget(protection.max_per_day, self._owners[owner]))
+            found.append(Budget(protection.max_spend_per_owner_day, self._owners[owner]))
         return found

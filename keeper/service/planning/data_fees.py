@@ -11,10 +11,9 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import structlog
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.blocks import Head
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
@@ -25,16 +24,14 @@ log = structlog.get_logger()
 
 OP_STACK_ORACLE = "0x420000000000000000000000000000000000000F"
 SCROLL_ORACLE = "0x5300000000000000000000000000000000000002"
-_GET_L1_FEE = function_signature_to_4byte_selector("getL1Fee(bytes)")
-_GET_OPERATOR_FEE = function_signature_to_4byte_selector("getOperatorFee(uint256)")
 # A liquidation's transaction, signed, is some 1,300 bytes, of which a third cannot be compressed: so many
 # bytes that cannot be, which costs no less.
 SAMPLE = bytes(i * 167 % 255 + 1 for i in range(600))
 SAMPLE_GAS = 1_000_000
 """Gas of a large liquidation: an operator's fee goes by it."""
 
-_ASK_L1_FEE = _GET_L1_FEE + encode(["bytes"], [SAMPLE])
-_ASK_OPERATOR_FEE = _GET_OPERATOR_FEE + encode(["uint256"], [SAMPLE_GAS])
+_ASK_L1_FEE = encoded("getL1Fee(bytes)", SAMPLE)
+_ASK_OPERATOR_FEE = encoded("getOperatorFee(uint256)", SAMPLE_GAS)
 _CALLS = {
     "op-stack": [Call(OP_STACK_ORACLE, _ASK_L1_FEE), Call(OP_STACK_ORACLE, _ASK_OPERATOR_FEE)],
     "scroll": [Call(SCROLL_ORACLE, _ASK_L1_FEE)],

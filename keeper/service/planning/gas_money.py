@@ -43,9 +43,9 @@ def gas_price(pool: NodePool, base_fee: int) -> int:
 
 
 def gas_reserve(settings: Settings, chain: str, base_fee: int) -> int:
-    """Wei that liquidations on `chain` leave: min_native, or the protected accounts' gas if that is more."""
+    """Wei that liquidations on `chain` leave: gas_reserve, or the protected accounts' gas if that is more."""
     protected = sum(settings.markets[each.market].chain == chain for each in settings.protect)
-    return max(int(settings.policy.min_native * WEI), protected * KEPT_GAS * KEPT_RISE * base_fee)
+    return max(int(settings.policy.gas_reserve * WEI), protected * KEPT_GAS * KEPT_RISE * base_fee)
 
 
 def forecast(session: Session, chain: str, sender: str, balance: int, moment: datetime) -> Forecast:
@@ -74,10 +74,10 @@ def _spent(rows: Iterable[Transaction]) -> int:
 def runs_low(found: Forecast, settings: Settings) -> str:
     """Why an operator should send gas money, in words; empty while there is enough."""
     coins = Decimal(found.balance) / WEI
-    if found.balance < int(settings.policy.min_native * WEI):
-        return f"{coins:.4f} native coins are left for gas, less than min_native: liquidations have stopped"
+    if found.balance < int(settings.policy.gas_reserve * WEI):
+        return f"{coins:.4f} native coins are left for gas, less than gas_reserve: liquidations have stopped"
     if found.hours is None and found.balance < FEW_WEI:
         return f"only {coins:.4f} native coins are left for gas"
-    if found.hours is not None and found.hours < settings.policy.gas_hours:
+    if found.hours is not None and found.hours < settings.policy.min_gas_hours:
         return f"{coins:.4f} native coins are left for gas: {found.hours} hours at the recent rate"
     return ""

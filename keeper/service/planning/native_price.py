@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import is_hex_address
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings, known_chain, native_coin
@@ -19,9 +19,9 @@ from keeper.service.watching.prices import Pricing
 Known = Mapping[str, Purse]
 """What planning knows of each market, by its name; of some markets, or none."""
 
-_LATEST_ROUND = function_signature_to_4byte_selector("latestRoundData()")
-_LATEST_ANSWER = function_signature_to_4byte_selector("latestAnswer()")
-_DECIMALS = function_signature_to_4byte_selector("decimals()")
+_LATEST_ROUND = encoded("latestRoundData()")
+_LATEST_ANSWER = encoded("latestAnswer()")
+_DECIMALS = encoded("decimals()")
 # More than any feed has; a stranger's answer must not become a power of ten that fills the memory.
 _MOST_DECIMALS = 36
 
@@ -50,8 +50,8 @@ def native_price(
 
 def wrapped_names(settings: Settings, chain: str) -> tuple[str, ...]:
     """Address and symbol by which markets may list the wrapped native coin, the surest first."""
-    if settings.policy.native_asset is not None:
-        return (settings.policy.native_asset,)
+    if settings.policy.wrapped_native is not None:
+        return (settings.policy.wrapped_native,)
     row = known_chain(settings.chains[chain].chain_id)
     if row is None:
         return ("WETH",)
@@ -64,7 +64,7 @@ def native_price_assumption(settings: Settings, chain: str) -> str:
     """What is taken for granted about the coin's price, in words; empty where it is known or configured."""
     at = settings.chains[chain]
     told = at.native_price is not None or settings.policy.native_price is not None
-    if told or settings.policy.native_asset is not None or known_chain(at.chain_id) is not None:
+    if told or settings.policy.wrapped_native is not None or known_chain(at.chain_id) is not None:
         return ""
     return f"chain id {at.chain_id} is not known: its coin is taken for ether, at WETH's price"
 

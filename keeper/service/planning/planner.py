@@ -316,7 +316,7 @@ class Planner:
                 return Blocked(shut)
             found = inventory.liquidations(run.name, account, offers, funds)
             own = at_market(found, verdicts, facts.symbols)
-            if not self.settings.policy.receive_a_tokens:
+            if not run.settings.own.takes_claims:
                 own = paid_out_plans(own)
             if trading is None:
                 return open_plans(own, refused)

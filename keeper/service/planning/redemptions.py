@@ -112,13 +112,13 @@ def _redeem(
             if not _liquidating(session, pool.name):
                 row.closed_block = head.number
         elif isinstance(outcome, Blocked):
-            row.held, row.opens_at = outcome.reason, outcome.opens_at
+            row.blocked_reason, row.retry_at = outcome.reason, outcome.retry_at
         elif costs.unknown:
-            row.held = "nothing tells what gas costs"
+            row.blocked_reason = "nothing tells what gas costs"
         elif run.rate.down(outcome.gain_base) <= costs.money(outcome.gas):
-            row.held = "what the pool can pay out is worth less than the gas"
+            row.blocked_reason = "what the pool can pay out is worth less than the gas"
         else:
-            row.held, row.opens_at = "", None
+            row.blocked_reason, row.retry_at = "", None
             worth = run.rate.down(outcome.gain_base)
             _commit(session, pool.name, row, replace(outcome, gas_budget=costs.gas_budget(worth)), head)
 

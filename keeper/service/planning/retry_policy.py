@@ -57,7 +57,7 @@ class RetryPolicy:
         for each in given_up:
             # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
             why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
-            if each.episode.held != why:
+            if each.episode.blocked_reason != why:
                 _held(session, each, Blocked(why))
         left_alone = {each.key for each in given_up}
         free = bounded([w for w in free if w.key not in left_alone], head.number)
@@ -91,8 +91,8 @@ class RetryPolicy:
         if isinstance(outcome, Blocked):
             _held(session, wanted, outcome)
             return None
-        if (wanted.episode.held, wanted.episode.opens_at) != ("", None):
-            update_row(session, wanted.episode, held="", opens_at=None)
+        if (wanted.episode.blocked_reason, wanted.episode.retry_at) != ("", None):
+            update_row(session, wanted.episode, blocked_reason="", retry_at=None)
         if outcome.redeem and self.payer is not None:
             redemptions.expect(session, wanted.run.name, self.payer, outcome.redeem, head.number)
         intent = journal.commit(
@@ -132,7 +132,7 @@ class RetryPolicy:
         if protection is not None:
             owner = self.owner(intent.market, intent.account)
             spent = journal.spent_for_owner(session, owner, self.owner, self.mode, since)
-            if spent > protection.max_per_day:
+            if spent > protection.max_spend_per_owner_day:
                 return "the owner's cap of the day was used up on another chain meanwhile"
         most = self.max_losses if intent.loss else None
         if most is not None and journal.lost_since(session, self.mode, since) > most:
@@ -143,8 +143,8 @@ class RetryPolicy:
 def _held(session: Session, wanted: Breach, outcome: Blocked) -> None:
     """Nothing can be done: written with the episode, and told once."""
     episode: Episode = wanted.episode
-    if (episode.held, episode.opens_at) != (outcome.reason, outcome.opens_at):
-        update_row(session, episode, held=outcome.reason, opens_at=outcome.opens_at)
+    if (episode.blocked_reason, episode.retry_at) != (outcome.reason, outcome.retry_at):
+        update_row(session, episode, blocked_reason=outcome.reason, retry_at=outcome.retry_at)
     if wanted.sale:
         return  # Nobody is in danger where something is left unbought.
     account_alerts.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
@@ -153,7 +153,7 @@ def _held(session: Session, wanted: Breach, outcome: Blocked) -> None:
         market=wanted.run.name,
         account=wanted.valuation.account,
         why=outcome.reason,
-        opens_at=outcome.opens_at,
+        retry_at=outcome.retry_at,
     )
 
 

@@ -1,6 +1,6 @@
 """The books: what every transaction of ours really brought and cost, from its receipt, at its block's prices.
 
-Whatever a block has is booked, reverts and allowances too. A booking names the block it is of: if the chain
+Whatever a block has is booked, reverts and allowances too. An entry names the block it is of: if the chain
 decides otherwise, it is made anew.
 """
 
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
 import structlog
-from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, or_, select
 
@@ -22,14 +20,13 @@ from keeper.alerts import keeper_alerts
 from keeper.chain import blocks
 from keeper.chain.answers import CannotError, WrongStateError
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, Call
 from keeper.chain.calls import run as read
-from keeper.chain.fees import data_fee_of
+from keeper.chain.contract_reads import ContractReads
 from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import journal, transactions, witness
+from keeper.execution import transactions, witness
 from keeper.model.format import format_money
 from keeper.model.money import WAD, Rate
 from keeper.model.offer import Asset
@@ -37,14 +34,13 @@ from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
 from keeper.service.markets import Market
 from keeper.service.planning.native_price import native_price
+from keeper.service.reporting.receipts import gas_wei, movements
 from keeper.store.database import Store
-from keeper.store.tables.journal import Intent, LedgerEntry, Transaction
-from keeper.store.tables.states import IntentState, TransactionState
+from keeper.store.tables.journal import LedgerEntry, Transaction
+from keeper.store.tables.states import TransactionState
 
 log = structlog.get_logger()
 
-TRANSFER = "0x" + event_signature_to_log_topic("Transfer(address,address,uint256)").hex()
-_OWNER = function_signature_to_4byte_selector("owner()")
 # Transactions without an answer, after which the chain is taken to be away until the next time.
 # Told after so many rounds of which each asked several times.
 _STATELESS = 3
@@ -99,27 +95,27 @@ class Ledger:
                 # No node has its block's state any more: others may be younger.
                 self.stateless[transaction.id or 0] += 1
                 if self.stateless[transaction.id or 0] >= _STATELESS:
-                    self._not_booked(transaction, error)
+                    self._not_posted(transaction, error)
             except UnreachableError as error:
                 unanswered.append(error)
                 if len(unanswered) == _GIVEN_UP:
                     break
             except Exception as error:  # noqa: BLE001  (whatever one receipt does, the others are booked)
-                self._not_booked(transaction, error)
+                self._not_posted(transaction, error)
         if unanswered and not booked:
             raise unanswered[-1]
         return booked
 
-    def _not_booked(self, transaction: Transaction, error: Exception) -> None:
+    def _not_posted(self, transaction: Transaction, error: Exception) -> None:
         """Tell, once a cause, that a transaction is not in the books."""
         assert transaction.id is not None
         why = str(error) or repr(error)
         if self.troubles.get(transaction.id) == why:
             return
         self.troubles[transaction.id] = why
-        log.error("not booked", chain=self.pool.name, transaction=transaction.hash, error=why)
+        log.error("not posted", chain=self.pool.name, transaction=transaction.hash, error=why)
         with self.store.session() as session:
-            keeper_alerts.not_booked(session, self.pool.name, transaction.hash, why)
+            keeper_alerts.not_posted(session, self.pool.name, transaction.hash, why)
 
     def _book(self, transaction: Transaction, runs: list[Market]) -> bool:
         """`runs`: whose prices count, its own market's before the others'."""
@@ -131,17 +127,15 @@ class Ledger:
         if head.hash != transaction.block_hash:
             # The chain has moved on and the journal has not: it will, and then this is asked again.
             return False
-        prices, native, owner = self._prices(head, runs)
-        liquidator = self.settings.chains[self.pool.name].liquidator
-        ours = {transaction.sender.lower(), owner} | ({liquidator.lower()} if liquidator else set())
-        moved = movements(receipt["logs"], ours)
+        prices, native = self._prices(head, runs)
+        moved = movements(receipt["logs"], {transaction.sender.lower(), *self._liquidator(head)})
         if coins := self._coins(transaction, receipt):
             moved[NATIVE] = coins
         worth, unpriced = value(moved, prices)
         wei = gas_wei(receipt)
         if native is None:
             unpriced.append("gas")
-        booking = LedgerEntry(
+        entry = LedgerEntry(
             transaction_id=transaction.id,
             block_hash=head.hash,
             timestamp=head.timestamp,
@@ -153,12 +147,12 @@ class Ledger:
             gas=-(-wei * (native or 0) // WAD),
         )
         with self.store.session() as session:
-            session.merge(booking)
+            session.merge(entry)
         log.info(
             "booked",
             transaction=transaction.hash,
             value=format_money(worth),
-            gas=format_money(booking.gas),
+            gas=format_money(entry.gas),
             unpriced=unpriced,
         )
         return True
@@ -171,12 +165,18 @@ class Ledger:
         logs = parse(receipt["logs"])
         return sum(run.adapter.native_rewards(logs) for run in self.runs) - transaction.value
 
-    def _prices(self, head: Head, runs: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None, str]:
+    def _liquidator(self, head: Head) -> Iterator[str]:
+        """Our contract and who owned it at a block (lower case)."""
+        if address := self.settings.chains[self.pool.name].liquidator:
+            yield address.lower()
+            reads = ContractReads(self.pool, head)
+            if owner := reads.read_or_none(reads.at("Liquidator", address).functions.owner()):
+                yield str(owner).lower()
+
+    def _prices(self, head: Head, runs: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None]:
         """Every token of these markets and the native coin at a block (the first that knows one says its
-        price), and who owns our contract there; one call."""
-        liquidator = self.settings.chains[self.pool.name].liquidator
+        price); one call."""
         calls = [run.adapter.market_call(run.book.references) for run in runs]
-        calls += [Call(liquidator, _OWNER)] if liquidator else []
         lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
         answers = iter(read(self.pool, head, calls, lenses))
         symbols = _symbols(runs)
@@ -200,7 +200,7 @@ class Ledger:
         native = native_price(self.settings, self.pool.name, then, known)
         if native is not None:
             priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
-        return priced, native, _owner(list(answers))
+        return priced, native
 
 
 def unbooked(session: Session, chain: str) -> list[Transaction]:
@@ -218,50 +218,11 @@ def unbooked(session: Session, chain: str) -> list[Transaction]:
     return list(rows)
 
 
-def movements(logs: Iterable[Mapping[str, Any]], ours: set[str]) -> dict[str, int]:
-    """Units of each token (lower case) that came to us, less those that left, by the Transfer logs."""
-    moved: dict[str, int] = {}
-    for entry in logs:
-        topics = [str(topic).lower() for topic in entry["topics"]]
-        if len(topics) != 3 or topics[0] != TRANSFER:
-            continue
-        units = int(str(entry["data"])[2:66] or "0", 16)
-        source, target = ("0x" + topic[26:] in ours for topic in topics[1:])
-        token = str(entry["address"]).lower()
-        moved[token] = moved.get(token, 0) + units * (int(target) - int(source))
-    return {token: units for token, units in moved.items() if units}
-
-
 def value(moved: Mapping[str, int], prices: Mapping[str, Priced]) -> tuple[int, list[str]]:
     """Money of all movements (each rounded down), and the tokens that have no price."""
     priced = {token: units for token, units in moved.items() if token in prices and prices[token].asset.price}
     worth = sum(prices[token].worth(units) for token, units in priced.items())
     return worth, [token for token in moved if token not in priced]
-
-
-def gas_wei(receipt: Mapping[str, Any]) -> int:
-    """What the transaction paid: gas at its price, and what the chain took besides."""
-    used, price = int(receipt["gasUsed"], 16), int(receipt.get("effectiveGasPrice") or "0x0", 16)
-    return used * price + data_fee_of(receipt)
-
-
-def earned(session: Session, intent: Intent) -> Decimal | None:
-    """What an intent earned: what its transactions brought, less their gas, in whole units of account.
-
-    In a transaction of several each has an equal part of the gas and, if it was done, a part of the proceeds
-    by what it was expected to gain. None while nothing of it is booked."""
-    total, found = Decimal(0), False
-    for transaction in journal.transactions_of(session, intent.id or 0):
-        booking = session.get(LedgerEntry, transaction.id)
-        if booking is None or booking.block_hash != transaction.block_hash:
-            continue
-        carried = transactions.intents_of(session, transaction.id or 0)
-        done = [each for each in carried if each.state == IntentState.SETTLED] or carried
-        weights = {each.id: max(each.gain, 1) for each in done}
-        share = booking.value * weights.get(intent.id, 0) // sum(weights.values())
-        net = share - -(-booking.gas // len(carried))
-        total, found = total + Decimal(net).scaleb(-18), True
-    return total if found else None
 
 
 def _market_of(session: Session, transaction: Transaction) -> str:
@@ -282,10 +243,6 @@ def _symbols(runs: Sequence[Market]) -> dict[str, str]:
 
 def _own_symbols(run: Market) -> dict[str, str]:
     return run.prices.symbols if run.prices else {}
-
-
-def _owner(answers: Sequence[Answer]) -> str:
-    return "0x" + answers[0].data[12:32].hex() if answers and answers[0].ok else ""
 
 
 def _line(token: str, units: int, prices: Mapping[str, Priced]) -> dict[str, str]:

@@ -42,8 +42,8 @@ def write_market(session: Session, chain: str, run: Market, at: MarketValuation,
             block_timestamp=at.head.timestamp,
             revision=run.adapter.revision(state),
             version=run.adapter.version(state) or "",
-            acting=at.acting,
-            reason=halted.reason or _suspended(halted),
+            may_act=at.acting,
+            watch_only_reason=halted.reason or _suspended(halted),
             accounts=at.accounts,
             breaches=below(run, at, policies),
             unvaluable=len(at.unvaluable),
@@ -67,11 +67,11 @@ def write_chain(session: Session, chain: str, mode: Mode, head: Head, held: str,
     session.add(row)
 
 
-def write_acted(session: Session, chain: str, mode: Mode, block: int, stands_back: str) -> None:
+def write_acted(session: Session, chain: str, mode: Mode, block: int, standby_reason: str) -> None:
     """The block at which the acting loop worked last, and why it sends nothing, if so."""
     row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
     row.acted_block, row.updated_at = block, now()
-    row.stands_back = stands_back
+    row.standby_reason = standby_reason
     session.add(row)
 
 

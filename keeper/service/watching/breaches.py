@@ -186,7 +186,7 @@ def _wanted(
         protection = levels.protection
         if levels.ignored:
             continue
-        if not at.acting and not (protection is not None and protection.on_unknown):
+        if not at.acting and not (protection is not None and protection.when_unverified):
             continue
         threshold = "top_up" if protection else "liquidate"
         if is_below(valuation, levels.top_up if protection else levels.liquidate):

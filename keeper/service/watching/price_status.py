@@ -95,7 +95,9 @@ def _say_what_hangs(run: Market, at: MarketValuation, unknown: UnknownSources) -
     assert prices is not None
     for asset, found in unknown.hanging(run, at).items():
         judged = prices.judgements[asset]
-        more = found.words if prices.settings.unresolved == "act" else f"{found.words}; {remedy(run.name)}"
+        more = (
+            found.words if prices.settings.unknown_oracles == "act" else f"{found.words}; {remedy(run.name)}"
+        )
         faults = tuple(
             replace(each, detail=f"{each.detail}: {more}") if each.kind == "unresolved" else each
             for each in judged.faults
@@ -116,7 +118,7 @@ def _row(prices: Pricing, asset: str, block: int, decimals: int) -> PriceStatus:
         block=block,
         decimals=decimals,
         price=seen.price,
-        second=seen.second.price if seen.second else None,
+        second_price=seen.second.price if seen.second else None,
         age=max(-MOST_AGE, min(max(ages), MOST_AGE)) if ages else None,
         state=f"{faults or judgement.hold} ({_held(judgement)})" if faults or judgement.hold else "",
         memory=json.dumps(asdict(prices.memories[asset])),

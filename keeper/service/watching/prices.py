@@ -219,10 +219,10 @@ class Pricing:
         name = names.get(asset) or names.get(symbol.lower())
         settings = self.settings.oracles[name] if name else Oracle()
         second = None
-        if settings.second is not None:
+        if settings.second_source is not None:
             where = f"markets.{self.market}.oracles.{name}"
-            second = seconds.prepare(self.pool, head, asset, settings.second, where)
-        act = self.settings.unresolved == "act"
+            second = seconds.prepare(self.pool, head, asset, settings.second_source, where)
+        act = self.settings.unknown_oracles == "act"
         return Watched(asset, symbol, source, terms(settings, base_decimals, act), settings, second)
 
     def _read(

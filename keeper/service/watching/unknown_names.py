@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from keeper.alerts.outbox import tell
+from keeper.alerts.outbox import alert
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
 from keeper.chain.node import NodeError, RpcError
-from keeper.config import Settings
+from keeper.config import Settings, table_of
 from keeper.model.cure import Action, Step, action_named, action_words
 from keeper.model.offer import Asset
 from keeper.model.purse import Purse
@@ -23,7 +23,7 @@ from keeper.store.types import now
 log = structlog.get_logger()
 
 MOST_NAMED = 20
-"""Names offered for a wrong one; Morpho Blue has hundreds of loan tokens."""
+"""Names offered for a wrong one: a market may have hundreds of loan tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +45,24 @@ def facts_of(run: Market, head: Head) -> Purse:
 
 def misnamed(settings: Settings, run: Market, head: Head) -> list[Misnamed]:
     """Of one market that has been read at `head`."""
-    found = list(_loan_prices(run))
+    found = list(_loan_tokens(run))
     if any(each.market == run.name and each.steps for each in settings.protect):
         found += _steps(settings, run, head)
     return found
 
 
-def _loan_prices(run: Market) -> Iterator[Misnamed]:
+def _loan_tokens(run: Market) -> Iterator[Misnamed]:
     known = run.adapter.loan_tokens(run.book.state)
     names = {name.lower() for token, symbol in known.items() for name in (token, symbol)}
     some = ", ".join(sorted(set(known.values()))[:MOST_NAMED])
-    for name in run.settings.loan_prices:
-        if name.lower() not in names:
-            yield Misnamed(
-                f"markets.{run.name}.loan_prices.{name}",
-                "is no loan token here: its price counts for nothing",
-                f"Name one of {some}, or a loan token's address",
-            )
+    for key, given in run.settings.own.loan_token_names().items():
+        for name in given:
+            if name.lower() not in names:
+                yield Misnamed(
+                    f"markets.{run.name}.{table_of(run.settings.protocol)}.{key}.{name}",
+                    "is no loan token here: its price counts for nothing",
+                    f"Name one of {some}, or a loan token's address",
+                )
 
 
 def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
@@ -116,10 +117,10 @@ class UnknownNames:
             with self._store.session() as session:
                 day = now().date().isoformat()
                 for each in found:
-                    tell(
+                    alert(
                         session,
-                        once=f"misnamed:{run.name}:{each.where}:{each.what}:{day}",
-                        kind="misnamed",
+                        dedup_key=f"unknown_name:{run.name}:{each.where}:{each.what}:{day}",
+                        kind="unknown_name",
                         severity="warning",
                         market=run.name,
                         title=f"{each.where}: {each.what}",

@@ -53,7 +53,7 @@ class UnknownSources:
 
 def remedy(market: str) -> str:
     """What to set where such a source is to be trusted."""
-    return f'set markets.{market}.unresolved = "act" to trust it'
+    return f'set markets.{market}.unknown_oracles = "act" to trust it'
 
 
 def _count(run: Market, at: MarketValuation, unknown: set[str]) -> dict[str, Hanging]:

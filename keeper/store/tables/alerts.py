@@ -11,12 +11,12 @@ from keeper.store.types import UtcTime, now
 
 
 class Alert(SQLModel, table=True):
-    """The outbox of what is worth telling. `once` makes a message unique: an episode is told once.
+    """The outbox. `dedup_key` makes a message unique: an episode is told once.
 
     `posted_at`: when console and file got it, and each channel that wants it its own delivery."""
 
     id: int | None = Field(default=None, primary_key=True)
-    once: str = Field(unique=True)
+    dedup_key: str = Field(unique=True)
     kind: str
     severity: str
     market: str

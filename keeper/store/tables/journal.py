@@ -64,7 +64,7 @@ class Transaction(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("chain", "hash"),
         Index(
-            "one_live_transaction_a_nonce",
+            "one_live_transaction_per_nonce",
             "chain",
             "sender",
             "nonce",
@@ -115,8 +115,7 @@ class LedgerEntry(SQLModel, table=True):
     (signed) and decimals of everything that came to us or left. Values are 1e-18 of the unit of account; what
     has no price in any market of the chain counts nothing, and `unpriced` names it."""
 
-    # As stores have it: migrations are for what must be another there.
-    __tablename__ = "booking"
+    __tablename__ = "ledger_entry"
 
     transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)
     block_hash: str
@@ -137,8 +136,7 @@ class LedgerEntry(SQLModel, table=True):
 class TransactionIntent(SQLModel, table=True):
     """Which transaction carries which intent, in which order."""
 
-    # As stores have it: migrations are for what must be another there.
-    __tablename__ = "carriage"
+    __tablename__ = "transaction_intent"
 
     intent_id: int = Field(foreign_key="intent.id", primary_key=True)
     transaction_id: int = Field(foreign_key="chain_transaction.id", primary_key=True)

@@ -28,7 +28,7 @@ class Unsent(StrEnum):
     GAS_PRICE = "gas price"
     NO_ANSWER = "no answer"
     LIMIT = "limit"
-    WATCH_ONLY = "watched only"
+    WATCH_ONLY = "watch only"
     REORGANISED = "reorganised"
     """It was included, the chain took the block back, and a later attempt is under way."""
 

@@ -45,8 +45,8 @@ class MarketStatus(SQLModel, table=True):
     block_timestamp: int = Field(sa_type=BigInteger)
     revision: int = Field(sa_type=BigInteger)
     version: str
-    acting: bool
-    reason: str = ""
+    may_act: bool
+    watch_only_reason: str = ""
     accounts: int
     breaches: int
     unvaluable: int = 0
@@ -70,7 +70,7 @@ class ChainStatus(SQLModel, table=True):
     native: int | None = Field(default=None, sa_type=BigInt)
     """Wei the signer holds; `gas_hours` is how long it lasts at the recent rate, where one is known."""
     gas_hours: int | None = Field(default=None, sa_type=BigInteger)
-    stands_back: str = Field(default="", sa_column=Column(Text, nullable=False))
+    standby_reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     """Why this keeper sends nothing now though it watches: paused, or another keeper acts with the key."""
     updated_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
@@ -89,7 +89,7 @@ class PriceStatus(SQLModel, table=True):
     block: int = Field(sa_type=BigInteger)
     decimals: int = 8
     price: int | None = Field(default=None, sa_type=BigInt)
-    second: int | None = Field(default=None, sa_type=BigInt)
+    second_price: int | None = Field(default=None, sa_type=BigInt)
     age: int | None = Field(default=None, sa_type=BigInteger)
     """Seconds since the oldest of its feeds gave an answer, at `block`."""
     state: str = Field(default="", sa_column=Column(Text, nullable=False))
@@ -128,8 +128,8 @@ SALE = "sale"
 
 
 class Episode(SQLModel, table=True):
-    """One stay of an account below one threshold. `held` says why nothing is being done about it, and
-    `opens_at` (Unix time) when that ends, where it is known.
+    """One stay of an account below one threshold. `blocked_reason` says why nothing is being done about
+    it, and `retry_at` (Unix time) when that ends, where it is known.
 
     The threshold "redeem" is the signer's own: it holds claims of `asset` that a liquidation brought."""
 
@@ -156,7 +156,7 @@ class Episode(SQLModel, table=True):
     closed_block: int | None = Field(default=None, sa_type=BigInteger)
     closed_health: int | None = Field(default=None, sa_type=BigInt)
     asset: str = ""
-    held: str = Field(default="", sa_column=Column(Text, nullable=False))
-    opens_at: int | None = Field(default=None, sa_type=BigInteger)
+    blocked_reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    retry_at: int | None = Field(default=None, sa_type=BigInteger)
     looked_at: int | None = Field(default=None, sa_type=BigInteger)
     """Unix time of the block at which a redemption was last looked for."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_utils.abi import function_signature_to_4byte_selector
+from eth_abi.abi import decode
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import ALL_GAS, Answer, Call, Lens
 from keeper.contracts import runtime_code
 from keeper.venues.uniswap_v3.pool import Pool
@@ -20,8 +20,8 @@ _POOL = (
     "(address,address,address,uint24,int24,uint160,int24,"
     "uint128,uint256,uint256,int16,int16,(int24,int128)[])"
 )
-_READ = function_signature_to_4byte_selector("read(address,address[],uint24[],int24)")
-_LENDERS = function_signature_to_4byte_selector("lenders(address,address[],address[],uint24[])")
+_READ = "read(address,address[],uint24[],int24)"
+_LENDERS = "lenders(address,address[],address[],uint24[])"
 
 
 def lens() -> Lens:
@@ -31,16 +31,13 @@ def lens() -> Lens:
 def read_call(factory: str, tokens: Iterable[str], fees: Sequence[int]) -> Call:
     """Every pool between two of `tokens` with one of these fees (millionths)."""
     wanted = sorted({token.lower() for token in tokens})
-    arguments = encode(["address", "address[]", "uint24[]", "int24"], [factory, wanted, list(fees), REACH])
-    return Call(ADDRESS, _READ + arguments, ALL_GAS)
+    return Call(ADDRESS, encoded(_READ, factory, wanted, list(fees), REACH), ALL_GAS)
 
 
 def lenders_call(factory: str, tokens: Iterable[str], beside: Iterable[str], fees: Sequence[int]) -> Call:
     """Every pool between one of `tokens` and one of `beside`, as it can lend."""
-    types = ["address", "address[]", "address[]", "uint24[]"]
-    return Call(
-        ADDRESS, _LENDERS + encode(types, [factory, sorted(tokens), sorted(beside), list(fees)]), ALL_GAS
-    )
+    data = encoded(_LENDERS, factory, sorted(tokens), sorted(beside), list(fees))
+    return Call(ADDRESS, data, ALL_GAS)
 
 
 def read_pools(answer: Answer) -> list[Pool]:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from keeper.alerts.backlog import backlog
 from keeper.alerts.deliver import Deliverer
-from keeper.alerts.outbox import Severity, tell
+from keeper.alerts.outbox import Severity, alert
 from keeper.cli.main import app
 from keeper.config import AlertChannel
 from keeper.store.database import Store, open_store
@@ -48,7 +48,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def raised(store: Store, once: str, severity: Severity = "warning") -> None:
     with store.session() as session:
-        tell(session, once=once, kind="k", severity=severity, market="m", title=once)
+        alert(session, dedup_key=once, kind="k", severity=severity, market="m", title=once)
 
 
 def deliverer(store: Store, time: Time, *inboxes: Inbox) -> Deliverer:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from keeper.chain import blocks
-from keeper.config import load
 from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.transactions import Tx, queue
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, policies_of, pools
 from keeper.service.watching import breaches

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain import aave_actions as act
 from keeper.localchain import aave_v36, aave_v302
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import build, policies_of, pools
 from keeper.store.database import open_store

@@ -49,7 +49,7 @@ def _passed(moment: float) -> bool:
 
 
 def test_a_subscription_gives_every_newest_head_without_a_request(anvil: Anvil) -> None:
-    chain = _chain(anvil.url, ws=["ws" + anvil.url.removeprefix("http")])
+    chain = _chain(anvil.url, head_ws=["ws" + anvil.url.removeprefix("http")])
     pool, told = NodePool("local", chain), threading.Event()
     heads = Heads(pool, chain, told.set)
     heads.start()
@@ -74,7 +74,7 @@ def test_a_subscription_gives_every_newest_head_without_a_request(anvil: Anvil) 
 
 def test_polling_takes_over_when_the_subscription_is_silent(anvil: Anvil) -> None:
     """A websocket that never says anything costs no block."""
-    chain = _chain(anvil.url, ws=["ws://127.0.0.1:9"])
+    chain = _chain(anvil.url, head_ws=["ws://127.0.0.1:9"])
     pool = NodePool("local", chain)
     heads = Heads(pool, chain, lambda: None)
     heads.start()
@@ -117,7 +117,7 @@ def test_a_silent_node_is_left_within_two_block_times(anvil: Anvil, paced: bool,
 
 
 def test_a_subscription_that_falls_silent_is_polled_beside_within_two_block_times(anvil: Anvil) -> None:
-    chain = _chain(anvil.url, ws=["ws" + anvil.url.removeprefix("http")])
+    chain = _chain(anvil.url, head_ws=["ws" + anvil.url.removeprefix("http")])
     pool, told = NodePool("local", chain), threading.Event()
     heads = Heads(pool, chain, told.set)
     heads.start()

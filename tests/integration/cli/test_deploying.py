@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
 from keeper.cli.contracts import deploy
-from keeper.config import load
 from keeper.doctor.contracts import liquidator as examine
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.artifacts import Artifact
+from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
+from keeper.protocols.registry import load
 from keeper.service import deployment
 from keeper.service.contract_versions import CALLBACK, Abilities
 from keeper.setup.toml_edit import with_value
@@ -179,8 +180,8 @@ def test_an_outdated_contract_is_named_used_within_its_abilities_and_replaced_st
     place: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queue = Deployer(place.anvil.rpc, ACCOUNTS[0])
-    types = ("address", "address")
-    old = queue.create(Artifact("Liquidator", V1["bytecode"][2:], {}), types, place.payer, place.payer)
+    code = replace(own_artifact("Liquidator"), code=V1["bytecode"][2:])
+    old = queue.create(code, place.payer, place.payer)
     queue.flush()
     place.anvil.set_automine(True)
     allow = "".join(

@@ -140,7 +140,7 @@ def test_the_log_says_why_nothing_can_be_done(case: Case, tmp_path: Path) -> Non
     k = keeping(case.anvil, case.toml(), tmp_path)
     episode = Episode(
         id=1, market="m", account=OWNER, threshold="liquidate", opened_block=1,
-        opened_health=1, lowest_health=1, held="no collateral is left",
+        opened_health=1, lowest_health=1, blocked_reason="no collateral is left",
     )  # fmt: skip
     with k.store.session() as session:
         account_alerts.cannot_act(session, episode, "liquidate", protected=False)

@@ -45,7 +45,7 @@ def test_one_transaction_that_cannot_be_booked_holds_up_no_other(fresh: Fresh, r
         others = len([t for t in w.transactions() if t.state == "final"]) - 1
         assert ledger.book() == others > 0
         assert ledger.book() == 0
-        [told] = w.alerts("not_booked")
+        [told] = w.alerts("not_posted")
         assert acts[0].hash in told.title
         broken.clear()
         assert ledger.book() == 1

@@ -18,12 +18,12 @@ from eth_account import Account
 
 from keeper.chain import keystore, signer
 from keeper.config import SignerSettings as SignerSettings
-from keeper.config import load
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import queue
+from keeper.protocols.registry import load
 from tests.integration.execution.conftest import CRASH, OTHER, Fresh, Ready
 from tests.support import processes
 from tests.support.liquidations import liquidations

@@ -195,7 +195,7 @@ def test_two_keepers_with_the_same_key_and_store_act_once(fresh: Fresh, ready: R
     assert len(nonces) == len(set(nonces))
 
 
-def test_a_keeper_that_stands_back_says_so_in_status_and_alerts_once(
+def test_a_keeper_on_standby_says_so_in_status_and_alerts_once(
     fresh: Fresh, ready: Ready, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     w = ready()
@@ -209,7 +209,7 @@ def test_a_keeper_that_stands_back_says_so_in_status_and_alerts_once(
     with w.store.session() as session:
         row = session.get_one(LeaseRow, f"local:{w.payer}")
     assert "machine-b" in row.holder
-    assert len(w.alerts("stands_back")) == 1
+    assert len(w.alerts("standby")) == 1
     capsys.readouterr()
     status(w.config, as_json=True)
-    assert "machine-b" in json.loads(capsys.readouterr().out)["chains"][0]["stands_back"]
+    assert "machine-b" in json.loads(capsys.readouterr().out)["chains"][0]["standby_reason"]

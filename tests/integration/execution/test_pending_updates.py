@@ -45,8 +45,8 @@ def relayed(fresh: Fresh, relay: StandInRelay, behind: str = "svr") -> str:
 [chains.local.relay]
 url = "{relay.url}"
 kind = "bundle"
-behind = "{behind}"
-updates = "ws{fresh[0].url.removeprefix("http")}"
+bundle_method = "{behind}"
+mempool_ws = "ws{fresh[0].url.removeprefix("http")}"
 """
 
 

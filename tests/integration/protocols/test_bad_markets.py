@@ -47,7 +47,7 @@ def opened(case: Case, folder: Path, more: str = "", chain: str = "") -> Keeping
 def test_a_market_id_of_another_singleton_is_refused_by_name(anvil: Anvil, tmp_path: Path) -> None:
     first, second = MorphoCase(anvil), MorphoCase(anvil)
     foreign = second.at.pairs[0].id
-    run = reading(anvil, first.toml() + f'\nmarket_ids = ["{foreign}"]', tmp_path)
+    run = reading(anvil, first.toml() + f'\nmorpho_blue.market_ids = ["{foreign}"]', tmp_path)
     with pytest.raises(ConfigError, match="is no market of") as said:
         valued(run)
     assert foreign in str(said.value) and "another singleton has others" in str(said.value)
@@ -77,12 +77,12 @@ def test_a_pairs_collateral_is_counted_at_what_the_second_source_says(anvil: Anv
     # A fifth less than the pair's own oracle says: more than a liquidation brings.
     second = create_feed(queue, 1_860 * 10**8)
     queue.flush()
-    source = f'second = {{ kind = "chainlink", address = "{second}" }}'
+    source = f'second_source = {{ kind = "chainlink", address = "{second}" }}'
     k = opened(case, tmp_path, f"\n[markets.{MARKET}.oracles.{case.oracle}]\n{source}\n")
     k.step(case.fall())
     assert k.intents() == []
     [episode] = k.episodes("liquidate")
-    assert "less than min_profit" in episode.held, "with a second opinion it would lose money"
+    assert "less than min_profit" in episode.blocked_reason, "with a second opinion it would lose money"
 
 
 def test_loan_prices_by_symbol_count_wherever_prices_are_compared(anvil: Anvil, tmp_path: Path) -> None:

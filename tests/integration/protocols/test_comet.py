@@ -11,7 +11,6 @@ import pytest
 from keeper.cli.audit import compare
 from keeper.cli.explain import explain
 from keeper.cli.scan import scan_markets
-from keeper.config import load
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
@@ -22,6 +21,7 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
 from keeper.model.cure import action_named
 from keeper.model.plan import Plan
+from keeper.protocols.registry import load
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import Keeping, keeping
 from tests.conftest import GENESIS
@@ -113,7 +113,9 @@ def settled(k: Keeping, sales: bool = False) -> list[str]:
 
 
 def why(k: Keeping) -> Sequence[tuple[str, str]]:
-    return [(i.state, i.reason) for i in k.intents()] + [("", e.held) for e in k.episodes("liquidate")]
+    return [(i.state, i.reason) for i in k.intents()] + [
+        ("", e.blocked_reason) for e in k.episodes("liquidate")
+    ]
 
 
 def test_an_account_with_24_collaterals_is_liquidated_at_the_first_attempt(
@@ -165,9 +167,9 @@ def test_without_our_contract_it_says_so_and_with_absorbing_paused_waits(
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
     k.step()
     k.step(place.fall(90))
-    assert [e.held for e in k.episodes("liquidate")] == [
-        "absorbing alone earns nothing: our contract does it together with the purchase of what was "
-        "absorbed (keeper contracts deploy), or the signer holds USDC to buy it with"
+    assert [e.blocked_reason for e in k.episodes("liquidate")] == [
+        "acting alone earns nothing: our contract does it together with the purchase of what it brings "
+        "(keeper contracts deploy), or the signer holds USDC to buy it with"
     ]
 
 
@@ -179,7 +181,10 @@ def test_while_absorbing_is_paused_nothing_is_tried_and_after_it_is_at_once(
     k.step()
     k.step([*place.fall(90), comet.pause(place.at, absorb=True)])
     k.step()
-    assert (k.intents(), [e.held for e in k.episodes("liquidate")]) == ([], ["the market is paused: absorb"])
+    assert (k.intents(), [e.blocked_reason for e in k.episodes("liquidate")]) == (
+        [],
+        ["the market is paused: absorb"],
+    )
     k.step([comet.pause(place.at)])
     k.step()
     assert settled(k) == [OTHER], why(k)

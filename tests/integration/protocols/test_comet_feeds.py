@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
@@ -17,6 +16,7 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.tokens import create_feed
 from keeper.localchain.transactions import send_batch
 from keeper.model.plan import Plan
+from keeper.protocols.registry import load
 from tests.conformance.comet_case import LENDER, SPEC
 from tests.conformance.keeping import keeping
 from tests.conftest import GENESIS
@@ -79,5 +79,7 @@ def test_a_crash_is_topped_up_at_once_whatever_the_constant_feeds_rounds(
     k.step([fall])  # type: ignore[list-item]
     k.step()
     [intent] = k.intents()
-    assert (intent.kind, intent.state) == ("top_up", "settled"), [(e.held) for e in k.episodes("top_up")]
+    assert (intent.kind, intent.state) == ("top_up", "settled"), [
+        (e.blocked_reason) for e in k.episodes("top_up")
+    ]
     assert Plan.from_json(intent.plan).action == "repay"

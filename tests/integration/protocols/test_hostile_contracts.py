@@ -85,7 +85,7 @@ def test_hostile_markets_cost_another_one_no_block(
 
     with proxy_to(anvil.url) as proxy:
         proxy.changes.append(cap)
-        k = opened(case, tmp_path, f'\nunlisted = "{unlisted}"')
+        k = opened(case, tmp_path, f'\nmorpho_blue.untrusted_markets = "{unlisted}"')
         k.deciding.pool.nodes = [Node(proxy.url, Decimal(20))]
         k.step(case.hold())
         k.step(case.fall())
@@ -108,7 +108,7 @@ def test_an_oracle_that_fails_now_and_then_is_one_warning(
     fake = strange_market(case)
     borrow_there(case, fake)
     anvil.set_code(fake.oracle, hostile_code(anvil, STRANGER, "flicker", 2_500 * 10**24))
-    k = opened(case, tmp_path, f'\nunlisted = "{unlisted}"')
+    k = opened(case, tmp_path, f'\nmorpho_blue.untrusted_markets = "{unlisted}"')
     for _ in range(9):
         k.step()
     warnings = told(k, "warning")
@@ -126,8 +126,8 @@ def test_what_a_token_calls_itself_is_bounded_before_it_is_kept_or_shown(
     fake = strange_market(case)
     borrow_there(case, fake)
     anvil.set_code(fake.collateral, hostile_code(anvil, STRANGER, "dress"))
-    ids = f'\nmarket_ids = ["{case.at.pairs[0].id}", "{fake.id}"]\nunlisted = "watch"'
-    k = opened(case, tmp_path, ids)
+    ids = f'\nmorpho_blue.market_ids = ["{case.at.pairs[0].id}", "{fake.id}"]'
+    k = opened(case, tmp_path, ids + '\nmorpho_blue.untrusted_markets = "watch"')
     k.step(case.fall())
     with k.store.session() as session:
         texts = [row.model_dump_json() for row in session.exec(select(PriceStatus)).all()]
@@ -145,7 +145,7 @@ def test_a_liar_among_the_borrowers_suspends_his_own_market_only(anvil: Anvil, t
     fake = strange_market(case)
     borrow_there(case, fake)
     lying = hostile_code(anvil, STRANGER, "lie", 2**256 - 1)
-    k = opened(case, tmp_path, '\nunlisted = "act"')
+    k = opened(case, tmp_path, '\nmorpho_blue.untrusted_markets = "act"')
     anvil.set_code(fake.oracle, lying)
     k.step()
     assert halted(k.deciding).reason == "" and halted(k.deciding).parts.keys() == {fake.id}
@@ -172,16 +172,16 @@ market = "m"
 account = "{owner}"
 top_up = 1.3
 target = 1.4
-max_per_day = "100000"
+max_spend_per_owner_day = "100000"
 steps = [{{ action = "repay", asset = "DAI" }}]
 """
-    for second, acted in (("", False), ('second = { kind = "chainlink", address = "FEED" }', True)):
+    for second, acted in (("", False), ('second_source = { kind = "chainlink", address = "FEED" }', True)):
         folder = tmp_path / str(acted)
         folder.mkdir()
         feed = _feed(anvil, 60_000 * 10**8)
         oracles = f"\n[markets.m.oracles.{pair.id}]\n{second.replace('FEED', feed)}\n" if second else ""
         anvil.set_automine(True)
-        k = opened(case, folder, f'\nmarket_ids = ["{pair.id}"]' + oracles + protect)
+        k = opened(case, folder, f'\nmorpho_blue.market_ids = ["{pair.id}"]' + oracles + protect)
         send_batch(anvil.rpc, [mint(dai, k.payer, 10**23)])
         anvil.set_automine(False)
         k.step()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
-from keeper.localchain.artifacts import Artifact
+from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
 from keeper.model.plan import Plan
 from tests.conformance.exchange import PAYER, open_exchange
@@ -27,8 +28,8 @@ def test_morpho_is_liquidated_by_a_contract_that_cannot_be_called_back(tmp_path:
         case = MorphoCase(anvil)
         exchange = open_exchange(case)
         queue = Deployer(anvil.rpc, ACCOUNTS[0])
-        code = Artifact("Liquidator", V1["bytecode"][2:], {})
-        exchange.liquidator = queue.create(code, ("address", "address"), PAYER, PAYER)
+        code = replace(own_artifact("Liquidator"), code=V1["bytecode"][2:])
+        exchange.liquidator = queue.create(code, PAYER, PAYER)
         queue.flush()
         account = case.near("0x" + "b2" * 20)
         anvil.set_automine(False)

@@ -84,12 +84,12 @@ def cheaper_by_a_tenth(case: MorphoCase, pair: LocalPair) -> list[Tx]:
 
 
 def test_the_signers_dollars_do_not_buy_a_strangers_token(anvil: Anvil, tmp_path: Path) -> None:
-    """With `unlisted = "act"` this keeper pays 85,914 dollars for tokens that cost their maker nothing."""
+    """With `untrusted_markets = "act"` this keeper pays 85,914 dollars for tokens that cost nothing."""
     case = MorphoCase(anvil)
     case.near(ONE)
     fake = strange_market(case)
     borrow_there(case, fake)
-    k = opened(case, tmp_path, '\nunlisted = "watch"')
+    k = opened(case, tmp_path, '\nmorpho_blue.untrusted_markets = "watch"')
     k.step(cheaper_by_a_tenth(case, fake))
     assert [e.account for e in k.episodes("liquidate")] == [STRANGER.lower() + fake.id[2:]]
     assert k.intents() == []
@@ -100,7 +100,11 @@ def test_the_signers_dollars_do_not_buy_a_strangers_token(anvil: Anvil, tmp_path
 def test_a_listed_market_is_acted_on(anvil: Anvil, tmp_path: Path) -> None:
     case = MorphoCase(anvil)
     account = case.near(ONE)
-    k = opened(case, tmp_path, f'\nmarket_ids = ["{case.at.pairs[0].id}"]\nunlisted = "watch"')
+    k = opened(
+        case,
+        tmp_path,
+        f'\nmorpho_blue.market_ids = ["{case.at.pairs[0].id}"]\nmorpho_blue.untrusted_markets = "watch"',
+    )
     k.step(case.hold())
     k.step(case.fall())
     assert {i.account for i in k.intents()} == {account}
@@ -109,13 +113,13 @@ def test_a_listed_market_is_acted_on(anvil: Anvil, tmp_path: Path) -> None:
 def test_a_loan_token_of_unknown_worth_is_not_counted_as_a_dollar(anvil: Anvil, tmp_path: Path) -> None:
     case = MorphoCase(anvil)
     account = case.near(ONE)
-    listed = f'\nmarket_ids = ["{case.at.pairs[0].id}"]\nunlisted = "watch"'
+    listed = f'\nmorpho_blue.market_ids = ["{case.at.pairs[0].id}"]\nmorpho_blue.untrusted_markets = "watch"'
     k = opened(case, tmp_path, listed, dollar=False)
     k.step(case.hold())
     k.step(case.fall())
     assert k.intents() == []
     [episode] = [each for each in k.episodes("liquidate") if each.account == account]
-    assert "what a whole USDC is worth is not said" in episode.held
+    assert "what a whole USDC is worth is not said" in episode.blocked_reason
 
 
 def test_a_strangers_token_does_not_make_gas_look_cheap(anvil: Anvil, tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_a_strangers_token_does_not_make_gas_look_cheap(anvil: Anvil, tmp_path: 
     case = MorphoCase(anvil)
     cheap = strange_market(case, "WETH", 1)
     for unlisted, price in (("watch", None), ("act", 10**8)):
-        run = reading(anvil, case.toml() + f'\nunlisted = "{unlisted}"', tmp_path)
+        run = reading(anvil, case.toml() + f'\nmorpho_blue.untrusted_markets = "{unlisted}"', tmp_path)
         valued(run)
         state = replace(run.book.state, pairs={cheap.id: run.book.state.pairs[cheap.id]})
         facts = Purse({}, {cheap.collateral.lower(): "WETH"})
@@ -153,7 +157,7 @@ def test_an_odd_contract_of_one_market_does_not_blind_the_keeper_to_others(
     queue.call(case.at.morpho, f"createMarket({PARAMS})", params)
     queue.flush()
     anvil.set_code(odd[what], bytes.fromhex(code))
-    k = opened(case, tmp_path, '\nunlisted = "watch"')
+    k = opened(case, tmp_path, '\nmorpho_blue.untrusted_markets = "watch"')
     k.step(case.fall())
     assert k.alerts("market_failed") == []
     assert [e.account for e in k.episodes("liquidate")] == [account]

@@ -65,7 +65,7 @@ market = "{MARKET}"
 account = "{account}"
 target = 1.25
 top_up = 1.01
-max_per_day = "{cap}"
+max_spend_per_owner_day = "{cap}"
 steps = [{{ action = "{action}", asset = "{asset}" }}]
 """
 
@@ -99,16 +99,16 @@ def test_an_empty_stability_pool_is_told_once_and_the_debt_falls_to_the_others(
     pool = system.at.contracts["StabilityPool"]
     account = system.near(SOME[0])
     k = opened(system, tmp_path)
-    assert k.alerts("market_notice") == []
+    assert k.alerts("market_warning") == []
     k.step([{"from": LENDER, "to": pool, "data": empty, "gas": 1_000_000}, *system.hold()])
-    assert "stability pool is empty" in k.alerts("market_notice")[0].title
+    assert "stability pool is empty" in k.alerts("market_warning")[0].title
     debt = k.valuation(LENDER.lower()).maintenance
     k.step(system.fall())
     k.step(system.hold())
     k.step(system.hold())
     assert status(system, account) == 3 and [i.state for i in k.intents()] == ["settled"]
     assert k.valuation(LENDER.lower()).maintenance > debt + 20_000 * WAD, "redistributed"
-    assert len(k.alerts("market_notice")) == 1
+    assert len(k.alerts("market_warning")) == 1
     run = reading(system.anvil, system.toml(), tmp_path)
     at = valued(run)
     assert at.acting and {v.account: v for v in at.valuations} == run.book.views(
@@ -133,15 +133,15 @@ def test_recovery_mode_is_told_before_it_is_reached_and_when_it_is_over(
     for price in (320, 320, 295, 295, 400):
         system.price = price * 10**8
         k.step(system.hold())
-    told = [json.loads(a.fields)["notice"] for a in k.alerts("market_notice")]
-    over = [json.loads(a.fields)["notice"] for a in k.alerts("market_notice_over")]
+    told = [json.loads(a.fields)["warning"] for a in k.alerts("market_warning")]
+    over = [json.loads(a.fields)["warning"] for a in k.alerts("market_warning_over")]
     assert told == ["near_recovery", "recovery"] and over == ["near_recovery", "recovery"]
     ended = keeping(system.anvil, system.toml(), tmp_path)
     system.price = 320 * 10**8
     ended.step(system.hold())
     again = keeping(system.anvil, system.toml(), tmp_path)
     again.step(system.hold())
-    assert len(again.alerts("market_notice")) == 3, "a restart tells nothing twice"
+    assert len(again.alerts("market_warning")) == 3, "a restart tells nothing twice"
 
 
 def test_hints_that_go_stale_between_rehearsal_and_inclusion_do_no_harm(

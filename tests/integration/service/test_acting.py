@@ -62,7 +62,7 @@ def protect(steps: str = "", cap: str = "1000000", target: str = "1.25") -> str:
 market = "aave"
 account = "{OWNER}"
 target = {target}
-max_per_day = "{cap}"
+max_spend_per_owner_day = "{cap}"
 {steps}
 """
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from keeper.config import load
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v302 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
+from keeper.protocols.registry import load
 from keeper.service.daemon import Daemon
 from keeper.store.database import Store, open_store
 from keeper.store.tables.alerts import Alert
@@ -111,7 +111,7 @@ def test_heads_come_by_websocket_and_the_book_is_written_down_at_the_end(
 ) -> None:
     """Polling is once an hour here: whatever is noticed sooner was told."""
     (one, deployed), _ = sites
-    ws = f'ws = ["ws{one.url.removeprefix("http")}"]\n'
+    ws = f'head_ws = ["ws{one.url.removeprefix("http")}"]\n'
     config = _config(tmp_path, ((one, deployed),), ws)
     config.write_text(config.read_text().replace("poll = 0.05", "poll = 3600"))
     with _running(config) as (daemon, store):

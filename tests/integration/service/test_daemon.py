@@ -61,7 +61,7 @@ PROTECT = f"""
 market = "aave"
 account = "{OWNER}"
 target = 1.25
-max_per_day = "100000"
+max_spend_per_owner_day = "100000"
 steps = [{{ action = "supply", asset = "WETH" }}]
 [service]
 record = "record.jsonl"

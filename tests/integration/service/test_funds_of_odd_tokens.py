@@ -6,6 +6,7 @@ import pytest
 
 from keeper.chain import blocks
 from keeper.chain.calls import Call, run
+from keeper.chain.contract_reads import ContractReads
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.doctor.funds import decimals_of
@@ -32,6 +33,6 @@ def test_decimals_of_tokens_that_burn_lie_and_answer(anvil: Anvil) -> None:
     tokens = [*[BURNER] * 300, LIAR, NOBODY, HONEST]
     found = run(pool, head, [Call(token, bytes.fromhex("313ce567")) for token in tokens])
     assert [answer.ok for answer in found[:300]] == [False] * 300 and found[-1].ok
-    decimals = decimals_of(pool, head, tokens)
+    decimals = decimals_of(ContractReads(pool, head), tokens)
     assert decimals == {BURNER: 0, LIAR: 0, NOBODY: 0, HONEST: 6}
     assert format_amount_short(5, decimals[LIAR]) == "5"

@@ -47,7 +47,7 @@ def test_min_native_is_never_spent_on_liquidations_but_on_top_ups(
     assert {i.kind for i in w.intents()} == {"top_up"}
     assert w.health(OWNER) > 12 * WAD // 10
     [told] = [a for a in w.alerts("cannot_act") if a.account == OTHER.lower()]
-    assert "min_native" in told.body
+    assert "gas_reserve" in told.body
     w.anvil.set_balance(w.payer, 3 * COIN)
     w.step()
     w.step()
@@ -136,4 +136,4 @@ def test_without_spending_there_is_no_rate_and_old_spending_is_forgotten(
     assert "only 0.0100 native coins" in gas_money.runs_low(found, w.settings)
     rich = gas_money.Forecast(COIN, COIN // 100, 100)
     assert gas_money.runs_low(rich, w.settings) == ""
-    assert w.settings.policy.gas_hours == Decimal(24)
+    assert w.settings.policy.min_gas_hours == Decimal(24)

@@ -79,7 +79,7 @@ def settings(feeds: Feeds, oracle: str = "") -> str:
 market = "aave"
 account = "{OWNER}"
 target = 1.25
-max_per_day = "1000000"
+max_spend_per_owner_day = "1000000"
 steps = [{{ action = "repay", asset = "USDC" }}]
 """
 
@@ -143,7 +143,7 @@ def accounts_seen(w: World) -> set[str]:
     return {v.account for v in last_valuations(w.deciding)}
 
 
-SECOND = 'second = { kind = "chainlink", address = "SECOND" }'
+SECOND = 'second_source = { kind = "chainlink", address = "SECOND" }'
 
 
 def test_a_crash_of_forty_percent_in_one_block_is_acted_on_at_once(
@@ -223,7 +223,7 @@ def test_without_a_price_its_holders_are_told_and_the_others_go_on(
     assert w.alerts("market_failed") == [] and not halted(w.deciding).reason
     with w.store.session() as session:
         row = session.exec(select(MarketStatus)).one()
-        assert row.acting and row.unvaluable >= 2
+        assert row.may_act and row.unvaluable >= 2
     state = shown(w, capsys)
     assert state["price"] is None and fault in str(state["state"])
     feeds.queue(feeds.first, "setReverting(bool)", False)
@@ -333,7 +333,7 @@ def test_an_unknown_source_is_watched_or_acted_on_as_configured(
     capsys: pytest.CaptureFixture[str],
     unresolved: str,
 ) -> None:
-    monkeypatch.setenv("KEEPER_MARKETS__AAVE__UNRESOLVED", unresolved)
+    monkeypatch.setenv("KEEPER_MARKETS__AAVE__UNKNOWN_ORACLES", unresolved)
     w = start(market, tmp_path)
     deployer = Deployer(w.anvil.rpc, ACCOUNTS[0])
     unknown = make.create_unknown(deployer)
@@ -347,7 +347,7 @@ def test_an_unknown_source_is_watched_or_acted_on_as_configured(
     assert "26,000.00 of debt and 20.00 of collateral in 2 accounts hang on it" in state
     if unresolved == "watch":
         assert "of no known kind" in w.alerts("cannot_act")[0].body
-        assert 'set markets.aave.unresolved = "act"' in state
+        assert 'set markets.aave.unknown_oracles = "act"' in state
 
 
 @pytest.mark.parametrize("market", ["3.6"], indirect=True)

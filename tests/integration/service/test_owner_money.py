@@ -11,8 +11,6 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from keeper.cli.contracts import deploy as deploy_command
-from keeper.config import load
-from keeper.doctor.examine import examine
 from keeper.doctor.finding import Finding
 from keeper.doctor.owners import owners
 from keeper.errors import ConfigError, KeeperError
@@ -22,9 +20,8 @@ from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx
+from keeper.protocols.registry import load
 from keeper.service import deployment
-from tests.conformance.comet_case import CometCase
-from tests.conformance.keeping import config_text
 from tests.integration.service.conftest import Fresh
 from tests.support.positions import ether_for_dollars, protect
 from tests.support.world import KEY, PASSWORD, World, world, write_keystore
@@ -52,8 +49,8 @@ def owner_market(market: Fresh, folder: Path, more: str = "", steps: str = REPAY
     assert first.actor.lane is not None
     contract = deployment.deploy(first.actor.lane, deployment.owner_top_up(deployed.pool), 30).address
     anvil.set_automine(False)
-    text = protect(OWNER, steps, 'money = "owner"\n' + more)
-    w = world(anvil, deployed, folder, text, market_more=f'owner_top_up = "{contract}"')
+    text = protect(OWNER, steps, 'paid_by = "owner"\n' + more)
+    w = world(anvil, deployed, folder, text, market_more=f'aave_v3.owner_top_up = "{contract}"')
     w.send(*ether_for_dollars(deployed, OWNER, 10, 18_000))
     return w, contract
 
@@ -114,8 +111,8 @@ def test_the_doctor_says_what_may_be_spent_of_an_owners_money_and_what_is_missin
     other = world(
         *fresh_market,
         tmp_path / "first",
-        protect(OWNER, REPAY, 'money = "owner"'),
-        market_more=f'owner_top_up = "{w.market.pool}"',
+        protect(OWNER, REPAY, 'paid_by = "owner"'),
+        market_more=f'aave_v3.owner_top_up = "{w.market.pool}"',
     )
     other.work()
     [wrong] = owners(other.settings, other.deciding.runs[0], w.payer)
@@ -220,8 +217,8 @@ def test_a_signed_permit_is_used_once_and_the_rest_of_its_allowance_later(
     first.send(act.mint(deployed, weth, OWNER, 10**19))
     permits = signed_permit(anvil, deployed, "WETH", contract, 10**19)
     steps = 'steps = [{ action = "supply", asset = "WETH" }]'
-    text = protect(OWNER, steps, 'money = "owner"\n' + permits)
-    w = world(anvil, deployed, tmp_path, text, market_more=f'owner_top_up = "{contract}"')
+    text = protect(OWNER, steps, 'paid_by = "owner"\n' + permits)
+    w = world(anvil, deployed, tmp_path, text, market_more=f'aave_v3.owner_top_up = "{contract}"')
     w.work()
     w.step(LOW)
     w.step()
@@ -255,7 +252,7 @@ def test_the_command_deploys_and_writes_the_address_to_the_configuration(
     shown = json.loads(out[out.index("{") :])
     found = view_int(anvil.rpc, shown["owner_top_up"], "POOL()")
     assert found == int(deployed.pool, 16)
-    assert load(w.config).markets["aave"].owner_top_up == shown["owner_top_up"]
+    assert load(w.config).markets["aave"].own.owner_contract == shown["owner_top_up"]
     with pytest.raises(ConfigError, match="not a market"):
         deploy_command(w.config, "owner-top-up", market="elsewhere", live=True, as_json=False)
     with pytest.raises(KeeperError, match="cannot be deployed"):
@@ -266,18 +263,5 @@ def test_the_owners_money_needs_the_contract_in_the_configuration(
     tmp_path: Path, fresh_market: Fresh
 ) -> None:
     anvil, deployed = fresh_market
-    with pytest.raises(ConfigError, match=r"needs markets.aave.owner_top_up"):
-        world(anvil, deployed, tmp_path, protect(OWNER, "", 'money = "owner"'))
-
-
-def test_the_doctor_faults_owners_money_where_no_owner_can_pay(tmp_path: Path) -> None:
-    with Anvil() as anvil:
-        case = CometCase(anvil)
-        more = case.protect(OWNER) + 'money = "owner"\n'
-        market = case.toml() + f'\nowner_top_up = "{case.at.comet}"\n'
-        write_keystore(tmp_path)
-        config = tmp_path / "keeper.toml"
-        config.write_text(config_text(anvil.url, market, more))
-        found = {each.subject: each for each in examine(load(config), config)}
-        line = found["protect[0], owner's money"]
-        assert line.verdict == "fault" and "cannot top up in compound-v3" in line.detail
+    with pytest.raises(ConfigError, match=r"needs markets.aave.aave_v3.owner_top_up"):
+        world(anvil, deployed, tmp_path, protect(OWNER, "", 'paid_by = "owner"'))

@@ -55,7 +55,7 @@ def test_a_paused_reserve_is_waited_for_and_acted_on_when_it_opens(
     assert w.intents() == [], "nothing is tried while it is paused"
     [told] = w.alerts("cannot_act")
     assert "WETH: the reserve is paused" in told.body
-    assert "WETH: the reserve is paused" in episode(w).held
+    assert "WETH: the reserve is paused" in episode(w).blocked_reason
     queue(w.anvil, may.pause(w.market, weth, False))
     w.step()
     w.step()
@@ -75,13 +75,13 @@ def test_a_grace_period_names_its_end_and_the_first_open_block_has_the_liquidati
     until = w.heads[-1].timestamp + HOUR
     w.step()
     assert w.intents() == []
-    assert episode(w).opens_at == until + 1
+    assert episode(w).retry_at == until + 1
     [told] = w.alerts("cannot_act")
     assert "grace period" in told.body and "opens at: 20" in told.body
     capsys.readouterr()
     status(w.config, as_json=True)
     shown = json.loads(capsys.readouterr().out)["episodes"]
-    assert [e["opens_at"] for e in shown if e["threshold"] == "liquidate"] == [until + 1]
+    assert [e["retry_at"] for e in shown if e["threshold"] == "liquidate"] == [until + 1]
     status(w.config, as_json=False)
     assert "opens" in capsys.readouterr().out
     _acts_exactly_at(w, until + 1)
@@ -115,12 +115,12 @@ def test_the_sentinel_is_obeyed_while_the_sequencer_is_down_and_for_its_grace_pe
         w.step(CRASH)
     assert w.health(OTHER) > WAD * 95 // 100
     assert w.intents() == []
-    assert "the sequencer is down" in episode(w).held
-    assert episode(w).opens_at is None
+    assert "the sequencer is down" in episode(w).blocked_reason
+    assert episode(w).retry_at is None
     up = w.heads[-1].timestamp
     queue(w.anvil, may.set_sequencer(w.market, sentinel, down=False, since=up))
     w.step()
-    assert episode(w).opens_at == up + HOUR + 1
+    assert episode(w).retry_at == up + HOUR + 1
     assert [("opens at" in a.body) for a in w.alerts("cannot_act")] == [False, True]
     _acts_exactly_at(w, up + HOUR + 1)
 
@@ -250,7 +250,7 @@ def test_at_full_utilisation_atokens_are_taken_and_redeemed_when_the_pool_can_pa
     assert {i.kind for i in w.intents()} == {"liquidate"}
     assert w.balance("WETH") == 0 and _claims(w) > 0
     held = episode(w, "redeem")
-    assert held.asset == weth.asset.lower() and "no WETH to pay out" in held.held
+    assert held.asset == weth.asset.lower() and "no WETH to pay out" in held.blocked_reason
     # Someone supplies again, in two parts: the first pays for a part of the claims.
     before = _claims(w)
     w.send(*act.mint_and_supply(w.market, weth, LENDER, before // 3))
@@ -289,7 +289,7 @@ def test_claims_wait_while_tips_make_gas_dearer_than_what_can_be_paid_out(
         w.anvil.rpc.call("eth_sendTransaction", {"from": LENDER, "to": LENDER, "gas": hex(21_000), **dear})
         w.step()
     assert {i.kind for i in w.intents()} == {"liquidate"}
-    assert "worth less than the gas" in episode(w, "redeem").held
+    assert "worth less than the gas" in episode(w, "redeem").blocked_reason
 
 
 def _claims(w: World) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from keeper.config import load
 from keeper.doctor.examine import examine
 from keeper.doctor.finding import Finding
 from keeper.localchain import aave_actions as act
@@ -14,6 +13,7 @@ from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.transactions import send_batch
+from keeper.protocols.registry import load
 from tests.conftest import LocalMarket
 from tests.support.world import config_text, write_keystore
 
@@ -60,6 +60,6 @@ def test_the_doctor_names_what_it_does_not_know_of_prices(aave_market: LocalMark
     assert "no heartbeat" in found["WBTC"].detail and "oracles.WBTC.heartbeat" in found["WBTC"].remedy
     assert unknown.lower() in found["DAI"].detail and "watched only" in found["DAI"].detail
     assert "250.00 of debt and 2,000.00 of collateral in 1 accounts hang on it" in found["DAI"].detail
-    assert 'markets.aave.unresolved = "act"' in found["DAI"].remedy
+    assert 'markets.aave.unknown_oracles = "act"' in found["DAI"].remedy
     wrong = found["markets.aave.oracles.WETHH"]
     assert wrong.verdict == "fault" and "WETH" in wrong.remedy

@@ -47,7 +47,7 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     run.book._put({stale: before})
     watch.price(1000)
     look(deciding)
-    assert watch.status().acting and watch.alerts("watch_only") == []
+    assert watch.status().may_act and watch.alerts("watch_only") == []
     acted = {intent.account for intent in watch.intents()}
     assert other in acted and stale not in acted
     assert [stale in alert.body for alert in watch.alerts("silent_change")] == [True]
@@ -73,7 +73,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
 
     monkeypatch.setattr(deciding, "runs", [replace(run, adapter=Wrapped(adapter, wrong))])  # type: ignore[arg-type]
     _later(watch, deciding, 1)
-    assert not watch.status().acting
+    assert not watch.status().may_act
     [told] = watch.alerts("watch_only")
     assert f"in {FIRST_RETRY} s" in told.body
     waits = [halted(deciding).retry_wait]
@@ -84,9 +84,9 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
     assert len(watch.alerts("market_retried")) == 3 and len(watch.alerts("watch_only")) == 1
     monkeypatch.undo()
     _later(watch, deciding, 1)
-    assert not watch.status().acting, "it is not due yet"
+    assert not watch.status().may_act, "it is not due yet"
     _later(watch, deciding, halted(deciding).retry_wait + 1)
-    assert watch.status().acting and watch.status().reason == ""
+    assert watch.status().may_act and watch.status().watch_only_reason == ""
     assert len(watch.alerts("market_resumed")) == 1
     watch.price(1000)
     look(deciding)
@@ -108,4 +108,4 @@ def test_a_view_that_was_starved_is_asked_for_alone_before_a_market_is_stopped(
 
     monkeypatch.setattr(run.book, "read_views", starved)
     _later(watch, deciding, 1)
-    assert watch.status().acting and len(calls) == 2
+    assert watch.status().may_act and len(calls) == 2

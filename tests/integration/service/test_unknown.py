@@ -23,7 +23,7 @@ OWNER, OTHER = account(1), account(2)
 WAD = 10**18
 TARGET = 125 * WAD // 100
 LOW = {"WETH": 2230 * 10**8}
-ON = 'on_unknown = "top_up"'
+ON = 'when_unverified = "top_up"'
 REPAY = 'steps = [{ action = "repay", asset = "USDC" }]'
 
 
@@ -48,7 +48,7 @@ def acting(w: World) -> bool:
     with w.store.session() as session:
         found = session.get(MarketStatus, "aave")
     assert found is not None
-    return found.acting
+    return found.may_act
 
 
 @pytest.mark.parametrize("change", ["revision", "arithmetic"])

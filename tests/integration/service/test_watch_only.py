@@ -13,12 +13,12 @@ from sqlmodel import select
 
 from keeper.chain import blocks
 from keeper.cli.status import status
-from keeper.config import load
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.valuation import Valuation
+from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.daemon import Daemon
 from keeper.service.markets import Adapter, Market
@@ -122,7 +122,7 @@ def test_a_market_whose_numbers_agree_is_acted_in(watch: Watch) -> None:
     look(deciding)
     watch.price(1400)
     look(deciding)
-    assert watch.status().acting
+    assert watch.status().may_act
     assert watch.intents()
     assert watch.alerts("watch_only") == []
 
@@ -133,7 +133,7 @@ def test_a_higher_revision_with_known_arithmetic_that_agrees_goes_on_acting(watc
     upgrade_revision(watch.local.rpc, watch.local.market, 2)
     watch.price(1400)
     look(deciding)
-    assert (watch.status().acting, watch.status().revision) == (True, 2)
+    assert (watch.status().may_act, watch.status().revision) == (True, 2)
     assert watch.intents()
 
 
@@ -143,7 +143,7 @@ def test_an_upgrade_while_running_stops_acting_at_once_and_is_told_once(
 ) -> None:
     deciding = watch.start()
     look(deciding)
-    assert watch.status().acting
+    assert watch.status().may_act
     _upgrade(watch, change)
     for dollars in (1400, 1399.5, 1398, 1000):
         watch.price(dollars)
@@ -156,8 +156,8 @@ def test_an_upgrade_while_running_stops_acting_at_once_and_is_told_once(
     capsys.readouterr()
     status(watch.config, as_json=True)
     (shown,) = json.loads(capsys.readouterr().out)["markets"]
-    assert shown["acting"] is False
-    assert shown["reason"] in alert.title
+    assert shown["may_act"] is False
+    assert shown["watch_only_reason"] in alert.title
     status(watch.config, as_json=False)
     assert "WATCHED" in capsys.readouterr().out
 
@@ -169,7 +169,7 @@ def test_a_market_that_disagrees_at_the_start_is_never_acted_in(watch: Watch, ch
     watch.price(1400)
     deciding = watch.start()
     look(deciding)
-    assert not watch.status().acting
+    assert not watch.status().may_act
     assert watch.intents() == []
     assert len(watch.alerts("watch_only")) == 1
     _numbers_are_the_contracts(deciding)
@@ -201,18 +201,18 @@ def test_an_upgrade_that_agrees_again_is_acted_in_again(watch: Watch) -> None:
     look(deciding)
     upgrade_arithmetic(watch.local.rpc, watch.local.market, "debt_up")
     look(deciding)
-    assert not watch.status().acting
+    assert not watch.status().may_act
     back = calldata("upgradeTo(address)", "0x" + original[-40:])
     market = watch.local.market
     watch.send({"from": market.addresses_provider, "to": market.pool, "data": back})
     watch.price(1400)
     look(deciding)
-    assert watch.status().acting
-    assert watch.status().reason == ""
+    assert watch.status().may_act
+    assert watch.status().watch_only_reason == ""
     assert watch.intents()
     upgrade_arithmetic(watch.local.rpc, market, "threshold_up")
     look(deciding)
-    assert not watch.status().acting
+    assert not watch.status().may_act
     assert len(watch.alerts("watch_only")) == 2
 
 
@@ -228,7 +228,7 @@ def test_the_accounts_that_would_be_acted_on_are_compared_at_the_block_of_the_up
     upgrade_arithmetic(watch.local.rpc, market, "debt_up")
     watch.price(1400)
     look(deciding)
-    assert not watch.status().acting
+    assert not watch.status().may_act
     assert watch.intents() == []
 
 
@@ -273,12 +273,12 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
             for v in exact(*arguments)  # type: ignore[arg-type]
         ]
 
-    monkeypatch.setattr(run, "adapter", Wrapped(run.adapter, wrong))
+    monkeypatch.setattr(deciding, "runs", [replace(run, adapter=Wrapped(run.adapter, wrong))])  # type: ignore[arg-type]
     watch.price(1000)
     look(deciding)
     assert watch.intents() == []
-    assert not watch.status().acting
-    assert "differ from the contract's" in watch.status().reason
+    assert not watch.status().may_act
+    assert "differ from the contract's" in watch.status().watch_only_reason
     assert len(watch.alerts("watch_only")) == 1
 
 

@@ -3,6 +3,7 @@ database, and what chains tell has 64 bits."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +14,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import BigInteger, Engine, Integer, MetaData, create_engine, inspect, text
+from sqlalchemy import BigInteger, Engine, Integer, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from keeper.store.database import MIGRATIONS, Store, open_store, with_driver
+from keeper.store.database import Store, open_store, with_driver
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.watching import ChainStatus, Episode
+from tests.support import old_store
 
 pytestmark = pytest.mark.integration
 
@@ -39,18 +41,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def old(url: str) -> Iterator[Engine]:
     """Tables as the first version made them, each with rows that hang on each other."""
-    engine = create_engine(with_driver(url))
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    tables = MetaData()
-    tables.reflect(engine)
+    engine = old_store.create(url, "0001")
+    tables = old_store.reflected(engine)
     with engine.begin() as connection:
         for table in tables.sorted_tables:
-            if table.name == "alembic_version":
-                continue
             for number in (1, 2):
                 connection.execute(table.insert(), {c.name: _value(c, number) for c in table.columns})
     yield engine
@@ -77,11 +71,11 @@ def _value(column: Any, number: int) -> Any:
 
 
 def test_every_row_survives_and_the_tables_are_those_of_the_code(url: str, old: Engine) -> None:
-    before = _rows(old)
+    before = old_store.rows_of(old)
     assert len(before) > 15 and all(len(rows) == 2 for rows in before.values())
     store = open_store(url)
-    after = _rows(store.engine)
-    for table, rows in before.items():
+    after = old_store.rows_of(store.engine)
+    for table, rows in old_store.by_new_names(before).items():
         kept = [{name: row[name] for name in rows[0]} for row in after[table]]
         assert kept == rows, table
     with store.engine.connect() as connection:
@@ -92,6 +86,21 @@ def test_every_row_survives_and_the_tables_are_those_of_the_code(url: str, old: 
         assert session.get_one(Transaction, 1).data_fee is None
         assert session.get_one(Episode, 1).looked_at is None
     store.close()
+
+
+def test_no_word_of_old_is_left_in_the_schema(url: str, old: Engine) -> None:
+    store = open_store(url)
+    asked = {
+        "sqlite": "SELECT name || coalesce(sql, '') FROM sqlite_master",
+        "postgresql": "SELECT conname FROM pg_constraint UNION SELECT indexname FROM pg_indexes "
+        "UNION SELECT column_name FROM information_schema.columns WHERE table_schema = 'public'",
+    }
+    with store.engine.connect() as connection:
+        names = "\n".join(connection.execute(text(asked[store.engine.dialect.name])).scalars())
+    store.close()
+    assert "dedup_key" in names
+    of_old = "booking|carriage|once|held|opens_at|stands_back|acting|second(?!_price)|a_nonce"
+    assert re.findall(f"(?<![a-z])(?:{of_old})(?![a-z])", names) == []
 
 
 def test_gas_beyond_31_bits_is_kept(url: str, old: Engine) -> None:
@@ -115,7 +124,7 @@ def test_keys_and_indices_still_hold(url: str, old: Engine) -> None:
     for statement in (
         "UPDATE intent SET state = 'rehearsed', chain = '1', market = '1', account = '1', kind = '1', "
         "mode = '1'",
-        "INSERT INTO carriage (intent_id, transaction_id, step) VALUES (99, 98, 1)",
+        "INSERT INTO transaction_intent (intent_id, transaction_id, step) VALUES (99, 98, 1)",
         "UPDATE chain_transaction SET hash = 'same', chain = 'same'",
     ):
         with pytest.raises(IntegrityError), store.engine.begin() as connection:
@@ -126,7 +135,7 @@ def test_keys_and_indices_still_hold(url: str, old: Engine) -> None:
 def test_a_migration_that_fails_half_way_changes_nothing(
     url: str, old: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, tables = _rows(old), sorted(inspect(old).get_table_names())
+    before, tables = old_store.rows_of(old), sorted(inspect(old).get_table_names())
     real = command.upgrade
 
     def broken(config: Config, revision: str) -> None:
@@ -138,10 +147,10 @@ def test_a_migration_that_fails_half_way_changes_nothing(
         open_store(url)
     monkeypatch.undo()
     fresh = create_engine(with_driver(url))
-    assert _rows(fresh) == before and sorted(inspect(fresh).get_table_names()) == tables
+    assert old_store.rows_of(fresh) == before and sorted(inspect(fresh).get_table_names()) == tables
     fresh.dispose()
     store: Store = open_store(url)
-    assert {len(rows) for rows in _rows(store.engine).values()} == {2}
+    assert {len(rows) for rows in old_store.rows_of(store.engine).values()} == {2}
     store.close()
 
 
@@ -156,17 +165,3 @@ def test_whatever_a_chain_tells_has_64_bits_in_every_table() -> None:
         and not column.foreign_keys
     }
     assert narrow == set()
-
-
-def _rows(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    tables = MetaData()
-    tables.reflect(engine)
-    with engine.connect() as connection:
-        return {
-            table.name: [
-                dict(row._mapping)
-                for row in connection.execute(table.select().order_by(*table.primary_key.columns))
-            ]
-            for table in tables.sorted_tables
-            if table.name != "alembic_version"
-        }

@@ -61,7 +61,7 @@ def market() -> Iterator[Market]:
         tokens = {}
         for symbol, decimals, price in SYMBOLS:
             spec = ReserveSpec(symbol, decimals, price * 10**8, 0, 0, 0)
-            address = create_token(queue, spec, code, ("address",), ACCOUNTS[0])
+            address = create_token(queue, spec, code, ACCOUNTS[0])
             tokens[symbol] = Token(address.lower(), decimals, price * 10**8)
         queue.flush()
         yield Market(anvil, tokens, uniswap.deploy(anvil.rpc, tokens, pools), pools)

@@ -58,6 +58,7 @@ def _moves(table: dict[str, set[str]], check: object, before: StrEnum, after: St
 
 
 def test_the_stores_index_holds_the_nonce_of_exactly_the_live_states() -> None:
-    [index] = [each for each in Transaction.__table__.indexes if each.name == "one_live_transaction_a_nonce"]  # type: ignore[attr-defined]
+    indexes = Transaction.__table__.indexes  # type: ignore[attr-defined]
+    [index] = [each for each in indexes if each.name == "one_live_transaction_per_nonce"]
     where = str(index.dialect_options["sqlite"]["where"])
     assert {state for state in TransactionState if f"'{state}'" in where} == LIVE

@@ -32,13 +32,13 @@ def test_no_store_is_given_a_nul(kind: str, request: pytest.FixtureRequest, tmp_
 
     def row(number: int) -> Alert:
         once, title = f"a\x00{number}", "t\x00"
-        return Alert(once=once, title=title, kind="k", severity="info", market="", body="", fields="{}")
+        return Alert(dedup_key=once, title=title, kind="k", severity="info", market="", body="", fields="{}")
 
     with store.session() as session:
         session.add(row(0))
     with store.session() as session:
         session.add_all(row(number) for number in range(1, 6))
     with store.session() as session:
-        kept = {(each.once, each.title) for each in session.exec(select(Alert)).all()}
+        kept = {(each.dedup_key, each.title) for each in session.exec(select(Alert)).all()}
     assert kept == {(f"a{number}", "t") for number in range(6)}, "of one row, and of many at once"
     store.close()

@@ -9,10 +9,10 @@ import pytest
 
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
-from keeper.config import MarketSettings
 from keeper.protocols.morpho_blue import events, lens, positions
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.protocols.morpho_blue.mirror import MOST_UNLISTED, Singleton
+from keeper.protocols.registry import MARKET
 
 pytestmark = pytest.mark.unit
 
@@ -28,9 +28,9 @@ def _id(number: int) -> str:
 
 def _market(listed: Sequence[int] = ()) -> MorphoBlueMarket:
     ids = [_id(number) for number in listed]
-    settings = MarketSettings(
-        protocol="morpho-blue", chain="c", address=SINGLETON, market_ids=ids, unlisted="watch"
-    )
+    own = {"market_ids": ids, "untrusted_markets": "watch"}
+    at = {"protocol": "morpho-blue", "chain": "c", "address": SINGLETON}
+    settings = MARKET.model_validate({**at, "morpho_blue": own})
     return MorphoBlueMarket.of("m", settings)
 
 

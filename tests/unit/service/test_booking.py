@@ -52,7 +52,7 @@ def posting(
     monkeypatch.setattr(ledger, "unbooked", lambda *_: waiting)
     monkeypatch.setattr(ledger, "_market_of", lambda *_: "m")
     monkeypatch.setattr(Ledger, "_book", book)
-    monkeypatch.setattr(keeper_alerts, "not_booked", lambda *said: told.append(said[2]))
+    monkeypatch.setattr(keeper_alerts, "not_posted", lambda *said: told.append(said[2]))
     run = cast(Any, SimpleNamespace(name="m", book=SimpleNamespace(head=object())))
     pool = cast(Any, SimpleNamespace(name="x"))
     return Ledger(pool, cast(Store, NoStore()), cast(Any, None), [run]), tried, told

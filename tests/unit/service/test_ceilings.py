@@ -9,7 +9,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from keeper.config import Settings
-from keeper.config.old_keys import old_keys
 from keeper.service import execution
 from keeper.service.planning.gas_ceilings import DAY_GAS, GasLevel, fitting_price, gas_ceilings, gas_level
 from tests.support.scripted_node import Say, Script, healthy, scripted_pool
@@ -109,6 +108,6 @@ def test_what_nobody_chose_is_told_at_the_start() -> None:
 
 
 def test_an_old_key_is_named_with_what_stands_in_its_place() -> None:
-    [(key, instead)] = old_keys(settings(1, policy={"native_price": "2500"}))
+    [(key, instead)] = settings(1, policy={"native_price": "2500"}).old_keys
     assert key == "policy.native_price" and "chains.c.native_price" in instead
-    assert list(old_keys(settings(1, {"native_price": "2500"}))) == []
+    assert settings(1, {"native_price": "2500"}).old_keys == ()

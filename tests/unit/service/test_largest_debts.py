@@ -13,11 +13,11 @@ import pytest
 from keeper.book.book import Book
 from keeper.book.rows import Rows
 from keeper.book.screening.bounds import HealthBounds
-from keeper.config import MarketSettings as Settings
 from keeper.model.valuation import Valuation
 from keeper.protocols.morpho_blue.lens import Pair
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.protocols.morpho_blue.mirror import Singleton
+from keeper.protocols.registry import MARKET
 from keeper.service.watching import selection
 from keeper.service.watching.selection import Watch, select
 from tests.unit.protocols.test_morpho_edge import BORROWER, market
@@ -56,13 +56,9 @@ def test_morphos_debts_are_worth_what_the_operator_says_and_strangers_nothing() 
 
     pairs = {each.id: each for each in (pair(1, 6, "USDC"), pair(2, 18, "WETH"), pair(3, 18, "WETH"))}
     ids = list(pairs)
-    settings = Settings(
-        protocol="morpho-blue",
-        chain="c",
-        address="0x" + "05" * 20,
-        market_ids=ids[:2],
-        loan_prices={"WETH": Decimal(2_500)},
-    )
+    own = {"market_ids": ids[:2], "loan_prices": {"WETH": Decimal(2_500)}}
+    at = {"protocol": "morpho-blue", "chain": "c", "address": "0x" + "05" * 20}
+    settings = MARKET.model_validate({**at, "morpho_blue": own})
     adapter = MorphoBlueMarket.of("m", settings)
     worth = [adapter.unit_worth(Singleton(pairs), BORROWER + each[2:]) for each in ids]
     assert worth == pytest.approx([10.0**adapter.scale / 10**6, 2_500 * 10.0**adapter.scale / 10**18, 0.0])

@@ -9,6 +9,7 @@ import pytest
 
 from keeper.config import Settings
 from keeper.contracts import artifact
+from keeper.protocols.registry import SETTINGS
 from keeper.service import redeployment
 from keeper.service.contract_versions import CALLBACK, of_code
 
@@ -50,7 +51,7 @@ def test_what_a_constructor_wrote_into_the_code_is_no_other_version() -> None:
 
 def settings(more: str = "") -> Settings:
     allowed = [{"target": OLD, "selectors": ["0x12345678"]}, {"target": POOL}]
-    return Settings.model_validate(
+    return SETTINGS.model_validate(
         {
             "chains": {
                 "c": {
@@ -60,8 +61,12 @@ def settings(more: str = "") -> Settings:
                     "venues": {"uniswap_v3": {"factory": POOL}},
                 }
             },
-            "markets": {"m": {"protocol": "aave-v3", "chain": "c", "address": POOL, "owner_top_up": OLD}},
-            "protect": [{"market": "m", "account": OWNER, "max_per_day": "1", "money": "owner"}],
+            "markets": {
+                "m": {"protocol": "aave-v3", "chain": "c", "address": POOL, "aave_v3": {"owner_top_up": OLD}}
+            },
+            "protect": [
+                {"market": "m", "account": OWNER, "max_spend_per_owner_day": "1", "paid_by": "owner"}
+            ],
             "execution": {"allow": allowed},
         }
     )

@@ -1,0 +1,32 @@
+"""[markets.NAME.morpho_blue]: which markets of the singleton count, and what loan tokens are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from keeper.config import ProtocolSettings
+
+
+class MorphoBlueSettings(ProtocolSettings):
+    moved_from_market: ClassVar[Mapping[str, str]] = {
+        "market_ids": "market_ids",
+        "unlisted": "untrusted_markets",
+        "loan_prices": "loan_prices",
+    }
+
+    market_ids: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]] = Field(default=[])
+    """The markets of the singleton to follow; empty: all."""
+    untrusted_markets: Literal["watch", "act"] | None = None
+    """Without `market_ids`: whether accounts in markets that nobody listed are acted on, or watched and told
+    of only. Anybody makes such a market, of his own token and with his own oracle. Absent: watch; act on
+    local chains, where nobody else is."""
+    loan_prices: dict[str, Annotated[Decimal, Field(gt=0)]] = Field(default={})
+    """What a whole loan token is worth in base currency, by symbol or address. Absent: 1 on local chains;
+    elsewhere nothing is done where a loan token's worth is not said."""
+
+    def loan_token_names(self) -> Mapping[str, Iterable[str]]:
+        return {"loan_prices": self.loan_prices}

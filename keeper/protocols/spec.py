@@ -1,0 +1,42 @@
+"""What a protocol's folder exports: under which name it is configured, how it is recognised, its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.config import ProtocolSettings
+from keeper.protocols.adapter import Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class SetupHints:
+    """How `keeper init` looks at a market and writes of it, where that is another way than most markets'."""
+
+    created: str = ""
+    """The event (topic) of what only events tell of, to be heard before the first read."""
+    by_address: bool = False
+    """Whether assets go by their addresses in the file: their symbols name several."""
+    oracle: Callable[[Any], str] = lambda state: ""
+    """The one contract that all prices come from, of a market's state; empty where there is none."""
+    table: Callable[[Sequence[tuple[str, str]], int], str] = lambda assets, most: ""
+    """What the file says in the protocol's own table, of assets (address, symbol), so many at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
+
+    A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
+    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays."""
+
+    name: str
+    title: str
+    market: str
+    marks: tuple[str, ...]
+    adapter: type[Adapter[Any, Any]]
+    leads: tuple[str, ...] = ()
+    settings: type[ProtocolSettings] = ProtocolSettings
+    owner_calls: tuple[str, ...] = ()
+    setup: SetupHints = SetupHints()
