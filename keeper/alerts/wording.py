@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keeper.book.source import owner_of, part_of
+# As many characters as an address has, and as many of what follows.
+_WHOLE, _MORE = 42, 8
 
 
-def format_account(account: str) -> str:
-    """An account, with the beginning of what names the part of the market it is held in."""
-    part = part_of(account)
-    return f"{owner_of(account)} {part[:10]}" if part else account
+def format_account(key: str) -> str:
+    """An account's key, whole as far as an address goes; of a longer one a little more is enough."""
+    return key if len(key) <= _WHOLE else f"{key[:_WHOLE]} 0x{key[_WHOLE : _WHOLE + _MORE]}"

@@ -88,7 +88,7 @@ class Book(Generic[S, A, V]):
         self.read_only = read_only
         self.workers = workers
         self.head: Head | None = None
-        self.rows = Rows()
+        self.rows = Rows(source.owner)
         self.accounts: Mapping[str, A] = AccountRows(self.rows, source.decode)
         self.references: set[int] = set()
         self.recent: deque[SavedBlock] = deque(maxlen=REMEMBERED_BLOCKS)
@@ -108,7 +108,7 @@ class Book(Generic[S, A, V]):
         self._changed: set[int] = set()
         self._moved: set[int] = set()
         self._state: S | None = None
-        self._columns = Columns(source.entries)
+        self._columns = Columns(source.screener.entries) if source.screener is not None else None
         self._sums: dict[str, int] = {}
         self._unsaved: dict[str, bytes] = {}
         self._saved_block: int | None = None
@@ -136,7 +136,8 @@ class Book(Generic[S, A, V]):
 
     @property
     def columns(self) -> Columns:
-        """All accounts' stakes as sparse arrays, brought up to the records."""
+        """All accounts' stakes as sparse arrays, brought up to the records; where accounts are screened."""
+        assert self._columns is not None, f"accounts of {self.source.name} are not screened"
         if self._changed:
             changed, self._changed = self._changed, set()
             self._columns.update(changed, self.rows.records)
@@ -268,7 +269,8 @@ class Book(Generic[S, A, V]):
         for account, record in records.items():
             row, before = self.rows.put(account, record)
             if before != record:
-                self._changed.add(row)
+                if self._columns is not None:
+                    self._changed.add(row)
                 new.append(record)
                 if before:
                     old.append(before)

@@ -1,8 +1,8 @@
 """What accounts hold as sparse arrays, and what a unit of it weighs: the protocol-neutral half of screening.
 
 A *leg* is something all accounts hold by the same measure: a collateral under one threshold, a debt at one
-price. It has a number that the protocol's adapter gives it. An account's power (what its collateral can
-carry) and need (what it owes) are sums over its legs of amount times weight, but for rounding.
+price, a position in one market. It has a number that the protocol's adapter gives it. An account's equity and
+its maintenance are sums over its legs of amount times weight, but for rounding.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class Sparse:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Accounts in columns. `unbounded` marks rows that no sum of weights bounds: those are valued exactly."""
+    """Accounts in columns: `equity` may have amounts below zero, `maintenance` has none. `unbounded` marks
+    rows that no sum of weights bounds: those are valued exactly."""
 
     leg_count: int
-    power: Sparse
-    need: Sparse
+    equity: Sparse
+    maintenance: Sparse
     unbounded: NDArray[np.bool_]

@@ -7,17 +7,17 @@ from typing import Generic
 
 from keeper.book.source import A
 
-_ADDRESS = 20
-
 
 class Rows:
     """Row numbers are given once and never change; an account that left keeps its row, without a stake."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: Callable[[str], str] = lambda account: account) -> None:
+        """`owner` answers the address whose account it is."""
+        self._owner = owner
         self.records: list[bytes] = []
-        self._addresses: list[bytes] = []
+        self._keys: list[bytes] = []
         self._row: dict[bytes, int] = {}
-        self._parts: dict[bytes, list[int]] = {}
+        self._of_owner: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -27,24 +27,24 @@ class Rows:
         return self._row.get(bytes.fromhex(account[2:]))
 
     def of(self, owner: str) -> list[int]:
-        """The rows of all accounts of this owner: one, or one for each part of the market."""
-        address = bytes.fromhex(owner[2:])
-        row = self._row.get(address)
-        return [row] if row is not None else list(self._parts.get(address, ()))
+        """The rows of all accounts of this owner, or of the one account of this key."""
+        row = self.row(owner)
+        return [row] if row is not None else list(self._of_owner.get(owner.lower(), ()))
 
     def account(self, row: int) -> str:
         """The account of a row, lower case."""
-        return "0x" + self._addresses[row].hex()
+        return "0x" + self._keys[row].hex()
 
     def put(self, account: str, record: bytes) -> tuple[int, bytes]:
         """Keep a record; its row, and the record it replaces (empty for a new account)."""
-        address = bytes.fromhex(account[2:])
-        row = self._row.get(address)
+        key = bytes.fromhex(account[2:])
+        row = self._row.get(key)
         if row is None:
-            row = self._row[address] = len(self.records)
-            self._addresses.append(address)
-            if len(address) > _ADDRESS:
-                self._parts.setdefault(address[:_ADDRESS], []).append(row)
+            row = self._row[key] = len(self.records)
+            self._keys.append(key)
+            owner = self._owner(account)
+            if owner != account:
+                self._of_owner.setdefault(owner.lower(), []).append(row)
             self.records.append(record)
             return row, b""
         before, self.records[row] = self.records[row], record

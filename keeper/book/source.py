@@ -13,24 +13,11 @@ from keeper.margin.lending.weights import Weights
 
 # S: market-wide state; A: one account's raw state; V: the protocol's own valuation of an account.
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 A_co = TypeVar("A_co", covariant=True)
 A = TypeVar("A")
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
-
-
-_ADDRESS_DIGITS = 42
-
-
-def owner_of(account: str) -> str:
-    """Whose account this is: the address that its key begins with. What follows, if anything, names the part
-    of the market in which it is held (Morpho Blue: the market's id)."""
-    return account[:_ADDRESS_DIGITS]
-
-
-def part_of(account: str) -> str:
-    """The part of the market an account is held in, 0x hex; empty where a market has no parts."""
-    return "0x" + account[_ADDRESS_DIGITS:] if len(account) > _ADDRESS_DIGITS else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +46,26 @@ class ExtraReads:
 NOTHING_ELSE = ExtraReads()
 
 
+class Screener(Protocol[S_contra]):
+    """Equity and maintenance of all accounts as sums over legs: see docs/SCREENING.md."""
+
+    def entries(self, records: Sequence[bytes]) -> Entries:
+        """Many records as sparse arrays."""
+
+    def weights(self, state: S_contra, timestamp: int, legs: Sequence[int]) -> Weights | None:
+        """What a unit of each of these legs weighs at `timestamp`; None where no arithmetic is known."""
+
+    def leg_assets(self, state: S_contra, legs: Sequence[int]) -> list[str]:
+        """The priced asset by which each leg is weighed."""
+
+
 class BookSource(Protocol[S, A_co, V_co]):
     """One market seen as something to copy. Pure: builds calls, decodes answers, reads events.
 
     An account's raw state is kept as a *record*: the bytes its lens packed, which nothing but the source
     understands. A record may refer to a part of the market-wide state that is read only where somebody
-    refers to it (Aave: its e-mode category), named by a small positive number.
+    refers to it (Aave: its e-mode category), named by a small positive number. An account's key is 0x hex,
+    lower case; what it is made of nothing but the source understands.
     """
 
     @property
@@ -72,6 +73,14 @@ class BookSource(Protocol[S, A_co, V_co]):
 
     @property
     def from_block(self) -> int: ...
+
+    @staticmethod
+    def owner(account: str) -> str:
+        """The address whose account this is, lower case."""
+
+    @staticmethod
+    def part(account: str) -> str:
+        """The part of the market an account is held in, 0x hex; empty where a market has no parts."""
 
     def lenses(self) -> tuple[Lens, ...]:
         """Contracts to put into the call by state override."""
@@ -114,11 +123,9 @@ class BookSource(Protocol[S, A_co, V_co]):
     def reference(self, record: bytes) -> int:
         """What the record refers to; 0: nothing."""
 
-    def entries(self, records: Sequence[bytes]) -> Entries:
-        """Many records as sparse arrays."""
-
-    def weights(self, state: S, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        """What a unit of each of these legs weighs at `timestamp`; None where no arithmetic is known."""
+    @property
+    def screener(self) -> Screener[S] | None:
+        """How accounts are bounded in floats; None where every account is valued exactly at every block."""
 
     def sums(self, records: Sequence[bytes]) -> Mapping[str, int]:
         """What these records add to the protocol's own totals, by names of the source's."""

@@ -9,11 +9,13 @@ from keeper.chain import blocks
 from keeper.cli.output import console, name, print_json, print_table
 from keeper.cli.progress import scanning
 from keeper.cli.scan import existing_store
-from keeper.model.format import format_health
 from keeper.model.valuation import Valuation
 from keeper.protocols.registry import load
 from keeper.service.markets import build, pools
+from keeper.service.reporting.record import account_json, numbers_json
 from keeper.service.watching.parity import Audit, Difference, audit
+
+_NUMBERS = ("equity", "maintenance", "net", "health")
 
 
 def compare(config: Path, *, as_json: bool) -> int:
@@ -46,20 +48,25 @@ def _print(found: Audit) -> None:
         return
     print_table(
         title,
-        ["account", "", "collateral", "debt", "threshold", "health"],
+        ["account", "", *_NUMBERS, "liquidatable", "parts"],
         [row for each in found.differences for row in _rows(each)],
     )
 
 
 def _rows(each: Difference) -> list[list[str]]:
-    return [[name(each.account), "ours", *_cells(each.ours)], ["", "the contract's", *_cells(each.theirs)]]
+    ours, theirs = _cells(each.ours), _cells(each.theirs)
+    return [[name(each.account), "ours", *ours], ["", "the contract's", *theirs]]
 
 
 def _cells(valuation: Valuation | None) -> list[str]:
+    """To the unit: what differs may be the last digit."""
     if valuation is None:
-        return ["none", "", "", ""]
-    numbers = (valuation.collateral, valuation.debt, valuation.threshold)
-    return [*map(str, numbers), f"{format_health(valuation.health)} ({valuation.health})"]
+        return ["none", *[""] * (len(_NUMBERS) + 1)]
+    return [
+        *(str(getattr(valuation, each)) for each in _NUMBERS),
+        "yes" if valuation.liquidatable else "no",
+        ", ".join(f"{part} {amount}" for part, amount in valuation.parts.items()),
+    ]
 
 
 def _object(found: Audit) -> dict[str, Any]:
@@ -71,18 +78,11 @@ def _object(found: Audit) -> dict[str, Any]:
         "unbalanced": found.unbalanced,
         "unknown": found.unknown,
         "differences": [
-            {"account": d.account, "ours": _numbers(d.ours), "theirs": _numbers(d.theirs)}
+            {
+                **account_json(found.run.adapter, d.account),
+                "ours": None if d.ours is None else numbers_json(d.ours),
+                "theirs": None if d.theirs is None else numbers_json(d.theirs),
+            }
             for d in found.differences
         ],
-    }
-
-
-def _numbers(valuation: Valuation | None) -> dict[str, str | None] | None:
-    if valuation is None:
-        return None
-    return {
-        "collateral": str(valuation.collateral),
-        "debt": str(valuation.debt),
-        "threshold": str(valuation.threshold),
-        "health": None if valuation.health is None else str(valuation.health),
     }

@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import is_address
 
-from keeper.book.source import owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
+from keeper.cli.valuations import in_words
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
-from keeper.model.format import format_health
 from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.registry import load
-from keeper.service.markets import Market
+from keeper.service.markets import Market, policies_of
 from keeper.service.planning.purses import purse_of
-from keeper.service.reporting.record import block_json
+from keeper.service.reporting.record import account_json, block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation
 
 
@@ -37,7 +36,7 @@ class Explained:
 class Unanswered:
     """A market of which nothing can be said, or of this account in it (its key; else its owner)."""
 
-    market: str
+    run: Market
     account: str
     why: KeeperError
 
@@ -52,7 +51,7 @@ def explain(config: Path, account: str, *, as_json: bool) -> int:
             f"{account!r} is not an address", where="explain", remedy="Give 0x and 40 hexadecimal digits"
         )
     settings = load(config)
-    policies = Policies(settings)
+    policies = policies_of(settings)
     found = list(_ask(settings, account.lower()))
     answers = [each for each in found if isinstance(each, Explained)]
     failures = [each for each in found if isinstance(each, Unanswered)]
@@ -71,7 +70,7 @@ def explain(config: Path, account: str, *, as_json: bool) -> int:
         _print(answer, policies)
     for failure in failures:
         console.print(
-            f"{failure.market}: {name(failure.account)} is not explained: {failure.why}",
+            f"{failure.run.name}: {name(failure.account)} is not explained: {failure.why}",
             style="bold red",
             markup=False,
             highlight=False,
@@ -82,13 +81,13 @@ def explain(config: Path, account: str, *, as_json: bool) -> int:
 def _ask(settings: Settings, owner: str) -> Iterator[Explained | Unanswered]:
     for run, at in try_markets(settings):
         if isinstance(at, KeeperError):
-            yield Unanswered(run.name, owner, at)
+            yield Unanswered(run, owner, at)
             continue
         for account in run.of([owner]):
             try:
                 yield Explained(run, at.head, _explain(run, at, account))
             except KeeperError as error:
-                yield Unanswered(run.name, account, error)
+                yield Unanswered(run, account, error)
 
 
 def _explain(run: Market, at: MarketValuation, account: str) -> Explanation:
@@ -100,33 +99,21 @@ def _explain(run: Market, at: MarketValuation, account: str) -> Explanation:
         )
     state = run.book.state
     # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
-    symbols = purse_of(run, head, owner_of(account)).symbols
+    symbols = purse_of(run, head, run.adapter.owner(account)).symbols
     return run.adapter.explain(state, account, run.book.accounts[account], head.timestamp, symbols)
 
 
-def _named(market: str, account: str) -> dict[str, object]:
-    part = part_of(account)
-    return {
-        "market": market,
-        "account": to_checksum_address(owner_of(account)),
-        **({"part": part} if part else {}),
-    }
-
-
 def _failure(each: Unanswered) -> dict[str, object]:
-    return {**_named(each.market, each.account), "error": str(each.why)}
+    whose = account_json(each.run.adapter, each.account)
+    return {"market": each.run.name, **whose, "error": str(each.why)}
 
 
 def _object(answer: Explained, policies: Policies) -> dict[str, object]:
     e = answer.explanation
     return {
         "block": block_json(answer.head),
-        **_named(answer.run.name, e.valuation.account),
-        "collateral": str(e.valuation.collateral),
-        "debt": str(e.valuation.debt),
-        "threshold": str(e.valuation.threshold),
-        "health": None if e.valuation.health is None else str(e.valuation.health),
-        "breach": policies.crossed(answer.run.name, e.valuation),
+        "market": answer.run.name,
+        **valuation_json(answer.run.adapter, e.valuation, policies.crossed(answer.run.name, e.valuation)),
         "formula": e.formula,
         "assets": [
             {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()} for line in e.lines
@@ -158,8 +145,9 @@ def _print(answer: Explained, policies: Policies) -> None:
     breach = policies.crossed(run.name, e.valuation)
     words = policies.words(run.name, e.valuation.account, breach or "")
     console.print(
-        f"collateral {money(e.valuation.collateral, decimals)}, debt {money(e.valuation.debt, decimals)}, "
-        f"health [bold]{format_health(e.valuation.health)}[/bold]"
-        + (f", {'' if words == NEAR else 'below '}{words}" if words else "")
+        in_words(run, e.valuation) + (f": {'' if words == NEAR else 'below '}{words}" if words else ""),
+        style="bold",
+        markup=False,
+        highlight=False,
     )
     console.print(e.formula, style="dim")

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_address, to_checksum_address
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from keeper.alerts.wording import format_account
-from keeper.book.source import owner_of
 
 # Piped output is wide enough for whole addresses and hashes.
 console = Console(width=None if sys.stdout.isatty() else 160)
@@ -45,9 +44,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
 
 
 def name(account: str) -> str:
-    """An account, with the beginning of what names the part of the market it is held in."""
-    owner = owner_of(account)
-    return format_account(account).replace(owner, str(to_checksum_address(owner)), 1)
+    """An account's key, what looks like an address with its checksum."""
+    first, _, more = format_account(account).partition(" ")
+    return " ".join([str(to_checksum_address(first)) if is_address(first) else first, *filter(None, [more])])
 
 
 def cell(account: str) -> str:

@@ -11,14 +11,14 @@ from sqlalchemy.engine import make_url
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
-from keeper.cli.output import money, name, print_json, print_table
+from keeper.cli.output import name, print_json, print_table
 from keeper.cli.progress import scanning
+from keeper.cli.valuations import NUMBERS, cells, part_names
 from keeper.config import Settings
 from keeper.errors import KeeperError
-from keeper.model.format import format_health
 from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
-from keeper.service.markets import Market, build, pools
+from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.reporting.record import block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.value import value
@@ -27,19 +27,17 @@ from keeper.store.database import Store, open_store
 
 def scan(config: Path, *, as_json: bool) -> None:
     settings = load(config)
-    policies = Policies(settings)
+    policies = policies_of(settings)
     valued = scan_markets(settings)
     if as_json:
         print_json(as_object(valued, policies))
         return
     for run, at in valued:
-        state = run.book.state
+        parts = part_names(at.valuations)
         rows = [
             [
                 name(v.account),
-                money(v.collateral, run.adapter.decimals(state, v.account)),
-                money(v.debt, run.adapter.decimals(state, v.account)),
-                format_health(v.health),
+                *cells(run, v, parts),
                 policies.words(run.name, v.account, policies.crossed(run.name, v) or ""),
             ]
             for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))
@@ -47,7 +45,7 @@ def scan(config: Path, *, as_json: bool) -> None:
         watched = f"; WATCHED ONLY: {halted}" if (halted := at.memory.watch_only.reason) else ""
         print_table(
             f"{run.name} ({run.adapter.protocol}) at block {at.head.number}: {len(rows)} accounts{watched}",
-            ["account", "collateral", "debt", "health", "breach"],
+            ["account", *NUMBERS, *parts, "breach"],
             rows,
         )
         if at.unvaluable:
@@ -114,7 +112,7 @@ def as_object(valued: list[tuple[Market, MarketValuation]], policies: Policies) 
                 "acting": at.acting,
                 "reason": at.memory.watch_only.reason,
                 "accounts": [
-                    valuation_json(v, policies.crossed(run.name, v))
+                    valuation_json(run.adapter, v, policies.crossed(run.name, v))
                     for v in sorted(at.valuations, key=lambda v: v.account)
                 ],
                 "unvaluable": [{"account": a, "why": why} for a, why in sorted(at.unvaluable.items())],

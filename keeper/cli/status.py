@@ -14,8 +14,8 @@ from keeper.alerts.backlog import backlog
 from keeper.cli.output import cell, console, print_json, print_table
 from keeper.execution.pause_file import paused
 from keeper.model.format import format_health, format_time
-from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
+from keeper.service.markets import policies_of
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, SignerNonce
 from keeper.store.tables.states import OPEN_INTENTS
@@ -24,7 +24,7 @@ from keeper.store.tables.watching import SALE, ChainStatus, Episode, MarketStatu
 
 def status(config: Path, *, as_json: bool) -> None:
     settings = load(config)
-    policies = Policies(settings)
+    policies = policies_of(settings)
     store = open_store(settings.store.url)
     with store.session() as session:
         chains = session.exec(select(ChainStatus)).all()

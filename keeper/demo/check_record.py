@@ -76,7 +76,10 @@ def main(rpc: str, path: str, first: int, last: int, named: list[str]) -> int:
                 )
                 health = None if data[5] == NO_DEBT else data[5]
                 said = [str(data[0]), str(data[1]), str(data[3]), None if health is None else str(health)]
-                told = [account[key] for key in ("collateral", "debt", "threshold", "health")]
+                told = [
+                    *(account["parts"][key] for key in ("collateral", "debt", "threshold")),
+                    account["health"],
+                ]
                 compared += 1
                 if told != said:
                     problems.append(

@@ -148,7 +148,7 @@ def _words(intent: Intent) -> str:
     summary = json.loads(intent.summary)
     if intent.kind == "top_up":
         action, amount = next(iter(summary.items()))
-        return f"{'supplied' if action == 'supply' else 'repaid'} {amount}"
+        return f"{'supplied' if action == 'add collateral' else 'repaid'} {amount}"
     if "absorb" in summary:
         return f"liquidated: absorbed, {summary['absorb']}"
     # Where a pool of the protocol's own repays, what we get is all there is to say.

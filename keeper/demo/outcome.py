@@ -208,7 +208,7 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
                 continue
             line = lines[intent.account]
             action, amount = next(iter(json.loads(intent.summary).items()))
-            line.done.append(f"{'supplied' if action == 'supply' else 'repaid'} {amount}")
+            line.done.append(f"{'supplied' if action == 'add collateral' else 'repaid'} {amount}")
             line.transactions.append(sent.hash)
             line.gain -= DOLLARS.base_up(intent.spend)
             top_ups += 1

@@ -12,15 +12,14 @@ from keeper.doctor.funds import decimals_of
 from keeper.model.cure import OwnerMoney
 from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
-from keeper.policy.levels import Policies
 from keeper.service import contract_versions
-from keeper.service.markets import Market
+from keeper.service.markets import Market, policies_of
 from keeper.service.planning.purses import purse_of
 
 
 def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market that pays for itself."""
-    policies = Policies(settings)
+    policies = policies_of(settings)
     for i, protect in enumerate(settings.protect):
         if protect.market != run.name or protect.paid_by != "owner":
             continue

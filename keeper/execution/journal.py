@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -254,9 +254,17 @@ def spent_since(session: Session, market: str, account: str, mode: Mode, since: 
     return _spent(session, mode, since, Intent.market == market, Intent.account == account)
 
 
-def spent_for_owner(session: Session, owner: str, mode: Mode, since: int) -> int:
-    """The same of all top-ups for this owner's accounts, on whatever chain and market."""
-    return _spent(session, mode, since, Intent.kind == "top_up", col(Intent.account).startswith(owner))
+def spent_for_owner(
+    session: Session, owner: str, whose: Callable[[str, str], str], mode: Mode, since: int
+) -> int:
+    """The same of all top-ups for this owner's accounts, on whatever chain and market. `whose` answers the
+    owner of a market's account."""
+    rows = session.exec(
+        select(Intent.market, Intent.account, Intent.spend).where(
+            *_spending(mode, since), Intent.kind == "top_up"
+        )
+    )
+    return sum(spend for market, account, spend in rows if whose(market, account) == owner)
 
 
 def lost_since(session: Session, mode: Mode, since: int) -> int:
@@ -272,15 +280,11 @@ def lost_since(session: Session, mode: Mode, since: int) -> int:
 
 
 def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool] | bool) -> int:
-    rows = session.exec(
-        select(Intent.spend).where(
-            Intent.mode == mode,
-            Intent.planned_timestamp > since,
-            col(Intent.state).in_(_SPENDING),
-            *whose,
-        )
-    )
-    return sum(rows)
+    return sum(session.exec(select(Intent.spend).where(*_spending(mode, since), *whose)))
+
+
+def _spending(mode: Mode, since: int) -> tuple[ColumnElement[bool] | bool, ...]:
+    return Intent.mode == mode, Intent.planned_timestamp > since, col(Intent.state).in_(_SPENDING)
 
 
 def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, cast, get_args
 
+from keeper.errors import ConfigError
 from keeper.model.plan import Plan
 
-Action = Literal["supply", "repay"]
+Action = Literal["repay", "add_collateral", "reduce", "close"]
+"""What helps an account: less debt, more collateral, a smaller position, or none."""
+_OLD_WORDS: Mapping[str, Action] = {"supply": "add_collateral"}
+
+
+def action_named(word: str) -> Action:
+    """The action of this word, as the configuration or a journal of an earlier version has it."""
+    word = _OLD_WORDS.get(word, word)
+    for action in get_args(Action):
+        if word == action:
+            return cast(Action, action)
+    raise ConfigError(
+        f"{word!r} is no cure", where="a step's action", remedy=f"Choose of {', '.join(get_args(Action))}"
+    )
+
+
+def action_words(action: Action) -> str:
+    """The action as people read it."""
+    return action.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A way to top up: supply or repay, in an asset named by symbol or address."""
+    """A way to cure: an action, in an asset named by symbol or address."""
 
     action: Action
     asset: str

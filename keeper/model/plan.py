@@ -16,6 +16,8 @@ CONTRACT_ERRORS = "liquidator_errors"
 """The table in `abis/` of our own contract's errors."""
 
 Kind = Literal["liquidate", "top_up", "reduce", "flag", "settle", "redeem"]
+"""What is done: `liquidate` and what else the protocol rewards anybody for (`flag`, `settle`); for whom we
+protect `top_up` and `reduce`, which of all is a close; `redeem` what was taken."""
 
 
 def kept_of(token: str) -> str:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from keeper.model.money import WAD
+
+_NO_PARTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """An account in the protocol's own numbers: base currency units and health scaled 1e18.
+    """One account at one block in the protocol's own integers, whatever the protocol's family.
 
-    `health` is None without debt. `threshold` is what the protocol weighs the collateral by (Aave: the
-    average liquidation threshold in basis points). Two valuations of the same block must be equal.
+    `equity` is what counts against the requirement, signed; `maintenance` what the account must have to keep
+    its positions, never negative; `net` what closing everything at market would leave: below 0 is bad debt.
+    `initial` is what opening more requires, where the protocol's view tells it. All four are in the account's
+    own unit. `liquidatable` is the protocol's own verdict. `health` is equity over maintenance, scaled 1e18
+    and rounded as the protocol does (see `ratio_down`); None where nothing is required. `parts` say by name
+    where the numbers come from: amounts in the same unit, or ratios of which the adapter knows the decimals.
+
+    Two valuations of the same block are equal in every field and every part, or one of them is wrong.
     """
 
     account: str
-    collateral: int
-    debt: int
-    threshold: int
-    health: int | None
+    equity: int
+    maintenance: int
+    net: int
+    liquidatable: bool
+    initial: int | None = None
+    health: int | None = None
+    parts: Mapping[str, int] = field(default_factory=lambda: _NO_PARTS, hash=False)
+
+
+def ratio_down(equity: int, maintenance: int) -> int | None:
+    """⌊equity·1e18 / maintenance⌋; None where nothing is required.
+
+    A floored ratio is below a whole number exactly where the ratio itself is: comparing it with a level is
+    comparing equity·1e18 with level·maintenance, and the division decides nothing.
+    """
+    return equity * WAD // maintenance if maintenance else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
-from keeper.policy.levels import THRESHOLDS, WAD, Levels, Policies, Threshold
+from keeper.policy.levels import THRESHOLDS, Levels, Policies, Threshold, is_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def changes(
             continue
         for threshold in THRESHOLDS:
             known = lowest.get((valuation.account, threshold))
-            if health is not None and health < levels.of(threshold):
+            if health is not None and is_below(valuation, levels.of(threshold)):
                 below = Below(valuation.account, threshold, health)
                 if known is None:
                     found.opened.append(below)

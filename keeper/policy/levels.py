@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from keeper.book.source import owner_of
 from keeper.config import Protect, Settings, wad
-from keeper.model.cure import OwnerMoney, SignedAllowance, Step
+from keeper.model.cure import OwnerMoney, SignedAllowance, Step, action_named
+from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
 
 Threshold = Literal["warn", "top_up", "liquidate"]
+Owner = Callable[[str, str], str]
+"""Whose account it is: (market, account) → address, lower case."""
 # From the mildest to the gravest.
 THRESHOLDS: tuple[Threshold, ...] = ("warn", "top_up", "liquidate")
-WAD = 10**18
 # What is said of an account below `top_up` that nobody protects.
 NEAR = "near"
+
+
+def is_below(valuation: Valuation, level: int) -> bool:
+    """Whether the account lies below a level (1e18 is 1): the one place where that is decided.
+
+    At 1 the protocol's own verdict decides, elsewhere equity < level · maintenance, of which the protocol's
+    own ratio tells as much (`ratio_down`). Where nothing is required nobody is below anything.
+    """
+    if valuation.health is None:
+        return False
+    return valuation.liquidatable if level == WAD else valuation.health < level
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +57,23 @@ class Levels:
     def of(self, threshold: Threshold) -> int:
         return {"warn": self.warn, "top_up": self.top_up, "liquidate": self.liquidate}[threshold]
 
-    def crossed(self, health: int | None) -> Threshold | None:
-        """The gravest threshold this health lies below; None without debt or above all."""
-        if health is None or self.ignored:
+    def crossed(self, valuation: Valuation) -> Threshold | None:
+        """The gravest threshold this valuation lies below; None where nothing is required or above all."""
+        if self.ignored:
             return None
         for threshold in reversed(THRESHOLDS):
-            if health < self.of(threshold):
+            if is_below(valuation, self.of(threshold)):
                 return threshold
         return None
 
 
 class Policies:
     """Every account's levels, from the settings. Money stays in whole base units until a market says
-    how many decimals its base currency has."""
+    how many decimals its base currency has. What is said of an owner holds for all accounts of theirs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, owner: Owner) -> None:
         policy = settings.policy
+        self.owner = owner
         self._general = Levels(wad(policy.warn), wad(policy.top_up), wad(policy.liquidate))
         self._special: dict[tuple[str, str], Levels] = {}
         self.hysteresis = wad(policy.hysteresis)
@@ -80,6 +94,7 @@ class Policies:
                 _protection(protect, settings),
                 base.ignored,
             )
+        self._markets = frozenset(market for market, _ in self._special)
 
     @property
     def general(self) -> Levels:
@@ -91,8 +106,10 @@ class Policies:
         return frozenset(account for name, account in self._special if name == market)
 
     def levels(self, market: str, account: str) -> Levels:
-        whole = self._special.get((market, owner_of(account)), self._general)
-        return self._special.get((market, account), whole)
+        if market not in self._markets:
+            return self._general
+        own = self._special.get((market, account))
+        return own or self._special.get((market, self.owner(market, account)), self._general)
 
     def words(self, market: str, account: str, threshold: str) -> str:
         """A threshold for people: below `top_up` nothing is done for an account that nobody protects."""
@@ -105,14 +122,14 @@ class Policies:
         return [a for (m, a), levels in self._special.items() if m == market and levels.protection]
 
     def crossed(self, market: str, valuation: Valuation) -> Threshold | None:
-        return self.levels(market, valuation.account).crossed(valuation.health)
+        return self.levels(market, valuation.account).crossed(valuation)
 
 
 def _protection(protect: Protect, settings: Settings) -> Protection:
     return Protection(
         target=wad(protect.target or settings.policy.target),
         max_spend_per_owner_day=wad(protect.max_spend_per_owner_day),
-        steps=tuple(Step(step.action, step.asset) for step in protect.steps),
+        steps=tuple(Step(action_named(step.action), step.asset) for step in protect.steps),
         owner=_owner(protect, settings),
         when_unverified=protect.when_unverified == "top_up",
     )

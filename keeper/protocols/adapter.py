@@ -14,7 +14,7 @@ from keeper.config import MarketSettings as Settings
 from keeper.config import table_of
 from keeper.errors import ConfigError
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, Step
+from keeper.model.cure import Action, OwnerFunds, Step, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Plan
 from keeper.model.purse import Purse
@@ -44,6 +44,8 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     """How long every record is; 0 where they differ: see `record_length`."""
     scale: ClassVar[int] = 8
     """Decimals of the base currency."""
+    ratio_parts: ClassVar[Mapping[str, int]] = {}
+    """Decimals of those parts of a valuation that are ratios, by name; the others are amounts."""
     pays_coins: ClassVar[tuple[str, int] | None] = None
     """The event (topic) that says how many coins were sent to whoever liquidated, and in which word."""
     owners_pay: ClassVar[bool] = False
@@ -110,7 +112,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
 
     def taken(self, state: S, raws: Mapping[str, A], facts: Purse) -> list[tuple[Action, Asset]]:
         if not raws:
-            actions: tuple[Action, ...] = ("repay", "supply")
+            actions: tuple[Action, ...] = ("repay", "add_collateral")
             return [(action, asset) for action in actions for asset in self.assets(state, facts).values()]
         wishes = {account: CureRequest(account, 0, facts, {}, (), 0, 0) for account in raws}
         return [each for account, raw in raws.items() for each in self.takes(state, raw, wishes[account])]
@@ -124,6 +126,14 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         """A step as this account can take it."""
 
     # Copying: see BookSource.
+
+    @staticmethod
+    def owner(account: str) -> str:
+        return account
+
+    @staticmethod
+    def part(account: str) -> str:
+        return ""
 
     def lenses(self) -> tuple[Lens, ...]:
         return (self.lens.placed(),)
@@ -198,6 +208,10 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def decimals(self, state: S, account: str) -> int:
         return self.base_decimals(state)
 
+    def part_decimals(self, state: S, account: str, part: str) -> int:
+        ratio = self.ratio_parts.get(part)
+        return self.decimals(state, account) if ratio is None else ratio
+
     def unit_worth(self, state: S, account: str) -> float:
         return 1.0
 
@@ -270,6 +284,6 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         for step in wish.steps or self.usual(state, raw, wish):
             asset = named(step, [asset for action, asset in taken if action == step.action])
             if asset is None:
-                yield Blocked(f"{step.action} {step.asset} is nothing this market takes")
+                yield Blocked(f"{action_words(step.action)} {step.asset} is nothing this market takes")
             else:
                 yield self.way(state, raw, wish, step, asset)

@@ -52,6 +52,9 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     def decimals(self, state: S, account: str) -> int:
         """Of the account's own values, where they are not in base currency."""
 
+    def part_decimals(self, state: S, account: str, part: str) -> int:
+        """Of a part of the account's valuation: of an amount those of its values, of a ratio its own."""
+
     def unit_worth(self, state: S, account: str) -> float:
         """Base units that a unit of the account's own values is worth, to compare accounts by; 0 for what a
         stranger may have made."""
@@ -64,9 +67,6 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
 
     def priced_assets(self, state: S) -> list[PricedAsset]: ...
 
-    def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:
-        """The priced asset by which each leg is weighed."""
-
     def price_dependencies(self, state: S, raw: A) -> frozenset[str]:
         """The assets whose prices the protocol reads to value this account."""
 
@@ -77,7 +77,7 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         """Whether anybody may have made this asset's price source, and nobody listed it by name."""
 
     def is_trusted_part(self, state: S, part: str) -> bool:
-        """Whether the operator stands for this part of the market (see `part_of`), or it has none."""
+        """Whether the operator stands for this part of the market (see `part`), or it has none."""
 
     def market_warnings(self, state: S) -> Mapping[str, str]:
         """What the operator should hear of the whole market, by a name that stays while it lasts."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keeper.margin.lending.least import least
 from keeper.model.blocked import Blocked
-from keeper.model.cure import OwnerFunds, Step
+from keeper.model.cure import OwnerFunds, Step, action_words
 from keeper.model.format import format_amount
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Check, Plan, Spend
@@ -102,7 +102,7 @@ def first_enough(
             continue
         sized = _sized(wish, way, before)
         if isinstance(sized, Blocked):
-            reasons.append(f"{way.step.action} {way.asset.symbol}: {sized.reason}")
+            reasons.append(f"{action_words(way.step.action)} {way.asset.symbol}: {sized.reason}")
             continue
         plan = _plan(market, wish, way, *sized)
         if sized[1] >= wish.target:
@@ -137,6 +137,7 @@ def _sized(wish: CureRequest, way: Cure, before: int | None) -> tuple[int, int] 
 
 def _plan(market: str, wish: CureRequest, way: Cure, amount: int, reached: int) -> Plan:
     asset, coins = way.asset, way.asset.token == NATIVE
+    units = format_amount(amount, len(str(asset.unit)) - 1)
     by_allowance = not (way.burned or coins or wish.owner)
     return Plan(
         market=market,
@@ -150,7 +151,7 @@ def _plan(market: str, wish: CureRequest, way: Cure, amount: int, reached: int) 
         gain_base=0,
         gas=way.gas,
         summary={
-            way.step.action: f"{format_amount(amount, len(str(asset.unit)) - 1)} {asset.symbol}",
+            action_words(way.step.action): f"{units} {asset.symbol}",
             "health_after": str(reached),
         },
         postcondition=way.check(amount, reached),

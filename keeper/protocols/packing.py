@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from keeper.book.entries import Entries, Floats, Ints, Sparse
+from keeper.book.entries import Floats, Ints, Sparse
 from keeper.chain.calls import Answer
 from keeper.errors import KeeperError
 
@@ -41,10 +41,9 @@ def split(accounts: Sequence[str], answer: Answer, length: Length) -> dict[str, 
     return records
 
 
-def unscreened(rows: int) -> Entries:
-    """Accounts that no sum of weights bounds: every one is valued exactly at every block."""
-    none = Sparse(np.zeros(rows + 1, np.int32), np.zeros(0, np.int32), np.zeros(0))
-    return Entries(1, none, none, np.ones(rows, np.bool_))
+def empty() -> Sparse:
+    """The entries of no rows."""
+    return Sparse(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0))
 
 
 def one_a_row(legs: Ints, amounts: Floats) -> Sparse:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Generic
 
-import numpy as np
-
-from keeper.book.entries import Entries
-from keeper.book.source import A, S
+from keeper.book.source import A, S, Screener
 from keeper.chain.calls import Answer, Call
-from keeper.margin.lending.weights import Weights
 from keeper.model.blocked import Blocked
 from keeper.model.cure import OwnerFunds, OwnerMoney, Step, Unsized
 from keeper.model.offer import FlashLender, Offer
 from keeper.model.plan import Plan
 from keeper.model.purse import Purse
-from keeper.protocols import packing
 
 
 class Without(Generic[S, A]):
@@ -26,14 +21,9 @@ class Without(Generic[S, A]):
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What is called on other contracts than the market's own, by the view that names each."""
 
-    def entries(self, records: Sequence[bytes]) -> Entries:
-        return packing.unscreened(len(records))
-
-    def weights(self, state: S, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        return Weights(power=np.zeros(1), need=np.zeros(1))
-
-    def leg_assets(self, state: S, legs: Sequence[int]) -> list[str]:
-        return ["" for _ in legs]
+    @property
+    def screener(self) -> Screener[S] | None:
+        return None
 
     def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
         return ()

@@ -82,6 +82,7 @@ class ChainLoop:
             self.payer,
             self.settings.policy.max_attempts,
             losses_of_a_day(self.settings),
+            owner=self.policies.owner,
         )
         self._abilities = Abilities(self.pool)
         self._store_front = StoreFront(self.store, self.policies, self.journalling)

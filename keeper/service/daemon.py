@@ -23,13 +23,12 @@ from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError, UnreachableError
 from keeper.execution.journal import Mode
 from keeper.execution.lease import LostLeaseError
-from keeper.policy.levels import Policies
 from keeper.service.backrun.pending_updates import PendingUpdates
 from keeper.service.backrun.update_watch import UpdateWatch
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.config_watch import ConfigWatch
 from keeper.service.execution import actor_of
-from keeper.service.markets import build, pools
+from keeper.service.markets import build, policies_of, pools
 from keeper.service.reporting.gas_watch import GasWatch
 from keeper.service.reporting.ledger import Ledger
 from keeper.service.reporting.log_throttle import LogThrottle
@@ -77,7 +76,7 @@ class Daemon:
         self._wish: SimpleQueue[None] = SimpleQueue()
         self._for_blocks: int | None = None
         self._fatal: ConfigError | None = None
-        policies = Policies(settings)
+        policies = policies_of(settings)
         recorder = Recorder(settings.service.record) if settings.service.record else None
         nodes = pools(settings)
         runs = build(settings, nodes, store)

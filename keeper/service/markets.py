@@ -15,6 +15,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
 from keeper.model.money import Rate
 from keeper.model.valuation import Valuation
+from keeper.policy.levels import Owner, Policies
 from keeper.protocols.base import MarketAdapter
 from keeper.protocols.registry import PROTOCOLS
 from keeper.service.watching.prices import Pricing
@@ -33,8 +34,8 @@ class Market:
     settings: MarketSettings
     adapter: Adapter
     book: Book[Any, Any, Valuation]
-    screen: NearThreshold
-    """Bounds and price index of the book's columns."""
+    screen: NearThreshold | None
+    """Bounds and price index of the book's columns; None where every account is valued exactly."""
     prices: Pricing | None = None
     """None where a market is only read."""
     neighbours: Sequence[Market] = field(default=(), repr=False)
@@ -50,7 +51,9 @@ class Market:
         watched = self.prices.watched if self.prices is not None else {}
         groups = np.zeros(leg_count, np.int32)
         numbers: dict[str, int] = {}
-        for leg, asset in zip(legs, self.adapter.leg_assets(self.book.state, legs), strict=True):
+        screener = self.adapter.screener
+        assert screener is not None, "who has no legs groups none"
+        for leg, asset in zip(legs, screener.leg_assets(self.book.state, legs), strict=True):
             feeds = watched[asset].source.feeds() if asset in watched else ()
             leaf = next((feed.address for feed in feeds), asset)
             groups[leg] = numbers.setdefault(leaf, len(numbers))
@@ -60,6 +63,21 @@ class Market:
         """All accounts of these owners that the book knows."""
         rows = self.book.rows
         return [rows.account(row) for owner in owners for row in rows.of(owner)]
+
+
+def owner_of(settings: Settings) -> Owner:
+    """Whose account it is, by the protocol of the market it is in. A market that was taken out of the
+    configuration has accounts that are their own owners."""
+
+    def owner(market: str, account: str) -> str:
+        known = settings.markets.get(market)
+        return account if known is None else PROTOCOLS[known.protocol].adapter.owner(account)
+
+    return owner
+
+
+def policies_of(settings: Settings) -> Policies:
+    return Policies(settings, owner_of(settings))
 
 
 def build(
@@ -78,7 +96,7 @@ def build(
             adapter, pool, store, chain.log_range, read_only=read_only, workers=chain.parallel_requests
         )
         prices = Pricing(name, market, chain, pool, adapter.lenses()) if not read_only else None
-        screen = NearThreshold(book.columns)
+        screen = NearThreshold(book.columns) if adapter.screener is not None else None
         everywhere.append(Market(name, market, adapter, book, screen, prices, everywhere))
     return everywhere
 

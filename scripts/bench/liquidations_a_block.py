@@ -28,10 +28,9 @@ from keeper.localchain.liquidator import demo_pools, deploy_liquidator, tokens_o
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.plan import Plan
-from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.markets import build, pools
+from keeper.service.markets import build, policies_of, pools
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent
 from scripts.bench.looking import look
@@ -141,7 +140,7 @@ def planned(anvil: Anvil, fall: Callable[[], None], settings: str, folder: Path)
     store = open_store(f"sqlite:///{folder / 'keeper.db'}")
     nodes = pools(loaded)
     runs = build(loaded, nodes, store)
-    deciding = ChainLoop(nodes["local"], store, loaded, Policies(loaded), runs, "live", PAYER)
+    deciding = ChainLoop(nodes["local"], store, loaded, policies_of(loaded), runs, "live", PAYER)
     look(deciding)
     fall()
     anvil.set_automine(False)

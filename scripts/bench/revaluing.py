@@ -35,7 +35,7 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     arrays = [
         array
         for block in columns.blocks
-        for matrix in (block.power, block.need)
+        for matrix in (block.equity, block.maintenance)
         for array in (matrix.data, matrix.indices, matrix.indptr)
     ]
     buffers = [np.empty_like(array) for array in arrays]

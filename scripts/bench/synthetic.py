@@ -84,11 +84,11 @@ def records(
     rules = BY_REVISION[pool.revision]
     weights = bounds.weights(health.accrue(pool.market, timestamp, rules), np.unique(legs).tolist())
     worth = 10 ** dice.uniform(10, 14, (count, 2))
-    per_unit = np.maximum(weights.power[legs[:, :2]], 1e-300)
+    per_unit = np.maximum(weights.equity[legs[:, :2]], 1e-300)
     amounts = np.zeros((count, 3))
     amounts[:, :2] = np.floor(worth / per_unit)
     target = _health(dice, count, shape)
-    amounts[:, 2] = np.floor(worth.sum(axis=1) / target / weights.need[legs[:, 2]])
+    amounts[:, 2] = np.floor(worth.sum(axis=1) / target / weights.maintenance[legs[:, 2]])
     return _packed(ids, category, np.maximum(amounts, 1))
 
 

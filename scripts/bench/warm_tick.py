@@ -24,10 +24,9 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.state_override import call_with_code
 from keeper.localchain.transactions import Tx, queue
-from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.markets import Market, build, pools
+from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.store.database import open_store
 from scripts.bench import large_book
@@ -82,7 +81,7 @@ def _deciding(
     runs = build(settings, nodes, store)
     for run in runs:
         run.book.discovered = set(known[run.adapter.contract.lower()])
-    return ChainLoop(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
+    return ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
 
 
 def _value(deciding: ChainLoop, head: Head) -> Markets:

@@ -16,11 +16,10 @@ from keeper.execution.loop import ExecutionLoop
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.model.valuation import Valuation
-from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
-from keeper.service.markets import Market, build, pools
+from keeper.service.markets import Market, build, policies_of, pools
 from keeper.service.tick import ChainLoops
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.value import value
@@ -120,7 +119,7 @@ def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str 
         pool=nodes["local"],
         store=store,
         settings=settings,
-        policies=Policies(settings),
+        policies=policies_of(settings),
         runs=build(settings, nodes, store),
         mode="live",
         payer=key.address,

@@ -27,15 +27,15 @@ ENDLESS = 2**256 - 1
 COINS = 10**26
 # Debts repaid and collaterals added, by the names that the cases' protections use.
 STEPS: dict[str, dict[Action, str]] = {
-    "liquity": {"repay": "MUSD", "supply": NATIVE},
+    "liquity": {"repay": "MUSD", "add_collateral": NATIVE},
     **{
-        name: {"repay": "USDC", "supply": "WETH"}
+        name: {"repay": "USDC", "add_collateral": "WETH"}
         for name in ("morpho-blue", "compound-v3", "aave-3.0.2", "aave-3.6")
     },
 }
 
 
-@pytest.mark.parametrize("action", ["repay", "supply"])
+@pytest.mark.parametrize("action", ["repay", "add_collateral"])
 @pytest.mark.parametrize("protocol", CASES)
 def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path: Path) -> None:
     with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:

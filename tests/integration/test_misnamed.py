@@ -11,7 +11,6 @@ from keeper.cli.scan import scan_markets
 from keeper.doctor.examine import examine
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
-from keeper.model.cure import Action
 from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from tests.conformance.keeping import MARKET, config_text, keeping
@@ -90,7 +89,7 @@ def test_every_protocol_takes_what_it_takes_and_names_what_it_does_not(
     assert all(each.verdict == "fault" and "it takes" in each.remedy for each in named.values())
 
 
-def both() -> tuple[Action, Action]:
+def both() -> tuple[str, str]:
     return ("repay", "supply")
 
 

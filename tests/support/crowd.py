@@ -20,8 +20,9 @@ from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave.health import AccruedMarket, account_data, accrue
 from keeper.margin.lending.aave.rules import V36, V302, Rules
-from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountState, MarketState
+from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.model.valuation import Valuation
+from keeper.protocols.aave_v3 import valuing
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
 from tests.support import random_market as rnd
@@ -91,9 +92,7 @@ class Crowd:
 
 
 def valuation(account: str, raw: AccountState, market: AccruedMarket) -> Valuation:
-    data = account_data(raw, market)
-    health = None if data.health == NO_DEBT_HEALTH else data.health
-    return Valuation(account, data.collateral, data.debt, data.threshold, health)
+    return valuing.valuation(account, account_data(raw, market))
 
 
 @contextmanager

@@ -20,11 +20,10 @@ from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import Tx, queue, send_batch
-from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
-from keeper.service.markets import build, pools
+from keeper.service.markets import build, policies_of, pools
 from keeper.service.reporting.record import Recorder
 from keeper.service.tick import ChainLoops
 from keeper.store.database import Store, open_store
@@ -187,7 +186,7 @@ def world(
         pool=nodes["local"],
         store=kept,
         settings=settings,
-        policies=Policies(settings),
+        policies=policies_of(settings),
         runs=build(settings, nodes, kept),
         mode="live" if live else "dry",
         payer=key.address,

@@ -1,4 +1,9 @@
-"""Certified bounds of every account's health in one pass over the columns: see docs/SCREENING.md."""
+"""Certified bounds of every account in one pass over the columns: see docs/SCREENING.md.
+
+What is bounded is the surplus at a level, equity − level·maintenance. An account's `low` is the level up to
+which its surplus is certainly not negative, until the next block whatever time alone may take; its `high` the
+level from which the surplus is certainly negative. One interval answers for all levels, which are above zero.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +23,19 @@ _OTHER_ROUNDINGS = 16
 
 @dataclass(frozen=True, slots=True)
 class ErrorBounds:
-    """How far sums over columns may lie from what the protocol computes: relative and absolute, by side."""
+    """How far sums over columns may lie from what the protocol computes until the next block.
+
+    `relative` is what floats add either way. Of what counts for the account no less than `plus_low` is left,
+    of what counts against its equity no more than `minus_high` comes of it, and of maintenance no more than
+    `maintenance_high`; the flat terms come on top.
+    """
 
     relative: float
-    power_low: float
-    power_flat: float
-    need_flat: float
+    plus_low: float
+    minus_high: float
+    maintenance_high: float
+    equity_flat: float
+    maintenance_flat: float
 
     @staticmethod
     def of(weights: Weights, depth: int) -> ErrorBounds:
@@ -32,27 +44,29 @@ class ErrorBounds:
         more = 1 + relative
         return ErrorBounds(
             relative=relative,
-            power_low=(1 - relative) * (1 - weights.spread),
-            power_flat=(depth * weights.power_dust + weights.flat) * more,
-            need_flat=depth * weights.need_dust * more,
+            plus_low=(1 - relative) * (1 - weights.spread) * (1 - weights.drift),
+            minus_high=more * (1 + weights.spread) * (1 + weights.drift),
+            maintenance_high=more * (1 + weights.drift),
+            equity_flat=(depth * weights.equity_dust + weights.flat) * more,
+            maintenance_flat=depth * weights.maintenance_dust * more,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class HealthBounds:
-    """Some rows with the bounds of their health, and their need in base currency."""
+    """Some rows with the bounds of their health, and their maintenance in the accounts' unit."""
 
     rows: NDArray[np.int64]
     low: Floats
     high: Floats
-    need: Floats
+    maintenance: Floats
 
 
 class Screen:
     """Bounds of health by row, in arrays that are filled again at every pass.
 
-    `low` and `high` hold for every row but the opaque; infinite where there is no debt, and `high` where the
-    debt may be worth nothing. A health of the protocol's, as real number, differs by 2e-18 at most.
+    `low` and `high` hold for every row but the unbounded; infinite where nothing is required, and `high`
+    where that may be so. A health of the protocol's, as real number, differs by 2e-18 at most.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -60,81 +74,97 @@ class Screen:
         self.low: Floats = np.zeros(0)
         self.high: Floats = np.zeros(0)
         self.rows = np.zeros(0, np.int32)
-        self.need: Floats = np.zeros(0)
+        self.maintenance: Floats = np.zeros(0)
         self._one, self._two = np.zeros(BLOCK_ROWS), np.zeros(BLOCK_ROWS)
         self._none = np.zeros(BLOCK_ROWS, np.bool_)
 
     def run(self, weights: Weights) -> None:
-        """Value all accounts: afterwards `low`, `high` and `need` are by place, and `rows` says whose."""
+        """Value all accounts: afterwards `low`, `high` and `maintenance` are by place, `rows` says whose."""
         self._fit()
-        widening = ErrorBounds.of(weights, self.columns.depth)
+        errors = ErrorBounds.of(weights, self.columns.depth)
         start = 0
         with np.errstate(divide="ignore", invalid="ignore"):
             for block in self.columns.blocks:
                 end = start + len(block)
-                self._block(block, weights, widening, slice(start, end))
+                self._block(block, weights, errors, slice(start, end))
                 self.rows[start:end] = block.rows
                 start = end
 
     def _block(self, block: ColumnBlock, weights: Weights, by: ErrorBounds, at: slice) -> None:
         size = len(block)
-        need = self.need[at]
-        need[:] = block.need @ weights.need
-        power = block.power @ weights.power
+        maintenance = self.maintenance[at]
+        maintenance[:] = block.maintenance @ weights.maintenance
+        equity = block.equity @ weights.equity
+        gross = abs(block.equity) @ weights.equity if self.columns.signed else None
         scratch = self._one[:size], self._two[:size], self._none[:size]
-        _bounds(power, need, by, self.low[at], self.high[at], scratch)
+        _bounds(equity, gross, maintenance, by, self.low[at], self.high[at], scratch)
 
     def below(self, threshold: float) -> HealthBounds:
         """All that may lie below the threshold at the last pass."""
         places = np.flatnonzero(self.low < threshold)
         places = places[self.rows[places] >= 0]
         return HealthBounds(
-            self.rows[places].astype(np.int64), self.low[places], self.high[places], self.need[places]
+            self.rows[places].astype(np.int64), self.low[places], self.high[places], self.maintenance[places]
         )
 
     def of(self, rows: NDArray[np.int64], weights: Weights) -> HealthBounds:
         """Bounds of these rows alone."""
         has, owes = self.columns.of(rows)
-        power, need = has.weighed(weights.power, len(rows)), owes.weighed(weights.need, len(rows))
-        low, high = np.empty(len(rows)), np.empty(len(rows))
-        one, two = np.empty(len(rows)), np.empty(len(rows))
-        none = np.empty(len(rows), np.bool_)
+        size = len(rows)
+        equity, maintenance = has.weighed(weights.equity, size), owes.weighed(weights.maintenance, size)
+        gross = has.gross(weights.equity, size) if self.columns.signed else None
+        low, high = np.empty(size), np.empty(size)
+        scratch = np.empty(size), np.empty(size), np.empty(size, np.bool_)
         with np.errstate(divide="ignore", invalid="ignore"):
-            _bounds(power, need, ErrorBounds.of(weights, self.columns.depth), low, high, (one, two, none))
-        return HealthBounds(rows, low, high, need)
+            by = ErrorBounds.of(weights, self.columns.depth)
+            _bounds(equity, gross, maintenance, by, low, high, scratch)
+        return HealthBounds(rows, low, high, maintenance)
 
     def _fit(self) -> None:
         size = len(self.columns)
         if size != len(self.low):
-            self.low, self.high, self.need = np.empty(size), np.empty(size), np.empty(size)
+            self.low, self.high, self.maintenance = np.empty(size), np.empty(size), np.empty(size)
             self.rows = np.empty(size, np.int32)
 
 
 def _bounds(
-    power: Floats,
-    need: Floats,
+    equity: Floats,
+    gross: Floats | None,
+    maintenance: Floats,
     by: ErrorBounds,
     low: Floats,
     high: Floats,
     scratch: tuple[Floats, Floats, NDArray[np.bool_]],
 ) -> None:
-    """Fill `low` and `high`; arrays of one length, nothing is allocated."""
+    """Fill `low` and `high`; arrays of one length. Without `gross`, which is the sum of what counts for an
+    account and of what counts against it, nothing counts against anybody and nothing is allocated."""
     one, two, none = scratch
-    np.multiply(power, by.power_low, out=one)
-    np.subtract(one, by.power_flat, out=one)
+    if gross is None:
+        np.multiply(equity, by.plus_low, out=one)
+    else:
+        np.subtract(equity, (by.minus_high - 1) * gross, out=one)
+    np.subtract(one, by.equity_flat, out=one)
     np.maximum(one, 0.0, out=one)
-    np.multiply(need, 1 + by.relative, out=two)
-    np.add(two, by.need_flat, out=two)
+    np.multiply(maintenance, by.maintenance_high, out=two)
+    np.add(two, by.maintenance_flat, out=two)
     np.divide(one, two, out=low)
     np.multiply(low, 1 - by.relative, out=low)
-    np.multiply(power, 1 + by.relative, out=one)
-    np.add(one, by.power_flat, out=one)
-    np.multiply(need, 1 - by.relative, out=two)
-    np.subtract(two, by.need_flat, out=two)
+    if gross is None:
+        np.multiply(equity, 1 + by.relative, out=one)
+    else:
+        np.add(equity, by.relative * gross, out=one)
+    np.add(one, by.equity_flat, out=one)
+    np.multiply(maintenance, 1 - by.relative, out=two)
+    np.subtract(two, by.maintenance_flat, out=two)
     np.maximum(two, 0.0, out=two)
+    if gross is not None:
+        np.maximum(one, 0.0, out=one)
     np.divide(one, two, out=high)
     np.multiply(high, 1 + by.relative, out=high)
-    # Nothing owed is no debt; 0/0 where an account has nothing at all.
-    np.equal(need, 0.0, out=none)
+    if gross is not None:
+        # Nothing may be required, whatever equity is.
+        np.copyto(high, np.inf, where=two == 0.0)
+    # Where nothing is required nobody is below; 0/0 where an account has nothing at all.
+    np.equal(maintenance, 0.0, out=none)
     np.copyto(low, np.inf, where=none)
     np.copyto(high, np.inf, where=none)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from keeper.book.entries import Floats
 from keeper.book.screening.bounds import ErrorBounds
 
-# Of the room an account has, in logarithms, this share is for what prices do not explain; at most so much.
+# Of the room an account has, this share is for what prices do not explain; at most so much.
 CLOCK_SHARE = 0.25
 MOST_CLOCK = 0.01
 # Of everything that is added up, so much is left for the roundings of making boxes.
@@ -33,23 +33,27 @@ class Boxes:
         return Boxes(self.low[rows], self.high[rows], self.until[rows], self.cell[rows])
 
 
-def make(power: Floats, need: Floats, by: ErrorBounds, thresholds: Floats) -> Boxes:
-    """Boxes of rows whose sums by group of legs are `power` and `need` (rows × groups).
+def make(
+    plus: Floats, minus: Floats | None, maintenance: Floats, by: ErrorBounds, thresholds: Floats
+) -> Boxes:
+    """Boxes of rows whose sums by group of legs (rows × groups) are `plus`, what counts for their equity,
+    `minus`, what counts against it (None: nothing does, in any row), and `maintenance`.
 
-    For the threshold T below a row, P_g(1 − ε)(1 − spread)e^(−b)·y_g summed over groups must stay at or above
-    T·(N_g(1 + ε)e^b·y_g summed, plus dust), plus dust, for all levels y in the box and all drift up to b; it
-    is linear in y, so the worst corner decides. Correspondingly for the threshold above.
+    For the threshold T below a row, its surplus at T must stay at or above zero: what counts for it, at its
+    least, above what counts against it and T times maintenance, at their most, and above the flat terms, for
+    all levels y in the box and all drift up to b. It is linear in y, so the worst corner decides. For the
+    threshold above, the surplus must stay below zero.
     """
-    rows, groups = power.shape
-    total_power, total_need = power.sum(axis=1), need.sum(axis=1)
+    rows, groups = plus.shape
+    total_plus, total = plus.sum(axis=1), maintenance.sum(axis=1)
+    total_minus = np.zeros(rows) if minus is None else minus.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.maximum(total_power * by.power_low - by.power_flat, 0.0) / (
-            total_need * (1 + by.relative) + by.need_flat
-        )
-        high = (total_power * (1 + by.relative) + by.power_flat) / np.maximum(
-            total_need * (1 - by.relative) - by.need_flat, 0.0
-        )
-    free = total_need == 0.0
+        least = total_plus * by.plus_low - total_minus * by.minus_high - by.equity_flat
+        most = total_plus * (1 + by.relative) - total_minus * (1 - by.relative) + by.equity_flat
+        required = np.maximum(total * (1 - by.relative) - by.maintenance_flat, 0.0)
+        low = np.maximum(least, 0.0) / (total * by.maintenance_high + by.maintenance_flat)
+        high = np.where(required > 0, np.maximum(most, 0.0) / required, np.inf)
+    free = total == 0.0
     low[free] = high[free] = np.inf
     low *= 1 - by.relative
     high *= 1 + by.relative
@@ -57,26 +61,37 @@ def make(power: Floats, need: Floats, by: ErrorBounds, thresholds: Floats) -> Bo
     certain = under == np.searchsorted(thresholds, high, side="right")
     fenced = np.concatenate([[0.0], thresholds, [np.inf]])
     floor, ceiling = fenced[under], fenced[under + 1]
+    finite = np.isfinite(ceiling)
+    top = np.where(finite, ceiling, 0.0)
+    # How much of all that is added up the surplus is, at the threshold below and at the one above.
+    gross = total_plus + total_minus
     with np.errstate(divide="ignore", invalid="ignore"):
-        room = np.minimum(np.log(low / floor), np.log(ceiling / high))
-    drift = np.clip(np.where(certain & ~free, CLOCK_SHARE * room / 2, 0.0), 0.0, MOST_CLOCK)
-    drift = np.nan_to_num(drift, nan=0.0)
+        above = (least - floor * (total * by.maintenance_high + by.maintenance_flat)) / (
+            gross + floor * total
+        )
+        beneath = (top * required - most) / (gross + top * total)
+    room = np.minimum(np.where(floor > 0, above, np.inf), np.where(finite, beneath, np.inf))
+    drift = np.nan_to_num(np.where(certain & ~free, CLOCK_SHARE * room, 0.0), nan=0.0)
+    drift = np.clip(drift, 0.0, MOST_CLOCK)
     box_low, box_high = np.full((rows, groups), -np.inf), np.full((rows, groups), np.inf)
     up, down = np.exp(drift)[:, None], np.exp(-drift)[:, None]
+    against = maintenance * (by.maintenance_high * up) * floor[:, None]
+    pulling = maintenance * ((1 - by.relative) * down) * top[:, None]
+    if minus is not None:
+        against += minus * (by.minus_high * up)
+        pulling += minus * ((1 - by.relative) * down)
     _fence(
-        power * (by.power_low * down),
-        need * ((1 + by.relative) * up) * floor[:, None],
-        by.power_flat + floor * by.need_flat,
+        plus * (by.plus_low * down),
+        against,
+        by.equity_flat + floor * by.maintenance_flat,
         floor > 0,
         box_low,
         box_high,
     )
-    finite = np.isfinite(ceiling)
-    top = np.where(finite, ceiling, 0.0)
     _fence(
-        need * ((1 - by.relative) * down) * top[:, None],
-        power * ((1 + by.relative) * up),
-        by.power_flat + top * by.need_flat,
+        pulling,
+        plus * ((1 + by.relative) * up),
+        by.equity_flat + top * by.maintenance_flat,
         finite,
         box_low,
         box_high,

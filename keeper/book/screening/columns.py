@@ -26,13 +26,25 @@ class Held:
     legs: Ints
     amounts: Floats
 
+    def by_sign(self) -> tuple[Held, Held]:
+        """The entries above zero, and those below it turned around."""
+        above = self.amounts > 0
+        return self._only(above, self.amounts), self._only(~above, -self.amounts)
+
+    def _only(self, which: NDArray[np.bool_], amounts: Floats) -> Held:
+        return Held(self.owners[which], self.legs[which], amounts[which])
+
     def weighed(self, weights: Floats, rows: int) -> Floats:
         """Each of the `rows` places' sum of amount times weight."""
         sums = np.bincount(self.owners, self.amounts * weights[self.legs], minlength=rows)
         return sums.astype(np.float64, copy=False)
 
+    def gross(self, weights: Floats, rows: int) -> Floats:
+        """The same of the amounts without their signs."""
+        return Held(self.owners, self.legs, np.abs(self.amounts)).weighed(weights, rows)
+
     def weighed_by_group(self, weights: Floats, rows: int, groups: Ints, count: int) -> Floats:
-        """The same by group of legs: an array of rows × groups."""
+        """The sums of amount times weight by group of legs: an array of rows × groups."""
         cells = self.owners * count + groups[self.legs]
         sums = np.bincount(cells, self.amounts * weights[self.legs], minlength=rows * count)
         return sums.astype(np.float64, copy=False).reshape(rows, count)
@@ -40,12 +52,12 @@ class Held:
 
 @dataclass(slots=True)
 class ColumnBlock:
-    """Some rows: which accounts they are, and their power and need entries. `rows` has -1 for a row that
-    moved to another block; it has no entries that count."""
+    """Some rows: which accounts they are, and their entries on both sides. `rows` has -1 for a row that moved
+    to another block; it has no entries that count."""
 
     rows: Ints
-    power: csr_array
-    need: csr_array
+    equity: csr_array
+    maintenance: csr_array
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,7 +65,7 @@ class ColumnBlock:
     def held(self) -> tuple[Held, Held]:
         """What all its rows hold, in their order."""
         places = np.arange(len(self.rows))
-        return _held(self.power, places, places), _held(self.need, places, places)
+        return _held(self.equity, places, places), _held(self.maintenance, places, places)
 
 
 class Columns:
@@ -67,6 +79,8 @@ class Columns:
         self.legs: set[int] = set()
         self.depth = 0
         """The most entries that one row has, or had since all was laid out."""
+        self.signed = False
+        """Whether any row has equity below zero in a leg, or had since all was laid out."""
         self._block = np.zeros(0, np.int32)
         self._place = np.zeros(0, np.int32)
 
@@ -103,15 +117,15 @@ class Columns:
         if not len(wanted):
             return found
         for block in self.blocks:
-            for matrix in (block.power, block.need):
-                hit = np.isin(matrix.indices, wanted) & (matrix.data > 0)
+            for matrix in (block.equity, block.maintenance):
+                hit = np.isin(matrix.indices, wanted) & (matrix.data != 0)
                 owners = np.searchsorted(matrix.indptr, np.flatnonzero(hit), side="right") - 1
                 found.update(block.rows[owners].tolist())
         found.discard(_NOWHERE)
         return found
 
     def of(self, rows: NDArray[np.int64]) -> tuple[Held, Held]:
-        """What these rows hold on the power and on the need side."""
+        """What these rows hold on the side of equity and on that of maintenance."""
         block, place = self._block[rows], self._place[rows]
         by_block = block.argsort(kind="stable")
         bounds = block[by_block].searchsorted(np.arange(len(self.blocks) + 1)).tolist()
@@ -119,17 +133,18 @@ class Columns:
         for number, there in enumerate(self.blocks):
             mine = by_block[bounds[number] : bounds[number + 1]]
             if len(mine):
-                sides[0].append(_held(there.power, mine, place[mine]))
-                sides[1].append(_held(there.need, mine, place[mine]))
+                sides[0].append(_held(there.equity, mine, place[mine]))
+                sides[1].append(_held(there.maintenance, mine, place[mine]))
         return _together(sides[0]), _together(sides[1])
 
     def _lay_out(self, records: Sequence[bytes]) -> None:
         self.blocks, self.unbounded, self.legs, self.depth = [], set(), set(), 0
+        self.signed = False
         self._block = np.full(len(records), _NOWHERE, np.int32)
         self._place = np.zeros(len(records), np.int32)
         for first in range(0, len(records), BLOCK_ROWS):
             found = self._entries(records[first : first + BLOCK_ROWS])
-            rows = range(first, first + found.power.rows)
+            rows = range(first, first + found.equity.rows)
             self._note(found, rows)
             self._append(rows, found)
 
@@ -141,10 +156,11 @@ class Columns:
             self._place = np.concatenate([self._place, np.zeros(more, np.int32)])
 
     def _note(self, found: Entries, rows: Sequence[int]) -> None:
-        for side in (found.power, found.need):
+        for side in (found.equity, found.maintenance):
             self.legs.update(np.unique(side.legs).tolist())
             if side.rows:
                 self.depth = max(self.depth, int(np.diff(side.starts).max()))
+        self.signed = self.signed or bool((found.equity.amounts < 0).any())
         self.unbounded.difference_update(rows)
         self.unbounded.update(rows[number] for number in np.flatnonzero(found.unbounded).tolist())
 
@@ -153,7 +169,7 @@ class Columns:
         if self._block[row] == _NOWHERE:
             return False
         block, place = self.blocks[self._block[row]], int(self._place[row])
-        sides = ((block.power, found.power), (block.need, found.need))
+        sides = ((block.equity, found.equity), (block.maintenance, found.maintenance))
         fits = all(
             side.starts[number + 1] - side.starts[number] <= matrix.indptr[place + 1] - matrix.indptr[place]
             for matrix, side in sides
@@ -172,13 +188,14 @@ class Columns:
     def _append(self, rows: Sequence[int], found: Entries) -> None:
         numbers = np.fromiter(rows, np.int32, len(rows))
         fresh = ColumnBlock(
-            numbers, _matrix(found.power, found.leg_count), _matrix(found.need, found.leg_count)
+            numbers, _matrix(found.equity, found.leg_count), _matrix(found.maintenance, found.leg_count)
         )
         last = self.blocks[-1] if self.blocks else None
         if last is not None and len(last) + len(fresh) <= _TAIL_ROWS:
             start = len(last)
             last.rows = np.concatenate([last.rows, numbers])
-            last.power, last.need = _stacked(last.power, fresh.power), _stacked(last.need, fresh.need)
+            last.equity = _stacked(last.equity, fresh.equity)
+            last.maintenance = _stacked(last.maintenance, fresh.maintenance)
         else:
             start = 0
             self.blocks.append(fresh)
@@ -225,4 +242,4 @@ def _pick(found: Entries, numbers: Sequence[int]) -> Entries:
         at = np.repeat(whole.starts[wanted] - starts[:-1], counts) + np.arange(starts[-1])
         return Sparse(starts, whole.legs[at], whole.amounts[at])
 
-    return Entries(found.leg_count, side(found.power), side(found.need), found.unbounded[wanted])
+    return Entries(found.leg_count, side(found.equity), side(found.maintenance), found.unbounded[wanted])

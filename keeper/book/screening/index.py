@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ RECENT = 1 << 10
 _JOINED_AT = 16
 # Dust grows with prices: boxes hold until it is so many times what it was.
 _DUST_GROWTH = 2.0
+# Boxes hold while time alone changes weights by no more than this share from one block to the next.
+FORESEEN = 1e-5
 # In which layer a row's box is.
 _IN_BASE, _IN_MIDDLE, _RECENT, _NOWHERE = range(4)
 
@@ -48,7 +51,7 @@ class PriceIndex:
         self.cell: NDArray[np.int8] = np.zeros(0, np.int8)
         self.clock = 0.0
         self._levels: Floats = np.ones(self.count)
-        self._by = ErrorBounds(0.0, 1.0, 0.0, 0.0)
+        self._by = ErrorBounds(0.0, 1.0, 1.0, 1.0, 0.0, 0.0)
         self._recent = 0
         self._looked_at: Floats = self._levels
         self._home: NDArray[np.int8] = np.zeros(0, np.int8)
@@ -153,12 +156,16 @@ class PriceIndex:
 
     def _boxes(self, held: tuple[Held, Held], rows: int, weights: Weights) -> Boxes:
         has, owes = held
-        return boxes.make(
-            has.weighed_by_group(weights.power, rows, self.groups, self.count),
-            owes.weighed_by_group(weights.need, rows, self.groups, self.count),
-            self._by,
-            self.thresholds,
-        )
+
+        def by_group(each: Held, weigh: Floats) -> Floats:
+            return each.weighed_by_group(weigh, rows, self.groups, self.count)
+
+        plus, minus = has, None
+        if self.columns.signed:
+            plus, against = has.by_sign()
+            minus = by_group(against, weights.equity)
+        maintenance = by_group(owes, weights.maintenance)
+        return boxes.make(by_group(plus, weights.equity), minus, maintenance, self._by, self.thresholds)
 
     def _fences(self, rows: Ints, made: Boxes) -> Fences:
         """Boxes around the present levels and time, in absolute ones."""
@@ -168,12 +175,12 @@ class PriceIndex:
     def _start(self, weights: Weights) -> None:
         """Levels, clock and what they are measured against."""
         used = np.fromiter(sorted(self.columns.legs), np.int64)
-        self._power_legs = used[weights.power[used] > 0]
-        self._need_legs = used[weights.need[used] > 0]
-        self._zero_power = used[weights.power[used] == 0]
-        self._zero_need = used[weights.need[used] == 0]
+        self._equity_legs = used[weights.equity[used] > 0]
+        self._maintenance_legs = used[weights.maintenance[used] > 0]
+        self._zero_equity = used[weights.equity[used] == 0]
+        self._zero_maintenance = used[weights.maintenance[used] == 0]
         self._legs_known = len(self.columns.legs)
-        self._of = self.groups[np.concatenate([self._power_legs, self._need_legs])]
+        self._of = self.groups[np.concatenate([self._equity_legs, self._maintenance_legs])]
         # One place more, which never moves: for groups without a leg.
         self._first = np.full(self.count, len(self._of))
         for place in range(len(self._of) - 1, -1, -1):
@@ -184,23 +191,21 @@ class PriceIndex:
         self._drift = np.ones(len(self._of))
         self._levels, self.clock = np.ones(self.count), 0.0
         self._looked_at = self._levels
-        self._opaque_legs = weights.unbounded
-        dusty = Weights(
-            power=weights.power,
-            need=weights.need,
-            spread=weights.spread,
-            power_dust=weights.power_dust * _DUST_GROWTH,
-            need_dust=weights.need_dust * _DUST_GROWTH,
-            flat=weights.flat,
+        self._unbounded_legs = weights.unbounded
+        built_for = replace(
+            weights,
+            equity_dust=weights.equity_dust * _DUST_GROWTH,
+            maintenance_dust=weights.maintenance_dust * _DUST_GROWTH,
+            drift=max(weights.drift, FORESEEN),
         )
-        self._built_for, self._depth = dusty, self.columns.depth
-        self._by = ErrorBounds.of(dusty, self._depth)
+        self._built_for, self._depth = built_for, self.columns.depth
+        self._by = ErrorBounds.of(built_for, self._depth)
 
     def _weigh(self, weights: Weights) -> Floats:
         """What the legs weigh over what they weighed at the start; the same array each time."""
-        has = len(self._power_legs)
-        weights.power.take(self._power_legs, out=self._weighed[:has], mode="clip")
-        weights.need.take(self._need_legs, out=self._weighed[has:-1], mode="clip")
+        has = len(self._equity_legs)
+        weights.equity.take(self._equity_legs, out=self._weighed[:has], mode="clip")
+        weights.maintenance.take(self._maintenance_legs, out=self._weighed[has:-1], mode="clip")
         return np.divide(self._weighed, self._reference, out=self._weighed)
 
     def _move(self, weights: Weights) -> bool:
@@ -208,14 +213,15 @@ class PriceIndex:
         built = self._built_for
         if (
             weights.spread > built.spread
-            or weights.power_dust > built.power_dust
-            or weights.need_dust > built.need_dust
+            or weights.equity_dust > built.equity_dust
+            or weights.maintenance_dust > built.maintenance_dust
             or weights.flat > built.flat
-            or weights.unbounded != self._opaque_legs
+            or weights.drift > built.drift
+            or weights.unbounded != self._unbounded_legs
             or len(self.columns.legs) != self._legs_known
             or self.columns.depth > self._depth
-            or (len(self._zero_power) and weights.power[self._zero_power].any())
-            or (len(self._zero_need) and weights.need[self._zero_need].any())
+            or (len(self._zero_equity) and weights.equity[self._zero_equity].any())
+            or (len(self._zero_maintenance) and weights.maintenance[self._zero_maintenance].any())
         ):
             return False
         if not len(self._of):

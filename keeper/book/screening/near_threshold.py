@@ -10,7 +10,7 @@ import structlog
 from keeper.book.entries import Ints
 from keeper.book.screening.bounds import HealthBounds, Screen
 from keeper.book.screening.columns import Columns
-from keeper.book.screening.index import PriceIndex
+from keeper.book.screening.index import FORESEEN, PriceIndex
 from keeper.margin.lending.weights import Weights
 
 log = structlog.get_logger()
@@ -37,11 +37,12 @@ class NearThreshold:
         self, weights: Weights, changed: Iterable[int], thresholds: Sequence[float], groups: Ints | None
     ) -> HealthBounds:
         """Bounds of every row that may be below the highest of the thresholds, others perhaps among them.
-        `changed` are rows whose stake is another than at the last call. Without `groups` all are valued."""
+        `changed` are rows whose stake is another than at the last call. All are valued without `groups`, and
+        where time alone takes more than an index foresees."""
         highest = max(thresholds, default=0.0)
         self.ticks += 1
         found = None
-        if groups is None:
+        if groups is None or weights.drift > FORESEEN:
             self.index = None
         else:
             found = self._by_index(weights, changed, tuple(sorted(thresholds)), groups)

@@ -10,21 +10,29 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a unit of each leg weighs at one moment, in base currency; arrays by leg, zero if not asked for.
+    """What a unit of each leg weighs at one moment, in the accounts' unit: arrays by leg, never negative, and
+    zero if not asked for.
 
-    With P and N the sums of amount times weight over an account's k legs, in real numbers,
+    An account's entries are signed on the side of equity (a short position, money paid for a long one), and
+    never negative on that of maintenance. With E⁺ and E⁻ the sums of |amount| times weight over its
+    positive and its negative entries, N that over its maintenance, and at most k entries a side, in real
+    numbers
 
-        P·(1 − spread) − k·power_dust − flat  ≤  power  ≤  P + k·power_dust + flat
-        N − k·need_dust                       ≤  need   ≤  N + k·need_dust
+        equity  ≥  E⁺·(1 − spread) − E⁻·(1 + spread) − k·equity_dust − flat
+        equity  ≤  E⁺ − E⁻ + k·equity_dust + flat
+        N − k·maintenance_dust  ≤  maintenance  ≤  N + k·maintenance_dust
 
-    hold for what the protocol computes with its rounding, and its health is power over need within 2e-18.
-    Each weight is off by at most one part in 2^52. Legs in `unbounded` are bounded by nothing.
+    hold for what the protocol computes with its rounding, and its health is equity over maintenance within
+    2e-18. Each weight is off by at most one part in 2^52. Legs in `unbounded` are bounded by nothing.
+
+    `drift` is the largest share by which time alone changes any weight until the next block.
     """
 
-    power: NDArray[np.float64]
-    need: NDArray[np.float64]
+    equity: NDArray[np.float64]
+    maintenance: NDArray[np.float64]
     spread: float = 0.0
-    power_dust: float = 0.0
-    need_dust: float = 0.0
+    equity_dust: float = 0.0
+    maintenance_dust: float = 0.0
     flat: float = 0.0
     unbounded: frozenset[int] = frozenset()
+    drift: float = 0.0

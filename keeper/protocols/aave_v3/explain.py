@@ -35,7 +35,7 @@ def lines(
                 threshold=value.threshold,
                 owed=value.owed,
                 debt=value.debt,
-                breaks_at=_breaks_at(raw, market, position.reserve_id) if valuation.debt else None,
+                breaks_at=_breaks_at(raw, market, position.reserve_id) if valuation.maintenance else None,
             )
         )
     formula = (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from keeper.book.entries import Entries
+from keeper.book.source import Screener
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
-from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData, AccountState, Reserve
+from keeper.margin.lending.aave.state import AccountData, AccountState, Reserve
 from keeper.margin.lending.weights import Weights
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, OwnerFunds, OwnerMoney, Step, Unsized
@@ -33,7 +35,7 @@ from keeper.protocols.aave_v3 import (
 )
 from keeper.protocols.aave_v3.events import HEARD, TRANSFER
 from keeper.protocols.aave_v3.lens import LENS, PoolState
-from keeper.protocols.aave_v3.valuing import RecordValuer
+from keeper.protocols.aave_v3.valuing import RecordValuer, valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
 from keeper.protocols.cures import Cure, CureRequest
@@ -54,6 +56,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     what = "an Aave v3 pool"
     remedy = "Name the Pool proxy (PoolAddressesProvider.getPool())"
     owners_pay = True
+    ratio_parts: ClassVar[Mapping[str, int]] = {"threshold": 4}
 
     # Copying.
 
@@ -89,6 +92,10 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def reference(self, record: bytes) -> int:
         return record[0]
 
+    @property
+    def screener(self) -> Screener[PoolState]:
+        return self
+
     def entries(self, many: Sequence[bytes]) -> Entries:
         return records.entries(many)
 
@@ -107,7 +114,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     def read_words(self, account: str, view: Sequence[int]) -> Valuation:
         collateral, debt, _, threshold, _, health_now = view
-        return _valuation(account, AccountData(collateral, debt, threshold, health_now))
+        return valuation(account, AccountData(collateral, debt, threshold, health_now))
 
     # Valuing.
 
@@ -125,17 +132,17 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
     ) -> list[Valuation]:
         market = health.accrue(state.market, timestamp, self._rules(state))
-        return [_valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
+        return [valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
 
     def valued(self, state: PoolState, account: str, raw: AccountState, timestamp: int) -> Valuation:
         market = health.accrue(state.market, timestamp, self._rules(state))
-        return _valuation(account, health.account_data(raw, market))
+        return valuation(account, health.account_data(raw, market))
 
     def value_records(
         self, state: PoolState, records: Mapping[str, bytes], timestamp: int
     ) -> list[Valuation]:
         valuer = RecordValuer(health.accrue(state.market, timestamp, self._rules(state)))
-        return [_valuation(a, valuer.value(record)) for a, record in records.items()]
+        return [valuation(a, valuer.value(record)) for a, record in records.items()]
 
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
         return prices.priced_assets(state)
@@ -281,13 +288,3 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
 def _by_asset(state: PoolState, asset: str) -> Reserve | None:
     return next((r for r in state.market.reserves.values() if r.asset == asset), None)
-
-
-def _valuation(account: str, data: AccountData) -> Valuation:
-    return Valuation(
-        account,
-        data.collateral,
-        data.debt,
-        data.threshold,
-        None if data.health == NO_DEBT_HEALTH else data.health,
-    )

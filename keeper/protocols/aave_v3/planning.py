@@ -9,7 +9,7 @@ from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.state import AccountState, MarketState
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, Step
+from keeper.model.cure import Action, OwnerFunds, Step, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import Check
 from keeper.model.purse import Purse
@@ -26,7 +26,7 @@ ERRORS = "aave_v3_errors"
 def takes(state: MarketState, facts: Purse) -> list[tuple[Action, Asset]]:
     """Every reserve can be supplied or repaid; whether the account has use for it is asked of each step."""
     listed = [offering.asset(reserve, facts) for reserve in state.reserves.values()]
-    return [(action, each) for action in ("repay", "supply") for each in listed]
+    return [(action, each) for action in ("repay", "add_collateral") for each in listed]
 
 
 def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
@@ -37,7 +37,7 @@ def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
         if p.scaled_debt or p.stable_principal
     ]
     supply = [
-        Step("supply", state.reserves[p.reserve_id].asset)
+        Step("add_collateral", state.reserves[p.reserve_id].asset)
         for p in raw.positions
         if raw.uses_as_collateral(p.reserve_id)
     ]
@@ -59,6 +59,7 @@ def way(
     amount, mode = _needed(step, raw, now, accrued, wish)
     if isinstance(amount, Blocked):
         return amount
+    supplies = step.action == "add_collateral"
     owner, before = wish.owner, health.account_data(raw, now).health
     view = calls.account_data(pool, wish.account)
 
@@ -80,7 +81,7 @@ def way(
         gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
         errors=owner_money.ERRORS if owner else ERRORS,
         check=check,
-        room=supply_room(later.reserves[accrued.reserve.id], later) if step.action == "supply" else None,
+        room=supply_room(later.reserves[accrued.reserve.id], later) if supplies else None,
         full="the supply cap is reached",
     )
 
@@ -95,15 +96,15 @@ def _needed(
     """Token units this step needs (all it can take if that is not enough), and the rate mode."""
     reserve_id, facts, target = accrued.reserve.id, wish.facts, wish.target
     name = facts.symbol(accrued.reserve.asset)
-    closed = (supply_closed if step.action == "supply" else repay_closed)(accrued.reserve)
+    closed = (supply_closed if step.action == "add_collateral" else repay_closed)(accrued.reserve)
     if closed:
-        return Blocked(f"{step.action} {name}: {closed}"), 0
-    if step.action == "supply":
+        return Blocked(f"{action_words(step.action)} {name}: {closed}"), 0
+    if step.action == "add_collateral":
         held = facts.held.get((wish.account, accrued.reserve.asset), 0)
         if not topup.accepts_supply(raw, now, reserve_id, held):
-            return Blocked(f"supply {name}: the account does not use it as collateral"), 0
+            return Blocked(f"add collateral {name}: the account does not use it as collateral"), 0
         amount = topup.minimal_supply(raw, now, reserve_id, target)
-        return amount if amount is not None else Blocked(f"supply {name}: would not help"), 0
+        return amount if amount is not None else Blocked(f"add collateral {name}: would not help"), 0
     position = raw.position(reserve_id)
     stable = bool(position.stable_principal) and not position.scaled_debt
     mode = calls.STABLE if stable else calls.VARIABLE
@@ -121,7 +122,7 @@ def _needed(
 def _after(
     step: Step, raw: AccountState, now: AccruedMarket, accrued: Accrued, amount: int, mode: int
 ) -> AccountState:
-    if step.action == "supply":
+    if step.action == "add_collateral":
         return topup.after_supply(raw, now, accrued.reserve.id, amount)
     return topup.after_repay(raw, now, accrued.reserve.id, amount, stable=mode == calls.STABLE)
 
@@ -129,12 +130,12 @@ def _after(
 def call_for(account: str, step: Step, asset: str, amount: int, mode: int, owner: OwnerFunds | None) -> bytes:
     """The pool's own function for the keeper's money, our contract's for the owner's."""
     if owner is None:
-        if step.action == "supply":
+        if step.action == "add_collateral":
             return calls.supply(asset, amount, account)
         return calls.repay(asset, amount, mode, account)
     data = (
         owner_money.supply(account, asset, amount)
-        if step.action == "supply"
+        if step.action == "add_collateral"
         else owner_money.repay(account, asset, amount, mode)
     )
     signed = owner.permits.get(asset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from keeper.book.entries import Entries, Sparse
 from keeper.margin.lending.aave import bounds
 from keeper.margin.lending.aave.state import AccountState, Position
-from keeper.protocols.packing import unscreened
+from keeper.protocols.packing import empty
 
 # The head of a record and each of its positions take 34 bytes; stable debt takes 37 more.
 _HEAD = _POSITION = 34
@@ -94,9 +94,9 @@ def _amounts(limbs: NDArray[np.uint32]) -> NDArray[np.float64]:
 
 
 def entries(records: Sequence[bytes]) -> Entries:
-    """Columns of the records. Stable debt grows at a rate of the account's own: such rows are opaque."""
+    """Columns of the records. Stable debt grows at a rate of the account's own: such rows are unbounded."""
     if not records:
-        return replace(unscreened(0), leg_count=bounds.LEGS)
+        return Entries(bounds.LEGS, empty(), empty(), np.zeros(0, np.bool_))
     table = _table(records)
     legs = table.reserve + bounds.RESERVES * table.category
     return Entries(

@@ -11,7 +11,7 @@ from functools import partial
 from keeper.margin.lending.aave.fixed import mul_div_ceil
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
 from keeper.model.blocked import Blocked
-from keeper.model.cure import OwnerFunds, Step, Unsized
+from keeper.model.cure import OwnerFunds, Step, Unsized, action_words
 from keeper.model.format import format_amount
 from keeper.model.plan import Check, Plan, Spend
 from keeper.model.purse import Purse
@@ -39,9 +39,9 @@ def top_ups(
         if reserve is None:
             found.append(Blocked(f"{step.asset} is not in this market"))
             continue
-        name = f"{step.action} {facts.symbol(reserve.asset)}"
-        closed = (supply_closed if step.action == "supply" else repay_closed)(reserve)
-        if step.action == "supply" and not raw.uses_as_collateral(reserve.id):
+        name = f"{action_words(step.action)} {facts.symbol(reserve.asset)}"
+        closed = (supply_closed if step.action == "add_collateral" else repay_closed)(reserve)
+        if step.action == "add_collateral" and not raw.uses_as_collateral(reserve.id):
             closed = closed or "the account does not use it as collateral"
         affordable = budget_base * reserve.unit // reserve.price if reserve.price else 0
         payable = (funds if owner is None else owner.available).get(reserve.asset, 0)
@@ -74,7 +74,7 @@ def _plan(
     amount: int,
     floor: int,
 ) -> Plan:
-    check = calls.account_data(pool, account)
+    check, symbol = calls.account_data(pool, account), facts.symbol(reserve.asset)
     data = call_for(account, step, reserve.asset, amount, calls.VARIABLE, owner)
     return Plan(
         market=market,
@@ -88,7 +88,7 @@ def _plan(
         gain_base=0,
         gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
         summary={
-            step.action: f"{format_amount(amount, reserve.decimals)} {facts.symbol(reserve.asset)}",
+            action_words(step.action): f"{format_amount(amount, reserve.decimals)} {symbol}",
             "sized": "by the contract's own view",
         },
         postcondition=Check(check.target, "0x" + check.data.hex(), calls.HEALTH_WORD, floor),

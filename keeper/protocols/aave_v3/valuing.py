@@ -7,11 +7,27 @@ goes the long way.
 from __future__ import annotations
 
 from keeper.margin.lending.aave import health
+from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket
-from keeper.margin.lending.aave.state import AccountData
+from keeper.margin.lending.aave.state import NO_DEBT_HEALTH, AccountData
+from keeper.model.valuation import Valuation
 from keeper.protocols.aave_v3 import records
 
 _Terms = tuple[int, int, int, int, int, bool]
+
+
+def valuation(account: str, data: AccountData) -> Valuation:
+    """What the pool's own view answered for an account, or ours."""
+    return Valuation(
+        account,
+        health.equity(data),
+        data.debt,
+        data.collateral - data.debt,
+        data.health < WAD,
+        None,
+        None if data.health == NO_DEBT_HEALTH else data.health,
+        {"collateral": data.collateral, "debt": data.debt, "threshold": data.threshold},
+    )
 
 
 class RecordValuer:

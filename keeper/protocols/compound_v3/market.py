@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from keeper.book.entries import Entries
+from keeper.book.source import Screener
 from keeper.margin.lending.comet.account import Account, base_value, liquidity
 from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
-from keeper.margin.rounding import WAD
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
 from keeper.model.offer import Asset, Offer
 from keeper.model.purse import Purse
-from keeper.model.valuation import AssetLine, Valuation
+from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.base import PricedAsset
 from keeper.protocols.compound_v3 import lens, planning, records
@@ -51,11 +51,15 @@ class CometMarket(Adapter[CometState, Raw]):
     def decode(self, record: bytes) -> Raw:
         return records.decode(record)
 
+    @property
+    def screener(self) -> Screener[CometState]:
+        return self
+
     def entries(self, many: Sequence[bytes]) -> Entries:
         return records.entries(many)
 
     def weights(self, state: CometState, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        power, need = np.zeros(records.LEGS), np.zeros(records.LEGS)
+        equity, maintenance = np.zeros(records.LEGS), np.zeros(records.LEGS)
         unbounded = set()
         for leg in legs:
             if leg == records.BASE_LEG:
@@ -63,18 +67,22 @@ class CometMarket(Adapter[CometState, Raw]):
                     unbounded.add(leg)
                     continue
                 index = state.at(timestamp).borrow_index / BASE_INDEX_SCALE
-                need[leg] = index * state.base_price / state.terms.base_scale
+                maintenance[leg] = index * state.base_price / state.terms.base_scale
                 continue
             each = state.collaterals[leg]
             if each.price is None:
                 unbounded.add(leg)
                 continue
             factor = each.terms.liquidate_cf / FACTOR_SCALE
-            power[leg] = each.price * factor / each.terms.scale
+            equity[leg] = each.price * factor / each.terms.scale
         # A collateral is rounded down twice, a debt to base units and to its value.
         base_unit = (state.base_price or 0) / state.terms.base_scale
         return Weights(
-            power=power, need=need, power_dust=2.0, need_dust=1.0 + base_unit, unbounded=frozenset(unbounded)
+            equity=equity,
+            maintenance=maintenance,
+            equity_dust=2.0,
+            maintenance_dust=1.0 + base_unit,
+            unbounded=frozenset(unbounded),
         )
 
     def counted(self, raw: Raw) -> Mapping[str, int]:
@@ -86,11 +94,10 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def read_words(self, account: str, view: Sequence[int]) -> Valuation:
         collateral, debt, weighed, checked, liquidatable, _ = view
-        found = _valuation(account, collateral, debt, weighed)
-        if (weighed < checked) != bool(liquidatable):
-            # Comet itself says otherwise than its own numbers: equal to nothing that we compute.
-            return Valuation(account, collateral, debt, -1, found.health)
-        return found
+        # Comet checks at the indices of its last accrual, we value at the block's. Where it says otherwise
+        # than its own numbers do, the verdict is equal to nothing that we compute.
+        agrees = (weighed < checked) == bool(liquidatable)
+        return _valuation(account, collateral, debt, weighed, (weighed < debt) == agrees)
 
     # Valuing.
 
@@ -146,7 +153,7 @@ class CometMarket(Adapter[CometState, Raw]):
             state.base_price or 0,
             supplied=max(balance, 0),
             owed=max(-balance, 0),
-            debt=valuation.debt,
+            debt=valuation.maintenance,
         )
         held = [planning.line(state, raw, place, totals, symbols) for place, _ in raw.held]
         return [first, *held], "Comet: Σ collateral × liquidation collateral factor ÷ debt"
@@ -189,7 +196,7 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def usual(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[Step]:
         """Repay, then supply what is held."""
-        held = [Step("supply", state.collaterals[place].asset) for place, _ in raw.held]
+        held = [Step("add_collateral", state.collaterals[place].asset) for place, _ in raw.held]
         return [Step("repay", state.base), *held]
 
     def way(self, state: CometState, raw: Raw, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
@@ -206,10 +213,18 @@ def _valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuat
     has = planning.account_of(state, raw).holdings
     owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
     weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
-    return _valuation(account, sum(each.value for each in has), -owed, weighed)
+    return _valuation(account, sum(each.value for each in has), -owed, weighed, weighed < -owed)
 
 
-def _valuation(account: str, collateral: int, debt: int, weighed: int) -> Valuation:
-    """`threshold` is the average liquidation factor in basis points, rounded down."""
-    threshold = weighed * 10_000 // collateral if collateral else 0
-    return Valuation(account, collateral, debt, threshold, weighed * WAD // debt if debt else None)
+def _valuation(account: str, collateral: int, debt: int, weighed: int, liquidatable: bool) -> Valuation:
+    """`weighed` is the collateral at its liquidation factors."""
+    return Valuation(
+        account,
+        weighed,
+        debt,
+        collateral - debt,
+        liquidatable,
+        None,
+        ratio_down(weighed, debt),
+        {"collateral": collateral, "debt": debt},
+    )

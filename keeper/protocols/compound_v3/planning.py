@@ -18,7 +18,7 @@ from keeper.margin.lending.comet.account import (
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check
 from keeper.model.purse import Purse
@@ -211,7 +211,7 @@ def takes(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, 
     base, found = state.base.lower(), list[tuple[Action, Asset]]()
     if base in assets:
         found.append(("repay", assets[base]))
-    found += [("supply", asset) for token, asset in assets.items() if token != base]
+    found += [("add_collateral", asset) for token, asset in assets.items() if token != base]
     return found
 
 
@@ -222,7 +222,7 @@ def way(
     totals = state.at(wish.timestamp)
     place = None if step.action == "repay" else _place(state, asset.token)
     if state.base_supply_paused if place is None else state.collaterals[place].supply_paused:
-        return Blocked(f"{step.action} {asset.symbol}: supplying it is paused")
+        return Blocked(f"{action_words(step.action)} {asset.symbol}: supplying it is paused")
 
     def then(amount: int) -> int:
         return health(after(raw, state, totals, place, amount))

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from keeper.chain.calls import Answer, Call
 from keeper.margin.lending.liquity.interest import Stored, at
-from keeper.margin.lending.liquity.trove import collateral_ratio_down, health_down
+from keeper.margin.lending.liquity.trove import collateral_ratio_down, equity_down
 from keeper.margin.rounding import WAD
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
@@ -38,8 +38,8 @@ class TroveMarket(Adapter[System, Stored]):
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "borrowerOperations()": (planning.ADD, planning.REPAY)
     }
-    lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
-    pays_coins = PAYS_COINS
+    lens, heard, view_words, record_bytes, scale, pays_coins = LENS, HEARD, 5, lens.RECORD, 18, PAYS_COINS
+    ratio_parts: ClassVar[Mapping[str, int]] = {"mcr": 18, "ratio": 18}
     needs_capital = False  # the stability pool pays, or all other troves do
     what = "a TroveManager"
     remedy = "Name the TroveManager of a system of the Liquity family"
@@ -60,8 +60,7 @@ class TroveMarket(Adapter[System, Stored]):
         return {"stakes": state.stakes}
 
     def read_words(self, account: str, view: Sequence[int]) -> Valuation:
-        _, worth, debt, mcr, ratio = view
-        return Valuation(account, worth, debt, mcr, ratio * WAD // mcr if debt else None)
+        return _valuation(account, *view[1:])
 
     def revision(self, state: System) -> int:
         return 2 if state.interest else 1
@@ -71,8 +70,8 @@ class TroveMarket(Adapter[System, Stored]):
 
     def valued(self, state: System, account: str, raw: Stored, timestamp: int) -> Valuation:
         trove, price = at(raw, state.given, timestamp), state.price or 0
-        health = health_down(trove, price, state.terms)
-        return Valuation(account, trove.coll * price // WAD, trove.debt, state.terms.mcr, health)
+        ratio = collateral_ratio_down(trove, price)
+        return _valuation(account, trove.coll * price // WAD, trove.debt, state.terms.mcr, ratio)
 
     def priced_assets(self, state: System) -> list[PricedAsset]:
         source = LENS.call("sourceOf(address)", self.contract)
@@ -106,11 +105,10 @@ class TroveMarket(Adapter[System, Stored]):
         self, state: System, valuation: Valuation, raw: Stored, timestamp: int, symbols: Mapping[str, str]
     ) -> tuple[Sequence[AssetLine], str]:
         coll, token = at(raw, state.given, timestamp).coll, state.debt_token
-        debt, mcr = valuation.debt, valuation.threshold
+        debt, mcr, worth = valuation.maintenance, state.terms.mcr, valuation.parts["collateral"]
         # The highest price at which ⌊coll·price/debt⌋ < MCR.
         breaks = (mcr * debt - 1) // coll if coll else None
-        worth, basis = valuation.collateral, mcr // 10**14
-        has = AssetLine(NATIVE, NATIVE, 18, state.price or 0, coll, worth, basis, breaks_at=breaks)
+        has = AssetLine(NATIVE, NATIVE, 18, state.price or 0, coll, worth, mcr // 10**14, breaks_at=breaks)
         owes = AssetLine(token, symbols.get(token, token), 18, WAD, owed=debt, debt=debt)
         return (has, owes), "Trove: collateral × price ÷ debt ÷ least ratio"
 
@@ -147,7 +145,7 @@ class TroveMarket(Adapter[System, Stored]):
     def takes(self, state: System, raw: Stored, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         assets = self.assets(state, wish.facts)
         coin = assets.get(NATIVE) or Asset(NATIVE, NATIVE, 0, WAD)
-        return [("repay", assets[state.debt_token]), ("supply", coin)]
+        return [("repay", assets[state.debt_token]), ("add_collateral", coin)]
 
     def way(self, state: System, raw: Stored, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         return planning.way(self.contract, state, at(raw, state.given, wish.timestamp), wish, step, asset)
@@ -157,3 +155,10 @@ def _neighbours(state: System, account: str) -> tuple[Call, Call]:
     """Who stands before and after a trove in the list that is kept in order."""
     before, after = (encoded(side, account) for side in ("getPrev(address)", "getNext(address)"))
     return Call(state.sorted_troves, before), Call(state.sorted_troves, after)
+
+
+def _valuation(account: str, worth: int, debt: int, mcr: int, ratio: int) -> Valuation:
+    """Health is the ratio over the least one; a closed trove has neither."""
+    equity, health = equity_down(worth, debt, ratio, mcr), ratio * WAD // mcr if debt else None
+    parts = {"collateral": worth, "debt": debt, "mcr": mcr, "ratio": ratio if debt else 0}
+    return Valuation(account, equity, debt, worth - debt, debt > 0 and ratio < mcr, None, health, parts)

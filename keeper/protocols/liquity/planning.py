@@ -42,7 +42,7 @@ def offers(manager: str, state: System, account: str, trove: Trove, token: Asset
 def way(manager: str, state: System, trove: Trove, wish: CureRequest, step: Step, asset: Asset) -> Cure:
     """A call on BorrowerOperations, which takes coins as value and burns the debt token without allowance."""
     hints = wish.facts.hints.get(wish.account, (_NOBODY, _NOBODY))
-    price, terms, supply = state.price or 0, state.terms, step.action == "supply"
+    price, terms, supply = state.price or 0, state.terms, step.action == "add_collateral"
     view = "0x" + encoded(f"getTrove{'Coll' if supply else 'Debt'}(address)", wish.account).hex()
 
     def after(amount: int) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
+from keeper.book.source import Screener
 from keeper.chain.calls import Call
 from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE, MarketState
 from keeper.margin.lending.morpho.position import (
@@ -13,6 +15,7 @@ from keeper.margin.lending.morpho.position import (
     health_factor_down,
     liquidation_price_up,
 )
+from keeper.margin.rounding import wad_mul_down
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, Step
 from keeper.model.offer import Asset, Offer
@@ -30,6 +33,12 @@ from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 class MorphoBlueMarket(MorphoMirror):
     """An account is a borrower in one market: see `positions`."""
 
+    ratio_parts: ClassVar[Mapping[str, int]] = {"lltv": 18}
+
+    @property
+    def screener(self) -> Screener[Singleton]:
+        return self
+
     def counted(self, raw: Stake) -> Mapping[str, int]:
         return {f"borrow shares of {raw.id}": raw.position.borrow_shares}
 
@@ -42,7 +51,7 @@ class MorphoBlueMarket(MorphoMirror):
 
     def read_words(self, account: str, view: Sequence[int]) -> Valuation:
         collateral, debt, lltv, health = view
-        return Valuation(account, collateral, debt, lltv, None if health == ENDLESS else health)
+        return _valuation(account, collateral, debt, lltv, health)
 
     # Valuing.
 
@@ -132,7 +141,7 @@ class MorphoBlueMarket(MorphoMirror):
             pair.collateral_decimals,
             (pair.price or 0) * unit // ORACLE_PRICE_SCALE,
             supplied=raw.position.collateral,
-            collateral=valuation.collateral,
+            collateral=valuation.parts["collateral"],
             threshold=pair.terms.lltv // 10**14,
             breaks_at=None if breaks is None else breaks * unit // ORACLE_PRICE_SCALE,
         )
@@ -141,8 +150,8 @@ class MorphoBlueMarket(MorphoMirror):
             symbols.get(pair.loan.lower(), pair.loan),
             pair.loan_decimals,
             10**pair.loan_decimals,
-            owed=valuation.debt,
-            debt=valuation.debt,
+            owed=valuation.maintenance,
+            debt=valuation.maintenance,
         )
         return (has, owes), "Morpho Blue 1.0: collateral × price × LLTV ÷ debt"
 
@@ -238,7 +247,7 @@ class MorphoBlueMarket(MorphoMirror):
     def takes(self, state: Singleton, raw: Stake, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
         pair, symbols = state.pairs[raw.id], wish.facts.symbols
         loan, collateral = (self._asset(pair, token, symbols) for token in (pair.loan, pair.collateral))
-        return [("repay", loan), ("supply", collateral)]
+        return [("repay", loan), ("add_collateral", collateral)]
 
     def way(
         self, state: Singleton, raw: Stake, wish: CureRequest, step: Step, asset: Asset
@@ -248,11 +257,25 @@ class MorphoBlueMarket(MorphoMirror):
 
 def _valued(state: Singleton, account: str, raw: Stake, now: MarketState) -> Valuation:
     pair, price = state.pairs[raw.id], state.pairs[raw.id].price or 0
-    health = health_factor_down(raw.position, now, price, pair.terms)
-    return Valuation(
+    return _valuation(
         account,
         collateral_value_down(raw.position.collateral, price),
         borrowed_up(raw.position, now),
         pair.terms.lltv,
+        health_factor_down(raw.position, now, price, pair.terms),
+    )
+
+
+def _valuation(account: str, collateral: int, debt: int, lltv: int, health: int) -> Valuation:
+    """In units of the loan token; liquidatable as the contract's `_isHealthy` says."""
+    carries = wad_mul_down(collateral, lltv)
+    return Valuation(
+        account,
+        carries,
+        debt,
+        collateral - debt,
+        carries < debt,
+        None,
         None if health == ENDLESS else health,
+        {"collateral": collateral, "debt": debt, "lltv": lltv},
     )

@@ -26,7 +26,7 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.lenses import packed
 from keeper.protocols.morpho_blue import events, lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
-from keeper.protocols.morpho_blue.positions import id_of
+from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
 
 MOST_UNLISTED = 2_048
@@ -81,6 +81,14 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return cls(name, settings, is_local=is_local)
 
     # Copying.
+
+    @staticmethod
+    def owner(account: str) -> str:
+        return borrower_of(account)
+
+    @staticmethod
+    def part(account: str) -> str:
+        return id_of(account) if account != borrower_of(account) else ""
 
     def log_filter(self, state: Singleton) -> LogFilter:
         return LogFilter((self.contract.lower(),), events.TOPICS)
@@ -211,7 +219,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return positions.entries(many, self._numbers)
 
     def weights(self, state: Singleton, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        power, need = np.zeros(positions.LEGS), np.zeros(positions.LEGS)
+        equity, maintenance = np.zeros(positions.LEGS), np.zeros(positions.LEGS)
         unbounded = set()
         for leg in legs:
             pair = state.pairs.get(self._numbers.ids[leg // 2])
@@ -219,10 +227,16 @@ class MorphoMirror(Adapter[Singleton, Stake]):
                 unbounded.add(leg)
             elif leg % 2:
                 totals = pair.at(timestamp)
-                need[leg] = (totals.total_borrow_assets + VIRTUAL_ASSETS) / (
+                maintenance[leg] = (totals.total_borrow_assets + VIRTUAL_ASSETS) / (
                     totals.total_borrow_shares + VIRTUAL_SHARES
                 )
             else:
-                power[leg] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
+                equity[leg] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
         # Collateral's value and its weighing are rounded down once each; a debt is rounded up once.
-        return Weights(power=power, need=need, power_dust=2.0, need_dust=1.0, unbounded=frozenset(unbounded))
+        return Weights(
+            equity=equity,
+            maintenance=maintenance,
+            equity_dust=2.0,
+            maintenance_dust=1.0,
+            unbounded=frozenset(unbounded),
+        )

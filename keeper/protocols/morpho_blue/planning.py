@@ -106,7 +106,7 @@ def way(morpho: str, pair: Pair, position: Position, wish: CureRequest, step: St
         return _after(step, position, now, pair, amount)
 
     call = "0x" + encoded("position(bytes32,address)", bytes.fromhex(pair.id[2:]), borrower).hex()
-    if step.action == "supply":
+    if step.action == "add_collateral":
 
         def supply(amount: int) -> bytes:
             return encoded(SUPPLY, pair.params, amount, borrower, b"")
@@ -148,7 +148,7 @@ def _health(position: Position, now: MarketState, pair: Pair) -> int:
 
 def _after(step: Step, position: Position, now: MarketState, pair: Pair, amount: int) -> int:
     """Health after the step; repaying the whole debt is by shares."""
-    if step.action == "supply":
+    if step.action == "add_collateral":
         return _health(replace(position, collateral=position.collateral + amount), now, pair)
     if amount >= borrowed_up(position, now):
         shares = position.borrow_shares

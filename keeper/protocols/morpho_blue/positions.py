@@ -83,5 +83,5 @@ def entries(records: Sequence[bytes], numbers: Numbers) -> Entries:
     words = np.ascontiguousarray(data[:, _ID:]).view(">u8").reshape(size, 4).astype(np.float64)
     shares = words[:, 0] * 2.0**64 + words[:, 1]
     collateral = words[:, 2] * 2.0**64 + words[:, 3]
-    power, need = packing.one_a_row(legs, collateral), packing.one_a_row(legs + 1, shares)
-    return Entries(LEGS, power, need, np.zeros(size, np.bool_))
+    equity, maintenance = packing.one_a_row(legs, collateral), packing.one_a_row(legs + 1, shares)
+    return Entries(LEGS, equity, maintenance, np.zeros(size, np.bool_))

@@ -24,6 +24,7 @@ from keeper.chain.simulation import After, read_after
 from keeper.errors import UnreachableError
 from keeper.model.valuation import Valuation
 from keeper.oracles.sources import UPDATE_TOPICS
+from keeper.policy.levels import is_below
 from keeper.service.backrun.ahead import decide_ahead, liquidatable
 from keeper.service.backrun.update_ranks import LOOKS, Rank, Transmitters
 from keeper.service.chain_loop import ChainLoop
@@ -171,26 +172,29 @@ class PendingUpdates:
         found = []
         for valuation in run.adapter.value_records(run.book.state, records, timestamp):
             levels = self.deciding.policies.levels(run.name, valuation.account)
-            health = valuation.health
-            if health is None or levels.ignored or levels.protection or health >= levels.liquidate:
+            if levels.ignored or levels.protection or not is_below(valuation, levels.liquidate):
                 continue
             found.append(Breach(run, valuation, levels, _episode(run, valuation)))
         return found
 
     def _near(self, run: Market, timestamp: int) -> list[str]:
-        """Accounts that bounds leave below 1, or that have no bounds; those with the largest debts."""
+        """Accounts that bounds leave below 1, of which most is required, and those without bounds."""
         book, adapter = run.book, run.adapter
-        weights = adapter.weights(book.state, timestamp, sorted(book.columns.legs))
+        if adapter.screener is None:
+            return list(book.accounts)
+        weights = adapter.screener.weights(book.state, timestamp, sorted(book.columns.legs))
         assert weights is not None, "a version that is known has weights"
         screen = self._screens.setdefault(run.name, Screen(book.columns))
         screen.run(weights)
         near = screen.below(_HEALTHY)
         open_rows = liquidatable(self.deciding, run)
         fresh = ~np.isin(near.rows, open_rows)
-        rows, need = near.rows[fresh], near.need[fresh]
+        rows, required = near.rows[fresh], near.maintenance[fresh]
         if len(rows) > MOST_ACCOUNTS:
-            need = need * [adapter.unit_worth(book.state, book.rows.account(int(row))) for row in rows]
-        largest = rows[np.argsort(-need, kind="stable")[:MOST_ACCOUNTS]]
+            required = required * [
+                adapter.unit_worth(book.state, book.rows.account(int(row))) for row in rows
+            ]
+        largest = rows[np.argsort(-required, kind="stable")[:MOST_ACCOUNTS]]
         unbounded = sorted(book.columns.unbounded | book.columns.rows_with(weights.unbounded))
         return [book.rows.account(int(row)) for row in dict.fromkeys([*largest, *unbounded[:MOST_ACCOUNTS]])]
 

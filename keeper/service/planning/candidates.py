@@ -46,6 +46,6 @@ def candidate_of(
         budgets,
         plan,
         reserve,
-        underwater=valuation.collateral < valuation.debt,
+        underwater=valuation.net < 0,
         rate=wanted.run.rate,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.config import Settings
 from keeper.execution import journal
@@ -14,7 +13,7 @@ from keeper.model.money import money
 from keeper.model.purse import Purse
 from keeper.policy.costs import Budget, Costs, Spending
 from keeper.policy.levels import Protection
-from keeper.service.markets import Market
+from keeper.service.markets import Market, owner_of
 from keeper.service.planning.gas_money import gas_reserve
 from keeper.service.planning.native_price import native_price
 from keeper.store.database import Store
@@ -68,16 +67,16 @@ class Budgets:
 
     def of(self, market: str, account: str, protection: Protection | None) -> list[Budget]:
         found = []
-        since = self.head.timestamp - DAY
+        since, whose = self.head.timestamp - DAY, owner_of(self.settings)
         if self.settings.policy.max_spend_per_account_day is not None:
             with self.store.session() as session:
                 spent = journal.spent_since(session, market, account, self.mode, since)
             found.append(Budget(money(self.settings.policy.max_spend_per_account_day), Spending(spent)))
         if protection is not None:
-            owner = owner_of(account)
+            owner = whose(market, account)
             if owner not in self._owners:
                 with self.store.session() as session:
-                    spent = journal.spent_for_owner(session, owner, self.mode, since)
+                    spent = journal.spent_for_owner(session, owner, whose, self.mode, since)
                 self._owners[owner] = Spending(spent)
             found.append(Budget(protection.max_spend_per_owner_day, self._owners[owner]))
         return found

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlmodel import Session
 
 from keeper.alerts import account_alerts, execution_alerts
-from keeper.book.source import owner_of
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.execution.journal import Mode
 from keeper.model.blocked import Blocked
 from keeper.policy.choose import Decision
+from keeper.policy.levels import Owner
 from keeper.service.planning import redemptions
 from keeper.service.planning.breach import Breach
 from keeper.store.rows import update_row
@@ -37,13 +37,14 @@ IN_TURN = 64
 class RetryPolicy:
     """The journal of one chain, for one payer (None: nobody acts) in one mode. `max_attempts`: failures on
     chain after which an account is not liquidated for a day. `max_losses`: money that realizing bad debt may
-    cost in a day, on all chains (None: any)."""
+    cost in a day, on all chains (None: any). `owner` answers whose an account is."""
 
     chain: str
     mode: Mode
     payer: str | None
     max_attempts: int
     max_losses: int | None = None
+    owner: Owner = field(kw_only=True)
 
     def due(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
         """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
@@ -129,7 +130,8 @@ class RetryPolicy:
         """Which limit this intent exceeds; empty for none."""
         protection = wanted.levels.protection
         if protection is not None:
-            spent = journal.spent_for_owner(session, owner_of(intent.account), self.mode, since)
+            owner = self.owner(intent.market, intent.account)
+            spent = journal.spent_for_owner(session, owner, self.owner, self.mode, since)
             if spent > protection.max_spend_per_owner_day:
                 return "the owner's cap of the day was used up on another chain meanwhile"
         most = self.max_losses if intent.loss else None
@@ -168,4 +170,5 @@ def bounded(wanted: Sequence[Breach], block: int) -> list[Breach]:
 
 def _size(wanted: Breach) -> int:
     valuation = wanted.valuation
-    return wanted.run.rate.down(min(valuation.collateral, valuation.debt))
+    # What is owed, as far as there is anything to pay it with.
+    return wanted.run.rate.down(valuation.maintenance + min(valuation.net, 0))

@@ -82,4 +82,4 @@ class StoreFront:
             session.add(episode)
             session.flush()
         levels = self.policies.levels(run.name, account)
-        return Breach(run, Valuation(account, 0, 0, 0, None), levels, episode, sale=True)
+        return Breach(run, Valuation(account, 0, 0, 0, liquidatable=False), levels, episode, sale=True)

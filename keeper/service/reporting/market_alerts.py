@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from keeper.alerts import market_alerts, notices
-from keeper.book.source import part_of
 from keeper.chain.blocks import Head
 from keeper.service.markets import Market
 from keeper.service.watching.market_valuation import MarketValuation
@@ -38,7 +37,7 @@ class MarketAlerts:
     def _strangers(self, run: Market, at: MarketValuation) -> None:
         """Parts that nobody trusts and that cannot be valued: one warning a day, however they flicker."""
         state, day = run.book.state, at.head.timestamp // DAY
-        parts = {part for account in at.unvaluable if (part := part_of(account))}
+        parts = {part for account in at.unvaluable if (part := run.adapter.part(account))}
         silent = sorted(part for part in parts if not run.adapter.is_trusted_part(state, part))
         if not silent or self._strange_day.get(run.name) == day:
             return

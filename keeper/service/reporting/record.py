@@ -10,13 +10,13 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from keeper.book.source import owner_of, part_of
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
-from keeper.service.markets import Market
+from keeper.service.markets import Adapter, Market
 from keeper.service.watching.market_valuation import MarketValuation
 
+_ONCE_OUTSIDE = ("collateral", "debt")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -24,16 +24,33 @@ def block_json(head: Head) -> dict[str, Any]:
     return {"number": head.number, "hash": head.hash, "timestamp": head.timestamp}
 
 
-def valuation_json(valuation: Valuation, breach: str | None) -> dict[str, Any]:
-    """Amounts as decimal strings: JSON numbers do not hold them."""
+def account_json(adapter: Adapter, account: str) -> dict[str, str]:
+    """Whose account it is, and in which part of the market where it has parts."""
+    part = adapter.part(account)
     return {
-        "account": to_checksum_address(owner_of(valuation.account)),
-        **({"part": part} if (part := part_of(valuation.account)) else {}),
-        "collateral": str(valuation.collateral),
-        "debt": str(valuation.debt),
-        "health": None if valuation.health is None else str(valuation.health),
-        "breach": breach,
+        "account": to_checksum_address(adapter.owner(account)),
+        **({"part": part} if part else {}),
     }
+
+
+def numbers_json(valuation: Valuation) -> dict[str, Any]:
+    """Amounts as decimal strings: JSON numbers do not hold them. Collateral and debt stand outside the parts
+    too, where there are such: they did before there were parts."""
+    parts = {name: str(amount) for name, amount in valuation.parts.items()}
+    return {
+        **{name: parts[name] for name in _ONCE_OUTSIDE if name in parts},
+        "equity": str(valuation.equity),
+        "maintenance": str(valuation.maintenance),
+        "net": str(valuation.net),
+        "initial": None if valuation.initial is None else str(valuation.initial),
+        "health": None if valuation.health is None else str(valuation.health),
+        "liquidatable": valuation.liquidatable,
+        "parts": parts,
+    }
+
+
+def valuation_json(adapter: Adapter, valuation: Valuation, breach: str | None) -> dict[str, Any]:
+    return {**account_json(adapter, valuation.account), **numbers_json(valuation), "breach": breach}
 
 
 class Recorder:
@@ -54,8 +71,7 @@ class Recorder:
             "acting": at.acting,
             "indices": self._indices(run, at),
             "accounts": [
-                {**valuation_json(v, policies.crossed(run.name, v)), "threshold": str(v.threshold)}
-                for v in at.valuations
+                valuation_json(run.adapter, v, policies.crossed(run.name, v)) for v in at.valuations
             ],
             "unvaluable": at.unvaluable,
             "held": dict(held),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import bindparam, select, update
@@ -11,10 +11,9 @@ from sqlmodel import Session, col
 
 from keeper.alerts import account_alerts
 from keeper.book.rows import Rows as BookRows
-from keeper.book.source import part_of
 from keeper.model.valuation import Valuation
 from keeper.policy import episodes
-from keeper.policy.levels import THRESHOLDS, Levels, Policies
+from keeper.policy.levels import THRESHOLDS, Levels, Policies, is_below
 from keeper.service.markets import Market
 from keeper.service.planning import redemptions
 from keeper.service.planning.breach import Breach
@@ -122,9 +121,7 @@ def judge(
 ) -> list[Breach]:
     """What this block's valuations ask for. Whoever is to fall below a threshold by the next block's time
     through interest alone counts as below it now."""
-    valuations = [
-        _foreseen(v, at.next_block_health.get(v.account), run.name, policies) for v in at.valuations
-    ]
+    valuations = [_foreseen(v, at.next_block.get(v.account), run.name, policies) for v in at.valuations]
     keys: list[tuple[str, str]] = [(v.account, t) for v in valuations for t in THRESHOLDS]
     lowest = {key: open_now.known[key].lowest for key in keys if key in open_now.known}
     found = episodes.changes(run.name, valuations, lowest, policies)
@@ -186,13 +183,13 @@ def _wanted(
     asking: list[Asking] = []
     for valuation in valuations:
         levels = policies.levels(run.name, valuation.account)
-        health, protection = valuation.health, levels.protection
-        if health is None or levels.ignored:
+        protection = levels.protection
+        if levels.ignored:
             continue
         if not at.acting and not (protection is not None and protection.when_unverified):
             continue
         threshold = "top_up" if protection else "liquidate"
-        if health < (levels.top_up if protection else levels.liquidate):
+        if is_below(valuation, levels.top_up if protection else levels.liquidate):
             asking.append((valuation, levels, open_now.known[valuation.account, threshold].id))
     asking = _bounded(run, asking)
     rows = _episodes(session, [number for _, _, number in asking if number not in fresh])
@@ -209,7 +206,7 @@ def _bounded(run: Market, asking: list[Asking]) -> list[Asking]:
     strange = [
         each
         for each in asking
-        if (part := part_of(each[0].account))
+        if (part := run.adapter.part(each[0].account))
         and each[1].protection is None
         and not run.adapter.is_trusted_part(state, part)
     ]
@@ -217,14 +214,13 @@ def _bounded(run: Market, asking: list[Asking]) -> list[Asking]:
     return [each for each in asking if each[0].account not in left_out]
 
 
-def _foreseen(valuation: Valuation, coming: int | None, market: str, policies: Policies) -> Valuation:
-    """The valuation with its coming health, where that lies below a threshold and the present does not."""
-    health = valuation.health
-    if coming is None or health is None or coming >= health:
+def _foreseen(valuation: Valuation, coming: Valuation | None, market: str, policies: Policies) -> Valuation:
+    """The coming valuation, where that is worse and lies below a threshold that the present does not."""
+    now, then = valuation.health, coming.health if coming is not None else None
+    if coming is None or now is None or then is None or then >= now:
         return valuation
     levels = policies.levels(market, valuation.account)
-    crossed = levels.crossed(coming)
-    return valuation if crossed == levels.crossed(health) else replace(valuation, health=coming)
+    return valuation if levels.crossed(coming) == levels.crossed(valuation) else coming
 
 
 def _episodes(session: Session, numbers: Sequence[int]) -> dict[int, Episode]:

@@ -30,7 +30,13 @@ def differences(
 def _show(valuation: Valuation | None) -> str:
     if valuation is None:
         return "none"
-    return (
-        f"collateral {valuation.collateral}, debt {valuation.debt}, "
-        f"threshold {valuation.threshold}, health {valuation.health}"
-    )
+    numbers = {
+        "equity": valuation.equity,
+        "maintenance": valuation.maintenance,
+        "net": valuation.net,
+        "initial": valuation.initial,
+        "health": valuation.health,
+        **valuation.parts,
+    }
+    told = [f"{name} {number}" for name, number in numbers.items() if number is not None]
+    return ", ".join([*told, "liquidatable" if valuation.liquidatable else "not liquidatable"])

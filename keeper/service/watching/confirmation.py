@@ -55,6 +55,7 @@ def _doubted(market: Market, head: Head, at: MarketValuation, accounts: Sequence
     views = market.book.views(head, chosen)
     before = at.memory.watch_only
     halted = compared(
+        market,
         before.suspend(failed, head.timestamp),
         replace(at, valuations=anew),
         views,

@@ -21,7 +21,7 @@ class MarketValuation:
 
     `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
     many the market has, `below_unvalued` how many more are certainly below a threshold, which no one asks
-    after. `next_block_health`: of accounts that interest alone takes below one by the next block's time.
+    after. `next_block`: valuations at its time of accounts that time alone may take below one until then.
     `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
     no valuation, and the others go on. `refresh` says what else was noticed, and has the
     answers of all that was read with the book."""
@@ -39,7 +39,7 @@ class MarketValuation:
     accounts: int = 0
     below_unvalued: int = 0
     undecided: int = 0
-    next_block_health: dict[str, int] = field(default_factory=dict)
+    next_block: dict[str, Valuation] = field(default_factory=dict)
     refresh: Refresh[Valuation] | None = None
 
     @property

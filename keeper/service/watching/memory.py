@@ -13,7 +13,7 @@ FIRST_RETRY, LAST_RETRY = 60, 3_600
 class WatchOnly:
     """Why a market, or parts of it, are not acted in, and from which block time they are compared anew.
 
-    `reason` is empty where the market may be acted in. `parts` (see `part_of`) are suspended by themselves,
+    `reason` is empty where the market may be acted in. `parts` (see `part`) are suspended by themselves,
     each with its reason: what one part's maker does is no other part's trouble."""
 
     reason: str = ""

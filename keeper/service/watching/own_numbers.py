@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import structlog
 
-from keeper.book.source import owner_of, part_of
 from keeper.model.valuation import Valuation
 from keeper.service.markets import Market
 from keeper.service.watching import selection
@@ -20,7 +19,8 @@ def without_suspended(market: Market, at: MarketValuation, suspended: Mapping[st
     """Accounts in suspended parts are told of as without a valuation."""
     if not suspended:
         return at
-    why = {a: suspended[part_of(a)] for a in market.book.accounts if part_of(a) in suspended}
+    parts = ((account, market.adapter.part(account)) for account in market.book.accounts)
+    why = {account: suspended[part] for account, part in parts if part in suspended}
     kept = [v for v in at.valuations if v.account not in why]
     return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
 
@@ -38,39 +38,37 @@ def own_numbers(
     """Our own numbers: of all accounts, or of those that screening and the sample choose; and the parts of
     the market that no arithmetic takes, with the reason."""
     state, book, adapter, head = market.book.state, market.book, market.adapter, at.head
-    if watch.everything:
+    screen, screener = market.screen, adapter.screener
+    if watch.everything or screen is None or screener is None:
         chosen = records_of(market, book.accounts, at)
         own, failed = exact_valuations(market, chosen, head.timestamp)
         nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
-        selected, growth = Selected(NO_ROWS, NO_ROWS), 2.0
+        selected, growth = Selected(NO_ROWS, NO_ROWS), selection.FAR
     else:
         legs = sorted(book.columns.legs)
-        now = adapter.weights(state, head.timestamp, legs)
-        assert now is not None, "a version that is known has weights"
-        then = adapter.weights(state, next_timestamp or head.timestamp, legs)
-        growth = selection.growth(now, then) if then is not None else 1.0
-        near = market.screen.near(
-            now,
-            book.take_changed(),
-            selection.thresholds(watch),
-            market.groups(legs, len(now.power)) if growth <= selection.FORESEEN else None,
-        )
+        now = screener.weights(state, head.timestamp, legs)
+        then = screener.weights(state, next_timestamp or head.timestamp, legs)
+        assert now is not None and then is not None, "a version that is known has weights"
+        now = replace(now, drift=selection.drift(now, then))
+        growth = selection.growth(now.drift, signed=book.columns.signed)
+        groups = market.groups(legs, len(now.equity))
+        near = screen.near(now, book.take_changed(), selection.thresholds(watch), groups)
         unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
         selected = selection.select(
-            book, near, unbounded, growth, watch, lambda account: adapter.unit_worth(state, account)
+            book, near, unbounded, watch, lambda account: adapter.unit_worth(state, account)
         )
         accounts = dict.fromkeys([*_accounts(market, selected.rows), *views])
         chosen = records_of(market, accounts, at)
         own, failed = exact_valuations(market, chosen, head.timestamp)
         nearest = _accounts(market, selected.nearest)
-    coming, also = _next_block_health(market, chosen, own, watch, growth, next_timestamp)
+    coming, also = _next_block(market, chosen, own, watch, growth, next_timestamp)
     valued = replace(
         at,
         valuations=own,
         memory=replace(at.memory, nearest=tuple(nearest)),
         below_unvalued=selected.below_unvalued,
         undecided=selected.undecided,
-        next_block_health=coming,
+        next_block=coming,
     )
     return valued, {**also, **failed}
 
@@ -85,7 +83,7 @@ def exact_valuations(
     except Exception:
         parts: dict[str, dict[str, bytes]] = {}
         for account, record in records.items():
-            parts.setdefault(part_of(account), {})[account] = record
+            parts.setdefault(adapter.part(account), {})[account] = record
         if len(parts) < 2 and "" in parts:
             raise
     found: list[Valuation] = []
@@ -101,26 +99,26 @@ def exact_valuations(
     return found, failed
 
 
-def _next_block_health(
+def _next_block(
     run: Market,
     chosen: Mapping[str, bytes],
     own: Sequence[Valuation],
     watch: Watch,
     growth: float,
     next_timestamp: int | None,
-) -> tuple[dict[str, int], Mapping[str, str]]:
-    """Healths at the next block's time of those whom interest alone may take below a threshold until then."""
+) -> tuple[dict[str, Valuation], Mapping[str, str]]:
+    """Valuations at the next block's time of those whom time alone may take below a threshold until then."""
     if next_timestamp is None:
         return {}, {}
     spans = [(level, int(level * growth) + 1) for level in watch.levels.values()]
     raws = {
         v.account: chosen[v.account]
         for v in own
-        if v.health is not None
-        and (owner_of(v.account) in watch.special or any(low <= v.health <= high for low, high in spans))
+        if (health := v.health) is not None
+        and (any(a <= health <= b for a, b in spans) or run.adapter.owner(v.account) in watch.special)
     }
     later, failed = exact_valuations(run, raws, next_timestamp)
-    return {v.account: v.health for v in later if v.health is not None}, failed
+    return {v.account: v for v in later}, failed
 
 
 def records_of(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
@@ -146,4 +144,4 @@ def by_views(run: Market, at: MarketValuation) -> MarketValuation:
         for a in run.book.accounts
         if a not in answered
     }
-    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block_health={})
+    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block={})

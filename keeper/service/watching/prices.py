@@ -16,13 +16,13 @@ from keeper.chain.calls import Answer, Call, Lens, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, MarketSettings, Oracle
 from keeper.errors import KeeperError
+from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
 from keeper.oracles import abi, guards, resolution, rounds, seconds, sequencer
 from keeper.oracles.guards import GuardTerms, Judgement, Memory, Observation
 from keeper.oracles.seconds import Second
 from keeper.oracles.sequencer import Sequencer
 from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
-from keeper.policy.levels import WAD
 from keeper.protocols.base import PricedAsset
 
 log = structlog.get_logger()

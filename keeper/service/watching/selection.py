@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keeper.book.book import Book
+from keeper.book.entries import Floats
 from keeper.book.screening.bounds import HealthBounds
 from keeper.margin.lending.weights import Weights
+from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
-from keeper.policy.levels import WAD, Threshold
+from keeper.policy.levels import Threshold
 
-# Of those certainly below the liquidation threshold, so many are valued: the largest debts first.
+# Of those certainly below the liquidation threshold, so many are valued: the largest maintenances first.
 MOST_BREACHES = 2_000
 # Of those certainly below another, so many of the lowest: their numbers are followed from block to block.
 FOLLOWED = 64
+# So many times a level health may be to be valued at the next block's time too, where nothing tells more.
+FAR = 2.0
 # Two units in the last place of a health scaled 1e18: what bounds in real numbers leave out.
 _ROUNDING = 4e-18
-
-# So much debts may grow from one block to the next without all accounts being looked at, as a ratio.
-FORESEEN = 1 + 1e-5
 
 Rows = NDArray[np.int64]
 NO_ROWS: Rows = np.zeros(0, np.int64)
@@ -71,14 +72,12 @@ def select(
     book: AnyBook,
     near: HealthBounds,
     unbounded: Iterable[int],
-    growth: float,
     watch: Watch,
     unit_worth: Callable[[str], float] = lambda _: 1.0,
 ) -> Selected:
-    """Choose from the accounts that may be below a threshold. `growth` is how much debts may grow until the
-    next block, as a ratio: whoever may cross a threshold by interest alone is among the chosen. `unbounded`
-    rows have no bounds that count, and are always chosen. `unit_worth` turns an account's own units into
-    those that all debts are compared in."""
+    """Choose from the accounts that may be below a threshold until the next block. `unbounded` rows have no
+    bounds that count, and are always chosen. `unit_worth` turns an account's own units into those that all
+    maintenances are compared in."""
     low, high, rows = near.low, near.high, near.rows
     everyone = len(book.rows)
     undecided, chosen = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
@@ -86,7 +85,7 @@ def select(
     over: list[Rows] = []
     for threshold, level in watch.levels.items():
         for each in {level, watch.ends(threshold)}:
-            undecided |= (low < _over(each) * growth) & ~(high < _under(each))
+            undecided |= (low < _over(each)) & ~(high < _under(each))
         certain = high < _under(level)
         below_any |= certain
         # Who is certainly below and has no episode yet.
@@ -99,8 +98,8 @@ def select(
         breaching = np.flatnonzero(high < _under(watch.levels["liquidate"]))
         if len(breaching) > MOST_BREACHES:
             worth = [unit_worth(book.rows.account(int(row))) for row in rows[breaching]]
-            debts = near.need[breaching] * np.array(worth)
-            breaching = breaching[np.argsort(-debts, kind="stable")[:MOST_BREACHES]]
+            required = near.maintenance[breaching] * np.array(worth)
+            breaching = breaching[np.argsort(-required, kind="stable")[:MOST_BREACHES]]
         chosen[breaching] = True
     order = np.argsort(low, kind="stable")[:FOLLOWED]
     chosen[order] = True
@@ -120,10 +119,9 @@ def _marked(everyone: int, *some: Rows) -> NDArray[np.bool_]:
 
 
 def thresholds(watch: Watch) -> list[float]:
-    """The healths that screening must tell apart, and a little above each: until the next block interest may
-    take an account from there to below."""
+    """The levels that screening must tell apart, from both sides."""
     levels = [each for t, level in watch.levels.items() for each in (level, watch.ends(t))]
-    return sorted({value for level in levels for value in (_under(level), _over(level) * FORESEEN)})
+    return sorted({value for level in levels for value in (_under(level), _over(level))})
 
 
 def _over(level: int) -> float:
@@ -135,9 +133,20 @@ def _under(level: int) -> float:
     return float(np.nextafter(level / WAD, 0)) - _ROUNDING
 
 
-def growth(now: Weights, then: Weights) -> float:
-    """The most that any debt grows between two moments, as a ratio."""
-    there = now.need > 0
+def drift(now: Weights, then: Weights) -> float:
+    """The largest share by which time alone changes any weight between two moments."""
+    return max(_change(now.equity, then.equity), _change(now.maintenance, then.maintenance))
+
+
+def _change(now: Floats, then: Floats) -> float:
+    there = now > 0
     if not there.any():
-        return 1.0
-    return float(np.max(then.need[there] / now.need[there])) * (1 + 2.0**-50)
+        return 0.0
+    # Two weights and their ratio are rounded; one that comes to nothing changes wholly.
+    return float(np.max(np.abs(then[there] / now[there] - 1))) + 2.0**-50
+
+
+def growth(share: float, *, signed: bool) -> float:
+    """How far above a level health may be and lie below it at the next block, as a ratio, where weights
+    change by this share at most. Of signed equity what counts against it may be many times what is left."""
+    return FAR if signed else min((1 + share) / max(1 - share, 0.5), FAR)

@@ -11,7 +11,7 @@ from keeper.alerts.outbox import alert
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.config import Settings, table_of
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, Step, action_named, action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
 from keeper.service.markets import Market
@@ -65,20 +65,21 @@ def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
         raws = {account: run.book.accounts[account] for account in run.of([protect.account.lower()])}
         taken = run.adapter.taken(run.book.state, raws, facts)
         for j, step in enumerate(protect.steps):
-            same = [asset for action, asset in taken if action == step.action]
-            if named(Step(step.action, step.asset), same) is None:
+            asked = action_named(step.action)
+            same = [asset for action, asset in taken if action == asked]
+            if named(Step(asked, step.asset), same) is None:
                 yield Misnamed(
                     f"protect[{i}].steps[{j}]",
                     f"{step.action} {step.asset} is nothing that {run.name} takes of {protect.account}: "
                     "this step would never be done",
-                    _right(step.action, same, taken),
+                    _right(asked, same, taken),
                 )
 
 
 def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]]) -> str:
     if same:
-        return f"To {action} it takes {', '.join(sorted({asset.symbol for asset in same}))}"
-    others = sorted({f"{action} {asset.symbol}" for action, asset in taken})
+        return f"To {action_words(action)} it takes {', '.join(sorted({asset.symbol for asset in same}))}"
+    others = sorted({f"{action_words(action)} {asset.symbol}" for action, asset in taken})
     return f"It takes {', '.join(others)}" if others else "Nothing can be put into it now"
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from keeper.book.source import part_of
 from keeper.model.valuation import Valuation
 from keeper.service.markets import Market
 from keeper.service.watching.market_valuation import MarketValuation
@@ -61,14 +60,14 @@ def _count(run: Market, at: MarketValuation, unknown: set[str]) -> dict[str, Han
     adapter, state, accounts = run.adapter, run.book.state, run.book.accounts
     touched: dict[str, frozenset[str]] = {}
     for account in accounts:
-        part = part_of(account)
+        part = run.adapter.part(account)
         if part and part not in unknown:
             continue
         if hangs := adapter.price_dependencies(state, accounts[account]) & unknown:
             touched[account] = hangs
     found: dict[str, list[Valuation]] = defaultdict(list)
     for valuation in _valued(run, at, touched):
-        if valuation.debt:
+        if valuation.maintenance:
             for asset in touched[valuation.account]:
                 found[asset].append(valuation)
     return {asset: _sum(run, found[asset]) for asset in unknown}
@@ -91,7 +90,7 @@ def _sum(run: Market, valuations: list[Valuation]) -> Hanging:
     debt = collateral = Decimal(0)
     for each in valuations:
         scale = -run.adapter.decimals(run.book.state, each.account)
-        debt += Decimal(each.debt).scaleb(scale)
-        collateral += Decimal(each.collateral).scaleb(scale)
+        debt += Decimal(each.maintenance).scaleb(scale)
+        collateral += Decimal(each.net + each.maintenance).scaleb(scale)
     price = run.settings.base_price
     return Hanging(len(valuations), debt * price, collateral * price)

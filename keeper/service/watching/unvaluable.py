@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keeper.book.source import part_of
 from keeper.protocols.base import PricedAsset
 from keeper.service.markets import Market
 
@@ -19,7 +18,7 @@ def unvaluable_accounts(run: Market, assets: Sequence[PricedAsset]) -> dict[str,
     accounts = run.book.accounts
     for account in accounts:
         # Strangers' markets are silent at most blocks: whoever is in another need not be looked at.
-        if (part := part_of(account)) and part not in silent:
+        if (part := run.adapter.part(account)) and part not in silent:
             continue
         missing = run.adapter.price_dependencies(run.book.state, accounts[account]) & silent
         if missing:

@@ -10,7 +10,7 @@ import structlog
 from keeper.book.book import Refresh, Sample
 from keeper.book.reads import Reader
 from keeper.book.refresh import RefreshRequest, refresh_together
-from keeper.book.source import NOTHING_ELSE, part_of
+from keeper.book.source import NOTHING_ELSE
 from keeper.chain.blocks import Head
 from keeper.errors import ConfigError
 from keeper.model.valuation import Valuation
@@ -144,7 +144,7 @@ def _value(
         alone = market.book.views(head, sorted(reverted - unvaluable.keys()))
         views, reverted = {**views, **alone}, reverted - unvaluable.keys() - alone.keys()
         at, failed = own_numbers(market, at, visit.asked.watch, next_timestamp, views)
-        halted = compared(halted.suspend(failed, head.timestamp), at, views, reverted)
+        halted = compared(market, halted.suspend(failed, head.timestamp), at, views, reverted)
         at = without_suspended(market, at, halted.parts)
     if halted.reason and halted.reason != before.reason:
         log.error("watch only", market=market.name, block=head.number, why=halted.reason)
@@ -161,13 +161,17 @@ def _value(
 
 
 def compared(
-    halted: WatchOnly, at: MarketValuation, views: Mapping[str, Valuation], reverted: Iterable[str]
+    market: Market,
+    halted: WatchOnly,
+    at: MarketValuation,
+    views: Mapping[str, Valuation],
+    reverted: Iterable[str],
 ) -> WatchOnly:
     """What is acted in once our numbers were held against the contract's: a difference stops the market, or
     the part of it that the account is in."""
     found = differences(at.valuations, views, reverted)
-    parts = {part: why for account, why in found.items() if (part := part_of(account))}
-    whole = next((why for account, why in found.items() if not part_of(account)), "")
+    parts = {part: why for account, why in found.items() if (part := market.adapter.part(account))}
+    whole = next((why for account, why in found.items() if not market.adapter.part(account)), "")
     halted = halted.suspend(parts, at.head.timestamp)
     return halted.stop(whole, at.head.timestamp) if whole else halted
 

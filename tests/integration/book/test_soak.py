@@ -12,10 +12,9 @@ import pytest
 from keeper.chain import blocks
 from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.transactions import Tx, queue
-from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.markets import build, pools
+from keeper.service.markets import build, policies_of, pools
 from keeper.service.watching import breaches
 from keeper.service.watching.market_valuation import MarketRequest
 from keeper.service.watching.value import value_together
@@ -132,7 +131,7 @@ def test_a_restless_chain_leaves_the_book_as_the_chain(version: str, tmp_path: P
         settings = load(config)
         nodes, store = pools(settings), open_store(settings.store.url)
         runs = build(settings, nodes, store)
-        deciding = ChainLoop(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
+        deciding = ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
         soak = Soak(crowd, deciding, random.Random(9))
         crowd.anvil.set_automine(False)
         for who in (*crowd.accounts, rnd.LENDER, crowd.market.acl_admin):

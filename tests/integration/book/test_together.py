@@ -13,10 +13,9 @@ from keeper.localchain import aave_v36, aave_v302
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.transactions import send_batch
-from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.markets import build, pools
+from keeper.service.markets import build, policies_of, pools
 from keeper.store.database import open_store
 from tests.conftest import GENESIS
 from tests.support import random_market as rnd
@@ -58,7 +57,7 @@ def _deciding(url: str, folder: Path, markets: list[AaveDeployment], more: str =
     settings = load(config)
     nodes, store = pools(settings), open_store(settings.store.url)
     runs = build(settings, nodes, store)
-    return ChainLoop(nodes["local"], store, settings, Policies(settings), runs, "dry", None)
+    return ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
 
 
 def _borrow(anvil: Anvil, market: AaveDeployment, numbers: range) -> None:

@@ -65,14 +65,22 @@ def test_scan_prints_one_object_with_the_contract_s_own_numbers(
     [market] = told["markets"]
     assert (market["market"], market["protocol"]) == ("aave", "aave-v3")
     accounts = {a["account"].lower(): a for a in market["accounts"]}
-    collateral, debt, *_, health = view(aave_market, WHO)
+    collateral, debt, _, threshold, _, health = view(aave_market, WHO)
+    equity = int(accounts[WHO]["equity"])
     assert accounts[WHO] == {
         "account": accounts[WHO]["account"],
         "collateral": str(collateral),
         "debt": str(debt),
+        "equity": str(equity),
+        "maintenance": str(debt),
+        "net": str(collateral - debt),
+        "initial": None,
         "health": str(health),
+        "liquidatable": False,
+        "parts": {"collateral": str(collateral), "debt": str(debt), "threshold": str(threshold)},
         "breach": "warn",
     }
+    assert abs(equity * WAD - health * debt) <= WAD // 2, "to the nearest unit"
     assert accounts[LENDER]["health"] is None and accounts[LENDER]["breach"] is None
 
 
@@ -89,7 +97,7 @@ def test_explain_adds_up_and_names_the_price_at_which_health_breaks(
     lines = {line["symbol"]: line for line in told["assets"]}
     assert sum(int(line["collateral"]) for line in lines.values()) == collateral
     assert sum(int(line["debt"]) for line in lines.values()) == debt
-    assert (told["threshold"], told["health"]) == (str(threshold), str(health))
+    assert (told["parts"]["threshold"], told["health"]) == (str(threshold), str(health))
     breaks = int(lines["WETH"]["breaks_at"])
     market = aave_market.market
     # Interest of a second or two moves the last digits; a thousandth of a percent is far more than that.

@@ -39,7 +39,7 @@ def test_the_crowd_has_every_kind_of_account(crowd: Crowd) -> None:
     }
     assert len(raws) >= COUNT
     least = COUNT // 20
-    assert sum(v.debt > 0 for v in numbers.values()) > 0.6 * COUNT
+    assert sum(v.maintenance > 0 for v in numbers.values()) > 0.6 * COUNT
     assert sum(len(ids) > 1 for ids in held.values()) > 4 * least
     assert sum(len(ids) > 1 for ids in owing.values()) > 4 * least
     assert sum(bool(held[a] & owing[a]) for a in raws) > least

@@ -17,7 +17,7 @@ from keeper.margin.lending.aave import topup
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket, account_data
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Step
+from keeper.model.cure import Step, action_named
 from keeper.model.plan import Plan
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
@@ -72,7 +72,7 @@ class TopUp:
     plan: Plan
 
     def tx(self, crowd: Crowd, amount: int) -> Tx:
-        if self.plan.action == "supply":
+        if self.plan.action == "add_collateral":
             return rnd.supply_for(crowd.market, self.symbol, self.account, amount)
         rate_mode = STABLE_RATE if self.kind == "repay stable" else VARIABLE_RATE
         return rnd.repay_for(crowd.market, self.symbol, self.account, amount, rate_mode)
@@ -92,13 +92,13 @@ def scene(crowd: Crowd) -> Scene:
     return Scene(crowd, adapter, facts, timestamp, crowd.at(timestamp))
 
 
-@pytest.mark.parametrize("action", ["supply", "repay"])
+@pytest.mark.parametrize("action", ["add_collateral", "repay"])
 def test_the_planned_amount_reaches_the_target_and_one_unit_less_does_not(scene: Scene, action: str) -> None:
     """At exactly the predicted timestamp, for random accounts, assets and targets."""
     crowd = scene.crowd
     planned = [each for account in scene.debtors() if (each := _random_plan(scene, account, action))]
     kinds = Counter(each.kind for each in planned)
-    expected = {"supply": {"supply more", "supply first"}, "repay": {"repay variable"}}[action]
+    expected = {"add_collateral": {"supply more", "supply first"}, "repay": {"repay variable"}}[action]
     if action == "repay" and crowd.market.version == "3.0.2":
         expected = expected | {"repay stable"}
     assert set(kinds) == expected
@@ -131,7 +131,8 @@ def test_what_the_account_has_switched_off_is_not_supplied(scene: Scene) -> None
     for account in scene.debtors():
         for (holder, asset), amount in scene.facts.held.items():
             if holder == account and amount and not _used(crowd, account, asset):
-                plan = scene.plan(account, Step("supply", symbols[asset]), scene.health(account) + WAD)
+                step = Step("add_collateral", symbols[asset])
+                plan = scene.plan(account, step, scene.health(account) + WAD)
                 assert isinstance(plan, Blocked)
                 assert "does not use it as collateral" in plan.reason
                 refused[account] = symbols[asset]
@@ -159,7 +160,7 @@ def test_a_first_supply_counts_exactly_where_the_pool_switches_it_on(scene: Scen
             asset = crowd.market.reserves[symbol].asset.lower()
             if scene.facts.held[account, asset] or any(a == account for a, _ in planned):
                 continue
-            plan = scene.plan(account, Step("supply", symbol), scene.health(account) * 2)
+            plan = scene.plan(account, Step("add_collateral", symbol), scene.health(account) * 2)
             planned[account, symbol] = not isinstance(plan, Blocked)
     txs = [
         rnd.supply_for(crowd.market, symbol, account, rnd.units(crowd.specs.by_symbol(symbol), 10**6))
@@ -178,7 +179,7 @@ def test_a_first_supply_counts_exactly_where_the_pool_switches_it_on(scene: Scen
     assert {True, False} == set(planned.values())
 
 
-@pytest.mark.parametrize("action", ["supply", "repay"])
+@pytest.mark.parametrize("action", ["add_collateral", "repay"])
 def test_a_paused_reserve_is_passed_over(scene: Scene, action: str) -> None:
     """The next step is taken instead of a call that the pool would refuse."""
     crowd, market = scene.crowd, scene.crowd.market
@@ -193,7 +194,7 @@ def test_a_paused_reserve_is_passed_over(scene: Scene, action: str) -> None:
     mine = [each for each in planned if each.symbol == symbol]
     assert mine
     for each in mine:
-        step = Step("supply" if action == "supply" else "repay", symbol)
+        step = Step(action_named(action), symbol)
         assert isinstance(now.plan(each.account, step, each.target), Blocked)
         with pytest.raises(RpcRefusedError):
             _call(crowd, each.tx(crowd, each.plan.spend.amount))
@@ -210,12 +211,12 @@ def _random_plan(scene: Scene, account: str, action: str) -> TopUp | None:
     target = scene.health(account) + crowd.dice.choice((1, 10**6, WAD // 1000, WAD // 4, WAD))
     symbols = list(crowd.market.reserves)
     for symbol in crowd.dice.sample(symbols, len(symbols)):
-        step = Step("supply" if action == "supply" else "repay", symbol)
+        step = Step(action_named(action), symbol)
         plan = scene.plan(account, step, target)
         if isinstance(plan, Blocked) or int(plan.summary["health_after"]) < target:
             continue
         asset = crowd.market.reserves[symbol].asset.lower()
-        if action == "supply":
+        if action == "add_collateral":
             kind = "supply more" if _used(crowd, account, asset) else "supply first"
         else:
             stable = calls.repay(asset, plan.spend.amount, STABLE_RATE, account)
@@ -236,7 +237,7 @@ def _shares(scene: Scene, each: TopUp, amount: int) -> int:
     accrued = next(a for a in scene.market.reserves.values() if a.reserve.asset == symbol)
     if each.kind == "repay stable":
         return amount
-    if each.plan.action == "supply":
+    if each.plan.action == "add_collateral":
         return rules.supply_shares(amount, accrued.income)
     return rules.repay_shares(amount, accrued.debt_index)
 

@@ -102,12 +102,12 @@ def test_an_empty_stability_pool_is_told_once_and_the_debt_falls_to_the_others(
     assert k.alerts("market_warning") == []
     k.step([{"from": LENDER, "to": pool, "data": empty, "gas": 1_000_000}, *system.hold()])
     assert "stability pool is empty" in k.alerts("market_warning")[0].title
-    debt = k.valuation(LENDER.lower()).debt
+    debt = k.valuation(LENDER.lower()).maintenance
     k.step(system.fall())
     k.step(system.hold())
     k.step(system.hold())
     assert status(system, account) == 3 and [i.state for i in k.intents()] == ["settled"]
-    assert k.valuation(LENDER.lower()).debt > debt + 20_000 * WAD, "redistributed"
+    assert k.valuation(LENDER.lower()).maintenance > debt + 20_000 * WAD, "redistributed"
     assert len(k.alerts("market_warning")) == 1
     run = reading(system.anvil, system.toml(), tmp_path)
     at = valued(run)

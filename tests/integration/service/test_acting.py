@@ -154,7 +154,7 @@ def test_without_steps_debt_is_repaid_first_then_collateral_is_supplied(
     w.step({"WETH": 2230 * 10**8})
     w.step()
     assert w.health(OWNER) >= 125 * WAD // 100
-    assert '"supply"' in w.intents()[0].summary, "no USDC to repay with, so collateral is supplied"
+    assert '"add collateral"' in w.intents()[0].summary, "no USDC to repay with, so collateral is supplied"
 
 
 def test_a_daily_cap_stretches_a_top_up_over_days(

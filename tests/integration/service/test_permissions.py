@@ -179,8 +179,8 @@ def test_a_closed_supply_falls_to_the_next_step_and_alone_is_told(
         w.step({"WETH": 2230 * 10**8})
     assert w.intents() == []
     [told] = w.alerts("cannot_act")
-    assert f"supply WBTC: the {'' if closed == 'supply cap' else 'reserve is '}{closed}" in told.body
-    assert "supply WETH: no WETH to pay with" in told.body
+    assert f"add collateral WBTC: the {'' if closed == 'supply cap' else 'reserve is '}{closed}" in told.body
+    assert "add collateral WETH: no WETH to pay with" in told.body
     fund(w, WETH=10**21)
     w.step()
     w.step()

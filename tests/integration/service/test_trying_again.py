@@ -34,7 +34,7 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     look(deciding)
     [run] = deciding.runs
     no_sample(monkeypatch)
-    stale, other = sorted(v.account for v in last_valuations(deciding) if v.debt)[:2]
+    stale, other = sorted(v.account for v in last_valuations(deciding) if v.maintenance)[:2]
     before = run.book.record(stale)
     assert before is not None
     market, dai = watch.local.market, watch.local.market.reserves["DAI"]
@@ -53,7 +53,7 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     assert [stale in alert.body for alert in watch.alerts("silent_change")] == [True]
     head = blocks.latest(deciding.pool)
     now = {v.account: v for v in last_valuations(deciding)}
-    assert now == run.book.views(head, sorted(now)) and now[stale].debt < now[other].debt
+    assert now == run.book.views(head, sorted(now)) and now[stale].maintenance < now[other].maintenance
 
 
 def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
@@ -67,7 +67,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
 
     def wrong(*arguments: object) -> list[Valuation]:
         return [
-            replace(v, debt=v.debt + 1) if v.account == victim.account else v
+            replace(v, maintenance=v.maintenance + 1) if v.account == victim.account else v
             for v in adapter.value_records(*arguments)  # type: ignore[arg-type]
         ]
 

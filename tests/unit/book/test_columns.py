@@ -27,14 +27,14 @@ def _random(dice: random.Random) -> bytes:
 
 
 def _by_row(columns: Columns, rows: int) -> tuple[list[float], list[float]]:
-    weights = 1 + np.arange(columns.blocks[0].power.shape[1], dtype=float)
-    power, need = [0.0] * rows, [0.0] * rows
+    weights = 1 + np.arange(columns.blocks[0].equity.shape[1], dtype=float)
+    equity, maintenance = [0.0] * rows, [0.0] * rows
     for block in columns.blocks:
         for place, row in enumerate(block.rows.tolist()):
             if row >= 0:
-                power[row] = float((block.power @ weights)[place])
-                need[row] = float((block.need @ weights)[place])
-    return power, need
+                equity[row] = float((block.equity @ weights)[place])
+                maintenance[row] = float((block.maintenance @ weights)[place])
+    return equity, maintenance
 
 
 def test_changes_leave_what_laying_out_anew_would() -> None:
@@ -54,9 +54,9 @@ def test_changes_leave_what_laying_out_anew_would() -> None:
         anew.update(range(len(made)), made)
         assert _by_row(columns, len(made)) == _by_row(anew, len(made))
         rows = np.array(sorted(changed))
-        weights = np.ones(columns.blocks[0].power.shape[1])
-        power, need = columns.of(rows)
-        found = power.weighed(weights, len(rows)) + need.weighed(weights, len(rows))
+        weights = np.ones(columns.blocks[0].equity.shape[1])
+        equity, maintenance = columns.of(rows)
+        found = equity.weighed(weights, len(rows)) + maintenance.weighed(weights, len(rows))
         expected = [
             sum(float(p.scaled_collateral) + float(p.scaled_debt) for p in records.decode(made[r]).positions)
             for r in rows

@@ -95,12 +95,12 @@ def account(pool: PoolState, dice: random.Random) -> bytes:
     weights = synthetic.weights(pool, synthetic.NOW, legs)
     worth = 10 ** dice.uniform(9, 13)
     target = dice.choice(THRESHOLDS) * (1 + dice.choice((1e-7, 1e-4, 0.01, 0.1)) * dice.uniform(-1, 1.5))
-    collateral = int(worth / weights.power[legs[held]])
-    debt = int(worth / target / weights.need[legs[owed]])
+    collateral = int(worth / weights.equity[legs[held]])
+    debt = int(worth / target / weights.maintenance[legs[owed]])
     positions = {held: (collateral, 0), owed: (0, debt)}
     if kind > 0.9:
         # A loop: the same asset on both sides.
-        positions = {held: (collateral, int(worth / target / weights.need[legs[held]]))}
+        positions = {held: (collateral, int(worth / target / weights.maintenance[legs[held]]))}
     bits = sum((2 * (c > 0) | (d > 0)) << 2 * i for i, (c, d) in positions.items())
     return packed(AccountState(category, bits, tuple(Position(i, *positions[i]) for i in sorted(positions))))
 

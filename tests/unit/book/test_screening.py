@@ -130,7 +130,7 @@ def test_an_account_in_a_hundred_reserves(pool: PoolState) -> None:
     _holds(_screen(wide, made), _exact(wide, made))
 
 
-def test_a_token_too_coarse_for_bounds_makes_its_holders_opaque(pool: PoolState) -> None:
+def test_a_token_too_coarse_for_bounds_leaves_its_holders_without_bounds(pool: PoolState) -> None:
     """One unit of a token without decimals may be worth an account: nobody's bounds are widened for it."""
     reserve = pool.market.reserves[2]
     coarse = replace(reserve, configuration=reserve.configuration & ~(0xFF << 48))
@@ -146,7 +146,7 @@ def test_a_token_too_coarse_for_bounds_makes_its_holders_opaque(pool: PoolState)
     assert columns.rows_with(weights.unbounded) == holders
 
 
-def test_stable_debt_makes_a_row_opaque() -> None:
+def test_stable_debt_leaves_a_row_without_bounds() -> None:
     account = AccountState(0, 0b0110, (Position(0, 0, 5, 10**18, 10**25, 7), Position(1, 10**18, 0)))
     plain = AccountState(0, 0b10, (Position(0, 10**18, 0),))
     made = [packed(account), packed(plain)]

@@ -10,6 +10,7 @@ from keeper.config import Settings
 from keeper.model.valuation import Valuation
 from keeper.policy.episodes import changes
 from keeper.policy.levels import Policies
+from keeper.service.markets import policies_of
 
 pytestmark = pytest.mark.unit
 
@@ -19,7 +20,7 @@ WHO = "0x" + "aa" * 20
 
 def policies(**policy: object) -> Policies:
     market = {"protocol": "aave-v3", "chain": "c", "address": "0x" + "11" * 20}
-    return Policies(
+    return policies_of(
         Settings.model_validate(
             {
                 "chains": {"c": {"chain_id": 1, "rpc": ["http://n"]}},
@@ -32,7 +33,9 @@ def policies(**policy: object) -> Policies:
 
 def at(health: str | None) -> list[Valuation]:
     scaled = None if health is None else int(Decimal(health) * WAD)
-    return [Valuation(WHO, 100, 0 if health is None else 50, 8000, scaled)]
+    if scaled is None:
+        return [Valuation(WHO, 80, 0, 100, liquidatable=False)]
+    return [Valuation(WHO, scaled, WAD, 0, scaled < WAD, health=scaled)]
 
 
 def test_a_fall_through_all_thresholds_opens_an_episode_for_each() -> None:

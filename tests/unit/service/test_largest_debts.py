@@ -44,9 +44,9 @@ def test_two_thousand_dust_debts_of_a_token_of_18_decimals_hide_no_debt_in_dolla
     near = HealthBounds(np.arange(len(everyone)), health, health, debts)
     watch = Watch(levels={"liquidate": WAD}, open=lambda _: np.arange(len(everyone)))
     units = {owes: 1e2}
-    found = select(book(everyone), near, (), 1.0, watch, lambda account: units.get(account, 1e-10))
+    found = select(book(everyone), near, (), watch, lambda account: units.get(account, 1e-10))
     assert len(everyone) - 1 in found.rows
-    blind = select(book(everyone), near, (), 1.0, watch)
+    blind = select(book(everyone), near, (), watch)
     assert len(everyone) - 1 not in blind.rows, "in units of different tokens it would not be among them"
 
 

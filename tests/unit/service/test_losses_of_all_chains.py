@@ -44,7 +44,7 @@ def write(store: Store, chain: str, loss: int, at: Head, most: int | None = 100)
         levels = SimpleNamespace(protection=None)
         wanted = SimpleNamespace(run=run, valuation=SimpleNamespace(health=1), levels=levels, episode=episode)
         decided = Decision(cast(Any, None), replace(plan(1), market=chain, loss=loss))
-        journalling = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most)
+        journalling = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most, owner=lambda _, account: account)
         return journalling.write(session, at, cast(Any, wanted), decided)
 
 

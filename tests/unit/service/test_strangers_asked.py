@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.service.watching import breaches
 
 pytestmark = pytest.mark.unit
@@ -20,7 +21,9 @@ def _asking(number: int, part: str, protection: object = None) -> Any:
 
 
 def test_of_strangers_parts_a_few_are_asked_about_and_nobody_elses_are_left_out() -> None:
-    adapter = SimpleNamespace(is_trusted_part=lambda state, part: part == "0x" + TRUSTED)
+    adapter = SimpleNamespace(
+        is_trusted_part=lambda state, part: part == "0x" + TRUSTED, part=MorphoBlueMarket.part
+    )
     run: Any = SimpleNamespace(book=SimpleNamespace(state=None), adapter=adapter)
     asking = []
     for number in range(2000):

@@ -16,7 +16,7 @@ RUN = SimpleNamespace(rate=Rate())
 
 
 def _wanted(size: int, kind: str = "liquidate") -> Any:
-    valuation = SimpleNamespace(collateral=size, debt=size + 1)
+    valuation = SimpleNamespace(maintenance=size + 1, net=-1)
     return SimpleNamespace(run=RUN, valuation=valuation, kind=kind)
 
 

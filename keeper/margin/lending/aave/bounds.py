@@ -30,8 +30,8 @@ def leg(reserve_id: int, category: int) -> int:
 def weights(market: AccruedMarket, legs: Iterable[int]) -> Weights:
     """What a scaled unit of each leg weighs at the market's timestamp."""
     rules = market.rules
-    power, need = np.zeros(LEGS), np.zeros(LEGS)
-    power_dust = need_dust = spread = 0.0
+    equity, maintenance = np.zeros(LEGS), np.zeros(LEGS)
+    equity_dust = maintenance_dust = spread = 0.0
     unbounded: set[int] = set()
     for each in legs:
         category, reserve_id = divmod(each, RESERVES)
@@ -53,18 +53,18 @@ def weights(market: AccruedMarket, legs: Iterable[int]) -> Weights:
                 continue
             spread = max(spread, 1 / threshold)
         unit_price = price / accrued.unit
-        power[each] = accrued.income * price * threshold / (RAY * accrued.unit * PERCENT)
-        need[each] = accrued.debt_index * price / (RAY * accrued.unit)
-        power_dust = max(power_dust, (unit_price + 1) * threshold / PERCENT)
-        need_dust = max(need_dust, unit_price + 1)
+        equity[each] = accrued.income * price * threshold / (RAY * accrued.unit * PERCENT)
+        maintenance[each] = accrued.debt_index * price / (RAY * accrued.unit)
+        equity_dust = max(equity_dust, (unit_price + 1) * threshold / PERCENT)
+        maintenance_dust = max(maintenance_dust, unit_price + 1)
     # Directed: dust and spread are sums of a few roundings themselves.
     widen = 1 + 2**-50
     return Weights(
-        power=power,
-        need=need,
+        equity=equity,
+        maintenance=maintenance,
         spread=spread * widen,
-        power_dust=power_dust * widen,
-        need_dust=need_dust * widen,
+        equity_dust=equity_dust * widen,
+        maintenance_dust=maintenance_dust * widen,
         flat=1.0 if rules.averages_threshold else 0.0,
         unbounded=frozenset(unbounded),
     )

@@ -155,6 +155,18 @@ def summarise(collateral: int, weighted: int, debt: int, rules: Rules) -> Accoun
     return AccountData(collateral, debt, threshold, health)
 
 
+def equity(data: AccountData) -> int:
+    """Σ value·threshold in base currency, to the nearest unit, from what the pool's own view tells.
+
+    The view gives the sum only as health, so that is multiplied back; below the debt exactly where health is
+    below 1. Without debt there is no health: collateral at the average threshold, half up.
+    """
+    if not data.debt:
+        return percent_mul_half_up(data.collateral, data.threshold)
+    found = (data.health * data.debt + WAD // 2) // WAD
+    return found if data.health >= WAD else min(found, data.debt - 1)
+
+
 def reaches(data: AccountData, target_wad: int) -> bool:
     """Whether health is at least `target_wad` (1e18 = 1.0)."""
     return data.health >= target_wad
@@ -167,6 +179,7 @@ __all__ = [
     "PositionValue",
     "account_data",
     "accrue",
+    "equity",
     "in_emode",
     "owed_of",
     "price_for",

@@ -85,6 +85,13 @@ def health_down(trove: Trove, price: int, terms: LiquityTerms = V1) -> int | Non
     return collateral_ratio_down(trove, price) * WAD // terms.mcr if trove.debt else None
 
 
+def equity_down(worth: int, debt: int, ratio: int, mcr: int) -> int:
+    """⌊worth / MCR⌋: the debt that collateral worth so much carries, below `debt` exactly where `ratio` is
+    below `mcr`. 18 decimals; `ratio` is of exact values, `worth` lost its fraction."""
+    carries = worth * WAD // mcr
+    return carries if ratio < mcr else max(carries, debt)
+
+
 def composite_debt(debt: int, terms: LiquityTerms = V1) -> int:
     """Debt with the gas reserve on top."""
     return natural(debt, "debt") + terms.gas_reserve
