@@ -197,8 +197,8 @@ class Book(Generic[S, A, V]):
         while at < len(accounts):
             chunk = accounts[at : at + width]
             try:
-                calls = [self.source.view_call(account) for account in chunk]
-                answers = run(self.pool, head, calls, self.source.lenses())
+                calls = [self.source.auditor.view_call(account) for account in chunk]
+                answers = run(self.pool, head, calls, self.source.mirror.lenses())
             except (RpcError, NodeError) as error:
                 refused = isinstance(error, RpcError) or error.refused
                 if not refused or len(chunk) == 1:
@@ -211,7 +211,7 @@ class Book(Generic[S, A, V]):
 
     def read_views(self, accounts: Sequence[str], answers: Sequence[Answer]) -> dict[str, V]:
         """Views from their answers; accounts that the protocol cannot value are left out."""
-        views = {a: self.source.read_view(a, each) for a, each in zip(accounts, answers, strict=True)}
+        views = {a: self.source.auditor.read_view(a, each) for a, each in zip(accounts, answers, strict=True)}
         return {account: view for account, view in views.items() if view is not None}
 
     def commit(self, change: Change[S]) -> str:
@@ -233,7 +233,7 @@ class Book(Generic[S, A, V]):
         due = self._saved_block is None or abs(change.head.number - self._saved_block) >= CHECKPOINT_BLOCKS
         if due:
             self.save()
-        return self.source.unbalanced(change.state, self._sums)
+        return self.source.auditor.unbalanced(change.state, self._sums)
 
     def save(self) -> None:
         """Write down what a restart continues from; cheap when nothing changed since."""
@@ -274,10 +274,10 @@ class Book(Generic[S, A, V]):
                 new.append(record)
                 if before:
                     old.append(before)
-                reference = self.source.reference(record)
-                if reference:
+                references = self.source.references
+                if references is not None and (reference := references.reference(record)):
                     self.references.add(reference)
-        for name, amount in self.source.sums(new).items():
+        for name, amount in self.source.auditor.sums(new).items():
             self._sums[name] = self._sums.get(name, 0) + amount
-        for name, amount in self.source.sums(old).items():
+        for name, amount in self.source.auditor.sums(old).items():
             self._sums[name] -= amount

@@ -100,7 +100,7 @@ def _initial(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress
         log.error("rebuild", market=book.source.name, reason="the store knows another chain's blocks")
         return _from_nothing(book, head, progress, rebuilt=True)
     assert saved is not None
-    topics = book.source.log_filter(_state(book, head)).topics
+    topics = book.source.mirror.log_filter(_state(book, head)).topics
     again = frozenset[str]().union(*(block.touched for block in book.recent if block.number > ancestor))
     followed = LogFilter(saved.addresses, topics)
     return MissedBlocks(ancestor + 1, head.number, followed, ancestor, again, initial=True)
@@ -116,7 +116,7 @@ def _from_nothing(
 ) -> MissedBlocks:
     """Discovery over the whole history, or from where one was cut off."""
     state = _state(book, head)
-    followed = book.source.log_filter(state)
+    followed = book.source.mirror.log_filter(state)
     start, accounts = book.source.from_block, set(book.accounts)
     if saved is not None and set(saved.addresses) == set(followed.addresses):
         accounts |= set(saved.records)
@@ -124,7 +124,9 @@ def _from_nothing(
     if not rebuilt:
         accounts |= book.discovered
         start = max(start, book.discovered_until + 1 - REMEMBERED_BLOCKS)
-    accounts |= scan(book, book.source.discovery_filter(state), head, progress, start, accounts, followed)
+    accounts |= scan(
+        book, book.source.mirror.discovery_filter(state), head, progress, start, accounts, followed
+    )
     return MissedBlocks(
         first=head.number + 1,
         last=head.number,
@@ -154,7 +156,7 @@ def scan(
     for until, some in logs.of_range_at_once(
         book.pool, first, head.number, search, book.log_range, book.workers
     ):
-        new = set(book.source.touched(some).accounts) - found - (known or set())
+        new = set(book.source.mirror.touched(some).accounts) - found - (known or set())
         found |= new
         if followed is not None:
             book.note_progress(until, followed.addresses, new)
@@ -194,5 +196,5 @@ def on_chain(pool: NodePool, head: Head) -> None:
 
 
 def _state(book: AnyBook, head: Head) -> Any:
-    call = book.source.market_call(())
-    return book.source.read_market(run(book.pool, head, [call], book.source.lenses())[0])
+    call = book.source.mirror.market_call(())
+    return book.source.mirror.read_market(run(book.pool, head, [call], book.source.mirror.lenses())[0])

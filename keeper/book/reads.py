@@ -115,7 +115,7 @@ class Reader:
 
         NoStateError when no node has any market's state at the block; RpcError or NodeError when even the
         smallest call is refused. A market whose own answers are not whole has that as its fault."""
-        lenses = tuple(dict.fromkeys(lens for p in portions for lens in p.source.lenses()))
+        lenses = tuple(dict.fromkeys(lens for p in portions for lens in p.source.mirror.lenses()))
         single = list(dict.fromkeys(call for p in portions for call in p.calls))
         wanted = [(number, account) for number, p in enumerate(portions) for account in p.accounts]
         records: list[dict[str, bytes]] = [{} for _ in portions]
@@ -182,7 +182,7 @@ class Reader:
         asked, strange = list(wanted), list(apart)
         while True:
             groups = _by_portion(asked)
-            calls = [portions[number].source.accounts_call(accounts) for number, accounts in groups]
+            calls = [portions[number].source.mirror.accounts_call(accounts) for number, accounts in groups]
             try:
                 enough = _something if single else _anything
                 got = run_whole(self.pool, head, [*single, *calls, *strange], lenses, enough)
@@ -220,12 +220,12 @@ class Reader:
         faults: dict[int, Exception],
     ) -> None:
         """One market's accounts apart from the others', in ever smaller calls until they are answered."""
-        lenses = portion.source.lenses()
+        lenses = portion.source.mirror.lenses()
         at, width = 0, max(len(accounts) // 2, 1)
         while at < len(accounts) and number not in faults:
             chunk = accounts[at : at + width]
             try:
-                call = portion.source.accounts_call(chunk)
+                call = portion.source.mirror.accounts_call(chunk)
                 # The last account is asked for at every node before the market is said to be at fault.
                 enough = _something if len(chunk) == 1 else _anything
                 [answer] = run_whole(self.pool, head, [call], lenses, enough)
@@ -260,7 +260,7 @@ class Reader:
             faults[number] = _no_state(self.pool, head)
             return
         try:
-            records.update(portion.source.read_records(accounts, answer))
+            records.update(portion.source.mirror.read_records(accounts, answer))
         except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
             faults[number] = error
 

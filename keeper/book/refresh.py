@@ -6,7 +6,7 @@ hash. A reorg is no special case: what orphaned blocks touched is touched again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,19 +17,18 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 from keeper.book import discovery
 from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
 from keeper.book.discovery import MissedBlocks
-from keeper.book.reads import BookRead, NoStateError, Reader, ReadRequest, read_apart, run_whole
-from keeper.book.source import NOTHING_ELSE, BookSource, ExtraReads
+from keeper.book.market_state import apart_calls, market_state
+from keeper.book.reads import BookRead, NoStateError, Reader, ReadRequest, run_whole
+from keeper.book.source import NOTHING_ELSE, ExtraReads
 from keeper.chain import logs
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, Call
+from keeper.chain.calls import Answer
 from keeper.chain.logs import Log, LogFilter
 from keeper.chain.node import WrongStateError
 from keeper.errors import ConfigError, UnreachableError
 
 log = structlog.get_logger()
 
-# Further requests for market-wide state that did not fit into the first.
-MOST_ROUNDS = 256
 # A market that stays silent is asked for alone, and at every node, once in so many blocks.
 ELSEWHERE_BLOCKS = 16
 
@@ -175,7 +174,7 @@ def _doubted(reader: Reader, head: Head, visit: _Visit) -> list[Log]:
 
 def _take(visit: _Visit, found: Sequence[Log]) -> None:
     """What these events say to one book, and whom it wants to see besides."""
-    touch = visit.book.source.touched(visit.stretch.followed.of(found))
+    touch = visit.book.source.mirror.touched(visit.stretch.followed.of(found))
     stretch, extra = visit.stretch, visit.ask.extra
     visit.touched = touch.accounts | stretch.again
     visit.upgraded = touch.upgraded or stretch.reorganised or stretch.initial
@@ -209,10 +208,10 @@ def _portion(visit: _Visit) -> ReadRequest:
     strangers made, last."""
     source = visit.book.source
     visit.references = frozenset(visit.book.references)
-    apart = tuple(source.apart_calls(visit.references))
+    apart = apart_calls(source, visit.references)
     calls = [
-        source.market_call(visit.book.references),
-        *(source.view_call(account) for account in visit.sample),
+        source.mirror.market_call(visit.book.references),
+        *(source.auditor.view_call(account) for account in visit.sample),
         *visit.ask.extra.calls,
     ]
     accounts = dict.fromkeys([*sorted(visit.touched), *visit.sample])
@@ -239,50 +238,20 @@ def _market(reader: Reader, head: Head, visit: _Visit) -> Answer:
         visit.book.failing = 0
         return first
     source = visit.book.source
-    call = source.market_call(visit.book.references)
+    call = source.mirror.market_call(visit.book.references)
     failing = visit.book.failing
     visit.book.failing = failing + 1
     if failing and head.number % ELSEWHERE_BLOCKS:
         # It was asked for everywhere at blocks before: others do not wait for it at each.
         return first
     try:
-        [answer] = run_whole(reader.pool, head, [call], source.lenses(), lambda answers: answers[0].ok)
+        [answer] = run_whole(reader.pool, head, [call], source.mirror.lenses(), lambda answers: answers[0].ok)
     except NoStateError:
         if not first.data:
             raise
         return first
     visit.book.failing = 0
     return answer
-
-
-def _state(
-    reader: Reader,
-    head: Head,
-    source: BookSource[Any, Any, Any],
-    references: frozenset[int],
-    first: Answer,
-    apart: Iterable[tuple[Call, Answer]],
-) -> Any:
-    """All market-wide state. What an answer left out is asked for next, what failed in smaller calls, until
-    nothing more is answered."""
-    state = source.read_market(first)
-    found = list(apart)
-    left = _left(source, [(source.market_call(references), first), *found])
-    for _ in range(MOST_ROUNDS):
-        if not left:
-            break
-        more = read_apart(reader.pool, head, left, source.lenses())
-        found += more
-        again = _left(source, more)
-        if again == [call for call, _ in more]:
-            # What is asked first is not starved by others: it cannot be had here.
-            again = []
-        left = [*again, *left[len(more) :]]
-    return source.with_apart(state, found) if found else state
-
-
-def _left(source: BookSource[Any, Any, Any], answered: Iterable[tuple[Call, Answer]]) -> list[Call]:
-    return [rest for call, answer in answered for rest in source.rest_calls(call, answer)]
 
 
 def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
@@ -294,24 +263,29 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
     records, answers = dict(read.records), read.answers
     assert visit.portion is not None, "what was read was asked for"
     apart = zip(visit.portion.apart, read.apart, strict=True)
-    state = _state(reader, head, source, visit.references, _market(reader, head, visit), apart)
-    followed = source.log_filter(state)
+    state = market_state(reader, head, source, visit.references, _market(reader, head, visit), apart)
+    followed = source.mirror.log_filter(state)
     added = tuple(a for a in followed.addresses if a not in set(visit.stretch.followed.addresses))
     if added:
         log.info("new contracts", market=source.name, addresses=added)
-        search = LogFilter(added, source.discovery_filter(state).topics)
+        search = LogFilter(added, source.mirror.discovery_filter(state).topics)
         late = discovery.scan(book, search, head, visit.ask.progress) - touched
         [more] = reader.read(head, [ReadRequest(source, (), sorted(late))])
         if more.fault is not None:
             raise more.fault
         records.update(more.records)
         touched |= late
-    references = {*book.references, *filter(None, map(source.reference, records.values()))}
-    if not source.covers(state, references):
-        asked = ReadRequest(source, [source.market_call(references)], (), source.apart_calls(references))
+    named = source.references
+    references = set(book.references)
+    if named is not None:
+        references.update(filter(None, map(named.reference, records.values())))
+    if named is not None and not named.covers(state, references):
+        asked = ReadRequest(
+            source, [source.mirror.market_call(references)], (), apart_calls(source, references)
+        )
         [wider] = reader.read(head, [asked])
         apart = zip(asked.apart, wider.apart, strict=True)
-        state = _state(reader, head, source, frozenset(references), wider.answers[0], apart)
+        state = market_state(reader, head, source, frozenset(references), wider.answers[0], apart)
     known = {a: book.rows.row(a) for a in sample}
     silent = frozenset(
         a

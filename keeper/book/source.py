@@ -16,6 +16,7 @@ S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 A_co = TypeVar("A_co", covariant=True)
 A = TypeVar("A")
+A_contra = TypeVar("A_contra", contravariant=True)
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
 
@@ -59,28 +60,8 @@ class Screener(Protocol[S_contra]):
         """The priced asset by which each leg is weighed."""
 
 
-class BookSource(Protocol[S, A_co, V_co]):
-    """One market seen as something to copy. Pure: builds calls, decodes answers, reads events.
-
-    An account's raw state is kept as a *record*: the bytes its lens packed, which nothing but the source
-    understands. A record may refer to a part of the market-wide state that is read only where somebody
-    refers to it (Aave: its e-mode category), named by a small positive number. An account's key is 0x hex,
-    lower case; what it is made of nothing but the source understands.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def from_block(self) -> int: ...
-
-    @staticmethod
-    def owner(account: str) -> str:
-        """The address whose account this is, lower case."""
-
-    @staticmethod
-    def part(account: str) -> str:
-        """The part of the market an account is held in, 0x hex; empty where a market has no parts."""
+class Mirror(Protocol[S]):
+    """What is copied: what to read and to hear, who was touched, market-wide state, records."""
 
     def lenses(self) -> tuple[Lens, ...]:
         """Contracts to put into the call by state override."""
@@ -98,6 +79,26 @@ class BookSource(Protocol[S, A_co, V_co]):
 
     def read_market(self, answer: Answer) -> S: ...
 
+    def accounts_call(self, accounts: Sequence[str]) -> Call: ...
+
+    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
+        """Each account's record. KeeperError when the answer is not whole."""
+
+
+class References(Protocol[S_contra]):
+    """Where a record may refer to a part of the market-wide state that is read only where somebody refers to
+    it, named by a small positive number."""
+
+    def reference(self, record: bytes) -> int:
+        """What the record refers to; 0: nothing."""
+
+    def covers(self, state: S_contra, references: Iterable[int]) -> bool:
+        """Whether `state` holds everything these references name."""
+
+
+class StrangerReads(Protocol[S]):
+    """Where anybody can add to the market-wide state: what that is, read apart from what is trusted."""
+
     def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
         """Further reads of market-wide state, of what anybody can have made: each has gas of its own and may
         fail without any other."""
@@ -109,33 +110,58 @@ class BookSource(Protocol[S, A_co, V_co]):
     def with_apart(self, state: S, answers: Iterable[tuple[Call, Answer]]) -> S:
         """The state with what the reads apart, and those of what was left, brought."""
 
-    def covers(self, state: S, references: Iterable[int]) -> bool:
-        """Whether `state` holds everything these references name."""
 
-    def accounts_call(self, accounts: Sequence[str]) -> Call: ...
-
-    def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
-        """Each account's record. KeeperError when the answer is not whole."""
-
-    def decode(self, record: bytes) -> A_co:
-        """One account's raw state."""
-
-    def reference(self, record: bytes) -> int:
-        """What the record refers to; 0: nothing."""
-
-    @property
-    def screener(self) -> Screener[S] | None:
-        """How accounts are bounded in floats; None where every account is valued exactly at every block."""
-
-    def sums(self, records: Sequence[bytes]) -> Mapping[str, int]:
-        """What these records add to the protocol's own totals, by names of the source's."""
-
-    def unbalanced(self, state: S, sums: Mapping[str, int]) -> str:
-        """The first of the protocol's totals that the sum of all records contradicts, in words, with both
-        numbers; empty when all agree within the protocol's rounding."""
+class Auditor(Protocol[S_contra, V_co]):
+    """The protocol's own view of an account, and its totals."""
 
     def view_call(self, account: str) -> Call:
         """The protocol's own view of an account."""
 
     def read_view(self, account: str, answer: Answer) -> V_co | None:
         """None when the protocol cannot value the account: its view reverts."""
+
+    def sums(self, records: Sequence[bytes]) -> Mapping[str, int]:
+        """What these records add to the protocol's own totals, by names of the source's."""
+
+    def unbalanced(self, state: S_contra, sums: Mapping[str, int]) -> str:
+        """The first of the protocol's totals that the sum of all records contradicts, in words, with both
+        numbers; empty when all agree within the protocol's rounding."""
+
+
+class BookSource(Protocol[S, A_co, V_co]):
+    """One market seen as something to copy. Pure: builds calls, decodes answers, reads events.
+
+    An account's raw state is kept as a *record*: the bytes its lens packed, which nothing but the source
+    understands. Optional roles are None."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def from_block(self) -> int: ...
+
+    @staticmethod
+    def owner(account: str) -> str:
+        """The address whose account this is, lower case."""
+
+    @staticmethod
+    def part(account: str) -> str:
+        """The part of the market an account is held in, 0x hex; empty where a market has no parts."""
+
+    def decode(self, record: bytes) -> A_co:
+        """One account's raw state."""
+
+    @property
+    def mirror(self) -> Mirror[S]: ...
+
+    @property
+    def auditor(self) -> Auditor[S, V_co]: ...
+
+    @property
+    def screener(self) -> Screener[S] | None: ...
+
+    @property
+    def references(self) -> References[S] | None: ...
+
+    @property
+    def stranger_reads(self) -> StrangerReads[S] | None: ...

@@ -100,7 +100,7 @@ def _explain(run: Market, at: MarketValuation, account: str) -> Explanation:
     state = run.book.state
     # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
     symbols = purse_of(run, head, run.adapter.owner(account)).symbols
-    return run.adapter.explain(state, account, run.book.accounts[account], head.timestamp, symbols)
+    return run.adapter.explainer.explain(state, account, run.book.accounts[account], head.timestamp, symbols)
 
 
 def _failure(each: Unanswered) -> dict[str, object]:
@@ -123,7 +123,7 @@ def _object(answer: Explained, policies: Policies) -> dict[str, object]:
 
 def _print(answer: Explained, policies: Policies) -> None:
     run, e = answer.run, answer.explanation
-    decimals = run.adapter.decimals(run.book.state, e.valuation.account)
+    decimals = run.adapter.explainer.decimals(run.book.state, e.valuation.account)
     rows = [
         [
             line.symbol,

@@ -20,13 +20,13 @@ def part_names(valuations: Iterable[Valuation]) -> list[str]:
 def cells(market: Market, valuation: Valuation, parts: Sequence[str]) -> list[str]:
     """Under `NUMBERS` and `parts`, as people read them; empty where the account has no such part."""
     adapter, state, account = market.adapter, market.book.state, valuation.account
-    decimals = adapter.decimals(state, account)
+    decimals = adapter.explainer.decimals(state, account)
     amounts = (valuation.equity, valuation.maintenance, valuation.net)
     return [
         *(money(amount, decimals) for amount in amounts),
         format_health(valuation.health),
         *(
-            money(valuation.parts[name], adapter.part_decimals(state, account, name))
+            money(valuation.parts[name], adapter.explainer.part_decimals(state, account, name))
             if name in valuation.parts
             else ""
             for name in parts

@@ -48,8 +48,8 @@ def market(settings: Settings, run: Market) -> Iterator[Finding]:
     prices = run.prices
     assert prices is not None, "doctor builds markets that judge prices"
     at = value(run, head)
-    version = run.adapter.version(run.book.state)
-    revision = run.adapter.revision(run.book.state)
+    version = run.adapter.valuer.version(run.book.state)
+    revision = run.adapter.valuer.revision(run.book.state)
     if halted := at.memory.watch_only.reason:
         yield Finding(
             f"market {run.name}",
@@ -83,7 +83,7 @@ def market(settings: Settings, run: Market) -> Iterator[Finding]:
             )
     for wrong in misnamed(settings, run, head):
         yield Finding(wrong.where, "fault", wrong.what, wrong.remedy)
-    for what, remedy in run.adapter.setup_warnings(run.book.state):
+    for what, remedy in run.adapter.explainer.setup_warnings(run.book.state):
         yield Finding(f"market {run.name}, trust", "warning", what, remedy)
 
 

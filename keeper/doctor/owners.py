@@ -56,10 +56,11 @@ def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: s
             f"{money.contract} is no latest version of our OwnerTopUp; it lacks: {lacks}",
             f"Make one: keeper contracts deploy owner-top-up --market {run.name} --live",
         )
-    state = run.book.state
+    state, payments = run.book.state, run.adapter.owner_payments
+    assert payments is not None, "the configuration names an owner's contract where there is such a thing"
     facts = purse_of(run, head, operator)
-    answers = answers_to(run.book.pool, head, run.adapter.owner_calls(state, owner, money, operator))
-    found = run.adapter.read_owner(state, owner, money, operator, answers, head.timestamp)
+    answers = answers_to(run.book.pool, head, payments.owner_calls(state, owner, money, operator))
+    found = payments.read_owner(state, owner, money, operator, answers, head.timestamp)
     decimals = decimals_of(reads, list(found.available))
     open_to_us = [
         f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"

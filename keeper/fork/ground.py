@@ -46,14 +46,14 @@ def survey(pool: NodePool, runs: list[Market]) -> list[ForkAsset]:
 
 def _of(pool: NodePool, run: Market) -> list[ForkAsset]:
     head, adapter = latest(pool), run.adapter
-    lenses = adapter.lenses()
-    state = adapter.read_market(read(pool, head, [adapter.market_call([])], lenses)[0])
+    lenses = adapter.mirror.lenses()
+    state = adapter.mirror.read_market(read(pool, head, [adapter.mirror.market_call([])], lenses)[0])
     facts = purse_of(run, head, adapter.contract, state)
-    priced = adapter.priced_assets(state)
+    priced = adapter.valuer.priced_assets(state)
     sources: dict[str, list[str]] = {}
     for each, answer in zip(priced, read(pool, head, [p.source_call for p in priced], lenses), strict=True):
         sources.setdefault(each.token or each.asset, []).append(read_address(answer))
-    rate = Rate.of(adapter.base_decimals(state), run.settings.base_price)
+    rate = Rate.of(adapter.explainer.base_decimals(state), run.settings.base_price)
     return [
         ForkAsset(
             market=run.name,
@@ -62,10 +62,10 @@ def _of(pool: NodePool, run: Market) -> list[ForkAsset]:
             unit=asset.unit,
             price=asset.price,
             rate=rate,
-            holder=adapter.holder(state, token),
+            holder=adapter.planner.holder(state, token),
             sources=tuple(dict.fromkeys(sources.get(token, []))),
         )
-        for token, asset in adapter.assets(state, facts).items()
+        for token, asset in adapter.planner.assets(state, facts).items()
         # What can be paid or is priced; not claims on it.
         if token in facts.funds or token in sources
     ]

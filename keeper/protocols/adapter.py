@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Self
 
-from keeper.book.source import A, ChangedAccounts, S
+from keeper.book.source import A, Auditor, ChangedAccounts, Mirror, S
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings as Settings
@@ -16,19 +16,30 @@ from keeper.errors import ConfigError
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, OwnerFunds, Step, action_words
 from keeper.model.offer import Asset
-from keeper.model.plan import NATIVE, Plan
+from keeper.model.plan import Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols import cures, erc20_calls, packing
-from keeper.protocols.base import MarketAdapter
 from keeper.protocols.calldata import words
 from keeper.protocols.cures import Cure, CureRequest, named
 from keeper.protocols.event_table import EventTable
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.without import Without
+from keeper.protocols.roles.absent import AbsentRoles
+from keeper.protocols.roles.explainer import Explainer
+from keeper.protocols.roles.market import MarketRoles
+from keeper.protocols.roles.planner import Planner
+from keeper.protocols.roles.valuer import Valuer
 
 
-class Adapter(Without[S, A], MarketAdapter[S, A]):
+class Adapter(
+    AbsentRoles[S, A],
+    MarketRoles[S, A],
+    Mirror[S],
+    Auditor[S, Valuation],
+    Valuer[S, A],
+    Planner[S, A],
+    Explainer[S, A],
+):
     """A market that is one contract, read through one lens."""
 
     called: ClassVar[tuple[str, ...]]
@@ -46,11 +57,9 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     """Decimals of the base currency."""
     ratio_parts: ClassVar[Mapping[str, int]] = {}
     """Decimals of those parts of a valuation that are ratios, by name; the others are amounts."""
-    pays_coins: ClassVar[tuple[str, int] | None] = None
-    """The event (topic) that says how many coins were sent to whoever liquidated, and in which word."""
-    owners_pay: ClassVar[bool] = False
-    """Whether an owner's own money can top up."""
-    needs_capital: ClassVar[bool] = True
+    needs_capital: bool = True
+    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What is called on other contracts than the market's own, by the view that names each."""
     name = ""
     contract = ""
     from_block = 0
@@ -70,7 +79,29 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         """The protocol's own table of the market in the configuration."""
         return f"markets.{self.name}.{table_of(self.protocol)}"
 
-    # A protocol's own, beside what MarketAdapter asks for.
+    # The roles that every protocol has are this very object's; the others are absent, unless it says so.
+
+    @property
+    def mirror(self) -> Mirror[S]:
+        return self
+
+    @property
+    def auditor(self) -> Auditor[S, Valuation]:
+        return self
+
+    @property
+    def valuer(self) -> Valuer[S, A]:
+        return self
+
+    @property
+    def planner(self) -> Planner[S, A]:
+        return self
+
+    @property
+    def explainer(self) -> Explainer[S, A]:
+        return self
+
+    # A protocol's own, beside what the roles ask for.
 
     @abstractmethod
     def read_state(self, data: bytes) -> S:
@@ -163,9 +194,6 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
             )
         return self.read_state(answer.data)
 
-    def covers(self, state: S, references: Iterable[int]) -> bool:
-        return True
-
     def accounts_call(self, accounts: Sequence[str]) -> Call:
         return self.lens.accounts(self.contract, accounts)
 
@@ -175,9 +203,6 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def record_length(self, data: bytes, at: int) -> int:
         """Bytes of the record that begins at this place of the lens's answer."""
         return self.record_bytes
-
-    def reference(self, record: bytes) -> int:
-        return 0
 
     def sums(self, records: Sequence[bytes]) -> Mapping[str, int]:
         found: Counter[str] = Counter()
@@ -231,12 +256,11 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         lines, formula = self.lines(state, valuation, raw, timestamp, symbols)
         return Explanation(valuation, tuple(lines), formula)
 
-    def native_rewards(self, logs: Iterable[Log]) -> int:
-        if self.pays_coins is None:
-            return 0
-        event, place = self.pays_coins
-        ours = (each for each in logs if (each.address, each.topics[0]) == (self.contract.lower(), event))
-        return sum(words(bytes.fromhex(each.data[2:]))[place] for each in ours)
+    def market_warnings(self, state: S) -> Mapping[str, str]:
+        return {}
+
+    def setup_warnings(self, state: S) -> Sequence[tuple[str, str]]:
+        return []
 
     # Planning.
 
@@ -251,12 +275,6 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     ) -> Purse:
         return erc20_calls.read_facts(self.tokens(state), payer, answers)
 
-    def gas_price_asset(self, state: S, facts: Purse, symbol: str) -> int | None:
-        assets = self.assets(state, facts)
-        if NATIVE in assets:
-            return assets[NATIVE].price
-        return next((each.price for each in assets.values() if each.symbol == symbol), None)
-
     def plan_top_up(
         self,
         state: S,
@@ -270,7 +288,7 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
         budget_base: int,
         owner: OwnerFunds | None = None,
     ) -> Plan | Blocked:
-        if owner is not None and not self.owners_pay:
+        if owner is not None and self.owner_payments is None:
             return Blocked("owners' own money is not supported in this protocol")
         wish = CureRequest(account, timestamp, facts, funds, steps, target, budget_base, owner)
         before = self.valued(state, account, raw, timestamp).health

@@ -28,7 +28,7 @@ from keeper.service.markets import Market
 from keeper.service.outage import Outage
 from keeper.service.planning.breach import Breach, MarketBreaches
 from keeper.service.planning.costs import losses_of_a_day
-from keeper.service.planning.planner import Planner
+from keeper.service.planning.planner import BlockPlanner
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
 from keeper.service.planning.signer_funds import SignerFundsRequest
@@ -172,7 +172,7 @@ class ChainLoop:
         extra: list[Call] = []
         with self.troubles.contained(run, head):
             if self.payer is not None and run.book.head is not None:
-                extra = run.adapter.planning_calls(run.book.state, [], self.payer)
+                extra = run.adapter.planner.planning_calls(run.book.state, [], self.payer)
         everything = self.recorder is not None
         return MarketRequest(
             run,
@@ -301,7 +301,7 @@ class ChainLoop:
         if due:
             self._ask_means(head)
         means, self._means = self._means, None
-        planner = Planner(
+        planner = BlockPlanner(
             self.pool,
             self.runs,
             self.store,

@@ -16,13 +16,13 @@ from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
 from keeper.model.money import Rate
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Owner, Policies
-from keeper.protocols.base import MarketAdapter
 from keeper.protocols.registry import PROTOCOLS
+from keeper.protocols.roles.market import MarketRoles
 from keeper.service.watching.prices import Pricing
 from keeper.store.database import Store
 
 # Each protocol's state and account types are its own; past the registry they are opaque.
-Adapter = MarketAdapter[Any, Any]
+Adapter = MarketRoles[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ class Market:
     @property
     def rate(self) -> Rate:
         """What a base unit of the market is worth. Only once the book has been read."""
-        return Rate.of(self.adapter.base_decimals(self.book.state), self.settings.base_price)
+        return Rate.of(self.adapter.explainer.base_decimals(self.book.state), self.settings.base_price)
 
     def groups(self, legs: Sequence[int], leg_count: int) -> Ints:
         """Legs grouped by the leaf feed behind their price; each asset by itself where none is known."""
@@ -58,6 +58,16 @@ class Market:
             leaf = next((feed.address for feed in feeds), asset)
             groups[leg] = numbers.setdefault(leaf, len(numbers))
         return groups
+
+    def is_strangers(self, asset: str) -> bool:
+        """Whether anybody may have made this asset's price source, and nobody listed it by name."""
+        strangers = self.adapter.strangers
+        return strangers is not None and strangers.is_strangers(asset)
+
+    def is_trusted_part(self, part: str) -> bool:
+        """Whether the operator stands for this part of the market."""
+        strangers = self.adapter.strangers
+        return strangers is None or strangers.is_trusted_part(self.book.state, part)
 
     def of(self, owners: Iterable[str]) -> list[str]:
         """All accounts of these owners that the book knows."""
@@ -95,7 +105,7 @@ def build(
         book: Book[Any, Any, Valuation] = Book(
             adapter, pool, store, chain.log_range, read_only=read_only, workers=chain.parallel_requests
         )
-        prices = Pricing(name, market, chain, pool, adapter.lenses()) if not read_only else None
+        prices = Pricing(name, market, chain, pool, adapter.mirror.lenses()) if not read_only else None
         screen = NearThreshold(book.columns) if adapter.screener is not None else None
         everywhere.append(Market(name, market, adapter, book, screen, prices, everywhere))
     return everywhere

@@ -18,6 +18,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import Chain, MarketSettings
 from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import KeeperError
+from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
 from keeper.oracles import abi
 from keeper.oracles.resolution import resolve
@@ -89,22 +90,25 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     spec = PROTOCOLS[identity.protocol]
     adapter: Adapter = spec.adapter.of("new", settings)
     _hear(pool, head, adapter, spec.setup.created, born or 0)
-    state = adapter.read_market(run(pool, head, [adapter.market_call([])], adapter.lenses())[0])
+    state = adapter.mirror.read_market(
+        run(pool, head, [adapter.mirror.market_call([])], adapter.mirror.lenses())[0]
+    )
     # What nobody has listed yet is there to be shown, and listed or not.
-    if apart := list(adapter.apart_calls([])):
-        read = run(pool, head, apart, adapter.lenses())
-        state = adapter.with_apart(state, zip(apart, read, strict=True))
-    priced = adapter.priced_assets(state)
+    if adapter.stranger_reads is not None:
+        apart = list(adapter.stranger_reads.apart_calls([]))
+        read = run(pool, head, apart, adapter.mirror.lenses())
+        state = adapter.stranger_reads.with_apart(state, zip(apart, read, strict=True))
+    priced = adapter.valuer.priced_assets(state)
     asked = [call for each in priced for call in (each.source_call, each.symbol_call)]
-    answers = iter(run(pool, head, asked, adapter.lenses()))
+    answers = iter(run(pool, head, asked, adapter.mirror.lenses()))
     found = [(each, abi.address(next(answers)) or "", abi.text(next(answers))) for each in priced]
     sources = resolve(pool, head, [source for _, source, _ in found if source])
     contracts = ContractReads(pool, head)
     times = rhythms(contracts, [feed.address for each in sources.values() for feed in each.feeds()])
     shown = {_shown(each.asset): symbol or each.asset for each, _, symbol in found}
     facts = Purse({}, {each.asset: symbol for each, _, symbol in found})
-    in_coin = bool(adapter.gas_price_asset(state, facts, ""))
-    tokens = list(adapter.assets(state, facts))
+    assets = adapter.planner.assets(state, facts)
+    tokens, in_coin = list(assets), NATIVE in assets and bool(assets[NATIVE].price)
     return Survey(
         native=native_coin_of(contracts, shown, tokens, in_coin=in_coin),
         data_fee=data_fees.probe(pool, head),
@@ -112,10 +116,10 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
         chain_id=pool.chain_id,
         rpc=rpc,
         identity=identity,
-        version=adapter.version(state),
-        revision=adapter.revision(state),
+        version=adapter.valuer.version(state),
+        revision=adapter.valuer.revision(state),
         oracle=spec.setup.oracle(state),
-        base_decimals=adapter.base_decimals(state),
+        base_decimals=adapter.explainer.base_decimals(state),
         from_block=born,
         head=head,
         clock_difference=int(time.time()) - head.timestamp,
@@ -141,7 +145,7 @@ def _hear(pool: NodePool, head: Head, adapter: Adapter, created: str, born: int)
     chain = Chain(chain_id=pool.chain_id, rpc=["http://unused"])
     scan = logs.of_range_at_once(pool, born, head.number, wanted, chain.log_range, chain.parallel_requests)
     for _, some in scan:
-        adapter.touched(some)
+        adapter.mirror.touched(some)
 
 
 def _shown(asset: str) -> str:

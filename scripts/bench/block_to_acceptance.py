@@ -110,8 +110,11 @@ def _all_accounts(daemon: Daemon) -> list[Any]:
     deciding = daemon.chains["local"].deciding
     book, head = deciding.runs[0].book, deciding.head
     assert head is not None
-    wanted = [book.source.market_call(book.references), book.source.accounts_call(list(book.accounts))]
-    read, overrides = calls.behind(wanted, book.source.lenses())
+    wanted = [
+        book.source.mirror.market_call(book.references),
+        book.source.mirror.accounts_call(list(book.accounts)),
+    ]
+    read, overrides = calls.behind(wanted, book.source.mirror.lenses())
     return [{**read, "gas": hex(calls.GAS)}, {"blockHash": head.hash}, overrides]
 
 

@@ -90,7 +90,10 @@ def test_local_numbers_are_the_contracts_to_the_unit(case: Case, tmp_path: Path)
         assert at.acting, at.memory.watch_only
         views = run.book.views(blocks.latest(run.book.pool), list(run.book.accounts))
         assert {v.account: v for v in at.valuations} == views
-        assert run.adapter.unbalanced(run.book.state, run.adapter.sums(run.book.rows.records)) == ""
+        assert (
+            run.adapter.auditor.unbalanced(run.book.state, run.adapter.auditor.sums(run.book.rows.records))
+            == ""
+        )
         compared += len(views)
     assert compared >= 300
 

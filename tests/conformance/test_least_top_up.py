@@ -48,18 +48,18 @@ def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path
         run = reading(anvil, case.toml(), tmp_path)
         valued(run)
         head, state, adapter = blocks.latest(run.book.pool), run.book.state, run.adapter
-        answers = answers_to(run.book.pool, head, adapter.planning_calls(state, [account], PAYER))
-        facts = replace(adapter.read_planning(state, [account], PAYER, answers), payer=PAYER)
+        answers = answers_to(run.book.pool, head, adapter.planner.planning_calls(state, [account], PAYER))
+        facts = replace(adapter.planner.read_planning(state, [account], PAYER, answers), payer=PAYER)
         timestamp = head.timestamp + BLOCK_SECONDS
         # Not a round one, so that nothing is met by accident.
         target = case.target - 10**15 + 7
-        plan = adapter.plan_top_up(
+        plan = adapter.planner.plan_top_up(
             state,
             account,
             run.book.accounts[account],
             timestamp,
             facts,
-            dict.fromkeys(adapter.assets(state, facts), PLENTY),
+            dict.fromkeys(adapter.planner.assets(state, facts), PLENTY),
             [Step(action, STEPS[protocol][action])],
             target,
             PLENTY * PLENTY,

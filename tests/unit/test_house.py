@@ -143,3 +143,33 @@ def test_every_test_is_marked() -> None:
         if not re.search(r"^pytestmark = .*pytest\.mark\.(unit|integration)", path.read_text(), re.M)
     ]
     assert unmarked == []
+
+
+ROLES_HAVE_AT_MOST = 8
+
+
+def _roles() -> dict[str, ast.ClassDef]:
+    """The interface of a protocol, by role."""
+    here = [*(KEEPER / "protocols" / "roles").glob("*.py"), KEEPER / "book" / "source.py"]
+    return {
+        node.name: node
+        for path in here
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases)
+    }
+
+
+def test_a_role_has_eight_members_at_most_and_a_market_names_only_roles() -> None:
+    roles = _roles()
+    whole = {"BookSource", "MarketRoles"}
+    assert {"Mirror", "Auditor", "Valuer", "Planner", "Explainer"} < roles.keys()
+    for name, role in roles.items():
+        members = [each.name for each in role.body if isinstance(each, ast.FunctionDef)]
+        if name not in whole:
+            assert 0 < len(members) <= ROLES_HAVE_AT_MOST, (name, members)
+            continue
+        for each in role.body:
+            if isinstance(each, ast.FunctionDef) and each.returns is not None:
+                words = ast.unparse(each.returns)
+                known = words in ("str", "int", "bool", "A_co") or any(role in words for role in roles)
+                assert known, f"{name}.{each.name} belongs to a role"

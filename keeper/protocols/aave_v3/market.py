@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from keeper.book.entries import Entries
-from keeper.book.source import Screener
+from keeper.book.source import References, Screener
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
@@ -37,9 +37,10 @@ from keeper.protocols.aave_v3.events import HEARD, TRANSFER
 from keeper.protocols.aave_v3.lens import LENS, PoolState
 from keeper.protocols.aave_v3.valuing import RecordValuer, valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.base import PricedAsset
 from keeper.protocols.cures import Cure, CureRequest
 from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
+from keeper.protocols.roles.optional import Lending, OwnerPayments, Redeemer, UnsizedCures
+from keeper.protocols.roles.valuer import PricedAsset
 
 
 class AaveV3Market(Adapter[PoolState, AccountState]):
@@ -55,8 +56,29 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     lens, heard, view_words = LENS, HEARD, 6
     what = "an Aave v3 pool"
     remedy = "Name the Pool proxy (PoolAddressesProvider.getPool())"
-    owners_pay = True
     ratio_parts: ClassVar[Mapping[str, int]] = {"threshold": 4}
+
+    # What it has besides the roles of every protocol.
+
+    @property
+    def references(self) -> References[PoolState]:
+        return self
+
+    @property
+    def lending(self) -> Lending[PoolState]:
+        return self
+
+    @property
+    def redeemer(self) -> Redeemer[PoolState]:
+        return self
+
+    @property
+    def owner_payments(self) -> OwnerPayments[PoolState]:
+        return self
+
+    @property
+    def unsized_cures(self) -> UnsizedCures[PoolState, AccountState]:
+        return self
 
     # Copying.
 

@@ -9,8 +9,8 @@ from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import AccountState
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.base import PricedAsset
 from keeper.protocols.erc20_calls import symbol
+from keeper.protocols.roles.valuer import PricedAsset
 
 
 def priced_assets(state: PoolState) -> list[PricedAsset]:

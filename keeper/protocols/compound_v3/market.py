@@ -18,13 +18,14 @@ from keeper.model.offer import Asset, Offer
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.base import PricedAsset
 from keeper.protocols.compound_v3 import lens, planning, records
 from keeper.protocols.compound_v3.events import HEARD
 from keeper.protocols.compound_v3.lens import LENS, CometState
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.cures import ENDLESS, Cure, CureRequest
 from keeper.protocols.erc20_calls import symbol
+from keeper.protocols.roles.optional import Seller
+from keeper.protocols.roles.valuer import PricedAsset
 
 
 class CometMarket(Adapter[CometState, Raw]):
@@ -50,6 +51,12 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def decode(self, record: bytes) -> Raw:
         return records.decode(record)
+
+    # What it has besides the roles of every protocol.
+
+    @property
+    def seller(self) -> Seller[CometState]:
+        return self
 
     @property
     def screener(self) -> Screener[CometState]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import ClassVar
 
 from keeper.chain.calls import Answer, Call
+from keeper.chain.logs import Log
 from keeper.margin.lending.liquity.interest import Stored, at
 from keeper.margin.lending.liquity.trove import collateral_ratio_down, equity_down
 from keeper.margin.rounding import WAD
@@ -17,13 +18,14 @@ from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.base import PricedAsset
-from keeper.protocols.calldata import encoded
+from keeper.protocols.calldata import encoded, words
 from keeper.protocols.cures import Cure, CureRequest
 from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.liquity import lens, planning
 from keeper.protocols.liquity.events import HEARD, PAYS_COINS
 from keeper.protocols.liquity.lens import LENS, System
+from keeper.protocols.roles.optional import NativeRewards
+from keeper.protocols.roles.valuer import PricedAsset
 
 # The ratio at which everything changes is told of when the system's is this much above it.
 _NEAR_PERCENT = 110
@@ -38,7 +40,7 @@ class TroveMarket(Adapter[System, Stored]):
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "borrowerOperations()": (planning.ADD, planning.REPAY)
     }
-    lens, heard, view_words, record_bytes, scale, pays_coins = LENS, HEARD, 5, lens.RECORD, 18, PAYS_COINS
+    lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
     ratio_parts: ClassVar[Mapping[str, int]] = {"mcr": 18, "ratio": 18}
     needs_capital = False  # the stability pool pays, or all other troves do
     what = "a TroveManager"
@@ -85,6 +87,15 @@ class TroveMarket(Adapter[System, Stored]):
 
     def liquidation_tokens(self, state: System, raw: Stored) -> frozenset[str]:
         return frozenset({state.debt_token})
+
+    @property
+    def native_rewards(self) -> NativeRewards:
+        return self
+
+    def rewards(self, logs: Iterable[Log]) -> int:
+        event, place = PAYS_COINS
+        ours = (each for each in logs if (each.address, each.topics[0]) == (self.contract.lower(), event))
+        return sum(words(bytes.fromhex(each.data[2:]))[place] for each in ours)
 
     def market_warnings(self, state: System) -> Mapping[str, str]:
         found = {}

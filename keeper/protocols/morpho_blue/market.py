@@ -22,18 +22,25 @@ from keeper.model.offer import Asset, Offer
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols import erc20_calls
-from keeper.protocols.base import PricedAsset
 from keeper.protocols.cures import ENDLESS, Cure, CureRequest
 from keeper.protocols.morpho_blue import lens, planning
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.mirror import MOST_PRICE, MOST_UNLISTED, MorphoMirror, Singleton, Stake
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
+from keeper.protocols.roles.optional import LoanPricing
+from keeper.protocols.roles.valuer import PricedAsset
 
 
 class MorphoBlueMarket(MorphoMirror):
     """An account is a borrower in one market: see `positions`."""
 
     ratio_parts: ClassVar[Mapping[str, int]] = {"lltv": 18}
+
+    # What it has besides the roles of every protocol.
+
+    @property
+    def loan_pricing(self) -> LoanPricing[Singleton]:
+        return self
 
     @property
     def screener(self) -> Screener[Singleton]:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from keeper.book.entries import Entries
-from keeper.book.source import ChangedAccounts
+from keeper.book.source import ChangedAccounts, References, StrangerReads
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings
@@ -28,6 +28,7 @@ from keeper.protocols.morpho_blue import events, lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
+from keeper.protocols.roles.optional import Strangers
 
 MOST_UNLISTED = 2_048
 """So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
@@ -109,6 +110,20 @@ class MorphoMirror(Adapter[Singleton, Stake]):
     def _vouched(self, pair: Pair) -> bool:
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
+
+    # What it has besides the roles of every protocol.
+
+    @property
+    def references(self) -> References[Singleton]:
+        return self
+
+    @property
+    def stranger_reads(self) -> StrangerReads[Singleton]:
+        return self
+
+    @property
+    def strangers(self) -> Strangers[Singleton]:
+        return self
 
     def is_strangers(self, asset: str) -> bool:
         return asset not in self._wanted

@@ -144,12 +144,18 @@ class PendingUpdates:
         after = self._after(update, head, [call for run in runs for call in _calls(run)], runs)
         found: list[Breach] = []
         for run in runs:
-            state = run.adapter.read_market(after.answers[_market_call(run)])
-            assets = run.adapter.priced_assets(state)
+            state = run.adapter.mirror.read_market(after.answers[_market_call(run)])
+            assets = run.adapter.valuer.priced_assets(state)
             moment = replace(head, number=head.number + 1, timestamp=after.timestamp)
             assert run.prices is not None
-            prices = run.prices.after(moment, assets, after.answers, run.adapter.base_decimals(state))
-            if prices is None or not prices.moved_from(run.prices) or run.adapter.version(state) is None:
+            prices = run.prices.after(
+                moment, assets, after.answers, run.adapter.explainer.base_decimals(state)
+            )
+            if (
+                prices is None
+                or not prices.moved_from(run.prices)
+                or run.adapter.valuer.version(state) is None
+            ):
                 continue
             self.transmitters.add(update.sender)
             silent = {asset.asset for asset in assets if asset.price is None}
@@ -158,19 +164,21 @@ class PendingUpdates:
         return self._confirmed(update, head, found, after.timestamp)
 
     def _after(self, update: PendingUpdate, head: Head, calls: list[Call], runs: list[Market]) -> After:
-        lenses: tuple[Lens, ...] = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
+        lenses: tuple[Lens, ...] = tuple(
+            dict.fromkeys(lens for run in runs for lens in run.adapter.mirror.lenses())
+        )
         timestamp = self.deciding.next_timestamp(head)
         return read_after(self.deciding.pool, head, update, calls, lenses, timestamp)
 
     def _below(self, run: Market, timestamp: int, silent: set[str]) -> list[Breach]:
         """Who may be liquidated under the run's state and is not to be topped up."""
         records = {a: r for a in self._near(run, timestamp) if (r := run.book.record(a)) is not None}
-        priced = run.adapter.price_dependencies
+        priced = run.adapter.valuer.price_dependencies
         if silent:
             known = run.book.accounts
             records = {a: r for a, r in records.items() if not priced(run.book.state, known[a]) & silent}
         found = []
-        for valuation in run.adapter.value_records(run.book.state, records, timestamp):
+        for valuation in run.adapter.valuer.value_records(run.book.state, records, timestamp):
             levels = self.deciding.policies.levels(run.name, valuation.account)
             if levels.ignored or levels.protection or not is_below(valuation, levels.liquidate):
                 continue
@@ -192,7 +200,7 @@ class PendingUpdates:
         rows, required = near.rows[fresh], near.maintenance[fresh]
         if len(rows) > MOST_ACCOUNTS:
             required = required * [
-                adapter.unit_worth(book.state, book.rows.account(int(row))) for row in rows
+                adapter.explainer.unit_worth(book.state, book.rows.account(int(row))) for row in rows
             ]
         largest = rows[np.argsort(-required, kind="stable")[:MOST_ACCOUNTS]]
         unbounded = sorted(book.columns.unbounded | book.columns.rows_with(weights.unbounded))
@@ -205,7 +213,7 @@ class PendingUpdates:
         if not wanted:
             return []
         runs = {w.run.name: w.run for w in wanted}
-        calls = [w.run.adapter.view_call(w.valuation.account) for w in wanted]
+        calls = [w.run.adapter.auditor.view_call(w.valuation.account) for w in wanted]
         after = self._after(update, head, calls, list(runs.values()))
         if after.timestamp != timestamp:
             return []
@@ -213,7 +221,9 @@ class PendingUpdates:
         reverted: dict[str, set[str]] = {name: set() for name in runs}
         for each in wanted:
             account = each.valuation.account
-            view = each.run.adapter.read_view(account, after.answers[each.run.adapter.view_call(account)])
+            view = each.run.adapter.auditor.read_view(
+                account, after.answers[each.run.adapter.auditor.view_call(account)]
+            )
             if view is None:
                 reverted[each.run.name].add(account)
             else:
@@ -230,7 +240,7 @@ class PendingUpdates:
 
 
 def _market_call(run: Market) -> Call:
-    return run.adapter.market_call(run.book.references)
+    return run.adapter.mirror.market_call(run.book.references)
 
 
 def _calls(run: Market) -> list[Call]:

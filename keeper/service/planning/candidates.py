@@ -19,9 +19,11 @@ def traded_tokens(wanted: list[Breach]) -> set[str]:
         for w in wanted
         if w.kind == "liquidate"
         for asset in (
-            w.run.adapter.sold_for(w.run.book.state)
-            if w.sale
-            else w.run.adapter.liquidation_tokens(w.run.book.state, w.run.book.accounts[w.valuation.account])
+            w.run.adapter.seller.sold_for(w.run.book.state)
+            if w.sale and w.run.adapter.seller is not None
+            else w.run.adapter.planner.liquidation_tokens(
+                w.run.book.state, w.run.book.accounts[w.valuation.account]
+            )
         )
     }
 

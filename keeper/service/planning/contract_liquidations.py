@@ -76,7 +76,8 @@ class ContractLiquidations:
         """Take the answers; every market of the chain may lend to the others' liquidations."""
         self.exchange = self.venue.read(answers[0], next(iter(lending), None))
         for run in runs:
-            for token, lender in run.adapter.lenders(run.book.state).items():
+            lends = run.adapter.lending
+            for token, lender in lends.lenders(run.book.state).items() if lends is not None else ():
                 known = self._lenders.get(token)
                 if known is None or (lender.loan.fee, -lender.most) < (known.loan.fee, -known.most):
                     self._lenders[token] = lender
@@ -93,7 +94,7 @@ class ContractLiquidations:
         than those that were `refused`, where there are any."""
         if isinstance(offers, Blocked):
             return offers
-        terms = self._terms(run.adapter.assets(run.book.state, facts))
+        terms = self._terms(run.adapter.planner.assets(run.book.state, facts))
         if isinstance(terms, Blocked):
             return terms
         offers = [each for each in offers if each.taker != "signer"]
@@ -131,7 +132,7 @@ class ContractLiquidations:
 
 def _trusted(run: Market) -> list[str]:
     """The tokens of a market that the operator, or the protocol, stands for."""
-    found = run.adapter.assets(run.book.state, Purse({}, {}))
+    found = run.adapter.planner.assets(run.book.state, Purse({}, {}))
     return [token for token in found if token != NATIVE]
 
 

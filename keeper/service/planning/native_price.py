@@ -12,6 +12,7 @@ from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
 from keeper.config import Settings, known_chain, native_coin
 from keeper.model.money import WAD, money
+from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
 from keeper.service.markets import Market
 from keeper.service.watching.prices import Pricing
@@ -105,7 +106,7 @@ def _asset(name: str, runs: Sequence[Market], facts: Known) -> int | None:
             if run.prices is not None and (paid := run.prices.market_price(symbol)):
                 return run.rate.down(paid)
     for run in runs:
-        for token, asset in run.adapter.assets(run.book.state, _facts(run, facts)).items():
+        for token, asset in run.adapter.planner.assets(run.book.state, _facts(run, facts)).items():
             if wanted in (token.lower(), asset.symbol.lower()) and asset.price:
                 return run.rate.down(asset.price)
     return None
@@ -121,9 +122,9 @@ def _symbols(run: Market, wanted: str) -> Iterator[str]:
 def _paid_in_coin(runs: Sequence[Market], facts: Known) -> int | None:
     """What markets say whose collateral is the coin itself, without a token for it."""
     for run in runs:
-        said = run.adapter.gas_price_asset(run.book.state, _facts(run, facts), "")
-        if said:
-            return run.rate.down(said)
+        coin = run.adapter.planner.assets(run.book.state, _facts(run, facts)).get(NATIVE)
+        if coin is not None and coin.price:
+            return run.rate.down(coin.price)
     return None
 
 

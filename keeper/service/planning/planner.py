@@ -37,7 +37,7 @@ from keeper.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Planner:
+class BlockPlanner:
     """Plans for one chain at one block. `payer` is who acts; without one nothing can be planned. `runs` are
     all markets of the chain; `reads` and `means` what is known already, or on its way."""
 
@@ -133,7 +133,7 @@ class Planner:
             for name in runs
         }
         calls = {
-            name: run.adapter.planning_calls(run.book.state, accounts[name], payer)
+            name: run.adapter.planner.planning_calls(run.book.state, accounts[name], payer)
             for name, run in runs.items()
         }
         # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
@@ -146,7 +146,7 @@ class Planner:
         if trading:
             trading.read([answers[call] for call in selling], known, [answers[call] for call in lending])
         return {
-            name: run.adapter.read_planning(run.book.state, accounts[name], payer, answers)
+            name: run.adapter.planner.read_planning(run.book.state, accounts[name], payer, answers)
             for name, run in runs.items()
         }
 
@@ -172,20 +172,22 @@ class Planner:
     def _owners(self, wanted: list[Breach], payer: str) -> dict[tuple[str, str], OwnerFunds]:
         """What the contracts of those owners whose own money pays may spend; one call for all of them."""
         asked = [
-            (w, w.levels.protection.owner)
+            (w, payments, w.levels.protection.owner)
             for w in wanted
-            if w.levels.protection is not None and w.levels.protection.owner is not None
+            if w.levels.protection is not None
+            and w.levels.protection.owner is not None
+            and (payments := w.run.adapter.owner_payments) is not None
         ]
         calls = [
-            w.run.adapter.owner_calls(w.run.book.state, w.valuation.account, money, payer)
-            for w, money in asked
+            payments.owner_calls(w.run.book.state, w.valuation.account, money, payer)
+            for w, payments, money in asked
         ]
         answers = self.reads.answers_to([call for each in calls for call in each])
         return {
-            (w.run.name, w.valuation.account): w.run.adapter.read_owner(
+            (w.run.name, w.valuation.account): payments.read_owner(
                 w.run.book.state, w.valuation.account, money, payer, answers, self.next_timestamp
             )
-            for w, money in asked
+            for w, payments, money in asked
         }
 
     def _by_contract(
@@ -200,7 +202,11 @@ class Planner:
         run, protection = wanted.run, wanted.levels.protection
         account, budget = wanted.valuation.account, affordable(budgets, run.rate)
         assert protection is not None and budget is not None and self.payer is not None
-        steps = run.adapter.unsized_top_ups(
+        unsized = run.adapter.unsized_cures
+        if unsized is None:
+            no_way = Blocked("this protocol's top-ups are not sized without its arithmetic")
+            return lambda left: no_way
+        steps = unsized.unsized_top_ups(
             run.book.state,
             account,
             run.book.accounts[account],
@@ -238,7 +244,7 @@ class Planner:
             return self._sale(wanted, facts, budgets, trading, refused)
         raw = run.book.accounts[account]
         protection = wanted.levels.protection
-        assets = run.adapter.price_dependencies(run.book.state, raw)
+        assets = run.adapter.valuer.price_dependencies(run.book.state, raw)
         verdicts = run.prices.verdicts(assets) if run.prices is not None else {}
         if protection is not None and not wanted.known:
             sized = self._by_contract(wanted, facts, funds, budgets, owner)
@@ -248,7 +254,7 @@ class Planner:
 
             return candidate_of(wanted, budgets, by_contract)
         if protection is None:
-            offers = run.adapter.offers(run.book.state, account, raw, self.next_timestamp, facts)
+            offers = run.adapter.planner.offers(run.book.state, account, raw, self.next_timestamp, facts)
             return self._taking(wanted, offers, assets, facts, budgets, trading, refused)
 
         def top_up(funds: Mapping[str, int]) -> list[Plan] | Blocked:
@@ -261,7 +267,7 @@ class Planner:
             def sized(without: frozenset[str]) -> Plan | Blocked:
                 assert budget is not None and protection is not None
                 has = {token: amount for token, amount in funds.items() if token not in without}
-                return run.adapter.plan_top_up(
+                return run.adapter.planner.plan_top_up(
                     run.book.state,
                     account,
                     raw,
@@ -288,7 +294,9 @@ class Planner:
         refused: Sequence[Route],
     ) -> Candidate:
         """To buy what the market sells."""
-        offers = wanted.run.adapter.sales(wanted.run.book.state, facts)
+        seller = wanted.run.adapter.seller
+        assert seller is not None, "what is on sale has a seller"
+        offers: list[Offer] | Blocked = seller.sales(wanted.run.book.state, facts)
         assets = frozenset(traded_tokens([wanted]))
         return self._taking(wanted, offers, assets, facts, budgets, trading, refused)
 

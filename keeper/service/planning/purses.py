@@ -13,5 +13,5 @@ from keeper.service.markets import Market
 def purse_of(market: Market, head: Head, payer: str, state: Any = None) -> Purse:
     """Balances and symbols at `head`; of a market that was read, or of this `state` of it."""
     state = market.book.state if state is None else state
-    calls = market.adapter.planning_calls(state, [], payer)
-    return market.adapter.read_planning(state, [], payer, answers_to(market.book.pool, head, calls))
+    calls = market.adapter.planner.planning_calls(state, [], payer)
+    return market.adapter.planner.read_planning(state, [], payer, answers_to(market.book.pool, head, calls))

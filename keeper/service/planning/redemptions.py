@@ -97,12 +97,13 @@ def _redeem(
     episode: Episode,
     owner: str,
 ) -> None:
-    state, adapter = run.book.state, run.adapter
-    holding = adapter.claim_reads(state, episode.asset, owner)
-    answers = answers_to(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
-    facts = adapter.read_planning(state, [], owner, answers)
+    state, adapter, redeemer = run.book.state, run.adapter, run.adapter.redeemer
+    assert redeemer is not None, "claims come from where they can be redeemed"
+    holding = redeemer.claim_reads(state, episode.asset, owner)
+    answers = answers_to(pool, head, [*holding, *adapter.planner.planning_calls(state, [], owner)])
+    facts = adapter.planner.read_planning(state, [], owner, answers)
     costs = costs_of(settings, pool.name, runs, {run.name: facts}, gas_price(pool, head.base_fee))
-    outcome = adapter.plan_redemption(state, episode.asset, owner, answers)
+    outcome = redeemer.plan_redemption(state, episode.asset, owner, answers)
     with store.session() as session:
         row = session.merge(episode)
         row.looked_at = head.timestamp

@@ -39,9 +39,10 @@ class StoreFront:
         """The purchases that may be attempted now, one a market."""
         found = []
         for run, at in valued:
-            if not at.acting:
+            seller = run.adapter.seller
+            if seller is None or not at.acting:
                 continue
-            goods = tuple(sorted(run.adapter.on_sale(run.book.state).items()))
+            goods = tuple(sorted(seller.on_sale(run.book.state).items()))
             if self._is_new(run.name, head, goods):
                 with self.store.session() as session:
                     wanted = self._wanted(session, run, head, bool(goods))

@@ -163,7 +163,8 @@ class Ledger:
         if int(receipt["status"], 16) != 1:
             return 0
         logs = parse(receipt["logs"])
-        return sum(run.adapter.native_rewards(logs) for run in self.runs) - transaction.value
+        rewards = (run.adapter.native_rewards for run in self.runs)
+        return sum(each.rewards(logs) for each in rewards if each is not None) - transaction.value
 
     def _liquidator(self, head: Head) -> Iterator[str]:
         """Our contract and who owned it at a block (lower case)."""
@@ -176,8 +177,8 @@ class Ledger:
     def _prices(self, head: Head, runs: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None]:
         """Every token of these markets and the native coin at a block (the first that knows one says its
         price); one call."""
-        calls = [run.adapter.market_call(run.book.references) for run in runs]
-        lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.lenses()))
+        calls = [run.adapter.mirror.market_call(run.book.references) for run in runs]
+        lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.mirror.lenses()))
         answers = iter(read(self.pool, head, calls, lenses))
         symbols = _symbols(runs)
         known = {run.name: Purse({}, {**symbols, **_own_symbols(run)}) for run in runs}
@@ -185,7 +186,7 @@ class Ledger:
         for run in runs:
             answer = next(answers)
             try:
-                state = run.adapter.read_market(answer)
+                state = run.adapter.mirror.read_market(answer)
             except KeeperError as error:
                 # Another market's trouble: what only it prices is told to be without a price.
                 if run is runs[0]:
@@ -195,7 +196,7 @@ class Ledger:
             then.append(replace(run, book=run.book.under(state), prices=None))
         priced: dict[str, Priced] = {}
         for run in then:
-            for token, asset in run.adapter.assets(run.book.state, known[run.name]).items():
+            for token, asset in run.adapter.planner.assets(run.book.state, known[run.name]).items():
                 priced.setdefault(token, Priced(asset, run.rate))
         native = native_price(self.settings, self.pool.name, then, known)
         if native is not None:
@@ -235,7 +236,7 @@ def _symbols(runs: Sequence[Market]) -> dict[str, str]:
     found: dict[str, str] = {}
     for run in runs:
         own = _own_symbols(run)
-        for each in run.adapter.priced_assets(run.book.state) if own else ():
+        for each in run.adapter.valuer.priced_assets(run.book.state) if own else ():
             if each.asset in own:
                 found.setdefault((each.token or each.asset).lower(), own[each.asset])
     return found

@@ -36,9 +36,9 @@ class MarketAlerts:
 
     def _strangers(self, run: Market, at: MarketValuation) -> None:
         """Parts that nobody trusts and that cannot be valued: one warning a day, however they flicker."""
-        state, day = run.book.state, at.head.timestamp // DAY
+        day = at.head.timestamp // DAY
         parts = {part for account in at.unvaluable if (part := run.adapter.part(account))}
-        silent = sorted(part for part in parts if not run.adapter.is_trusted_part(state, part))
+        silent = sorted(part for part in parts if not run.is_trusted_part(part))
         if not silent or self._strange_day.get(run.name) == day:
             return
         with self._store.session() as session:
@@ -53,7 +53,7 @@ class MarketAlerts:
     def _standing(self, run: Market, at: MarketValuation) -> None:
         """What the adapter says of its whole market."""
         known = self._told.get(run.name)
-        standing = run.adapter.market_warnings(run.book.state)
+        standing = run.adapter.explainer.market_warnings(run.book.state)
         if known is not None and standing.keys() == known:
             return
         with self._store.session() as session:

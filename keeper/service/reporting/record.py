@@ -83,5 +83,5 @@ class Recorder:
         """The numbers behind the numbers, which rounded values hide; none where we have none of our own."""
         if not at.acting:
             return {}
-        found = run.adapter.indices(run.book.state, at.head.timestamp)
+        found = run.adapter.explainer.indices(run.book.state, at.head.timestamp)
         return {asset: {name: str(n) for name, n in each.items()} for asset, each in found.items()}

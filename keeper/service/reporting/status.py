@@ -27,7 +27,7 @@ def write_market(session: Session, chain: str, run: Market, at: MarketValuation,
     if at.newly_stopped:
         market_alerts.stopped(session, run.name, block, at.newly_stopped, halted.retry_wait)
     for part, why in at.newly_suspended.items():
-        is_listed = not run.adapter.is_strangers(part)
+        is_listed = not run.is_strangers(part)
         market_alerts.suspended(session, run.name, block, part, why, is_listed=is_listed)
     if at.retried:
         market_alerts.retried(session, run.name, block, at.retried)
@@ -40,8 +40,8 @@ def write_market(session: Session, chain: str, run: Market, at: MarketValuation,
             block=at.head.number,
             block_hash=at.head.hash,
             block_timestamp=at.head.timestamp,
-            revision=run.adapter.revision(state),
-            version=run.adapter.version(state) or "",
+            revision=run.adapter.valuer.revision(state),
+            version=run.adapter.valuer.version(state) or "",
             may_act=at.acting,
             watch_only_reason=halted.reason or _suspended(halted),
             accounts=at.accounts,

@@ -202,13 +202,12 @@ def _wanted(
 def _bounded(run: Market, asking: list[Asking]) -> list[Asking]:
     """Without most of those in parts that nobody trusts: nothing is done there, and to say so of a few is
     enough. Anybody makes as many as he likes."""
-    state = run.book.state
     strange = [
         each
         for each in asking
         if (part := run.adapter.part(each[0].account))
         and each[1].protection is None
-        and not run.adapter.is_trusted_part(state, part)
+        and not run.is_trusted_part(part)
     ]
     left_out = {valuation.account for valuation, _, _ in strange[STRANGERS_ASKED:]}
     return [each for each in asking if each[0].account not in left_out]

@@ -55,7 +55,7 @@ def own_numbers(
         near = screen.near(now, book.take_changed(), selection.thresholds(watch), groups)
         unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
         selected = selection.select(
-            book, near, unbounded, watch, lambda account: adapter.unit_worth(state, account)
+            book, near, unbounded, watch, lambda account: adapter.explainer.unit_worth(state, account)
         )
         accounts = dict.fromkeys([*_accounts(market, selected.rows), *views])
         chosen = records_of(market, accounts, at)
@@ -79,7 +79,7 @@ def exact_valuations(
     """Exact values, and the parts of the market whose numbers no arithmetic takes: the others go on."""
     state, adapter = market.book.state, market.adapter
     try:
-        return adapter.value_records(state, records, timestamp), {}
+        return adapter.valuer.value_records(state, records, timestamp), {}
     except Exception:
         parts: dict[str, dict[str, bytes]] = {}
         for account, record in records.items():
@@ -90,7 +90,7 @@ def exact_valuations(
     failed: dict[str, str] = {}
     for part, some in parts.items():
         try:
-            found += adapter.value_records(state, some, timestamp)
+            found += adapter.valuer.value_records(state, some, timestamp)
         except Exception as error:
             if not part:
                 raise

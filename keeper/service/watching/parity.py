@@ -45,11 +45,11 @@ def audit(run: Market, head: Head, progress: Callable[[int], None] | None = None
     state = run.book.state
     unknown = ""
     own: dict[str, Valuation] = {}
-    if run.adapter.version(state) is None:
+    if run.adapter.valuer.version(state) is None:
         unknown = at.memory.watch_only.reason
     else:
         raws = {a: run.book.accounts[a] for a in accounts if a not in at.unvaluable}
-        own = {v.account: v for v in run.adapter.value(state, raws, head.timestamp)}
+        own = {v.account: v for v in run.adapter.valuer.value(state, raws, head.timestamp)}
     differences: list[Difference] = []
     for first in range(0, len(accounts), VIEWS_A_CALL):
         chunk = accounts[first : first + VIEWS_A_CALL]

@@ -39,7 +39,7 @@ def write(
     prices = run.prices
     if prices is None:
         return
-    decimals = run.adapter.base_decimals(run.book.state)
+    decimals = run.adapter.explainer.base_decimals(run.book.state)
     _say_what_hangs(run, at, unknown)
     known = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
     kept = {row.asset: row for row in known}
@@ -68,7 +68,7 @@ def write(
                 )
                 session.add(stay)
                 session.flush()
-                strange = run.adapter.is_strangers(asset)
+                strange = run.is_strangers(asset)
                 alerts.fault_opened(
                     session,
                     stay,
@@ -82,7 +82,7 @@ def write(
                 open_ids.append(stay.id)
     for stay in left.values():
         stay.closed_block = at.head.number
-        if not run.adapter.is_strangers(stay.asset):
+        if not run.is_strangers(stay.asset):
             alerts.fault_closed(session, stay)
     for account in run.of(protected):
         if account in at.unvaluable:

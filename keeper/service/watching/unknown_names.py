@@ -43,7 +43,8 @@ def misnamed(settings: Settings, run: Market, head: Head) -> list[Misnamed]:
 
 
 def _loan_tokens(run: Market) -> Iterator[Misnamed]:
-    known = run.adapter.loan_tokens(run.book.state)
+    pricing = run.adapter.loan_pricing
+    known = pricing.loan_tokens(run.book.state) if pricing is not None else {}
     names = {name.lower() for token, symbol in known.items() for name in (token, symbol)}
     some = ", ".join(sorted(set(known.values()))[:MOST_NAMED])
     for key, given in run.settings.own.loan_token_names().items():
@@ -63,7 +64,7 @@ def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
         if protect.market != run.name:
             continue
         raws = {account: run.book.accounts[account] for account in run.of([protect.account.lower()])}
-        taken = run.adapter.taken(run.book.state, raws, facts)
+        taken = run.adapter.planner.taken(run.book.state, raws, facts)
         for j, step in enumerate(protect.steps):
             asked = action_named(step.action)
             same = [asset for action, asset in taken if action == asked]

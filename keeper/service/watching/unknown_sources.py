@@ -63,7 +63,7 @@ def _count(run: Market, at: MarketValuation, unknown: set[str]) -> dict[str, Han
         part = run.adapter.part(account)
         if part and part not in unknown:
             continue
-        if hangs := adapter.price_dependencies(state, accounts[account]) & unknown:
+        if hangs := adapter.valuer.price_dependencies(state, accounts[account]) & unknown:
             touched[account] = hangs
     found: dict[str, list[Valuation]] = defaultdict(list)
     for valuation in _valued(run, at, touched):
@@ -74,22 +74,22 @@ def _count(run: Market, at: MarketValuation, unknown: set[str]) -> dict[str, Han
 
 
 def _valued(run: Market, at: MarketValuation, accounts: Iterable[str]) -> list[Valuation]:
-    if run.adapter.version(run.book.state) is None:
+    if run.adapter.valuer.version(run.book.state) is None:
         return [v for v in at.valuations if v.account in set(accounts)]
-    silent = {each.asset for each in run.adapter.priced_assets(run.book.state) if each.price is None}
+    silent = {each.asset for each in run.adapter.valuer.priced_assets(run.book.state) if each.price is None}
     records = {
         account: record
         for account in accounts
         if (record := run.book.record(account)) is not None
-        and not run.adapter.price_dependencies(run.book.state, run.book.accounts[account]) & silent
+        and not run.adapter.valuer.price_dependencies(run.book.state, run.book.accounts[account]) & silent
     }
-    return run.adapter.value_records(run.book.state, records, at.head.timestamp)
+    return run.adapter.valuer.value_records(run.book.state, records, at.head.timestamp)
 
 
 def _sum(run: Market, valuations: list[Valuation]) -> Hanging:
     debt = collateral = Decimal(0)
     for each in valuations:
-        scale = -run.adapter.decimals(run.book.state, each.account)
+        scale = -run.adapter.explainer.decimals(run.book.state, each.account)
         debt += Decimal(each.maintenance).scaleb(scale)
         collateral += Decimal(each.net + each.maintenance).scaleb(scale)
     price = run.settings.base_price

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keeper.protocols.base import PricedAsset
+from keeper.protocols.roles.valuer import PricedAsset
 from keeper.service.markets import Market
 
 
@@ -20,7 +20,7 @@ def unvaluable_accounts(run: Market, assets: Sequence[PricedAsset]) -> dict[str,
         # Strangers' markets are silent at most blocks: whoever is in another need not be looked at.
         if (part := run.adapter.part(account)) and part not in silent:
             continue
-        missing = run.adapter.price_dependencies(run.book.state, accounts[account]) & silent
+        missing = run.adapter.valuer.price_dependencies(run.book.state, accounts[account]) & silent
         if missing:
             found[account] = "; ".join(why[asset] for asset in sorted(missing))
     return found

@@ -123,9 +123,9 @@ def _value(
         # On top of the block's own sample, which has the protected and those nearest to 1.
         views = {**views, **market.book.views(head, first_sample(market.book.accounts))}
     state, adapter = market.book.state, market.adapter
-    assets = adapter.priced_assets(state)
+    assets = adapter.valuer.priced_assets(state)
     if market.prices is not None:
-        market.prices.observe(head, refresh, assets, adapter.base_decimals(state))
+        market.prices.observe(head, refresh, assets, adapter.explainer.base_decimals(state))
     unvaluable = unvaluable_accounts(market, assets)
     due = halted.is_retry_due(head.timestamp) or bool(halted.reason and _is_upgrade(refresh))
     if due:
@@ -134,8 +134,8 @@ def _value(
     at = MarketValuation(
         head, [], memory, unvaluable=unvaluable, accounts=len(market.book.rows), refresh=refresh
     )
-    if adapter.version(state) is None:
-        reason = f"revision {adapter.revision(state)} of {adapter.protocol} has no known arithmetic"
+    if adapter.valuer.version(state) is None:
+        reason = f"revision {adapter.valuer.revision(state)} of {adapter.protocol} has no known arithmetic"
         halted = halted.stop(reason, head.timestamp)
     else:
         if due:

@@ -72,7 +72,7 @@ class Field:
     def is_the_chain(self, book: AaveBook) -> None:
         """Every account in the book is valued as the pool values it, at the book's head."""
         assert book.head is not None
-        ours = book.source.value(book.state, book.accounts, book.head.timestamp)  # type: ignore[attr-defined]
+        ours = book.source.valuer.value(book.state, book.accounts, book.head.timestamp)  # type: ignore[attr-defined]
         theirs = book.views(book.head, list(book.accounts))
         assert {each.account: each for each in ours} == theirs
 

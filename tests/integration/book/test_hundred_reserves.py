@@ -82,7 +82,7 @@ def _book(proxy: RpcProxy, market: LocalMarket) -> AaveBook:
 
 def _as_the_contract(book: AaveBook) -> None:
     assert book.head is not None
-    ours = book.source.value(book.state, book.accounts, book.head.timestamp)  # type: ignore[attr-defined]
+    ours = book.source.valuer.value(book.state, book.accounts, book.head.timestamp)  # type: ignore[attr-defined]
     assert {each.account: each for each in ours} == book.views(book.head, list(book.accounts))
 
 

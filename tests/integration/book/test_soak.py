@@ -107,7 +107,7 @@ class Soak:
         assert staked(run.book) == staked(anew.book)
         assert run.book.state == anew.book.state
         theirs = run.book.views(head, list(run.book.accounts))
-        ours = run.adapter.value(run.book.state, run.book.accounts, head.timestamp)
+        ours = run.adapter.valuer.value(run.book.state, run.book.accounts, head.timestamp)
         assert {v.account: v for v in ours} == theirs
         assert not run.book.unbalanced
 

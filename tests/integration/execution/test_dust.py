@@ -33,7 +33,7 @@ def test_dust_below_the_threshold_delays_nobody(
     w.step()
     [run] = w.deciding.runs
     sized: Counter[str] = Counter()
-    plan = run.adapter.offers
+    plan = run.adapter.planner.offers
 
     def counted(state: Any, account: str, *rest: Any) -> Any:
         sized[account] += 1

@@ -45,7 +45,7 @@ class Scene:
         funds = {reserve.asset: PLENTY for reserve in self.crowd.state.reserves.values()}
         book = self.crowd.book
         raw = book.accounts[account]
-        return self.adapter.plan_top_up(
+        return self.adapter.planner.plan_top_up(
             book.state, account, raw, self.timestamp, self.facts, funds, [step], target, PLENTY
         )
 
@@ -87,8 +87,10 @@ def scene(crowd: Crowd) -> Scene:
     timestamp = head.timestamp + crowd.dice.randint(1, 3_600)
     adapter = AaveV3Market("crowd", crowd.market.pool, 0)
     accounts = list(crowd.book.accounts)
-    calls = adapter.planning_calls(crowd.book.state, accounts, rnd.LENDER)
-    facts = adapter.read_planning(crowd.book.state, accounts, rnd.LENDER, answers_to(crowd.pool, head, calls))
+    calls = adapter.planner.planning_calls(crowd.book.state, accounts, rnd.LENDER)
+    facts = adapter.planner.read_planning(
+        crowd.book.state, accounts, rnd.LENDER, answers_to(crowd.pool, head, calls)
+    )
     return Scene(crowd, adapter, facts, timestamp, crowd.at(timestamp))
 
 

@@ -90,9 +90,9 @@ def test_loan_prices_by_symbol_count_wherever_prices_are_compared(anvil: Anvil, 
     run = reading(anvil, case.toml(), tmp_path)
     valued(run)
     dear = case.at.pairs[2]
-    priced = {each.asset: each.price for each in run.adapter.priced_assets(run.book.state)}
+    priced = {each.asset: each.price for each in run.adapter.valuer.priced_assets(run.book.state)}
     assert priced[dear.id] == pytest.approx(60_000 * 10**8, rel=1e-6), "WBTC against WETH, in dollars"
-    [everyone, assumed] = run.adapter.setup_warnings(run.book.state)
+    [everyone, assumed] = run.adapter.explainer.setup_warnings(run.book.state)
     assert "3 markets" in everyone[0] and "market_ids" in everyone[1]
     assert "DAI, USDC" in assumed[0] and "WETH" not in assumed[0]
 

@@ -238,7 +238,9 @@ def test_a_system_without_interest_is_only_watched(system: TroveCase, tmp_path: 
     run = reading(system.anvil, system.toml(), tmp_path)
     valued(run)
     adapter = TroveMarket("m", system.at.trove_manager, 0)
-    [answer] = read(run.book.pool, blocks.latest(run.book.pool), [adapter.market_call([])], adapter.lenses())
-    state = adapter.read_market(answer)
-    assert adapter.version(state) == "musd-1"
-    assert adapter.version(replace(state, interest=False)) is None
+    [answer] = read(
+        run.book.pool, blocks.latest(run.book.pool), [adapter.mirror.market_call([])], adapter.mirror.lenses()
+    )
+    state = adapter.mirror.read_market(answer)
+    assert adapter.valuer.version(state) == "musd-1"
+    assert adapter.valuer.version(replace(state, interest=False)) is None

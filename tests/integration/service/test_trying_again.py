@@ -68,7 +68,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
     def wrong(*arguments: object) -> list[Valuation]:
         return [
             replace(v, maintenance=v.maintenance + 1) if v.account == victim.account else v
-            for v in adapter.value_records(*arguments)  # type: ignore[arg-type]
+            for v in adapter.valuer.value_records(*arguments)  # type: ignore[arg-type]
         ]
 
     monkeypatch.setattr(deciding, "runs", [replace(run, adapter=Wrapped(adapter, wrong))])  # type: ignore[arg-type]

@@ -265,7 +265,7 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
     [run] = deciding.runs
     no_sample(monkeypatch)
     victim = next(v for v in last_valuations(deciding) if v.health is not None)
-    exact = run.adapter.value_records
+    exact = run.adapter.valuer.value_records
 
     def wrong(*arguments: object) -> list[Valuation]:
         return [

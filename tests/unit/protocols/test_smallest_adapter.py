@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[3]
-MOST = 320
+MOST = 340
 
 
 def lines(folder: Path) -> int:
@@ -19,7 +19,7 @@ def lines(folder: Path) -> int:
 
 
 def test_the_smallest_adapter_is_small_and_the_docs_say_its_size() -> None:
-    folders = {p.parent for p in (ROOT / "keeper" / "protocols").glob("*/market.py")}
+    folders = {p.parent for p in (ROOT / "keeper" / "protocols").glob("*/spec.py")}
     sizes = {folder.name: lines(folder) for folder in folders}
     smallest = min(sizes, key=lambda name: sizes[name])
     assert (smallest, sizes[smallest] < MOST) == ("liquity", True), sizes

@@ -11,7 +11,7 @@ import pytest
 
 from keeper.model.plan import NATIVE, Spend, kept_of
 from keeper.model.purse import Purse
-from keeper.service.planning.planner import Planner
+from keeper.service.planning.planner import BlockPlanner
 from keeper.store.database import open_store
 from keeper.store.tables.states import IntentState
 from tests.unit.chain.test_block_time import head
@@ -27,6 +27,6 @@ def test_open_absorptions_keep_what_they_are_to_be_bought_with(tmp_path: Path) -
     attempts(store, [(absorbs, IntentState.REHEARSED, "", ""), (absorbs, IntentState.SETTLED, "", "")])
     rest: list[Any] = [None, head(1, 1), 2, "live", "0xf", None, None]
     pool = SimpleNamespace(name="c")
-    planner = Planner(cast(Any, pool), [], store, *rest)
+    planner = BlockPlanner(cast(Any, pool), [], store, *rest)
     funds = planner._funds({"m": Purse({USDC: 100}, {})}, 10**18)
     assert funds == {USDC: 100, kept_of(USDC): 70, NATIVE: funds[NATIVE]}

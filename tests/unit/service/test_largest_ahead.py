@@ -29,7 +29,7 @@ def test_dust_of_a_token_of_18_decimals_hides_no_debt_in_dollars(monkeypatch: py
     columns = SimpleNamespace(legs=set(), unbounded=set(), rows_with=lambda _: set())
     adapter = SimpleNamespace(
         screener=SimpleNamespace(weights=lambda *_: SimpleNamespace(unbounded=())),
-        unit_worth=lambda _, account: 1e2 if account == owes else 1e-10,
+        explainer=SimpleNamespace(unit_worth=lambda _, account: 1e2 if account == owes else 1e-10),
     )
     run = SimpleNamespace(
         name="m", adapter=adapter, book=SimpleNamespace(rows=rows, columns=columns, state=None)

@@ -60,5 +60,5 @@ def test_morphos_debts_are_worth_what_the_operator_says_and_strangers_nothing() 
     at = {"protocol": "morpho-blue", "chain": "c", "address": "0x" + "05" * 20}
     settings = MARKET.model_validate({**at, "morpho_blue": own})
     adapter = MorphoBlueMarket.of("m", settings)
-    worth = [adapter.unit_worth(Singleton(pairs), BORROWER + each[2:]) for each in ids]
+    worth = [adapter.explainer.unit_worth(Singleton(pairs), BORROWER + each[2:]) for each in ids]
     assert worth == pytest.approx([10.0**adapter.scale / 10**6, 2_500 * 10.0**adapter.scale / 10**18, 0.0])

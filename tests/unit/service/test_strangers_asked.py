@@ -21,10 +21,8 @@ def _asking(number: int, part: str, protection: object = None) -> Any:
 
 
 def test_of_strangers_parts_a_few_are_asked_about_and_nobody_elses_are_left_out() -> None:
-    adapter = SimpleNamespace(
-        is_trusted_part=lambda state, part: part == "0x" + TRUSTED, part=MorphoBlueMarket.part
-    )
-    run: Any = SimpleNamespace(book=SimpleNamespace(state=None), adapter=adapter)
+    adapter = SimpleNamespace(part=MorphoBlueMarket.part)
+    run: Any = SimpleNamespace(is_trusted_part=lambda part: part == "0x" + TRUSTED, adapter=adapter)
     asking = []
     for number in range(2000):
         asking.append(_asking(number, STRANGE))

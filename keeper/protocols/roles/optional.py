@@ -1,0 +1,106 @@
+"""Roles that only some protocols have; absent (None) in the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from keeper.book.source import A_contra, S_contra
+from keeper.chain.calls import Answer, Call
+from keeper.chain.logs import Log
+from keeper.model.blocked import Blocked
+from keeper.model.cure import OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.model.offer import FlashLender, Offer
+from keeper.model.plan import Plan
+from keeper.model.purse import Purse
+
+
+class Strangers(Protocol[S_contra]):
+    """Where anybody can make a market of his own within the market: whom the operator stands for."""
+
+    def is_strangers(self, asset: str) -> bool:
+        """Whether anybody may have made this asset's price source, and nobody listed it by name."""
+
+    def is_trusted_part(self, state: S_contra, part: str) -> bool:
+        """Whether the operator stands for this part of the market (see `part`), or it has none."""
+
+
+class Seller(Protocol[S_contra]):
+    """Where the market sells of its own accord what it absorbed."""
+
+    def on_sale(self, state: S_contra) -> Mapping[str, int]:
+        """What the market sells of its own accord now: token → units."""
+
+    def sold_for(self, state: S_contra) -> frozenset[str]:
+        """The tokens that such a sale may take or bring."""
+
+    def sales(self, state: S_contra, facts: Purse) -> list[Offer]:
+        """Purchases of it."""
+
+
+class Lending(Protocol[S_contra]):
+    """Where the market lends for the length of a transaction."""
+
+    def lenders(self, state: S_contra) -> Mapping[str, FlashLender]:
+        """By token."""
+
+
+class LoanPricing(Protocol[S_contra]):
+    """Where the operator says what loan tokens are worth."""
+
+    def loan_tokens(self, state: S_contra) -> Mapping[str, str]:
+        """Tokens (with symbols) whose worth the operator says; empty where the market's oracle does."""
+
+
+class NativeRewards(Protocol):
+    """Where liquidators are paid in the chain's own coin."""
+
+    def rewards(self, logs: Iterable[Log]) -> int:
+        """Wei of the chain's own coin that the market sent for liquidations, by a transaction's logs."""
+
+
+class Redeemer(Protocol[S_contra]):
+    """Where a liquidation may bring claims, to be turned into the asset later."""
+
+    def claim_reads(self, state: S_contra, asset: str, owner: str) -> list[Call]:
+        """What `plan_redemption` looks up."""
+
+    def plan_redemption(
+        self, state: S_contra, asset: str, owner: str, answers: Mapping[Call, Answer]
+    ) -> Plan | Blocked | None:
+        """Turn claims on `asset`, taken in a liquidation, into the asset; None when there are none left."""
+
+
+class OwnerPayments(Protocol[S_contra]):
+    """Where an owner's own money can top up."""
+
+    def owner_calls(self, state: S_contra, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
+        """What `read_owner` looks up."""
+
+    def read_owner(
+        self,
+        state: S_contra,
+        owner: str,
+        money: OwnerMoney,
+        operator: str,
+        answers: Mapping[Call, Answer],
+        timestamp: int,
+    ) -> OwnerFunds:
+        """What the owner's contract can spend in a block at `timestamp`."""
+
+
+class UnsizedCures(Protocol[S_contra, A_contra]):
+    """Where top-ups can be sized without our arithmetic, by what the contract's own view says."""
+
+    def unsized_top_ups(
+        self,
+        state: S_contra,
+        account: str,
+        raw: A_contra,
+        facts: Purse,
+        funds: Mapping[str, int],
+        steps: Sequence[Step],
+        budget_base: int,
+        owner: OwnerFunds | None = None,
+    ) -> list[Unsized | Blocked]:
+        """Each step as a plan of any amount, for sizing without arithmetic of ours."""
