@@ -66,6 +66,14 @@ class Lens:
     code: str
 
 
+def answers_to(
+    pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()
+) -> dict[Call, Answer]:
+    """The same as `run`, by the call that asked."""
+    asked = list(dict.fromkeys(calls))
+    return dict(zip(asked, run(pool, head, asked, lenses), strict=True))
+
+
 def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()) -> list[Answer]:
     """All `calls` in one request, in more where the nodes grant less, pinned to the head's hash.
 

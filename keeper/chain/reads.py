@@ -26,9 +26,8 @@ class Reads:
         """Whether all of it is answered already."""
         return all(call in self._known for call in wanted)
 
-    def run(self, wanted: Sequence[Call], lenses: Iterable[Lens] = ()) -> list[Answer]:
-        """As `keeper.chain.calls.run`, with one request for all that is not known yet; none if all is."""
-        unknown = list(dict.fromkeys(call for call in wanted if call not in self._known))
-        answers = calls.run(self._pool, self.head, unknown, lenses)
-        self._known.update(zip(unknown, answers, strict=True))
-        return [self._known[call] for call in wanted]
+    def answers_to(self, wanted: Sequence[Call], lenses: Iterable[Lens] = ()) -> Mapping[Call, Answer]:
+        """All that is known, by the call that asked; one request for what of `wanted` is not known yet."""
+        unknown = [call for call in wanted if call not in self._known]
+        self._known.update(calls.answers_to(self._pool, self.head, unknown, lenses))
+        return self._known

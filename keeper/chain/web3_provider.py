@@ -54,9 +54,9 @@ class PoolProvider(JSONBaseProvider):
         plain = [(method, self._plain(method, params)) for method, params in requests]
         pinned = [self._pinned(method, params) for method, params in plain]
         wanted = [call for call in pinned if call is not None]
-        read = iter(self._reads.run(wanted) if self._reads is not None else ())
+        answers = self._reads.answers_to(wanted) if self._reads is not None else {}
         return [
-            _of_answer(next(read)) if call is not None else self._ask(method, params)
+            _of_answer(answers[call]) if call is not None else self._ask(method, params)
             for (method, params), call in zip(plain, pinned, strict=True)
         ]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from eth_utils.address import is_address
 
 from keeper.chain.blocks import Head
-from keeper.chain.calls import run as read
 from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import try_markets
 from keeper.cli.valuations import in_words
@@ -19,6 +18,7 @@ from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market, policies_of
+from keeper.service.planning.purses import purse_of
 from keeper.service.reporting.record import account_json, block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation
 
@@ -99,8 +99,7 @@ def _explain(run: Market, at: MarketValuation, account: str) -> Explanation:
         )
     state = run.book.state
     # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
-    answers = read(run.book.pool, head, run.adapter.planning_calls(state, [], run.adapter.owner(account)))
-    symbols = run.adapter.read_planning(state, [], answers).symbols
+    symbols = purse_of(run, head, run.adapter.owner(account)).symbols
     return run.adapter.explain(state, account, run.book.accounts[account], head.timestamp, symbols)
 
 

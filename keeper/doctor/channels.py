@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from apprise import Apprise
 
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
+from keeper.model.finding import Finding
 
 
 def is_known(url: str) -> bool:

@@ -8,7 +8,7 @@ from keeper.chain import blocks
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
+from keeper.model.finding import Finding
 from keeper.service import contract_versions
 from keeper.service.contract_versions import Version
 

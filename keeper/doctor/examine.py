@@ -10,7 +10,7 @@ from keeper.config import Settings
 from keeper.doctor.channels import channels
 from keeper.doctor.contracts import liquidator
 from keeper.doctor.files import files
-from keeper.doctor.finding import Finding, attempt
+from keeper.doctor.finding import attempt
 from keeper.doctor.funds import funds
 from keeper.doctor.gas import gas
 from keeper.doctor.keys import address_of, signer
@@ -19,6 +19,7 @@ from keeper.doctor.nodes import nodes
 from keeper.doctor.owners import owners
 from keeper.doctor.protected import together
 from keeper.doctor.store import store
+from keeper.model.finding import Finding
 from keeper.service.markets import build, pools
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from keeper.chain import keystore
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
+from keeper.model.finding import Finding
 
 _OTHERS = stat.S_IRWXO
 

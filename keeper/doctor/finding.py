@@ -1,24 +1,11 @@
-"""A line of the examination, and how an error becomes one."""
+"""How an error becomes a line of what was found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from keeper.errors import KeeperError
-
-Verdict = Literal["ok", "warning", "fault"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the examination."""
-
-    subject: str
-    verdict: Verdict
-    detail: str
-    remedy: str = ""
+from keeper.model.finding import Finding
 
 
 def attempt(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keeper.chain import blocks
-from keeper.chain.calls import run as read
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
+from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
+from keeper.service.planning.purses import purse_of
 
 MOST_DECIMALS = 36
 """No token that means what it says has more."""
@@ -33,10 +33,8 @@ def funds(settings: Settings, pool: NodePool, runs: list[Market], payer: str) ->
 
 def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iterator[Finding]:
     head = blocks.latest(pool)
-    state, contract = run.book.state, run.adapter.contract
-    facts = run.adapter.read_planning(
-        state, [], read(pool, head, run.adapter.planning_calls(state, [], payer))
-    )
+    contract = run.adapter.contract
+    facts = purse_of(run, head, payer)
     tokens = list(facts.funds)
     reads = ContractReads(pool, head)
     asked = [reads.at("ERC20", token).functions.allowance(payer, contract) for token in tokens]

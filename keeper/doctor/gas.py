@@ -8,13 +8,13 @@ from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain, native_coin
 from keeper.config.known_chains import DataFee as Kind
-from keeper.doctor.finding import Finding
+from keeper.model.finding import Finding
 from keeper.model.format import format_money
 from keeper.service.markets import Market
 from keeper.service.planning import data_fees
 from keeper.service.planning.gas_ceilings import GasCeilings, gas_ceilings, gas_level
 from keeper.service.planning.native_price import native_price, native_price_assumption, unknown_native_price
-from keeper.service.watching.unknown_names import facts_of
+from keeper.service.planning.purses import purse_of
 
 
 def gas(settings: Settings, pool: NodePool, runs: list[Market]) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def gas(settings: Settings, pool: NodePool, runs: list[Market]) -> Iterator[Find
 def _price(settings: Settings, chain: str, runs: list[Market], found: GasCeilings, fee: Kind) -> Finding:
     """What tells what a native coin costs, and what gas may cost."""
     subject = f"chain {chain}, gas price"
-    known = {run.name: facts_of(run, blocks.latest(run.book.pool)) for run in runs}
+    known = {run.name: purse_of(run, blocks.latest(run.book.pool), run.adapter.contract) for run in runs}
     price = native_price(settings, chain, runs, known)
     if price is None:
         return Finding(subject, "warning", *unknown_native_price(settings, chain))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from keeper.chain import signer as keys
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
 from keeper.errors import ConfigError, KeeperError
+from keeper.model.finding import Finding
 
 
 def signer(settings: Settings) -> Iterator[Finding]:

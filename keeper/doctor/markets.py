@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from web3.constants import ADDRESS_ZERO
-
 from keeper.chain import blocks
-from keeper.chain.blocks import Head
 from keeper.chain.contract_reads import ContractReads
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
 from keeper.doctor.prices import price_lines
+from keeper.model.finding import Finding
 from keeper.oracles.sequencer import Sequencer
 from keeper.protocols.identity import identify
 from keeper.protocols.registry import PROTOCOLS
@@ -71,7 +68,11 @@ def market(settings: Settings, run: Market) -> Iterator[Finding]:
     yield from (Finding(*line) for line in price_lines(prices, UnknownSources().hanging(run, at)))
     if prices.chain.sequencer_feed is not None:
         yield _sequencer(run.name, prices.chain.sequencer_feed, prices.sequencer)
-    yield from _sentinel(run, head)
+    checks = PROTOCOLS[run.adapter.protocol].checks
+    if checks is not None:
+        reads = ContractReads(run.book.pool, head)
+        watches = prices.chain.sequencer_feed is not None
+        yield from checks(reads, run.name, run.adapter.contract, watches_sequencer=watches)
     for i, protect in enumerate(settings.protect):
         if protect.market == run.name and not run.of([protect.account.lower()]):
             yield Finding(
@@ -92,27 +93,3 @@ def _sequencer(market: str, feed: str, said: Sequencer) -> Finding:
         remedy = "Nothing is sent until it is up; if it is, correct sequencer_feed"
         return Finding(subject, "fault", said.complaint, remedy)
     return Finding(subject, "ok", f"up since {said.up_since} by {feed}")
-
-
-def _sentinel(run: Market, head: Head) -> Iterator[Finding]:
-    """Whether a sentinel can forbid liquidations here, and whether it does now."""
-    subject = f"market {run.name}, sentinel"
-    reads = ContractReads(run.book.pool, head)
-    provider = reads.read_or_none(reads.at("AaveV3Pool", run.adapter.contract).functions.ADDRESSES_PROVIDER())
-    leads = reads.at("AaveV3AddressesProvider", provider or ADDRESS_ZERO).functions
-    address = reads.read_or_none(leads.getPriceOracleSentinel())
-    if address in (None, ADDRESS_ZERO):
-        watched = run.prices is not None and run.prices.chain.sequencer_feed is not None
-        yield Finding(subject, "ok", "none" if watched else "none: no sequencer is watched here")
-        return
-    allowed = reads.read_or_none(reads.at("AaveV3Sentinel", address).functions.isLiquidationAllowed())
-    if allowed:
-        yield Finding(subject, "ok", f"{address} allows liquidations")
-        return
-    said = "does not answer" if allowed is None else "forbids liquidations now"
-    yield Finding(
-        subject,
-        "warning",
-        f"{address} {said}",
-        "The chain's sequencer was down a short while ago: liquidations open again after its grace period",
-    )

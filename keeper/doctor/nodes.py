@@ -12,9 +12,9 @@ from keeper.chain.calls import GAS
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
 from keeper.errors import ConfigError, KeeperError
 from keeper.execution.rehearsal import means
+from keeper.model.finding import Finding
 from keeper.service.watching import clock
 
 OLD_HEAD_SECONDS = 300

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keeper.chain import blocks
-from keeper.chain.calls import run as read
+from keeper.chain.calls import answers_to
 from keeper.chain.contract_reads import ContractReads
 from keeper.config import Settings, table_of
-from keeper.doctor.finding import Finding
 from keeper.doctor.funds import decimals_of
 from keeper.model.cure import OwnerMoney
+from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service import contract_versions
 from keeper.service.markets import Market, policies_of
+from keeper.service.planning.purses import purse_of
 
 
 def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
@@ -56,11 +57,9 @@ def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: s
             f"Make one: keeper contracts deploy owner-top-up --market {run.name} --live",
         )
     state = run.book.state
-    facts = run.adapter.read_planning(
-        state, [], read(run.book.pool, head, run.adapter.planning_calls(state, [], operator))
-    )
-    answers = read(run.book.pool, head, run.adapter.owner_calls(state, owner, money, operator))
-    found = run.adapter.read_owner(state, money, answers, head.timestamp)
+    facts = purse_of(run, head, operator)
+    answers = answers_to(run.book.pool, head, run.adapter.owner_calls(state, owner, money, operator))
+    found = run.adapter.read_owner(state, owner, money, operator, answers, head.timestamp)
     decimals = decimals_of(reads, list(found.available))
     open_to_us = [
         f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keeper.config import Settings
-from keeper.doctor.finding import Finding
+from keeper.model.finding import Finding
 from keeper.service.markets import Market
 
 

@@ -12,6 +12,7 @@ from keeper.localchain.rpc import LocalRpc
 from keeper.model.money import Rate
 from keeper.protocols.erc20_calls import read_address
 from keeper.service.markets import Market
+from keeper.service.planning.purses import purse_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,7 @@ def _of(pool: NodePool, run: Market) -> list[ForkAsset]:
     head, adapter = latest(pool), run.adapter
     lenses = adapter.lenses()
     state = adapter.read_market(read(pool, head, [adapter.market_call([])], lenses)[0])
-    facts = adapter.read_planning(
-        state, [], read(pool, head, adapter.planning_calls(state, [], adapter.contract))
-    )
+    facts = purse_of(run, head, adapter.contract, state)
     priced = adapter.priced_assets(state)
     sources: dict[str, list[str]] = {}
     for each, answer in zip(priced, read(pool, head, [p.source_call for p in priced], lenses), strict=True):

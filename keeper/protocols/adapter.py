@@ -246,8 +246,10 @@ class Adapter(Without[S, A], MarketAdapter[S, A]):
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
         return erc20_calls.facts_calls(self.tokens(state), payer)
 
-    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse:
-        return erc20_calls.read_facts(self.tokens(state), answers)
+    def read_planning(
+        self, state: S, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        return erc20_calls.read_facts(self.tokens(state), payer, answers)
 
     def gas_price_asset(self, state: S, facts: Purse, symbol: str) -> int | None:
         assets = self.assets(state, facts)

@@ -93,9 +93,12 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
     ) -> Explanation: ...
 
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
-        """What `read_planning` turns into facts."""
+        """What `read_planning` looks up."""
 
-    def read_planning(self, state: S, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse: ...
+    def read_planning(
+        self, state: S, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        """What planning must know from outside; `answers` are by the call that asked."""
 
     def gas_price_asset(self, state: S, facts: Purse, symbol: str) -> int | None:
         """Base currency a whole unit of the asset with this symbol costs; None when it is not listed."""
@@ -136,10 +139,10 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         """Wei of the chain's own coin that the market sent for liquidations, by a transaction's logs."""
 
     def claim_reads(self, state: S, asset: str, owner: str) -> list[Call]:
-        """What `plan_redemption` decides from."""
+        """What `plan_redemption` looks up."""
 
     def plan_redemption(
-        self, state: S, asset: str, owner: str, answers: Sequence[Answer]
+        self, state: S, asset: str, owner: str, answers: Mapping[Call, Answer]
     ) -> Plan | Blocked | None:
         """Turn claims on `asset`, taken in a liquidation, into the asset; None when there are none left."""
 
@@ -173,8 +176,15 @@ class MarketAdapter(BookSource[S, A, Valuation], Protocol[S, A]):
         """Each step as a plan of any amount, for sizing without arithmetic of ours."""
 
     def owner_calls(self, state: S, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
-        """What `read_owner` turns into what the owner's contract can spend."""
+        """What `read_owner` looks up."""
 
     def read_owner(
-        self, state: S, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
-    ) -> OwnerFunds: ...
+        self,
+        state: S,
+        owner: str,
+        money: OwnerMoney,
+        operator: str,
+        answers: Mapping[Call, Answer],
+        timestamp: int,
+    ) -> OwnerFunds:
+        """What the owner's contract can spend in a block at `timestamp`."""

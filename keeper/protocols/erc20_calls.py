@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from keeper.chain.calls import Answer, Call
@@ -51,13 +51,13 @@ def read_symbol(answer: Answer, token: str) -> str:
 
 
 def facts_calls(tokens: Sequence[str], payer: str) -> list[Call]:
-    """What `read_facts` turns into the payer's balances and the tokens' symbols."""
+    """What `read_facts` looks up."""
     return [*(balance_of(token, payer) for token in tokens), *(symbol(token) for token in tokens)]
 
 
-def read_facts(tokens: Sequence[str], answers: Iterable[Answer]) -> Purse:
-    left = iter(answers)
+def read_facts(tokens: Sequence[str], payer: str, answers: Mapping[Call, Answer]) -> Purse:
+    """The payer's balances (token units) and the tokens' symbols."""
     return Purse(
-        funds={token: read_uint(next(left)) for token in tokens},
-        symbols={token: read_symbol(next(left), token) for token in tokens},
+        funds={token: read_uint(answers[balance_of(token, payer)]) for token in tokens},
+        symbols={token: read_symbol(answers[symbol(token)], token) for token in tokens},
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from keeper.chain.contract_reads import ContractReads
 from keeper.config import ProtocolSettings
+from keeper.model.finding import Finding
 from keeper.protocols.adapter import Adapter
 
 
@@ -22,6 +24,14 @@ class SetupHints:
     """The one contract that all prices come from, of a market's state; empty where there is none."""
     table: Callable[[Sequence[tuple[str, str]], int], str] = lambda assets, most: ""
     """What the file says in the protocol's own table, of assets (address, symbol), so many at most."""
+
+
+class Checks(Protocol):
+    """Looks at a market's contract beyond what every market is asked."""
+
+    def __call__(
+        self, reads: ContractReads, market: str, contract: str, *, watches_sequencer: bool
+    ) -> Iterator[Finding]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +50,5 @@ class Spec:
     settings: type[ProtocolSettings] = ProtocolSettings
     owner_calls: tuple[str, ...] = ()
     setup: SetupHints = SetupHints()
+    checks: Checks | None = None
+    """What `keeper doctor` asks besides, of a market's contract."""

@@ -65,7 +65,7 @@ class Without(Generic[S, A]):
         return []
 
     def plan_redemption(
-        self, state: S, asset: str, owner: str, answers: Sequence[Answer]
+        self, state: S, asset: str, owner: str, answers: Mapping[Call, Answer]
     ) -> Plan | Blocked | None:
         return None
 
@@ -86,6 +86,12 @@ class Without(Generic[S, A]):
         return []
 
     def read_owner(
-        self, state: S, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
+        self,
+        state: S,
+        owner: str,
+        money: OwnerMoney,
+        operator: str,
+        answers: Mapping[Call, Answer],
+        timestamp: int,
     ) -> OwnerFunds:
         return OwnerFunds(money.contract, {}, {}, {})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper.chain import blocks
-from keeper.chain.calls import run as read
+from keeper.chain.calls import answers_to
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, queue, send_batch
@@ -48,8 +48,8 @@ def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path
         run = reading(anvil, case.toml(), tmp_path)
         valued(run)
         head, state, adapter = blocks.latest(run.book.pool), run.book.state, run.adapter
-        answers = read(run.book.pool, head, adapter.planning_calls(state, [account], PAYER))
-        facts = replace(adapter.read_planning(state, [account], answers), payer=PAYER)
+        answers = answers_to(run.book.pool, head, adapter.planning_calls(state, [account], PAYER))
+        facts = replace(adapter.read_planning(state, [account], PAYER, answers), payer=PAYER)
         timestamp = head.timestamp + BLOCK_SECONDS
         # Not a round one, so that nothing is met by accident.
         target = case.target - 10**15 + 7

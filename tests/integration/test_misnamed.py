@@ -9,9 +9,9 @@ import pytest
 
 from keeper.cli.scan import scan_markets
 from keeper.doctor.examine import examine
-from keeper.doctor.finding import Finding
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
+from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from tests.conformance.keeping import MARKET, config_text, keeping
 from tests.conformance.morpho_case import MorphoCase

@@ -181,11 +181,16 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         held = [calls.scaled_balance_of(r.a_token, account) for account in accounts for r in reserves]
         return [*super().planning_calls(state, accounts, payer), *held]
 
-    def read_planning(self, state: PoolState, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse:
-        left = iter(answers)
-        facts = super().read_planning(state, accounts, left)
-        tokens = self.tokens(state)
-        return replace(facts, held={(a, t): read_uint(next(left)) for a in accounts for t in tokens})
+    def read_planning(
+        self, state: PoolState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        facts = super().read_planning(state, accounts, payer, answers)
+        held = {
+            (account, reserve.asset): read_uint(answers[calls.scaled_balance_of(reserve.a_token, account)])
+            for account in accounts
+            for reserve in state.market.reserves.values()
+        }
+        return replace(facts, held=held)
 
     def tokens(self, state: PoolState) -> Sequence[str]:
         return [reserve.asset for reserve in state.market.reserves.values()]
@@ -218,13 +223,13 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return [balance_of(reserve.a_token, owner), symbol(asset)] if reserve else []
 
     def plan_redemption(
-        self, state: PoolState, asset: str, owner: str, answers: Sequence[Answer]
+        self, state: PoolState, asset: str, owner: str, answers: Mapping[Call, Answer]
     ) -> Plan | Blocked | None:
         reserve = _by_asset(state, asset)
-        held = read_uint(answers[0]) if reserve else 0
+        held = read_uint(answers[balance_of(reserve.a_token, owner)]) if reserve else 0
         if reserve is None or not held:
             return None
-        name = read_symbol(answers[1], asset)
+        name = read_symbol(answers[symbol(asset)], asset)
         return redeeming.redemption(self.name, self.contract, reserve, name, owner, held)
 
     def takes(self, state: PoolState, raw: AccountState, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
@@ -270,9 +275,15 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return owner_money.owner_calls(self.tokens(state), owner, money.contract, operator)
 
     def read_owner(
-        self, state: PoolState, money: OwnerMoney, answers: Sequence[Answer], timestamp: int
+        self,
+        state: PoolState,
+        owner: str,
+        money: OwnerMoney,
+        operator: str,
+        answers: Mapping[Call, Answer],
+        timestamp: int,
     ) -> OwnerFunds:
-        return owner_money.read_owner(self.tokens(state), money, answers, timestamp)
+        return owner_money.read_owner(self.tokens(state), owner, money, operator, answers, timestamp)
 
 
 def _by_asset(state: PoolState, asset: str) -> Reserve | None:

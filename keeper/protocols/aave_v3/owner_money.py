@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from keeper.chain.calls import Answer, Call
 from keeper.model.cure import OwnerFunds, OwnerMoney, SignedAllowance
@@ -13,40 +13,50 @@ DAY = 24 * 3600
 ERRORS = "owner_top_up_errors"
 # On top of the pool's own: the owner's tokens come in, the pool is allowed them, the rest goes back.
 GAS = 150_000
-_CALLS_A_TOKEN = 4
 
 
 def owner_calls(assets: Iterable[str], owner: str, contract: str, operator: str) -> list[Call]:
     """Whether `operator` may act, and for each asset: limit, allowance, balance, permit nonce."""
-    calls = [Call(contract, encoded("isOperator(address,address)", owner, operator))]
-    for asset in assets:
-        calls += [
-            Call(contract, encoded("limits(address,address)", owner, asset)),
-            Call(asset, encoded("allowance(address,address)", owner, contract)),
-            balance_of(asset, owner),
-            Call(asset, encoded("nonces(address)", owner)),
-        ]
-    return calls
+    each = [call for asset in assets for call in _of_token(asset, owner, contract)]
+    return [_is_operator(owner, contract, operator), *each]
+
+
+def _is_operator(owner: str, contract: str, operator: str) -> Call:
+    return Call(contract, encoded("isOperator(address,address)", owner, operator))
+
+
+def _of_token(asset: str, owner: str, contract: str) -> tuple[Call, Call, Call, Call]:
+    return (
+        Call(contract, encoded("limits(address,address)", owner, asset)),
+        Call(asset, encoded("allowance(address,address)", owner, contract)),
+        balance_of(asset, owner),
+        Call(asset, encoded("nonces(address)", owner)),
+    )
 
 
 def read_owner(
-    assets: Sequence[str], money: OwnerMoney, answers: Sequence[Answer], timestamp: int
+    assets: Sequence[str],
+    owner: str,
+    money: OwnerMoney,
+    operator: str,
+    answers: Mapping[Call, Answer],
+    timestamp: int,
 ) -> OwnerFunds:
     """What can be spent of each asset in a block at `timestamp`; nothing of what a permit cannot widen."""
     available: dict[str, int] = {}
     why: dict[str, str] = {}
     permits: dict[str, SignedAllowance] = {}
-    operator = bool(read_uint(answers[0]))
-    for i, asset in enumerate(assets):
-        limit, allowance, balance, nonce = answers[1 + _CALLS_A_TOKEN * i :][:_CALLS_A_TOKEN]
+    may_act = bool(read_uint(answers[_is_operator(owner, money.contract, operator)]))
+    for asset in assets:
+        limit, allowance, balance, nonce = (answers[call] for call in _of_token(asset, owner, money.contract))
         allowed, has = read_uint(allowance), read_uint(balance)
         signed = money.permits.get(asset)
         usable = signed is not None and nonce.ok and signed.nonce == read_uint(nonce)
         if signed is not None and usable and signed.deadline >= timestamp and signed.value > allowed:
             permits[asset], allowed = signed, signed.value
         left = left_at(limit, timestamp)
-        available[asset] = min(left, allowed, has) if operator else 0
-        why[asset] = _why(operator, left, allowed, has)
+        available[asset] = min(left, allowed, has) if may_act else 0
+        why[asset] = _why(may_act, left, allowed, has)
     return OwnerFunds(money.contract, available, why, permits)
 
 
@@ -58,8 +68,8 @@ def left_at(limit: Answer, timestamp: int) -> int:
     return max(per_day - (spent if day == timestamp // DAY else 0), 0)
 
 
-def _why(operator: bool, left: int, allowed: int, has: int) -> str:
-    if not operator:
+def _why(may_act: bool, left: int, allowed: int, has: int) -> str:
+    if not may_act:
         return "the owner has not named the keeper as operator"
     smallest = min(left, allowed, has)
     if smallest == left:

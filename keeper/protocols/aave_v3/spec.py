@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eth_utils.address import to_checksum_address
 
+from keeper.protocols.aave_v3.checks import sentinel
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.aave_v3.settings import AaveV3Settings
@@ -28,4 +29,5 @@ SPEC = Spec(
         "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
     ),
     setup=SetupHints(oracle=_oracle),
+    checks=sentinel,
 )

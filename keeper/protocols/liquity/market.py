@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import ClassVar
 
@@ -113,14 +113,17 @@ class TroveMarket(Adapter[System, Stored]):
         return (has, owes), "Trove: collateral × price ÷ debt ÷ least ratio"
 
     def planning_calls(self, state: System, accounts: Sequence[str], payer: str) -> list[Call]:
-        sides = ("getPrev(address)", "getNext(address)")
-        hints = [Call(state.sorted_troves, encoded(side, a)) for a in accounts for side in sides]
+        hints = [call for account in accounts for call in _neighbours(state, account)]
         return [*super().planning_calls(state, accounts, payer), *hints]
 
-    def read_planning(self, state: System, accounts: Sequence[str], answers: Iterable[Answer]) -> Purse:
-        left = iter(answers)
-        facts = super().read_planning(state, accounts, left)
-        hints = {account: (read_address(next(left)), read_address(next(left))) for account in accounts}
+    def read_planning(
+        self, state: System, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        facts = super().read_planning(state, accounts, payer, answers)
+        hints = {}
+        for account in accounts:
+            before, after = _neighbours(state, account)
+            hints[account] = read_address(answers[before]), read_address(answers[after])
         return replace(facts, symbols={**facts.symbols, NATIVE: NATIVE}, hints=hints)
 
     def assets(self, state: System, facts: Purse) -> Mapping[str, Asset]:
@@ -146,6 +149,12 @@ class TroveMarket(Adapter[System, Stored]):
 
     def way(self, state: System, raw: Stored, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         return planning.way(self.contract, state, at(raw, state.given, wish.timestamp), wish, step, asset)
+
+
+def _neighbours(state: System, account: str) -> tuple[Call, Call]:
+    """Who stands before and after a trove in the list that is kept in order."""
+    before, after = (encoded(side, account) for side in ("getPrev(address)", "getNext(address)"))
+    return Call(state.sorted_troves, before), Call(state.sorted_troves, after)
 
 
 def _valuation(account: str, worth: int, debt: int, mcr: int, ratio: int) -> Valuation:

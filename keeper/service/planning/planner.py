@@ -142,14 +142,11 @@ class Planner:
         lending = trading.lending_calls(traded, known) if trading else []
         lenses = trading.lenses() if trading else ()
         whole = [*selling, *(c for each in calls.values() for c in each), *lending]
-        found = self.reads.run(whole, lenses)
+        answers = self.reads.answers_to(whole, lenses)
         if trading:
-            trading.read(found[: len(selling)], known, found[len(whole) - len(lending) :])
-        answers = iter(found[len(selling) :])
+            trading.read([answers[call] for call in selling], known, [answers[call] for call in lending])
         return {
-            name: run.adapter.read_planning(
-                run.book.state, accounts[name], [next(answers) for _ in calls[name]]
-            )
+            name: run.adapter.read_planning(run.book.state, accounts[name], payer, answers)
             for name, run in runs.items()
         }
 
@@ -183,12 +180,12 @@ class Planner:
             w.run.adapter.owner_calls(w.run.book.state, w.valuation.account, money, payer)
             for w, money in asked
         ]
-        answers = iter(self.reads.run([call for each in calls for call in each]))
+        answers = self.reads.answers_to([call for each in calls for call in each])
         return {
             (w.run.name, w.valuation.account): w.run.adapter.read_owner(
-                w.run.book.state, money, [next(answers) for _ in each], self.next_timestamp
+                w.run.book.state, w.valuation.account, money, payer, answers, self.next_timestamp
             )
-            for (w, money), each in zip(asked, calls, strict=True)
+            for w, money in asked
         }
 
     def _by_contract(

@@ -9,7 +9,7 @@ import structlog
 from sqlmodel import Session, col, select
 
 from keeper.chain.blocks import Head
-from keeper.chain.calls import run as read
+from keeper.chain.calls import answers_to
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
@@ -99,10 +99,10 @@ def _redeem(
 ) -> None:
     state, adapter = run.book.state, run.adapter
     holding = adapter.claim_reads(state, episode.asset, owner)
-    answers = read(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
-    facts = adapter.read_planning(state, [], answers[len(holding) :])
+    answers = answers_to(pool, head, [*holding, *adapter.planning_calls(state, [], owner)])
+    facts = adapter.read_planning(state, [], owner, answers)
     costs = costs_of(settings, pool.name, runs, {run.name: facts}, gas_price(pool, head.base_fee))
-    outcome = adapter.plan_redemption(state, episode.asset, owner, answers[: len(holding)])
+    outcome = adapter.plan_redemption(state, episode.asset, owner, answers)
     with store.session() as session:
         row = session.merge(episode)
         row.looked_at = head.timestamp

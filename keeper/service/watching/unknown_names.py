@@ -9,14 +9,13 @@ import structlog
 
 from keeper.alerts.outbox import alert
 from keeper.chain.blocks import Head
-from keeper.chain.calls import run as read
 from keeper.chain.node import NodeError, RpcError
 from keeper.config import Settings, table_of
 from keeper.model.cure import Action, Step, action_named, action_words
 from keeper.model.offer import Asset
-from keeper.model.purse import Purse
 from keeper.protocols.cures import named
 from keeper.service.markets import Market
+from keeper.service.planning.purses import purse_of
 from keeper.store.database import Store
 from keeper.store.types import now
 
@@ -33,14 +32,6 @@ class Misnamed:
     where: str
     what: str
     remedy: str
-
-
-def facts_of(run: Market, head: Head) -> Purse:
-    """Symbols of a market that has been read, as planning has them."""
-    state = run.book.state
-    return run.adapter.read_planning(
-        state, [], read(run.book.pool, head, run.adapter.planning_calls(state, [], run.adapter.contract))
-    )
 
 
 def misnamed(settings: Settings, run: Market, head: Head) -> list[Misnamed]:
@@ -67,7 +58,7 @@ def _loan_tokens(run: Market) -> Iterator[Misnamed]:
 
 def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
     """A step is well where any of the account's positions takes it."""
-    facts = facts_of(run, head)
+    facts = purse_of(run, head, run.adapter.contract)
     for i, protect in enumerate(settings.protect):
         if protect.market != run.name:
             continue

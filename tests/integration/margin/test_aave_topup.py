@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from keeper.chain.calls import run
+from keeper.chain.calls import answers_to
 from keeper.localchain.aave_actions import STABLE_RATE, VARIABLE_RATE
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, RpcRefusedError
@@ -87,8 +87,8 @@ def scene(crowd: Crowd) -> Scene:
     timestamp = head.timestamp + crowd.dice.randint(1, 3_600)
     adapter = AaveV3Market("crowd", crowd.market.pool, 0)
     accounts = list(crowd.book.accounts)
-    answers = run(crowd.pool, head, adapter.planning_calls(crowd.book.state, accounts, rnd.LENDER))
-    facts = adapter.read_planning(crowd.book.state, accounts, answers)
+    calls = adapter.planning_calls(crowd.book.state, accounts, rnd.LENDER)
+    facts = adapter.read_planning(crowd.book.state, accounts, rnd.LENDER, answers_to(crowd.pool, head, calls))
     return Scene(crowd, adapter, facts, timestamp, crowd.at(timestamp))
 
 

@@ -11,7 +11,6 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from keeper.cli.contracts import deploy as deploy_command
-from keeper.doctor.finding import Finding
 from keeper.doctor.owners import owners
 from keeper.errors import ConfigError, KeeperError
 from keeper.localchain import aave_actions as act
@@ -20,6 +19,7 @@ from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx
+from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from keeper.service import deployment
 from tests.integration.service.conftest import Fresh

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from keeper.doctor.examine import examine
-from keeper.doctor.finding import Finding
 from keeper.localchain import aave_actions as act
 from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.transactions import send_batch
+from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from tests.conftest import LocalMarket
 from tests.support.world import config_text, write_keystore
