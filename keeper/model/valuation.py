@@ -9,9 +9,10 @@ from types import MappingProxyType
 from keeper.model.money import WAD
 
 _NO_PARTS: Mapping[str, int] = MappingProxyType({})
+_set = object.__setattr__
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Valuation:
     """One account at one block in the protocol's own integers, whatever the protocol's family.
 
@@ -30,9 +31,30 @@ class Valuation:
     maintenance: int
     net: int
     liquidatable: bool
-    initial: int | None = None
-    health: int | None = None
-    parts: Mapping[str, int] = field(default_factory=lambda: _NO_PARTS, hash=False)
+    initial: int | None
+    health: int | None
+    parts: Mapping[str, int] = field(hash=False)
+
+    def __init__(
+        self,
+        account: str,
+        equity: int,
+        maintenance: int,
+        net: int,
+        liquidatable: bool,
+        initial: int | None = None,
+        health: int | None = None,
+        parts: Mapping[str, int] = _NO_PARTS,
+    ) -> None:
+        # As the generated one, at half its time: a tick makes thousands.
+        _set(self, "account", account)
+        _set(self, "equity", equity)
+        _set(self, "maintenance", maintenance)
+        _set(self, "net", net)
+        _set(self, "liquidatable", liquidatable)
+        _set(self, "initial", initial)
+        _set(self, "health", health)
+        _set(self, "parts", parts)
 
 
 def ratio_down(equity: int, maintenance: int) -> int | None:

@@ -24,6 +24,7 @@ from keeper.margin.lending.aave.state import (
 )
 
 _NO_EMODE = EMode(0, 0, 0, 0)
+_HALF_WAD = WAD // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +162,11 @@ def equity(data: AccountData) -> int:
     The view gives the sum only as health, so that is multiplied back; below the debt exactly where health is
     below 1. Without debt there is no health: collateral at the average threshold, half up.
     """
-    if not data.debt:
+    debt, health = data.debt, data.health
+    if not debt:
         return percent_mul_half_up(data.collateral, data.threshold)
-    found = (data.health * data.debt + WAD // 2) // WAD
-    return found if data.health >= WAD else min(found, data.debt - 1)
+    found = (health * debt + _HALF_WAD) // WAD
+    return found if health >= WAD else min(found, debt - 1)
 
 
 def reaches(data: AccountData, target_wad: int) -> bool:
