@@ -42,7 +42,8 @@ ERRORS = [
 PLACES = [
     "market_call",
     "read_market",
-    "apart_calls",
+    "reference",
+    "covers",
     "read_records",
     "touched",
     "log_filter",

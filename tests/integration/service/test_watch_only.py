@@ -288,6 +288,7 @@ class Wrapped:
     def __init__(self, adapter: Adapter, value: Callable[..., list[Valuation]]) -> None:
         self._adapter = adapter
         self.value_records = value
+        self.valuer = self
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._adapter, name)
