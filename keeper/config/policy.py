@@ -63,9 +63,10 @@ class Policy(Section):
 
 
 class TopUpStep(Section):
-    """One way to top up: supply a collateral or repay a debt, in the given asset (symbol or address)."""
+    """One way to top up: add a collateral or repay a debt, in the given asset (symbol or address)."""
 
-    action: Literal["supply", "repay"]
+    action: Literal["add_collateral", "repay", "supply"]
+    """`supply` is the old word for `add_collateral`, for one version."""
     asset: str
 
 

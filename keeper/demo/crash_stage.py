@@ -108,7 +108,7 @@ def _config(markets: FourMarkets, keeper: str, keystore: Path, record: Path, cha
         _protect(market, account, step, asset)
         for market, account, step, asset in (
             *((market, OWNER, "repay", "USDC") for market in OWNER_IN),
-            ("troves", keeper, "supply", "native"),
+            ("troves", keeper, "add_collateral", "native"),
         )
     )
     return f"""\

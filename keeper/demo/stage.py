@@ -178,7 +178,7 @@ market = "aave"
 account = "{people.saver}"
 target = 1.25
 max_spend_per_owner_day = "100000"
-steps = [{{ action = "supply", asset = "WETH" }}]
+steps = [{{ action = "add_collateral", asset = "WETH" }}]
 
 [[protect]]
 market = "aave"

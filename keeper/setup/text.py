@@ -169,7 +169,7 @@ account = {_text(account)}
 # Most that top-ups may spend in 24 hours, in whole units of account.
 max_spend_per_owner_day = {_text(f"{wishes.max_per_day:f}")}
 # Tried in order; without them each debt is repaid, then each collateral supplied.
-# steps = [{{ action = "repay", asset = "USDC" }}, {{ action = "supply", asset = "WETH" }}]
+# steps = [{{ action = "repay", asset = "USDC" }}, {{ action = "add_collateral", asset = "WETH" }}]
 """
 
 
