@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from keeper.config.values import Address, Money, Ratio, Section
 
@@ -62,11 +62,15 @@ class Policy(Section):
         return self
 
 
+def _present_word(action: object) -> object:
+    """`supply` is the old word for adding collateral, and works for a version."""
+    return "add_collateral" if action == "supply" else action
+
+
 class TopUpStep(Section):
     """One way to top up: add a collateral or repay a debt, in the given asset (symbol or address)."""
 
-    action: Literal["add_collateral", "repay", "supply"]
-    """`supply` is the old word for `add_collateral`, for one version."""
+    action: Annotated[Literal["add_collateral", "repay"], BeforeValidator(_present_word)]
     asset: str
 
 

@@ -22,7 +22,7 @@ from keeper.chain.http import (
     PostUnsentError,
 )
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @dataclass

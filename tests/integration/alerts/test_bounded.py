@@ -15,7 +15,7 @@ from keeper.alerts import channels
 from keeper.alerts.channels import channel
 from keeper.config import AlertChannel
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @dataclass

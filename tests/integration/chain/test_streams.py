@@ -17,7 +17,7 @@ from keeper.chain.stream import Stream
 from keeper.chain.subscription import Subscription
 from tests.unit.chain.test_block_time import block, head
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 def _subscribed(result: Any) -> dict[str, Any]:
