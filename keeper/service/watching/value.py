@@ -24,6 +24,9 @@ from keeper.service.watching.unvaluable import unvaluable_accounts
 
 log = structlog.get_logger()
 
+# Accounts that are read again within a block which contradicts its own events.
+READ_AT_ONCE = 2_000
+
 
 def value(
     market: Market, head: Head, progress: Callable[[int], None] | None = None, memory: MarketMemory = BLANK
@@ -119,6 +122,8 @@ def _value(
     market, memory = visit.asked.market, replace(visit.asked.memory, turn=visit.turn)
     before = halted = memory.watch_only
     views, reverted = refresh.views, refresh.reverted
+    if not visit.first and (refresh.silent or refresh.unbalanced):
+        _heal(market, head)
     if refresh.upgraded and not visit.first:
         # On top of the block's own sample, which has the protected and those nearest to 1.
         views = {**views, **market.book.views(head, first_sample(market.book.accounts))}
@@ -158,6 +163,14 @@ def _value(
         resumed=_resumed(before, halted),
         retried=_retried(before, halted) if due else "",
     )
+
+
+def _heal(market: Market, head: Head) -> None:
+    """Where an event of this block was withheld, others may have been: read everybody again at once, so that
+    nobody is valued by a stale record. Where that takes many calls the next block does it."""
+    if len(market.book.rows) <= READ_AT_ONCE:
+        changed = market.book.read_again(head, list(market.book.accounts))
+        log.info("read again", market=market.name, block=head.number, changed=len(changed))
 
 
 def compared(

@@ -29,7 +29,9 @@ def _later(watch: Watching, deciding: ChainLoop, seconds: int) -> None:
 def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     watch: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The books say that somebody owes what he has long repaid; prices fall in the same block."""
+    """The books, too large to be read again at once, say that somebody owes what he has long repaid; prices
+    fall in the same block."""
+    monkeypatch.setattr("keeper.service.watching.value.READ_AT_ONCE", 0)
     deciding = watch.start()
     look(deciding)
     [run] = deciding.runs
@@ -54,6 +56,34 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     head = blocks.latest(deciding.pool)
     now = {v.account: v for v in last_valuations(deciding)}
     assert now == run.book.views(head, sorted(now)) and now[stale].maintenance < now[other].maintenance
+
+
+def test_where_one_record_is_found_stale_everybody_is_read_again_in_the_same_block(
+    watch: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node withheld the events of two accounts, and the block's sample has one of them."""
+    deciding = watch.start()
+    look(deciding)
+    [run] = deciding.runs
+    no_sample(monkeypatch)
+    seen, unseen = sorted(v.account for v in last_valuations(deciding) if v.maintenance)[:2]
+    before = {account: run.book.record(account) or b"" for account in (seen, unseen)}
+    market, dai = watch.local.market, watch.local.market.reserves["DAI"]
+    for who in before:
+        watch.send(
+            act.mint(market, dai, who, 10**20),
+            act.approve(market, dai, who),
+            act.repay(market, dai, who, 10**20),
+        )
+    look(deciding)
+    run.book._put(before)
+    name = "keeper.service.watching.value.next_sample"
+    monkeypatch.setattr(name, lambda market, memory, protected: ([seen], memory.turn))
+    watch.local.anvil.mine()
+    look(deciding)
+    assert [seen in alert.body for alert in watch.alerts("silent_change")] == [True]
+    assert run.book.head == blocks.latest(deciding.pool)
+    assert all(run.book.record(account) != stale for account, stale in before.items())
 
 
 def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
