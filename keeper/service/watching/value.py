@@ -11,6 +11,7 @@ from keeper.book.book import Refresh, Sample
 from keeper.book.reads import Reader
 from keeper.book.refresh import RefreshRequest, refresh_together
 from keeper.book.source import NOTHING_ELSE
+from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
 from keeper.errors import ConfigError
 from keeper.model.valuation import Valuation
@@ -168,8 +169,14 @@ def _value(
 def _heal(market: Market, head: Head) -> None:
     """Where an event of this block was withheld, others may have been: read everybody again at once, so that
     nobody is valued by a stale record. Where that takes many calls the next block does it."""
-    if len(market.book.rows) <= READ_AT_ONCE:
+    if len(market.book.rows) > READ_AT_ONCE:
+        return
+    try:
         changed = market.book.read_again(head, list(market.book.accounts))
+    except (NodeError, RpcError) as error:
+        # The next block reads them, and nobody is acted on without the contract's own view.
+        log.warning("not read again", market=market.name, block=head.number, error=str(error))
+    else:
         log.info("read again", market=market.name, block=head.number, changed=len(changed))
 
 

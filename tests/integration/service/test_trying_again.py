@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from keeper.chain import blocks
+from keeper.chain.answers import NodeError
 from keeper.localchain import aave_actions as act
 from keeper.model.valuation import Valuation
 from keeper.service.chain_loop import ChainLoop
@@ -83,6 +84,22 @@ def test_where_one_record_is_found_stale_everybody_is_read_again_in_the_same_blo
     look(deciding)
     assert [seen in alert.body for alert in watch.alerts("silent_change")] == [True]
     assert run.book.head == blocks.latest(deciding.pool)
+    assert all(run.book.record(account) != stale for account, stale in before.items())
+
+    def busy(*_: object) -> None:
+        raise NodeError("is busy", where="node")
+
+    # Where no node tells more now, the market is valued all the same, and the next block heals it.
+    watch.local.anvil.mine()
+    look(deciding)
+    run.book._put(before)
+    with monkeypatch.context() as troubled:
+        troubled.setattr(run.book, "read_again", busy)
+        watch.local.anvil.mine()
+        look(deciding)
+    assert run.book.head == blocks.latest(deciding.pool) and deciding.troubles.failed_at == {}
+    watch.local.anvil.mine()
+    look(deciding)
     assert all(run.book.record(account) != stale for account, stale in before.items())
 
 
