@@ -56,7 +56,7 @@ _QUANTITIES = frozenset(
     }
 )
 _BYTES = frozenset({"eth_call", "eth_getCode", "eth_sendRawTransaction"})
-_LISTS = frozenset({"eth_getLogs", "eth_simulateV1"})
+_LISTS = frozenset({"eth_getBlockReceipts", "eth_getLogs", "eth_simulateV1"})
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _REVERT_DATA = re.compile(r"(?:Reverted )?(0x[0-9a-fA-F]{8,})")
 _EVM = re.compile(

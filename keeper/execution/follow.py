@@ -23,19 +23,23 @@ def look(lane: Sender, head: Head, *, continuous: bool) -> int:
     """Bring every undecided transaction's state up to the chain's; the nonces that the chain has counted.
 
     `continuous`: the head follows the one looked at before, so that no block can have left the chain. A
-    transaction of which no node can tell now stays as it is.
+    transaction of which no node can tell now stays as it is; after some such the others wait for the next
+    round (`Turns`).
     """
     with lane.store.session() as session:
         flying = transactions.undecided(session, lane.chain, lane.sender)
     counted = _counted(lane, head)
     finality = Finality(lane.pool, head, lane.limits.confirmations)
     taken = set[int]()
-    for transaction in flying:
-        try:
-            if _follow(lane, transaction, head, finality, counted, continuous=continuous):
-                taken.add(transaction.nonce)
-        except (NodeError, RpcError) as error:
-            log.warning("cannot follow", chain=lane.chain, hash=transaction.hash, error=str(error))
+
+    def ask(transaction: Transaction) -> None:
+        if _follow(lane, transaction, head, finality, counted, continuous=continuous):
+            taken.add(transaction.nonce)
+
+    def untold(transaction: Transaction, error: Exception) -> None:
+        log.warning("cannot follow", chain=lane.chain, hash=transaction.hash, error=str(error))
+
+    lane.following.go(flying, lambda each: each.id or 0, ask, untold)
     _note(lane, head, counted, taken)
     return counted
 
@@ -76,10 +80,10 @@ def _follow(
         return False
     if transaction.nonce >= counted and state == TransactionState.REPLACED:
         return False
-    receipt = witness.receipt(lane.pool, transaction.hash, head)
+    receipt = lane.receipts.of(transaction.hash, head, transaction.signed_block)
     if receipt is None and transaction.nonce < counted and len(lane.pool.nodes) > 1:
         # The nonce is used: by this one, where another node may know, or by another.
-        receipt = witness.receipt_anywhere(lane.pool, transaction.hash, head)
+        receipt = lane.receipts.anywhere(transaction.hash, head)
     if receipt is not None:
         is_final = finality.covers(int(receipt["blockNumber"], 16))
         with lane.store.session() as session:
@@ -115,7 +119,7 @@ def _reexamine(lane: Sender, transaction: Transaction, head: Head, finality: Fin
     if block is None:
         return
     stays = block.hash == transaction.block_hash
-    receipt = None if stays else witness.receipt(lane.pool, transaction.hash, head)
+    receipt = None if stays else lane.receipts.of(transaction.hash, head, transaction.signed_block)
     number = transaction.block if stays else int(receipt["blockNumber"], 16) if receipt else None
     is_final = number is not None and finality.covers(number)
     with lane.store.session() as session:

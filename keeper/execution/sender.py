@@ -15,6 +15,8 @@ from keeper.chain.signer import Signing
 from keeper.execution.gas_quote import Bidding
 from keeper.execution.lease import KeyLease
 from keeper.execution.limits import Limits
+from keeper.execution.receipts import Receipts
+from keeper.execution.turns import Turns
 from keeper.store.database import Store
 from keeper.store.tables.journal import Intent, Transaction
 
@@ -55,6 +57,13 @@ class Sender:
     """The least tip that this chain's nodes were seen to ask for."""
     waiting: set[str] = field(default_factory=set)
     """Hashes of what a node takes only once what comes before it is in a block (delegated accounts)."""
+    following: Turns = field(default_factory=Turns)
+    settling: Turns = field(default_factory=Turns)
+    revisiting: Turns = field(default_factory=Turns)
+    receipts: Receipts = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "receipts", Receipts(self.pool))
 
     @property
     def chain(self) -> str:

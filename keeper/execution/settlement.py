@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import structlog
 from sqlmodel import Session
 
-from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
-from keeper.execution import batches, journal, transactions, witness
+from keeper.execution import batches, journal, transactions
 from keeper.execution.follow import in_block, waiting
 from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
@@ -30,19 +29,21 @@ def settle(lane: Sender, head: Head) -> None:
     """End the open intents that the chain has decided; set right those that it decided otherwise since."""
     _revisit(lane, head)
     with lane.store.session() as session:
-        waiting_now = list(journal.open_intents(session, lane.chain, "live"))
-    for intent in waiting_now:
-        assert intent.id is not None
-        try:
-            with lane.store.session() as session:
-                row = session.get_one(Intent, intent.id)
-                carried = journal.transactions_of(session, intent.id)
-                outcome = _outcome(lane, row, carried, head, lane.limits.settle_blocks)
-                if outcome is not None and row.state == IntentState.REHEARSED:
-                    end(lane, session, row, head, *outcome)
-        except (NodeError, RpcError) as error:
-            # Undecided for want of an answer: it is looked at again with the next block.
-            log.warning("not settled", intent=intent.id, error=str(error))
+        waiting_now = [intent.id or 0 for intent in journal.open_intents(session, lane.chain, "live")]
+
+    def ask(number: int) -> None:
+        with lane.store.session() as session:
+            row = session.get_one(Intent, number)
+            carried = journal.transactions_of(session, number)
+            outcome = _outcome(lane, row, carried, head, lane.limits.settle_blocks)
+            if outcome is not None and row.state == IntentState.REHEARSED:
+                end(lane, session, row, head, *outcome)
+
+    def untold(number: int, error: Exception) -> None:
+        # Undecided for want of an answer: it is looked at again with a later block.
+        log.warning("not settled", intent=number, error=str(error))
+
+    lane.settling.go(waiting_now, int, ask, untold)
 
 
 def end(
@@ -95,8 +96,8 @@ def _done(lane: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome
     plan = Plan.from_json(intent.plan)
     if plan.leg is None:
         return IntentState.SETTLED, "", act
-    asked = lane.pool, act.hash, head
-    receipt = witness.receipt(*asked) or witness.receipt_anywhere(*asked)
+    since = act.signed_block if act.block is None else act.block
+    receipt = lane.receipts.of(act.hash, head, since) or lane.receipts.anywhere(act.hash, head)
     if receipt is None or receipt.get("blockHash") != act.block_hash:
         return None
     [outcome] = batches.outcomes([plan], receipt["logs"])
@@ -115,20 +116,24 @@ def _revisit(lane: Sender, head: Head) -> None:
     with lane.store.session() as session:
         undecided = transactions.undecided(session, lane.chain, lane.sender)
         ended = {
-            intent.id
+            intent.id or 0
             for transaction in undecided
             for intent in transactions.intents_of(session, transaction.id or 0)
             if not IntentState(intent.state).open
         }
-    for number in sorted(number for number in ended if number is not None):
+
+    def ask(number: int) -> None:
         try:
             with lane.store.session() as session:
                 _set_right(lane, session, session.get_one(Intent, number), head)
-        except (NodeError, RpcError) as error:
-            log.warning("not set right", intent=number, error=str(error))
         except LifecycleError as error:
             # A fault of our own in one intent is that intent's: the others are settled, and blocks go on.
             log.error("not set right", intent=number, error=str(error))
+
+    def untold(number: int, error: Exception) -> None:
+        log.warning("not set right", intent=number, error=str(error))
+
+    lane.revisiting.go(sorted(ended), int, ask, untold)
 
 
 def _set_right(lane: Sender, session: Session, row: Intent, head: Head) -> None:

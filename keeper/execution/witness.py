@@ -13,29 +13,14 @@ import structlog
 from keeper.chain import blocks
 from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.blocks import Head
-from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 
 log = structlog.get_logger()
 
-Receipt = dict[str, Any]
 # Where a node knows no finalized block and no number is configured.
 ASSUMED_CONFIRMATIONS = 64
 # A backend of a node that answers others may be so many blocks behind.
 BEHIND_BLOCKS = 3
-
-
-def receipt(pool: NodePool, digest: str, head: Head) -> Receipt | None:
-    """The receipt of a transaction that is in a block of the head's chain; None while none is, or while nodes
-    contradict each other about it. NodeError when no node answers."""
-    found = pool.call("eth_getTransactionReceipt", digest)
-    return found if _holds(pool, digest, found, head) else None
-
-
-def receipt_anywhere(pool: NodePool, digest: str, head: Head) -> Receipt | None:
-    """As `receipt`, where the node that is asked first may not know of it."""
-    answers = pool.call_each("eth_getTransactionReceipt", digest)
-    return next((each for each in answers if _holds(pool, digest, each, head)), None)
 
 
 def is_known(pool: NodePool, digest: str) -> bool:
@@ -122,49 +107,12 @@ def _number(block: Any, otherwise: int) -> int:
         return otherwise
 
 
-def _holds(pool: NodePool, digest: str, found: Any, head: Head) -> bool:
-    if not isinstance(found, dict):
-        return False
-    try:
-        number, block_hash = int(found["blockNumber"], 16), str(found["blockHash"])
-        int(found["status"], 16), int(found["gasUsed"], 16)
-        parse(found["logs"])
-    except (KeyError, TypeError, ValueError, NodeError):
-        # Nodes tell of one that waits, too: it is not in a block yet.
-        return False
-    if not is_ancestor(pool, head, number, block_hash):
-        return False
-    return len(pool.nodes) == 1 or not _is_contradicted(pool, digest, found)
-
-
 def is_ancestor(pool: NodePool, head: Head, number: int, block_hash: str) -> bool:
     """Whether a block is the head or below it. A block above it is none yet."""
     if number >= head.number - 1:
         return block_hash == {head.number: head.hash, head.number - 1: head.parent}.get(number)
     found = blocks.by_number(pool, number)
     return found is not None and found.hash == block_hash
-
-
-def _is_contradicted(pool: NodePool, digest: str, found: Receipt) -> bool:
-    """Whether a node that knows the receipt's block lists the transaction not in it, or tells of another end
-    of it."""
-    known = pool.call_each("eth_getBlockByHash", found["blockHash"], False)
-    without = any(
-        isinstance(block, dict)
-        and isinstance(block.get("transactions"), list)
-        and digest not in block["transactions"]
-        for block in known
-    )
-    others = pool.call_each("eth_getTransactionReceipt", digest)
-    otherwise = any(
-        isinstance(each, dict)
-        and each.get("blockHash") == found["blockHash"]
-        and each.get("status") != found["status"]
-        for each in others
-    )
-    if without or otherwise:
-        log.error("receipt disputed", chain=pool.name, hash=digest, block=found["blockHash"])
-    return without or otherwise
 
 
 def _first(answers: list[Any]) -> NodeError:

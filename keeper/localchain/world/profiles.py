@@ -208,6 +208,11 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "go-ethereum#29956, bsc#2524",
             _first_of_two(lambda _: [tricks.without(("eth_getTransactionReceipt",), _indexing)]),
         ),
+        "indexing-alone": Profile(
+            "one node, which finds nothing that is in a block by its hash while it indexes",
+            "go-ethereum#29956, bsc#2524",
+            _one(tricks.not_indexed(_indexing)),
+        ),
         "gas-cap-10m": Profile(
             "calls with more than 10 M gas are refused, not capped",
             "nethermind#11172, reth#17847",

@@ -46,6 +46,20 @@ def without(methods: Collection[str], reply: Callable[[], Reply]) -> Trick:
     return lambda request, onward: reply() if request["method"] in methods else onward(request)
 
 
+def not_indexed(reply: Callable[[], Reply]) -> Trick:
+    """What is in a block is not found by its transactions' hashes; what waits is."""
+
+    def trick(request: Request, onward: Next) -> Reply:
+        if request["method"] == "eth_getTransactionReceipt":
+            return reply()
+        found = onward(request)
+        if request["method"] == "eth_getTransactionByHash":
+            return found if found.result and found.result.get("blockNumber") is None else reply()
+        return found
+
+    return trick
+
+
 def gas_cap(most: int, words: str, code: int = -32000) -> Trick:
     """A call with more gas is refused, not capped."""
 

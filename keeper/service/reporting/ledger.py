@@ -26,7 +26,9 @@ from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
 from keeper.config import Settings
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import transactions, witness
+from keeper.execution import transactions
+from keeper.execution.receipts import Receipts
+from keeper.execution.turns import Turns
 from keeper.model.format import format_money
 from keeper.model.money import WAD, Rate
 from keeper.model.offer import Asset
@@ -41,10 +43,8 @@ from keeper.store.tables.states import TransactionState
 
 log = structlog.get_logger()
 
-# Transactions without an answer, after which the chain is taken to be away until the next time.
 # Told after so many rounds of which each asked several times.
 _STATELESS = 3
-_GIVEN_UP = 3
 _MINED = (TransactionState.INCLUDED, TransactionState.FINAL)
 
 
@@ -72,6 +72,7 @@ class Ledger:
     """Why transactions (ids) could not be booked when they were last tried: each is said once."""
     stateless: Counter[int] = field(default_factory=Counter, compare=False, repr=False)
     """How often no node had the state of these transactions' blocks: a backend that is behind has it soon."""
+    turns: Turns = field(default_factory=Turns, compare=False, repr=False)
 
     def book(self) -> int:
         """Book every transaction in a block that is not booked for that block; how many were.
@@ -83,28 +84,39 @@ class Ledger:
             waiting = unbooked(session, self.pool.name)
             markets = {t.id: _market_of(session, t) for t in waiting}
         known = [each for each in self.runs if each.book.head is not None]
-        booked, unanswered = 0, list[UnreachableError]()
-        for transaction in waiting if known else ():
+        booked, unanswered, receipts = 0, list[Exception](), Receipts(self.pool)
+
+        def ask(transaction: Transaction) -> None:
+            nonlocal booked
             name = markets[transaction.id]
             own = [run for run in known if run.name == name]
-            try:
-                booked += self._book(transaction, [*own, *(run for run in known if run.name != name)])
-            except SQLAlchemyError:
-                raise
-            except (WrongStateError, CannotError) as error:
-                # No node has its block's state any more: others may be younger.
-                self.stateless[transaction.id or 0] += 1
-                if self.stateless[transaction.id or 0] >= _STATELESS:
-                    self._not_posted(transaction, error)
-            except UnreachableError as error:
-                unanswered.append(error)
-                if len(unanswered) == _GIVEN_UP:
-                    break
-            except Exception as error:  # noqa: BLE001  (whatever one receipt does, the others are booked)
-                self._not_posted(transaction, error)
+            others = [run for run in known if run.name != name]
+            booked += self._tried(transaction, [*own, *others], receipts)
+
+        def untold(_: Transaction, error: Exception) -> None:
+            unanswered.append(error)
+
+        self.turns.go(waiting if known else (), lambda each: each.id or 0, ask, untold)
         if unanswered and not booked:
             raise unanswered[-1]
         return booked
+
+    def _tried(self, transaction: Transaction, runs: list[Market], receipts: Receipts) -> bool:
+        """As `_book`, telling of what is this transaction's own trouble."""
+        try:
+            return self._book(transaction, runs, receipts)
+        except SQLAlchemyError:
+            raise
+        except (WrongStateError, CannotError) as error:
+            # No node has its block's state any more: others may be younger.
+            self.stateless[transaction.id or 0] += 1
+            if self.stateless[transaction.id or 0] >= _STATELESS:
+                self._not_posted(transaction, error)
+        except UnreachableError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever one receipt does, the others are booked)
+            self._not_posted(transaction, error)
+        return False
 
     def _not_posted(self, transaction: Transaction, error: Exception) -> None:
         """Tell, once a cause, that a transaction is not in the books."""
@@ -117,11 +129,11 @@ class Ledger:
         with self.store.session() as session:
             keeper_alerts.not_posted(session, self.pool.name, transaction.hash, why)
 
-    def _book(self, transaction: Transaction, runs: list[Market]) -> bool:
+    def _book(self, transaction: Transaction, runs: list[Market], receipts: Receipts) -> bool:
         """`runs`: whose prices count, its own market's before the others'."""
         assert transaction.block is not None and transaction.id is not None
         head = blocks.by_number(self.pool, transaction.block)
-        receipt = None if head is None else witness.receipt(self.pool, transaction.hash, head)
+        receipt = None if head is None else receipts.of(transaction.hash, head, head.number)
         if receipt is None or head is None or head.hash != receipt["blockHash"]:
             return False
         if head.hash != transaction.block_hash:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from keeper.chain import pool as pool_module
-from keeper.chain.blocks import Head
 from keeper.execution import witness
 from keeper.execution.witness import Finality
 from tests.support.scripted_node import Say, scripted_pool
@@ -65,51 +64,6 @@ class Told:
 
     def _block(self, number: int) -> dict[str, Any]:
         return {**block(number, 0, self.fork), "transactions": [TX] if self.lists else []}
-
-
-def _receipt(*nodes: Told, at: Head = HEAD) -> bool:
-    pool, _ = scripted_pool(*nodes)
-    return witness.receipt(pool, TX, at) is not None
-
-
-@pytest.mark.parametrize("number", [100, 99, 90, 1])
-def test_a_receipt_of_the_heads_own_chain_is_one(number: int) -> None:
-    assert _receipt(Told(receipt(number)))
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        receipt(101),
-        receipt(100, "bb"),
-        receipt(99, "bb"),
-        receipt(50, "bb"),
-        receipt(None),
-        {},
-        {"blockNumber": "0x64"},
-        {**receipt(100), "status": None},
-        {**receipt(100), "logs": [{}]},
-        None,
-    ],
-)
-def test_what_is_above_the_head_or_beside_it_or_in_no_block_is_not_yet(found: dict[str, Any] | None) -> None:
-    """Seen ahead of the head and reorganised away it would settle what never happened."""
-    assert not _receipt(Told(found, top=101))
-
-
-def test_a_node_that_knows_the_block_without_the_transaction_contradicts() -> None:
-    assert not _receipt(Told(receipt(100)), Told(None, lists=False))
-    assert not _receipt(Told(receipt(90)), Told(None, lists=False), Told(receipt(90)))
-
-
-def test_a_node_that_tells_of_another_end_contradicts() -> None:
-    assert not _receipt(Told(receipt(99)), Told(receipt(99, status="0x0")))
-
-
-def test_a_node_that_is_behind_or_indexing_or_elsewhere_contradicts_nothing() -> None:
-    assert _receipt(Told(receipt(100)), Told(None, top=98))
-    assert _receipt(Told(receipt(100)), Told(None))
-    assert _receipt(Told(receipt(100)), Told(None, fork="bb", lists=False))
 
 
 def _by_another(*nodes: Told) -> bool:

@@ -43,7 +43,7 @@ def posting(
         waiting[-1].id, waiting[-1].hash = number, str(number)
     tried, told = list[int](), list[str]()
 
-    def book(_: Ledger, transaction: Transaction, runs: object) -> bool:
+    def book(_: Ledger, transaction: Transaction, *__: object) -> bool:
         tried.append(transaction.id or 0)
         if error := errors.get(transaction.id or 0):
             raise error
