@@ -126,7 +126,9 @@ def test_accounts_are_valued_while_no_node_tells_of_receipts(fresh: Fresh, ready
         assert {t.state for t in w.transactions()} == {"sent"}
         proxy.rules.append(
             lambda r: (
-                "transaction indexing is in progress" if r["method"] == "eth_getTransactionReceipt" else None
+                "transaction indexing is in progress"
+                if r["method"] in ("eth_getTransactionReceipt", "eth_getBlockReceipts")
+                else None
             )
         )
         before = len(w.transactions())
@@ -134,5 +136,18 @@ def test_accounts_are_valued_while_no_node_tells_of_receipts(fresh: Fresh, ready
         assert w.deciding.head is not None and w.deciding.head.number == w.anvil.block_number()
         assert len(w.transactions()) == before and {t.state for t in w.transactions()} == {"sent"}
         proxy.rules.clear()
+        w.step()
+        assert {i.state for i in w.intents()} == {"settled"}
+
+
+def test_what_no_node_finds_by_its_hash_is_settled_by_its_block(fresh: Fresh, ready: Ready) -> None:
+    with proxy_to(fresh[0].url) as proxy:
+        proxy.rules.append(
+            lambda r: (
+                "transaction indexing is in progress" if r["method"] == "eth_getTransactionReceipt" else None
+            )
+        )
+        w = ready(protect(OTHER), rpc=proxy.url)
+        w.step(CRASH)
         w.step()
         assert {i.state for i in w.intents()} == {"settled"}
