@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from keeper.chain import blocks
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
@@ -17,7 +17,7 @@ MOST_DECIMALS = 36
 """No token that means what it says has more."""
 
 
-def funds(settings: Settings, pool: NodePool, runs: list[Market], payer: str) -> Iterator[Finding]:
+def funds(settings: ChainSettings, pool: NodePool, runs: list[Market], payer: str) -> Iterator[Finding]:
     """Native coins and, for each market that was read, tokens and allowances of `payer`."""
     balance = int(pool.call("eth_getBalance", payer, "latest"), 16)
     whole, rest = divmod(balance, 10**18)
@@ -31,7 +31,7 @@ def funds(settings: Settings, pool: NodePool, runs: list[Market], payer: str) ->
         yield from _market(settings, pool, run, payer)
 
 
-def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iterator[Finding]:
+def _market(settings: ChainSettings, pool: NodePool, run: Market, payer: str) -> Iterator[Finding]:
     head = blocks.latest(pool)
     contract = run.adapter.contract
     facts = purse_of(run, head, payer)
@@ -66,11 +66,11 @@ def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iter
             )
 
 
-def _needed_for(settings: Settings, run: Market) -> list[str]:
+def _needed_for(settings: ChainSettings, run: Market) -> list[str]:
     """What the signer's own tokens pay for in this market."""
-    borrows = settings.chains[run.settings.chain].liquidator is not None
+    borrows = settings.chain.liquidator is not None
     found = ["liquidations"] if run.adapter.needs_capital and not borrows else []
-    if any(each.market == run.name and each.paid_by == "keeper" for each in settings.protect):
+    if any(each.market == run.name and each.paid_by == "keeper" for each in settings.protect.values()):
         found.append("top-ups")
     return found
 

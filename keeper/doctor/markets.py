@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from keeper.chain import blocks
 from keeper.chain.contract_reads import ContractReads
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.doctor.prices import price_lines
 from keeper.model.finding import Finding
 from keeper.oracles.sequencer import Sequencer
@@ -42,7 +42,7 @@ def contract(run: Market) -> Iterator[Finding]:
     yield Finding(subject, "ok", f"{found.address} is {PROTOCOLS[found.protocol].title}")
 
 
-def market(settings: Settings, run: Market) -> Iterator[Finding]:
+def market(settings: ChainSettings, run: Market) -> Iterator[Finding]:
     """Revision, parity, sentinel, protected accounts and how gas is priced."""
     head = blocks.latest(run.book.pool)
     prices = run.prices
@@ -73,7 +73,7 @@ def market(settings: Settings, run: Market) -> Iterator[Finding]:
         reads = ContractReads(run.book.pool, head)
         watches = prices.chain.sequencer_feed is not None
         yield from checks(reads, run.name, run.adapter.contract, watches_sequencer=watches)
-    for i, protect in enumerate(settings.protect):
+    for i, protect in settings.protect.items():
         if protect.market == run.name and not run.of([protect.account.lower()]):
             yield Finding(
                 f"protect[{i}]",

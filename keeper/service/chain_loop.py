@@ -19,7 +19,7 @@ from keeper.chain.calls import Call
 from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
 from keeper.chain.reads import Reads
-from keeper.config import Settings, known_chain
+from keeper.config import ChainSettings, known_chain
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
 from keeper.service.contract_versions import Abilities
@@ -28,7 +28,8 @@ from keeper.service.markets import Market
 from keeper.service.outage import Outage
 from keeper.service.planning.breach import Breach, MarketBreaches
 from keeper.service.planning.costs import losses_of_a_day
-from keeper.service.planning.planner import BlockPlanner
+from keeper.service.planning.inputs import InputReader, PlanningInputs
+from keeper.service.planning.planner import plan_block
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
 from keeper.service.planning.signer_funds import SignerFundsRequest
@@ -55,7 +56,7 @@ class ChainLoop:
 
     pool: NodePool
     store: Store
-    settings: Settings
+    settings: ChainSettings
     policies: Policies
     runs: list[Market]
     mode: Mode
@@ -71,17 +72,17 @@ class ChainLoop:
     """The open episodes by market; None: to be read from the store."""
 
     def __post_init__(self) -> None:
-        chain = self.settings.chains[self.pool.name]
+        chain = self.settings.chain
         row = known_chain(chain.chain_id)
         self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
-        self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
-        self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
+        self.reader = Reader(self.pool, self.settings.chain.parallel_requests)
+        self.heads = Heads(self.pool, self.settings.chain, self.on_head)
         self.journalling = RetryPolicy(
             self.pool.name,
             self.mode,
             self.payer,
             self.settings.policy.max_attempts,
-            losses_of_a_day(self.settings),
+            losses_of_a_day(self.settings.policy),
             owner=self.policies.owner,
         )
         self._abilities = Abilities(self.pool)
@@ -92,7 +93,13 @@ class ChainLoop:
         self.outage = Outage(self.pool.name, self.mode, self.store, self._saying)
         self._misnaming = UnknownNames(self.settings, self.store)
         self._finishing = BlockReport(
-            self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
+            self.pool,
+            self.store,
+            self.settings,
+            self.policies,
+            self.mode,
+            self.payer,
+            self.recorder,
         )
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
         self._means: SignerFundsRequest | None = None
@@ -191,7 +198,7 @@ class ChainLoop:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
         before = self.held
         outages = (run.prices.sequencer.complaint for run in self.runs if run.prices is not None)
-        off = clock.complaint(self.settings.chains[self.pool.name], head, time.time())
+        off = clock.complaint(self.settings.chain, head, time.time())
         self.held = off or next(filter(None, outages), "")
         if self.held and not before:
             log.error("held", chain=self.pool.name, why=self.held)
@@ -298,23 +305,30 @@ class ChainLoop:
 
     def plan(self, head: Head, due: list[Breach], reads: Reads | None = None) -> Decided:
         """What to do about each; `reads` is what is known already of the state."""
-        if due:
-            self._ask_means(head)
+        return plan_block(due, self._inputs(head, due, reads or Reads(self.pool, head)))
+
+    def _inputs(self, head: Head, due: list[Breach], reads: Reads) -> PlanningInputs | None:
+        """What planning goes by, read now; None where there is nothing to plan or nobody to act."""
+        if not due or self.payer is None:
+            return None
+        self._ask_means(head)
+        assert self._means is not None, "whoever acts has means"
         means, self._means = self._means, None
-        planner = BlockPlanner(
+        reader = InputReader(
             self.pool,
             self.runs,
             self.store,
             self.settings,
+            self.policies.owner,
             head,
             self.next_timestamp(head),
             self.mode,
             self.payer,
-            reads or Reads(self.pool, head),
+            reads,
             means,
             self._abilities,
         )
-        return planner.decide(due)
+        return reader.read(due)
 
     def commit(self, head: Head, breaches: list[MarketBreaches], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""

@@ -85,7 +85,7 @@ class Daemon:
                 ChainLoop(
                     pool=pool,
                     store=store,
-                    settings=settings,
+                    settings=settings.of_chain(name),
                     policies=policies,
                     runs=[run for run in runs if run.settings.chain == name],
                     mode=self.mode,
@@ -103,14 +103,14 @@ class Daemon:
                 later = partial(self._once, f"update:{name}")
                 loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
         self._ledgers = {
-            name: Ledger(loops.deciding.pool, store, settings, loops.deciding.runs)
+            name: Ledger(loops.deciding.pool, store, settings.of_chain(name), loops.deciding.runs)
             for name, loops in self.chains.items()
         }
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._saying = LogThrottle()
-        self._gas_watch = GasWatch(settings, store, payer, self._saying)
+        self._gas_watch = GasWatch(store, payer, self._saying)
         self._store_watch = StoreWatch(
             settings.store.url, self._tell_of_store, lambda: bool(self._store_faults.lately(time.monotonic()))
         )

@@ -56,7 +56,8 @@ def doctors_lines(settings: Settings, anvil: Anvil) -> dict[str, str]:
     for run in runs:
         refresh_alone(run.book, blocks.latest(pool))
     return {
-        each.subject: f"{each.verdict}: {each.detail} {each.remedy}" for each in gas(settings, pool, runs)
+        each.subject: f"{each.verdict}: {each.detail} {each.remedy}"
+        for each in gas(settings.of_chain("c"), pool, runs)
     }
 
 

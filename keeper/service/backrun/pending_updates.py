@@ -85,7 +85,7 @@ class PendingUpdates:
         self._searched |= fresh
         first = max(head.number - LOOK_BACK, 0)
         wanted = LogFilter(tuple(sorted(fresh)), UPDATE_TOPICS)
-        size = self.deciding.settings.chains[self.deciding.pool.name].log_range
+        size = self.deciding.settings.chain.log_range
         spans = of_range(self.deciding.pool, first, head.number, wanted, size)
         written = [each.transaction for _, found in spans for each in found if each.transaction]
         return written[-LEARNT_AT_START:]

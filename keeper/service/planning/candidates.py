@@ -12,7 +12,7 @@ from keeper.service.planning.breach import Breach
 from keeper.service.planning.contract_liquidations import seal
 
 
-def traded_tokens(wanted: list[Breach]) -> set[str]:
+def traded_tokens(wanted: Sequence[Breach]) -> set[str]:
     """Every token that a liquidation could repay or seize."""
     return {
         asset

@@ -10,7 +10,7 @@ from eth_utils.address import is_hex_address
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
-from keeper.config import Settings, known_chain, native_coin
+from keeper.config import ChainSettings, known_chain, native_coin
 from keeper.model.money import WAD, money
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
@@ -27,15 +27,13 @@ _DECIMALS = encoded("decimals()")
 _MOST_DECIMALS = 36
 
 
-def native_price(
-    settings: Settings, chain: str, runs: Sequence[Market], facts: Known | None = None
-) -> int | None:
-    """Money that a whole native coin of `chain` costs; None where nobody can say.
+def native_price(settings: ChainSettings, runs: Sequence[Market], facts: Known | None = None) -> int | None:
+    """Money that a whole native coin of the chain costs; None where nobody can say.
 
     `[chains.NAME] native_price` comes first, then the old `policy.native_price`, then what a market of the
     chain pays (or last paid) for the wrapped coin, then what a market's own oracle says of it.
     """
-    wanted = settings.chains[chain].native_price
+    wanted = settings.chain.native_price
     if isinstance(wanted, Decimal):
         return money(wanted)
     own = [run for run in runs if run.book.head is not None]
@@ -43,17 +41,17 @@ def native_price(
         return _named(wanted, own, facts or {})
     if settings.policy.native_price is not None:
         return money(settings.policy.native_price)
-    for name in wrapped_names(settings, chain):
+    for name in wrapped_names(settings):
         if (found := _asset(name, own, facts or {})) is not None:
             return found
     return _paid_in_coin(own, facts or {})
 
 
-def wrapped_names(settings: Settings, chain: str) -> tuple[str, ...]:
+def wrapped_names(settings: ChainSettings) -> tuple[str, ...]:
     """Address and symbol by which markets may list the wrapped native coin, the surest first."""
     if settings.policy.wrapped_native is not None:
         return (settings.policy.wrapped_native,)
-    row = known_chain(settings.chains[chain].chain_id)
+    row = known_chain(settings.chain.chain_id)
     if row is None:
         return ("WETH",)
     if row.wrapped is None:
@@ -61,26 +59,26 @@ def wrapped_names(settings: Settings, chain: str) -> tuple[str, ...]:
     return tuple(filter(None, (row.wrapped.address, row.wrapped.symbol)))
 
 
-def native_price_assumption(settings: Settings, chain: str) -> str:
+def native_price_assumption(settings: ChainSettings) -> str:
     """What is taken for granted about the coin's price, in words; empty where it is known or configured."""
-    at = settings.chains[chain]
+    at = settings.chain
     told = at.native_price is not None or settings.policy.native_price is not None
     if told or settings.policy.wrapped_native is not None or known_chain(at.chain_id) is not None:
         return ""
     return f"chain id {at.chain_id} is not known: its coin is taken for ether, at WETH's price"
 
 
-def unknown_native_price(settings: Settings, chain: str) -> tuple[str, str]:
+def unknown_native_price(settings: ChainSettings) -> tuple[str, str]:
     """Why nothing tells what gas costs on a chain, and what to do about it."""
-    at = settings.chains[chain]
+    at = settings.chain
     if isinstance(at.native_price, str):
         what = f"no market or feed tells what {at.native_price!r} costs"
     else:
-        names = " or ".join(wrapped_names(settings, chain)) or f"wrapped {native_coin(at.chain_id)}"
+        names = " or ".join(wrapped_names(settings)) or f"wrapped {native_coin(at.chain_id)}"
         what = f"no market of the chain prices {names}"
     return (
         f"{what}: without the cost of gas nothing is liquidated",
-        f"Set chains.{chain}.native_price: a number, an asset of any market, or a feed's address",
+        f"Set chains.{settings.name}.native_price: a number, an asset of any market, or a feed's address",
     )
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from keeper.chain.blocks import Head
 from keeper.chain.calls import answers_to
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
 from keeper.model.blocked import Blocked
@@ -57,7 +57,7 @@ def expect(session: Session, market: str, owner: str, asset: str, block: int) ->
 
 
 def redeem(
-    pool: NodePool, store: Store, settings: Settings, head: Head, runs: Sequence[Market], owner: str
+    pool: NodePool, store: Store, settings: ChainSettings, head: Head, runs: Sequence[Market], owner: str
 ) -> None:
     """Plan a redemption for the claims of each open episode; close those whose claims are gone."""
     for run in runs:
@@ -90,7 +90,7 @@ def due(episode: Episode, head: Head) -> bool:
 def _redeem(
     pool: NodePool,
     store: Store,
-    settings: Settings,
+    settings: ChainSettings,
     head: Head,
     runs: Sequence[Market],
     run: Market,
@@ -102,7 +102,7 @@ def _redeem(
     holding = redeemer.claim_reads(state, episode.asset, owner)
     answers = answers_to(pool, head, [*holding, *adapter.planner.planning_calls(state, [], owner)])
     facts = adapter.planner.read_planning(state, [], owner, answers)
-    costs = costs_of(settings, pool.name, runs, {run.name: facts}, gas_price(pool, head.base_fee))
+    costs = costs_of(settings, runs, {run.name: facts}, gas_price(pool, head.base_fee))
     outcome = redeemer.plan_redemption(state, episode.asset, owner, answers)
     with store.session() as session:
         row = session.merge(episode)

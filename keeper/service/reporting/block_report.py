@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.errors import UnreachableError
 from keeper.execution.journal import Mode
 from keeper.policy.choose import Decision
@@ -52,7 +52,7 @@ class BlockReport:
 
     pool: NodePool
     store: Store
-    settings: Settings
+    settings: ChainSettings
     policies: Policies
     mode: Mode
     payer: str | None

@@ -24,7 +24,7 @@ from keeper.chain.calls import run as read
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import transactions
 from keeper.execution.receipts import Receipts
@@ -66,7 +66,7 @@ class Ledger:
 
     pool: NodePool
     store: Store
-    settings: Settings
+    settings: ChainSettings
     runs: Sequence[Market]
     troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
     """Why transactions (ids) could not be booked when they were last tried: each is said once."""
@@ -180,7 +180,7 @@ class Ledger:
 
     def _liquidator(self, head: Head) -> Iterator[str]:
         """Our contract and who owned it at a block (lower case)."""
-        if address := self.settings.chains[self.pool.name].liquidator:
+        if address := self.settings.chain.liquidator:
             yield address.lower()
             reads = ContractReads(self.pool, head)
             if owner := reads.read_or_none(reads.at("Liquidator", address).functions.owner()):
@@ -210,7 +210,7 @@ class Ledger:
         for run in then:
             for token, asset in run.adapter.planner.assets(run.book.state, known[run.name]).items():
                 priced.setdefault(token, Priced(asset, run.rate))
-        native = native_price(self.settings, self.pool.name, then, known)
+        native = native_price(self.settings, then, known)
         if native is not None:
             priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
         return priced, native

@@ -10,7 +10,7 @@ import structlog
 from keeper.alerts.outbox import alert
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
-from keeper.config import Settings, table_of
+from keeper.config import ChainSettings, table_of
 from keeper.model.cure import Action, Step, action_named, action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
@@ -34,10 +34,10 @@ class Misnamed:
     remedy: str
 
 
-def misnamed(settings: Settings, run: Market, head: Head) -> list[Misnamed]:
+def misnamed(settings: ChainSettings, run: Market, head: Head) -> list[Misnamed]:
     """Of one market that has been read at `head`."""
     found = list(_loan_tokens(run))
-    if any(each.market == run.name and each.steps for each in settings.protect):
+    if any(each.market == run.name and each.steps for each in settings.protect.values()):
         found += _steps(settings, run, head)
     return found
 
@@ -57,10 +57,10 @@ def _loan_tokens(run: Market) -> Iterator[Misnamed]:
                 )
 
 
-def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
+def _steps(settings: ChainSettings, run: Market, head: Head) -> Iterator[Misnamed]:
     """A step is well where any of the account's positions takes it."""
     facts = purse_of(run, head, run.adapter.contract)
-    for i, protect in enumerate(settings.protect):
+    for i, protect in settings.protect.items():
         if protect.market != run.name:
             continue
         raws = {account: run.book.accounts[account] for account in run.of([protect.account.lower()])}
@@ -87,7 +87,7 @@ def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]])
 class UnknownNames:
     """Tells once, at the first block that each market is read at."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: ChainSettings, store: Store) -> None:
         self._settings = settings
         self._store = store
         self._looked: set[str] = set()

@@ -57,7 +57,8 @@ def _deciding(url: str, folder: Path, markets: list[AaveDeployment], more: str =
     settings = load(config)
     nodes, store = pools(settings), open_store(settings.store.url)
     runs = build(settings, nodes, store)
-    return ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
+    own = settings.of_chain("local")
+    return ChainLoop(nodes["local"], store, own, policies_of(settings), runs, "dry", None)
 
 
 def _borrow(anvil: Anvil, market: AaveDeployment, numbers: range) -> None:

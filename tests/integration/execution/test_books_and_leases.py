@@ -41,7 +41,7 @@ def test_one_transaction_that_cannot_be_booked_holds_up_no_other(fresh: Fresh, r
         w.step()
         acts = [t for t in w.transactions() if t.state == "final" and t.purpose == "act"]
         broken.append(acts[0].hash)
-        ledger = Ledger(w.deciding.pool, w.store, w.settings, w.deciding.runs)
+        ledger = Ledger(w.deciding.pool, w.store, w.deciding.settings, w.deciding.runs)
         others = len([t for t in w.transactions() if t.state == "final"]) - 1
         assert ledger.book() == others > 0
         assert ledger.book() == 0
@@ -80,7 +80,7 @@ def told(w: World, wanted: Any, **policy: Any) -> int | None:
     chain = w.settings.chains["local"].model_copy(update={"native_price": wanted})
     changes = {"chains": {"local": chain}, "policy": w.settings.policy.model_copy(update=policy)}
     settings: Settings = w.settings.model_copy(update=changes)
-    return native_price(settings, "local", w.deciding.runs)
+    return native_price(settings.of_chain("local"), w.deciding.runs)
 
 
 def test_the_native_coin_is_priced_by_number_asset_or_feed_of_any_market(ready: Ready) -> None:

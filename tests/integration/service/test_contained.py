@@ -17,7 +17,7 @@ from keeper.errors import ConfigError
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.markets import Market, build
+from keeper.service.markets import Market
 from keeper.service.watching import breaches
 from keeper.store.tables.alerts import Alert
 from tests.integration.book.test_together import _deciding, markets
@@ -68,11 +68,14 @@ def _unrendered() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def shared(
-    markets: tuple[Anvil, list[AaveDeployment]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ChainLoop]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("contained")
+
+
+@pytest.fixture(scope="module")
+def shared(markets: tuple[Anvil, list[AaveDeployment]], folder: Path) -> Iterator[ChainLoop]:
     anvil, deployed = markets
-    deciding = _deciding(anvil.url, tmp_path_factory.mktemp("contained"), deployed)
+    deciding = _deciding(anvil.url, folder, deployed)
     anvil.mine()
     look(deciding)
     yield deciding
@@ -93,11 +96,6 @@ def _tick(loop: ChainLoop, anvil: Anvil) -> list[bool]:
     anvil.mine()
     head = look(loop)
     return [run.book.head == head for run in loop.runs]
-
-
-def _runs(loop: ChainLoop) -> list[Market]:
-    """The markets of a keeper that starts with this one's store."""
-    return build(loop.settings, {loop.pool.name: loop.pool}, loop.store)
 
 
 def _told(loop: ChainLoop) -> list[Alert]:
@@ -153,7 +151,7 @@ def test_what_a_store_refuses_of_one_market_is_that_markets(
 
 @pytest.mark.parametrize("code", [REVERTING, SILENT])
 def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_trouble(
-    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, code: str
+    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, folder: Path, code: str
 ) -> None:
     anvil, deployed = markets
     broken = deployed[1].pool
@@ -165,7 +163,7 @@ def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_tro
         for _ in range(3):
             assert _tick(loop, anvil) == [True, False, True]
         assert [told.market for told in _told(loop)] == ["m1"]
-        again = ChainLoop(loop.pool, loop.store, loop.settings, loop.policies, _runs(loop), "dry", None)
+        again = _deciding(anvil.url, folder, deployed)
         assert _tick(again, anvil) == [True, False, True], "a restart is no first time"
     finally:
         anvil.set_code(broken, bytes.fromhex(kept[2:]))

@@ -63,5 +63,7 @@ def test_the_days_losses_hold_where_two_chains_decide_at_once(store: Store) -> N
 
 def test_the_limit_is_the_configured_one() -> None:
     policy = {"realize_bad_debt": True, "max_bad_debt_loss": 5}
-    assert losses_of_a_day(settings(1, policy=policy)) == 50 * 10**18
-    assert losses_of_a_day(settings(1, policy={**policy, "max_bad_debt_loss_per_day": 7})) == 7 * 10**18
+    assert losses_of_a_day(settings(1, policy=policy).policy) == 50 * 10**18
+    assert (
+        losses_of_a_day(settings(1, policy={**policy, "max_bad_debt_loss_per_day": 7}).policy) == 7 * 10**18
+    )
