@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -18,21 +17,17 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
 from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
-from keeper.chain.reads import Reads
 from keeper.config import ChainSettings, known_chain
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
-from keeper.service.contract_versions import Abilities
-from keeper.service.market_troubles import MarketTroubles, is_everyones
+from keeper.service.market_troubles import MarketTroubles
 from keeper.service.markets import Market
 from keeper.service.outage import Outage
+from keeper.service.planning.block_planning import BlockPlanning
 from keeper.service.planning.breach import Breach, MarketBreaches
 from keeper.service.planning.costs import losses_of_a_day
-from keeper.service.planning.inputs import InputReader, PlanningInputs
-from keeper.service.planning.planner import plan_block
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
-from keeper.service.planning.signer_funds import SignerFundsRequest
 from keeper.service.reporting import status
 from keeper.service.reporting.block_report import BlockReport, Decided, TickResult
 from keeper.service.reporting.log_throttle import LogThrottle
@@ -85,7 +80,6 @@ class ChainLoop:
             losses_of_a_day(self.settings.policy),
             owner=self.policies.owner,
         )
-        self._abilities = Abilities(self.pool)
         self._store_front = StoreFront(self.store, self.policies, self.journalling)
         self._noticing = MarketAlerts(self.store)
         self._saying = LogThrottle()
@@ -101,8 +95,16 @@ class ChainLoop:
             self.payer,
             self.recorder,
         )
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
-        self._means: SignerFundsRequest | None = None
+        self.planning = BlockPlanning(
+            self.pool,
+            self.runs,
+            self.store,
+            self.settings,
+            self.policies.owner,
+            self.mode,
+            self.payer,
+            self.troubles,
+        )
         self._acting: dict[str, bool] = {}
         self._decided_at = time.monotonic()
         self.last_valued: dict[str, MarketValuation] = {}
@@ -134,7 +136,7 @@ class ChainLoop:
         """A new block: what was asked for the last one is forgotten."""
         self.pool.worked_at = head
         self._block_time.learn(self.pool, head)
-        self._means = None
+        self.planning.begin()
 
     def end(self, head: Head) -> None:
         """Everything that matters of this block is written."""
@@ -240,13 +242,8 @@ class ChainLoop:
             wanted = breaches.judge(session, run, at, self.policies, self.open[run.name])
             due = [] if self.held else self.journalling.due(session, wanted, at.head)
             if due:
-                self._ask_means(at.head)
+                self.planning.ask_funds(at.head)
         return wanted, due
-
-    def _ask_means(self, head: Head) -> None:
-        """As early as it is known that they will be needed, and once a round."""
-        if self.payer is not None and (self._means is None or self._means.head != head):
-            self._means = SignerFundsRequest(self._threads, self.pool, head, self.payer)
 
     def confirm(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
         """Nobody is acted on by our numbers alone: the contract's own view of each must be equal. Where a
@@ -284,51 +281,7 @@ class ChainLoop:
 
     def plan_all(self, head: Head, breaches: list[MarketBreaches]) -> Decided:
         """What to do about all that is due; a market that cannot be planned for is left out."""
-        due = [w for each in breaches for w in each.due]
-        reads = _reads(self.pool, head, breaches)
-        try:
-            return self.plan(head, due, reads)
-        except Exception as error:
-            if is_everyones(error):
-                raise
-            if len({w.run.name for w in due}) < 2:
-                for run in {w.run.name: w.run for w in due}.values():
-                    self.troubles.report(run, head, error)
-                return []
-        well: list[Breach] = []
-        for each in breaches:
-            if each.due:
-                with self.troubles.contained(each.run, head):
-                    self.plan(head, each.due, reads)
-                    well += each.due
-        return self.plan(head, well, reads)
-
-    def plan(self, head: Head, due: list[Breach], reads: Reads | None = None) -> Decided:
-        """What to do about each; `reads` is what is known already of the state."""
-        return plan_block(due, self._inputs(head, due, reads or Reads(self.pool, head)))
-
-    def _inputs(self, head: Head, due: list[Breach], reads: Reads) -> PlanningInputs | None:
-        """What planning goes by, read now; None where there is nothing to plan or nobody to act."""
-        if not due or self.payer is None:
-            return None
-        self._ask_means(head)
-        assert self._means is not None, "whoever acts has means"
-        means, self._means = self._means, None
-        reader = InputReader(
-            self.pool,
-            self.runs,
-            self.store,
-            self.settings,
-            self.policies.owner,
-            head,
-            self.next_timestamp(head),
-            self.mode,
-            self.payer,
-            reads,
-            means,
-            self._abilities,
-        )
-        return reader.read(due)
+        return self.planning.plan_all(head, self.next_timestamp(head), breaches)
 
     def commit(self, head: Head, breaches: list[MarketBreaches], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
@@ -353,11 +306,3 @@ class ChainLoop:
 def _is_news(at: MarketValuation) -> bool:
     """Whether acting in the market, or in a part of it, began or ceased."""
     return bool(at.newly_stopped or at.newly_suspended or at.resumed or at.retried)
-
-
-def _reads(pool: NodePool, head: Head, breaches: list[MarketBreaches]) -> Reads:
-    """What came along with the books."""
-    reads = Reads(pool, head)
-    for each in breaches:
-        reads.learn(each.at.refresh.answers if each.at.refresh else {})
-    return reads

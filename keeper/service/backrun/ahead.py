@@ -22,7 +22,8 @@ def decide_ahead(deciding: ChainLoop, head: Head, wanted: list[Breach]) -> list[
     fresh = [w for w in wanted if _new(deciding, w)]
     with deciding.store.session() as session:
         given_up = deciding.journalling.given_up(session, fresh, head)
-    decisions = deciding.plan(head, [w for w in fresh if w not in given_up])
+    tried = [each for each in fresh if each not in given_up]
+    decisions = deciding.planning.plan(head, deciding.next_timestamp(head), tried)
     made = _write(deciding, head, decisions)
     for each, _ in made:
         known, account = deciding.open[each.run.name], each.valuation.account
