@@ -36,8 +36,8 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
                 reachable.add(name)
             yield finding
     yield from attempt("store", lambda: store(settings))
-    runs = build(settings, connections, None)
-    for run in runs:
+    markets = build(settings, connections, None)
+    for run in markets:
         subject = f"market {run.name}"
         if run.settings.chain not in reachable:
             yield Finding(subject, "fault", "its chain cannot be reached", "See the chain's own line above")
@@ -47,16 +47,16 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         if all(finding.verdict != "fault" for finding in found):
             yield from attempt(subject, partial(market, settings.of_chain(run.settings.chain), run))
     for name in sorted(reachable):
-        read = [run for run in runs if run.settings.chain == name and run.book.head is not None]
+        read = [run for run in markets if run.settings.chain == name and run.book.head is not None]
         yield from attempt(
             f"chain {name}, gas price", partial(gas, settings.of_chain(name), connections[name], read)
         )
-    yield from attempt("protect", lambda: together(settings, [r for r in runs if r.book.head is not None]))
+    yield from attempt("protect", lambda: together(settings, [r for r in markets if r.book.head is not None]))
     yield from signer(settings)
     payer = address_of(settings)
     if payer is not None:
         for name in sorted(reachable):
-            known = [run for run in runs if run.settings.chain == name and run.book.head is not None]
+            known = [run for run in markets if run.settings.chain == name and run.book.head is not None]
             yield from attempt(
                 f"funds on {name}", partial(funds, settings.of_chain(name), connections[name], known, payer)
             )

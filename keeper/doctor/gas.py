@@ -17,21 +17,24 @@ from keeper.service.planning.native_price import native_price, native_price_assu
 from keeper.service.planning.purses import purse_of
 
 
-def gas(settings: ChainSettings, pool: NodePool, runs: list[Market]) -> Iterator[Finding]:
+def gas(settings: ChainSettings, pool: NodePool, markets: list[Market]) -> Iterator[Finding]:
     """Of one chain and its markets that have been read."""
     found = gas_ceilings(settings, gas_level(pool))
     fee = data_fees.probe(pool, blocks.latest(pool))
-    if runs:
-        yield _price(settings, runs, found, fee)
+    if markets:
+        yield _price(settings, markets, found, fee)
     yield from _data_fee(settings, fee)
     yield from _known(settings)
 
 
-def _price(settings: ChainSettings, runs: list[Market], found: GasCeilings, fee: Kind) -> Finding:
+def _price(settings: ChainSettings, markets: list[Market], found: GasCeilings, fee: Kind) -> Finding:
     """What tells what a native coin costs, and what gas may cost."""
     subject = f"chain {settings.name}, gas price"
-    known = {run.name: purse_of(run, blocks.latest(run.book.pool), run.adapter.contract) for run in runs}
-    price = native_price(settings, runs, known)
+    known = {
+        market.name: purse_of(market, blocks.latest(market.book.pool), market.adapter.contract)
+        for market in markets
+    }
+    price = native_price(settings, markets, known)
     if price is None:
         return Finding(subject, "warning", *unknown_native_price(settings))
     besides = "" if fee == "none" else f"; data is charged besides gas, as on {fee} chains"

@@ -53,7 +53,7 @@ class ChainLoop:
     store: Store
     settings: ChainSettings
     policies: Policies
-    runs: list[Market]
+    markets: list[Market]
     mode: Mode
     payer: str | None
     recorder: Recorder | None = None
@@ -61,7 +61,7 @@ class ChainLoop:
     blocks_seen: int = 0
     on_head: Callable[[], None] | None = None
     """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
-    held: str = ""
+    halt_reason: str = ""
     """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
     open: dict[str, breaches.OpenEpisodes] | None = None
     """The open episodes by market; None: to be read from the store."""
@@ -72,7 +72,7 @@ class ChainLoop:
         self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
         self.reader = Reader(self.pool, self.settings.chain.parallel_requests)
         self.heads = Heads(self.pool, self.settings.chain, self.on_head)
-        self.journalling = RetryPolicy(
+        self.retries = RetryPolicy(
             self.pool.name,
             self.mode,
             self.payer,
@@ -80,13 +80,13 @@ class ChainLoop:
             losses_of_a_day(self.settings.policy),
             owner=self.policies.owner,
         )
-        self._store_front = StoreFront(self.store, self.policies, self.journalling)
-        self._noticing = MarketAlerts(self.store)
-        self._saying = LogThrottle()
-        self.troubles = MarketTroubles(self.store, self._saying)
-        self.outage = Outage(self.pool.name, self.mode, self.store, self._saying)
-        self._misnaming = UnknownNames(self.settings, self.store)
-        self._finishing = BlockReport(
+        self._store_front = StoreFront(self.store, self.policies, self.retries)
+        self._market_alerts = MarketAlerts(self.store)
+        self._throttle = LogThrottle()
+        self.troubles = MarketTroubles(self.store, self._throttle)
+        self.outage = Outage(self.pool.name, self.mode, self.store, self._throttle)
+        self._unknown_names = UnknownNames(self.settings, self.store)
+        self._block_report = BlockReport(
             self.pool,
             self.store,
             self.settings,
@@ -97,7 +97,7 @@ class ChainLoop:
         )
         self.planning = BlockPlanning(
             self.pool,
-            self.runs,
+            self.markets,
             self.store,
             self.settings,
             self.policies.owner,
@@ -108,9 +108,9 @@ class ChainLoop:
         self._acting: dict[str, bool] = {}
         self._decided_at = time.monotonic()
         self.last_valued: dict[str, MarketValuation] = {}
-        for run in self.runs:
-            if run.prices is not None:
-                price_status.restore(self.store, run.prices)
+        for market in self.markets:
+            if market.prices is not None:
+                price_status.restore(self.store, market.prices)
 
     @property
     def seconds_a_block(self) -> Decimal | None:
@@ -127,7 +127,7 @@ class ChainLoop:
         seconds = self.seconds_a_block
         return self.heads.newest(float(seconds) if seconds is not None else None)
 
-    def told(self) -> bool:
+    def has_newer_head(self) -> bool:
         """Whether a subscription told of a newer block; no request is made."""
         seconds = self.seconds_a_block
         return self.heads.told(float(seconds) if seconds is not None else None)
@@ -149,64 +149,64 @@ class ChainLoop:
 
     def report(self, done: TickResult) -> None:
         """Write down what only reports; plan what has no hurry."""
-        self._finishing.finish(done, self.held, self.troubles.contained)
-        for run, _ in done.valued:
-            with self.troubles.contained(run, done.head):
-                self._misnaming.tell(run, done.head)
+        self._block_report.finish(done, self.halt_reason, self.troubles.contained)
+        for market, _ in done.valued:
+            with self.troubles.contained(market, done.head):
+                self._unknown_names.alert(market, done.head)
 
     def save_books(self) -> None:
         """Write down what a restart continues from."""
-        for run in self.runs:
-            run.book.save()
+        for market in self.markets:
+            market.book.save()
 
     def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
         """All markets of the chain, read together; one that fails is told of and left out."""
         if self.open is None:
-            self.open = breaches.open_episodes(self.store, [run.name for run in self.runs])
-        asked = [self._request(run, head, self.open[run.name]) for run in self.runs]
+            self.open = breaches.open_episodes(self.store, [market.name for market in self.markets])
+        asked = [self._request(market, head, self.open[market.name]) for market in self.markets]
         found = value_together(self.reader, head, asked, self.next_timestamp(head))
         valued: list[tuple[Market, MarketValuation]] = []
-        for run, at in zip(self.runs, found, strict=True):
-            if isinstance(at, Exception):
-                self.troubles.report(run, head, at)
+        for market, one in zip(self.markets, found, strict=True):
+            if isinstance(one, Exception):
+                self.troubles.report(market, head, one)
                 continue
-            self.last_valued[run.name] = at
-            valued.append((run, at))
-            with self.troubles.contained(run, head):
-                self._noticing.tell(run, at)
+            self.last_valued[market.name] = one
+            valued.append((market, one))
+            with self.troubles.contained(market, head):
+                self._market_alerts.raise_for(market, one)
         return valued
 
-    def _request(self, run: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
+    def _request(self, market: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
         """What planning is certain to ask for comes along with the book, and costs no request."""
         extra: list[Call] = []
-        with self.troubles.contained(run, head):
-            if self.payer is not None and run.book.head is not None:
-                extra = run.adapter.planner.planning_calls(run.book.state, [], self.payer)
+        with self.troubles.contained(market, head):
+            if self.payer is not None and market.book.head is not None:
+                extra = market.adapter.planner.planning_calls(market.book.state, [], self.payer)
         everything = self.recorder is not None
         return MarketRequest(
-            run,
-            self.memory_of(run),
-            breaches.watch(run, self.policies, open_now, everything=everything),
-            self.policies.protected(run.name),
+            market,
+            self.memory_of(market),
+            breaches.watch(market, self.policies, open_now, everything=everything),
+            self.policies.protected(market.name),
             extra,
         )
 
-    def memory_of(self, run: Market) -> MarketMemory:
+    def memory_of(self, market: Market) -> MarketMemory:
         """What the last block at which the market could be valued left."""
-        last = self.last_valued.get(run.name)
+        last = self.last_valued.get(market.name)
         return last.memory if last is not None else BLANK
 
     def check_halt(self, head: Head) -> None:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
-        before = self.held
-        outages = (run.prices.sequencer.complaint for run in self.runs if run.prices is not None)
+        before = self.halt_reason
+        outages = (market.prices.sequencer.complaint for market in self.markets if market.prices is not None)
         off = clock.complaint(self.settings.chain, head, time.time())
-        self.held = off or next(filter(None, outages), "")
-        if self.held and not before:
-            log.error("held", chain=self.pool.name, why=self.held)
+        self.halt_reason = off or next(filter(None, outages), "")
+        if self.halt_reason and not before:
+            log.error("held", chain=self.pool.name, why=self.halt_reason)
             with self.store.session() as session:
                 kind = "clock_off" if off else "sequencer_down"
-                keeper_alerts.held(session, self.pool.name, head.number, kind, self.held)
+                keeper_alerts.held(session, self.pool.name, head.number, kind, self.halt_reason)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
@@ -215,34 +215,34 @@ class ChainLoop:
     def judge(self, valued: list[tuple[Market, MarketValuation]]) -> list[MarketBreaches]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
         found = []
-        for run, at in valued:
-            with self.troubles.contained(run, at.head):
-                found.append(MarketBreaches(run, at, *self._judged(run, at)))
+        for market, one in valued:
+            with self.troubles.contained(market, one.head):
+                found.append(MarketBreaches(market, one, *self._judged(market, one)))
         return found
 
-    def _judged(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
+    def _judged(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         """What is asked for, and what of it may be attempted now."""
         if self.open is None:
-            self.open = breaches.open_episodes(self.store, [each.name for each in self.runs])
+            self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
         try:
             try:
-                return self._judge(run, at)
+                return self._judge(market, valued)
             except (IntegrityError, breaches.StaleEpisodesError):
                 # Another keeper writes to the same store: what is remembered of it is out of date.
-                self.open = breaches.open_episodes(self.store, [each.name for each in self.runs])
-                return self._judge(run, at)
+                self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
+                return self._judge(market, valued)
         except BaseException:
             # What was not committed must not be remembered.
             self.open = None
             raise
 
-    def _judge(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
+    def _judge(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         assert self.open is not None
         with self.store.session() as session:
-            wanted = breaches.judge(session, run, at, self.policies, self.open[run.name])
-            due = [] if self.held else self.journalling.due(session, wanted, at.head)
+            wanted = breaches.judge(session, market, valued, self.policies, self.open[market.name])
+            due = [] if self.halt_reason else self.retries.ready(session, wanted, valued.head)
             if due:
-                self.planning.ask_funds(at.head)
+                self.planning.ask_funds(valued.head)
         return wanted, due
 
     def confirm(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
@@ -250,32 +250,32 @@ class ChainLoop:
         record was stale the market is judged once more, by what was read again."""
         confirmed = []
         for each in breaches:
-            run, at = each.run, each.at
+            market, valued = each.market, each.valued
             accounts = [w.valuation.account for w in each.due]
-            if not accounts or not at.acting:
+            if not accounts or not valued.acting:
                 confirmed.append(each)
                 continue
-            with self.troubles.contained(run, head):
-                found = confirm_with_views(run, head, at, accounts)
-                self.last_valued[run.name] = found.at
+            with self.troubles.contained(market, head):
+                found = confirm_with_views(market, head, valued, accounts)
+                self.last_valued[market.name] = found.valued
                 if found.silent:
-                    self._noticing.stale(run, head, found.silent)
+                    self._market_alerts.stale(market, head, found.silent)
                 if found.difference:
-                    each = replace(each, at=found.at, due=[])
+                    each = replace(each, valued=found.valued, due=[])
                 elif found.judged_anew:
-                    each = MarketBreaches(run, found.at, *self._judged(run, found.at))
+                    each = MarketBreaches(market, found.valued, *self._judged(market, found.valued))
                 confirmed.append(each)
         return confirmed
 
     def with_sales(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
         """With what the markets themselves sell of what they absorbed, as due besides."""
-        if self.payer is None or self.held:
+        if self.payer is None or self.halt_reason:
             return breaches
         found = []
         for each in breaches:
             sales: list[Breach] = []
-            with self.troubles.contained(each.run, head):
-                sales = self._store_front.due(head, [(each.run, each.at)])
+            with self.troubles.contained(each.market, head):
+                sales = self._store_front.due(head, [(each.market, each.valued)])
             found.append(replace(each, due=[*each.due, *sales]))
         return found
 
@@ -286,23 +286,23 @@ class ChainLoop:
     def commit(self, head: Head, breaches: list[MarketBreaches], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
-        valued = [(each.run, each.at) for each in breaches]
-        changed = [(r, at) for r, at in valued if _is_news(at) or acting.get(r.name) != at.acting]
+        valued = [(each.market, each.valued) for each in breaches]
+        changed = [(r, one) for r, one in valued if _is_news(one) or acting.get(r.name) != one.acting]
         if not decisions and not changed:
             return
         with self.store.session() as session:
             for wanted, decision in decisions:
-                self.journalling.write(session, head, wanted, decision)
-        for run, at in changed:
-            with self.troubles.contained(run, head), self.store.session() as session:
-                status.write_market(session, self.pool.name, run, at, self.policies)
-        self._acting.update({run.name: at.acting for run, at in valued})
+                self.retries.commit_intent(session, head, wanted, decision)
+        for market, one in changed:
+            with self.troubles.contained(market, head), self.store.session() as session:
+                status.write_market(session, self.pool.name, market, one, self.policies)
+        self._acting.update({market.name: one.acting for market, one in valued})
 
     def unreachable(self, error: Exception) -> None:
         """The chain does not answer."""
         self.outage.report(error, float(self.seconds_a_block or 0))
 
 
-def _is_news(at: MarketValuation) -> bool:
+def _is_news(valued: MarketValuation) -> bool:
     """Whether acting in the market, or in a part of it, began or ceased."""
-    return bool(at.newly_stopped or at.newly_suspended or at.resumed or at.retried)
+    return bool(valued.newly_stopped or valued.newly_suspended or valued.resumed or valued.retried)

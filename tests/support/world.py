@@ -187,7 +187,7 @@ def world(
         store=kept,
         settings=settings.of_chain("local"),
         policies=policies_of(settings),
-        runs=build(settings, nodes, kept),
+        markets=build(settings, nodes, kept),
         mode="live" if live else "dry",
         payer=key.address,
         recorder=recorder,

@@ -56,20 +56,20 @@ class BlockPlanning:
         due = [each for market in breaches for each in market.due]
         reads = Reads(self.pool, head)
         for each in breaches:
-            reads.learn(each.at.refresh.answers if each.at.refresh else {})
+            reads.learn(each.valued.refresh.answers if each.valued.refresh else {})
         try:
             return self.plan(head, next_timestamp, due, reads)
         except Exception as error:
             if is_everyones(error):
                 raise
-            if len({each.run.name for each in due}) < 2:
-                for market in {each.run.name: each.run for each in due}.values():
+            if len({each.market.name for each in due}) < 2:
+                for market in {each.market.name: each.market for each in due}.values():
                     self.troubles.report(market, head, error)
                 return []
         well: list[Breach] = []
         for each in breaches:
             if each.due:
-                with self.troubles.contained(each.run, head):
+                with self.troubles.contained(each.market, head):
                     self.plan(head, next_timestamp, each.due, reads)
                     well += each.due
         return self.plan(head, next_timestamp, well, reads)

@@ -25,19 +25,19 @@ LOSSES_PER_DAY = 10
 
 def costs_of(
     settings: ChainSettings,
-    runs: Sequence[Market],
-    facts: Mapping[str, Purse],
+    markets: Sequence[Market],
+    purses: Mapping[str, Purse],
     gas_price: int,
     data_fee: int = 0,
     lost: int = 0,
 ) -> Costs:
     """What gas costs on a chain with these markets; wei a unit of gas for `gas_price`, wei a plan for
-    `data_fee`. `facts` by market, of those that have been asked; `lost` is the money that realizing bad debt
+    `data_fee`. `purses` by market, of those that have been asked; `lost` is the money that realizing bad debt
     may have cost today."""
     policy = settings.policy
     return Costs(
         gas_price,
-        native_price(settings, runs, facts),
+        native_price(settings, markets, purses),
         money(policy.min_profit),
         gas_reserve(settings, gas_price),
         data_fee,

@@ -91,7 +91,7 @@ class InputReader:
         owners = self._owners(due)
         day = Budgets(self.settings.policy, self.whose, self.store, self.mode, self.head)
         budgets = {
-            each.key: day.of(each.run.name, each.valuation.account, each.levels.protection) for each in due
+            each.key: day.of(each.market.name, each.valuation.account, each.levels.protection) for each in due
         }
         return PlanningInputs(
             self.next_timestamp,
@@ -109,7 +109,7 @@ class InputReader:
             budgets,
             owners,
             {
-                each.key: self._sized(each, purses[each.run.name], funds, budgets[each.key], owners)
+                each.key: self._sized(each, purses[each.market.name], funds, budgets[each.key], owners)
                 for each in due
                 if each.levels.protection is not None and not each.known
             },
@@ -130,9 +130,11 @@ class InputReader:
     def _purses(self, due: Sequence[Breach], trading: ContractLiquidations | None) -> dict[str, Purse]:
         """One call for all markets: the payer's balances, symbols, idle collateral, and the pools at which
         seizures can be sold."""
-        markets = {each.run.name: each.run for each in due}
+        markets = {each.market.name: each.market for each in due}
         accounts = {
-            name: [each.valuation.account for each in due if each.run.name == name and each.kind == "top_up"]
+            name: [
+                each.valuation.account for each in due if each.market.name == name and each.kind == "top_up"
+            ]
             for name in markets
         }
         calls = {
@@ -168,16 +170,16 @@ class InputReader:
             for each in due
             if each.levels.protection is not None
             and each.levels.protection.owner is not None
-            and (payments := each.run.adapter.owner_payments) is not None
+            and (payments := each.market.adapter.owner_payments) is not None
         ]
         calls = [
-            payments.owner_calls(each.run.book.state, each.valuation.account, money, self.payer)
+            payments.owner_calls(each.market.book.state, each.valuation.account, money, self.payer)
             for each, payments, money in asked
         ]
         answers = self.reads.answers_to([call for each in calls for call in each])
         return {
-            (each.run.name, each.valuation.account): payments.read_owner(
-                each.run.book.state,
+            (each.market.name, each.valuation.account): payments.read_owner(
+                each.market.book.state,
                 each.valuation.account,
                 money,
                 self.payer,
@@ -196,7 +198,7 @@ class InputReader:
         owners: Mapping[tuple[str, str], OwnerFunds],
     ) -> Plan | Blocked:
         """A top-up that rehearsals size, as our arithmetic is not the contract's here."""
-        market, protection = breach.run, breach.levels.protection
+        market, protection = breach.market, breach.levels.protection
         account, budget = breach.valuation.account, affordable(budgets, market.rate)
         assert protection is not None and budget is not None
         if market.adapter.unsized_cures is None:

@@ -33,11 +33,11 @@ def open_plans(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Pl
     return found if isinstance(found, Blocked) else untried(found, refused)
 
 
-def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) -> list[Plan] | Blocked:
+def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, purse: Purse) -> list[Plan] | Blocked:
     """Top-ups wait while nothing confirms the price of what they spend."""
     if isinstance(found, Blocked):
         return found
-    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, facts.symbols)
+    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, purse.symbols)
     return Blocked(why) if why else found
 
 

@@ -49,11 +49,11 @@ class _Planner:
         return candidate_of(breach, budgets, self._top_up(breach) if breach.known else self._sized(breach))
 
     def _verdicts(self, breach: Breach, assets: frozenset[str]) -> Verdicts:
-        return breach.run.prices.verdicts(assets) if breach.run.prices is not None else {}
+        return breach.market.prices.verdicts(assets) if breach.market.prices is not None else {}
 
     def _sized(self, breach: Breach) -> Plans:
         """Rehearsals sized it beforehand: at the choice only whether the money is still there counts."""
-        market, purse = breach.run, self.inputs.purses[breach.run.name]
+        market, purse = breach.market, self.inputs.purses[breach.market.name]
         raw = market.book.accounts[breach.valuation.account]
         verdicts = self._verdicts(breach, market.adapter.valuer.price_dependencies(market.book.state, raw))
         found = self.inputs.sized[breach.key]
@@ -68,7 +68,7 @@ class _Planner:
         return plans
 
     def _top_up(self, breach: Breach) -> Plans:
-        market, account, protection = breach.run, breach.valuation.account, breach.levels.protection
+        market, account, protection = breach.market, breach.valuation.account, breach.levels.protection
         assert protection is not None
         state, raw, planner = market.book.state, market.book.accounts[account], market.adapter.planner
         purse, owner = self.inputs.purses[market.name], self.inputs.owners.get((market.name, account))
@@ -105,7 +105,7 @@ class _Planner:
     def _offers(self, breach: Breach) -> tuple[list[Offer] | Blocked, frozenset[str]]:
         """What the market gives for taking the debt over, or for its own money, and the assets whose prices
         that hangs on."""
-        market, account = breach.run, breach.valuation.account
+        market, account = breach.market, breach.valuation.account
         state, purse = market.book.state, self.inputs.purses[market.name]
         if breach.sale:
             assert market.adapter.seller is not None, "what is on sale has a seller"
@@ -116,7 +116,7 @@ class _Planner:
 
     def _liquidation(self, breach: Breach) -> Plans:
         """To take one of the offers, with borrowed money or the payer's own, while no price is in doubt."""
-        market, account, trading = breach.run, breach.valuation.account, self.inputs.trading
+        market, account, trading = breach.market, breach.valuation.account, self.inputs.trading
         offers, assets = self._offers(breach)
         purse = self.inputs.purses[market.name]
         refused = self.inputs.refused_routes.get(breach.episode.id or 0, ())

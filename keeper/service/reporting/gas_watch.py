@@ -51,15 +51,15 @@ class GasWatch:
         """Alert where nothing says what a chain's coin costs: nothing is liquidated without it, and nobody
         would know why. Log where it is taken for granted."""
         name, settings = chain.pool.name, chain.settings
-        read = [run for run in chain.runs if run.book.head is not None]
+        read = [market for market in chain.markets if market.book.head is not None]
         if read and native_price(settings, read) is None:
             what, remedy = unknown_native_price(settings)
-            if self.throttle.due(f"native:{name}", what):
+            if self.throttle.should_log(f"native:{name}", what):
                 log.error("no native price", chain=name, why=what, remedy=remedy)
             with self.store.session() as session:
                 keeper_alerts.no_native_price(session, name, now().date().isoformat(), what, remedy)
             return
-        self.throttle.over(f"native:{name}")
+        self.throttle.clear(f"native:{name}")
         assumed = native_price_assumption(settings)
-        if assumed and self.throttle.due(f"assumed:{name}", assumed):
+        if assumed and self.throttle.should_log(f"assumed:{name}", assumed):
             log.warning("native price assumed", chain=name, why=assumed)

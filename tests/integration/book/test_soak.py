@@ -82,7 +82,7 @@ class Soak:
 
     def every_breach_was_seen(self) -> None:
         """The episodes that are open are those of the accounts that the pool itself puts below."""
-        head, [run] = self.deciding.head, self.deciding.runs
+        head, [run] = self.deciding.head, self.deciding.markets
         assert head is not None
         theirs = run.book.views(head, list(run.book.accounts))
         below = {a for a, v in theirs.items() if v.health is not None and v.health < WAD}
@@ -95,7 +95,7 @@ class Soak:
 
     def the_book_is_the_chain(self) -> None:
         """As one built from nothing, and each account valued as the pool values it."""
-        [run] = self.deciding.runs
+        [run] = self.deciding.markets
         head = self.deciding.head
         assert head is not None
         anew = build(self.settings, {"local": self.deciding.pool}, None)[0]
@@ -132,9 +132,9 @@ def test_a_restless_chain_leaves_the_book_as_the_chain(version: str, tmp_path: P
         )
         settings = load(config)
         nodes, store = pools(settings), open_store(settings.store.url)
-        runs = build(settings, nodes, store)
+        markets = build(settings, nodes, store)
         own, policies = settings.of_chain("local"), policies_of(settings)
-        deciding = ChainLoop(nodes["local"], store, own, policies, runs, "dry", None)
+        deciding = ChainLoop(nodes["local"], store, own, policies, markets, "dry", None)
         soak = Soak(crowd, settings, deciding, random.Random(9))
         crowd.anvil.set_automine(False)
         for who in (*crowd.accounts, rnd.LENDER, crowd.market.acl_admin):

@@ -95,7 +95,7 @@ def _tick(loop: ChainLoop, anvil: Anvil) -> list[bool]:
     """Work at a new block; which books are at it."""
     anvil.mine()
     head = look(loop)
-    return [run.book.head == head for run in loop.runs]
+    return [run.book.head == head for run in loop.markets]
 
 
 def _told(loop: ChainLoop) -> list[Alert]:
@@ -121,7 +121,7 @@ def _fail(loop: ChainLoop, monkeypatch: pytest.MonkeyPatch, place: str, error: E
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(loop.runs[1].adapter, place, fails)
+    monkeypatch.setattr(loop.markets[1].adapter, place, fails)
 
 
 def test_it_does_not_matter_where_it_goes_wrong(
@@ -129,7 +129,7 @@ def test_it_does_not_matter_where_it_goes_wrong(
 ) -> None:
     for place in PLACES:
         _fail(loop, monkeypatch, place, IndexError("list index out of range"))
-        for run in loop.runs:
+        for run in loop.markets:
             # Every account is read, so that every place is passed.
             run.book.read_all_next()
         at_head = _tick(loop, markets[0])
@@ -143,8 +143,8 @@ def test_what_a_store_refuses_of_one_market_is_that_markets(
     markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite takes no integer above 64 bits; PostgreSQL refuses other things besides."""
-    monkeypatch.setattr(loop.runs[1].adapter, "revision", lambda _: 2**255)
-    monkeypatch.setattr(loop.runs[1].adapter, "version", lambda _: "3.0.2")
+    monkeypatch.setattr(loop.markets[1].adapter, "revision", lambda _: 2**255)
+    monkeypatch.setattr(loop.markets[1].adapter, "version", lambda _: "3.0.2")
     _tick(loop, markets[0])
     assert {told.market for told in _told(loop)} == {"m1"}
 
@@ -156,7 +156,7 @@ def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_tro
     anvil, deployed = markets
     broken = deployed[1].pool
     kept = anvil.rpc.text("eth_getCode", broken, "latest")
-    for run in loop.runs:
+    for run in loop.markets:
         run.book.save()
     anvil.set_code(broken, bytes.fromhex(code))
     try:
@@ -189,14 +189,14 @@ def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
     judge, judged = breaches.judge, []
 
     def fails(session: Any, run: Market, *rest: Any) -> object:
-        if run is loop.runs[1]:
+        if run is loop.markets[1]:
             raise OverflowError("int too big to convert")
         judged.append(run)
         return judge(session, run, *rest)
 
     monkeypatch.setattr(breaches, "judge", fails)
     _tick(loop, markets[0])
-    assert judged == [loop.runs[0], loop.runs[2]]
+    assert judged == [loop.markets[0], loop.markets[2]]
     assert {told.market for told in _told(loop)} == {"m1"}
 
 
@@ -207,22 +207,24 @@ def test_planning_that_fails_for_one_market_leaves_the_others_their_plans(
     monkeypatch: pytest.MonkeyPatch,
     due_in: tuple[int, ...],
 ) -> None:
-    bad = loop.runs[1]
+    bad = loop.markets[1]
 
-    def plan(head: Any, due: list[Any], reads: Any = None) -> list[Any]:
-        if any(each.run is bad for each in due):
+    def plan(head: Any, at: int, due: list[Any], reads: Any = None) -> list[Any]:
+        if any(each.market is bad for each in due):
             raise IndexError("pop from empty list")
         return [(each, "planned") for each in due]
 
-    monkeypatch.setattr(loop, "plan", plan)
+    monkeypatch.setattr(loop.planning, "plan", plan)
     breaches: list[Any] = [
         SimpleNamespace(
-            run=loop.runs[n], at=SimpleNamespace(refresh=None), due=[SimpleNamespace(run=loop.runs[n])]
+            market=loop.markets[n],
+            valued=SimpleNamespace(refresh=None),
+            due=[SimpleNamespace(market=loop.markets[n])],
         )
         for n in due_in
     ]
-    head = loop.runs[0].book.head
+    head = loop.markets[0].book.head
     assert head is not None
     planned = loop.plan_all(head, breaches)
-    assert [each.run for each, _ in planned] == [loop.runs[n] for n in due_in if n != 1]
+    assert [each.market for each, _ in planned] == [loop.markets[n] for n in due_in if n != 1]
     assert {told.market for told in _told(loop)} == {"m1"} and loop.troubles.failed_at.keys() == {"m1"}

@@ -42,10 +42,12 @@ def write(store: Store, chain: str, loss: int, at: Head, most: int | None = 100)
         session.flush()
         run = SimpleNamespace(name=chain, rate=Rate())
         levels = SimpleNamespace(protection=None)
-        wanted = SimpleNamespace(run=run, valuation=SimpleNamespace(health=1), levels=levels, episode=episode)
+        wanted = SimpleNamespace(
+            market=run, valuation=SimpleNamespace(health=1), levels=levels, episode=episode
+        )
         decided = Decision(cast(Any, None), replace(plan(1), market=chain, loss=loss))
-        journalling = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most, owner=lambda _, account: account)
-        return journalling.write(session, at, cast(Any, wanted), decided)
+        retries = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most, owner=lambda _, account: account)
+        return retries.commit_intent(session, at, cast(Any, wanted), decided)
 
 
 def test_the_days_losses_hold_where_two_chains_decide_at_once(store: Store) -> None:

@@ -98,7 +98,7 @@ def breach(of: Any, number: int, *, protected: bool = False, known: bool = True,
 
 def inputs(due: list[Breach], funds: dict[str, int], **more: Any) -> PlanningInputs:
     costs = Costs(gas_price=10**9, native=2_000 * WAD, min_profit=0)
-    names = {each.run.name for each in due}
+    names = {each.market.name for each in due}
     return PlanningInputs(
         next_timestamp=1,
         block_gas_limit=30_000_000,
