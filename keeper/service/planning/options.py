@@ -41,12 +41,12 @@ def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, purse: Purs
     return Blocked(why) if why else found
 
 
-def paid_out_plans(found: list[Plan] | Blocked) -> list[Plan] | Blocked:
-    """Without the liquidations that would bring claims only."""
+def paid_out_plans(found: list[Plan] | Blocked, reason: str) -> list[Plan] | Blocked:
+    """Without the liquidations that would bring claims only, for this reason."""
     if isinstance(found, Blocked):
         return found
     paid = [each for each in found if not each.redeem]
-    return paid or Blocked("the pool has none of the collateral to pay out (receive_a_tokens is off)")
+    return paid or Blocked(f"the pool has none of the collateral to pay out ({reason})")
 
 
 def either(first: list[Plan] | Blocked, second: list[Plan] | Blocked) -> list[Plan] | Blocked:

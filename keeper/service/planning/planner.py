@@ -128,8 +128,8 @@ class _Planner:
                 return Blocked(shut)
             found = inventory.liquidations(market.name, account, offers, funds)
             own = at_market(found, verdicts, purse.symbols)
-            if not market.settings.own.takes_claims:
-                own = paid_out_plans(own)
+            if reason := market.settings.own.no_claims_reason:
+                own = paid_out_plans(own, reason)
             if trading is None:
                 return open_plans(own, refused)
             borrowed = trading.plans(market, account, offers, purse, refused)

@@ -19,8 +19,8 @@ from keeper.service.planning.signer_funds import SignerFunds
 from keeper.store.database import open_store
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import USDC, plan
+from tests.unit.service.planning.test_ceilings import settings
 from tests.unit.service.planning.test_planner import breach, market
-from tests.unit.service.test_ceilings import settings
 
 pytestmark = pytest.mark.unit
 

@@ -22,7 +22,7 @@ from keeper.store.tables.states import IntentState, Unsent
 from keeper.store.tables.watching import Episode
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import plan
-from tests.unit.service.test_ceilings import settings
+from tests.unit.service.planning.test_ceilings import settings
 
 pytestmark = pytest.mark.unit
 
