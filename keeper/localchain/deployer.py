@@ -42,10 +42,10 @@ class Deployer:
         self._add({"from": self.sender, "data": "0x" + code.hex(), "gas": DEPLOY_GAS})
         return address
 
-    def call(self, target: str, signature: str, *arguments: object) -> None:
-        """Queues a call."""
+    def call(self, target: str, signature: str, *arguments: object, value: int = 0) -> None:
+        """Queues a call that carries `value` wei."""
         data = calldata(signature, *arguments)
-        self._add({"from": self.sender, "to": target, "data": data, "gas": DEPLOY_GAS})
+        self._add({"from": self.sender, "to": target, "data": data, "gas": DEPLOY_GAS, "value": value})
 
     def flush(self) -> None:
         """Sends what is queued; TransactionFailedError for the first that reverted."""

@@ -1,0 +1,117 @@
+"""Compiles Synthetix v3 from its npm packages: the perps market, the spot market and the oracle manager.
+
+The core and two of its neighbours are in no registry: `contracts/test/synthetix/` has stand-ins of ours, laid
+beside the packages by remappings. The compilations are apart because modules of the two markets share names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from eth_typing import ABI, ABIElement
+from eth_utils.abi import filter_abi_by_type, function_abi_to_4byte_selector
+
+from keeper.localchain.artifacts import Artifact
+from keeper.localchain.solc import Compilation, Compiled, compiled
+
+PACKAGE = "node_modules/@synthetixio"
+_STAND_INS = "test/synthetix"
+_CORE_UTILS = "@synthetixio/core-contracts/contracts/utils"
+_REMAPPINGS = (
+    ("@synthetixio/main/contracts/", f"{_STAND_INS}/main"),
+    ("@synthetixio/rewards-distributor/src/", f"{_STAND_INS}/main"),
+    *(
+        (f"{_CORE_UTILS}/{name}.sol", f"{_STAND_INS}/utils/{name}.sol")
+        for name in ("ERC2771Context", "ForkDetector", "RevertUtil")
+    ),
+)
+_PERPS = (
+    "PerpsMarketFactoryModule",
+    "PerpsAccountModule",
+    "PerpsMarketModule",
+    "AsyncOrderModule",
+    "AsyncOrderSettlementPythModule",
+    "AsyncOrderCancelModule",
+    "LiquidationModule",
+    "MarketConfigurationModule",
+    "CollateralConfigurationModule",
+    "GlobalPerpsMarketModule",
+)
+_SPOT = ("SpotMarketFactoryModule", "MarketConfigurationModule", "AtomicOrderModule")
+_SHARED = ("CoreModule", "FeatureFlagModule", "AssociatedSystemsModule")
+
+
+def _compilation(*roots: str) -> Compilation:
+    return Compilation(roots, remappings=_REMAPPINGS, evm_version="paris", compiler="solc-0.8.24")
+
+
+PERPS = _compilation(*(f"{PACKAGE}/perps-market/contracts/modules/{name}.sol" for name in _PERPS))
+SPOT = _compilation(
+    *(f"{PACKAGE}/spot-market/contracts/modules/{name}.sol" for name in _SPOT),
+    f"{PACKAGE}/spot-market/contracts/modules/token/SynthTokenModule.sol",
+)
+CORE = _compilation(
+    *(f"{PACKAGE}/core-modules/contracts/modules/{name}.sol" for name in _SHARED),
+    f"{PACKAGE}/core-contracts/contracts/proxy/UUPSProxyWithOwner.sol",
+    f"{PACKAGE}/oracle-manager/contracts/modules/NodeModule.sol",
+    f"{PACKAGE}/perps-market/contracts/mocks/MockGasPriceNode.sol",
+    *(f"{_STAND_INS}/core/{name}.sol" for name in ("AccountStandIns", "CoreStandIn", "OracleStandIns")),
+    f"{_STAND_INS}/core/RouterStandIn.sol",
+)
+
+
+@lru_cache(maxsize=1)
+def core_contracts() -> Mapping[str, Compiled]:
+    """What both markets stand on: the oracle manager, what modules share, and our stand-ins."""
+    return compiled(CORE)
+
+
+def perps_modules() -> list[Compiled]:
+    """What the perps market's router forwards to, accounts among it."""
+    own, shared = compiled(PERPS), core_contracts()
+    return [
+        *(own[name] for name in _PERPS),
+        *(shared[name] for name in (*_SHARED, "AccountModuleStandIn")),
+    ]
+
+
+def spot_modules() -> list[Compiled]:
+    """What the spot market's router forwards to. Its factory brings the associated systems along."""
+    own, shared = compiled(SPOT), core_contracts()
+    return [*(own[name] for name in _SPOT), *(shared[name] for name in ("CoreModule", "FeatureFlagModule"))]
+
+
+def core_artifact(name: str) -> Artifact:
+    """One contract of the core compilation by its name."""
+    return core_contracts()[name].artifact()
+
+
+def synth_artifact() -> Artifact:
+    """The implementation behind every synth's token."""
+    return compiled(SPOT)["SynthTokenModule"].artifact()
+
+
+def selectors(module: Compiled) -> list[bytes]:
+    """Selectors of a module's functions."""
+    return [function_abi_to_4byte_selector(each) for each in filter_abi_by_type("function", module.abi)]
+
+
+def merged_abi(modules: Iterable[Compiled]) -> ABI:
+    """One interface of all modules behind a router: every function, event and error once, in order of kind
+    and name."""
+    entries: dict[tuple[str, str, str], ABIElement] = {}
+    for module in modules:
+        for entry in module.abi:
+            if entry["type"] in ("function", "event", "error"):
+                inputs = str([each["type"] for each in entry.get("inputs", [])])
+                entries.setdefault((entry["type"], str(entry.get("name")), inputs), entry)
+    return [entry for _, entry in sorted(entries.items(), key=lambda each: each[0])]
+
+
+@lru_cache(maxsize=1)
+def error_names() -> Mapping[str, str]:
+    """Names of custom errors by selector (0x and 8 digits), of every contract here."""
+    everything = [*perps_modules(), *spot_modules(), *core_contracts().values()]
+    return MappingProxyType({code: name for each in everything for code, name in each.errors().items()})
