@@ -1,7 +1,7 @@
 """Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages; and
 abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called; and
 abis/liquidator_errors.json: those of our Liquidator alone (tables are joined by `+`), and the same of Morpho
-Blue and Comet.
+Blue, Comet and Synthetix v3.
 
 core-v3 reverts with numbers as strings, Origin with custom errors (selector → name). `needless` lists the
 names that mean: somebody else did it, or it is no longer needed.
@@ -53,6 +53,36 @@ LIQUITY = {
 }
 
 
+# What Synthetix v3 answers when another keeper was first, or the account is well.
+SYNTHETIX = ("perps-market", "spot-market", "oracle-manager", "core-contracts", "core-modules")
+SYNTHETIX_NEEDLESS = (
+    "NotEligibleForLiquidation NotEligibleForMarginLiquidation OrderNotValid SettlementWindowExpired "
+    "NonexistentDebt"
+)
+# Those of the core and of what stands between the market and Pyth, which are in no registry.
+SYNTHETIX_ELSEWHERE = (
+    "AccountNotFound(uint128) PermissionDenied(uint128,bytes32,address) InvalidPermission(bytes32) "
+    "PermissionNotGranted(uint128,bytes32,address) NotEnoughLiquidity(uint128,uint256) FeeRequired(uint256) "
+    "NotSupported(uint8) Errors(bytes[])"
+)
+_ELEMENTARY = re.compile(r"(u?int\d*|address|bool|string|bytes\d*)(\[\])?")
+
+
+def elementary_errors(folder: Path) -> dict[str, str]:
+    """Custom errors that a package's contracts declare, save those that take a struct."""
+    found = {}
+    for path in sorted(folder.rglob("*.sol")):
+        for name, arguments in re.findall(r"\berror (\w+)\(([^)]*)\);", path.read_text()):
+            types = [
+                re.sub(r"\b(u?int)\b", r"\g<1>256", each.split()[0])
+                for each in arguments.split(",")
+                if each.strip()
+            ]
+            if all(_ELEMENTARY.fullmatch(each) for each in types):
+                found["0x" + function_signature_to_4byte_selector(f"{name}({','.join(types)})").hex()] = name
+    return found
+
+
 def write(name: str, names: dict[str, str], needless: str = "") -> None:
     """One table; every name that is said to be needless must be in it."""
     listed = needless.split()
@@ -79,6 +109,16 @@ comet = {"0x" + function_signature_to_4byte_selector(f"{each}()").hex(): each fo
 write("comet", comet | COMET_LATER, COMET_NEEDLESS)
 
 write("liquity", LIQUITY, " ".join(LIQUITY.values()))
+
+synthetix = {
+    "0x" + function_signature_to_4byte_selector(each).hex(): each.split("(")[0]
+    for each in SYNTHETIX_ELSEWHERE.split()
+}
+for package in SYNTHETIX:
+    synthetix |= elementary_errors(MODULES / "@synthetixio" / package / "contracts")
+write(
+    "synthetix_v3", dict(sorted(synthetix.items(), key=lambda each: (each[1], each[0]))), SYNTHETIX_NEEDLESS
+)
 
 own = {}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from keeper.localchain.packages import REPOSITORY
-from keeper.localchain.solc import Compilation, compiled, compiler_version, standard_json
+from keeper.localchain.solc import Compilation, Compiled, compiled, compiler_version, standard_json
+from keeper.localchain.synthetix_v3_sources import (
+    merged_abi,
+    oracle_modules,
+    perps_modules,
+    spot_modules,
+)
 
 ABIS = REPOSITORY / "abis"
 CONTRACTS = (
@@ -34,6 +41,12 @@ INTERFACES = {
     "AaveV3Sentinel": ("src/IAaveV3.sol", "ISentinel"),
 }
 """Interfaces that are called: the source, of ours or in a package, and the name it has there."""
+ROUTED: dict[str, tuple[str, Callable[[], Sequence[Compiled]]]] = {
+    "SynthetixV3PerpsMarket": ("@synthetixio/perps-market", perps_modules),
+    "SynthetixV3SpotMarket": ("@synthetixio/spot-market", spot_modules),
+    "SynthetixV3OracleManager": ("@synthetixio/oracle-manager", oracle_modules),
+}
+"""Systems of many modules behind one address: the package, and the modules whose interfaces are one there."""
 
 
 def compilation(name: str) -> Compilation:
@@ -54,11 +67,21 @@ def interface_text(name: str) -> str:
     return json.dumps(content, indent=1) + "\n"
 
 
+def routed_text(name: str) -> str:
+    """The interface of many modules as it is committed: modules, source, abi."""
+    package, find = ROUTED[name]
+    modules = find()
+    content = {"modules": [each.name for each in modules], "source": package, "abi": merged_abi(modules)}
+    return json.dumps(content, indent=1) + "\n"
+
+
 def artifact_text(name: str) -> str:
     """The artifact as it is committed: contract, compiler, settings, abi, bytecode, deployedBytecode; of an
     interface its ABI only."""
     if name in INTERFACES:
         return interface_text(name)
+    if name in ROUTED:
+        return routed_text(name)
     how = compilation(name)
     contract = compiled(how)[name]
     content: dict[str, object] = {

@@ -5,6 +5,7 @@ Imports are resolved here: relative ones against their file, others through rema
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,7 +13,8 @@ import posixpath
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +29,7 @@ from keeper.localchain.packages import CONTRACTS, REPOSITORY, package_path
 from keeper.localchain.rpc import Json, as_dict
 
 CACHE = REPOSITORY / "build" / "solc-cache"
+LOCKS = REPOSITORY / "build" / "solc-locks"
 _SCRIPT = CONTRACTS / "solc.js"
 _OUTPUTS = ("abi", "evm.bytecode.object", "evm.bytecode.linkReferences", "evm.deployedBytecode.object")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
@@ -83,17 +86,30 @@ def compiled(compilation: Compilation) -> dict[str, Compiled]:
     request = json.dumps(standard_json(compilation), sort_keys=True)
     key = hashlib.sha256((compiler_version(compilation.compiler) + request).encode()).hexdigest()
     cached = CACHE / f"{key}.json"
-    if cached.exists():
-        output = cached.read_text()
-    else:
-        output = _run_compiler(request, compilation.compiler)
-        _raise_errors(output, compilation)
-        CACHE.mkdir(parents=True, exist_ok=True)
-        # Another process may compile the same at once: whoever is last replaces equal by equal.
-        partial = cached.with_suffix(f".{os.getpid()}.part")
-        partial.write_text(output)
-        partial.replace(cached)
-    return _contracts(as_dict(json.loads(output)))
+    if not cached.exists():
+        with _alone(key):
+            if not cached.exists():
+                _compile_into(cached, request, compilation)
+    return _contracts(as_dict(json.loads(cached.read_text())))
+
+
+@contextmanager
+def _alone(key: str) -> Iterator[None]:
+    """Waits until no other process compiles the same: tests run in several, and a compilation takes long."""
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    with (LOCKS / key).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _compile_into(cached: Path, request: str, compilation: Compilation) -> None:
+    output = _run_compiler(request, compilation.compiler)
+    _raise_errors(output, compilation)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # A reader must never see half of it.
+    partial = cached.with_suffix(f".{os.getpid()}.part")
+    partial.write_text(output)
+    partial.replace(cached)
 
 
 def standard_json(compilation: Compilation) -> dict[str, Json]:

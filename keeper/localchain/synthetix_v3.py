@@ -36,8 +36,8 @@ from keeper.localchain.synthetix_v3_setup import (
 )
 from keeper.localchain.synthetix_v3_sources import (
     core_artifact,
-    core_contracts,
     error_names,
+    oracle_modules,
     perps_modules,
     spot_modules,
     synth_artifact,
@@ -60,8 +60,7 @@ def deploy(
     spec = system or SystemSpec()
     queue = Deployer(rpc, deployer, error_names())
     router = queue.create(core_artifact("RouterStandIn"))
-    shared = core_contracts()
-    manager = create_system(queue, router, [shared["NodeModule"], shared["CoreModule"]])
+    manager = create_system(queue, router, oracle_modules())
     pyth = queue.create(core_artifact("SignedPythStandIn"), signer_address(), FEE)
     wrapper = queue.create(core_artifact("PythWrapperStandIn"), pyth)
     now = as_int(as_dict(rpc.call("eth_getBlockByNumber", "latest", False))["timestamp"])

@@ -83,6 +83,11 @@ def spot_modules() -> list[Compiled]:
     return [*(own[name] for name in _SPOT), *(shared[name] for name in ("CoreModule", "FeatureFlagModule"))]
 
 
+def oracle_modules() -> list[Compiled]:
+    """What the oracle manager's router forwards to."""
+    return [core_contracts()[name] for name in ("NodeModule", "CoreModule")]
+
+
 def core_artifact(name: str) -> Artifact:
     """One contract of the core compilation by its name."""
     return core_contracts()[name].artifact()

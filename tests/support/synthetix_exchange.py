@@ -1,4 +1,4 @@
-"""A local Synthetix v3 with two perps markets and two collaterals, and short words for what tests do on it."""
+"""A local Synthetix v3 of two perps markets and two collaterals, and short words for what tests do on it."""
 
 from __future__ import annotations
 

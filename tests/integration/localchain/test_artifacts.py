@@ -6,13 +6,20 @@ import json
 
 import pytest
 
-from keeper.localchain.own_contracts import ABIS, CONTRACTS, INTERFACES, artifact_path, artifact_text
+from keeper.localchain.own_contracts import (
+    ABIS,
+    CONTRACTS,
+    INTERFACES,
+    ROUTED,
+    artifact_path,
+    artifact_text,
+)
 from keeper.localchain.packages import CONTRACTS as FOLDER
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("name", [*CONTRACTS, *INTERFACES])
+@pytest.mark.parametrize("name", [*CONTRACTS, *INTERFACES, *ROUTED])
 def test_committed_artifact_is_what_the_source_compiles_to(name: str) -> None:
     assert artifact_path(name).read_text() == artifact_text(name), "run `make abis` and commit the result"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,20 @@ def test_a_second_compilation_needs_no_compiler(monkeypatch: pytest.MonkeyPatch,
     assert len(list(empty_cache.iterdir())) == 1
     monkeypatch.setenv("PATH", "")
     assert compiled(SMALL) == first
+
+
+def test_what_another_compiles_at_the_same_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+    run = solc._run_compiler
+
+    def counted(request: str, package: str) -> str:
+        runs.append(package)
+        return run(request, package)
+
+    monkeypatch.setattr(solc, "_run_compiler", counted)
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.map(compiled, [SMALL, SMALL])
+    assert one == other and runs == ["solc"]
 
 
 def test_settings_and_sources_are_part_of_the_key(empty_cache: Path) -> None:

@@ -1,4 +1,4 @@
-"""Synthetix v3 perps are deployed whole: accounts trade, owe, break and are liquidated by the protocol's own rules."""
+"""Synthetix v3 perps are deployed whole: accounts trade, owe, break and are liquidated by its own rules."""
 
 from __future__ import annotations
 
@@ -59,11 +59,12 @@ def test_margins_of_a_hedged_account_are_what_its_parts_give(market: Exchange) -
 
     notional = (20_500 * WAD, 15_000 * WAD)
     impact = (10 * WAD // 100_000, WAD // 2 // 10_000)
-    initial = [times(n, 2 * i + WAD // 50) + 10 * WAD for n, i in zip(notional, impact, strict=True)]
-    maintenance = [times(n, (2 * i + WAD // 50) // 2) + 10 * WAD for n, i in zip(notional, impact, strict=True)]
+    ratios = [2 * i + WAD // 50 for i in impact]
+    initial = [times(n, each) + 10 * WAD for n, each in zip(notional, ratios, strict=True)]
+    upkeep = [times(n, each // 2) + 10 * WAD for n, each in zip(notional, ratios, strict=True)]
     # One per cent of both positions is more than that of the collateral; three feeds were brought for the flag.
     reward = times(sum(notional), WAD // 100) + 3 * COSTS["flag"] + COSTS["liquidate"]
-    assert market.required(LONG) == (sum(initial) + reward, sum(maintenance) + reward, reward)
+    assert market.required(LONG) == (sum(initial) + reward, sum(upkeep) + reward, reward)
 
 
 def test_a_fall_of_the_price_makes_an_account_liquidatable_and_the_keeper_is_paid(market: Exchange) -> None:
@@ -91,7 +92,7 @@ def test_a_large_position_goes_in_windows_that_everybody_shares(market: Exchange
         market.open_account(who, account, dollars=12_000, synths=1)
         market.trade(who, account, market.eth, 100 * WAD, 2_000, KEEPER)
     market.set_price("ETH", 1_885)
-    # 100 ETH are two windows of 70: the reward holds a second window's cost, at least what a keeper is to earn.
+    # 100 ETH are two windows of 70: the reward holds a second window's cost and the least profit.
     assert market.required(LONG)[2] == 500 * WAD + 3 * WAD
     capacity = ("liquidationCapacity(uint128)", "uint256,uint256,uint256", market.eth.id)
     assert market.numbers(*capacity)[:2] == (70 * WAD, 70 * WAD)
