@@ -70,18 +70,6 @@ class _Visit:
         return self.ask.extra.joined(self.stretch.followed)
 
 
-def refresh_alone(
-    book: AnyBook, head: Head, sample: Sample = (), progress: Callable[[int], None] | None = None
-) -> Refresh[Any]:
-    """Bring one book to `head` by requests of its own; raises what went wrong with its market."""
-    [outcome] = refresh_together(
-        Reader(book.pool, book.workers), head, [RefreshRequest(book, sample, progress)]
-    )
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
-
-
 def refresh_together(
     reader: Reader, head: Head, asks: Sequence[RefreshRequest]
 ) -> list[Refresh[Any] | Exception]:

@@ -24,7 +24,6 @@ from keeper.protocols.calldata import words
 from keeper.protocols.cures import Cure, CureRequest, named
 from keeper.protocols.event_table import EventTable
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.roles.absent import AbsentRoles
 from keeper.protocols.roles.explainer import Explainer
 from keeper.protocols.roles.market import MarketRoles
 from keeper.protocols.roles.planner import Planner
@@ -32,7 +31,6 @@ from keeper.protocols.roles.valuer import Valuer
 
 
 class Adapter(
-    AbsentRoles[S, A],
     MarketRoles[S, A],
     Mirror[S],
     Auditor[S, Valuation],
@@ -60,14 +58,11 @@ class Adapter(
     needs_capital: bool = True
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What is called on other contracts than the market's own, by the view that names each."""
-    name = ""
-    contract = ""
-    from_block = 0
 
     def __init__(self, name: str, address: str, from_block: int) -> None:
-        self.name = name
-        self.contract = address
-        self.from_block = from_block
+        self.name, self.contract, self.from_block = name, address, from_block
+        # The roles that every protocol has are this very object's; the others are absent, unless it says so.
+        self.mirror = self.auditor = self.valuer = self.planner = self.explainer = self
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
@@ -78,28 +73,6 @@ class Adapter(
     def table(self) -> str:
         """The protocol's own table of the market in the configuration."""
         return f"markets.{self.name}.{table_of(self.protocol)}"
-
-    # The roles that every protocol has are this very object's; the others are absent, unless it says so.
-
-    @property
-    def mirror(self) -> Mirror[S]:
-        return self
-
-    @property
-    def auditor(self) -> Auditor[S, Valuation]:
-        return self
-
-    @property
-    def valuer(self) -> Valuer[S, A]:
-        return self
-
-    @property
-    def planner(self) -> Planner[S, A]:
-        return self
-
-    @property
-    def explainer(self) -> Explainer[S, A]:
-        return self
 
     # A protocol's own, beside what the roles ask for.
 

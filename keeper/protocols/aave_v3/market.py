@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 from keeper.book.entries import Entries
-from keeper.book.source import References, Screener
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
@@ -39,7 +38,6 @@ from keeper.protocols.aave_v3.valuing import RecordValuer, valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure, CureRequest
 from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
-from keeper.protocols.roles.optional import Lending, OwnerPayments, Redeemer, UnsizedCures
 from keeper.protocols.roles.valuer import PricedAsset
 
 
@@ -58,27 +56,10 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     remedy = "Name the Pool proxy (PoolAddressesProvider.getPool())"
     ratio_parts: ClassVar[Mapping[str, int]] = {"threshold": 4}
 
-    # What it has besides the roles of every protocol.
-
-    @property
-    def references(self) -> References[PoolState]:
-        return self
-
-    @property
-    def lending(self) -> Lending[PoolState]:
-        return self
-
-    @property
-    def redeemer(self) -> Redeemer[PoolState]:
-        return self
-
-    @property
-    def owner_payments(self) -> OwnerPayments[PoolState]:
-        return self
-
-    @property
-    def unsized_cures(self) -> UnsizedCures[PoolState, AccountState]:
-        return self
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        super().__init__(name, address, from_block)
+        self.screener = self.references = self.lending = self.redeemer = self
+        self.owner_payments = self.unsized_cures = self
 
     # Copying.
 
@@ -113,10 +94,6 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     def reference(self, record: bytes) -> int:
         return record[0]
-
-    @property
-    def screener(self) -> Screener[PoolState]:
-        return self
 
     def entries(self, many: Sequence[bytes]) -> Entries:
         return records.entries(many)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
@@ -140,15 +138,3 @@ def call_for(account: str, step: Step, asset: str, amount: int, mode: int, owner
     )
     signed = owner.permits.get(asset)
     return owner_money.with_permit(account, asset, signed, data) if signed else data
-
-
-def unused_collateral(
-    state: MarketState, accounts: Iterable[tuple[str, AccountState]]
-) -> list[tuple[str, str, str]]:
-    """(account, asset, aToken) whose balance the account's bitmap does not show."""
-    return [
-        (account, reserve.asset, reserve.a_token)
-        for account, raw in accounts
-        for reserve in state.reserves.values()
-        if not raw.uses_as_collateral(reserve.id)
-    ]

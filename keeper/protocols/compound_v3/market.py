@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from keeper.book.entries import Entries
-from keeper.book.source import Screener
 from keeper.margin.lending.comet.account import Account, base_value, liquidity
 from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
@@ -24,7 +23,6 @@ from keeper.protocols.compound_v3.lens import LENS, CometState
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.cures import ENDLESS, Cure, CureRequest
 from keeper.protocols.erc20_calls import symbol
-from keeper.protocols.roles.optional import Seller
 from keeper.protocols.roles.valuer import PricedAsset
 
 
@@ -41,6 +39,10 @@ class CometMarket(Adapter[CometState, Raw]):
     what = "a Comet"
     remedy = "Name the Comet proxy (cUSDCv3 or the like)"
 
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        super().__init__(name, address, from_block)
+        self.screener = self.seller = self
+
     # Copying.
 
     def read_state(self, data: bytes) -> CometState:
@@ -51,16 +53,6 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def decode(self, record: bytes) -> Raw:
         return records.decode(record)
-
-    # What it has besides the roles of every protocol.
-
-    @property
-    def seller(self) -> Seller[CometState]:
-        return self
-
-    @property
-    def screener(self) -> Screener[CometState]:
-        return self
 
     def entries(self, many: Sequence[bytes]) -> Entries:
         return records.entries(many)

@@ -24,7 +24,6 @@ from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.liquity import lens, planning
 from keeper.protocols.liquity.events import HEARD, PAYS_COINS
 from keeper.protocols.liquity.lens import LENS, System
-from keeper.protocols.roles.optional import NativeRewards
 from keeper.protocols.roles.valuer import PricedAsset
 
 # The ratio at which everything changes is told of when the system's is this much above it.
@@ -45,6 +44,10 @@ class TroveMarket(Adapter[System, Stored]):
     needs_capital = False  # the stability pool pays, or all other troves do
     what = "a TroveManager"
     remedy = "Name the TroveManager of a system of the Liquity family"
+
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        super().__init__(name, address, from_block)
+        self.native_rewards = self
 
     def emitters(self, state: System) -> tuple[str, ...]:
         return (self.contract.lower(), state.operations, state.active_pool)
@@ -87,10 +90,6 @@ class TroveMarket(Adapter[System, Stored]):
 
     def liquidation_tokens(self, state: System, raw: Stored) -> frozenset[str]:
         return frozenset({state.debt_token})
-
-    @property
-    def native_rewards(self) -> NativeRewards:
-        return self
 
     def rewards(self, logs: Iterable[Log]) -> int:
         event, place = PAYS_COINS

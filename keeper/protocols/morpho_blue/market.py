@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
-from keeper.book.source import Screener
 from keeper.chain.calls import Call
 from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE, MarketState
 from keeper.margin.lending.morpho.position import (
@@ -27,7 +26,6 @@ from keeper.protocols.morpho_blue import lens, planning
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.mirror import MOST_PRICE, MOST_UNLISTED, MorphoMirror, Singleton, Stake
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
-from keeper.protocols.roles.optional import LoanPricing
 from keeper.protocols.roles.valuer import PricedAsset
 
 
@@ -35,16 +33,6 @@ class MorphoBlueMarket(MorphoMirror):
     """An account is a borrower in one market: see `positions`."""
 
     ratio_parts: ClassVar[Mapping[str, int]] = {"lltv": 18}
-
-    # What it has besides the roles of every protocol.
-
-    @property
-    def loan_pricing(self) -> LoanPricing[Singleton]:
-        return self
-
-    @property
-    def screener(self) -> Screener[Singleton]:
-        return self
 
     def counted(self, raw: Stake) -> Mapping[str, int]:
         return {f"borrow shares of {raw.id}": raw.position.borrow_shares}
@@ -110,11 +98,6 @@ class MorphoBlueMarket(MorphoMirror):
     def _oracle_call(self, market_id: str) -> Call:
         return LENS.call("oracleOf(address,bytes32)", self.contract, bytes.fromhex(market_id[2:]))
 
-    def leg_assets(self, state: Singleton, legs: Sequence[int]) -> list[str]:
-        ids = self._numbers.ids
-        # A debt is counted in the loan token itself: no price moves it.
-        return [f"{ids[leg // 2]}:loan" if leg % 2 else ids[leg // 2] for leg in legs]
-
     def price_dependencies(self, state: Singleton, raw: Stake) -> frozenset[str]:
         return frozenset({raw.id}) if raw.position.borrow_shares else frozenset()
 
@@ -161,9 +144,6 @@ class MorphoBlueMarket(MorphoMirror):
             debt=valuation.maintenance,
         )
         return (has, owes), "Morpho Blue 1.0: collateral × price × LLTV ÷ debt"
-
-    def loan_tokens(self, state: Singleton) -> Mapping[str, str]:
-        return {pair.loan.lower(): pair.loan_symbol for pair in state.pairs.values()}
 
     def setup_warnings(self, state: Singleton) -> Sequence[tuple[str, str]]:
         found = []

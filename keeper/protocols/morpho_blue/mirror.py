@@ -10,15 +10,13 @@ from typing import Self
 import numpy as np
 
 from keeper.book.entries import Entries
-from keeper.book.source import ChangedAccounts, References, StrangerReads
+from keeper.book.source import ChangedAccounts
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings
 from keeper.errors import ConfigError
 from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE
-from keeper.margin.lending.morpho.position import (
-    Position,
-)
+from keeper.margin.lending.morpho.position import Position
 from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
@@ -28,7 +26,6 @@ from keeper.protocols.morpho_blue import events, lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
-from keeper.protocols.roles.optional import Strangers
 
 MOST_UNLISTED = 2_048
 """So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
@@ -68,6 +65,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
 
     def __init__(self, name: str, settings: MarketSettings, *, is_local: bool = False) -> None:
         super().__init__(name, settings.address, settings.from_block)
+        self.screener = self.references = self.stranger_reads = self.strangers = self.loan_pricing = self
         own = settings.own_as(MorphoBlueSettings)
         self._wanted = frozenset(each.lower() for each in own.market_ids)
         self._trusts_all = (own.untrusted_markets or ("act" if is_local else "watch")) == "act"
@@ -111,20 +109,6 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
 
-    # What it has besides the roles of every protocol.
-
-    @property
-    def references(self) -> References[Singleton]:
-        return self
-
-    @property
-    def stranger_reads(self) -> StrangerReads[Singleton]:
-        return self
-
-    @property
-    def strangers(self) -> Strangers[Singleton]:
-        return self
-
     def is_strangers(self, asset: str) -> bool:
         return asset not in self._wanted
 
@@ -136,6 +120,9 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         # A stranger calls his token what he likes.
         names = (pair.loan.lower(), pair.loan_symbol.lower())[: 2 if self._vouched(pair) else 1]
         return next((self._loan_prices[name] for name in names if name in self._loan_prices), None)
+
+    def loan_tokens(self, state: Singleton) -> Mapping[str, str]:
+        return {pair.loan.lower(): pair.loan_symbol for pair in state.pairs.values()}
 
     def _strange(self, pair: Pair) -> str:
         """Why no money goes into this market; empty where it may."""
@@ -232,6 +219,11 @@ class MorphoMirror(Adapter[Singleton, Stake]):
 
     def entries(self, many: Sequence[bytes]) -> Entries:
         return positions.entries(many, self._numbers)
+
+    def leg_assets(self, state: Singleton, legs: Sequence[int]) -> list[str]:
+        ids = self._numbers.ids
+        # A debt is counted in the loan token itself: no price moves it.
+        return [f"{ids[leg // 2]}:loan" if leg % 2 else ids[leg // 2] for leg in legs]
 
     def weights(self, state: Singleton, timestamp: int, legs: Sequence[int]) -> Weights | None:
         equity, maintenance = np.zeros(positions.LEGS), np.zeros(positions.LEGS)

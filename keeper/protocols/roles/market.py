@@ -24,46 +24,19 @@ from keeper.protocols.roles.valuer import Valuer
 class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
     """One market of one protocol, as its roles; those that it lacks are None."""
 
-    @property
-    def protocol(self) -> str: ...
-
-    @property
-    def contract(self) -> str:
-        """The contract that the configuration names."""
-
-    @property
-    def needs_capital(self) -> bool:
-        """Whether a liquidator brings money of his own or borrowed."""
-
-    @property
-    def valuer(self) -> Valuer[S, A]: ...
-
-    @property
-    def planner(self) -> Planner[S, A]: ...
-
-    @property
-    def explainer(self) -> Explainer[S, A]: ...
-
-    @property
-    def strangers(self) -> Strangers[S] | None: ...
-
-    @property
-    def seller(self) -> Seller[S] | None: ...
-
-    @property
-    def lending(self) -> Lending[S] | None: ...
-
-    @property
-    def loan_pricing(self) -> LoanPricing[S] | None: ...
-
-    @property
-    def native_rewards(self) -> NativeRewards | None: ...
-
-    @property
-    def redeemer(self) -> Redeemer[S] | None: ...
-
-    @property
-    def owner_payments(self) -> OwnerPayments[S] | None: ...
-
-    @property
-    def unsized_cures(self) -> UnsizedCures[S, A] | None: ...
+    protocol: str
+    contract: str
+    """The contract that the configuration names."""
+    needs_capital: bool
+    """Whether a liquidator brings money of their own or borrowed."""
+    valuer: Valuer[S, A]
+    planner: Planner[S, A]
+    explainer: Explainer[S, A]
+    strangers: Strangers[S] | None = None
+    seller: Seller[S] | None = None
+    lending: Lending[S] | None = None
+    loan_pricing: LoanPricing[S] | None = None
+    native_rewards: NativeRewards | None = None
+    redeemer: Redeemer[S] | None = None
+    owner_payments: OwnerPayments[S] | None = None
+    unsized_cures: UnsizedCures[S, A] | None = None
