@@ -14,14 +14,14 @@ from keeper.config import MarketSettings as Settings
 from keeper.config import table_of
 from keeper.errors import ConfigError
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, Step, action_words
+from keeper.model.cure import Action, CureRequest, Step, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols import cures, erc20_calls, packing
 from keeper.protocols.calldata import words
-from keeper.protocols.cures import Cure, CureRequest, named
+from keeper.protocols.cures import Cure, named
 from keeper.protocols.event_table import EventTable
 from keeper.protocols.lenses import LensContract
 from keeper.protocols.roles.explainer import Explainer
@@ -106,27 +106,27 @@ class Adapter(
     def valued(self, state: S, account: str, raw: A, timestamp: int) -> Valuation:
         """One account at `timestamp`, exactly."""
 
-    def closed(self, state: S, raw: A, wish: CureRequest) -> str:
+    def blocked_reason(self, state: S, raw: A, request: CureRequest) -> str:
         """Why nothing at all can be put into this account; empty where something can."""
         return ""
 
     @abstractmethod
-    def takes(self, state: S, raw: A, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
+    def cures(self, state: S, raw: A, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
         """What an account can be topped up with."""
 
-    def taken(self, state: S, raws: Mapping[str, A], facts: Purse) -> list[tuple[Action, Asset]]:
+    def accepted_assets(self, state: S, raws: Mapping[str, A], purse: Purse) -> list[tuple[Action, Asset]]:
         if not raws:
             actions: tuple[Action, ...] = ("repay", "add_collateral")
-            return [(action, asset) for action in actions for asset in self.assets(state, facts).values()]
-        wishes = {account: CureRequest(account, 0, facts, {}, (), 0, 0) for account in raws}
-        return [each for account, raw in raws.items() for each in self.takes(state, raw, wishes[account])]
+            return [(action, asset) for action in actions for asset in self.assets(state, purse).values()]
+        requests = {account: CureRequest(account, 0, purse, (), 0, 0) for account in raws}
+        return [each for account, raw in raws.items() for each in self.cures(state, raw, requests[account])]
 
-    def usual(self, state: S, raw: A, wish: CureRequest) -> Sequence[Step]:
+    def default_steps(self, state: S, raw: A, request: CureRequest) -> Sequence[Step]:
         """The steps where the operator names none."""
-        return [Step(action, asset.token) for action, asset in self.takes(state, raw, wish)]
+        return [Step(action, asset.token) for action, asset in self.cures(state, raw, request)]
 
     @abstractmethod
-    def way(self, state: S, raw: A, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
+    def cure(self, state: S, raw: A, request: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         """A step as this account can take it."""
 
     # Copying: see BookSource.
@@ -241,40 +241,27 @@ class Adapter(
         return self.contract.lower()
 
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
-        return erc20_calls.facts_calls(self.tokens(state), payer)
+        return erc20_calls.purse_calls(self.tokens(state), payer)
 
     def read_planning(
         self, state: S, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        return erc20_calls.read_facts(self.tokens(state), payer, answers)
+        return erc20_calls.read_purse(self.tokens(state), payer, answers)
 
-    def plan_top_up(
-        self,
-        state: S,
-        account: str,
-        raw: A,
-        timestamp: int,
-        facts: Purse,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        target: int,
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> Plan | Blocked:
-        if owner is not None and self.owner_payments is None:
+    def plan_top_up(self, state: S, raw: A, request: CureRequest) -> Plan | Blocked:
+        if request.owner is not None and self.owner_payments is None:
             return Blocked("owners' own money is not supported in this protocol")
-        wish = CureRequest(account, timestamp, facts, funds, steps, target, budget_base, owner)
-        before = self.valued(state, account, raw, timestamp).health
-        return cures.first_enough(self.name, wish, before, self._ways(state, raw, wish))
+        before = self.valued(state, request.account, raw, request.timestamp).health
+        return cures.first_enough(self.name, request, before, self._cures(state, raw, request))
 
-    def _ways(self, state: S, raw: A, wish: CureRequest) -> Iterator[Cure | Blocked]:
-        if why := self.closed(state, raw, wish):
+    def _cures(self, state: S, raw: A, request: CureRequest) -> Iterator[Cure | Blocked]:
+        if why := self.blocked_reason(state, raw, request):
             yield Blocked(why)
             return
-        taken = self.takes(state, raw, wish)
-        for step in wish.steps or self.usual(state, raw, wish):
+        taken = self.cures(state, raw, request)
+        for step in request.steps or self.default_steps(state, raw, request):
             asset = named(step, [asset for action, asset in taken if action == step.action])
             if asset is None:
                 yield Blocked(f"{action_words(step.action)} {step.asset} is nothing this market takes")
             else:
-                yield self.way(state, raw, wish, step, asset)
+                yield self.cure(state, raw, request, step, asset)

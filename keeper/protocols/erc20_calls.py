@@ -50,12 +50,12 @@ def read_symbol(answer: Answer, token: str) -> str:
     return "".join(letters[:SYMBOL_LETTERS]) or token
 
 
-def facts_calls(tokens: Sequence[str], payer: str) -> list[Call]:
-    """What `read_facts` looks up."""
+def purse_calls(tokens: Sequence[str], payer: str) -> list[Call]:
+    """What `read_purse` looks up."""
     return [*(balance_of(token, payer) for token in tokens), *(symbol(token) for token in tokens)]
 
 
-def read_facts(tokens: Sequence[str], payer: str, answers: Mapping[Call, Answer]) -> Purse:
+def read_purse(tokens: Sequence[str], payer: str, answers: Mapping[Call, Answer]) -> Purse:
     """The payer's balances (token units) and the tokens' symbols."""
     return Purse(
         funds={token: read_uint(answers[balance_of(token, payer)]) for token in tokens},

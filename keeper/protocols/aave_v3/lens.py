@@ -48,6 +48,10 @@ class PoolState:
     flash_loan_premium: int = 0
     """Basis points, the whole of it."""
 
+    def reserve_of(self, asset: str) -> Reserve | None:
+        """The reserve of an asset (address as the lens has it); None where the pool lists none."""
+        return next((each for each in self.market.reserves.values() if each.asset == asset), None)
+
 
 def market_call(pool: str, emodes: Iterable[int]) -> Call:
     return LENS.call("market(address,uint8[])", pool, sorted(emodes))

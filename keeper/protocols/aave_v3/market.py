@@ -11,33 +11,23 @@ from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.rules import BY_REVISION, Rules
-from keeper.margin.lending.aave.state import AccountData, AccountState, Reserve
+from keeper.margin.lending.aave.state import AccountData, AccountState
 from keeper.margin.lending.weights import Weights
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, FlashLender, Offer
-from keeper.model.plan import Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
-from keeper.protocols.aave_v3 import (
-    balance,
-    calls,
-    explain,
-    lens,
-    offering,
-    owner_money,
-    planning,
-    prices,
-    records,
-    redeeming,
-    unsized,
-)
+from keeper.protocols.aave_v3 import balance, calls, explain, lens, offering, planning, prices, records
 from keeper.protocols.aave_v3.events import HEARD, TRANSFER
 from keeper.protocols.aave_v3.lens import LENS, PoolState
+from keeper.protocols.aave_v3.owner_money import OwnerTopUps
+from keeper.protocols.aave_v3.redeeming import Redemptions
+from keeper.protocols.aave_v3.unsized import UnsizedTopUps
 from keeper.protocols.aave_v3.valuing import RecordValuer, valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.cures import Cure, CureRequest
-from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
+from keeper.protocols.cures import Cure
+from keeper.protocols.erc20_calls import read_uint
 from keeper.protocols.roles.valuer import PricedAsset
 
 
@@ -45,12 +35,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     """One pool. Addresses inside are lower case."""
 
     protocol = "aave-v3"
-    called = (
-        "liquidationCall(address,address,address,uint256,bool)",
-        "supply(address,uint256,address,uint16)",
-        "repay(address,uint256,uint256,address)",
-        "withdraw(address,uint256,address)",
-    )
+    called = (calls.LIQUIDATE, calls.SUPPLY, calls.REPAY, calls.WITHDRAW)
     lens, heard, view_words = LENS, HEARD, 6
     what = "an Aave v3 pool"
     remedy = "Name the Pool proxy (PoolAddressesProvider.getPool())"
@@ -58,8 +43,9 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     def __init__(self, name: str, address: str, from_block: int) -> None:
         super().__init__(name, address, from_block)
-        self.screener = self.references = self.lending = self.redeemer = self
-        self.owner_payments = self.unsized_cures = self
+        self.screener = self.references = self.lending = self
+        self.redeemer, self.owner_payments = Redemptions(name, address), OwnerTopUps()
+        self.unsized_cures = UnsizedTopUps(name, address)
 
     # Copying.
 
@@ -183,33 +169,33 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def read_planning(
         self, state: PoolState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        facts = super().read_planning(state, accounts, payer, answers)
+        purse = super().read_planning(state, accounts, payer, answers)
         held = {
             (account, reserve.asset): read_uint(answers[calls.scaled_balance_of(reserve.a_token, account)])
             for account in accounts
             for reserve in state.market.reserves.values()
         }
-        return replace(facts, held=held)
+        return replace(purse, held=held)
 
     def tokens(self, state: PoolState) -> Sequence[str]:
         return [reserve.asset for reserve in state.market.reserves.values()]
 
     def offers(
-        self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Purse
+        self, state: PoolState, account: str, raw: AccountState, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         return offering.offers(
-            self.contract, state.market, self._rules(state), account, raw, timestamp, facts, state.sentinel
+            self.contract, state.market, self._rules(state), account, raw, timestamp, purse, state.sentinel
         )
 
     def lenders(self, state: PoolState) -> Mapping[str, FlashLender]:
         return offering.lenders(self.contract, state)
 
     def holder(self, state: PoolState, token: str) -> str:
-        reserve = _by_asset(state, token)
+        reserve = state.reserve_of(token)
         return reserve.a_token.lower() if reserve is not None else self.contract.lower()
 
-    def assets(self, state: PoolState, facts: Purse) -> Mapping[str, Asset]:
-        listed = {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
+    def assets(self, state: PoolState, purse: Purse) -> Mapping[str, Asset]:
+        listed = {r.asset.lower(): offering.asset(r, purse) for r in state.market.reserves.values()}
         # A claim is worth what it is a claim on.
         claims = {
             r.a_token.lower(): replace(listed[r.asset.lower()], token=r.a_token.lower())
@@ -217,73 +203,19 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         }
         return listed | claims
 
-    def claim_reads(self, state: PoolState, asset: str, owner: str) -> list[Call]:
-        reserve = _by_asset(state, asset)
-        return [balance_of(reserve.a_token, owner), symbol(asset)] if reserve else []
+    def cures(
+        self, state: PoolState, raw: AccountState, request: CureRequest
+    ) -> Sequence[tuple[Action, Asset]]:
+        return planning.cures(state.market, request.purse)
 
-    def plan_redemption(
-        self, state: PoolState, asset: str, owner: str, answers: Mapping[Call, Answer]
-    ) -> Plan | Blocked | None:
-        reserve = _by_asset(state, asset)
-        held = read_uint(answers[balance_of(reserve.a_token, owner)]) if reserve else 0
-        if reserve is None or not held:
-            return None
-        name = read_symbol(answers[symbol(asset)], asset)
-        return redeeming.redemption(self.name, self.contract, reserve, name, owner, held)
-
-    def takes(self, state: PoolState, raw: AccountState, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        return planning.takes(state.market, wish.facts)
-
-    def usual(self, state: PoolState, raw: AccountState, wish: CureRequest) -> Sequence[Step]:
+    def default_steps(self, state: PoolState, raw: AccountState, request: CureRequest) -> Sequence[Step]:
         return planning.default_steps(raw, state.market)
 
-    def way(
-        self, state: PoolState, raw: AccountState, wish: CureRequest, step: Step, asset: Asset
+    def cure(
+        self, state: PoolState, raw: AccountState, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
         now, later = (
             health.accrue(state.market, at, self._rules(state))
-            for at in (wish.timestamp, wish.timestamp + planning.GRACE)
+            for at in (request.timestamp, request.timestamp + planning.GRACE)
         )
-        return planning.way(self.contract, raw, now, later, wish, step, asset)
-
-    def unsized_top_ups(
-        self,
-        state: PoolState,
-        account: str,
-        raw: AccountState,
-        facts: Purse,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> list[Unsized | Blocked]:
-        return unsized.top_ups(
-            self.name,
-            self.contract,
-            state.market,
-            account,
-            raw,
-            facts,
-            funds,
-            steps,
-            budget_base,
-            owner,
-        )
-
-    def owner_calls(self, state: PoolState, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
-        return owner_money.owner_calls(self.tokens(state), owner, money.contract, operator)
-
-    def read_owner(
-        self,
-        state: PoolState,
-        owner: str,
-        money: OwnerMoney,
-        operator: str,
-        answers: Mapping[Call, Answer],
-        timestamp: int,
-    ) -> OwnerFunds:
-        return owner_money.read_owner(self.tokens(state), owner, money, operator, answers, timestamp)
-
-
-def _by_asset(state: PoolState, asset: str) -> Reserve | None:
-    return next((r for r in state.market.reserves.values() if r.asset == asset), None)
+        return planning.cure(self.contract, raw, now, later, request, step, asset)

@@ -15,9 +15,10 @@ from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import FlashLoan
 from keeper.model.purse import Purse
-from keeper.protocols.aave_v3 import calls
+from keeper.protocols.aave_v3.calls import LIQUIDATE
 from keeper.protocols.aave_v3.lens import PoolState, Sentinel
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
+from keeper.protocols.calldata import encoded
 
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
 GRACE = 120
@@ -38,7 +39,7 @@ def offers(
     account: str,
     raw: AccountState,
     timestamp: int,
-    facts: Purse,
+    purse: Purse,
     sentinel: Sentinel | None = None,
 ) -> list[Offer] | Blocked:
     """Every pair that the pool would accept at `timestamp`: the best gain first. Of collateral that it cannot
@@ -52,7 +53,7 @@ def offers(
         return closed
     possible = liquidation.options(raw, now)
     if not possible:
-        return no_pair(raw, state, facts)
+        return no_pair(raw, state, purse)
     found = [each for each in possible if pair_opens(each, timestamp) is None]
     if not found:
         return in_grace(possible, timestamp)
@@ -60,7 +61,7 @@ def offers(
     old = rules.close_factor is CloseFactor.BY_RESERVE
     gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
     offered = [
-        _offer(pool, account, raw, each.pair, now, later, facts, gas, claims=claims)
+        _offer(pool, account, raw, each.pair, now, later, purse, gas, claims=claims)
         for each in found
         for claims in (False, True)
     ]
@@ -77,8 +78,8 @@ def lenders(pool: str, state: PoolState) -> Mapping[str, FlashLender]:
     }
 
 
-def asset(reserve: Reserve, facts: Purse) -> Asset:
-    return Asset(reserve.asset.lower(), facts.symbol(reserve.asset), reserve.price, reserve.unit)
+def asset(reserve: Reserve, purse: Purse) -> Asset:
+    return Asset(reserve.asset.lower(), purse.symbol(reserve.asset), reserve.price, reserve.unit)
 
 
 def _offer(
@@ -88,15 +89,15 @@ def _offer(
     pair: Pair,
     now: AccruedMarket,
     later: AccruedMarket,
-    facts: Purse,
+    purse: Purse,
     gas: int,
     *,
     claims: bool,
 ) -> Offer:
     paid_out, dry = _tops(pair, now)
-    gets = asset(pair.collateral.reserve, facts)
+    gets = asset(pair.collateral.reserve, purse)
     return Offer(
-        pays=asset(pair.debt.reserve, facts),
+        pays=asset(pair.debt.reserve, purse),
         gets=replace(gets, symbol=f"a{gets.symbol}") if claims else gets,
         target=pool.lower(),
         max_sizes=dry if claims else paid_out,
@@ -152,7 +153,10 @@ def _deal(
     if result.repaid == pair.owed or result.takes_all:
         allowance = grown(raw, pair, result.repaid, later)
     collateral, debt = pair.collateral.reserve.asset, pair.debt.reserve.asset
-    call = partial(calls.liquidation_call, collateral, debt, account, receive_a_token=claims)
+
+    def call(most: int) -> bytes:
+        return encoded(LIQUIDATE, collateral, debt, account, most, claims)
+
     return Quote(result.repaid, allowance, result.received, (call(allowance),), call)
 
 

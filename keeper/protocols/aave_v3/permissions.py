@@ -64,12 +64,12 @@ def in_grace(waiting: Iterable[Liquidation], timestamp: int) -> Blocked:
     return Blocked("the reserves are in their liquidation grace period", retry_at=opens)
 
 
-def no_pair(raw: AccountState, state: MarketState, facts: Purse) -> Blocked:
+def no_pair(raw: AccountState, state: MarketState, purse: Purse) -> Blocked:
     """Nothing the account holds can be liquidated: name what is closed."""
     if not any(p.scaled_collateral for p in raw.positions if raw.uses_as_collateral(p.reserve_id)):
         return Blocked("no collateral is left to seize: what is owed is bad debt")
     closed = [
-        f"{facts.symbol(state.reserves[p.reserve_id].asset)}: {why}"
+        f"{purse.symbol(state.reserves[p.reserve_id].asset)}: {why}"
         for p in raw.positions
         if (why := repay_closed(state.reserves[p.reserve_id]))
     ]

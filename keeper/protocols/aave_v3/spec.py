@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eth_utils.address import to_checksum_address
 
+from keeper.protocols.aave_v3 import owner_money
 from keeper.protocols.aave_v3.checks import sentinel
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
@@ -23,11 +24,7 @@ SPEC = Spec(
     leads=("getPool()", "POOL()"),
     adapter=AaveV3Market,
     settings=AaveV3Settings,
-    owner_calls=(
-        "supply(address,address,uint256)",
-        "repay(address,address,uint256,uint256)",
-        "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
-    ),
+    owner_calls=(owner_money.SUPPLY, owner_money.REPAY, owner_money.PERMIT_AND_CALL),
     setup=SetupHints(oracle=_oracle),
     checks=sentinel,
 )

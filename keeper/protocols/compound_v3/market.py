@@ -12,7 +12,7 @@ from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation, ratio_down
@@ -21,7 +21,7 @@ from keeper.protocols.compound_v3 import lens, planning, records
 from keeper.protocols.compound_v3.events import HEARD
 from keeper.protocols.compound_v3.lens import LENS, CometState
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.cures import ENDLESS, Cure, CureRequest
+from keeper.protocols.cures import ENDLESS, Cure
 from keeper.protocols.erc20_calls import symbol
 from keeper.protocols.roles.valuer import PricedAsset
 
@@ -162,20 +162,20 @@ class CometMarket(Adapter[CometState, Raw]):
     def tokens(self, state: CometState) -> Sequence[str]:
         return [state.base.lower(), *(each.asset.lower() for each in state.collaterals)]
 
-    def assets(self, state: CometState, facts: Purse) -> Mapping[str, Asset]:
+    def assets(self, state: CometState, purse: Purse) -> Mapping[str, Asset]:
         found = [(state.base, state.base_price, state.terms.base_scale)]
         found += [(c.asset, c.price, c.terms.scale) for c in state.collaterals]
         return {
-            token.lower(): Asset(token.lower(), facts.symbol(token), price, unit)
+            token.lower(): Asset(token.lower(), purse.symbol(token), price, unit)
             for token, price, unit in found
             if price is not None
         }
 
     def offers(
-        self, state: CometState, account: str, raw: Raw, timestamp: int, facts: Purse
+        self, state: CometState, account: str, raw: Raw, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         return planning.offers(
-            self.contract, state, account, raw, timestamp, self.assets(state, facts), facts
+            self.contract, state, account, raw, timestamp, self.assets(state, purse), purse
         )
 
     def on_sale(self, state: CometState) -> Mapping[str, int]:
@@ -184,28 +184,30 @@ class CometMarket(Adapter[CometState, Raw]):
     def sold_for(self, state: CometState) -> frozenset[str]:
         return frozenset({state.base.lower(), *planning.on_sale(state)})
 
-    def sales(self, state: CometState, facts: Purse) -> list[Offer]:
-        return planning.sales(self.contract, state, self.assets(state, facts), facts)
+    def sales(self, state: CometState, purse: Purse) -> list[Offer]:
+        return planning.sales(self.contract, state, self.assets(state, purse), purse)
 
-    def closed(self, state: CometState, raw: Raw, wish: CureRequest) -> str:
+    def blocked_reason(self, state: CometState, raw: Raw, request: CureRequest) -> str:
         return "supplying is paused" if state.supply_paused else ""
 
-    def takes(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        return planning.takes(state, self.assets(state, wish.facts))
+    def cures(self, state: CometState, raw: Raw, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
+        return planning.cures(state, self.assets(state, request.purse))
 
-    def usual(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[Step]:
+    def default_steps(self, state: CometState, raw: Raw, request: CureRequest) -> Sequence[Step]:
         """Repay, then supply what is held."""
         held = [Step("add_collateral", state.collaterals[place].asset) for place, _ in raw.held]
         return [Step("repay", state.base), *held]
 
-    def way(self, state: CometState, raw: Raw, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
-        totals = state.at(wish.timestamp)
+    def cure(
+        self, state: CometState, raw: Raw, request: CureRequest, step: Step, asset: Asset
+    ) -> Cure | Blocked:
+        totals = state.at(request.timestamp)
 
         def health(moved: Raw) -> int:
-            found = _valued(state, wish.account, moved, totals).health
+            found = _valued(state, request.account, moved, totals).health
             return ENDLESS if found is None else found
 
-        return planning.way(self.contract, state, raw, health, wish, step, asset)
+        return planning.cure(self.contract, state, raw, health, request, step, asset)
 
 
 def _valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuation:

@@ -18,7 +18,7 @@ from keeper.margin.lending.comet.account import (
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step, action_words
+from keeper.model.cure import Action, CureRequest, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check
 from keeper.model.purse import Purse
@@ -26,7 +26,7 @@ from keeper.model.valuation import AssetLine
 from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, CometState
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed
+from keeper.protocols.cures import MOST, Cure, grown, needed
 
 # The real Comet takes 145,000 and 38,000 a collateral where feeds are cheap; feeds behind proxies and
 # adapters take more. Rehearsal measures what is really taken; this decides whether it pays, and what shares a
@@ -206,7 +206,7 @@ def _deal(
     return Quote(budget, budget, got, calls)
 
 
-def takes(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:
+def cures(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:
     """The base token repays; every collateral that has a price can be supplied."""
     base, found = state.base.lower(), list[tuple[Action, Asset]]()
     if base in assets:
@@ -215,11 +215,11 @@ def takes(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, 
     return found
 
 
-def way(
-    comet: str, state: CometState, raw: Raw, health: Health, wish: CureRequest, step: Step, asset: Asset
+def cure(
+    comet: str, state: CometState, raw: Raw, health: Health, request: CureRequest, step: Step, asset: Asset
 ) -> Cure | Blocked:
     """A supply for the account, of base (which repays) or of a collateral."""
-    totals = state.at(wish.timestamp)
+    totals = state.at(request.timestamp)
     place = None if step.action == "repay" else _place(state, asset.token)
     if state.base_supply_paused if place is None else state.collaterals[place].supply_paused:
         return Blocked(f"{action_words(step.action)} {asset.symbol}: supplying it is paused")
@@ -228,10 +228,10 @@ def way(
         return health(after(raw, state, totals, place, amount))
 
     def data(amount: int) -> bytes:
-        return encoded("supplyTo(address,address,uint256)", wish.account, asset.token, amount)
+        return encoded("supplyTo(address,address,uint256)", request.account, asset.token, amount)
 
-    owes = "0x" + encoded("borrowBalanceOf(address)", wish.account).hex()
-    later = state.at(wish.timestamp + GRACE)
+    owes = "0x" + encoded("borrowBalanceOf(address)", request.account).hex()
+    later = state.at(request.timestamp + GRACE)
 
     def owed(amount: int, _: int) -> Check:
         # Interest to the latest moment of inclusion, and a unit of rounding.
@@ -239,12 +239,12 @@ def way(
 
     found = Cure(step, asset, 0, then, comet, data, TOP_UP_GAS, ERRORS, owed)
     if place is None:
-        return replace(found, needed=needed(then, wish.target, -present_value(raw.principal, totals)))
+        return replace(found, needed=needed(then, request.target, -present_value(raw.principal, totals)))
     each, held = state.collaterals[place], dict(raw.held).get(place, 0)
-    call = "0x" + encoded("collateralBalanceOf(address,address)", wish.account, asset.token).hex()
+    call = "0x" + encoded("collateralBalanceOf(address,address)", request.account, asset.token).hex()
     return replace(
         found,
-        needed=needed(then, wish.target, MOST),
+        needed=needed(then, request.target, MOST),
         check=grown(comet, call, held),
         room=max(each.cap - each.supplied, 0),
         full="the supply cap is reached",

@@ -12,14 +12,14 @@ from keeper.margin.lending.liquity.interest import Stored, at
 from keeper.margin.lending.liquity.trove import collateral_ratio_down, equity_down
 from keeper.margin.rounding import WAD
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.calldata import encoded, words
-from keeper.protocols.cures import Cure, CureRequest
+from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.liquity import lens, planning
 from keeper.protocols.liquity.events import HEARD, PAYS_COINS
@@ -129,36 +129,40 @@ class TroveMarket(Adapter[System, Stored]):
     def read_planning(
         self, state: System, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        facts = super().read_planning(state, accounts, payer, answers)
+        purse = super().read_planning(state, accounts, payer, answers)
         hints = {}
         for account in accounts:
             before, after = _neighbours(state, account)
             hints[account] = read_address(answers[before]), read_address(answers[after])
-        return replace(facts, symbols={**facts.symbols, NATIVE: NATIVE}, hints=hints)
+        return replace(purse, symbols={**purse.symbols, NATIVE: NATIVE}, hints=hints)
 
-    def assets(self, state: System, facts: Purse) -> Mapping[str, Asset]:
+    def assets(self, state: System, purse: Purse) -> Mapping[str, Asset]:
         token = state.debt_token
         coins = {NATIVE: Asset(NATIVE, NATIVE, state.price, WAD)} if state.price is not None else {}
-        return {token: Asset(token, facts.symbol(token), WAD, WAD), **coins}
+        return {token: Asset(token, purse.symbol(token), WAD, WAD), **coins}
 
     def offers(
-        self, state: System, account: str, raw: Stored, timestamp: int, facts: Purse
+        self, state: System, account: str, raw: Stored, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        token = self.assets(state, facts)[state.debt_token]
+        token = self.assets(state, purse)[state.debt_token]
         return planning.offers(self.contract, state, account, at(raw, state.given, timestamp), token)
 
-    def closed(self, state: System, raw: Stored, wish: CureRequest) -> str:
-        if wish.facts.payer.lower() != wish.account:
-            return f"only a trove's owner can add to it or repay, and the signer is {wish.facts.payer}"
+    def blocked_reason(self, state: System, raw: Stored, request: CureRequest) -> str:
+        if request.purse.payer.lower() != request.account:
+            return f"only a trove's owner can add to it or repay, and the signer is {request.purse.payer}"
         return "the price feed is stale: the market takes nothing" if state.price is None else ""
 
-    def takes(self, state: System, raw: Stored, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        assets = self.assets(state, wish.facts)
+    def cures(self, state: System, raw: Stored, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
+        assets = self.assets(state, request.purse)
         coin = assets.get(NATIVE) or Asset(NATIVE, NATIVE, 0, WAD)
         return [("repay", assets[state.debt_token]), ("add_collateral", coin)]
 
-    def way(self, state: System, raw: Stored, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
-        return planning.way(self.contract, state, at(raw, state.given, wish.timestamp), wish, step, asset)
+    def cure(
+        self, state: System, raw: Stored, request: CureRequest, step: Step, asset: Asset
+    ) -> Cure | Blocked:
+        return planning.cure(
+            self.contract, state, at(raw, state.given, request.timestamp), request, step, asset
+        )
 
 
 def _neighbours(state: System, account: str) -> tuple[Call, Call]:

@@ -16,12 +16,12 @@ from keeper.margin.lending.morpho.position import (
 )
 from keeper.margin.rounding import wad_mul_down
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols import erc20_calls
-from keeper.protocols.cures import ENDLESS, Cure, CureRequest
+from keeper.protocols.cures import ENDLESS, Cure
 from keeper.protocols.morpho_blue import lens, planning
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.mirror import MOST_PRICE, MOST_UNLISTED, MorphoMirror, Singleton, Stake
@@ -187,14 +187,14 @@ class MorphoBlueMarket(MorphoMirror):
             )
         return found
 
-    def assets(self, state: Singleton, facts: Purse) -> Mapping[str, Asset]:
+    def assets(self, state: Singleton, purse: Purse) -> Mapping[str, Asset]:
         found: dict[str, Asset] = {}
         known = [pair for pair in state.pairs.values() if pair.usable and self._vouched(pair)]
         # What the operator says of a token counts before what any market's oracle does.
         for pair in known:
-            found.setdefault(pair.loan.lower(), self._asset(pair, pair.loan, facts.symbols))
+            found.setdefault(pair.loan.lower(), self._asset(pair, pair.loan, purse.symbols))
         for pair in known:
-            found.setdefault(pair.collateral.lower(), self._asset(pair, pair.collateral, facts.symbols))
+            found.setdefault(pair.collateral.lower(), self._asset(pair, pair.collateral, purse.symbols))
         return found
 
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
@@ -210,7 +210,7 @@ class MorphoBlueMarket(MorphoMirror):
         return Asset(name, symbols.get(name, name), price, unit)
 
     def offers(
-        self, state: Singleton, account: str, raw: Stake, timestamp: int, facts: Purse
+        self, state: Singleton, account: str, raw: Stake, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         pair = state.pairs[raw.id]
         if why := self._strange(pair):
@@ -221,25 +221,25 @@ class MorphoBlueMarket(MorphoMirror):
             borrower_of(account),
             raw.position,
             timestamp,
-            self._asset(pair, pair.loan, facts.symbols),
-            self._asset(pair, pair.collateral, facts.symbols),
+            self._asset(pair, pair.loan, purse.symbols),
+            self._asset(pair, pair.collateral, purse.symbols),
         )
 
-    def closed(self, state: Singleton, raw: Stake, wish: CureRequest) -> str:
+    def blocked_reason(self, state: Singleton, raw: Stake, request: CureRequest) -> str:
         pair = state.pairs[raw.id]
         if why := self._strange(pair):
             return why
         return "" if pair.usable else "the market's oracle or rate model does not answer"
 
-    def takes(self, state: Singleton, raw: Stake, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        pair, symbols = state.pairs[raw.id], wish.facts.symbols
+    def cures(self, state: Singleton, raw: Stake, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
+        pair, symbols = state.pairs[raw.id], request.purse.symbols
         loan, collateral = (self._asset(pair, token, symbols) for token in (pair.loan, pair.collateral))
         return [("repay", loan), ("add_collateral", collateral)]
 
-    def way(
-        self, state: Singleton, raw: Stake, wish: CureRequest, step: Step, asset: Asset
+    def cure(
+        self, state: Singleton, raw: Stake, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        return planning.way(self.contract, state.pairs[raw.id], raw.position, wish, step, asset)
+        return planning.cure(self.contract, state.pairs[raw.id], raw.position, request, step, asset)
 
 
 def _valued(state: Singleton, account: str, raw: Stake, now: MarketState) -> Valuation:

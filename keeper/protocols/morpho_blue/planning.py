@@ -16,11 +16,11 @@ from keeper.margin.lending.morpho.position import (
 )
 from keeper.margin.lending.morpho.shares import to_assets_up, to_shares_down
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Step
+from keeper.model.cure import CureRequest, Step
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check
 from keeper.protocols.calldata import encoded
-from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed
+from keeper.protocols.cures import MOST, Cure, grown, needed
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of
 
@@ -98,9 +98,9 @@ def _everything(
     return Quote(costs[0], max(costs), position.collateral, (call,))
 
 
-def way(morpho: str, pair: Pair, position: Position, wish: CureRequest, step: Step, asset: Asset) -> Cure:
+def cure(morpho: str, pair: Pair, position: Position, request: CureRequest, step: Step, asset: Asset) -> Cure:
     """A call on the singleton, for the account's borrower."""
-    now, borrower = pair.at(wish.timestamp), borrower_of(wish.account)
+    now, borrower = pair.at(request.timestamp), borrower_of(request.account)
 
     def health(amount: int) -> int:
         return _after(step, position, now, pair, amount)
@@ -114,7 +114,7 @@ def way(morpho: str, pair: Pair, position: Position, wish: CureRequest, step: St
         return Cure(
             step,
             asset,
-            needed(health, wish.target, MOST),
+            needed(health, request.target, MOST),
             health,
             morpho,
             supply,
@@ -129,7 +129,7 @@ def way(morpho: str, pair: Pair, position: Position, wish: CureRequest, step: St
         sizes = (amount, 0) if amount < owed else (0, position.borrow_shares)
         return encoded(REPAY, pair.params, *sizes, borrower, b"")
 
-    later = pair.at(wish.timestamp + GRACE)
+    later = pair.at(request.timestamp + GRACE)
 
     def left(amount: int, _: int) -> Check:
         # The later it is included, the fewer shares the same amount repays.
@@ -138,7 +138,7 @@ def way(morpho: str, pair: Pair, position: Position, wish: CureRequest, step: St
         return Check(morpho, call, _BORROW_WORD, 0, at_most=max(most, 0))
 
     return Cure(
-        step, asset, needed(health, wish.target, owed), health, morpho, repay, TOP_UP_GAS, ERRORS, left
+        step, asset, needed(health, request.target, owed), health, morpho, repay, TOP_UP_GAS, ERRORS, left
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from keeper.book.source import A_contra, S_contra
 from keeper.chain.calls import Answer, Call
 from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, Step
+from keeper.model.cure import Action, CureRequest
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Plan
 from keeper.model.purse import Purse
@@ -26,35 +26,23 @@ class Planner(Protocol[S_contra, A_contra]):
         """What planning must know from outside; `answers` are by the call that asked."""
 
     def offers(
-        self, state: S_contra, account: str, raw: A_contra, timestamp: int, facts: Purse
+        self, state: S_contra, account: str, raw: A_contra, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         """Liquidations open to anyone, best first: with own money, with borrowed money that comes back in the
         same transaction, and for claims that are redeemed later (see `Offer.taker`)."""
 
-    def assets(self, state: S_contra, facts: Purse) -> Mapping[str, Asset]:
+    def assets(self, state: S_contra, purse: Purse) -> Mapping[str, Asset]:
         """By token."""
 
     def liquidation_tokens(self, state: S_contra, raw: A_contra) -> frozenset[str]:
         """The tokens that a liquidation of this account may take or bring."""
 
-    def plan_top_up(
-        self,
-        state: S_contra,
-        account: str,
-        raw: A_contra,
-        timestamp: int,
-        facts: Purse,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        target: int,
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> Plan | Blocked:
-        """The first step that brings health to `target` (1e18) within funds and budget; else the first
-        that helps at all. With `owner` his money is spent instead of `funds`."""
+    def plan_top_up(self, state: S_contra, raw: A_contra, request: CureRequest) -> Plan | Blocked:
+        """The first step that brings health to the target within funds and budget; else the first that helps
+        at all."""
 
-    def taken(
-        self, state: S_contra, raws: Mapping[str, A_contra], facts: Purse
+    def accepted_assets(
+        self, state: S_contra, raws: Mapping[str, A_contra], purse: Purse
     ) -> list[tuple[Action, Asset]]:
         """What these accounts can be topped up with, whichever of them; without any: what might be."""
 

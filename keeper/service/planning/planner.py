@@ -13,7 +13,7 @@ from keeper.config import Settings
 from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
 from keeper.model.blocked import Blocked
-from keeper.model.cure import OwnerFunds
+from keeper.model.cure import CureRequest, OwnerFunds
 from keeper.model.offer import Offer
 from keeper.model.plan import NATIVE, Kind, Plan, kept_of
 from keeper.model.purse import Purse
@@ -206,16 +206,9 @@ class BlockPlanner:
         if unsized is None:
             no_way = Blocked("this protocol's top-ups are not sized without its arithmetic")
             return lambda left: no_way
-        steps = unsized.unsized_top_ups(
-            run.book.state,
-            account,
-            run.book.accounts[account],
-            facts,
-            funds,
-            protection.steps,
-            budget,
-            owner,
-        )
+        purse, timestamp = replace(facts, funds=funds), self.next_timestamp
+        request = CureRequest(account, timestamp, purse, protection.steps, protection.target, budget, owner)
+        steps = unsized.unsized_top_ups(run.book.state, run.book.accounts[account], request)
         sizing = RehearsalSizing(self.pool, self.payer, self.next_timestamp)
         found = sizing.size(steps, wanted.valuation.health or 0, protection.target)
 
@@ -267,18 +260,16 @@ class BlockPlanner:
             def sized(without: frozenset[str]) -> Plan | Blocked:
                 assert budget is not None and protection is not None
                 has = {token: amount for token, amount in funds.items() if token not in without}
-                return run.adapter.planner.plan_top_up(
-                    run.book.state,
+                request = CureRequest(
                     account,
-                    raw,
                     self.next_timestamp,
-                    facts,
-                    has,
+                    replace(facts, funds=has),
                     protection.steps,
                     protection.target,
                     budget,
                     owner.without(without) if owner is not None else None,
                 )
+                return run.adapter.planner.plan_top_up(run.book.state, raw, request)
 
             found = best_open(sized, unspent, protection.target)
             return confirmed_plans(found if isinstance(found, Blocked) else [found], verdicts, facts)

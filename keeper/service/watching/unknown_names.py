@@ -64,7 +64,7 @@ def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
         if protect.market != run.name:
             continue
         raws = {account: run.book.accounts[account] for account in run.of([protect.account.lower()])}
-        taken = run.adapter.planner.taken(run.book.state, raws, facts)
+        taken = run.adapter.planner.accepted_assets(run.book.state, raws, facts)
         for j, step in enumerate(protect.steps):
             asked = action_named(step.action)
             same = [asset for action, asset in taken if action == asked]
