@@ -38,6 +38,7 @@ from keeper.execution.batch_gas import (
     limit,
 )
 from keeper.execution.rehearsal import reason
+from keeper.model.bisection import edge
 from keeper.model.plan import KEPT_PERCENT, BatchItem, Plan
 
 _DONE = "0x" + event_signature_to_log_topic("LegDone(uint64,uint256)").hex()
@@ -224,14 +225,7 @@ def _fitting(plans: Sequence[Plan], most: int) -> int:
     """How many of the plans, from the first, one transaction with a limit of `most` holds."""
     if plans[0].leg is None:
         return 1
-    low, high = 0, min(len(plans), MOST_LEGS)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _small_enough(plans[:middle], most):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return edge(lambda count: _small_enough(plans[:count], most), 0, min(len(plans), MOST_LEGS) + 1)
 
 
 def _legs(plans: Sequence[Plan]) -> list[BatchItem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-WAD = 10**18
+from keeper.model.money import WAD
 
 
 def format_money(amount: int) -> str:

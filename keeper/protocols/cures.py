@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from keeper.margin.lending.least import least
+from keeper.model.bisection import least
 from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.format import format_amount

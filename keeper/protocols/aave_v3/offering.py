@@ -11,6 +11,7 @@ from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
 from keeper.margin.lending.aave.rules import CloseFactor, Rules
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
+from keeper.model.bisection import edge
 from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import FlashLoan
@@ -123,12 +124,8 @@ def _tops(pair: Pair, market: AccruedMarket) -> tuple[tuple[int, ...], tuple[int
         return tuple(sizes), ()
     # What is there can still be had: the size that just takes it.
     available = pair.collateral.reserve.available_liquidity
-    low, high = 0, min(dry)
-    while high - low > 1:
-        middle = (low + high) // 2
-        taken = liquidation.outcome(pair, middle, market).received
-        low, high = (middle, high) if taken <= available else (low, middle)
-    return tuple(each for each in sizes if each not in dry) + ((low,) if low else ()), tuple(dry)
+    most = edge(lambda size: liquidation.outcome(pair, size, market).received <= available, 0, min(dry))
+    return tuple(each for each in sizes if each not in dry) + ((most,) if most else ()), tuple(dry)
 
 
 def _dry(pair: Pair, result: Outcome) -> bool:

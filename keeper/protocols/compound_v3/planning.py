@@ -17,6 +17,7 @@ from keeper.margin.lending.comet.account import (
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
+from keeper.model.bisection import edge
 from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
@@ -173,18 +174,14 @@ def _quote(each: Collateral, state: CometState, base_price: int, amount: int) ->
 
 def _cost_of_all(each: Collateral, available: int, state: CometState, base_price: int) -> int:
     """The most base that buys no more than is there."""
-    if _quote(each, state, base_price, 1) > available:
-        return 0
+
+    def is_there(base: int) -> bool:
+        return _quote(each, state, base_price, base) <= available
+
     low, high = 0, 1
-    while _quote(each, state, base_price, high) <= available and high < MOST:
+    while is_there(high) and high < MOST:
         low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _quote(each, state, base_price, middle) <= available:
-            low = middle
-        else:
-            high = middle
-    return low
+    return edge(is_there, low, high)
 
 
 def _deal(
@@ -294,12 +291,4 @@ def _breaks_at(state: CometState, raw: Raw, place: int, totals: Totals) -> int |
 
     if not breaks(0):
         return None
-    top = (state.collaterals[place].price or 1) * _HIGHEST_FACTOR
-    low, high = 0, top
-    while high - low > 1:
-        middle = (low + high) // 2
-        if breaks(middle):
-            low = middle
-        else:
-            high = middle
-    return low
+    return edge(breaks, 0, (state.collaterals[place].price or 1) * _HIGHEST_FACTOR)
