@@ -9,33 +9,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import decode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
 from keeper.execution import batch_gas
 from keeper.execution.batch_encoding import (
-    BATCH,
-    LENDERS,
-    LIQUIDATE,
     calls_back,
-    covering_swaps,
-    encoded_leg,
+    encoded_batch,
     identity,
     loans_of,
     own_swaps,
     shared_routes,
-    shared_swaps,
     tokens_of,
-)
-from keeper.execution.batch_gas import (
-    BASE_GAS,
-    END_GAS,
-    LOAN_GAS,
-    MOST_LEGS,
-    PAYBACK_GAS,
-    SWAP_GAS,
-    TOKEN_GAS,
-    limit,
 )
 from keeper.execution.rehearsal import reason
 from keeper.model.bisection import edge
@@ -102,25 +87,7 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
 def combine(plans: Sequence[Plan]) -> Batched:
     """One call for all; ValueError when there are none or they differ in `key`."""
     legs = _legs(plans)
-    tokens = tokens_of(legs)
-    loans = loans_of(legs)
-    places = {token: place for place, token in enumerate(tokens)}
-    shared = shared_routes(legs)
-    swaps = [*shared_swaps(legs, places), *covering_swaps(legs, places)]
-    expected = _gas(legs)
-    reserve = END_GAS + PAYBACK_GAS * len(loans) + SWAP_GAS * len(swaps)
-    batch = (
-        tokens,
-        [(LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
-        [
-            encoded_leg(identity(plan), leg, shared, places, alone=len(legs) == 1)
-            for plan, leg in zip(plans, legs, strict=True)
-        ],
-        swaps,
-        0,
-        reserve,
-    )
-    return Batched(legs[0].contract, "0x" + (LIQUIDATE + encode([BATCH], [batch])).hex(), expected)
+    return Batched(legs[0].contract, "0x" + encoded_batch(plans, legs).hex(), _gas(legs))
 
 
 def gas_of(plans: Sequence[Plan]) -> int:
@@ -180,8 +147,8 @@ def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
 
 def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
     return (
-        limit(gas_of(plans)) <= min(batch_gas.MOST_TRANSACTION_GAS, block_gas_limit)
-        and len(plans) <= MOST_LEGS
+        batch_gas.limit(gas_of(plans)) <= min(batch_gas.MOST_TRANSACTION_GAS, block_gas_limit)
+        and len(plans) <= batch_gas.MOST_LEGS
     )
 
 
@@ -225,7 +192,7 @@ def _fitting(plans: Sequence[Plan], most: int) -> int:
     """How many of the plans, from the first, one transaction with a limit of `most` holds."""
     if plans[0].leg is None:
         return 1
-    return edge(lambda count: _small_enough(plans[:count], most), 0, min(len(plans), MOST_LEGS) + 1)
+    return edge(lambda count: _small_enough(plans[:count], most), 0, min(len(plans), batch_gas.MOST_LEGS) + 1)
 
 
 def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
@@ -240,12 +207,12 @@ def _gas(legs: Sequence[BatchItem]) -> int:
     places = {token: place for place, token in enumerate(tokens)}
     own = sum(len(own_swaps(leg, shared, places)) + calls_back(leg) for leg in legs)
     return (
-        BASE_GAS
+        batch_gas.BASE_GAS
         + sum(leg.gas for leg in legs)
         + sum(_first_gas(legs).values())
-        + LOAN_GAS * len(loans_of(legs))
-        + SWAP_GAS * (sum(map(bool, shared.values())) + own)
-        + TOKEN_GAS * len(tokens)
+        + batch_gas.LOAN_GAS * len(loans_of(legs))
+        + batch_gas.SWAP_GAS * (sum(map(bool, shared.values())) + own)
+        + batch_gas.TOKEN_GAS * len(tokens)
     )
 
 
