@@ -10,7 +10,8 @@ from keeper.book.entries import Entries
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
-from keeper.margin.lending.aave.rules import BY_REVISION, Rules
+from keeper.margin.lending.aave.health import AccruedMarket
+from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import AccountData, AccountState
 from keeper.margin.lending.weights import Weights
 from keeper.model.blocked import Blocked
@@ -18,8 +19,7 @@ from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, FlashLender, Offer
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
-from keeper.protocols.aave_v3 import balance, calls, explain, lens, offering, planning, prices, records
-from keeper.protocols.aave_v3.events import HEARD, TRANSFER
+from keeper.protocols.aave_v3 import calls, explain, lens, offering, planning, records
 from keeper.protocols.aave_v3.lens import LENS, PoolState
 from keeper.protocols.aave_v3.owner_money import OwnerTopUps
 from keeper.protocols.aave_v3.redeeming import Redemptions
@@ -27,8 +27,11 @@ from keeper.protocols.aave_v3.unsized import UnsizedTopUps
 from keeper.protocols.aave_v3.valuing import RecordValuer, valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
-from keeper.protocols.erc20_calls import read_uint
+from keeper.protocols.erc20_calls import read_uint, symbol
+from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.roles.valuer import PricedAsset
+
+TRANSFER = topic("Transfer(address,address,uint256)")
 
 
 class AaveV3Market(Adapter[PoolState, AccountState]):
@@ -36,7 +39,16 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     protocol = "aave-v3"
     called = (calls.LIQUIDATE, calls.SUPPLY, calls.REPAY, calls.WITHDRAW)
-    lens, heard, view_words = LENS, HEARD, 6
+    lens, view_words = LENS, 6
+    # Every mint, burn and transfer of a token says so itself; the pool adds the switches that move no token.
+    heard = EventTable(
+        {
+            TRANSFER: (1, 2),
+            topic("UserEModeSet(address,uint8)"): (1,),
+            topic("ReserveUsedAsCollateralEnabled(address,address)"): (2,),
+            topic("ReserveUsedAsCollateralDisabled(address,address)"): (2,),
+        }
+    )
     what = "an Aave v3 pool"
     remedy = "Name the Pool proxy (PoolAddressesProvider.getPool())"
     ratio_parts: ClassVar[Mapping[str, int]] = {"threshold": 4}
@@ -92,7 +104,25 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return records.sums(many)
 
     def unbalanced(self, state: PoolState, sums: Mapping[str, int]) -> str:
-        return balance.unbalanced(state, sums)
+        """The first reserve whose total our accounts contradict, with both numbers.
+
+        Scaled totals are sums of scaled balances, which no rounding touches: variable debt must be equal to
+        the unit. Collateral may be less than the supply: supplies not used as collateral are not kept.
+        """
+        for reserve in state.market.reserves.values():
+            debt = sums.get(f"debt:{reserve.id}", 0)
+            if debt != reserve.scaled_variable_debt:
+                return (
+                    f"all accounts owe {debt} scaled units of {reserve.asset}, its debt token counts "
+                    f"{reserve.scaled_variable_debt}"
+                )
+            collateral = sums.get(f"collateral:{reserve.id}", 0)
+            if collateral > reserve.scaled_supply:
+                return (
+                    f"all accounts hold {collateral} scaled units of {reserve.asset} as collateral, its "
+                    f"aToken counts {reserve.scaled_supply}"
+                )
+        return ""
 
     def view_call(self, account: str) -> Call:
         return calls.account_data(self.contract, account)
@@ -116,30 +146,63 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def value(
         self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
     ) -> list[Valuation]:
-        market = health.accrue(state.market, timestamp, self._rules(state))
+        market = _accrued(state, timestamp)
         return [valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
 
     def valued(self, state: PoolState, account: str, raw: AccountState, timestamp: int) -> Valuation:
-        market = health.accrue(state.market, timestamp, self._rules(state))
+        market = _accrued(state, timestamp)
         return valuation(account, health.account_data(raw, market))
 
     def value_records(
         self, state: PoolState, records: Mapping[str, bytes], timestamp: int
     ) -> list[Valuation]:
-        valuer = RecordValuer(health.accrue(state.market, timestamp, self._rules(state)))
+        valuer = RecordValuer(_accrued(state, timestamp))
         return [valuation(a, valuer.value(record)) for a, record in records.items()]
 
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
-        return prices.priced_assets(state)
+        """Every reserve, and whatever e-mode categories (up to 3.1) take a price of their own from."""
+        unpriced = {asset.lower() for asset in state.unpriced}
+        found = {
+            reserve.asset.lower(): None if reserve.asset.lower() in unpriced else reserve.price
+            for reserve in state.market.reserves.values()
+        }
+        for category, source in state.emode_sources.items():
+            price = None if category in state.unpriced_emodes else state.market.emodes[category].price
+            found.setdefault(source.lower(), price)
+        return [
+            PricedAsset(asset, price, calls.source_of(state.oracle, asset), symbol(asset))
+            for asset, price in found.items()
+        ]
 
     def leg_assets(self, state: PoolState, legs: Sequence[int]) -> list[str]:
-        return prices.leg_assets(state, legs)
+        """The asset, or a category's own price source, behind each leg; empty for a reserve that is gone."""
+        found, by_bitmap = [], _emode_by_bitmap(state)
+        for leg in legs:
+            category, reserve_id = divmod(leg, bounds.RESERVES)
+            reserve = state.market.reserves.get(reserve_id)
+            own = state.emode_sources.get(category) if category else None
+            if own and not by_bitmap and reserve is not None and reserve.emode_category == category:
+                found.append(own.lower())
+            else:
+                found.append(reserve.asset.lower() if reserve is not None else "")
+        return found
 
     def price_dependencies(self, state: PoolState, raw: AccountState) -> frozenset[str]:
-        return prices.price_dependencies(state, raw)
+        """The pool reads the price of every reserve that the account's bitmap marks, of any amount; a
+        category's own price replaces its members' and is read for whoever is in the category."""
+        if not raw.positions:
+            return frozenset()
+        own = state.emode_sources.get(raw.emode) if raw.emode else None
+        read, by_bitmap = {own.lower()} if own else set(), _emode_by_bitmap(state)
+        for position in raw.positions:
+            reserve = state.market.reserves[position.reserve_id]
+            if own and not by_bitmap and reserve.emode_category == raw.emode:
+                continue
+            read.add(reserve.asset.lower())
+        return frozenset(read)
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
-        market = health.accrue(state.market, timestamp, self._rules(state))
+        market = _accrued(state, timestamp)
         return {
             each.reserve.asset: {"income": each.income, "debt": each.debt_index}
             for each in market.reserves.values()
@@ -153,11 +216,8 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         timestamp: int,
         symbols: Mapping[str, str],
     ) -> tuple[Sequence[AssetLine], str]:
-        market = health.accrue(state.market, timestamp, self._rules(state))
+        market = _accrued(state, timestamp)
         return explain.lines(valuation, raw, market, symbols)
-
-    def _rules(self, state: PoolState) -> Rules:
-        return BY_REVISION[state.revision]
 
     # Planning.
 
@@ -183,9 +243,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def offers(
         self, state: PoolState, account: str, raw: AccountState, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        return offering.offers(
-            self.contract, state.market, self._rules(state), account, raw, timestamp, purse, state.sentinel
-        )
+        return offering.offers(self.contract, state, account, raw, timestamp, purse)
 
     def lenders(self, state: PoolState) -> Mapping[str, FlashLender]:
         return offering.lenders(self.contract, state)
@@ -214,8 +272,15 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def cure(
         self, state: PoolState, raw: AccountState, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        now, later = (
-            health.accrue(state.market, at, self._rules(state))
-            for at in (request.timestamp, request.timestamp + planning.GRACE)
-        )
+        now = _accrued(state, request.timestamp)
+        later = _accrued(state, request.timestamp + planning.GRACE)
         return planning.cure(self.contract, raw, now, later, request, step, asset)
+
+
+def _emode_by_bitmap(state: PoolState) -> bool:
+    rules = BY_REVISION.get(state.revision)
+    return rules is not None and rules.emode_by_bitmap
+
+
+def _accrued(state: PoolState, timestamp: int) -> AccruedMarket:
+    return health.accrue(state.market, timestamp, BY_REVISION[state.revision])

@@ -9,15 +9,15 @@ from functools import partial
 from keeper.margin.lending.aave import health, liquidation
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
-from keeper.margin.lending.aave.rules import CloseFactor, Rules
-from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
+from keeper.margin.lending.aave.rules import BY_REVISION, CloseFactor
+from keeper.margin.lending.aave.state import AccountState, Reserve
 from keeper.model.bisection import edge
 from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import FlashLoan
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.calls import LIQUIDATE
-from keeper.protocols.aave_v3.lens import PoolState, Sentinel
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
 from keeper.protocols.calldata import encoded
 
@@ -35,30 +35,29 @@ ERRORS = "aave_v3_errors"
 
 def offers(
     pool: str,
-    state: MarketState,
-    rules: Rules,
+    state: PoolState,
     account: str,
     raw: AccountState,
     timestamp: int,
     purse: Purse,
-    sentinel: Sentinel | None = None,
 ) -> list[Offer] | Blocked:
     """Every pair that the pool would accept at `timestamp`: the best gain first. Of collateral that it cannot
     pay out, claims (aTokens) are offered besides."""
-    now = health.accrue(state, timestamp, rules)
+    rules = BY_REVISION[state.revision]
+    now = health.accrue(state.market, timestamp, rules)
     present = health.account_data(raw, now).health
     if present >= health.WAD:
         return Blocked("health is back above 1")
-    closed = sentinel_closed(sentinel, present, timestamp)
+    closed = sentinel_closed(state.sentinel, present, timestamp)
     if closed is not None:
         return closed
     possible = liquidation.options(raw, now)
     if not possible:
-        return no_pair(raw, state, purse)
+        return no_pair(raw, state.market, purse)
     found = [each for each in possible if pair_opens(each, timestamp) is None]
     if not found:
         return in_grace(possible, timestamp)
-    later = health.accrue(state, timestamp + GRACE, rules)
+    later = health.accrue(state.market, timestamp + GRACE, rules)
     old = rules.close_factor is CloseFactor.BY_RESERVE
     gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
     offered = [

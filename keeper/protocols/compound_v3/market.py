@@ -18,11 +18,11 @@ from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.compound_v3 import lens, planning, records
-from keeper.protocols.compound_v3.events import HEARD
 from keeper.protocols.compound_v3.lens import LENS, CometState
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.cures import ENDLESS, Cure
 from keeper.protocols.erc20_calls import symbol
+from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.roles.valuer import PricedAsset
 
 
@@ -35,7 +35,20 @@ class CometMarket(Adapter[CometState, Raw]):
         "absorb(address,address[])",
         "buyCollateral(address,uint256,uint256,address)",
     )
-    lens, heard, view_words, scale = LENS, HEARD, 6, 8
+    lens, view_words, scale = LENS, 6, 8
+    # A transfer of base between two borrowers emits none: rotation and the totals find it.
+    heard = EventTable(
+        {
+            topic("Supply(address,address,uint256)"): (1, 2),
+            topic("Withdraw(address,address,uint256)"): (1, 2),
+            topic("Transfer(address,address,uint256)"): (1, 2),
+            topic("SupplyCollateral(address,address,address,uint256)"): (1, 2),
+            topic("TransferCollateral(address,address,address,uint256)"): (1, 2),
+            topic("WithdrawCollateral(address,address,address,uint256)"): (1, 2),
+            topic("AbsorbDebt(address,address,uint256,uint256)"): (2,),
+            topic("AbsorbCollateral(address,address,address,uint256,uint256)"): (2,),
+        }
+    )
     what = "a Comet"
     remedy = "Name the Comet proxy (cUSDCv3 or the like)"
 

@@ -21,13 +21,14 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.calldata import encoded, words
 from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import read_address
+from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.liquity import lens, planning
-from keeper.protocols.liquity.events import HEARD, PAYS_COINS
 from keeper.protocols.liquity.lens import LENS, System
 from keeper.protocols.roles.valuer import PricedAsset
 
 # The ratio at which everything changes is told of when the system's is this much above it.
 _NEAR_PERCENT = 110
+_PAYS_COINS = (topic("Liquidation(uint256,uint256,uint256,uint256,uint256)"), 3)
 
 
 class TroveMarket(Adapter[System, Stored]):
@@ -39,7 +40,18 @@ class TroveMarket(Adapter[System, Stored]):
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "borrowerOperations()": (planning.ADD, planning.REPAY)
     }
-    lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
+    lens, view_words, record_bytes, scale = LENS, 5, lens.RECORD, 18
+    # Mezo's and Liquity v1's. Interest may be counted anew for any trove without an event naming it, and
+    # rounding then moves its debt by a unit: but the pool's debt is announced, and all troves are read again.
+    heard = EventTable(
+        {
+            topic("TroveUpdated(address,uint256,uint256,uint256,uint256,uint16,uint256,uint8)"): (1,),
+            topic("TroveUpdated(address,uint256,uint256,uint256,uint8)"): (1,),
+        },
+        of_all=frozenset(
+            {topic("ActivePoolDebtUpdated(uint256,uint256)"), topic("ActivePoolLUSDDebtUpdated(uint256)")}
+        ),
+    )
     ratio_parts: ClassVar[Mapping[str, int]] = {"mcr": 18, "ratio": 18}
     needs_capital = False  # the stability pool pays, or all other troves do
     what = "a TroveManager"
@@ -92,7 +104,7 @@ class TroveMarket(Adapter[System, Stored]):
         return frozenset({state.debt_token})
 
     def rewards(self, logs: Iterable[Log]) -> int:
-        event, place = PAYS_COINS
+        event, place = _PAYS_COINS
         ours = (each for each in logs if (each.address, each.topics[0]) == (self.contract.lower(), event))
         return sum(words(bytes.fromhex(each.data[2:]))[place] for each in ours)
 
