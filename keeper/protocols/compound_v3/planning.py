@@ -90,25 +90,22 @@ def offers(
             continue
         # Only what is absorbed here: another plan of the same block may count on the reserves.
         top = _cost_of_all(each, _less(balance), state, base.price)
-        asset = assets[each.asset.lower()]
-        deal = partial(_deal, account, state, each, balance, base.price)
-        if purse.recipient:
-            both = partial(deal, purse.recipient, True)
-            found.append(Offer(base, asset, comet, (top,), both, gas, ERRORS, FIRST_GAS, taker="contract"))
-        if purse.payer:
-            alone, gas_alone = partial(deal, purse.payer, False), gas + FIRST_GAS + PURCHASE_GAS
+        for taker, recipient in _takers(purse):
+            absorbing = encoded("absorb(address,address[])", recipient, [account])
+            alone = taker == "signer"
             found.append(
                 Offer(
                     base,
-                    asset,
+                    assets[each.asset.lower()],
                     comet,
                     (top,),
-                    alone,
+                    partial(_deal, state, each, balance, base.price, recipient, absorbing, not alone),
                     gas,
                     ERRORS,
-                    taker="signer",
-                    later="absorb",
-                    gas_of_signer=gas_alone,
+                    FIRST_GAS,
+                    taker=taker,
+                    later="absorb" if alone else "",
+                    gas_of_signer=gas + FIRST_GAS + PURCHASE_GAS,
                 )
             )
     return found or Blocked("there is no collateral of any worth to buy")
@@ -132,7 +129,7 @@ def sales(comet: str, state: CometState, assets: Mapping[str, Asset], purse: Pur
         top = _cost_of_all(each, _less(available), state, base.price) if available else 0
         if top:
             for taker, recipient in _takers(purse):
-                deal = partial(_purchase, state, each, available, base.price, recipient)
+                deal = partial(_deal, state, each, available, base.price, recipient, b"", True)
                 asset = assets[each.asset.lower()]
                 found.append(Offer(base, asset, comet, (top,), deal, PURCHASE_GAS, ERRORS, taker=taker))
     return found
@@ -143,15 +140,6 @@ def _takers(purse: Purse) -> list[tuple[Literal["contract", "signer"], str]]:
     found: list[tuple[Literal["contract", "signer"], str]] = []
     found += [("contract", purse.recipient)] if purse.recipient else []
     return found + ([("signer", purse.payer)] if purse.payer else [])
-
-
-def _purchase(
-    state: CometState, each: Collateral, available: int, base_price: int, recipient: str, budget: int
-) -> Quote | None:
-    got = _quote(each, state, base_price, budget)
-    if budget <= 0 or got <= 0 or got > available:
-        return None
-    return Quote(budget, budget, got, (_buy(each, got, budget, recipient),))
 
 
 def _buy(each: Collateral, got: int, budget: int, recipient: str) -> bytes:
@@ -185,22 +173,21 @@ def _cost_of_all(each: Collateral, available: int, state: CometState, base_price
 
 
 def _deal(
-    account: str,
     state: CometState,
     each: Collateral,
-    absorbed: int,
+    available: int,
     base_price: int,
     recipient: str,
+    absorbing: bytes,
     buying: bool,
     budget: int,
 ) -> Quote | None:
-    """Absorb, then buy for `budget`: in the same transaction, or not yet."""
+    """Absorb (empty: that was done), then buy for `budget`: in the same transaction, or not yet."""
     got = _quote(each, state, base_price, budget)
-    if budget <= 0 or got <= 0 or got > absorbed:
+    if budget <= 0 or got <= 0 or got > available:
         return None
-    absorbing = encoded("absorb(address,address[])", recipient, [account])
-    calls = (absorbing, _buy(each, got, budget, recipient)) if buying else (absorbing,)
-    return Quote(budget, budget, got, calls)
+    calls = (absorbing, _buy(each, got, budget, recipient) if buying else b"")
+    return Quote(budget, budget, got, tuple(filter(None, calls)))
 
 
 def cures(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:

@@ -209,21 +209,20 @@ class MorphoBlueMarket(MorphoMirror):
         name = token.lower()
         return Asset(name, symbols.get(name, name), price, unit)
 
+    def _assets(self, pair: Pair, purse: Purse) -> tuple[Asset, Asset]:
+        """The loan token and the collateral."""
+        loan, collateral = (self._asset(pair, each, purse.symbols) for each in (pair.loan, pair.collateral))
+        return loan, collateral
+
     def offers(
         self, state: Singleton, account: str, raw: Stake, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         pair = state.pairs[raw.id]
         if why := self._strange(pair):
             return Blocked(why)
-        return planning.offers(
-            self.contract,
-            pair,
-            borrower_of(account),
-            raw.position,
-            timestamp,
-            self._asset(pair, pair.loan, purse.symbols),
-            self._asset(pair, pair.collateral, purse.symbols),
-        )
+        pays, gets = self._assets(pair, purse)
+        borrower, position = borrower_of(account), raw.position
+        return planning.offers(self.contract, pair, borrower, position, timestamp, pays, gets)
 
     def blocked_reason(self, state: Singleton, raw: Stake, request: CureRequest) -> str:
         pair = state.pairs[raw.id]
@@ -232,8 +231,7 @@ class MorphoBlueMarket(MorphoMirror):
         return "" if pair.usable else "the market's oracle or rate model does not answer"
 
     def cures(self, state: Singleton, raw: Stake, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        pair, symbols = state.pairs[raw.id], request.purse.symbols
-        loan, collateral = (self._asset(pair, token, symbols) for token in (pair.loan, pair.collateral))
+        loan, collateral = self._assets(state.pairs[raw.id], request.purse)
         return [("repay", loan), ("add_collateral", collateral)]
 
     def cure(
