@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,6 +15,8 @@ from keeper.chain.pool import NodePool
 
 # Accounts asked for in one call at first; halved when the call exceeds a node's gas, time or size.
 MOST_ACCOUNTS = 5_000
+# Further requests for market-wide state that did not fit into the first.
+MOST_ROUNDS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ class _Reading:
             self.faults[number] = error
 
 
-def read_apart(
+def _read_apart(
     pool: NodePool, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]
 ) -> list[tuple[Call, Answer]]:
     """The answers to the first of these calls: to as many as a node takes in one request."""
@@ -256,6 +258,43 @@ def read_apart(
             if not _refused(error) or width == 1:
                 raise
             width //= 2
+
+
+def market_state(
+    reader: Reader,
+    head: Head,
+    source: BookSource[Any, Any, Any],
+    references: frozenset[int],
+    first: Answer,
+    apart: Iterable[tuple[Call, Answer]],
+) -> Any:
+    """All market-wide state. What an answer left out is asked for next, what failed in smaller calls, until
+    nothing more is answered."""
+    state = source.mirror.read_market(first)
+    found = list(apart)
+    left = _left_out(source, [(source.mirror.market_call(references), first), *found])
+    for _ in range(MOST_ROUNDS):
+        if not left:
+            break
+        more = _read_apart(reader.pool, head, left, source.mirror.lenses())
+        found += more
+        again = _left_out(source, more)
+        if again == [call for call, _ in more]:
+            # What is asked first is not starved by others: it cannot be had here.
+            again = []
+        left = [*again, *left[len(more) :]]
+    return source.stranger_reads.with_apart(state, found) if found and source.stranger_reads else state
+
+
+def _left_out(source: BookSource[Any, Any, Any], answered: Iterable[tuple[Call, Answer]]) -> list[Call]:
+    strangers = source.stranger_reads
+    if strangers is None:
+        return []
+    return [rest for call, answer in answered for rest in strangers.rest_calls(call, answer)]
+
+
+def apart_calls(source: BookSource[Any, Any, Any], references: Iterable[int]) -> tuple[Call, ...]:
+    return tuple(source.stranger_reads.apart_calls(references)) if source.stranger_reads else ()
 
 
 def _refused(error: RpcError | NodeError) -> bool:

@@ -17,8 +17,15 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 from keeper.book import discovery
 from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
 from keeper.book.discovery import MissedBlocks
-from keeper.book.market_state import apart_calls, market_state
-from keeper.book.reads import BookRead, NoStateError, Reader, ReadRequest, run_whole
+from keeper.book.reads import (
+    BookRead,
+    NoStateError,
+    Reader,
+    ReadRequest,
+    apart_calls,
+    market_state,
+    run_whole,
+)
 from keeper.book.source import NOTHING_ELSE, ExtraReads
 from keeper.chain import logs
 from keeper.chain.blocks import Head

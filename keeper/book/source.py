@@ -144,11 +144,13 @@ class BookSource(Protocol[S, A_co, V]):
 
     @staticmethod
     def owner(account: str) -> str:
-        """The address whose account this is, lower case."""
+        """The address whose account this is, lower case: the account itself, where it is one."""
+        return account
 
     @staticmethod
     def part(account: str) -> str:
         """The part of the market an account is held in, 0x hex; empty where a market has no parts."""
+        return ""
 
     def decode(self, record: bytes) -> A_co:
         """One account's raw state."""

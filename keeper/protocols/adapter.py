@@ -19,15 +19,11 @@ from keeper.model.offer import Asset
 from keeper.model.plan import Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
-from keeper.protocols import cures, erc20_calls, packing
-from keeper.protocols.calldata import words
+from keeper.protocols import cures, erc20_calls, lenses
 from keeper.protocols.cures import Cure, named
 from keeper.protocols.event_table import EventTable
-from keeper.protocols.lenses import LensContract
-from keeper.protocols.roles.explainer import Explainer
-from keeper.protocols.roles.market import MarketRoles
-from keeper.protocols.roles.planner import Planner
-from keeper.protocols.roles.valuer import Valuer
+from keeper.protocols.lenses import LensContract, words
+from keeper.protocols.roles.market import Explainer, MarketRoles, Planner, Valuer
 
 
 class Adapter(
@@ -131,14 +127,6 @@ class Adapter(
 
     # Copying: see BookSource.
 
-    @staticmethod
-    def owner(account: str) -> str:
-        return account
-
-    @staticmethod
-    def part(account: str) -> str:
-        return ""
-
     def lenses(self) -> tuple[Lens, ...]:
         return (self.lens.placed(),)
 
@@ -171,7 +159,7 @@ class Adapter(
         return self.lens.accounts(self.contract, accounts)
 
     def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
-        return packing.split(accounts, answer, self.record_length)
+        return lenses.split(accounts, answer, self.record_length)
 
     def record_length(self, data: bytes, at: int) -> int:
         """Bytes of the record that begins at this place of the lens's answer."""
@@ -203,15 +191,9 @@ class Adapter(
     def base_decimals(self, state: S) -> int:
         return self.scale
 
-    def decimals(self, state: S, account: str) -> int:
-        return self.base_decimals(state)
-
     def part_decimals(self, state: S, account: str, part: str) -> int:
         ratio = self.ratio_parts.get(part)
         return self.decimals(state, account) if ratio is None else ratio
-
-    def unit_worth(self, state: S, account: str) -> float:
-        return 1.0
 
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         return [self.valued(state, account, raw, timestamp) for account, raw in accounts.items()]
@@ -228,12 +210,6 @@ class Adapter(
         valuation = self.valued(state, account, raw, timestamp)
         lines, formula = self.lines(state, valuation, raw, timestamp, symbols)
         return Explanation(valuation, tuple(lines), formula)
-
-    def market_warnings(self, state: S) -> Mapping[str, str]:
-        return {}
-
-    def setup_warnings(self, state: S) -> Sequence[tuple[str, str]]:
-        return []
 
     # Planning.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.model.purse import Purse
-from keeper.protocols.calldata import encoded
 
 # Symbols are asked for at every tick that plans.
 _REPEATED = 4_096

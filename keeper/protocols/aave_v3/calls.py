@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Call
-from keeper.protocols.calldata import encoded
 
 LIQUIDATE = "liquidationCall(address,address,address,uint256,bool)"
 SUPPLY = "supply(address,uint256,address,uint16)"

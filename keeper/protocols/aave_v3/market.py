@@ -29,7 +29,7 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import read_uint, symbol
 from keeper.protocols.event_table import EventTable, topic
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.roles.market import PricedAsset
 
 TRANSFER = topic("Transfer(address,address,uint256)")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.aave import health, liquidation
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
@@ -19,7 +20,6 @@ from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.calls import LIQUIDATE
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
-from keeper.protocols.calldata import encoded
 
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
 GRACE = 120

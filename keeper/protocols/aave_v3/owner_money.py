@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.model.cure import OwnerFunds, OwnerMoney, SignedAllowance
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.calldata import encoded
 from keeper.protocols.erc20_calls import balance_of, read_uint
 
 SUPPLY = "supply(address,address,uint256)"

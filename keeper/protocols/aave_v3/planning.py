@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
@@ -15,7 +16,6 @@ from keeper.model.plan import Check
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls, offering, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
-from keeper.protocols.calldata import encoded
 from keeper.protocols.cures import Cure
 
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.

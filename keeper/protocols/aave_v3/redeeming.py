@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.model.blocked import Blocked
 from keeper.model.format import format_amount
@@ -12,7 +13,6 @@ from keeper.model.plan import Plan, Spend
 from keeper.protocols.aave_v3.calls import ALL, WITHDRAW
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed
-from keeper.protocols.calldata import encoded
 from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 
 REDEEM_GAS = 350_000

@@ -23,7 +23,7 @@ from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.cures import ENDLESS, Cure
 from keeper.protocols.erc20_calls import symbol
 from keeper.protocols.event_table import EventTable, topic
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.roles.market import PricedAsset
 
 
 class CometMarket(Adapter[CometState, Raw]):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+from keeper.chain.calldata import encoded
 from keeper.errors import MarginError
 from keeper.margin.lending.comet.account import (
     Account,
@@ -24,7 +25,6 @@ from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine
-from keeper.protocols.calldata import encoded
 from keeper.protocols.compound_v3.lens import Collateral, CometState
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.cures import MOST, Cure, grown, needed

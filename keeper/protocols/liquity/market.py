@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import ClassVar
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
 from keeper.margin.lending.liquity.interest import Stored, at
@@ -18,13 +19,13 @@ from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.calldata import encoded, words
 from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.event_table import EventTable, topic
+from keeper.protocols.lenses import words
 from keeper.protocols.liquity import lens, planning
 from keeper.protocols.liquity.lens import LENS, System
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.roles.market import PricedAsset
 
 # The ratio at which everything changes is told of when the system's is this much above it.
 _NEAR_PERCENT = 110

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.liquity.trove import (
     Trove,
     coll_gas_compensation_down,
@@ -12,7 +13,6 @@ from keeper.margin.rounding import WAD
 from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.protocols.calldata import encoded
 from keeper.protocols.cures import MOST, Cure, grown, needed, paid
 from keeper.protocols.liquity.lens import System
 

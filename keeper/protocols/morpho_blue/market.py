@@ -26,7 +26,7 @@ from keeper.protocols.morpho_blue import lens, planning
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.mirror import MOST_PRICE, MOST_UNLISTED, MorphoMirror, Singleton, Stake
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.roles.market import PricedAsset
 
 
 class MorphoBlueMarket(MorphoMirror):

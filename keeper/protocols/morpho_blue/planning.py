@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.morpho.market import MarketState
 from keeper.margin.lending.morpho.position import (
     Position,
@@ -19,7 +20,6 @@ from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Check
-from keeper.protocols.calldata import encoded
 from keeper.protocols.cures import MOST, Cure, grown, needed
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of

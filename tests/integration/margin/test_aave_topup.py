@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import answers_to
 from keeper.localchain.aave_actions import STABLE_RATE, VARIABLE_RATE
 from keeper.localchain.calldata import calldata
@@ -22,7 +23,6 @@ from keeper.model.plan import Plan
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.market import AaveV3Market
-from keeper.protocols.calldata import encoded
 from tests.support import random_market as rnd
 from tests.support.crowd import COUNT, Crowd
 
