@@ -149,11 +149,6 @@ class Book(Generic[S, A, V]):
         moved, self._moved = self._moved, set()
         return moved
 
-    @property
-    def sums(self) -> Mapping[str, int]:
-        """What all accounts add up to, by the source's names."""
-        return self._sums
-
     def under(self, state: S) -> Book[S, A, V]:
         """The same accounts under another market-wide state, to be looked at: never refreshed nor saved."""
         other = copy.copy(self)

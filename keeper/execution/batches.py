@@ -113,14 +113,11 @@ def bears(plans: Sequence[Plan]) -> bool:
     asked = sum(max(leg.min_profit, leg.profit * KEPT_PERCENT // 100) for leg in legs)
     # What is asked for is spread over all in proportion to what each is expected to earn.
     return all(
-        leg.fee * expected <= max(expected - asked, 0) * (expected - leg.profit) and _covered(leg)
+        leg.fee * expected <= max(expected - asked, 0) * (expected - leg.profit)
+        and (leg.pays == leg.profit_token or leg.cover)
         for leg in legs
         if leg.fee
     )
-
-
-def _covered(leg: BatchItem) -> bool:
-    return leg.pays == leg.profit_token or bool(leg.cover)
 
 
 def _lenders_on(leg: BatchItem, lending: set[str]) -> bool:

@@ -91,8 +91,10 @@ class InFlight:
                 return
         if queued:
             return
-        if waited and waited % limits.replace_blocks == 0 and self._bump_fee(transaction, waited):
-            return
+        if waited and waited % limits.replace_blocks == 0:
+            elapsed, gas = self.head.number - transaction.first_block, transaction.gas_limit
+            if self._replace(transaction, again(transaction), gas, elapsed, "a higher bid"):
+                return
         once_more = hidden and transaction.channel == BUNDLE and waited
         if not known or once_more or (not hidden and transaction.channel != "public"):
             log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
@@ -164,11 +166,6 @@ class InFlight:
         log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)
         gas = gas_for(self.lane.pool, self.lane.sender, transaction.gas_limit)
         self._replace(transaction, to_ourselves("cancel", self.lane.sender), gas, 0, why)
-
-    def _bump_fee(self, transaction: Transaction, waited: int) -> bool:
-        action = again(transaction)
-        elapsed = self.head.number - transaction.first_block
-        return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
 
     def _replace(self, old: Transaction, action: Action, gas: int, waited: int, why: str) -> bool:
         """Sign a successor at the same nonce with higher fees, and send it; False above the ceiling."""

@@ -78,7 +78,7 @@ def _outcome(
         if head.number - transaction.block + 1 < deep:
             return None
         if transaction.purpose == "cancel":
-            if _cancels_an_act(transaction, carried):
+            if any(t.purpose == "act" and t.nonce == transaction.nonce for t in carried):
                 return IntentState.EXPIRED, intent.reason or "cancelled", transaction
             continue
         if transaction.succeeded:
@@ -105,10 +105,6 @@ def _done(lane: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome
         return IntentState.SETTLED, "", act
     state = IntentState.EXPIRED if is_needless(outcome.problem, plan.errors) else IntentState.FAILED
     return state, outcome.problem, act
-
-
-def _cancels_an_act(cancel: Transaction, carried: Sequence[Transaction]) -> bool:
-    return any(t.purpose == "act" and t.nonce == cancel.nonce for t in carried)
 
 
 def _revisit(lane: Sender, head: Head) -> None:

@@ -83,7 +83,8 @@ def choose(
     cures, liquidations = _by_kind(candidates)
     top_ups = sorted(cures, key=lambda each: each.health)
     for candidate in top_ups:
-        found = _first(candidate.plan(left))
+        plans = candidate.plan(left)
+        found = plans if isinstance(plans, Blocked) else plans[0]
         if isinstance(found, Plan) and not candidate.affords(found):
             found = Blocked("the day's cap does not allow it")
         gas = found.gas if isinstance(found, Plan) else 0
@@ -115,10 +116,6 @@ def _by_kind(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Can
             case _:
                 raise ValueError(f"nobody knows how to choose among actions of kind {each.kind}")
     return cures, liquidations
-
-
-def _first(plans: list[Plan] | Blocked) -> Plan | Blocked:
-    return plans if isinstance(plans, Blocked) else plans[0]
 
 
 def _chosen(

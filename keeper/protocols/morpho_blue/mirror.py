@@ -21,12 +21,27 @@ from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
 from keeper.protocols.adapter import Adapter
+from keeper.protocols.event_table import account_at, topic
 from keeper.protocols.lenses import packed
-from keeper.protocols.morpho_blue import events, lens, planning, positions
+from keeper.protocols.morpho_blue import lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
 
+CREATE_MARKET = topic("CreateMarket(bytes32,(address,address,address,address,uint256))")
+_SUPPLY_COLLATERAL = topic("SupplyCollateral(bytes32,address,address,uint256)")
+_BORROW = topic("Borrow(bytes32,address,address,address,uint256,uint256)")
+
+# Where the borrower stands among the topics; the market's id is the first after the event's own.
+_BORROWER = {
+    _SUPPLY_COLLATERAL: 3,
+    topic("WithdrawCollateral(bytes32,address,address,address,uint256)"): 2,
+    _BORROW: 2,
+    topic("Repay(bytes32,address,address,uint256,uint256)"): 3,
+    topic("Liquidate(bytes32,address,address,uint256,uint256,uint256,uint256,uint256)"): 3,
+}
+_TOPICS = (CREATE_MARKET, *_BORROWER)
+_DISCOVERY = (CREATE_MARKET, _SUPPLY_COLLATERAL, _BORROW)
 MOST_UNLISTED = 2_048
 """So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
 MOST_PRICE = 2**256 - 1
@@ -90,20 +105,17 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return id_of(account) if account != borrower_of(account) else ""
 
     def log_filter(self, state: Singleton) -> LogFilter:
-        return LogFilter((self.contract.lower(),), events.TOPICS)
+        return LogFilter((self.contract.lower(),), _TOPICS)
 
     def discovery_filter(self, state: Singleton) -> LogFilter:
-        return LogFilter((self.contract.lower(),), events.DISCOVERY)
+        return LogFilter((self.contract.lower(),), _DISCOVERY)
 
     def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
-        heard = list(logs)
-        self._numbers.note(each for each in events.created(heard) if self._follows(each))
-        found = events.touched(heard, self._wanted)
-        followed = frozenset(each for each in found.accounts if self._numbers.of(id_of(each)))
-        return replace(found, accounts=followed)
-
-    def _follows(self, market_id: str) -> bool:
-        return not self._wanted or market_id in self._wanted
+        heard = [log for log in logs if not self._wanted or log.topics[1] in self._wanted]
+        self._numbers.note(log.topics[1] for log in heard if log.topics[0] == CREATE_MARKET)
+        placed = [(log, _BORROWER[log.topics[0]]) for log in heard if log.topics[0] in _BORROWER]
+        accounts = {positions.key(account_at(log, place), log.topics[1]) for log, place in placed}
+        return ChangedAccounts(frozenset(each for each in accounts if self._numbers.of(id_of(each))))
 
     def _vouched(self, pair: Pair) -> bool:
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
