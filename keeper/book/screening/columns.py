@@ -106,11 +106,6 @@ class Columns:
             fresh = _matrices(found)
             self._append([rows[number] for number in moving], fresh[0][moving], fresh[1][moving])
 
-    def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where rows stand among all blocks' rows, one block after the other."""
-        starts = np.cumsum([0, *(len(block) for block in self.blocks)], dtype=np.int64)
-        return starts[self._block[rows]] + self._place[rows].astype(np.int64)
-
     def rows_with(self, legs: Iterable[int]) -> set[int]:
         """The rows that have any of these legs."""
         wanted = np.fromiter(legs, np.int32)
