@@ -77,23 +77,15 @@ def calls_back(leg: BatchItem) -> bool:
     return leg.loan is not None and leg.loan.kind == "callback"
 
 
-def _back_swaps(leg: BatchItem, places: Mapping[str, int]) -> list[_Exchange]:
-    """What is exchanged in the target's callback: as much as it asks for is bought, or all is sold where what
-    it asks for is what is earned."""
-    if leg.pays == leg.gets:
-        return []
-    cover = leg.pays != leg.profit_token
-    route = bytes.fromhex((leg.route if cover else leg.sale)[2:])
-    return [(places[leg.gets], places[leg.pays], cover, 0, _NO_VENUE, route)]
-
-
 def _filled(call: str, leg: BatchItem, places: Mapping[str, int]) -> bytes:
-    """The call with what its callback is to do in the place of its last argument, which is empty bytes."""
-    swaps = _back_swaps(leg, places)
-    todo = encode(
-        ["address[]", "uint8", "uint8", f"{_SWAP}[]"],
-        [list(places), places[leg.pays], places[leg.gets], swaps],
-    )
+    """The call with what its callback is to do in the place of its last argument, which is empty bytes: as
+    much as the target asks for is bought, or all is sold where what it asks for is what is earned."""
+    pays, gets, swaps = places[leg.pays], places[leg.gets], list[_Exchange]()
+    if pays != gets:
+        cover = leg.pays != leg.profit_token
+        route = bytes.fromhex((leg.route if cover else leg.sale)[2:])
+        swaps.append((gets, pays, cover, 0, _NO_VENUE, route))
+    todo = encode(["address[]", "uint8", "uint8", f"{_SWAP}[]"], [list(places), pays, gets, swaps])
     return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
 
 

@@ -17,7 +17,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.chain.pool import NodePool
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import follow, nonces, refusal, settlement, transactions
+from keeper.execution import follow, nonces, refusal, settlement, transactions, witness
 from keeper.execution.lifecycle import UNDECIDED
 from keeper.execution.rehearsal import Action, rehearse, with_margin
 from keeper.execution.replacement import again, most_per_gas, replace
@@ -77,7 +77,7 @@ class InFlight:
         queued = self._queued(transaction)
         orphaned = transaction.state == TransactionState.ORPHANED
         hidden = private(self.lane, transaction, self.head) and transaction.relayed_block is not None
-        known = not orphaned and (hidden or follow.known(self.lane, transaction))
+        known = not orphaned and (hidden or witness.is_known(self.lane.pool, transaction.hash))
         if transaction.purpose in ("act", "approve") and (waited >= 1 or not known):
             problem = self._problem(transaction)
             late = self.head.number - transaction.first_block >= limits.cancel_blocks
@@ -125,15 +125,13 @@ class InFlight:
     def _rehearsed(self, intent: Intent) -> str:
         assert intent.id is not None
         if intent.id not in self._problems:
-            self._problems[intent.id] = self._rehearse(intent)
+            problem = "its attempt has ended"
+            if intent.ended_block is None:
+                plan = Plan.from_json(intent.plan)
+                lane = self.lane
+                problem = rehearse(lane.pool, lane.sender, plan, self.ahead, self.timestamp).problem
+            self._problems[intent.id] = problem
         return self._problems[intent.id]
-
-    def _rehearse(self, intent: Intent) -> str:
-        if intent.ended_block is not None:
-            return "its attempt has ended"
-        plan = Plan.from_json(intent.plan)
-        found = rehearse(self.lane.pool, self.lane.sender, plan, self.ahead, self.timestamp)
-        return found.problem
 
     def _bundled_only(self, transaction: Transaction) -> bool:
         """Whether nothing at its nonce was ever handed over but in bundles, nor shown by a block."""

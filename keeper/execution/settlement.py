@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.execution import batches, journal, transactions
-from keeper.execution.follow import in_block, waiting
+from keeper.execution.follow import waiting
 from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
 from keeper.execution.sender import Sender
@@ -73,7 +73,8 @@ def _outcome(
     """What the chain decided about an intent; None while it has not."""
     decisive = [t for t in carried if t.purpose in ("act", "cancel")]
     for transaction in decisive:
-        if not in_block(transaction) or transaction.block is None:
+        mined = transaction.state in (TransactionState.INCLUDED, TransactionState.FINAL)
+        if not mined or transaction.block is None:
             continue
         if head.number - transaction.block + 1 < deep:
             return None

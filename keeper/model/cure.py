@@ -19,9 +19,8 @@ _OLD_WORDS: Mapping[str, Action] = {"supply": "add_collateral"}
 def action_named(word: str) -> Action:
     """The action of this word, as the configuration or a journal of an earlier version has it."""
     word = _OLD_WORDS.get(word, word)
-    for action in get_args(Action):
-        if word == action:
-            return cast(Action, action)
+    if word in get_args(Action):
+        return cast(Action, word)
     raise ConfigError(
         f"{word!r} is no cure", where="a step's action", remedy=f"Choose of {', '.join(get_args(Action))}"
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from keeper.model.bisection import least
 from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step, action_words
-from keeper.model.format import format_amount
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Check, Plan, Spend
 
@@ -119,7 +118,6 @@ def _sized(request: CureRequest, cure: Cure, before: int | None) -> tuple[int, i
 def plan_of(market: str, request: CureRequest, cure: Cure, amount: int, reached: int, **told: str) -> Plan:
     """The plan of one size; `told` goes to its summary."""
     asset, coins = cure.asset, cure.asset.token == NATIVE
-    units = format_amount(amount, len(str(asset.unit)) - 1)
     by_allowance = not (cure.burned or coins or request.owner)
     return Plan(
         market=market,
@@ -132,7 +130,7 @@ def plan_of(market: str, request: CureRequest, cure: Cure, amount: int, reached:
         spend_base=-(-amount * asset.price // asset.unit),
         gain_base=0,
         gas=cure.gas,
-        summary={action_words(cure.step.action): f"{units} {asset.symbol}", **told},
+        summary={action_words(cure.step.action): asset.words(amount), **told},
         postcondition=cure.check(amount, reached),
         value=amount if coins else 0,
         errors=cure.errors,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from keeper.model.blocked import Blocked
-from keeper.model.format import format_amount
 from keeper.model.offer import Offer, Quote
 from keeper.model.plan import Plan, Spend, Trade, kept_of
 
@@ -80,8 +79,8 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
         gain_base=got - paid,
         gas=offer.gas_alone,
         summary={
-            "repay": f"{format_amount(quote.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
-            "receive": f"{format_amount(quote.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
+            "repay": offer.pays.words(quote.repaid),
+            "receive": offer.gets.words(quote.received),
         },
         errors=offer.errors,
         redeem=offer.redeem,
@@ -94,7 +93,3 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
     return replace(
         plan, action=offer.later, spend=spend, spend_base=0, summary=summary, trade=None, kept=quote.repaid
     )
-
-
-def _decimals(unit: int) -> int:
-    return len(str(unit)) - 1

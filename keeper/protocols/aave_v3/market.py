@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from keeper.book.entries import Entries
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
@@ -19,8 +18,8 @@ from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, FlashLender, Offer
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
-from keeper.protocols.aave_v3 import calls, explain, lens, offering, planning, records
-from keeper.protocols.aave_v3.lens import LENS, PoolState
+from keeper.protocols.aave_v3 import calls, explain, offering, planning, records
+from keeper.protocols.aave_v3.lens import LENS, PoolState, market_call, read_market
 from keeper.protocols.aave_v3.owner_money import OwnerTopUps
 from keeper.protocols.aave_v3.redeeming import Redemptions
 from keeper.protocols.aave_v3.unsized import UnsizedTopUps
@@ -76,32 +75,23 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     def market_call(self, references: Iterable[int]) -> Call:
         # What a record refers to is its e-mode category.
-        return lens.market_call(self.contract, references)
+        return market_call(self.contract, references)
 
-    def read_state(self, data: bytes) -> PoolState:
-        return lens.read_market(data)
+    read_state = staticmethod(read_market)
+    record_length = staticmethod(records.length)
+    decode = staticmethod(records.decode)
+    entries = staticmethod(records.entries)
+    sums = staticmethod(records.sums)
 
     def covers(self, state: PoolState, references: Iterable[int]) -> bool:
         return all(category in state.market.emodes for category in references)
 
-    def record_length(self, data: bytes, at: int) -> int:
-        return records.length(data, at)
-
-    def decode(self, record: bytes) -> AccountState:
-        return records.decode(record)
-
     def reference(self, record: bytes) -> int:
         return record[0]
-
-    def entries(self, many: Sequence[bytes]) -> Entries:
-        return records.entries(many)
 
     def weights(self, state: PoolState, timestamp: int, legs: Sequence[int]) -> Weights | None:
         rules = BY_REVISION.get(state.revision)
         return bounds.weights(health.accrue(state.market, timestamp, rules), legs) if rules else None
-
-    def sums(self, many: Sequence[bytes]) -> Mapping[str, int]:
-        return records.sums(many)
 
     def unbalanced(self, state: PoolState, sums: Mapping[str, int]) -> str:
         """The first reserve whose total our accounts contradict, with both numbers.

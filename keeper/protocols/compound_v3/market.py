@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keeper.book.entries import Entries
 from keeper.margin.lending.comet.account import Account, base_value, liquidity
 from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
@@ -17,8 +16,8 @@ from keeper.model.offer import Asset, Offer
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.compound_v3 import lens, planning, records
-from keeper.protocols.compound_v3.lens import LENS, CometState
+from keeper.protocols.compound_v3 import planning, records
+from keeper.protocols.compound_v3.lens import LENS, CometState, read_market
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.cures import ENDLESS, Cure
 from keeper.protocols.erc20_calls import symbol
@@ -58,17 +57,10 @@ class CometMarket(Adapter[CometState, Raw]):
 
     # Copying.
 
-    def read_state(self, data: bytes) -> CometState:
-        return lens.read_market(data)
-
-    def record_length(self, data: bytes, at: int) -> int:
-        return records.length(data, at)
-
-    def decode(self, record: bytes) -> Raw:
-        return records.decode(record)
-
-    def entries(self, many: Sequence[bytes]) -> Entries:
-        return records.entries(many)
+    read_state = staticmethod(read_market)
+    record_length = staticmethod(records.length)
+    decode = staticmethod(records.decode)
+    entries = staticmethod(records.entries)
 
     def weights(self, state: CometState, timestamp: int, legs: Sequence[int]) -> Weights | None:
         equity, maintenance = np.zeros(records.LEGS), np.zeros(records.LEGS)

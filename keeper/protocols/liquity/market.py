@@ -23,8 +23,8 @@ from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import words
-from keeper.protocols.liquity import lens, planning
-from keeper.protocols.liquity.lens import LENS, System
+from keeper.protocols.liquity import planning
+from keeper.protocols.liquity.lens import LENS, RECORD, System, read_system, read_trove
 from keeper.protocols.roles.market import PricedAsset
 
 # The ratio at which everything changes is told of when the system's is this much above it.
@@ -41,7 +41,7 @@ class TroveMarket(Adapter[System, Stored]):
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "borrowerOperations()": (planning.ADD, planning.REPAY)
     }
-    lens, view_words, record_bytes, scale = LENS, 5, lens.RECORD, 18
+    lens, view_words, record_bytes, scale = LENS, 5, RECORD, 18
     # Mezo's and Liquity v1's. Interest may be counted anew for any trove without an event naming it, and
     # rounding then moves its debt by a unit: but the pool's debt is announced, and all troves are read again.
     heard = EventTable(
@@ -65,11 +65,8 @@ class TroveMarket(Adapter[System, Stored]):
     def emitters(self, state: System) -> tuple[str, ...]:
         return (self.contract.lower(), state.operations, state.active_pool)
 
-    def read_state(self, data: bytes) -> System:
-        return lens.read_system(data)
-
-    def decode(self, record: bytes) -> Stored:
-        return lens.read_trove(record)
+    read_state = staticmethod(read_system)
+    decode = staticmethod(read_trove)
 
     def counted(self, raw: Stored) -> Mapping[str, int]:
         return {"stakes": raw.stake}
