@@ -42,7 +42,6 @@ class Refresh(Generic[V]):
     changed without an event; `unbalanced` says which of the protocol's totals our accounts ceased to add up
     to at this block; `rebuilt` that a reorg went deeper than was remembered."""
 
-    head: Head
     touched: frozenset[str]
     upgraded: bool
     views: dict[str, V]

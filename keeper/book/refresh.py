@@ -298,7 +298,6 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
     elif not unbalanced:
         book.balanced_at = head.number
     return Refresh(
-        head=head,
         touched=touched | silent,
         upgraded=visit.upgraded,
         views=views,

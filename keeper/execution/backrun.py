@@ -89,8 +89,9 @@ def _rehearsed(
         try:
             found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
         except (RpcError, NodeError) as error:
-            log.info("no batch", chain=lane.chain, why=error.what)
-            found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
+            found = BatchRehearsal(fallback_reason=error.what)
+        if found.fallback_reason:
+            log.info("no batch", chain=lane.chain, why=found.fallback_reason)
         if found.carried:
             yield found.carried, found.rehearsal
             ended = {each.intent.id for each in (*found.carried, *(each for each, _ in found.failed))}

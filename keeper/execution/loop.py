@@ -234,8 +234,9 @@ class ExecutionLoop:
                 self._heard = True
             except (RpcError, NodeError) as error:
                 # A simulation of many legs is what a node is busy with first: each alone may be answered.
-                log.info("no batch", chain=self.pool.name, why=error.what)
-                found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
+                found = BatchRehearsal(fallback_reason=error.what)
+            if found.fallback_reason:
+                log.info("no batch", chain=self.pool.name, why=found.fallback_reason)
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
             ended = {each.intent.id for each, _ in found.failed}

@@ -67,8 +67,8 @@ class Rehearsal:
     overrides): the action itself is rehearsed again once the allowance is on chain.
     """
 
-    actions: tuple[Action, ...]
-    gas: tuple[int, ...]
+    actions: tuple[Action, ...] = ()
+    gas: tuple[int, ...] = ()
     problem: str = ""
     complete: bool = True
     used: tuple[int, ...] = ()
@@ -133,18 +133,18 @@ def _sequence(
     used, unseen = [], unseen_of(pool, sender, timestamp)
     for action, result in zip(actions, results, strict=False):
         if int(result["status"], 16) != 1:
-            return Rehearsal((), (), f"{action.purpose} reverts: {reason(result, plan.errors)}")
+            return Rehearsal(problem=f"{action.purpose} reverts: {reason(result, plan.errors)}")
         if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
-            return Rehearsal((), (), "approve returned false")
+            return Rehearsal(problem="approve returned false")
         used.append(unseen.whole(int(result["gasUsed"], 16), action.data))
     if came is not None and plan.trade is not None and (shortage := plan.trade.shortage(came)):
-        return Rehearsal((), (), shortage)
+        return Rehearsal(problem=shortage)
     if check is not None:
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
         reached = int(word, 16) if len(word) == 64 else -1
         if failure := check.failure(reached):
-            return Rehearsal((), (), failure)
+            return Rehearsal(problem=failure)
     return Rehearsal(actions, tuple(map(with_margin, used)), used=tuple(used))
 
 
@@ -176,7 +176,7 @@ def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
             problem = f"{action.purpose} reverts: {reason(result, plan.errors)}"
             continue
         return Rehearsal((action,), (with_margin(used),), complete=action is act, used=(used,))
-    return Rehearsal((), (), problem)
+    return Rehearsal(problem=problem)
 
 
 def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
