@@ -6,10 +6,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from keeper.model.blocked import Blocked
 from keeper.model.format import format_money
 from keeper.model.money import Rate
-from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
 from keeper.policy.costs import Budget, Costs
 from keeper.policy.profit import demanding
 

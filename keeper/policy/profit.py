@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
-from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, BatchItem, FlashLoan, Plan, Spend, Trade
+from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, BatchItem, Blocked, FlashLoan, Plan, Spend, Trade
 from keeper.venues.base import Exchange
 
 MILLION = 10**6

@@ -13,10 +13,9 @@ from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings as Settings
 from keeper.config import table_of
 from keeper.errors import ConfigError
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step, action_words
 from keeper.model.offer import Asset
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols import cures, erc20_calls, lenses

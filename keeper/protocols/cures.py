@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from keeper.model.bisection import least
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.offer import Asset
-from keeper.model.plan import NATIVE, Check, Plan, Spend
+from keeper.model.plan import NATIVE, Blocked, Check, Plan, Spend
 
 # What funds, budget or room allow only in part is done if it is at least this fraction of the need.
 SMALLEST_PART = 20

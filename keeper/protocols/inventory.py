@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Offer, Quote
-from keeper.model.plan import Plan, Spend, Trade, kept_of
+from keeper.model.plan import Blocked, Plan, Spend, Trade, kept_of
 
 
 def liquidations(

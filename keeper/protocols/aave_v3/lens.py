@@ -39,7 +39,6 @@ class PoolState:
 
     revision: int
     oracle: str
-    addresses_provider: str
     market: MarketState
     unpriced: tuple[str, ...] = ()
     sentinel: Sentinel | None = None
@@ -63,7 +62,7 @@ def read_market(data: bytes) -> PoolState:
     A structure's words stand one after the other; where a field is a list, its word is the list's place in
     bytes from the structure's beginning. KeeperError when the answer is shorter than it says."""
     market = _Words(data, 32)
-    revision, provider, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
+    revision, _, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
     reserves = market.rows(reserves_at, _RESERVE_WORDS)
     emodes = [market.at(market.base + emodes_at + 32, place) for place in market.places(emodes_at)]
     found = [(_reserve(row), bool(row[15])) for row in reserves]
@@ -71,7 +70,6 @@ def read_market(data: bytes) -> PoolState:
     return PoolState(
         revision=revision,
         oracle=_address(oracle),
-        addresses_provider=_address(provider),
         market=MarketState(
             reserves={each.id: each for each, _ in sorted(found, key=lambda pair: pair[0].id)},
             emodes={row[0]: _emode(row) for row in categories},

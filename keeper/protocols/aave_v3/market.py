@@ -13,9 +13,9 @@ from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import AccountData, AccountState
 from keeper.margin.lending.weights import Weights
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, FlashLender, Offer
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.aave_v3 import calls, explain, offering, planning, records

@@ -13,9 +13,8 @@ from keeper.margin.lending.aave.liquidation import Outcome, Pair
 from keeper.margin.lending.aave.rules import BY_REVISION, CloseFactor
 from keeper.margin.lending.aave.state import AccountState, Reserve
 from keeper.model.bisection import edge
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
-from keeper.model.plan import FlashLoan
+from keeper.model.plan import Blocked, FlashLoan
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.calls import LIQUIDATE
 from keeper.protocols.aave_v3.lens import PoolState
@@ -34,12 +33,7 @@ ERRORS = "aave_v3_errors"
 
 
 def offers(
-    pool: str,
-    state: PoolState,
-    account: str,
-    raw: AccountState,
-    timestamp: int,
-    purse: Purse,
+    pool: str, state: PoolState, account: str, raw: AccountState, timestamp: int, purse: Purse
 ) -> list[Offer] | Blocked:
     """Every pair that the pool would accept at `timestamp`: the best gain first. Of collateral that it cannot
     pay out, claims (aTokens) are offered besides."""

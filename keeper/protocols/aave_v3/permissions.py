@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.model.blocked import Blocked
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.lens import Sentinel
 

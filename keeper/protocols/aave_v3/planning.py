@@ -9,10 +9,9 @@ from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step, action_words
 from keeper.model.offer import Asset
-from keeper.model.plan import Check
+from keeper.model.plan import Blocked, Check
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls, offering, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed

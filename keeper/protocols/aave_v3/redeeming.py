@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
-from keeper.model.blocked import Blocked
 from keeper.model.format import format_amount
-from keeper.model.plan import Plan, Spend
+from keeper.model.plan import Blocked, Plan, Spend
 from keeper.protocols.aave_v3.calls import ALL, WITHDRAW
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed

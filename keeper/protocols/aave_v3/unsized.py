@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step, Unsized, action_words
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.protocols.aave_v3 import calls, offering
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed

@@ -10,9 +10,9 @@ from keeper.margin.lending.comet.account import Account, base_value, liquidity
 from keeper.margin.lending.comet.rates import Totals, present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.adapter import Adapter

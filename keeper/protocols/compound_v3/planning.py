@@ -19,10 +19,9 @@ from keeper.margin.lending.comet.account import (
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
 from keeper.model.bisection import edge
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import Check
+from keeper.model.plan import Blocked, Check
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine
 from keeper.protocols.compound_v3.lens import Collateral, CometState
@@ -142,10 +141,6 @@ def _takers(purse: Purse) -> list[tuple[Literal["contract", "signer"], str]]:
     return found + ([("signer", purse.payer)] if purse.payer else [])
 
 
-def _buy(each: Collateral, got: int, budget: int, recipient: str) -> bytes:
-    return encoded(BUY, each.asset, _less(got), budget, recipient)
-
-
 def _less(amount: int) -> int:
     """What is bought is priced when it is included: where a price fell until then, the same base buys more
     than is there, where it rose, less than was asked for. A hundredth is left for either; our contract's own
@@ -186,7 +181,8 @@ def _deal(
     got = _quote(each, state, base_price, budget)
     if budget <= 0 or got <= 0 or got > available:
         return None
-    calls = (absorbing, _buy(each, got, budget, recipient) if buying else b"")
+    buy = encoded(BUY, each.asset, _less(got), budget, recipient)
+    calls = (absorbing, buy if buying else b"")
     return Quote(budget, budget, got, tuple(filter(None, calls)))
 
 

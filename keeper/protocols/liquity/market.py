@@ -12,10 +12,9 @@ from keeper.chain.logs import Log
 from keeper.margin.lending.liquity.interest import Stored, at
 from keeper.margin.lending.liquity.trove import collateral_ratio_down, equity_down
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
-from keeper.model.plan import NATIVE
+from keeper.model.plan import NATIVE, Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter

@@ -10,9 +10,9 @@ from keeper.margin.lending.liquity.trove import (
     in_recovery_mode,
 )
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step
 from keeper.model.offer import Asset, Offer, Quote
+from keeper.model.plan import Blocked
 from keeper.protocols.cures import MOST, Cure, grown, needed, paid
 from keeper.protocols.liquity.lens import System
 

@@ -15,9 +15,9 @@ from keeper.margin.lending.morpho.position import (
     liquidation_price_up,
 )
 from keeper.margin.rounding import wad_mul_down
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols import erc20_calls

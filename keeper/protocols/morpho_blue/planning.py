@@ -16,10 +16,9 @@ from keeper.margin.lending.morpho.position import (
     seized_down,
 )
 from keeper.margin.lending.morpho.shares import to_assets_up, to_shares_down
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import Check
+from keeper.model.plan import Blocked, Check
 from keeper.protocols.cures import MOST, Cure, grown, needed
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of

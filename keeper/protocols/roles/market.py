@@ -8,10 +8,9 @@ from typing import Protocol
 
 from keeper.book.source import A, A_contra, BookSource, S, S_contra
 from keeper.chain.calls import Answer, Call
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Action, CureRequest
 from keeper.model.offer import Asset, Offer
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import Explanation, Valuation
 from keeper.protocols.roles.optional import (

@@ -8,10 +8,9 @@ from typing import Protocol
 from keeper.book.source import A_contra, S_contra
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, OwnerFunds, OwnerMoney, Unsized
 from keeper.model.offer import FlashLender, Offer
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 
 

@@ -12,9 +12,8 @@ from keeper.chain.reads import Reads
 from keeper.config import ChainSettings
 from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, OwnerFunds
-from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
 from keeper.model.purse import Purse
 from keeper.policy.costs import Budget, Costs, affordable
 from keeper.policy.levels import Owner

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest
 from keeper.model.offer import Offer
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.policy.choose import Candidate, Decision, choose
 from keeper.policy.costs import affordable
 from keeper.policy.guards import Verdicts, at_market, closed, may_top_up

@@ -24,7 +24,7 @@ from keeper.margin.lending.aave.liquidation import (
     pairs,
 )
 from keeper.margin.lending.aave.rules import V36, V302
-from keeper.model.blocked import Blocked
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.protocols import inventory
 from keeper.protocols.aave_v3.offering import GRACE, offers

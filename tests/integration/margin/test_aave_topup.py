@@ -17,9 +17,8 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave import topup
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket, account_data
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest, Step, action_named
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.market import AaveV3Market

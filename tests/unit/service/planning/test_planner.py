@@ -9,11 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from keeper.model.blocked import Blocked
 from keeper.model.cure import CureRequest
 from keeper.model.money import Rate
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import NATIVE, Plan, Spend
+from keeper.model.plan import NATIVE, Blocked, Plan, Spend
 from keeper.model.purse import Purse
 from keeper.model.valuation import Valuation
 from keeper.oracles.guards import Judgement
