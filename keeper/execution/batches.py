@@ -12,16 +12,8 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
+from keeper.execution import batch_encoding as encoding
 from keeper.execution import batch_gas
-from keeper.execution.batch_encoding import (
-    calls_back,
-    encoded_batch,
-    identity,
-    loans_of,
-    own_swaps,
-    shared_routes,
-    tokens_of,
-)
 from keeper.execution.rehearsal import reason
 from keeper.model.bisection import edge
 from keeper.model.plan import KEPT_PERCENT, BatchItem, Plan
@@ -87,7 +79,7 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
 def combine(plans: Sequence[Plan]) -> Batched:
     """One call for all; ValueError when there are none or they differ in `key`."""
     legs = _legs(plans)
-    return Batched(legs[0].contract, "0x" + encoded_batch(plans, legs).hex(), _gas(legs))
+    return Batched(legs[0].contract, "0x" + encoding.encoded_batch(plans, legs).hex(), _gas(legs))
 
 
 def gas_of(plans: Sequence[Plan]) -> int:
@@ -106,7 +98,7 @@ def bears(plans: Sequence[Plan]) -> bool:
     if len(plans) < 2:
         return True
     legs = _legs(plans)
-    lending = {loan.lender for _, loan in loans_of(legs)}
+    lending = {loan.lender for _, loan in encoding.loans_of(legs)}
     if any(_lenders_on(leg, lending) for leg in legs):
         return False
     expected = sum(leg.profit for leg in legs)
@@ -138,7 +130,7 @@ def _borne(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
     """By what a leg weighs on the others: routes that are closed meanwhile first, then its fee."""
-    lending = {loan.lender for _, loan in loans_of(_legs(plans))}
+    lending = {loan.lender for _, loan in encoding.loans_of(_legs(plans))}
     return lambda plan: (_lenders_on(plan.leg, lending), plan.leg.fee) if plan.leg else (False, 0)
 
 
@@ -161,7 +153,7 @@ def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[I
         if str(log["address"]).lower() != contract or len(topics) != 2 or topics[0] not in (_DONE, _FAILED):
             continue
         told[int(topics[1], 16)] = (topics[0] == _DONE, bytes.fromhex(str(log["data"]).removeprefix("0x")))
-    return [_outcome(plan, told.get(identity(plan))) for plan in plans]
+    return [_outcome(plan, told.get(encoding.identity(plan))) for plan in plans]
 
 
 def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> ItemOutcome:
@@ -200,14 +192,14 @@ def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
 
 
 def _gas(legs: Sequence[BatchItem]) -> int:
-    tokens, shared = tokens_of(legs), shared_routes(legs)
+    tokens, shared = encoding.tokens_of(legs), encoding.shared_routes(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    own = sum(len(own_swaps(leg, shared, places)) + calls_back(leg) for leg in legs)
+    own = sum(len(encoding.own_swaps(leg, shared, places)) + encoding.calls_back(leg) for leg in legs)
     return (
         batch_gas.BASE_GAS
         + sum(leg.gas for leg in legs)
         + sum(_first_gas(legs).values())
-        + batch_gas.LOAN_GAS * len(loans_of(legs))
+        + batch_gas.LOAN_GAS * len(encoding.loans_of(legs))
         + batch_gas.SWAP_GAS * (sum(map(bool, shared.values())) + own)
         + batch_gas.TOKEN_GAS * len(tokens)
     )

@@ -18,15 +18,7 @@ from keeper.chain.refusals import TipFloor
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import (
-    allowances,
-    backrun,
-    follow,
-    journal,
-    queue,
-    settlement,
-    transactions,
-)
+from keeper.execution import allowances, backrun, follow, journal, queue, settlement, transactions
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
 from keeper.execution.commitment import sign_and_commit
 from keeper.execution.gas_quote import Bidding, GasQuote

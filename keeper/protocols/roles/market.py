@@ -13,16 +13,7 @@ from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import Explanation, Valuation
-from keeper.protocols.roles.optional import (
-    Lending,
-    LoanPricing,
-    NativeRewards,
-    OwnerPayments,
-    Redeemer,
-    Seller,
-    Strangers,
-    UnsizedCures,
-)
+from keeper.protocols.roles import optional
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +131,11 @@ class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
     valuer: Valuer[S, A]
     planner: Planner[S, A]
     explainer: Explainer[S, A]
-    strangers: Strangers[S] | None = None
-    seller: Seller[S] | None = None
-    lending: Lending[S] | None = None
-    loan_pricing: LoanPricing[S] | None = None
-    native_rewards: NativeRewards | None = None
-    redeemer: Redeemer[S] | None = None
-    owner_payments: OwnerPayments[S] | None = None
-    unsized_cures: UnsizedCures[S, A] | None = None
+    strangers: optional.Strangers[S] | None = None
+    seller: optional.Seller[S] | None = None
+    lending: optional.Lending[S] | None = None
+    loan_pricing: optional.LoanPricing[S] | None = None
+    native_rewards: optional.NativeRewards | None = None
+    redeemer: optional.Redeemer[S] | None = None
+    owner_payments: optional.OwnerPayments[S] | None = None
+    unsized_cures: optional.UnsizedCures[S, A] | None = None
