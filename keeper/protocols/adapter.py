@@ -18,8 +18,9 @@ from keeper.model.offer import Asset
 from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
-from keeper.protocols import cures, erc20_calls, lenses
+from keeper.protocols import cures, lenses
 from keeper.protocols.cures import Cure, named
+from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 from keeper.protocols.event_table import EventTable
 from keeper.protocols.lenses import LensContract, words
 from keeper.protocols.roles.market import Explainer, MarketRoles, Planner, Valuer
@@ -137,7 +138,7 @@ class Adapter(
         return LogFilter(self.emitters(state), self.heard.topics)
 
     def discovery_filter(self, state: S) -> LogFilter:
-        return LogFilter(self.emitters(state), self.heard.naming)
+        return LogFilter(self.emitters(state), tuple(self.heard.places))
 
     def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
         return self.heard.touched(logs)
@@ -216,12 +217,15 @@ class Adapter(
         return self.contract.lower()
 
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
-        return erc20_calls.purse_calls(self.tokens(state), payer)
+        tokens = self.tokens(state)
+        return [*(balance_of(token, payer) for token in tokens), *(symbol(token) for token in tokens)]
 
     def read_planning(
         self, state: S, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        return erc20_calls.read_purse(self.tokens(state), payer, answers)
+        tokens = self.tokens(state)
+        funds = {token: read_uint(answers[balance_of(token, payer)]) for token in tokens}
+        return Purse(funds, {token: read_symbol(answers[symbol(token)], token) for token in tokens})
 
     def plan_top_up(self, state: S, raw: A, request: CureRequest) -> Plan | Blocked:
         if request.owner is not None and self.owner_payments is None:

@@ -254,7 +254,9 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def cures(
         self, state: PoolState, raw: AccountState, request: CureRequest
     ) -> Sequence[tuple[Action, Asset]]:
-        return planning.cures(state.market, request.purse)
+        # Every reserve can be supplied or repaid; whether the account has use for it is asked of each step.
+        listed = [offering.asset(reserve, request.purse) for reserve in state.market.reserves.values()]
+        return [(action, each) for action in ("repay", "add_collateral") for each in listed]
 
     def default_steps(self, state: PoolState, raw: AccountState, request: CureRequest) -> Sequence[Step]:
         return planning.default_steps(raw, state.market)

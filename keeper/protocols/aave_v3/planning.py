@@ -9,11 +9,10 @@ from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.cure import Action, CureRequest, Step, action_words
+from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import Blocked, Check
-from keeper.model.purse import Purse
-from keeper.protocols.aave_v3 import calls, offering, owner_money
+from keeper.protocols.aave_v3 import calls, owner_money
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
 from keeper.protocols.cures import Cure
 
@@ -21,12 +20,6 @@ from keeper.protocols.cures import Cure
 GRACE = 120
 TOP_UP_GAS = 300_000
 ERRORS = "aave_v3_errors"
-
-
-def cures(state: MarketState, purse: Purse) -> list[tuple[Action, Asset]]:
-    """Every reserve can be supplied or repaid; whether the account has use for it is asked of each step."""
-    listed = [offering.asset(reserve, purse) for reserve in state.reserves.values()]
-    return [(action, each) for action in ("repay", "add_collateral") for each in listed]
 
 
 def default_steps(raw: AccountState, state: MarketState) -> list[Step]:

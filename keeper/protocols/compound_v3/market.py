@@ -196,7 +196,9 @@ class CometMarket(Adapter[CometState, Raw]):
         return "supplying is paused" if state.supply_paused else ""
 
     def cures(self, state: CometState, raw: Raw, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        return planning.cures(state, self.assets(state, request.purse))
+        # The base token repays; every collateral that has a price can be supplied.
+        assets, base = self.assets(state, request.purse), state.base.lower()
+        return [("repay" if token == base else "add_collateral", assets[token]) for token in assets]
 
     def default_steps(self, state: CometState, raw: Raw, request: CureRequest) -> Sequence[Step]:
         """Repay, then supply what is held."""

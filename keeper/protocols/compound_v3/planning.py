@@ -19,7 +19,7 @@ from keeper.margin.lending.comet.account import (
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
 from keeper.model.bisection import edge
-from keeper.model.cure import Action, CureRequest, Step, action_words
+from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Blocked, Check
 from keeper.model.purse import Purse
@@ -184,15 +184,6 @@ def _deal(
     buy = encoded(BUY, each.asset, _less(got), budget, recipient)
     calls = (absorbing, buy if buying else b"")
     return Quote(budget, budget, got, tuple(filter(None, calls)))
-
-
-def cures(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:
-    """The base token repays; every collateral that has a price can be supplied."""
-    base, found = state.base.lower(), list[tuple[Action, Asset]]()
-    if base in assets:
-        found.append(("repay", assets[base]))
-    found += [("add_collateral", asset) for token, asset in assets.items() if token != base]
-    return found
 
 
 def cure(
