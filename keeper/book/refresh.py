@@ -15,8 +15,8 @@ import structlog
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from keeper.book import discovery
-from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
-from keeper.book.discovery import MissedBlocks
+from keeper.book.book import CHECKPOINT_BLOCKS, Change, Refresh, Sample
+from keeper.book.discovery import AnyBook, MissedBlocks
 from keeper.book.reads import (
     BookRead,
     NoStateError,
@@ -38,8 +38,6 @@ log = structlog.get_logger()
 
 # A market that stays silent is asked for alone, and at every node, once in so many blocks.
 ELSEWHERE_BLOCKS = 16
-
-AnyBook = Book[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)

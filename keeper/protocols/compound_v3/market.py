@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keeper.margin.lending.comet.account import Account, base_value, liquidity
-from keeper.margin.lending.comet.rates import Totals, present_value
+from keeper.margin.lending.comet.rates import present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
 from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
-from keeper.model.valuation import AssetLine, Valuation, ratio_down
+from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.compound_v3 import planning, records
 from keeper.protocols.compound_v3.lens import LENS, CometState, read_market
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.cures import ENDLESS, Cure
+from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import symbol
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.roles.market import PricedAsset
@@ -101,7 +100,7 @@ class CometMarket(Adapter[CometState, Raw]):
         # Comet checks at the indices of its last accrual, we value at the block's. Where it says otherwise
         # than its own numbers do, the verdict is equal to nothing that we compute.
         agrees = (weighed < checked) == bool(liquidatable)
-        return _valuation(account, collateral, debt, weighed, (weighed < debt) == agrees)
+        return planning.valuation(account, collateral, debt, weighed, (weighed < debt) == agrees)
 
     # Valuing.
 
@@ -113,10 +112,10 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def value(self, state: CometState, accounts: Mapping[str, Raw], timestamp: int) -> list[Valuation]:
         totals = state.at(timestamp)
-        return [_valued(state, account, raw, totals) for account, raw in accounts.items()]
+        return [planning.valued(state, account, raw, totals) for account, raw in accounts.items()]
 
     def valued(self, state: CometState, account: str, raw: Raw, timestamp: int) -> Valuation:
-        return _valued(state, account, raw, state.at(timestamp))
+        return planning.valued(state, account, raw, state.at(timestamp))
 
     def priced_assets(self, state: CometState) -> list[PricedAsset]:
         prices = [(state.base, state.base_price), *((c.asset, c.price) for c in state.collaterals)]
@@ -208,31 +207,4 @@ class CometMarket(Adapter[CometState, Raw]):
     def cure(
         self, state: CometState, raw: Raw, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        totals = state.at(request.timestamp)
-
-        def health(moved: Raw) -> int:
-            found = _valued(state, request.account, moved, totals).health
-            return ENDLESS if found is None else found
-
-        return planning.cure(self.contract, state, raw, health, request, step, asset)
-
-
-def _valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuation:
-    has = planning.account_of(state, raw).holdings
-    owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
-    weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
-    return _valuation(account, sum(each.value for each in has), -owed, weighed, weighed < -owed)
-
-
-def _valuation(account: str, collateral: int, debt: int, weighed: int, liquidatable: bool) -> Valuation:
-    """`weighed` is the collateral at its liquidation factors."""
-    return Valuation(
-        account,
-        weighed,
-        debt,
-        collateral - debt,
-        liquidatable,
-        None,
-        ratio_down(weighed, debt),
-        {"collateral": collateral, "debt": debt},
-    )
+        return planning.cure(self.contract, state, raw, request, step, asset)

@@ -1,8 +1,9 @@
-"""Absorption with the purchase of what was absorbed, and top-ups, exact at the planned second."""
+"""What an account is worth, absorption with the purchase of what was absorbed, and top-ups, exact at the
+planned second."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -13,8 +14,10 @@ from keeper.margin.lending.comet.account import (
     Account,
     Holding,
     absorb,
+    base_value,
     for_sale,
     is_liquidatable,
+    liquidity,
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
@@ -23,10 +26,10 @@ from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Blocked, Check
 from keeper.model.purse import Purse
-from keeper.model.valuation import AssetLine
+from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.compound_v3.lens import Collateral, CometState
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.cures import MOST, Cure, grown, needed
+from keeper.protocols.cures import ENDLESS, MOST, Cure, grown, needed
 
 # The real Comet takes 145,000 and 38,000 a collateral where feeds are cheap; feeds behind proxies and
 # adapters take more. Rehearsal measures what is really taken; this decides whether it pays, and what shares a
@@ -43,10 +46,6 @@ ERRORS = "comet_errors"
 _HIGHEST_FACTOR = 1_000
 
 
-Health = Callable[[Raw], int]
-"""An account's health at the planned second; endless without debt."""
-
-
 def account_of(state: CometState, raw: Raw) -> Account:
     """At present prices; 0 where a feed fails."""
     held = [
@@ -54,6 +53,27 @@ def account_of(state: CometState, raw: Raw) -> Account:
         for place, balance in raw.held
     ]
     return Account(raw.principal, held)
+
+
+def valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuation:
+    has = account_of(state, raw).holdings
+    owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
+    weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
+    return valuation(account, sum(each.value for each in has), -owed, weighed, weighed < -owed)
+
+
+def valuation(account: str, collateral: int, debt: int, weighed: int, liquidatable: bool) -> Valuation:
+    """`weighed` is the collateral at its liquidation factors."""
+    return Valuation(
+        account,
+        weighed,
+        debt,
+        collateral - debt,
+        liquidatable,
+        None,
+        ratio_down(weighed, debt),
+        {"collateral": collateral, "debt": debt},
+    )
 
 
 def offers(
@@ -187,7 +207,7 @@ def _deal(
 
 
 def cure(
-    comet: str, state: CometState, raw: Raw, health: Health, request: CureRequest, step: Step, asset: Asset
+    comet: str, state: CometState, raw: Raw, request: CureRequest, step: Step, asset: Asset
 ) -> Cure | Blocked:
     """A supply for the account, of base (which repays) or of a collateral."""
     totals = state.at(request.timestamp)
@@ -196,7 +216,8 @@ def cure(
         return Blocked(f"{action_words(step.action)} {asset.symbol}: supplying it is paused")
 
     def then(amount: int) -> int:
-        return health(after(raw, state, totals, place, amount))
+        found = valued(state, request.account, after(raw, state, totals, place, amount), totals).health
+        return ENDLESS if found is None else found
 
     def data(amount: int) -> bytes:
         return encoded("supplyTo(address,address,uint256)", request.account, asset.token, amount)
