@@ -51,8 +51,8 @@ class SignedAllowance:
 
 @dataclass(frozen=True, slots=True)
 class OwnerMoney:
-    """An owner's will that his own money tops up: through which contract of ours, and by which permits
-    (token, lower case → permit)."""
+    """An owner's authorisation to spend their tokens: our contract and signed permits (token, lower case →
+    permit)."""
 
     contract: str
     permits: Mapping[str, SignedAllowance] = field(default_factory=dict)

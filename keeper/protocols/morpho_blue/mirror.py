@@ -128,8 +128,8 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return self._trusts_all or part in self._wanted
 
     def _says(self, pair: Pair) -> Decimal | None:
-        """What a whole loan token is worth by the operator's word, if he says it."""
-        # A stranger calls his token what he likes.
+        """What a whole loan token is worth by the operator's word, if they say it."""
+        # Strangers call their tokens what they like.
         names = (pair.loan.lower(), pair.loan_symbol.lower())[: 2 if self._vouched(pair) else 1]
         return next((self._loan_prices[name] for name in names if name in self._loan_prices), None)
 

@@ -28,7 +28,7 @@ class PricedAsset:
     symbol_call: Call
     token: str = ""
     trusted: bool = True
-    """False for a price and a symbol that a stranger may have made: they count for his market alone."""
+    """False for a price and a symbol that a stranger may have made: they count for that market alone."""
 
 
 class Valuer(Protocol[S_contra, A_contra]):

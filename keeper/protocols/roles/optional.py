@@ -15,7 +15,7 @@ from keeper.model.purse import Purse
 
 
 class Strangers(Protocol[S_contra]):
-    """Where anybody can make a market of his own within the market: whom the operator stands for."""
+    """Where anybody can make a market of their own within the market: whom the operator stands for."""
 
     def is_strangers(self, asset: str) -> bool:
         """Whether anybody may have made this asset's price source, and nobody listed it by name."""
