@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from keeper.chain.calls import Call
 from keeper.errors import KeeperError
+from keeper.margin.lending.aave import health
+from keeper.margin.lending.aave.health import AccruedMarket
+from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import EMode, MarketState, Reserve
 from keeper.protocols.lenses import LensContract
 
@@ -46,6 +49,15 @@ class PoolState:
     unpriced_emodes: frozenset[int] = frozenset()
     flash_loan_premium: int = 0
     """Basis points, the whole of it."""
+
+    @property
+    def rules(self) -> Rules | None:
+        """The arithmetic of the pool's revision; None where it is unknown."""
+        return BY_REVISION.get(self.revision)
+
+    def at(self, timestamp: int) -> AccruedMarket:
+        """The market with interest to `timestamp`. Only where the arithmetic is known."""
+        return health.accrue(self.market, timestamp, BY_REVISION[self.revision])
 
     def reserve_of(self, asset: str) -> Reserve | None:
         """The reserve of an asset (address as the lens has it); None where the pool lists none."""

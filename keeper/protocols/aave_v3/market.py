@@ -9,8 +9,6 @@ from typing import ClassVar
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
-from keeper.margin.lending.aave.health import AccruedMarket
-from keeper.margin.lending.aave.rules import BY_REVISION
 from keeper.margin.lending.aave.state import AccountData, AccountState
 from keeper.margin.lending.weights import Weights
 from keeper.model.cure import Action, CureRequest, Step
@@ -90,8 +88,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return record[0]
 
     def weights(self, state: PoolState, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        rules = BY_REVISION.get(state.revision)
-        return bounds.weights(health.accrue(state.market, timestamp, rules), legs) if rules else None
+        return bounds.weights(state.at(timestamp), legs) if state.rules else None
 
     def unbalanced(self, state: PoolState, sums: Mapping[str, int]) -> str:
         """The first reserve whose total our accounts contradict, with both numbers.
@@ -127,8 +124,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return state.revision
 
     def version(self, state: PoolState) -> str | None:
-        rules = BY_REVISION.get(state.revision)
-        return rules.version if rules else None
+        return state.rules.version if state.rules else None
 
     def base_decimals(self, state: PoolState) -> int:
         return len(str(state.market.base_unit)) - 1
@@ -136,17 +132,16 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def value(
         self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
     ) -> list[Valuation]:
-        market = _accrued(state, timestamp)
+        market = state.at(timestamp)
         return [valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
 
     def valued(self, state: PoolState, account: str, raw: AccountState, timestamp: int) -> Valuation:
-        market = _accrued(state, timestamp)
-        return valuation(account, health.account_data(raw, market))
+        return valuation(account, health.account_data(raw, state.at(timestamp)))
 
     def value_records(
         self, state: PoolState, records: Mapping[str, bytes], timestamp: int
     ) -> list[Valuation]:
-        valuer = RecordValuer(_accrued(state, timestamp))
+        valuer = RecordValuer(state.at(timestamp))
         return [valuation(a, valuer.value(record)) for a, record in records.items()]
 
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
@@ -192,11 +187,8 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return frozenset(read)
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
-        market = _accrued(state, timestamp)
-        return {
-            each.reserve.asset: {"income": each.income, "debt": each.debt_index}
-            for each in market.reserves.values()
-        }
+        reserves = state.at(timestamp).reserves.values()
+        return {each.reserve.asset: {"income": each.income, "debt": each.debt_index} for each in reserves}
 
     def lines(
         self,
@@ -206,8 +198,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         timestamp: int,
         symbols: Mapping[str, str],
     ) -> tuple[Sequence[AssetLine], str]:
-        market = _accrued(state, timestamp)
-        return explain.lines(valuation, raw, market, symbols)
+        return explain.lines(valuation, raw, state.at(timestamp), symbols)
 
     # Planning.
 
@@ -264,15 +255,8 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def cure(
         self, state: PoolState, raw: AccountState, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        now = _accrued(state, request.timestamp)
-        later = _accrued(state, request.timestamp + planning.GRACE)
-        return planning.cure(self.contract, raw, now, later, request, step, asset)
+        return planning.cure(self.contract, state, raw, request, step, asset)
 
 
 def _emode_by_bitmap(state: PoolState) -> bool:
-    rules = BY_REVISION.get(state.revision)
-    return rules is not None and rules.emode_by_bitmap
-
-
-def _accrued(state: PoolState, timestamp: int) -> AccruedMarket:
-    return health.accrue(state.market, timestamp, BY_REVISION[state.revision])
+    return state.rules is not None and state.rules.emode_by_bitmap

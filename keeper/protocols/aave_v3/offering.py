@@ -10,7 +10,7 @@ from keeper.chain.calldata import encoded
 from keeper.margin.lending.aave import health, liquidation
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
-from keeper.margin.lending.aave.rules import BY_REVISION, CloseFactor
+from keeper.margin.lending.aave.rules import CloseFactor
 from keeper.margin.lending.aave.state import AccountState, Reserve
 from keeper.model.bisection import edge
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
@@ -37,8 +37,7 @@ def offers(
 ) -> list[Offer] | Blocked:
     """Every pair that the pool would accept at `timestamp`: the best gain first. Of collateral that it cannot
     pay out, claims (aTokens) are offered besides."""
-    rules = BY_REVISION[state.revision]
-    now = health.accrue(state.market, timestamp, rules)
+    now = state.at(timestamp)
     present = health.account_data(raw, now).health
     if present >= health.WAD:
         return Blocked("health is back above 1")
@@ -51,8 +50,8 @@ def offers(
     found = [each for each in possible if pair_opens(each, timestamp) is None]
     if not found:
         return in_grace(possible, timestamp)
-    later = health.accrue(state.market, timestamp + GRACE, rules)
-    old = rules.close_factor is CloseFactor.BY_RESERVE
+    later = state.at(timestamp + GRACE)
+    old = now.rules.close_factor is CloseFactor.BY_RESERVE
     gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
     offered = [
         _offer(pool, account, raw, each.pair, now, later, purse, gas, claims=claims)

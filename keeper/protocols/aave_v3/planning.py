@@ -13,6 +13,7 @@ from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import Blocked, Check
 from keeper.protocols.aave_v3 import calls, owner_money
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
 from keeper.protocols.cures import Cure
 
@@ -38,16 +39,10 @@ def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
 
 
 def cure(
-    pool: str,
-    raw: AccountState,
-    now: AccruedMarket,
-    later: AccruedMarket,
-    request: CureRequest,
-    step: Step,
-    asset: Asset,
+    pool: str, state: PoolState, raw: AccountState, request: CureRequest, step: Step, asset: Asset
 ) -> Cure | Blocked:
-    """A step of exact size. `later` is when it may be included: until then interest eats into the room below
-    a supply cap."""
+    """A step of exact size."""
+    now, later = state.at(request.timestamp), state.at(request.timestamp + GRACE)
     accrued = next(each for each in now.reserves.values() if each.reserve.asset == asset.token)
     amount, mode = _needed(step, raw, now, accrued, request)
     if isinstance(amount, Blocked):
