@@ -11,6 +11,7 @@ LIQUIDATE = "liquidationCall(address,address,address,uint256,bool)"
 SUPPLY = "supply(address,uint256,address,uint16)"
 REPAY = "repay(address,uint256,uint256,address)"
 WITHDRAW = "withdraw(address,uint256,address)"
+ERRORS = "aave_v3_errors"
 VARIABLE, STABLE = 2, 1
 HEALTH_WORD = 5
 # As an amount to withdraw: everything.

@@ -16,7 +16,7 @@ from keeper.model.bisection import edge
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import Blocked, FlashLoan
 from keeper.model.purse import Purse
-from keeper.protocols.aave_v3.calls import LIQUIDATE
+from keeper.protocols.aave_v3.calls import ERRORS, LIQUIDATE
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
 
@@ -29,7 +29,6 @@ OLD_CALL_GAS = 158_000
 POSITION_GAS = 9_000
 SIGNER_GAS, SIGNER_POSITION_GAS = 450_000, 12_000
 """Where the signer calls alone, and every slot is cold."""
-ERRORS = "aave_v3_errors"
 
 
 def offers(

@@ -20,7 +20,6 @@ from keeper.protocols.cures import Cure
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.
 GRACE = 120
 TOP_UP_GAS = 300_000
-ERRORS = "aave_v3_errors"
 
 
 def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
@@ -79,7 +78,7 @@ def unsized_cure(pool: str, request: CureRequest, step: Step, asset: Asset, mode
         target=owner.contract if owner else pool,
         data=lambda units: _call(request, step, asset.token, units, mode),
         gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
-        errors=owner_money.ERRORS if owner else ERRORS,
+        errors=owner_money.ERRORS if owner else calls.ERRORS,
         check=lambda units, floor: Check(view.target, "0x" + view.data.hex(), calls.HEALTH_WORD, floor),
     )
 

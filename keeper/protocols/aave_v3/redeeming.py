@@ -9,13 +9,12 @@ from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.model.format import format_amount
 from keeper.model.plan import Blocked, Plan, Spend
-from keeper.protocols.aave_v3.calls import ALL, WITHDRAW
+from keeper.protocols.aave_v3.calls import ALL, ERRORS, WITHDRAW
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed
 from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 
 REDEEM_GAS = 350_000
-ERRORS = "aave_v3_errors"
 
 
 @dataclass(frozen=True, slots=True)
