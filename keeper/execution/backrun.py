@@ -19,10 +19,9 @@ from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import nonces, transactions
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
 from keeper.execution.commitment import sign_and_commit
-from keeper.execution.gas_quote import GasQuote
 from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
-from keeper.execution.sender import Sender
+from keeper.execution.sender import GasQuote, Sender
 from keeper.model.plan import Plan
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import TransactionState

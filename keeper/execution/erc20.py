@@ -16,10 +16,6 @@ def allowance(owner: str, spender: str) -> str:
     return calldata("allowance(address,address)", owner, spender)
 
 
-def balance_of(owner: str) -> str:
-    return calldata("balanceOf(address)", owner)
-
-
 def approved(returned: str) -> bool:
     """Whether an `approve` that did not revert succeeded: old tokens return nothing, others true."""
     return returned in ("", "0x") or int(returned, 16) == 1

@@ -21,7 +21,6 @@ from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import allowances, backrun, follow, journal, queue, settlement, transactions
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
 from keeper.execution.commitment import sign_and_commit
-from keeper.execution.gas_quote import Bidding, GasQuote
 from keeper.execution.in_flight import InFlight
 from keeper.execution.journal import Mode
 from keeper.execution.lease import KeyLease, LostLeaseError
@@ -29,7 +28,7 @@ from keeper.execution.limits import Limits
 from keeper.execution.pause_file import paused
 from keeper.execution.queue import Queue
 from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
-from keeper.execution.sender import ExecutionEvents, Sender
+from keeper.execution.sender import Bidding, ExecutionEvents, GasQuote, Sender
 from keeper.execution.signatures import NotSignedError
 from keeper.execution.submission import send
 from keeper.model.plan import Plan

@@ -22,11 +22,12 @@ from keeper.chain.answers import (
     plain,
 )
 from keeper.chain.blocks import Head
+from keeper.chain.calldata import calldata
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
 from keeper.execution import as_signer, unseen_gas
-from keeper.execution.erc20 import allowance, approve, approved, balance_of
+from keeper.execution.erc20 import allowance, approve, approved
 from keeper.model.plan import NATIVE, Plan
 
 log = structlog.get_logger()
@@ -153,7 +154,7 @@ def _arriving(plan: Plan, sender: str) -> dict[str, str] | None:
     trade = plan.trade
     if plan.leg is not None or trade is None or not trade.gets_units or trade.gets in (NATIVE, trade.pays):
         return None
-    return {"from": sender, "to": trade.gets, "data": balance_of(sender)}
+    return {"from": sender, "to": trade.gets, "data": calldata("balanceOf(address)", sender)}
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> int | None:
