@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keeper.localchain import aave_actions as act
-from keeper.localchain import price_standins as make
 from keeper.localchain.aave_market import AaveDeployment, ReserveSpec
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.price_sources import create_proxy
+from keeper.localchain.solc import artifacts
+from keeper.localchain.tokens import PRICE_STANDINS, create_proxy
 from keeper.localchain.transactions import Tx, send_batch
 
 BLOCKS = 22
@@ -56,12 +56,16 @@ def install(anvil: Anvil, market: AaveDeployment, specs: list[ReserveSpec]) -> F
     deployer = Deployer(anvil.rpc, ACCOUNTS[0])
     prices = {spec.symbol: spec.price for spec in specs}
     ratio = prices[STAKED] * WAD // prices["WETH"]
-    first = {s: make.create_feed(deployer, p) for s, p in prices.items() if s != STAKED}
-    second = {s: make.create_feed(deployer, p) for s, p in prices.items()}
-    sources = {s: create_proxy(deployer, feed) for s, feed in first.items()}
-    sources[STAKED] = make.create_ratio_cap(
-        deployer, sources["WETH"], make.create_ratio(deployer, ratio), 2 * ratio
-    )
+    code = artifacts(PRICE_STANDINS)
+
+    def feed(price: int) -> str:
+        return deployer.create(code["FeedStandIn"], 8, price, "stand-in feed", "")
+
+    first = {s: feed(p) for s, p in prices.items() if s != STAKED}
+    second = {s: feed(p) for s, p in prices.items()}
+    sources = {s: create_proxy(deployer, each) for s, each in first.items()}
+    provider = deployer.create(code["RatioStandIn"], ratio)
+    sources[STAKED] = deployer.create(code["RatioCapStandIn"], sources["WETH"], provider, 2 * ratio)
     deployer.flush()
     changes = [act.set_oracle_source(market, market.reserves[s], source) for s, source in sources.items()]
     send_batch(anvil.rpc, changes, market.errors)

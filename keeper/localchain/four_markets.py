@@ -14,7 +14,6 @@ from keeper.localchain import aave_v36, morpho_blue, troves
 from keeper.localchain import comet_standin as comet
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil
-from keeper.localchain.calldata import calldata
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStandIn
 from keeper.localchain.liquidator import tokens_of
 from keeper.localchain.morpho_blue import MorphoDeployment, PairSpec, TokenSpec
@@ -124,17 +123,7 @@ class FourMarkets:
         ]
 
     def _supplied_to_comet(self, who: str, symbol: str, amount: int) -> list[Tx]:
-        token = self.token(symbol)
-        supply = calldata("supply(address,uint256)", token, amount)
-        return [
-            self.mint(symbol, who, amount),
-            {
-                "from": who,
-                "to": token,
-                "data": calldata("approve(address,uint256)", self.comet.comet, amount),
-            },
-            {"from": who, "to": self.comet.comet, "data": supply},
-        ]
+        return [self.mint(symbol, who, amount), *comet.supply(self.comet, who, symbol, amount)]
 
     def _in_troves(self, who: str, ether: int, debt: int, hints: tuple[str, str]) -> list[Tx]:
         self.anvil.set_balance(who, 2 * ether + 10**18)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import FEED_DECIMALS, create_feed
 from keeper.localchain.transactions import Tx, call_of
 
@@ -65,16 +63,11 @@ class TroveDeployment:
         return self.contracts["TroveManager"]
 
 
-@lru_cache(maxsize=1)
-def _artifacts() -> dict[str, Artifact]:
-    return {name: each.artifact() for name, each in compiled(SOURCES).items() if each.code}
-
-
 def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeployment:
     """The whole system at a price (8 decimals); governance is `deployer`, without delay."""
     queue = Deployer(rpc, deployer)
     at = {name: _behind_proxy(queue, name) for name in _NAMES}
-    musd = queue.create(_artifacts()["MUSD"])
+    musd = queue.create(artifacts(SOURCES)["MUSD"])
     system = (at["TroveManager"], at["StabilityPool"], at["BorrowerOperations"], at["InterestRateManager"])
     queue.call(musd, "initialize(address,address,address,address)", *system)
     feed = create_feed(queue, price)
@@ -85,9 +78,9 @@ def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeplo
 
 
 def _behind_proxy(queue: Deployer, name: str) -> str:
-    code = queue.create(_artifacts()[name])
+    code = queue.create(artifacts(SOURCES)[name])
     setup = calldata("initialize(uint256)", 0) if name in _TIMED else calldata("initialize()")
-    return queue.create(_artifacts()["ERC1967Proxy"], code, bytes.fromhex(setup[2:]))
+    return queue.create(artifacts(SOURCES)["ERC1967Proxy"], code, bytes.fromhex(setup[2:]))
 
 
 def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:

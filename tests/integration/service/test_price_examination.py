@@ -8,13 +8,13 @@ import pytest
 
 from keeper.doctor.examine import examine
 from keeper.localchain import aave_actions as act
-from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.transactions import send_batch
 from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from tests.conftest import LocalMarket
+from tests.support import price_standins as make
 from tests.support.world import config_text, write_keystore
 
 pytestmark = pytest.mark.integration

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from keeper.localchain import aave_v36
 from keeper.localchain.aave_market import AaveDeployment, DeployedReserve
@@ -11,7 +10,7 @@ from keeper.localchain.aave_v302 import core_artifact
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.transactions import Tx, call_of
 
 _ORIGIN = "node_modules/@aave-dao/aave-v3-origin/src/contracts"
@@ -76,11 +75,10 @@ def _core() -> tuple[Artifact, Artifact]:
     return core_artifact("mocks/oracle/SequencerOracle.sol/SequencerOracle"), core_artifact(sentinel)
 
 
-@lru_cache(maxsize=1)
 def _origin() -> tuple[Artifact, Artifact]:
     roots = tuple(f"{_ORIGIN}/{f}.sol" for f in ("mocks/oracle/SequencerOracle", "misc/PriceOracleSentinel"))
-    found = compiled(Compilation(roots, remappings=aave_v36.SOURCES.remappings))
-    return found["SequencerOracle"].artifact(), found["PriceOracleSentinel"].artifact()
+    found = artifacts(Compilation(roots, remappings=aave_v36.SOURCES.remappings))
+    return found["SequencerOracle"], found["PriceOracleSentinel"]
 
 
 def _configure(market: AaveDeployment, signature: str, *arguments: object) -> Tx:

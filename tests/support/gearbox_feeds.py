@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
+from keeper.localchain.tokens import PRICE_STANDINS
 
 _ORACLES = "node_modules/@gearbox-protocol/oracles-v3/contracts/oracles"
 # Gearbox builds on OpenZeppelin 4, which Chainlink's package brings along.
@@ -29,9 +30,8 @@ _STALE = 2**31
 @lru_cache(maxsize=1)
 def _all() -> dict[str, Artifact]:
     roots = tuple(f"{_ORACLES}/{name}.sol" for name in _FILES)
-    own = compiled(Compilation(roots, remappings=_REMAPPINGS))
-    beside = compiled(Compilation(("test/PriceStandIns.sol",)))
-    return {name: each.artifact() for name, each in {**beside, **own}.items() if each.code}
+    beside = artifacts(PRICE_STANDINS)
+    return {**beside, **artifacts(Compilation(roots, remappings=_REMAPPINGS))}
 
 
 def create_composite(deployer: Deployer, in_base: str, base: str) -> str:
