@@ -7,7 +7,7 @@ import json
 from sqlmodel import Session
 
 from keeper.alerts.outbox import alert
-from keeper.alerts.wording import format_account
+from keeper.alerts.wording import PAST, format_account
 from keeper.model.format import format_health
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
@@ -22,9 +22,7 @@ def intent_ended(
     if needless and intent.state == IntentState.EXPIRED:
         return
     done = intent.state == IntentState.SETTLED
-    verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}.get(
-        intent.kind, intent.kind
-    )
+    verb = PAST.get(intent.kind, intent.kind)
     if intent.mode == "dry":
         verb = f"would have been {verb} (dry run)"
     episode = session.get(Episode, intent.episode_id)

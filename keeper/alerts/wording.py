@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 # As many characters as an address has, and as many of what follows.
 _WHOLE, _MORE = 42, 8
+
+PAST = MappingProxyType({"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"})
+"""What an intent of each kind has done."""
 
 
 def format_account(key: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.cli.numbers import decimal
-from keeper.cli.output import cell, console, money, print_json, print_table
+from keeper.cli.output import cell, console, money, print_json, print_rows, print_table
 from keeper.fork.outcome import ForkOutcome, Price
 from keeper.fork.session import ForkOptions, rehearse
 from keeper.fork.shocks import parse_shock
@@ -64,23 +64,20 @@ def show(result: ForkOutcome) -> None:
         )
     for line in unmoved(result.prices):
         console.print(line, style="yellow", markup=False, highlight=False)
-    print_table(
+    print_rows(
         "what the keeper did on the fork",
-        ["market", "account", "kind", "health", "state", "what", "gain", "spent", "why"],
-        [
-            [
-                deed.market,
-                cell(deed.account),
-                deed.kind,
-                format_health(deed.health),
-                deed.state,
-                deed.what,
-                money(deed.gain, 18) if deed.kind == "liquidate" else "",
-                money(deed.spent, 18) if deed.kind == "top_up" else "",
-                deed.why,
-            ]
-            for deed in result.deeds
-        ],
+        result.deeds,
+        {
+            "market": lambda d: d.market,
+            "account": lambda d: cell(d.account),
+            "kind": lambda d: d.kind,
+            "health": lambda d: format_health(d.health),
+            "state": lambda d: d.state,
+            "what": lambda d: d.what,
+            "gain": lambda d: money(d.gain, 18) if d.kind == "liquidate" else "",
+            "spent": lambda d: money(d.spent, 18) if d.kind == "top_up" else "",
+            "why": lambda d: d.why,
+        },
     )
     if result.left:
         print_table(

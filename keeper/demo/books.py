@@ -7,9 +7,8 @@ from collections import Counter
 
 from sqlmodel import col, select
 
+from keeper.demo.reading import word
 from keeper.demo.stage import DOLLARS, Stage
-from keeper.localchain.calldata import calldata
-from keeper.localchain.rpc import as_int
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 
@@ -36,14 +35,13 @@ def booked(stage: Stage, last: int, faults: list[str]) -> int:
         for line in json.loads(row.moved):
             moved[line["token"]] += int(line["units"])
     for reserve in stage.market.reserves.values():
-        really = _held(stage, reserve.asset, last) - _held(stage, reserve.asset, stage.first_block)
+        before, after = (
+            word(stage, block, reserve.asset, "balanceOf(address)", stage.keeper)
+            for block in (stage.first_block, last)
+        )
+        really = after - before
         if really != moved[reserve.asset.lower()]:
             faults.append(
                 f"the books say {moved[reserve.asset.lower()]} {reserve.symbol}, the chain {really}"
             )
     return sum(DOLLARS.base_down(row.value) for row in rows if row.transaction_id in liquidating)
-
-
-def _held(stage: Stage, token: str, block: int) -> int:
-    data = calldata("balanceOf(address)", stage.keeper)
-    return as_int(stage.anvil.rpc.call("eth_call", {"to": token, "data": data}, hex(block)))

@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlmodel import col, select
-
 from keeper.demo.day import prices
 from keeper.demo.hostile import Feeds, beats, rest, transactions
-from keeper.demo.running import Process, daemon, store_of, wait_for
+from keeper.demo.running import Process, daemon, ended_since, is_unfinished, store_of, wait_for
 from keeper.demo.stage import BLOCK_SECONDS, Stage
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import queue
 from keeper.store.database import Store
-from keeper.store.tables.journal import Intent, Transaction
-from keeper.store.tables.states import OPEN_INTENTS, TransactionState
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import TransactionState
 
 # Blocks granted after the day for what was begun in it.
 LATE_BLOCKS = 25
@@ -114,29 +112,17 @@ def _moment(
 ) -> Moment:
     """Wait until both loops have worked at this block, then look at what they left."""
     wait_for(stage.folder, process, store, block)
-    with store.session() as session:
-        ended = [
-            row
-            for row in session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
-            if row.id not in told
-        ]
-    told.update(row.id for row in ended if row.id is not None)
-    with stage.record.open("rb") as record:
-        *_, newest = record
-    seen = json.loads(newest)
+    seen = _newest_record(stage)
+    ended = ended_since(store, told)
     return Moment(block, dict(now), seen["accounts"], ended, seen["held"], seen["unvaluable"])
 
 
-def _unfinished(store: Store, stage: Stage) -> bool:
-    """Whether anything is under way, or anyone whom the keeper would liquidate is left."""
-    with store.session() as session:
-        open_intents = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
-        moving = session.exec(select(Transaction.id).where(col(Transaction.state).in_(_MOVING))).first()
+def _newest_record(stage: Stage) -> dict[str, Any]:
     with stage.record.open("rb") as record:
         *_, newest = record
-    left = [
-        a
-        for a in json.loads(newest)["accounts"]
-        if a["health"] is not None and int(a["health"]) < 10**18 and int(a["collateral"])
-    ]
-    return bool(open_intents or moving or left)
+    found: dict[str, Any] = json.loads(newest)
+    return found
+
+
+def _unfinished(store: Store, stage: Stage) -> bool:
+    return is_unfinished(store, _newest_record(stage)["accounts"], _MOVING)

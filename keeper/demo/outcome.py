@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from eth_utils.abi import event_signature_to_log_topic
 from sqlmodel import select
 
 from keeper.demo import books, wrongs
+from keeper.demo.reading import LIQUIDATION, checked, events, price
 from keeper.demo.stage import DOLLARS, Stage
-from keeper.localchain.calldata import calldata
-from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, TransactionIntent
 
-_LIQUIDATION = "LiquidationCall(address,address,address,uint256,uint256,address,bool)"
-_TOPIC = "0x" + event_signature_to_log_topic(_LIQUIDATION).hex()
-_CHECKER = Path(__file__).with_name("check_record.py")
 WAD = 10**18
 # No reserve of the day gives more on top of what is repaid, and no liquidation takes less gas.
 LARGEST_BONUS_PERCENT = 10
@@ -84,14 +76,14 @@ def _gas_of_one(stage: Stage, last: int) -> int:
     with store.session() as session:
         paid = [each.gas_price for each in session.exec(select(Transaction)).all() if each.gas_price]
     store.close()
-    ether = _price(stage, stage.market.reserves["WETH"].asset, last)
+    ether = price(stage, stage.market.reserves["WETH"].asset, last)
     return LIQUIDATION_GAS * min(paid, default=0) * ether // WAD
 
 
 def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> DayOutcome:
     """Read the chain and the check; `faults` names everything that should not have happened. With the true
     prices by block (a hostile day) so does every action that only a lie could justify."""
-    check, faults = _check(stage, last)
+    check, faults = checked(stage, last, ["aave-v3"], [m.address for m in stage.people.members])
     labels = {m.address.lower(): m.label for m in stage.people.members}
     labels[stage.people.lender.lower()] = "lender"
     lines = {a: _line(a, labels.get(a, "treasury"), data) for a, data in check["accounts"].items()}
@@ -119,22 +111,6 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
     )
 
 
-def _check(stage: Stage, last: int) -> tuple[dict[str, Any], list[str]]:
-    """Run the comparison in a process that cannot import keeper."""
-    names = [m.address for m in stage.people.members]
-    arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last), *names]
-    done = subprocess.run(  # noqa: S603  (our own program)
-        [sys.executable, "-I", str(_CHECKER), *arguments], capture_output=True, text=True, check=False
-    )
-    if not done.stdout:
-        empty: dict[str, Any] = {"accounts": {}, "compared": 0, "blocks": 0}
-        return empty, [f"the outside check failed: {done.stderr[-500:]}"]
-    check: dict[str, Any] = json.loads(done.stdout)
-    if done.returncode == 0:
-        return check, []
-    return check, [f"{check['different']} numbers differ from the contract's", *check["problems"]]
-
-
 def _line(account: str, label: str, data: dict[str, Any]) -> Line:
     def health(key: str) -> int | None:
         return None if data.get(key) is None else int(data[key])
@@ -155,35 +131,21 @@ def _liquidations(stage: Stage, last: int, lines: dict[str, Line], faults: list[
     assets = {r.asset.lower(): r for r in stage.market.reserves.values()}
     protected = {a.lower() for a in stage.people.protected}
     count, earned = 0, 0
-    query: dict[str, Json] = {
-        "address": stage.market.pool,
-        "topics": [_TOPIC],
-        "fromBlock": hex(stage.first_block),
-        "toBlock": hex(last),
-    }
-    for each in as_list(stage.anvil.rpc.call("eth_getLogs", query)):
-        log = as_dict(each)
-        topics = [as_str(t) for t in as_list(log["topics"])]
-        collateral, debt, account = ("0x" + t[26:] for t in topics[1:])
-        data = as_str(log["data"])[2:]
-        repaid, seized = int(data[:64], 16), int(data[64:128], 16)
-        block = as_int(log["blockNumber"])
+    for event in events(stage, last, LIQUIDATION):
+        collateral, debt, account = event.topics
+        repaid, seized = event.words[:2]
+        block = event.block
         got, paid = assets[collateral], assets[debt]
-        received = seized * _price(stage, collateral, block) // 10**got.decimals
-        cost = repaid * _price(stage, debt, block) // 10**paid.decimals
+        received = seized * price(stage, collateral, block) // 10**got.decimals
+        cost = repaid * price(stage, debt, block) // 10**paid.decimals
         line = lines[account]
         line.done.append(f"liquidated: repaid {repaid / 10**paid.decimals:,.2f} {paid.symbol}")
-        line.transactions.append(as_str(log["transactionHash"]))
+        line.transactions.append(event.transaction)
         line.gain += received - cost
         count, earned = count + 1, earned + received - cost
         if account in protected:
             faults.append(f"the protected account {account} was liquidated in block {block}")
     return count, earned
-
-
-def _price(stage: Stage, asset: str, block: int) -> int:
-    data = calldata("getAssetPrice(address)", asset)
-    return as_int(stage.anvil.rpc.call("eth_call", {"to": stage.market.oracle, "data": data}, hex(block)))
 
 
 def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
@@ -196,7 +158,7 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
             if sent.block is None:
                 continue
             wei = (sent.gas_used or 0) * (sent.gas_price or 0)
-            gas_cost += wei * _price(stage, ether, sent.block) // WAD
+            gas_cost += wei * price(stage, ether, sent.block) // WAD
         rows = session.exec(
             select(Intent, Transaction)
             .join(TransactionIntent, TransactionIntent.intent_id == Intent.id)  # type: ignore[arg-type]
