@@ -82,7 +82,6 @@ def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], 
         dedup_key=f"chain:{chain}:foreign:{sender}:{nonces[-1]}",
         kind="foreign_nonce",
         severity="critical",
-        market="",
         account=sender,
         title=f"{sender}: the key was used by something else on {chain} (nonce {shown})",
         fields={
@@ -101,7 +100,6 @@ def relay_silent(session: Session, chain: str, relay: str, transaction: Transact
         dedup_key=f"relay:{transaction.hash}",
         kind="relay_silent",
         severity="warning",
-        market="",
         account=transaction.sender,
         title=f"{relay} took a transaction at block {transaction.relayed_block} and nothing came of it",
         fields={
@@ -119,7 +117,6 @@ def standing_by(session: Session, chain: str, why: str) -> None:
         dedup_key=f"chain:{chain}:standby:{now().date().isoformat()}",
         kind="standby",
         severity="warning",
-        market="",
         title=f"chain {chain}: this keeper only watches: {why}",
         fields={"chain": chain, "why": why},
     )

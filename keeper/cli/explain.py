@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eth_utils.address import is_address
+from rich.text import Text
 
 from keeper.chain.blocks import Head
 from keeper.cli.output import console, money, name, print_json, print_table
@@ -69,12 +70,8 @@ def explain(config: Path, account: str, *, as_json: bool) -> int:
     for answer in answers:
         _print(answer, policies)
     for failure in failures:
-        console.print(
-            f"{failure.run.name}: {name(failure.account)} is not explained: {failure.why}",
-            style="bold red",
-            markup=False,
-            highlight=False,
-        )
+        words = f"{failure.run.name}: {name(failure.account)} is not explained: {failure.why}"
+        console.print(Text(words, "bold red"))
     return 1 if failures else 0
 
 
@@ -144,10 +141,6 @@ def _print(answer: Explained, policies: Policies) -> None:
     )
     breach = policies.crossed(run.name, e.valuation)
     words = policies.words(run.name, e.valuation.account, breach or "")
-    console.print(
-        in_words(run, e.valuation) + (f": {'' if words == NEAR else 'below '}{words}" if words else ""),
-        style="bold",
-        markup=False,
-        highlight=False,
-    )
+    below = f": {'' if words == NEAR else 'below '}{words}" if words else ""
+    console.print(Text(in_words(run, e.valuation) + below, "bold"))
     console.print(e.formula, style="dim")

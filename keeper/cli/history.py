@@ -20,6 +20,8 @@ from keeper.service.reporting.earnings import earned
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, Transition
 
+_SHOWN = {"hash", "purpose", "nonce", "state", "block", "succeeded", "gas_used", "channel"}
+
 
 def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None = None) -> None:
     store = open_store(load(config).store.url)
@@ -85,15 +87,8 @@ def _as_object(row: Intent, sent: Sequence[Transaction], net: Decimal | None) ->
         "gain": str(Decimal(row.gain).scaleb(-18)),
         "transactions": [
             {
-                "hash": t.hash,
-                "purpose": t.purpose,
-                "nonce": t.nonce,
-                "state": t.state,
-                "block": t.block,
-                "succeeded": t.succeeded,
-                "gas_used": t.gas_used,
+                **t.model_dump(include=_SHOWN),
                 "gas_price": digits(t.gas_price),
-                "channel": t.channel,
                 "replaces": next((o.hash for o in sent if o.id == t.replaces_id), None),
             }
             for t in sent

@@ -44,11 +44,11 @@ def check(flags: Flags) -> None:
     if flags.address is not None:
         address(flags.address, "ADDRESS")
     given = {"warn": flags.warn, "top_up": flags.top_up, "liquidate": flags.liquidate, "target": flags.target}
-    ratios = {name: decimal(text, _flag(name)) for name, text in given.items() if text is not None}
+    ratios = {name: decimal(text, option(name)) for name, text in given.items() if text is not None}
     try:
         Policy.model_validate(ratios)
     except ValidationError as error:
-        named = ", ".join(_flag(name) for name in ratios)
+        named = ", ".join(option(name) for name in ratios)
         raise ConfigError(explain(error, Policy), where=named, remedy="See keeper init --help") from None
     for account in flags.protect:
         address(account, "--protect")
@@ -75,7 +75,7 @@ def check_adding(flags: Flags) -> None:
         "alert": flags.alerts,
         "store": flags.store if flags.store != USUAL_STORE else None,
     }
-    given = [_flag(name) for name, value in kept.items() if value]
+    given = [option(name) for name, value in kept.items() if value]
     if given:
         raise ConfigError(
             "is for the whole file, which --add leaves as it is",
@@ -98,5 +98,6 @@ def address(text: str, where: str) -> str:
         raise ConfigError(f"{text[:80]!r} {error}", where=where) from None
 
 
-def _flag(name: str) -> str:
+def option(name: str) -> str:
+    """What a flag is called on the command line."""
     return "--" + name.replace("_", "-")

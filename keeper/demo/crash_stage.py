@@ -17,8 +17,9 @@ from keeper.demo.stage import BLOCK_SECONDS, GENESIS, policy, protect, write_key
 from keeper.localchain import four_markets
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.four_markets import FIRST_PRICE, PERCENT, PROTOCOLS, WAD, FourMarkets
+from keeper.localchain.four_markets import FIRST_PRICE, PERCENT, PROTOCOLS, FourMarkets
 from keeper.localchain.transactions import send_batch
+from keeper.model.money import WAD
 
 EACH = 6
 OWNER = "0x" + "0a" * 20

@@ -15,13 +15,13 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.solc import artifacts
 from keeper.localchain.tokens import PRICE_STANDINS, create_proxy
 from keeper.localchain.transactions import Tx, call_of, send_batch
+from keeper.model.money import WAD
 
 BLOCKS = 22
 BLOCK_SECONDS = 12
 HEARTBEAT = 36
 _FALL_FROM, _BOTTOM = 17, 0.74
 _OLD = 7200
-WAD = 10**18
 STAKED = "wstETH"
 
 

@@ -13,10 +13,10 @@ from sqlmodel import select
 from keeper.demo import books, wrongs
 from keeper.demo.reading import LIQUIDATION, checked, events, price
 from keeper.demo.stage import DOLLARS, Stage
+from keeper.model.money import WAD
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, TransactionIntent
 
-WAD = 10**18
 # No reserve of the day gives more on top of what is repaid, and no liquidation takes less gas.
 LARGEST_BONUS_PERCENT = 10
 LIQUIDATION_GAS = 300_000

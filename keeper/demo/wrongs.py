@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from keeper.demo.reading import LIQUIDATION, events, price, word
 from keeper.demo.stage import Stage
+from keeper.model.money import WAD
 
 _SUPPLY = "Supply(address,address,address,uint256,uint16)"
 _REPAY = "Repay(address,address,address,uint256,bool)"
 TOP_UP_PERCENT = 105
-WAD = 10**18
 
 
 def wrong_actions(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]]) -> list[str]:

@@ -65,7 +65,7 @@ def market(settings: Settings, run: Market) -> Iterator[Finding]:
             remedy = f"Check markets.{run.name}.from_block and address, unless the market is new"
             yield Finding(f"market {run.name}", "warning", f"{detail}: nobody was ever here", remedy)
         yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
-    yield from (Finding(*line) for line in price_lines(prices, UnknownSources().hanging(run, at)))
+    yield from price_lines(prices, UnknownSources().hanging(run, at))
     if prices.chain.sequencer_feed is not None:
         yield _sequencer(run.name, prices.chain.sequencer_feed, prices.sequencer)
     checks = PROTOCOLS[run.adapter.protocol].checks

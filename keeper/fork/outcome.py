@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
+from keeper.chain.signer import Signer
+from keeper.config import Settings
 from keeper.execution import journal
 from keeper.fork import funds
-from keeper.fork.running import Fork
+from keeper.fork.ground import ForkAsset
+from keeper.fork.shocks import PriceMove
+from keeper.localchain.anvil import Anvil
+from keeper.store.database import Store
 from keeper.store.tables.alerts import Alert
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import Episode
 
-WAD = 10**18
 _WHY = ("cannot_act", "action_refused", "action_failed", "action_expired")
+
+
+@dataclass(slots=True)
+class Fork:
+    """A running fork with everything on it."""
+
+    anvil: Anvil
+    chain: str
+    settings: Settings
+    store: Store
+    signer: Signer
+    assets: list[ForkAsset]
+    moves: list[PriceMove]
+    forked_at: int
+    given: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

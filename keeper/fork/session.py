@@ -23,8 +23,7 @@ from keeper.errors import ConfigError, KeeperError
 from keeper.fork import funds, ground, shocks
 from keeper.fork.ground import ForkAsset
 from keeper.fork.known import copy_known
-from keeper.fork.outcome import ForkOutcome, outcome
-from keeper.fork.running import Fork
+from keeper.fork.outcome import Fork, ForkOutcome, outcome
 from keeper.fork.settings import answering_node, choose_chain, local_only
 from keeper.fork.shocks import PriceMove, Shock
 from keeper.localchain.anvil import Anvil, AnvilOptions

@@ -11,8 +11,8 @@ from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import NONE, create_feed, create_zero_first
 from keeper.localchain.transactions import Tx, call_of
+from keeper.model.money import WAD
 
-WAD = 10**18
 YEAR = 365 * 24 * 3600
 _SOURCE = Compilation(("test/CometStandIn.sol",))
 

@@ -20,8 +20,8 @@ from keeper.localchain.morpho_blue import MorphoDeployment, PairSpec, TokenSpec
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.troves import NOBODY, TroveDeployment
 from keeper.localchain.uniswap_v3 import Token
+from keeper.model.money import WAD
 
-WAD = 10**18
 PERCENT = WAD // 100
 LENDER = ACCOUNTS[1]
 FIRST_PRICE = 2500 * 10**8

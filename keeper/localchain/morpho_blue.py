@@ -128,11 +128,6 @@ def supply(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> 
     return _to(market, who, signature, pair.params, assets, 0, who, b"")
 
 
-def withdraw(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
-    signature = f"withdraw({PARAMS},uint256,uint256,address,address)"
-    return _to(market, who, signature, pair.params, assets, 0, who, who)
-
-
 def supply_collateral(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"supplyCollateral({PARAMS},uint256,address,bytes)"
     return _to(market, who, signature, pair.params, assets, who, b"")
@@ -141,11 +136,6 @@ def supply_collateral(market: MorphoDeployment, pair: LocalPair, who: str, asset
 def borrow(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"borrow({PARAMS},uint256,uint256,address,address)"
     return _to(market, who, signature, pair.params, assets, 0, who, who)
-
-
-def repay(market: MorphoDeployment, pair: LocalPair, who: str, assets: int = 0, shares: int = 0) -> Tx:
-    signature = f"repay({PARAMS},uint256,uint256,address,bytes)"
-    return _to(market, who, signature, pair.params, assets, shares, who, b"")
 
 
 def accrue(market: MorphoDeployment, pair: LocalPair, who: str) -> Tx:

@@ -66,19 +66,10 @@ def _combined(
         ]
 
     kinds = (*worse, *better)
+    one, other = f"one node: {', '.join(worse) or 'nothing'}", f"the other: {', '.join(better) or 'nothing'}"
     return replace(
         base,
-        title="; ".join(
-            filter(
-                None,
-                (
-                    title,
-                    base.title,
-                    f"one node: {', '.join(worse) or 'nothing'}",
-                    f"the other: {', '.join(better) or 'nothing'}",
-                ),
-            )
-        ),
+        title="; ".join([*([title] if title else []), base.title, one, other]),
         seen="all of these",
         nodes=nodes,
         timeout=2.0,
