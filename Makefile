@@ -46,7 +46,7 @@ lock:
 	cd contracts && npm install --package-lock-only --ignore-scripts
 	$(PYTHON) scripts/strip_lock.py contracts/package-lock.json
 
-# Artifacts of our own contracts; tests/integration/test_artifacts.py compares them with the sources.
+# Artifacts of our own contracts; tests/integration/localchain/test_artifacts.py compares them with the sources.
 abis: setup
 	$(RUN)/python -m scripts.compile_contracts
 

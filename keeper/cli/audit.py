@@ -22,13 +22,13 @@ def compare(config: Path, *, as_json: bool) -> int:
     """Print what was compared; 1 when anything differs, else 0."""
     settings = load(config)
     nodes = pools(settings)
-    runs = build(settings, nodes, existing_store(settings.store.url), read_only=True)
+    markets = build(settings, nodes, existing_store(settings.store.url), read_only=True)
     heads = {name: blocks.latest(pool) for name, pool in nodes.items()}
     found = []
-    for run in runs:
-        head = heads[run.settings.chain]
-        with scanning(run, head) as progress:
-            found.append(audit(run, head, progress))
+    for market in markets:
+        head = heads[market.settings.chain]
+        with scanning(market, head) as progress:
+            found.append(audit(market, head, progress))
     if as_json:
         print_json({"markets": [_object(each) for each in found]})
     else:
@@ -38,7 +38,7 @@ def compare(config: Path, *, as_json: bool) -> int:
 
 
 def _print(found: Audit) -> None:
-    title = f"{found.run.name} at block {found.head.number}: {found.accounts} accounts compared"
+    title = f"{found.market.name} at block {found.head.number}: {found.accounts} accounts compared"
     totals = found.unbalanced or "the sums of all positions agree with the protocol's totals"
     if found.unknown:
         totals = f"{found.unknown}; {totals}"
@@ -71,7 +71,7 @@ def _cells(valuation: Valuation | None) -> list[str]:
 
 def _object(found: Audit) -> dict[str, Any]:
     return {
-        "market": found.run.name,
+        "market": found.market.name,
         "block": found.head.number,
         "accounts": found.accounts,
         "agrees": found.agrees,
@@ -79,7 +79,7 @@ def _object(found: Audit) -> dict[str, Any]:
         "unknown": found.unknown,
         "differences": [
             {
-                **account_json(found.run.adapter, d.account),
+                **account_json(found.market.adapter, d.account),
                 "ours": None if d.ours is None else numbers_json(d.ours),
                 "theirs": None if d.theirs is None else numbers_json(d.theirs),
             }

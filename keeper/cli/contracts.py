@@ -59,7 +59,7 @@ def deploy(
     if not live and not there:
         gas = deployment.cost(pool, payer, contract)
         missing = deployment.gas_money_missing(
-            pool, payer, gas, gas_ceilings(settings, chain, gas_level(pool)).price
+            pool, payer, gas, gas_ceilings(settings.of_chain(chain), gas_level(pool)).price
         )
         _tell_dry(contract, gas, missing, moves.steps, as_json=as_json)
         return

@@ -28,7 +28,7 @@ from keeper.service.watching.market_valuation import MarketValuation
 class Explained:
     """An account in one market at a block."""
 
-    run: Market
+    market: Market
     head: Head
     explanation: Explanation
 
@@ -37,7 +37,7 @@ class Explained:
 class Unanswered:
     """A market of which nothing can be said, or of this account in it (its key; else its owner)."""
 
-    run: Market
+    market: Market
     account: str
     why: KeeperError
 
@@ -70,47 +70,51 @@ def explain(config: Path, account: str, *, as_json: bool) -> int:
     for answer in answers:
         _print(answer, policies)
     for failure in failures:
-        words = f"{failure.run.name}: {name(failure.account)} is not explained: {failure.why}"
+        words = f"{failure.market.name}: {name(failure.account)} is not explained: {failure.why}"
         console.print(Text(words, "bold red"))
     return 1 if failures else 0
 
 
 def _ask(settings: Settings, owner: str) -> Iterator[Explained | Unanswered]:
-    for run, at in try_markets(settings):
+    for market, at in try_markets(settings):
         if isinstance(at, KeeperError):
-            yield Unanswered(run, owner, at)
+            yield Unanswered(market, owner, at)
             continue
-        for account in run.of([owner]):
+        for account in market.of([owner]):
             try:
-                yield Explained(run, at.head, _explain(run, at, account))
+                yield Explained(market, at.head, _explain(market, at, account))
             except KeeperError as error:
-                yield Unanswered(run, account, error)
+                yield Unanswered(market, account, error)
 
 
-def _explain(run: Market, at: MarketValuation, account: str) -> Explanation:
+def _explain(market: Market, at: MarketValuation, account: str) -> Explanation:
     head = at.head
     if halted := at.memory.watch_only.reason:
         raise ConfigError(
             f"is watched only ({halted}), so its numbers cannot be explained here",
-            where=f"market {run.name}",
+            where=f"market {market.name}",
         )
-    state = run.book.state
+    state = market.book.state
     # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
-    symbols = purse_of(run, head, run.adapter.owner(account)).symbols
-    return run.adapter.explainer.explain(state, account, run.book.accounts[account], head.timestamp, symbols)
+    symbols = purse_of(market, head, market.adapter.owner(account)).symbols
+    return market.adapter.explainer.explain(
+        state, account, market.book.accounts[account], head.timestamp, symbols
+    )
 
 
 def _failure(each: Unanswered) -> dict[str, object]:
-    whose = account_json(each.run.adapter, each.account)
-    return {"market": each.run.name, **whose, "error": str(each.why)}
+    whose = account_json(each.market.adapter, each.account)
+    return {"market": each.market.name, **whose, "error": str(each.why)}
 
 
 def _object(answer: Explained, policies: Policies) -> dict[str, object]:
     e = answer.explanation
     return {
         "block": block_json(answer.head),
-        "market": answer.run.name,
-        **valuation_json(answer.run.adapter, e.valuation, policies.crossed(answer.run.name, e.valuation)),
+        "market": answer.market.name,
+        **valuation_json(
+            answer.market.adapter, e.valuation, policies.crossed(answer.market.name, e.valuation)
+        ),
         "formula": e.formula,
         "assets": [
             {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()} for line in e.lines
@@ -119,8 +123,8 @@ def _object(answer: Explained, policies: Policies) -> dict[str, object]:
 
 
 def _print(answer: Explained, policies: Policies) -> None:
-    run, e = answer.run, answer.explanation
-    decimals = run.adapter.explainer.decimals(run.book.state, e.valuation.account)
+    market, e = answer.market, answer.explanation
+    decimals = market.adapter.explainer.decimals(market.book.state, e.valuation.account)
     rows = [
         [
             line.symbol,
@@ -135,12 +139,12 @@ def _print(answer: Explained, policies: Policies) -> None:
         for line in e.lines
     ]
     print_table(
-        f"{name(e.valuation.account)} in {run.name} at block {answer.head.number}",
+        f"{name(e.valuation.account)} in {market.name} at block {answer.head.number}",
         ["asset", "price", "supplied", "collateral", "threshold", "owed", "debt", "breaks at price"],
         rows,
     )
-    breach = policies.crossed(run.name, e.valuation)
-    words = policies.words(run.name, e.valuation.account, breach or "")
+    breach = policies.crossed(market.name, e.valuation)
+    words = policies.words(market.name, e.valuation.account, breach or "")
     below = f": {'' if words == NEAR else 'below '}{words}" if words else ""
-    console.print(Text(in_words(run, e.valuation) + below, "bold"))
+    console.print(Text(in_words(market, e.valuation) + below, "bold"))
     console.print(e.formula, style="dim")

@@ -14,7 +14,7 @@ from keeper.service.markets import Market
 
 
 @contextmanager
-def scanning(run: Market, head: Head) -> Iterator[Callable[[int], None] | None]:
+def scanning(market: Market, head: Head) -> Iterator[Callable[[int], None] | None]:
     """Show how far a scan of the market is and how long it will take: what is yielded is to hear of it."""
     if not sys.stderr.isatty():
         yield None
@@ -27,8 +27,8 @@ def scanning(run: Market, head: Head) -> Iterator[Callable[[int], None] | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        first = run.settings.from_block
-        task = bar.add_task(f"{run.name}: reading events", total=head.number, completed=first)
+        first = market.settings.from_block
+        task = bar.add_task(f"{market.name}: reading events", total=head.number, completed=first)
 
         def covered(until: int) -> None:
             bar.update(task, completed=until)

@@ -32,25 +32,26 @@ def scan(config: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(as_object(valued, policies))
         return
-    for run, at in valued:
+    for market, at in valued:
         parts = part_names(at.valuations)
         rows = [
             [
                 name(v.account),
-                *cells(run, v, parts),
-                policies.words(run.name, v.account, policies.crossed(run.name, v) or ""),
+                *cells(market, v, parts),
+                policies.words(market.name, v.account, policies.crossed(market.name, v) or ""),
             ]
             for v in sorted(at.valuations, key=lambda v: (v.health is None, v.health or 0))
         ]
         watched = f"; WATCHED ONLY: {halted}" if (halted := at.memory.watch_only.reason) else ""
         print_table(
-            f"{run.name} ({run.adapter.protocol}) at block {at.head.number}: {len(rows)} accounts{watched}",
+            f"{market.name} ({market.adapter.protocol}) at block {at.head.number}: "
+            f"{len(rows)} accounts{watched}",
             ["account", *NUMBERS, *parts, "breach"],
             rows,
         )
         if at.unvaluable:
             print_table(
-                f"{run.name}: accounts the contract itself cannot value",
+                f"{market.name}: accounts the contract itself cannot value",
                 ["account", "why"],
                 [[account, why] for account, why in sorted(at.unvaluable.items())],
             )
@@ -59,10 +60,10 @@ def scan(config: Path, *, as_json: bool) -> None:
 def scan_markets(settings: Settings) -> list[tuple[Market, MarketValuation]]:
     """Every market at its chain's newest block; uses what a store already knows and changes nothing."""
     found = []
-    for run, at in try_markets(settings):
+    for market, at in try_markets(settings):
         if isinstance(at, KeeperError):
             raise at
-        found.append((run, at))
+        found.append((market, at))
     return found
 
 
@@ -70,26 +71,26 @@ def try_markets(settings: Settings) -> Iterator[tuple[Market, MarketValuation | 
     """The same one by one; where a market or its chain fails, the error is that market's alone."""
     nodes = pools(settings)
     heads: dict[str, Head] = {}
-    for run in build(settings, nodes, existing_store(settings.store.url), read_only=True):
-        chain = run.settings.chain
+    for market in build(settings, nodes, existing_store(settings.store.url), read_only=True):
+        chain = market.settings.chain
         try:
             if chain not in heads:
                 heads[chain] = blocks.latest(nodes[chain])
-            with scanning(run, heads[chain]) as progress:
-                at: MarketValuation | KeeperError = _valued(run, heads[chain], progress)
+            with scanning(market, heads[chain]) as progress:
+                at: MarketValuation | KeeperError = _valued(market, heads[chain], progress)
         except KeeperError as error:
             at = error
-        yield run, at
+        yield market, at
 
 
-def _valued(run: Market, head: Head, progress: Callable[[int], None] | None) -> MarketValuation:
+def _valued(market: Market, head: Head, progress: Callable[[int], None] | None) -> MarketValuation:
     """A first discovery may outlast the state of its head: what it found then serves for a newer one."""
     try:
-        return value(run, head, progress)
+        return value(market, head, progress)
     except NodeError:
-        if not run.book.discovered:
+        if not market.book.discovered:
             raise
-        return value(run, blocks.latest(run.book.pool), progress)
+        return value(market, blocks.latest(market.book.pool), progress)
 
 
 def existing_store(url: str) -> Store | None:
@@ -106,17 +107,17 @@ def as_object(valued: list[tuple[Market, MarketValuation]], policies: Policies) 
         "block": block_json(valued[0][1].head),
         "markets": [
             {
-                "market": run.name,
-                "protocol": run.adapter.protocol,
+                "market": market.name,
+                "protocol": market.adapter.protocol,
                 "block": block_json(at.head),
                 "acting": at.acting,
                 "reason": at.memory.watch_only.reason,
                 "accounts": [
-                    valuation_json(run.adapter, v, policies.crossed(run.name, v))
+                    valuation_json(market.adapter, v, policies.crossed(market.name, v))
                     for v in sorted(at.valuations, key=lambda v: v.account)
                 ],
                 "unvaluable": [{"account": a, "why": why} for a, why in sorted(at.unvaluable.items())],
             }
-            for run, at in valued
+            for market, at in valued
         ],
     }

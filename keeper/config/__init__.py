@@ -1,5 +1,6 @@
 """The settings of a keeper: a file a section, and how they are read."""
 
+from keeper.config.chain_settings import ChainSettings
 from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, RelaySettings
 from keeper.config.known_chains import KnownChain, chain_name, known_chain, native_coin
 from keeper.config.markets import (
@@ -12,7 +13,7 @@ from keeper.config.markets import (
     market_model,
     table_of,
 )
-from keeper.config.policy import Protect
+from keeper.config.policy import Policy, Protect
 from keeper.config.running import AlertChannel, SignerSettings
 from keeper.config.settings import Settings, read, settings_model
 from keeper.config.values import checked_address, wad
@@ -21,10 +22,12 @@ __all__ = [
     "LOCAL_CHAIN_IDS",
     "AlertChannel",
     "Chain",
+    "ChainSettings",
     "ChainlinkSource",
     "KnownChain",
     "MarketSettings",
     "Oracle",
+    "Policy",
     "Protect",
     "ProtocolSettings",
     "PythSource",

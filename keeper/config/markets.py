@@ -87,9 +87,9 @@ class ProtocolSettings(Section):
         return None
 
     @property
-    def takes_claims(self) -> bool:
-        """Whether plans may take claims on an asset where the asset itself cannot be paid out."""
-        return True
+    def no_claims_reason(self) -> str:
+        """Why plans may not take claims on an asset that itself cannot be paid out; empty where they may."""
+        return ""
 
     def loan_token_names(self) -> Mapping[str, Iterable[str]]:
         """By key: names (symbols or addresses) that must be loan tokens of the market."""

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from keeper.config.chain_settings import ChainSettings
 from keeper.config.chains import Chain
 from keeper.config.markets import MarketSettings, ProtocolSettings, table_of
 from keeper.config.old_keys import OldKey, Place, renew, told, words
@@ -68,6 +69,11 @@ class Settings(BaseSettings):
             chains = ", ".join(f"chains.{name}.native_price" for name in self.chains)
             found.append(("policy.native_price", f"one number for all chains: set {chains} instead"))
         return tuple(found)
+
+    def of_chain(self, name: str) -> ChainSettings:
+        """What the steps of one chain go by."""
+        protect = {i: p for i, p in enumerate(self.protect) if self.markets[p.market].chain == name}
+        return ChainSettings(name, self.chains[name], self.policy, self.execution, protect)
 
     def written_at(self, place: Place) -> Place:
         """Where the file gives this place's value: an old key's place where it was written so."""

@@ -31,13 +31,13 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
     connections = pools(settings)
     reachable = set()
     for name, pool in connections.items():
-        for finding in nodes(settings, pool):
+        for finding in nodes(settings.of_chain(name), pool):
             if finding.verdict == "ok" and finding.subject == f"chain {name}":
                 reachable.add(name)
             yield finding
     yield from attempt("store", lambda: store(settings))
-    runs = build(settings, connections, None)
-    for run in runs:
+    markets = build(settings, connections, None)
+    for run in markets:
         subject = f"market {run.name}"
         if run.settings.chain not in reachable:
             yield Finding(subject, "fault", "its chain cannot be reached", "See the chain's own line above")
@@ -45,18 +45,22 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         found = list(attempt(f"{subject}, contract", partial(contract, run)))
         yield from found
         if all(finding.verdict != "fault" for finding in found):
-            yield from attempt(subject, partial(market, settings, run))
-    read = [run for run in runs if run.book.head is not None]
+            yield from attempt(subject, partial(market, settings.of_chain(run.settings.chain), run))
+    read = [run for run in markets if run.book.head is not None]
     for name in sorted(reachable):
         known = [run for run in read if run.settings.chain == name]
-        yield from attempt(f"chain {name}, gas price", partial(gas, settings, connections[name], known))
+        yield from attempt(
+            f"chain {name}, gas price", partial(gas, settings.of_chain(name), connections[name], known)
+        )
     yield from attempt("protect", lambda: together(settings, read))
     yield from signer(settings)
     payer = address_of(settings)
     if payer is not None:
         for name in sorted(reachable):
             known = [run for run in read if run.settings.chain == name]
-            yield from attempt(f"funds on {name}", partial(funds, settings, connections[name], known, payer))
+            yield from attempt(
+                f"funds on {name}", partial(funds, settings.of_chain(name), connections[name], known, payer)
+            )
             yield from attempt(
                 f"liquidator on {name}", partial(liquidator, settings, name, connections[name], payer)
             )

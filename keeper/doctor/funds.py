@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from keeper.chain import blocks
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
@@ -17,7 +17,7 @@ MOST_DECIMALS = 36
 """No token that means what it says has more."""
 
 
-def funds(settings: Settings, pool: NodePool, runs: list[Market], payer: str) -> Iterator[Finding]:
+def funds(settings: ChainSettings, pool: NodePool, markets: list[Market], payer: str) -> Iterator[Finding]:
     """Native coins and, for each market that was read, tokens and allowances of `payer`."""
     balance = int(pool.call("eth_getBalance", payer, "latest"), 16)
     whole, rest = divmod(balance, 10**18)
@@ -27,25 +27,25 @@ def funds(settings: Settings, pool: NodePool, runs: list[Market], payer: str) ->
         f"{whole}.{rest // 10**14:04d} native coins on {pool.name}",
         "" if balance else f"Send native currency to {payer} for gas",
     )
-    for run in runs:
-        yield from _market(settings, pool, run, payer)
+    for market in markets:
+        yield from _market(settings, pool, market, payer)
 
 
-def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iterator[Finding]:
+def _market(settings: ChainSettings, pool: NodePool, market: Market, payer: str) -> Iterator[Finding]:
     head = blocks.latest(pool)
-    contract = run.adapter.contract
-    facts = purse_of(run, head, payer)
-    tokens = list(facts.funds)
+    contract = market.adapter.contract
+    purse = purse_of(market, head, payer)
+    tokens = list(purse.funds)
     reads = ContractReads(pool, head)
     asked = [reads.at("ERC20", token).functions.allowance(payer, contract) for token in tokens]
     allowances = reads.read_each(asked)
     decimals = decimals_of(reads, tokens)
     held = [
-        f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"
-        for token, units in facts.funds.items()
+        f"{format_amount_short(units, decimals[token])} {purse.symbol(token)}"
+        for token, units in purse.funds.items()
         if units
     ]
-    subject, needed = f"funds for {run.name}", _needed_for(settings, run)
+    subject, needed = f"funds for {market.name}", _needed_for(settings, market)
     if held or not needed:
         yield Finding(subject, "ok", ", ".join(held) or "none, and none are needed here")
     else:
@@ -57,20 +57,20 @@ def _market(settings: Settings, pool: NodePool, run: Market, payer: str) -> Iter
         )
     for token, units in zip(tokens, allowances, strict=True):
         if units:
-            symbol = facts.symbol(token)
+            symbol = purse.symbol(token)
             yield Finding(
-                f"allowance for {run.name}",
+                f"allowance for {market.name}",
                 "warning",
                 f"{format_amount_short(units, decimals[token])} {symbol} were left standing to {contract}",
                 f"Revoke it: approve({contract}, 0) on {symbol} {token}, unless a transaction is under way",
             )
 
 
-def _needed_for(settings: Settings, run: Market) -> list[str]:
+def _needed_for(settings: ChainSettings, market: Market) -> list[str]:
     """What the signer's own tokens pay for in this market."""
-    borrows = settings.chains[run.settings.chain].liquidator is not None
-    found = ["liquidations"] if run.adapter.needs_capital and not borrows else []
-    if any(each.market == run.name and each.paid_by == "keeper" for each in settings.protect):
+    borrows = settings.chain.liquidator is not None
+    found = ["liquidations"] if market.adapter.needs_capital and not borrows else []
+    if any(each.market == market.name and each.paid_by == "keeper" for each in settings.protect.values()):
         found.append("top-ups")
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
-from keeper.config import Settings, known_chain, native_coin
+from keeper.config import ChainSettings, known_chain, native_coin
 from keeper.config.known_chains import DataFee as Kind
 from keeper.model.finding import Finding
 from keeper.model.format import format_money
@@ -17,62 +17,66 @@ from keeper.service.planning.native_price import native_price, native_price_assu
 from keeper.service.planning.purses import purse_of
 
 
-def gas(settings: Settings, pool: NodePool, runs: list[Market]) -> Iterator[Finding]:
+def gas(settings: ChainSettings, pool: NodePool, markets: list[Market]) -> Iterator[Finding]:
     """Of one chain and its markets that have been read."""
-    found = gas_ceilings(settings, pool.name, gas_level(pool))
+    found = gas_ceilings(settings, gas_level(pool))
     fee = data_fees.probe(pool, blocks.latest(pool))
-    if runs:
-        yield _price(settings, pool.name, runs, found, fee)
-    yield from _data_fee(settings, pool.name, fee)
-    yield from _known(settings, pool.name)
+    if markets:
+        yield _price(settings, markets, found, fee)
+    yield from _data_fee(settings, fee)
+    yield from _known(settings)
 
 
-def _price(settings: Settings, chain: str, runs: list[Market], found: GasCeilings, fee: Kind) -> Finding:
+def _price(settings: ChainSettings, markets: list[Market], found: GasCeilings, fee: Kind) -> Finding:
     """What tells what a native coin costs, and what gas may cost."""
-    subject = f"chain {chain}, gas price"
-    known = {run.name: purse_of(run, blocks.latest(run.book.pool), run.adapter.contract) for run in runs}
-    price = native_price(settings, chain, runs, known)
+    subject = f"chain {settings.name}, gas price"
+    known = {
+        market.name: purse_of(market, blocks.latest(market.book.pool), market.adapter.contract)
+        for market in markets
+    }
+    price = native_price(settings, markets, known)
     if price is None:
-        return Finding(subject, "warning", *unknown_native_price(settings, chain))
+        return Finding(subject, "warning", *unknown_native_price(settings))
     besides = "" if fee == "none" else f"; data is charged besides gas, as on {fee} chains"
-    coin = native_coin(settings.chains[chain].chain_id)
+    coin = native_coin(settings.chain.chain_id)
     counted = f"a native coin ({coin}) is counted as {format_money(price)}; ceilings: {found.words}{besides}"
-    assumed = native_price_assumption(settings, chain)
+    assumed = native_price_assumption(settings)
     if assumed:
-        return Finding(subject, "warning", f"{counted}; {assumed}", f"Set chains.{chain}.native_price")
+        remedy = f"Set chains.{settings.name}.native_price"
+        return Finding(subject, "warning", f"{counted}; {assumed}", remedy)
     return Finding(subject, "ok", counted)
 
 
-def _data_fee(settings: Settings, chain: str, found: Kind) -> Iterator[Finding]:
+def _data_fee(settings: ChainSettings, found: Kind) -> Iterator[Finding]:
     """What the configuration says against what the chain's contracts answer."""
-    configured = settings.chains[chain].data_fee
+    configured = settings.chain.data_fee
     if configured is None or configured == found:
         return
     cost = "its cost would be counted too low" if configured == "none" else "liquidations cannot be planned"
     yield Finding(
-        f"chain {chain}, data fee",
+        f"chain {settings.name}, data fee",
         "warning" if configured == "none" else "fault",
         f"the configuration says {configured!r}, the chain's contracts {found!r}: {cost}",
-        f'Set chains.{chain}.data_fee = "{found}", or leave it out',
+        f'Set chains.{settings.name}.data_fee = "{found}", or leave it out',
     )
 
 
-def _known(settings: Settings, chain: str) -> Iterator[Finding]:
+def _known(settings: ChainSettings) -> Iterator[Finding]:
     """What is published of this chain id and the configuration lacks or contradicts."""
-    at = settings.chains[chain]
+    at = settings.chain
     row = known_chain(at.chain_id)
     if row is None or row.sequencer_feed is None:
         return
     if at.sequencer_feed is None:
         yield Finding(
-            f"chain {chain}, sequencer",
+            f"chain {settings.name}, sequencer",
             "warning",
             "nothing tells when its sequencer is down",
-            f'Set chains.{chain}.sequencer_feed = "{row.sequencer_feed}"',
+            f'Set chains.{settings.name}.sequencer_feed = "{row.sequencer_feed}"',
         )
     elif at.sequencer_feed.lower() != row.sequencer_feed.lower():
         yield Finding(
-            f"chain {chain}, sequencer",
+            f"chain {settings.name}, sequencer",
             "warning",
             f"sequencer_feed is not the published one, {row.sequencer_feed}",
             "Check it",

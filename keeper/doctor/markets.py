@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from keeper.chain import blocks
 from keeper.chain.contract_reads import ContractReads
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.doctor.prices import price_lines
 from keeper.model.finding import Finding
 from keeper.oracles.sequencer import Sequencer
@@ -18,73 +18,73 @@ from keeper.service.watching.unknown_sources import UnknownSources
 from keeper.service.watching.value import value
 
 
-def contract(run: Market) -> Iterator[Finding]:
+def contract(market: Market) -> Iterator[Finding]:
     """What stands at the configured address; ConfigError when it is no market."""
-    pool = run.book.pool
-    found = identify(pool, blocks.latest(pool), run.adapter.contract)
-    subject = f"market {run.name}, contract"
+    pool = market.book.pool
+    found = identify(pool, blocks.latest(pool), market.adapter.contract)
+    subject = f"market {market.name}, contract"
     if found.led_from is not None:
         yield Finding(
             subject,
             "fault",
             f"{found.led_from} is not {PROTOCOLS[found.protocol].title} but leads to it",
-            f'Set markets.{run.name}.address = "{found.address}"',
+            f'Set markets.{market.name}.address = "{found.address}"',
         )
         return
-    if found.protocol != run.adapter.protocol:
+    if found.protocol != market.adapter.protocol:
         yield Finding(
             subject,
             "fault",
             f"{found.address} is {PROTOCOLS[found.protocol].title}",
-            f'Set markets.{run.name}.protocol = "{found.protocol}"',
+            f'Set markets.{market.name}.protocol = "{found.protocol}"',
         )
         return
     yield Finding(subject, "ok", f"{found.address} is {PROTOCOLS[found.protocol].title}")
 
 
-def market(settings: Settings, run: Market) -> Iterator[Finding]:
+def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
     """Revision, parity, sentinel, protected accounts and how gas is priced."""
-    head = blocks.latest(run.book.pool)
-    prices = run.prices
+    head = blocks.latest(market.book.pool)
+    prices = market.prices
     assert prices is not None, "doctor builds markets that judge prices"
-    at = value(run, head)
-    version = run.adapter.valuer.version(run.book.state)
-    revision = run.adapter.valuer.revision(run.book.state)
+    at = value(market, head)
+    version = market.adapter.valuer.version(market.book.state)
+    revision = market.adapter.valuer.revision(market.book.state)
     if halted := at.memory.watch_only.reason:
         yield Finding(
-            f"market {run.name}",
+            f"market {market.name}",
             "fault",
             f"watched only: {halted}",
             "Wait for a keeper that knows this version; nothing is sent meanwhile",
         )
     else:
-        detail = f"{run.adapter.protocol} {version or '?'} (revision {revision}), {at.accounts} accounts"
+        detail = f"{market.adapter.protocol} {version or '?'} (revision {revision}), {at.accounts} accounts"
         if at.accounts:
-            yield Finding(f"market {run.name}", "ok", detail)
+            yield Finding(f"market {market.name}", "ok", detail)
         else:
-            remedy = f"Check markets.{run.name}.from_block and address, unless the market is new"
-            yield Finding(f"market {run.name}", "warning", f"{detail}: nobody was ever here", remedy)
-        yield Finding(f"market {run.name}, parity", "ok", "a sample equals the contract's own view")
-    yield from price_lines(prices, UnknownSources().hanging(run, at))
+            remedy = f"Check markets.{market.name}.from_block and address, unless the market is new"
+            yield Finding(f"market {market.name}", "warning", f"{detail}: nobody was ever here", remedy)
+        yield Finding(f"market {market.name}, parity", "ok", "a sample equals the contract's own view")
+    yield from price_lines(prices, UnknownSources().hanging(market, at))
     if prices.chain.sequencer_feed is not None:
-        yield _sequencer(run.name, prices.chain.sequencer_feed, prices.sequencer)
-    checks = PROTOCOLS[run.adapter.protocol].checks
+        yield _sequencer(market.name, prices.chain.sequencer_feed, prices.sequencer)
+    checks = PROTOCOLS[market.adapter.protocol].checks
     if checks is not None:
-        reads = ContractReads(run.book.pool, head)
+        reads = ContractReads(market.book.pool, head)
         watches = prices.chain.sequencer_feed is not None
-        yield from checks(reads, run.name, run.adapter.contract, watches_sequencer=watches)
-    for i, protect in enumerate(settings.protect):
-        if protect.market == run.name and not run.of([protect.account.lower()]):
+        yield from checks(reads, market.name, market.adapter.contract, watches_sequencer=watches)
+    for i, protect in settings.protect.items():
+        if protect.market == market.name and not market.of([protect.account.lower()]):
             yield Finding(
                 f"protect[{i}]",
                 "warning",
-                f"{protect.account} has no position in {run.name}",
+                f"{protect.account} has no position in {market.name}",
                 "Check the address, or the market's from_block",
             )
-    for wrong in misnamed(settings, run, head):
+    for wrong in misnamed(settings, market, head):
         yield Finding(wrong.where, "fault", wrong.what, wrong.remedy)
-    for what, remedy in run.adapter.explainer.setup_warnings(run.book.state):
-        yield Finding(f"market {run.name}, trust", "warning", what, remedy)
+    for what, remedy in market.adapter.explainer.setup_warnings(market.book.state):
+        yield Finding(f"market {market.name}, trust", "warning", what, remedy)
 
 
 def _sequencer(market: str, feed: str, said: Sequencer) -> Finding:

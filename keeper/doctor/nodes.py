@@ -11,7 +11,7 @@ from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.calls import GAS
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.errors import ConfigError, KeeperError
 from keeper.execution.rehearsal import means
 from keeper.model.finding import Finding
@@ -38,7 +38,7 @@ class Seen:
     timestamp: int
 
 
-def nodes(settings: Settings, pool: NodePool) -> Iterator[Finding]:
+def nodes(settings: ChainSettings, pool: NodePool) -> Iterator[Finding]:
     """Each node of one chain, then the chain as a whole; `chain <name>` is ok when it can be used."""
     seen: list[Seen] = []
     for node in pool.nodes:
@@ -154,8 +154,8 @@ def _gas_cap(node: Node) -> int:
     return int(answer, 16)
 
 
-def _clock(settings: Settings, pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
-    chain = settings.chains[pool.name]
+def _clock(settings: ChainSettings, pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
+    chain = settings.chain
     held = clock.complaint(chain, head, time.time())
     age = int(time.time()) - head.timestamp
     side = "old" if age >= 0 else "ahead of this clock"
@@ -177,9 +177,9 @@ def _clock(settings: Settings, pool: NodePool, head: blocks.Head) -> Iterator[Fi
         yield Finding(f"chain {pool.name}, clock", "ok", f"the newest block is {abs(age)} s {side}")
 
 
-def _logs(settings: Settings, pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
+def _logs(settings: ChainSettings, pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
     """How many blocks of logs one request may cover, found by halving; the filter matches nothing."""
-    wanted = settings.chains[pool.name].log_range
+    wanted = settings.chain.log_range
     width = wanted
     while width:
         first = max(head.number - width + 1, 0)

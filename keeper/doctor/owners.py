@@ -17,53 +17,54 @@ from keeper.service.markets import Market, policies_of
 from keeper.service.planning.purses import purse_of
 
 
-def owners(settings: Settings, run: Market, operator: str) -> Iterator[Finding]:
+def owners(settings: Settings, market: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market that pays for itself."""
     policies = policies_of(settings)
     for i, protect in enumerate(settings.protect):
-        if protect.market != run.name or protect.paid_by != "owner":
+        if protect.market != market.name or protect.paid_by != "owner":
             continue
-        protection = policies.levels(run.name, protect.account.lower()).protection
+        protection = policies.levels(market.name, protect.account.lower()).protection
         assert protection is not None and protection.owner is not None
-        yield _owner(run, f"protect[{i}], owner's money", protect.account, protection.owner, operator)
+        yield _owner(market, f"protect[{i}], owner's money", protect.account, protection.owner, operator)
 
 
-def _owner(run: Market, subject: str, owner: str, money: OwnerMoney, operator: str) -> Finding:
-    head = blocks.latest(run.book.pool)
-    reads = ContractReads(run.book.pool, head)
+def _owner(market: Market, subject: str, owner: str, money: OwnerMoney, operator: str) -> Finding:
+    head = blocks.latest(market.book.pool)
+    reads = ContractReads(market.book.pool, head)
     pool = reads.read_or_none(reads.at("OwnerTopUp", money.contract).functions.POOL())
     if pool is None:
         return Finding(
             subject,
             "fault",
             f"{money.contract} is no OwnerTopUp contract",
-            f"Correct markets.{run.name}.{table_of(run.settings.protocol)}.owner_top_up, or make one: "
+            f"Correct markets.{market.name}.{table_of(market.settings.protocol)}.owner_top_up, or make one: "
             "keeper contracts deploy owner-top-up",
         )
-    if pool.lower() != run.adapter.contract.lower():
+    if pool.lower() != market.adapter.contract.lower():
         return Finding(
             subject,
             "fault",
             f"{money.contract} is for the pool {pool}",
-            f"Make one for {run.adapter.contract}: keeper contracts deploy owner-top-up --market {run.name}",
+            f"Make one for {market.adapter.contract}: "
+            f"keeper contracts deploy owner-top-up --market {market.name}",
         )
-    version = contract_versions.at(run.book.pool, "OwnerTopUp", money.contract, run.adapter.contract)
+    version = contract_versions.at(market.book.pool, "OwnerTopUp", money.contract, market.adapter.contract)
     if version is None or not version.is_latest:
         lacks = "; ".join(version.lacks.values()) if version is not None else "what nobody knows"
         return Finding(
             subject,
             "warning" if version is not None else "fault",
             f"{money.contract} is no latest version of our OwnerTopUp; it lacks: {lacks}",
-            f"Make one: keeper contracts deploy owner-top-up --market {run.name} --live",
+            f"Make one: keeper contracts deploy owner-top-up --market {market.name} --live",
         )
-    state, payments = run.book.state, run.adapter.owner_payments
+    state, payments = market.book.state, market.adapter.owner_payments
     assert payments is not None, "the configuration names an owner's contract where there is such a thing"
-    facts = purse_of(run, head, operator)
-    answers = answers_to(run.book.pool, head, payments.owner_calls(state, owner, money, operator))
+    purse = purse_of(market, head, operator)
+    answers = answers_to(market.book.pool, head, payments.owner_calls(state, owner, money, operator))
     found = payments.read_owner(state, owner, money, operator, answers, head.timestamp)
     decimals = decimals_of(reads, list(found.available))
     open_to_us = [
-        f"{format_amount_short(units, decimals[token])} {facts.symbol(token)}"
+        f"{format_amount_short(units, decimals[token])} {purse.symbol(token)}"
         for token, units in found.available.items()
         if units
     ]

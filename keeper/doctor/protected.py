@@ -9,30 +9,30 @@ from keeper.model.finding import Finding
 from keeper.service.markets import Market
 
 
-def together(settings: Settings, runs: list[Market]) -> Iterator[Finding]:
+def together(settings: Settings, markets: list[Market]) -> Iterator[Finding]:
     """Of the markets that were read."""
     entries: dict[str, list[int]] = {}
     for i, protect in enumerate(settings.protect):
         entries.setdefault(protect.account.lower(), []).append(i)
     for owner, indices in entries.items():
-        yield from _elsewhere(settings, runs, owner, indices[0])
+        yield from _elsewhere(settings, markets, owner, indices[0])
         yield from _budgets(settings, indices)
 
 
-def _elsewhere(settings: Settings, runs: list[Market], owner: str, entry: int) -> Iterator[Finding]:
+def _elsewhere(settings: Settings, markets: list[Market], owner: str, entry: int) -> Iterator[Finding]:
     protected = {each.market for each in settings.protect if each.account.lower() == owner}
     ignored = {
         each.market for each in settings.policy.accounts if each.ignore and each.account.lower() == owner
     }
-    for run in runs:
-        if run.name not in protected | ignored and run.of([owner]):
+    for market in markets:
+        if market.name not in protected | ignored and market.of([owner]):
             account = settings.protect[entry].account
             yield Finding(
                 f"protect[{entry}]",
                 "warning",
-                f"{account} also has a position in {run.name}, where it is not protected: this keeper may "
+                f"{account} also has a position in {market.name}, where it is not protected: this keeper may "
                 "liquidate it there",
-                f'Add [[protect]] with market = "{run.name}", or [[policy.accounts]] with ignore = true',
+                f'Add [[protect]] with market = "{market.name}", or [[policy.accounts]] with ignore = true',
             )
 
 

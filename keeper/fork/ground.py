@@ -39,24 +39,24 @@ class ForkAsset:
         return self.rate.down(self.price)
 
 
-def survey(pool: NodePool, runs: list[Market]) -> list[ForkAsset]:
+def survey(pool: NodePool, markets: list[Market]) -> list[ForkAsset]:
     """All tokens of these markets at the newest block."""
-    return [each for run in runs for each in _of(pool, run)]
+    return [each for market in markets for each in _of(pool, market)]
 
 
-def _of(pool: NodePool, run: Market) -> list[ForkAsset]:
-    head, adapter = latest(pool), run.adapter
+def _of(pool: NodePool, market: Market) -> list[ForkAsset]:
+    head, adapter = latest(pool), market.adapter
     lenses = adapter.mirror.lenses()
     state = adapter.mirror.read_market(read(pool, head, [adapter.mirror.market_call([])], lenses)[0])
-    facts = purse_of(run, head, adapter.contract, state)
+    facts = purse_of(market, head, adapter.contract, state)
     priced = adapter.valuer.priced_assets(state)
     sources: dict[str, list[str]] = {}
     for each, answer in zip(priced, read(pool, head, [p.source_call for p in priced], lenses), strict=True):
         sources.setdefault(each.token or each.asset, []).append(read_address(answer))
-    rate = Rate.of(adapter.explainer.base_decimals(state), run.settings.base_price)
+    rate = Rate.of(adapter.explainer.base_decimals(state), market.settings.base_price)
     return [
         ForkAsset(
-            market=run.name,
+            market=market.name,
             asset=token,
             symbol=asset.symbol,
             unit=asset.unit,

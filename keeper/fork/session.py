@@ -205,8 +205,8 @@ def _worked(fork: Fork, daemon: Daemon, thread: threading.Thread, patience: floa
 def _prices(fork: Fork) -> dict[tuple[str, str], int]:
     """What each token is worth in each market that knows it, the first market first."""
     nodes = pools(fork.settings)
-    runs = build(fork.settings, nodes, None, read_only=True)
-    return {(each.market, each.asset): each.money for each in ground.survey(nodes[fork.chain], runs)}
+    markets = build(fork.settings, nodes, None, read_only=True)
+    return {(each.market, each.asset): each.money for each in ground.survey(nodes[fork.chain], markets)}
 
 
 def _newest_intent(store: Store) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -18,20 +17,17 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
 from keeper.chain.heads import Heads
 from keeper.chain.pool import NodePool
-from keeper.chain.reads import Reads
-from keeper.config import Settings, known_chain
+from keeper.config import ChainSettings, known_chain
 from keeper.execution.journal import Mode
 from keeper.policy.levels import Policies
-from keeper.service.contract_versions import Abilities
-from keeper.service.market_troubles import MarketTroubles, is_everyones
+from keeper.service.market_troubles import MarketTroubles
 from keeper.service.markets import Market
 from keeper.service.outage import Outage
+from keeper.service.planning.block_planning import BlockPlanning
 from keeper.service.planning.breach import Breach, MarketBreaches
 from keeper.service.planning.costs import losses_of_a_day
-from keeper.service.planning.planner import BlockPlanner
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
-from keeper.service.planning.signer_funds import SignerFundsRequest
 from keeper.service.reporting import status
 from keeper.service.reporting.block_report import BlockReport, Decided, TickResult
 from keeper.service.reporting.log_throttle import LogThrottle
@@ -55,9 +51,9 @@ class ChainLoop:
 
     pool: NodePool
     store: Store
-    settings: Settings
+    settings: ChainSettings
     policies: Policies
-    runs: list[Market]
+    markets: list[Market]
     mode: Mode
     payer: str | None
     recorder: Recorder | None = None
@@ -65,43 +61,56 @@ class ChainLoop:
     blocks_seen: int = 0
     on_head: Callable[[], None] | None = None
     """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
-    held: str = ""
+    halt_reason: str = ""
     """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
     open: dict[str, breaches.OpenEpisodes] | None = None
     """The open episodes by market; None: to be read from the store."""
 
     def __post_init__(self) -> None:
-        chain = self.settings.chains[self.pool.name]
+        chain = self.settings.chain
         row = known_chain(chain.chain_id)
         self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
-        self.reader = Reader(self.pool, self.settings.chains[self.pool.name].parallel_requests)
-        self.heads = Heads(self.pool, self.settings.chains[self.pool.name], self.on_head)
-        self.journalling = RetryPolicy(
+        self.reader = Reader(self.pool, self.settings.chain.parallel_requests)
+        self.heads = Heads(self.pool, self.settings.chain, self.on_head)
+        self.retries = RetryPolicy(
             self.pool.name,
             self.mode,
             self.payer,
             self.settings.policy.max_attempts,
-            losses_of_a_day(self.settings),
+            losses_of_a_day(self.settings.policy),
             owner=self.policies.owner,
         )
-        self._abilities = Abilities(self.pool)
-        self._store_front = StoreFront(self.store, self.policies, self.journalling)
-        self._noticing = MarketAlerts(self.store)
-        self._saying = LogThrottle()
-        self.troubles = MarketTroubles(self.store, self._saying)
-        self.outage = Outage(self.pool.name, self.mode, self.store, self._saying)
-        self._misnaming = UnknownNames(self.settings, self.store)
-        self._finishing = BlockReport(
-            self.pool, self.store, self.settings, self.policies, self.mode, self.payer, self.recorder
+        self._store_front = StoreFront(self.store, self.policies, self.retries)
+        self._market_alerts = MarketAlerts(self.store)
+        self._throttle = LogThrottle()
+        self.troubles = MarketTroubles(self.store, self._throttle)
+        self.outage = Outage(self.pool.name, self.mode, self.store, self._throttle)
+        self._unknown_names = UnknownNames(self.settings, self.store)
+        self._block_report = BlockReport(
+            self.pool,
+            self.store,
+            self.settings,
+            self.policies,
+            self.mode,
+            self.payer,
+            self.recorder,
         )
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"means-{self.pool.name}")
-        self._means: SignerFundsRequest | None = None
+        self.planning = BlockPlanning(
+            self.pool,
+            self.markets,
+            self.store,
+            self.settings,
+            self.policies.owner,
+            self.mode,
+            self.payer,
+            self.troubles,
+        )
         self._acting: dict[str, bool] = {}
         self._decided_at = time.monotonic()
         self.last_valued: dict[str, MarketValuation] = {}
-        for run in self.runs:
-            if run.prices is not None:
-                price_status.restore(self.store, run.prices)
+        for market in self.markets:
+            if market.prices is not None:
+                price_status.restore(self.store, market.prices)
 
     @property
     def seconds_a_block(self) -> Decimal | None:
@@ -118,7 +127,7 @@ class ChainLoop:
         seconds = self.seconds_a_block
         return self.heads.newest(float(seconds) if seconds is not None else None)
 
-    def told(self) -> bool:
+    def has_newer_head(self) -> bool:
         """Whether a subscription told of a newer block; no request is made."""
         seconds = self.seconds_a_block
         return self.heads.told(float(seconds) if seconds is not None else None)
@@ -127,7 +136,7 @@ class ChainLoop:
         """A new block: what was asked for the last one is forgotten."""
         self.pool.worked_at = head
         self._block_time.learn(self.pool, head)
-        self._means = None
+        self.planning.begin()
 
     def end(self, head: Head) -> None:
         """Everything that matters of this block is written."""
@@ -140,64 +149,64 @@ class ChainLoop:
 
     def report(self, done: TickResult) -> None:
         """Write down what only reports; plan what has no hurry."""
-        self._finishing.finish(done, self.held, self.troubles.contained)
-        for run, _ in done.valued:
-            with self.troubles.contained(run, done.head):
-                self._misnaming.tell(run, done.head)
+        self._block_report.finish(done, self.halt_reason, self.troubles.contained)
+        for market, _ in done.valued:
+            with self.troubles.contained(market, done.head):
+                self._unknown_names.alert(market, done.head)
 
     def save_books(self) -> None:
         """Write down what a restart continues from."""
-        for run in self.runs:
-            run.book.save()
+        for market in self.markets:
+            market.book.save()
 
     def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
         """All markets of the chain, read together; one that fails is told of and left out."""
         if self.open is None:
-            self.open = breaches.open_episodes(self.store, [run.name for run in self.runs])
-        asked = [self._request(run, head, self.open[run.name]) for run in self.runs]
+            self.open = breaches.open_episodes(self.store, [market.name for market in self.markets])
+        asked = [self._request(market, head, self.open[market.name]) for market in self.markets]
         found = value_together(self.reader, head, asked, self.next_timestamp(head))
         valued: list[tuple[Market, MarketValuation]] = []
-        for run, at in zip(self.runs, found, strict=True):
-            if isinstance(at, Exception):
-                self.troubles.report(run, head, at)
+        for market, one in zip(self.markets, found, strict=True):
+            if isinstance(one, Exception):
+                self.troubles.report(market, head, one)
                 continue
-            self.last_valued[run.name] = at
-            valued.append((run, at))
-            with self.troubles.contained(run, head):
-                self._noticing.tell(run, at)
+            self.last_valued[market.name] = one
+            valued.append((market, one))
+            with self.troubles.contained(market, head):
+                self._market_alerts.raise_for(market, one)
         return valued
 
-    def _request(self, run: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
+    def _request(self, market: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
         """What planning is certain to ask for comes along with the book, and costs no request."""
         extra: list[Call] = []
-        with self.troubles.contained(run, head):
-            if self.payer is not None and run.book.head is not None:
-                extra = run.adapter.planner.planning_calls(run.book.state, [], self.payer)
+        with self.troubles.contained(market, head):
+            if self.payer is not None and market.book.head is not None:
+                extra = market.adapter.planner.planning_calls(market.book.state, [], self.payer)
         everything = self.recorder is not None
         return MarketRequest(
-            run,
-            self.memory_of(run),
-            breaches.watch(run, self.policies, open_now, everything=everything),
-            self.policies.protected(run.name),
+            market,
+            self.memory_of(market),
+            breaches.watch(market, self.policies, open_now, everything=everything),
+            self.policies.protected(market.name),
             extra,
         )
 
-    def memory_of(self, run: Market) -> MarketMemory:
+    def memory_of(self, market: Market) -> MarketMemory:
         """What the last block at which the market could be valued left."""
-        last = self.last_valued.get(run.name)
+        last = self.last_valued.get(market.name)
         return last.memory if last is not None else BLANK
 
     def check_halt(self, head: Head) -> None:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
-        before = self.held
-        outages = (run.prices.sequencer.complaint for run in self.runs if run.prices is not None)
-        off = clock.complaint(self.settings.chains[self.pool.name], head, time.time())
-        self.held = off or next(filter(None, outages), "")
-        if self.held and not before:
-            log.error("held", chain=self.pool.name, why=self.held)
+        before = self.halt_reason
+        outages = (market.prices.sequencer.complaint for market in self.markets if market.prices is not None)
+        off = clock.complaint(self.settings.chain, head, time.time())
+        self.halt_reason = off or next(filter(None, outages), "")
+        if self.halt_reason and not before:
+            log.error("held", chain=self.pool.name, why=self.halt_reason)
             with self.store.session() as session:
                 kind = "clock_off" if off else "sequencer_down"
-                keeper_alerts.held(session, self.pool.name, head.number, kind, self.held)
+                keeper_alerts.held(session, self.pool.name, head.number, kind, self.halt_reason)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
@@ -206,144 +215,94 @@ class ChainLoop:
     def judge(self, valued: list[tuple[Market, MarketValuation]]) -> list[MarketBreaches]:
         """Keep the episodes, and ask for an action where a threshold that asks for one is crossed."""
         found = []
-        for run, at in valued:
-            with self.troubles.contained(run, at.head):
-                found.append(MarketBreaches(run, at, *self._judged(run, at)))
+        for market, one in valued:
+            with self.troubles.contained(market, one.head):
+                found.append(MarketBreaches(market, one, *self._judged(market, one)))
         return found
 
-    def _judged(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
+    def _judged(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         """What is asked for, and what of it may be attempted now."""
         if self.open is None:
-            self.open = breaches.open_episodes(self.store, [each.name for each in self.runs])
+            self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
         try:
             try:
-                return self._judge(run, at)
+                return self._judge(market, valued)
             except (IntegrityError, breaches.StaleEpisodesError):
                 # Another keeper writes to the same store: what is remembered of it is out of date.
-                self.open = breaches.open_episodes(self.store, [each.name for each in self.runs])
-                return self._judge(run, at)
+                self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
+                return self._judge(market, valued)
         except BaseException:
             # What was not committed must not be remembered.
             self.open = None
             raise
 
-    def _judge(self, run: Market, at: MarketValuation) -> tuple[list[Breach], list[Breach]]:
+    def _judge(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         assert self.open is not None
         with self.store.session() as session:
-            wanted = breaches.judge(session, run, at, self.policies, self.open[run.name])
-            due = [] if self.held else self.journalling.due(session, wanted, at.head)
+            wanted = breaches.judge(session, market, valued, self.policies, self.open[market.name])
+            due = [] if self.halt_reason else self.retries.ready(session, wanted, valued.head)
             if due:
-                self._ask_means(at.head)
+                self.planning.ask_funds(valued.head)
         return wanted, due
-
-    def _ask_means(self, head: Head) -> None:
-        """As early as it is known that they will be needed, and once a round."""
-        if self.payer is not None and (self._means is None or self._means.head != head):
-            self._means = SignerFundsRequest(self._threads, self.pool, head, self.payer)
 
     def confirm(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
         """Nobody is acted on by our numbers alone: the contract's own view of each must be equal. Where a
         record was stale the market is judged once more, by what was read again."""
         confirmed = []
         for each in breaches:
-            run, at = each.run, each.at
+            market, valued = each.market, each.valued
             accounts = [w.valuation.account for w in each.due]
-            if not accounts or not at.acting:
+            if not accounts or not valued.acting:
                 confirmed.append(each)
                 continue
-            with self.troubles.contained(run, head):
-                found = confirm_with_views(run, head, at, accounts)
-                self.last_valued[run.name] = found.at
+            with self.troubles.contained(market, head):
+                found = confirm_with_views(market, head, valued, accounts)
+                self.last_valued[market.name] = found.valued
                 if found.silent:
-                    self._noticing.stale(run, head, found.silent)
+                    self._market_alerts.stale(market, head, found.silent)
                 if found.difference:
-                    each = replace(each, at=found.at, due=[])
+                    each = replace(each, valued=found.valued, due=[])
                 elif found.judged_anew:
-                    each = MarketBreaches(run, found.at, *self._judged(run, found.at))
+                    each = MarketBreaches(market, found.valued, *self._judged(market, found.valued))
                 confirmed.append(each)
         return confirmed
 
     def with_sales(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
         """With what the markets themselves sell of what they absorbed, as due besides."""
-        if self.payer is None or self.held:
+        if self.payer is None or self.halt_reason:
             return breaches
         found = []
         for each in breaches:
             sales: list[Breach] = []
-            with self.troubles.contained(each.run, head):
-                sales = self._store_front.due(head, [(each.run, each.at)])
+            with self.troubles.contained(each.market, head):
+                sales = self._store_front.due(head, [(each.market, each.valued)])
             found.append(replace(each, due=[*each.due, *sales]))
         return found
 
     def plan_all(self, head: Head, breaches: list[MarketBreaches]) -> Decided:
         """What to do about all that is due; a market that cannot be planned for is left out."""
-        due = [w for each in breaches for w in each.due]
-        reads = _reads(self.pool, head, breaches)
-        try:
-            return self.plan(head, due, reads)
-        except Exception as error:
-            if is_everyones(error):
-                raise
-            if len({w.run.name for w in due}) < 2:
-                for run in {w.run.name: w.run for w in due}.values():
-                    self.troubles.report(run, head, error)
-                return []
-        well: list[Breach] = []
-        for each in breaches:
-            if each.due:
-                with self.troubles.contained(each.run, head):
-                    self.plan(head, each.due, reads)
-                    well += each.due
-        return self.plan(head, well, reads)
-
-    def plan(self, head: Head, due: list[Breach], reads: Reads | None = None) -> Decided:
-        """What to do about each; `reads` is what is known already of the state."""
-        if due:
-            self._ask_means(head)
-        means, self._means = self._means, None
-        planner = BlockPlanner(
-            self.pool,
-            self.runs,
-            self.store,
-            self.settings,
-            head,
-            self.next_timestamp(head),
-            self.mode,
-            self.payer,
-            reads or Reads(self.pool, head),
-            means,
-            self._abilities,
-        )
-        return planner.decide(due)
+        return self.planning.plan_all(head, self.next_timestamp(head), breaches)
 
     def commit(self, head: Head, breaches: list[MarketBreaches], decisions: Decided) -> None:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
-        valued = [(each.run, each.at) for each in breaches]
-        changed = [(r, at) for r, at in valued if _is_news(at) or acting.get(r.name) != at.acting]
+        valued = [(each.market, each.valued) for each in breaches]
+        changed = [(r, one) for r, one in valued if _is_news(one) or acting.get(r.name) != one.acting]
         if not decisions and not changed:
             return
         with self.store.session() as session:
             for wanted, decision in decisions:
-                self.journalling.write(session, head, wanted, decision)
-        for run, at in changed:
-            with self.troubles.contained(run, head), self.store.session() as session:
-                status.write_market(session, self.pool.name, run, at, self.policies)
-        self._acting.update({run.name: at.acting for run, at in valued})
+                self.retries.commit_intent(session, head, wanted, decision)
+        for market, one in changed:
+            with self.troubles.contained(market, head), self.store.session() as session:
+                status.write_market(session, self.pool.name, market, one, self.policies)
+        self._acting.update({market.name: one.acting for market, one in valued})
 
     def unreachable(self, error: Exception) -> None:
         """The chain does not answer."""
         self.outage.report(error, float(self.seconds_a_block or 0))
 
 
-def _is_news(at: MarketValuation) -> bool:
+def _is_news(valued: MarketValuation) -> bool:
     """Whether acting in the market, or in a part of it, began or ceased."""
-    return bool(at.newly_stopped or at.newly_suspended or at.resumed or at.retried)
-
-
-def _reads(pool: NodePool, head: Head, breaches: list[MarketBreaches]) -> Reads:
-    """What came along with the books."""
-    reads = Reads(pool, head)
-    for each in breaches:
-        reads.learn(each.at.refresh.answers if each.at.refresh else {})
-    return reads
+    return bool(valued.newly_stopped or valued.newly_suspended or valued.resumed or valued.retried)

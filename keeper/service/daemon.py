@@ -79,15 +79,15 @@ class Daemon:
         policies = policies_of(settings)
         recorder = Recorder(settings.service.record) if settings.service.record else None
         nodes = pools(settings)
-        runs = build(settings, nodes, store)
+        markets = build(settings, nodes, store)
         self.chains = {
             name: ChainLoops(
                 ChainLoop(
                     pool=pool,
                     store=store,
-                    settings=settings,
+                    settings=settings.of_chain(name),
                     policies=policies,
-                    runs=[run for run in runs if run.settings.chain == name],
+                    markets=[market for market in markets if market.settings.chain == name],
                     mode=self.mode,
                     payer=payer,
                     recorder=recorder,
@@ -103,14 +103,14 @@ class Daemon:
                 later = partial(self._once, f"update:{name}")
                 loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
         self._ledgers = {
-            name: Ledger(loops.deciding.pool, store, settings, loops.deciding.runs)
+            name: Ledger(loops.deciding.pool, store, settings.of_chain(name), loops.deciding.markets)
             for name, loops in self.chains.items()
         }
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
-        self._saying = LogThrottle()
-        self._gas_watch = GasWatch(settings, store, payer, self._saying)
+        self._throttle = LogThrottle()
+        self._gas_watch = GasWatch(store, payer, self._throttle)
         self._store_watch = StoreWatch(
             settings.store.url, self._tell_of_store, lambda: bool(self._store_faults.lately(time.monotonic()))
         )
@@ -225,24 +225,24 @@ class Daemon:
             try:
                 work()
                 self._store_faults.worked(name)
-                self._saying.over(name)
+                self._throttle.clear(name)
             except SQLAlchemyError as error:
                 self._store_faults.failed(name, error, time.monotonic())
                 why = str(getattr(error, "orig", error))
-                if self._saying.due(name, why):
+                if self._throttle.should_log(name, why):
                     log.error("store failed", job=name, error=why)
             except LostLeaseError as error:
                 log.warning("stands back", job=name, why=str(error))
             except UnreachableError as error:
                 # Of a chain the deciding loop tells; the other jobs only wait.
-                if not self._away(name) and self._saying.due(name, str(error)):
+                if not self._is_unreachable(name) and self._throttle.should_log(name, str(error)):
                     log.warning("unreachable", job=name, error=str(error))
             except Exception as error:  # noqa: BLE001  (a job that fails once runs again)
                 self._failed(name, error)
 
         return guarded
 
-    def _away(self, job: str) -> bool:
+    def _is_unreachable(self, job: str) -> bool:
         """Whether this job's chain is known not to answer."""
         loops = self.chains.get(job.partition(":")[2])
         return loops is not None and loops.deciding.outage.is_on
@@ -250,7 +250,7 @@ class Daemon:
     def _failed(self, name: str, error: Exception) -> None:
         """A job's failure: what the keeper raised on purpose says it all, anything else is a fault."""
         why = str(error) or repr(error)
-        if self._saying.due(name, why):
+        if self._throttle.should_log(name, why):
             trace = None if isinstance(error, KeeperError) else error
             log.error("job failed", job=name, error=why, exc_info=trace)
         with suppress(SQLAlchemyError), self.store.session() as session:
@@ -262,7 +262,7 @@ class Daemon:
         while True:
             before = deciding.head
             self._decide_once(name)
-            if deciding.head is before or not deciding.told():
+            if deciding.head is before or not deciding.has_newer_head():
                 return
 
     def _decide_once(self, name: str) -> None:

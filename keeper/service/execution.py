@@ -51,7 +51,7 @@ def actor_of(
 
 def _fitted(settings: Settings, pool: NodePool, beside: Allow) -> Limits:
     """The limits once the chain has said what its gas costs; told, as nobody may have chosen them."""
-    found = gas_ceilings(settings, pool.name, gas_level(pool))
+    found = gas_ceilings(settings.of_chain(pool.name), gas_level(pool))
     log.info("ceilings", chain=pool.name, what=found.words)
     return limits_of(settings, pool.name, beside, found)
 
@@ -62,7 +62,7 @@ def limits_of(
     """What execution may do on one chain; `beside` are contracts that only the chain names, `found` the
     ceilings that fit it. Without those: as if it were a calm one."""
     execution = settings.execution
-    gas = found or gas_ceilings(settings, chain, GasLevel(GWEI))
+    gas = found or gas_ceilings(settings.of_chain(chain), GasLevel(GWEI))
     local = settings.chains[chain].chain_id in LOCAL_CHAIN_IDS
     return Limits(
         max_gas_price=gas.price,

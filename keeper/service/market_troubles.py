@@ -29,34 +29,34 @@ class MarketTroubles:
     """Market → hash of the block at which it failed."""
 
     @contextmanager
-    def contained(self, run: Market, head: Head) -> Iterator[None]:
+    def contained(self, market: Market, head: Head) -> Iterator[None]:
         """Report whatever goes wrong with one market, unless it is everyone's trouble."""
         try:
             yield
         except Exception as error:
             if is_everyones(error):
                 raise
-            self.report(run, head, error)
+            self.report(market, head, error)
 
-    def report(self, run: Market, head: Head, error: Exception) -> None:
+    def report(self, market: Market, head: Head, error: Exception) -> None:
         """Log and alert; a market that a node did not answer for is alerted at its second block."""
         reason = str(error) or repr(error)
-        if self.throttle.due(run.name, reason):
+        if self.throttle.should_log(market.name, reason):
             # What the keeper raised on purpose says it all; anything else is a fault to be found.
             trace = None if isinstance(error, KeeperError) else error
-            log.error("market failed", market=run.name, block=head.number, error=reason, exc_info=trace)
-        is_repeated = self.failed_at.get(run.name) != head.hash and run.name in self.failed_at
-        self.failed_at[run.name] = head.hash
+            log.error("market failed", market=market.name, block=head.number, error=reason, exc_info=trace)
+        is_repeated = self.failed_at.get(market.name) != head.hash and market.name in self.failed_at
+        self.failed_at[market.name] = head.hash
         if isinstance(error, UnreachableError) and not is_repeated:
             return
         with self.store.session() as session:
-            market_alerts.failed(session, run.name, head.number, reason, type(error).__name__)
+            market_alerts.failed(session, market.name, head.number, reason, type(error).__name__)
 
     def forget_others(self, head: Head) -> None:
         """Forget the failures of markets that went through this block."""
         for name in [name for name, block in self.failed_at.items() if block != head.hash]:
             del self.failed_at[name]
-            self.throttle.over(name)
+            self.throttle.clear(name)
             log.info("market answers again", market=name, block=head.number)
 
 

@@ -41,7 +41,7 @@ class Outage:
         if now - self.since < min(max(block_seconds, LEAST_PATIENCE), MOST_PATIENCE):
             log.debug("tried again", chain=self.chain, error=str(error))
             return
-        if self.throttle.due(_CHAIN, str(error)):
+        if self.throttle.should_log(_CHAIN, str(error)):
             log.error("chain unreachable", chain=self.chain, error=str(error))
         with self.store.session() as session:
             status.write_unreachable(session, self.chain, self.mode, str(error))
@@ -49,5 +49,5 @@ class Outage:
     def end(self, head: Head) -> None:
         """The chain answered."""
         self.is_on, self.since = False, None
-        if self.throttle.over(_CHAIN):
+        if self.throttle.clear(_CHAIN):
             log.info("chain answers again", chain=self.chain, number=head.number)

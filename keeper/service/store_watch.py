@@ -46,7 +46,7 @@ class StoreFaults:
 
     def lately(self, moment: float) -> list[SQLAlchemyError]:
         """The faults that still say something of the store."""
-        return [error for at, error in tuple(self._last.values()) if moment - at <= LATELY]
+        return [error for when, error in tuple(self._last.values()) if moment - when <= LATELY]
 
 
 class StoreWatch:

@@ -75,7 +75,7 @@ def decide(chain: ChainLoop, head: Head) -> TickResult:
     chain.commit(head, confirmed, decisions)
     chain.end(head)
     wanted = [breach for each in confirmed for breach in each.wanted]
-    return TickResult(head, started, [(each.run, each.at) for each in confirmed], wanted, decisions)
+    return TickResult(head, started, [(each.market, each.valued) for each in confirmed], wanted, decisions)
 
 
 def settle(chain: ChainLoops, head: Head) -> None:
@@ -97,7 +97,7 @@ def advance(chain: ChainLoops) -> bool:
         head = deciding.head
         if head is None or head == chain.acted:
             return False
-        if actor is not None and not deciding.held:
+        if actor is not None and not deciding.halt_reason:
             actor.carry(head, deciding.next_timestamp(head))
         standby_reason = actor.standby_reason if actor else ""
         with deciding.store.session() as session:

@@ -84,7 +84,7 @@ class Keeping:
 
     def valuation(self, account: str) -> Valuation:
         """The contract's own view now."""
-        [run] = self.deciding.runs
+        [run] = self.deciding.markets
         return run.book.views(blocks.latest(self.deciding.pool), [account])[account]
 
 
@@ -118,9 +118,9 @@ def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str 
     deciding = ChainLoop(
         pool=nodes["local"],
         store=store,
-        settings=settings,
+        settings=settings.of_chain("local"),
         policies=policies_of(settings),
-        runs=build(settings, nodes, store),
+        markets=build(settings, nodes, store),
         mode="live",
         payer=key.address,
     )

@@ -175,7 +175,7 @@ def test_a_version_that_is_unknown_is_only_watched(
     account = case.near(OTHER)
     quiet(case)
     k = keeping(case.anvil, case.toml(), tmp_path)
-    monkeypatch.setattr(type(k.deciding.runs[0].adapter), "version", lambda *_: None)
+    monkeypatch.setattr(type(k.deciding.markets[0].adapter), "version", lambda *_: None)
     k.send(case.fund(k.payer))
     k.step(case.hold())
     k.step(case.fall())

@@ -32,12 +32,12 @@ def look(deciding: ChainLoop, head: Head | None = None) -> Head | None:
 
 def last_valuations(deciding: ChainLoop, market: Market | None = None) -> list[Valuation]:
     """What the last block said of a market's (the first's) accounts."""
-    return deciding.last_valued[(market or deciding.runs[0]).name].valuations
+    return deciding.last_valued[(market or deciding.markets[0]).name].valuations
 
 
 def halted(deciding: ChainLoop, market: Market | None = None) -> WatchOnly:
     """Why a market (the first) is watched only, as of the last block."""
-    return deciding.memory_of(market or deciding.runs[0]).watch_only
+    return deciding.memory_of(market or deciding.markets[0]).watch_only
 
 
 def no_sample(monkeypatch: pytest.MonkeyPatch) -> None:

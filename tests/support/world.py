@@ -185,9 +185,9 @@ def world(
     deciding = ChainLoop(
         pool=nodes["local"],
         store=kept,
-        settings=settings,
+        settings=settings.of_chain("local"),
         policies=policies_of(settings),
-        runs=build(settings, nodes, kept),
+        markets=build(settings, nodes, kept),
         mode="live" if live else "dry",
         payer=key.address,
         recorder=recorder,

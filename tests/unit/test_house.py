@@ -52,6 +52,11 @@ def _modules() -> dict[str, ast.Module]:
     return found
 
 
+WHOLE = {
+    "unit": {"house", "no_connections", "processes"},
+    "integration": {"bad_input", "forge", "wheel"},
+}
+"""What tests the project as a whole."""
 MODULES = _modules()
 
 
@@ -80,6 +85,16 @@ def test_no_two_modules_need_each_other() -> None:
 def test_no_file_is_too_long() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in KEEPER.rglob("*.py")}
     assert {path.name: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+@pytest.mark.parametrize("kind", ["unit", "integration"])
+def test_tests_stand_where_their_subject_does(kind: str) -> None:
+    """A folder of tests is named as the folder of `keeper/` that it tests; only what tests the project as a
+    whole stands above them."""
+    tests = ROOT / "tests" / kind
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")} - {Path()}
+    assert [str(each) for each in folders if not (KEEPER / each).is_dir()] == []
+    assert {path.stem.removeprefix("test_") for path in tests.glob("test_*.py")} == WHOLE[kind]
 
 
 def test_a_class_name_stands_once() -> None:

@@ -24,5 +24,5 @@ class AaveV3Settings(ProtocolSettings):
         return self.owner_top_up
 
     @property
-    def takes_claims(self) -> bool:
-        return self.receive_a_tokens
+    def no_claims_reason(self) -> str:
+        return "" if self.receive_a_tokens else "receive_a_tokens is off"

@@ -17,15 +17,16 @@ from keeper.service.watching.selection import Rows
 def decide_ahead(deciding: ChainLoop, head: Head, wanted: list[Breach]) -> list[int]:
     """Plan and journal liquidations that a pending update on top of `head` is about to make possible.
     Each comes with an episode that is in no store yet and is opened with its intent. The intents' ids."""
-    if deciding.open is None or deciding.held:
+    if deciding.open is None or deciding.halt_reason:
         return []
     fresh = [w for w in wanted if _new(deciding, w)]
     with deciding.store.session() as session:
-        given_up = deciding.journalling.given_up(session, fresh, head)
-    decisions = deciding.plan(head, [w for w in fresh if w not in given_up])
+        given_up = deciding.retries.over_limit(session, fresh, head)
+    tried = [each for each in fresh if each not in given_up]
+    decisions = deciding.planning.plan(head, deciding.next_timestamp(head), tried)
     made = _write(deciding, head, decisions)
     for each, _ in made:
-        known, account = deciding.open[each.run.name], each.valuation.account
+        known, account = deciding.open[each.market.name], each.valuation.account
         assert each.episode.id is not None
         known.put(account, "liquidate", breaches.OpenEpisode(each.episode.id, each.episode.lowest_health))
         known.foreseen.add(account)
@@ -42,24 +43,24 @@ def _write(
             if decision.plan is not None:
                 session.add(each.episode)
                 session.flush()
-                intent = deciding.journalling.write(session, head, each, decision)
+                intent = deciding.retries.commit_intent(session, head, each, decision)
                 if intent is not None and intent.id is not None:
                     made.append((each, intent.id))
     return made
 
 
-def liquidatable(deciding: ChainLoop, run: Market) -> Rows:
+def liquidatable(deciding: ChainLoop, market: Market) -> Rows:
     """Rows with an open episode of the liquidation threshold."""
     if deciding.open is None:
         return np.zeros(0, np.int64)
-    return deciding.open[run.name].rows("liquidate", run.book.rows)
+    return deciding.open[market.name].rows("liquidate", market.book.rows)
 
 
 def _new(deciding: ChainLoop, wanted: Breach) -> bool:
     """Whether nothing is known yet of this account being liquidatable, nor under way about it."""
     assert deciding.open is not None
-    if (wanted.valuation.account, "liquidate") in deciding.open[wanted.run.name].known:
+    if (wanted.valuation.account, "liquidate") in deciding.open[wanted.market.name].known:
         return False
     with deciding.store.session() as session:
-        key = (deciding.pool.name, wanted.run.name, wanted.valuation.account, wanted.kind)
+        key = (deciding.pool.name, wanted.market.name, wanted.valuation.account, wanted.kind)
         return not journal.has_open(session, *key, deciding.mode)

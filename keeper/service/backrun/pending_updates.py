@@ -61,12 +61,12 @@ class PendingUpdates:
 
     def follow(self) -> None:
         """Take over from the deciding loop whose events are updates; no request is made."""
-        known = (run.prices for run in self.deciding.runs if run.prices is not None)
+        known = (market.prices for market in self.deciding.markets if market.prices is not None)
         self.emitters = frozenset(emitter for prices in known for emitter in prices.emitters)
 
     def learn(self) -> None:
         """Learn after a block who sends updates."""
-        known = [run.prices for run in self.deciding.runs if run.prices is not None]
+        known = [market.prices for market in self.deciding.markets if market.prices is not None]
         written = [each for prices in known for each in sorted(prices.updated_by) if each]
         try:
             written = [*written[:LEARNT_A_BLOCK], *self._written_lately()]
@@ -85,7 +85,7 @@ class PendingUpdates:
         self._searched |= fresh
         first = max(head.number - LOOK_BACK, 0)
         wanted = LogFilter(tuple(sorted(fresh)), UPDATE_TOPICS)
-        size = self.deciding.settings.chains[self.deciding.pool.name].log_range
+        size = self.deciding.settings.chain.log_range
         spans = of_range(self.deciding.pool, first, head.number, wanted, size)
         written = [each.transaction for _, found in spans for each in found if each.transaction]
         return written[-LEARNT_AT_START:]
@@ -120,10 +120,10 @@ class PendingUpdates:
         )
         return (head, numbers) if numbers else None
 
-    def _ready(self, run: Market, head: Head) -> bool:
+    def _ready(self, market: Market, head: Head) -> bool:
         """Whether its numbers may be acted on, and stand at `head`."""
-        halted = self.deciding.memory_of(run).watch_only
-        return not halted.reason and run.prices is not None and run.book.head == head
+        halted = self.deciding.memory_of(market).watch_only
+        return not halted.reason and market.prices is not None and market.book.head == head
 
     def _may_look(self, head: Head, update: PendingUpdate) -> bool:
         """Once a block for the same update: while it waits, each block asks anew."""
@@ -140,62 +140,62 @@ class PendingUpdates:
 
     def _wanted(self, update: PendingUpdate, head: Head) -> list[Breach]:
         """Whom the update makes liquidatable, by our numbers and by the contract's own view alike."""
-        runs = [run for run in self.deciding.runs if self._ready(run, head)]
-        after = self._after(update, head, [call for run in runs for call in _calls(run)], runs)
+        markets = [market for market in self.deciding.markets if self._ready(market, head)]
+        after = self._after(update, head, [call for market in markets for call in _calls(market)], markets)
         found: list[Breach] = []
-        for run in runs:
-            state = run.adapter.mirror.read_market(after.answers[_market_call(run)])
-            assets = run.adapter.valuer.priced_assets(state)
+        for market in markets:
+            state = market.adapter.mirror.read_market(after.answers[_market_call(market)])
+            assets = market.adapter.valuer.priced_assets(state)
             moment = replace(head, number=head.number + 1, timestamp=after.timestamp)
-            assert run.prices is not None
-            prices = run.prices.after(
-                moment, assets, after.answers, run.adapter.explainer.base_decimals(state)
+            assert market.prices is not None
+            prices = market.prices.after(
+                moment, assets, after.answers, market.adapter.explainer.base_decimals(state)
             )
             if (
                 prices is None
-                or not prices.moved_from(run.prices)
-                or run.adapter.valuer.version(state) is None
+                or not prices.moved_from(market.prices)
+                or market.adapter.valuer.version(state) is None
             ):
                 continue
             self.transmitters.add(update.sender)
             silent = {asset.asset for asset in assets if asset.price is None}
-            then = replace(run, book=run.book.under(state), prices=prices)
+            then = replace(market, book=market.book.under(state), prices=prices)
             found += self._below(then, after.timestamp, silent)
         return self._confirmed(update, head, found, after.timestamp)
 
-    def _after(self, update: PendingUpdate, head: Head, calls: list[Call], runs: list[Market]) -> After:
+    def _after(self, update: PendingUpdate, head: Head, calls: list[Call], markets: list[Market]) -> After:
         lenses: tuple[Lens, ...] = tuple(
-            dict.fromkeys(lens for run in runs for lens in run.adapter.mirror.lenses())
+            dict.fromkeys(lens for market in markets for lens in market.adapter.mirror.lenses())
         )
         timestamp = self.deciding.next_timestamp(head)
         return read_after(self.deciding.pool, head, update, calls, lenses, timestamp)
 
-    def _below(self, run: Market, timestamp: int, silent: set[str]) -> list[Breach]:
+    def _below(self, market: Market, timestamp: int, silent: set[str]) -> list[Breach]:
         """Who may be liquidated under the run's state and is not to be topped up."""
-        records = {a: r for a in self._near(run, timestamp) if (r := run.book.record(a)) is not None}
-        priced = run.adapter.valuer.price_dependencies
+        records = {a: r for a in self._near(market, timestamp) if (r := market.book.record(a)) is not None}
+        priced = market.adapter.valuer.price_dependencies
         if silent:
-            known = run.book.accounts
-            records = {a: r for a, r in records.items() if not priced(run.book.state, known[a]) & silent}
+            known = market.book.accounts
+            records = {a: r for a, r in records.items() if not priced(market.book.state, known[a]) & silent}
         found = []
-        for valuation in run.adapter.valuer.value_records(run.book.state, records, timestamp):
-            levels = self.deciding.policies.levels(run.name, valuation.account)
+        for valuation in market.adapter.valuer.value_records(market.book.state, records, timestamp):
+            levels = self.deciding.policies.levels(market.name, valuation.account)
             if levels.ignored or levels.protection or not is_below(valuation, levels.liquidate):
                 continue
-            found.append(Breach(run, valuation, levels, _episode(run, valuation)))
+            found.append(Breach(market, valuation, levels, _episode(market, valuation)))
         return found
 
-    def _near(self, run: Market, timestamp: int) -> list[str]:
+    def _near(self, market: Market, timestamp: int) -> list[str]:
         """Accounts that bounds leave below 1, of which most is required, and those without bounds."""
-        book, adapter = run.book, run.adapter
+        book, adapter = market.book, market.adapter
         if adapter.screener is None:
             return list(book.accounts)
         weights = adapter.screener.weights(book.state, timestamp, sorted(book.columns.legs))
         assert weights is not None, "a version that is known has weights"
-        screen = self._screens.setdefault(run.name, Screen(book.columns))
+        screen = self._screens.setdefault(market.name, Screen(book.columns))
         screen.run(weights)
         near = screen.below(_HEALTHY)
-        open_rows = liquidatable(self.deciding, run)
+        open_rows = liquidatable(self.deciding, market)
         fresh = ~np.isin(near.rows, open_rows)
         rows, required = near.rows[fresh], near.maintenance[fresh]
         if len(rows) > MOST_ACCOUNTS:
@@ -212,50 +212,50 @@ class PendingUpdates:
         """Without the markets in which a single account's own view, behind the update, is another number."""
         if not wanted:
             return []
-        runs = {w.run.name: w.run for w in wanted}
-        calls = [w.run.adapter.auditor.view_call(w.valuation.account) for w in wanted]
-        after = self._after(update, head, calls, list(runs.values()))
+        markets = {w.market.name: w.market for w in wanted}
+        calls = [w.market.adapter.auditor.view_call(w.valuation.account) for w in wanted]
+        after = self._after(update, head, calls, list(markets.values()))
         if after.timestamp != timestamp:
             return []
-        views: dict[str, dict[str, Valuation]] = {name: {} for name in runs}
-        reverted: dict[str, set[str]] = {name: set() for name in runs}
+        views: dict[str, dict[str, Valuation]] = {name: {} for name in markets}
+        reverted: dict[str, set[str]] = {name: set() for name in markets}
         for each in wanted:
             account = each.valuation.account
-            view = each.run.adapter.auditor.read_view(
-                account, after.answers[each.run.adapter.auditor.view_call(account)]
+            view = each.market.adapter.auditor.read_view(
+                account, after.answers[each.market.adapter.auditor.view_call(account)]
             )
             if view is None:
-                reverted[each.run.name].add(account)
+                reverted[each.market.name].add(account)
             else:
-                views[each.run.name][account] = view
+                views[each.market.name][account] = view
         agreed = set()
-        for name in runs:
-            own = [w.valuation for w in wanted if w.run.name == name]
+        for name in markets:
+            own = [w.valuation for w in wanted if w.market.name == name]
             difference = compare(own, views[name], reverted[name])
             if difference:
                 log.warning("not behind the update", market=name, update=update.hash, why=difference)
             else:
                 agreed.add(name)
-        return [each for each in wanted if each.run.name in agreed]
+        return [each for each in wanted if each.market.name in agreed]
 
 
-def _market_call(run: Market) -> Call:
-    return run.adapter.mirror.market_call(run.book.references)
+def _market_call(market: Market) -> Call:
+    return market.adapter.mirror.market_call(market.book.references)
 
 
-def _calls(run: Market) -> list[Call]:
+def _calls(market: Market) -> list[Call]:
     """The market's state, and what its prices are judged by."""
-    assert run.prices is not None
-    return [_market_call(run), *run.prices.extra_reads().calls]
+    assert market.prices is not None
+    return [_market_call(market), *market.prices.extra_reads().calls]
 
 
-def _episode(run: Market, valuation: Valuation) -> Episode:
-    assert run.book.head is not None and valuation.health is not None
+def _episode(market: Market, valuation: Valuation) -> Episode:
+    assert market.book.head is not None and valuation.health is not None
     return Episode(
-        market=run.name,
+        market=market.name,
         account=valuation.account,
         threshold="liquidate",
-        opened_block=run.book.head.number + 1,
+        opened_block=market.book.head.number + 1,
         opened_health=valuation.health,
         lowest_health=valuation.health,
     )

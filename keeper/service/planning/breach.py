@@ -17,7 +17,7 @@ from keeper.store.tables.watching import Episode
 class Breach:
     """A breach that asks for an action, with the episode it belongs to."""
 
-    run: Market
+    market: Market
     valuation: Valuation
     levels: Levels
     episode: Episode
@@ -29,7 +29,7 @@ class Breach:
     @property
     def key(self) -> tuple[str, str, Kind]:
         """What tells it from all others of a block: market, account, kind."""
-        return self.run.name, self.valuation.account, self.kind
+        return self.market.name, self.valuation.account, self.kind
 
     @property
     def kind(self) -> Kind:
@@ -40,8 +40,8 @@ class Breach:
 class MarketBreaches:
     """What is asked for in one market at a block, and what of it may be attempted now."""
 
-    run: Market
-    at: MarketValuation
+    market: Market
+    valued: MarketValuation
     wanted: list[Breach]
     due: list[Breach]
 

@@ -12,17 +12,17 @@ from keeper.service.planning.breach import Breach
 from keeper.service.planning.contract_liquidations import seal
 
 
-def traded_tokens(wanted: list[Breach]) -> set[str]:
+def traded_tokens(wanted: Sequence[Breach]) -> set[str]:
     """Every token that a liquidation could repay or seize."""
     return {
         asset
         for w in wanted
         if w.kind == "liquidate"
         for asset in (
-            w.run.adapter.seller.sold_for(w.run.book.state)
-            if w.sale and w.run.adapter.seller is not None
-            else w.run.adapter.planner.liquidation_tokens(
-                w.run.book.state, w.run.book.accounts[w.valuation.account]
+            w.market.adapter.seller.sold_for(w.market.book.state)
+            if w.sale and w.market.adapter.seller is not None
+            else w.market.adapter.planner.liquidation_tokens(
+                w.market.book.state, w.market.book.accounts[w.valuation.account]
             )
         )
     }
@@ -41,7 +41,7 @@ def candidate_of(
 ) -> Candidate:
     valuation = wanted.valuation
     return Candidate(
-        wanted.run.name,
+        wanted.market.name,
         valuation.account,
         wanted.kind,
         valuation.health or 0,
@@ -49,5 +49,5 @@ def candidate_of(
         plan,
         reserve,
         underwater=valuation.net < 0,
-        rate=wanted.run.rate,
+        rate=wanted.market.rate,
     )

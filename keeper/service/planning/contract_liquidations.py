@@ -63,38 +63,40 @@ class ContractLiquidations:
         """What `read` needs to exchange among these tokens."""
         return [self.venue.call([*tokens, *self._earned()])]
 
-    def lending_calls(self, tokens: Iterable[str], runs: Iterable[Market]) -> list[Call]:
+    def lending_calls(self, tokens: Iterable[str], markets: Iterable[Market]) -> list[Call]:
         """What `read` needs to borrow them beside any trusted token; asked last, it starves nothing else."""
-        beside = {token for run in runs for token in _trusted(run)}
+        beside = {token for market in markets for token in _trusted(market)}
         call = self.venue.lending_call([*tokens, *self._earned()], beside)
         return [call] if call is not None else []
 
     def _earned(self) -> list[str]:
         return [self.chain.profit_token] if self.chain.profit_token else []
 
-    def read(self, answers: Sequence[Answer], runs: Iterable[Market], lending: Sequence[Answer] = ()) -> None:
+    def read(
+        self, answers: Sequence[Answer], markets: Iterable[Market], lending: Sequence[Answer] = ()
+    ) -> None:
         """Take the answers; every market of the chain may lend to the others' liquidations."""
         self.exchange = self.venue.read(answers[0], next(iter(lending), None))
-        for run in runs:
-            lends = run.adapter.lending
-            for token, lender in lends.lenders(run.book.state).items() if lends is not None else ():
+        for market in markets:
+            lends = market.adapter.lending
+            for token, lender in lends.lenders(market.book.state).items() if lends is not None else ():
                 known = self._lenders.get(token)
                 if known is None or (lender.loan.fee, -lender.most) < (known.loan.fee, -known.most):
                     self._lenders[token] = lender
 
     def plans(
         self,
-        run: Market,
+        market: Market,
         account: str,
         offers: list[Offer] | Blocked,
-        facts: Purse,
+        purse: Purse,
         refused: Sequence[Route] = (),
     ) -> list[Plan] | Blocked:
         """What is offered, taken through the contract, best first, at the present quotes; over other routes
         than those that were `refused`, where there are any."""
         if isinstance(offers, Blocked):
             return offers
-        terms = self._terms(run.adapter.planner.assets(run.book.state, facts))
+        terms = self._terms(market.adapter.planner.assets(market.book.state, purse))
         if isinstance(terms, Blocked):
             return terms
         offers = [each for each in offers if each.taker != "signer"]
@@ -106,7 +108,7 @@ class ContractLiquidations:
         sizes = profit.best(offers, terms, {(way.route, way.sale) for way in refused})
         if not sizes:
             return profit.no_way(offers)
-        found = [profit.plan(run.name, account, sized, terms) for sized in sizes]
+        found = [profit.plan(market.name, account, sized, terms) for sized in sizes]
         return [replace(plan, gas=batches.gas_of([plan])) for plan in found]
 
     @property
@@ -130,9 +132,9 @@ class ContractLiquidations:
         return ProfitTerms(self.chain.liquidator.lower(), self.exchange, self._lenders, earned)
 
 
-def _trusted(run: Market) -> list[str]:
+def _trusted(market: Market) -> list[str]:
     """The tokens of a market that the operator, or the protocol, stands for."""
-    found = run.adapter.planner.assets(run.book.state, Purse({}, {}))
+    found = market.adapter.planner.assets(market.book.state, Purse({}, {}))
     return [token for token in found if token != NATIVE]
 
 

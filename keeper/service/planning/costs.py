@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keeper.chain.blocks import Head
-from keeper.config import Settings
+from keeper.config import ChainSettings, Policy
 from keeper.execution import journal
 from keeper.execution.journal import Mode
 from keeper.model.money import money
 from keeper.model.purse import Purse
 from keeper.policy.costs import Budget, Costs, Spending
-from keeper.policy.levels import Protection
-from keeper.service.markets import Market, owner_of
+from keeper.policy.levels import Owner, Protection
+from keeper.service.markets import Market
 from keeper.service.planning.gas_money import gas_reserve
 from keeper.service.planning.native_price import native_price
 from keeper.store.database import Store
@@ -24,32 +24,30 @@ LOSSES_PER_DAY = 10
 
 
 def costs_of(
-    settings: Settings,
-    chain: str,
-    runs: Sequence[Market],
-    facts: Mapping[str, Purse],
+    settings: ChainSettings,
+    markets: Sequence[Market],
+    purses: Mapping[str, Purse],
     gas_price: int,
     data_fee: int = 0,
     lost: int = 0,
 ) -> Costs:
     """What gas costs on a chain with these markets; wei a unit of gas for `gas_price`, wei a plan for
-    `data_fee`. `facts` by market, of those that have been asked; `lost` is the money that realizing bad debt
+    `data_fee`. `purses` by market, of those that have been asked; `lost` is the money that realizing bad debt
     may have cost today."""
     policy = settings.policy
     return Costs(
         gas_price,
-        native_price(settings, chain, runs, facts),
+        native_price(settings, markets, purses),
         money(policy.min_profit),
-        gas_reserve(settings, chain, gas_price),
+        gas_reserve(settings, gas_price),
         data_fee,
         money(policy.max_bad_debt_loss) if policy.realize_bad_debt else None,
-        Budget(losses_of_a_day(settings), Spending(lost)) if policy.realize_bad_debt else None,
+        Budget(losses_of_a_day(policy), Spending(lost)) if policy.realize_bad_debt else None,
     )
 
 
-def losses_of_a_day(settings: Settings) -> int:
+def losses_of_a_day(policy: Policy) -> int:
     """Money that realizing bad debt may cost in a day, on all chains."""
-    policy = settings.policy
     a_day = policy.max_bad_debt_loss_per_day
     return money(policy.max_bad_debt_loss * LOSSES_PER_DAY if a_day is None else a_day)
 
@@ -59,7 +57,8 @@ class Budgets:
     """What accounts and owners may still cost today. An owner has one budget, in whatever markets he is: each
     of his caps counts what all of his top-ups have spent, those chosen in the same tick included."""
 
-    settings: Settings
+    policy: Policy
+    whose: Owner
     store: Store
     mode: Mode
     head: Head
@@ -67,16 +66,16 @@ class Budgets:
 
     def of(self, market: str, account: str, protection: Protection | None) -> list[Budget]:
         found = []
-        since, whose = self.head.timestamp - DAY, owner_of(self.settings)
-        if self.settings.policy.max_spend_per_account_day is not None:
+        since = self.head.timestamp - DAY
+        if self.policy.max_spend_per_account_day is not None:
             with self.store.session() as session:
                 spent = journal.spent_since(session, market, account, self.mode, since)
-            found.append(Budget(money(self.settings.policy.max_spend_per_account_day), Spending(spent)))
+            found.append(Budget(money(self.policy.max_spend_per_account_day), Spending(spent)))
         if protection is not None:
-            owner = whose(market, account)
+            owner = self.whose(market, account)
             if owner not in self._owners:
                 with self.store.session() as session:
-                    spent = journal.spent_for_owner(session, owner, whose, self.mode, since)
+                    spent = journal.spent_for_owner(session, owner, self.whose, self.mode, since)
                 self._owners[owner] = Spending(spent)
             found.append(Budget(protection.max_spend_per_owner_day, self._owners[owner]))
         return found

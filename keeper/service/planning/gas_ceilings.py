@@ -8,7 +8,7 @@ from typing import Any
 
 from keeper.chain import fees
 from keeper.chain.pool import NodePool
-from keeper.config import Settings, known_chain
+from keeper.config import ChainSettings, known_chain
 
 GWEI = 10**9
 COIN = 10**18
@@ -77,9 +77,9 @@ def _lower_middle(numbers: list[int]) -> int:
     return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
-def gas_ceilings(settings: Settings, chain: str, level: GasLevel) -> GasCeilings:
+def gas_ceilings(settings: ChainSettings, level: GasLevel) -> GasCeilings:
     """As configured for the chain or for all, else what fits its gas."""
-    own, common = settings.chains[chain], settings.execution
+    own, common = settings.chain, settings.execution
     price = own.max_gas_price_gwei if own.max_gas_price_gwei is not None else common.max_gas_price_gwei
     day = own.max_gas_per_day if own.max_gas_per_day is not None else common.max_gas_per_day
     coin = own.native_price if isinstance(own.native_price, Decimal) else settings.policy.native_price

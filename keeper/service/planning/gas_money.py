@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from keeper.chain import fees
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings, Policy
 from keeper.store.tables.journal import Transaction
 
 WEI = 10**18
@@ -42,10 +42,11 @@ def gas_price(pool: NodePool, base_fee: int) -> int:
     return max(fees.present(pool), base_fee)
 
 
-def gas_reserve(settings: Settings, chain: str, base_fee: int) -> int:
-    """Wei that liquidations on `chain` leave: gas_reserve, or the protected accounts' gas if that is more."""
-    protected = sum(settings.markets[each.market].chain == chain for each in settings.protect)
-    return max(int(settings.policy.gas_reserve * WEI), protected * KEPT_GAS * KEPT_RISE * base_fee)
+def gas_reserve(settings: ChainSettings, base_fee: int) -> int:
+    """Wei that liquidations leave: gas_reserve, or the chain's protected accounts' gas if that is more."""
+    return max(
+        int(settings.policy.gas_reserve * WEI), len(settings.protect) * KEPT_GAS * KEPT_RISE * base_fee
+    )
 
 
 def forecast(session: Session, chain: str, sender: str, balance: int, moment: datetime) -> Forecast:
@@ -71,13 +72,13 @@ def _spent(rows: Iterable[Transaction]) -> int:
     return sum((row.gas_used or 0) * (row.gas_price or 0) + (row.data_fee or 0) for row in rows)
 
 
-def runs_low(found: Forecast, settings: Settings) -> str:
+def runs_low(found: Forecast, policy: Policy) -> str:
     """Why an operator should send gas money, in words; empty while there is enough."""
     coins = Decimal(found.balance) / WEI
-    if found.balance < int(settings.policy.gas_reserve * WEI):
+    if found.balance < int(policy.gas_reserve * WEI):
         return f"{coins:.4f} native coins are left for gas, less than gas_reserve: liquidations have stopped"
     if found.hours is None and found.balance < FEW_WEI:
         return f"only {coins:.4f} native coins are left for gas"
-    if found.hours is not None and found.hours < settings.policy.min_gas_hours:
+    if found.hours is not None and found.hours < policy.min_gas_hours:
         return f"{coins:.4f} native coins are left for gas: {found.hours} hours at the recent rate"
     return ""

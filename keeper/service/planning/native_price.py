@@ -10,7 +10,7 @@ from eth_utils.address import is_hex_address
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
-from keeper.config import Settings, known_chain, native_coin
+from keeper.config import ChainSettings, known_chain, native_coin
 from keeper.model.money import WAD, money
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
@@ -28,32 +28,32 @@ _MOST_DECIMALS = 36
 
 
 def native_price(
-    settings: Settings, chain: str, runs: Sequence[Market], facts: Known | None = None
+    settings: ChainSettings, markets: Sequence[Market], purses: Known | None = None
 ) -> int | None:
-    """Money that a whole native coin of `chain` costs; None where nobody can say.
+    """Money that a whole native coin of the chain costs; None where nobody can say.
 
     `[chains.NAME] native_price` comes first, then the old `policy.native_price`, then what a market of the
     chain pays (or last paid) for the wrapped coin, then what a market's own oracle says of it.
     """
-    wanted = settings.chains[chain].native_price
+    wanted = settings.chain.native_price
     if isinstance(wanted, Decimal):
         return money(wanted)
-    own = [run for run in runs if run.book.head is not None]
+    own = [market for market in markets if market.book.head is not None]
     if isinstance(wanted, str):
-        return _named(wanted, own, facts or {})
+        return _named(wanted, own, purses or {})
     if settings.policy.native_price is not None:
         return money(settings.policy.native_price)
-    for name in wrapped_names(settings, chain):
-        if (found := _asset(name, own, facts or {})) is not None:
+    for name in wrapped_names(settings):
+        if (found := _asset(name, own, purses or {})) is not None:
             return found
-    return _paid_in_coin(own, facts or {})
+    return _paid_in_coin(own, purses or {})
 
 
-def wrapped_names(settings: Settings, chain: str) -> tuple[str, ...]:
+def wrapped_names(settings: ChainSettings) -> tuple[str, ...]:
     """Address and symbol by which markets may list the wrapped native coin, the surest first."""
     if settings.policy.wrapped_native is not None:
         return (settings.policy.wrapped_native,)
-    row = known_chain(settings.chains[chain].chain_id)
+    row = known_chain(settings.chain.chain_id)
     if row is None:
         return ("WETH",)
     if row.wrapped is None:
@@ -61,86 +61,86 @@ def wrapped_names(settings: Settings, chain: str) -> tuple[str, ...]:
     return tuple(filter(None, (row.wrapped.address, row.wrapped.symbol)))
 
 
-def native_price_assumption(settings: Settings, chain: str) -> str:
+def native_price_assumption(settings: ChainSettings) -> str:
     """What is taken for granted about the coin's price, in words; empty where it is known or configured."""
-    at = settings.chains[chain]
-    told = at.native_price is not None or settings.policy.native_price is not None
-    if told or settings.policy.wrapped_native is not None or known_chain(at.chain_id) is not None:
+    chain = settings.chain
+    told = chain.native_price is not None or settings.policy.native_price is not None
+    if told or settings.policy.wrapped_native is not None or known_chain(chain.chain_id) is not None:
         return ""
-    return f"chain id {at.chain_id} is not known: its coin is taken for ether, at WETH's price"
+    return f"chain id {chain.chain_id} is not known: its coin is taken for ether, at WETH's price"
 
 
-def unknown_native_price(settings: Settings, chain: str) -> tuple[str, str]:
+def unknown_native_price(settings: ChainSettings) -> tuple[str, str]:
     """Why nothing tells what gas costs on a chain, and what to do about it."""
-    at = settings.chains[chain]
-    if isinstance(at.native_price, str):
-        what = f"no market or feed tells what {at.native_price!r} costs"
+    chain = settings.chain
+    if isinstance(chain.native_price, str):
+        what = f"no market or feed tells what {chain.native_price!r} costs"
     else:
-        names = " or ".join(wrapped_names(settings, chain)) or f"wrapped {native_coin(at.chain_id)}"
+        names = " or ".join(wrapped_names(settings)) or f"wrapped {native_coin(chain.chain_id)}"
         what = f"no market of the chain prices {names}"
     return (
         f"{what}: without the cost of gas nothing is liquidated",
-        f"Set chains.{chain}.native_price: a number, an asset of any market, or a feed's address",
+        f"Set chains.{settings.name}.native_price: a number, an asset of any market, or a feed's address",
     )
 
 
-def _named(name: str, own: Sequence[Market], facts: Known) -> int | None:
+def _named(name: str, own: Sequence[Market], purses: Known) -> int | None:
     """By name, in the chain's own markets before the others; then as a feed behind a market's prices, or one
     on this chain."""
     others = [each for run in own[:1] for each in run.neighbours if each.book.head is not None]
     everywhere = [*own, *(run for run in others if all(run is not each for each in own))]
     market, dot, asset = name.rpartition(".")
     if dot and (chosen := [run for run in everywhere if run.name == market]):
-        return _asset(asset, chosen, facts)
-    found = _asset(name, everywhere, facts)
+        return _asset(asset, chosen, purses)
+    found = _asset(name, everywhere, purses)
     if found is None and is_hex_address(name):
         found = _feed(name.lower(), everywhere, own)
     return found
 
 
-def _asset(name: str, runs: Sequence[Market], facts: Known) -> int | None:
+def _asset(name: str, markets: Sequence[Market], purses: Known) -> int | None:
     """What these markets pay, or last paid, for the asset with this symbol or address; else their oracles."""
     wanted = name.lower()
-    for run in runs:
-        for symbol in _symbols(run, wanted):
-            if run.prices is not None and (paid := run.prices.market_price(symbol)):
-                return run.rate.down(paid)
-    for run in runs:
-        for token, asset in run.adapter.planner.assets(run.book.state, _facts(run, facts)).items():
+    for market in markets:
+        for symbol in _symbols(market, wanted):
+            if market.prices is not None and (paid := market.prices.market_price(symbol)):
+                return market.rate.down(paid)
+    for market in markets:
+        for token, asset in market.adapter.planner.assets(market.book.state, _purse(market, purses)).items():
             if wanted in (token.lower(), asset.symbol.lower()) and asset.price:
-                return run.rate.down(asset.price)
+                return market.rate.down(asset.price)
     return None
 
 
-def _symbols(run: Market, wanted: str) -> Iterator[str]:
+def _symbols(market: Market, wanted: str) -> Iterator[str]:
     """Symbols of the market's priced assets that go by this name."""
-    for asset, symbol in (run.prices.symbols if run.prices else {}).items():
+    for asset, symbol in (market.prices.symbols if market.prices else {}).items():
         if wanted in (asset.lower(), symbol.lower()):
             yield symbol
 
 
-def _paid_in_coin(runs: Sequence[Market], facts: Known) -> int | None:
+def _paid_in_coin(markets: Sequence[Market], purses: Known) -> int | None:
     """What markets say whose collateral is the coin itself, without a token for it."""
-    for run in runs:
-        coin = run.adapter.planner.assets(run.book.state, _facts(run, facts)).get(NATIVE)
+    for market in markets:
+        coin = market.adapter.planner.assets(market.book.state, _purse(market, purses)).get(NATIVE)
         if coin is not None and coin.price:
-            return run.rate.down(coin.price)
+            return market.rate.down(coin.price)
     return None
 
 
-def _facts(run: Market, facts: Known) -> Purse:
-    return facts.get(run.name) or Purse({}, run.prices.symbols if run.prices else {})
+def _purse(market: Market, purses: Known) -> Purse:
+    return purses.get(market.name) or Purse({}, market.prices.symbols if market.prices else {})
 
 
 def _feed(address: str, everywhere: Sequence[Market], own: Sequence[Market]) -> int | None:
     """Dollars that a feed says; one that no market hangs on is asked by itself."""
-    for run in everywhere:
-        if run.prices is not None and (found := _observed(address, run.prices)) is not None:
+    for market in everywhere:
+        if market.prices is not None and (found := _observed(address, market.prices)) is not None:
             return found
-    for run in own[:1]:
-        assert run.book.head is not None
+    for market in own[:1]:
+        assert market.book.head is not None
         asked = [Call(address, data) for data in (_DECIMALS, _LATEST_ROUND, _LATEST_ANSWER)]
-        decimals, newest_round, newest_answer = read(run.book.pool, run.book.head, asked)
+        decimals, newest_round, newest_answer = read(market.book.pool, market.book.head, asked)
         if not decimals.ok or len(decimals.data) != 32:
             return None
         for answer, word in ((newest_round, 1), (newest_answer, 0)):

@@ -33,20 +33,20 @@ def open_plans(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Pl
     return found if isinstance(found, Blocked) else untried(found, refused)
 
 
-def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, facts: Purse) -> list[Plan] | Blocked:
+def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, purse: Purse) -> list[Plan] | Blocked:
     """Top-ups wait while nothing confirms the price of what they spend."""
     if isinstance(found, Blocked):
         return found
-    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, facts.symbols)
+    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, purse.symbols)
     return Blocked(why) if why else found
 
 
-def paid_out_plans(found: list[Plan] | Blocked) -> list[Plan] | Blocked:
-    """Without the liquidations that would bring claims only."""
+def paid_out_plans(found: list[Plan] | Blocked, reason: str) -> list[Plan] | Blocked:
+    """Without the liquidations that would bring claims only, for this reason."""
     if isinstance(found, Blocked):
         return found
     paid = [each for each in found if not each.redeem]
-    return paid or Blocked("the pool has none of the collateral to pay out (receive_a_tokens is off)")
+    return paid or Blocked(f"the pool has none of the collateral to pay out ({reason})")
 
 
 def either(first: list[Plan] | Blocked, second: list[Plan] | Blocked) -> list[Plan] | Blocked:

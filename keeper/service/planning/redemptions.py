@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from keeper.chain.blocks import Head
 from keeper.chain.calls import answers_to
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
 from keeper.model.blocked import Blocked
@@ -57,14 +57,14 @@ def expect(session: Session, market: str, owner: str, asset: str, block: int) ->
 
 
 def redeem(
-    pool: NodePool, store: Store, settings: Settings, head: Head, runs: Sequence[Market], owner: str
+    pool: NodePool, store: Store, settings: ChainSettings, head: Head, markets: Sequence[Market], owner: str
 ) -> None:
     """Plan a redemption for the claims of each open episode; close those whose claims are gone."""
-    for run in runs:
+    for market in markets:
         with store.session() as session:
             waiting = session.exec(
                 select(Episode).where(
-                    Episode.market == run.name,
+                    Episode.market == market.name,
                     Episode.threshold == THRESHOLD,
                     col(Episode.closed_block).is_(None),
                 )
@@ -73,12 +73,12 @@ def redeem(
             if not due(episode, head):
                 continue
             try:
-                _redeem(pool, store, settings, head, runs, run, episode, owner)
+                _redeem(pool, store, settings, head, markets, market, episode, owner)
             except UnreachableError:
                 raise
             except KeeperError as error:
                 # One market's trouble holds up no other's claims.
-                log.warning("not redeemed", market=run.name, asset=episode.asset, error=str(error))
+                log.warning("not redeemed", market=market.name, asset=episode.asset, error=str(error))
 
 
 def due(episode: Episode, head: Head) -> bool:
@@ -90,24 +90,24 @@ def due(episode: Episode, head: Head) -> bool:
 def _redeem(
     pool: NodePool,
     store: Store,
-    settings: Settings,
+    settings: ChainSettings,
     head: Head,
-    runs: Sequence[Market],
-    run: Market,
+    markets: Sequence[Market],
+    market: Market,
     episode: Episode,
     owner: str,
 ) -> None:
-    state, adapter, redeemer = run.book.state, run.adapter, run.adapter.redeemer
+    state, adapter, redeemer = market.book.state, market.adapter, market.adapter.redeemer
     assert redeemer is not None, "claims come from where they can be redeemed"
     holding = redeemer.claim_reads(state, episode.asset, owner)
     answers = answers_to(pool, head, [*holding, *adapter.planner.planning_calls(state, [], owner)])
-    facts = adapter.planner.read_planning(state, [], owner, answers)
-    costs = costs_of(settings, pool.name, runs, {run.name: facts}, gas_price(pool, head.base_fee))
+    purse = adapter.planner.read_planning(state, [], owner, answers)
+    costs = costs_of(settings, markets, {market.name: purse}, gas_price(pool, head.base_fee))
     outcome = redeemer.plan_redemption(state, episode.asset, owner, answers)
     with store.session() as session:
         row = session.merge(episode)
         row.looked_at = head.timestamp
-        if journal.has_open(session, pool.name, run.name, owner.lower(), THRESHOLD, "live"):
+        if journal.has_open(session, pool.name, market.name, owner.lower(), THRESHOLD, "live"):
             return
         if outcome is None:
             if not _liquidating(session, pool.name):
@@ -116,11 +116,11 @@ def _redeem(
             row.blocked_reason, row.retry_at = outcome.reason, outcome.retry_at
         elif costs.unknown:
             row.blocked_reason = "nothing tells what gas costs"
-        elif run.rate.down(outcome.gain_base) <= costs.money(outcome.gas):
+        elif market.rate.down(outcome.gain_base) <= costs.money(outcome.gas):
             row.blocked_reason = "what the pool can pay out is worth less than the gas"
         else:
             row.blocked_reason, row.retry_at = "", None
-            worth = run.rate.down(outcome.gain_base)
+            worth = market.rate.down(outcome.gain_base)
             _commit(session, pool.name, row, replace(outcome, gas_budget=costs.gas_budget(worth)), head)
 
 

@@ -43,10 +43,10 @@ def _attempts(store: Store, episodes: Iterable[int], kind: Kind) -> dict[int, li
     found: dict[int, list[tuple[Plan, str]]] = defaultdict(list)
     numbers = list(episodes)
     with store.session() as session:
-        for at in range(0, len(numbers), _AT_ONCE):
+        for start in range(0, len(numbers), _AT_ONCE):
             rows = session.exec(
                 select(Intent.episode_id, Intent.plan, Intent.reason).where(
-                    col(Intent.episode_id).in_(numbers[at : at + _AT_ONCE]),
+                    col(Intent.episode_id).in_(numbers[start : start + _AT_ONCE]),
                     Intent.kind == kind,
                     col(Intent.state).in_(_REFUSED),
                     Intent.unsent == "",

@@ -46,30 +46,30 @@ class RetryPolicy:
     max_losses: int | None = None
     owner: Owner = field(kw_only=True)
 
-    def due(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
+    def ready(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
         """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
         out; of very many liquidations some."""
         if not wanted:
             return []
         held = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
-        free = [w for w in wanted if (w.run.name, w.valuation.account, w.kind) not in held]
-        given_up = self.given_up(session, free, head)
-        for each in given_up:
+        free = [w for w in wanted if (w.market.name, w.valuation.account, w.kind) not in held]
+        over = self.over_limit(session, free, head)
+        for each in over:
             # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
             why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
             if each.episode.blocked_reason != why:
                 _held(session, each, Blocked(why))
-        left_alone = {each.key for each in given_up}
+        left_alone = {each.key for each in over}
         free = bounded([w for w in free if w.key not in left_alone], head.number)
         return [w for w in free if self._waited_out(session, w, head)]
 
-    def given_up(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
+    def over_limit(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
         """Those whose liquidation failed on chain too often within 24 hours, in whichever episode."""
         failed = journal.failed_since(session, self.chain, "liquidate", self.mode, head.timestamp - DAY)
         return [
             w
             for w in wanted
-            if w.kind == "liquidate" and failed[w.run.name, w.valuation.account] >= self.max_attempts
+            if w.kind == "liquidate" and failed[w.market.name, w.valuation.account] >= self.max_attempts
         ]
 
     def _waited_out(self, session: Session, wanted: Breach, head: Head) -> bool:
@@ -84,7 +84,9 @@ class RetryPolicy:
         wait = min(2**made.failures_in_a_row, LONGEST_WAIT) if made.failures_in_a_row else 0
         return head.number >= made.last_block + wait
 
-    def write(self, session: Session, head: Head, wanted: Breach, decision: Decision) -> Intent | None:
+    def commit_intent(
+        self, session: Session, head: Head, wanted: Breach, decision: Decision
+    ) -> Intent | None:
         """The intent of what was decided; without one, why nothing is done."""
         outcome = decision.outcome
         assert wanted.episode.id is not None
@@ -94,7 +96,7 @@ class RetryPolicy:
         if (wanted.episode.blocked_reason, wanted.episode.retry_at) != ("", None):
             update_row(session, wanted.episode, blocked_reason="", retry_at=None)
         if outcome.redeem and self.payer is not None:
-            redemptions.expect(session, wanted.run.name, self.payer, outcome.redeem, head.number)
+            redemptions.expect(session, wanted.market.name, self.payer, outcome.redeem, head.number)
         intent = journal.commit(
             session,
             journal.Draft(
@@ -107,8 +109,8 @@ class RetryPolicy:
                 plan=outcome.to_json(),
                 summary=outcome.summary,
                 health=wanted.valuation.health or 0,
-                spend=wanted.run.rate.up(outcome.spend_base),
-                gain=wanted.run.rate.down(outcome.gain_base),
+                spend=wanted.market.rate.up(outcome.spend_base),
+                gain=wanted.market.rate.down(outcome.gain_base),
                 block=head.number,
                 timestamp=head.timestamp,
             ),
@@ -150,7 +152,7 @@ def _held(session: Session, wanted: Breach, outcome: Blocked) -> None:
     account_alerts.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
     log.info(
         "no action",
-        market=wanted.run.name,
+        market=wanted.market.name,
         account=wanted.valuation.account,
         why=outcome.reason,
         retry_at=outcome.retry_at,
@@ -171,4 +173,4 @@ def bounded(wanted: Sequence[Breach], block: int) -> list[Breach]:
 def _size(wanted: Breach) -> int:
     valuation = wanted.valuation
     # What is owed, as far as there is anything to pay it with.
-    return wanted.run.rate.down(valuation.maintenance + min(valuation.net, 0))
+    return wanted.market.rate.down(valuation.maintenance + min(valuation.net, 0))

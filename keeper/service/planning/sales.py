@@ -32,21 +32,21 @@ class StoreFront:
 
     store: Store
     policies: Policies
-    journalling: RetryPolicy
+    retries: RetryPolicy
     _seen: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
 
     def due(self, head: Head, valued: Sequence[tuple[Market, MarketValuation]]) -> list[Breach]:
         """The purchases that may be attempted now, one a market."""
         found = []
-        for run, at in valued:
-            seller = run.adapter.seller
+        for market, at in valued:
+            seller = market.adapter.seller
             if seller is None or not at.acting:
                 continue
-            goods = tuple(sorted(seller.on_sale(run.book.state).items()))
-            if self._is_new(run.name, head, goods):
+            goods = tuple(sorted(seller.on_sale(market.book.state).items()))
+            if self._is_new(market.name, head, goods):
                 with self.store.session() as session:
-                    wanted = self._wanted(session, run, head, bool(goods))
-                    found += self.journalling.due(session, [wanted], head) if wanted else []
+                    wanted = self._wanted(session, market, head, bool(goods))
+                    found += self.retries.ready(session, [wanted], head) if wanted else []
         return found
 
     def _is_new(self, market: str, head: Head, goods: tuple[tuple[str, int], ...]) -> bool:
@@ -56,12 +56,12 @@ class StoreFront:
         self._seen[market] = (head.timestamp, goods)
         return True
 
-    def _wanted(self, session: Session, run: Market, head: Head, selling: bool) -> Breach | None:
+    def _wanted(self, session: Session, market: Market, head: Head, selling: bool) -> Breach | None:
         """With its episode, which lasts as long as the market sells."""
-        account = run.adapter.contract.lower()
+        account = market.adapter.contract.lower()
         episode = session.exec(
             select(Episode).where(
-                Episode.market == run.name,
+                Episode.market == market.name,
                 Episode.account == account,
                 Episode.threshold == SALE,
                 col(Episode.closed_block).is_(None),
@@ -73,7 +73,7 @@ class StoreFront:
             return None
         if episode is None:
             episode = Episode(
-                market=run.name,
+                market=market.name,
                 account=account,
                 threshold=SALE,
                 opened_block=head.number,
@@ -82,5 +82,5 @@ class StoreFront:
             )
             session.add(episode)
             session.flush()
-        levels = self.policies.levels(run.name, account)
-        return Breach(run, Valuation(account, 0, 0, 0, liquidatable=False), levels, episode, sale=True)
+        levels = self.policies.levels(market.name, account)
+        return Breach(market, Valuation(account, 0, 0, 0, liquidatable=False), levels, episode, sale=True)

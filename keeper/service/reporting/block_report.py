@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.errors import UnreachableError
 from keeper.execution.journal import Mode
 from keeper.policy.choose import Decision
@@ -52,7 +52,7 @@ class BlockReport:
 
     pool: NodePool
     store: Store
-    settings: Settings
+    settings: ChainSettings
     policies: Policies
     mode: Mode
     payer: str | None
@@ -65,19 +65,19 @@ class BlockReport:
         head = done.head
         self._write(done, held, contained)
         if self.mode == "live" and self.payer is not None and not held:
-            acting = [run for run, at in done.valued if at.acting]
+            acting = [market for market, valued in done.valued if valued.acting]
             redemptions.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
         if self.recorder is not None:
-            for run, at in done.valued:
-                with contained(run, head):
-                    self._record(self.recorder, done, run, at)
+            for market, valued in done.valued:
+                with contained(market, head):
+                    self._record(self.recorder, done, market, valued)
         log.info(
             "block",
             chain=self.pool.name,
             number=head.number,
-            accounts=sum(at.accounts for _, at in done.valued),
-            exact=sum(len(at.valuations) for _, at in done.valued),
-            below=sum(status.below(run, at, self.policies) for run, at in done.valued),
+            accounts=sum(valued.accounts for _, valued in done.valued),
+            exact=sum(len(valued.valuations) for _, valued in done.valued),
+            below=sum(status.below(market, valued, self.policies) for market, valued in done.valued),
             wanted=len(done.wanted),
             planned=sum(d.plan is not None for _, d in done.decisions),
             ms=round((time.monotonic() - done.started) * 1000, 1),
@@ -87,34 +87,36 @@ class BlockReport:
         """All in one transaction; where the store refuses what one market says, that market's apart."""
         try:
             with self.store.session() as session:
-                for run, at in done.valued:
-                    self._write_market(session, run, at)
+                for market, valued in done.valued:
+                    self._write_market(session, market, valued)
                 self._write_chain(session, done.head, held)
         except UnreachableError:
             raise
         except Exception:  # noqa: BLE001  (whose fault it is, each market's own transaction tells)
             with self.store.session() as session:
                 self._write_chain(session, done.head, held)
-            for run, at in done.valued:
-                with contained(run, done.head), self.store.session() as session:
-                    self._write_market(session, run, at)
+            for market, valued in done.valued:
+                with contained(market, done.head), self.store.session() as session:
+                    self._write_market(session, market, valued)
 
-    def _write_market(self, session: Session, run: Market, at: MarketValuation) -> None:
+    def _write_market(self, session: Session, market: Market, valued: MarketValuation) -> None:
         # What is news was written before anybody acted.
-        if not (at.newly_stopped or at.newly_suspended or at.resumed or at.retried):
-            status.write_market(session, self.pool.name, run, at, self.policies)
-        price_status.write(session, run, at, self.policies.protected(run.name), self.unknown_sources)
+        if not (valued.newly_stopped or valued.newly_suspended or valued.resumed or valued.retried):
+            status.write_market(session, self.pool.name, market, valued, self.policies)
+        price_status.write(
+            session, market, valued, self.policies.protected(market.name), self.unknown_sources
+        )
 
     def _write_chain(self, session: Session, head: Head, held: str) -> None:
         status.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
 
-    def _record(self, recorder: Recorder, done: TickResult, run: Market, at: MarketValuation) -> None:
+    def _record(self, recorder: Recorder, done: TickResult, market: Market, valued: MarketValuation) -> None:
         planned = {w.key for w, _ in done.decisions}
-        mine = [w for w in done.wanted if w.run is run]
+        mine = [w for w in done.wanted if w.market is market]
         held = {w.valuation.account: UNDER_WAY for w in mine if w.key not in planned}
         held |= {
             w.valuation.account: d.blocked.reason
             for w, d in done.decisions
-            if w.run is run and d.blocked is not None
+            if w.market is market and d.blocked is not None
         }
-        recorder.write(run, at, self.policies, held)
+        recorder.write(market, valued, self.policies, held)

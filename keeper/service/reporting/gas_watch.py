@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import structlog
 
 from keeper.alerts import keeper_alerts
-from keeper.config import Settings
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.planning import gas_money
 from keeper.service.planning.native_price import (
@@ -27,7 +26,6 @@ log = structlog.get_logger()
 class GasWatch:
     """Looks after the coins of one payer (None: nobody pays)."""
 
-    settings: Settings
     store: Store
     payer: str | None
     throttle: LogThrottle
@@ -45,23 +43,23 @@ class GasWatch:
             row = session.get(ChainStatus, name)
             if row is not None:
                 row.native, row.gas_hours = found.balance, found.hours
-            low = gas_money.runs_low(found, self.settings)
+            low = gas_money.runs_low(found, chain.settings.policy)
             if low:
                 keeper_alerts.low_balance(session, name, self.payer, now().date().isoformat(), low)
 
     def _look_for_price(self, chain: ChainLoop) -> None:
         """Alert where nothing says what a chain's coin costs: nothing is liquidated without it, and nobody
         would know why. Log where it is taken for granted."""
-        name = chain.pool.name
-        read = [run for run in chain.runs if run.book.head is not None]
-        if read and native_price(self.settings, name, read) is None:
-            what, remedy = unknown_native_price(self.settings, name)
-            if self.throttle.due(f"native:{name}", what):
+        name, settings = chain.pool.name, chain.settings
+        read = [market for market in chain.markets if market.book.head is not None]
+        if read and native_price(settings, read) is None:
+            what, remedy = unknown_native_price(settings)
+            if self.throttle.should_log(f"native:{name}", what):
                 log.error("no native price", chain=name, why=what, remedy=remedy)
             with self.store.session() as session:
                 keeper_alerts.no_native_price(session, name, now().date().isoformat(), what, remedy)
             return
-        self.throttle.over(f"native:{name}")
-        assumed = native_price_assumption(self.settings, name)
-        if assumed and self.throttle.due(f"assumed:{name}", assumed):
+        self.throttle.clear(f"native:{name}")
+        assumed = native_price_assumption(settings)
+        if assumed and self.throttle.should_log(f"assumed:{name}", assumed):
             log.warning("native price assumed", chain=name, why=assumed)

@@ -24,7 +24,7 @@ from keeper.chain.calls import run as read
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.logs import parse
 from keeper.chain.pool import NodePool
-from keeper.config import Settings
+from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import transactions
 from keeper.execution.receipts import Receipts
@@ -62,12 +62,12 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the books of one chain are made from. `runs` are its markets, read at least once."""
+    """What the books of one chain are made from. `markets` are its markets, read at least once."""
 
     pool: NodePool
     store: Store
-    settings: Settings
-    runs: Sequence[Market]
+    settings: ChainSettings
+    markets: Sequence[Market]
     troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
     """Why transactions (ids) could not be booked when they were last tried: each is said once."""
     stateless: Counter[int] = field(default_factory=Counter, compare=False, repr=False)
@@ -83,14 +83,14 @@ class Ledger:
         with self.store.session() as session:
             waiting = unbooked(session, self.pool.name)
             markets = {t.id: _market_of(session, t) for t in waiting}
-        known = [each for each in self.runs if each.book.head is not None]
+        known = [each for each in self.markets if each.book.head is not None]
         booked, unanswered, receipts = 0, list[Exception](), Receipts(self.pool)
 
         def ask(transaction: Transaction) -> None:
             nonlocal booked
             name = markets[transaction.id]
-            own = [run for run in known if run.name == name]
-            others = [run for run in known if run.name != name]
+            own = [market for market in known if market.name == name]
+            others = [market for market in known if market.name != name]
             booked += self._tried(transaction, [*own, *others], receipts)
 
         def untold(_: Transaction, error: Exception) -> None:
@@ -101,10 +101,10 @@ class Ledger:
             raise unanswered[-1]
         return booked
 
-    def _tried(self, transaction: Transaction, runs: list[Market], receipts: Receipts) -> bool:
+    def _tried(self, transaction: Transaction, markets: list[Market], receipts: Receipts) -> bool:
         """As `_book`, telling of what is this transaction's own trouble."""
         try:
-            return self._book(transaction, runs, receipts)
+            return self._book(transaction, markets, receipts)
         except SQLAlchemyError:
             raise
         except (WrongStateError, CannotError) as error:
@@ -129,8 +129,8 @@ class Ledger:
         with self.store.session() as session:
             keeper_alerts.not_posted(session, self.pool.name, transaction.hash, why)
 
-    def _book(self, transaction: Transaction, runs: list[Market], receipts: Receipts) -> bool:
-        """`runs`: whose prices count, its own market's before the others'."""
+    def _book(self, transaction: Transaction, markets: list[Market], receipts: Receipts) -> bool:
+        """`markets`: whose prices count, its own market's before the others'."""
         assert transaction.block is not None and transaction.id is not None
         head = blocks.by_number(self.pool, transaction.block)
         receipt = None if head is None else receipts.of(transaction.hash, head, head.number)
@@ -139,7 +139,7 @@ class Ledger:
         if head.hash != transaction.block_hash:
             # The chain has moved on and the journal has not: it will, and then this is asked again.
             return False
-        prices, native = self._prices(head, runs)
+        prices, native = self._prices(head, markets)
         moved = movements(receipt["logs"], {transaction.sender.lower(), *self._liquidator(head)})
         if coins := self._coins(transaction, receipt):
             moved[NATIVE] = coins
@@ -151,7 +151,7 @@ class Ledger:
             transaction_id=transaction.id,
             block_hash=head.hash,
             timestamp=head.timestamp,
-            market=runs[0].name,
+            market=markets[0].name,
             moved=json.dumps([_line(token, units, prices) for token, units in moved.items()]),
             unpriced=", ".join(unpriced),
             value=worth,
@@ -175,42 +175,42 @@ class Ledger:
         if int(receipt["status"], 16) != 1:
             return 0
         logs = parse(receipt["logs"])
-        rewards = (run.adapter.native_rewards for run in self.runs)
+        rewards = (market.adapter.native_rewards for market in self.markets)
         return sum(each.rewards(logs) for each in rewards if each is not None) - transaction.value
 
     def _liquidator(self, head: Head) -> Iterator[str]:
         """Our contract and who owned it at a block (lower case)."""
-        if address := self.settings.chains[self.pool.name].liquidator:
+        if address := self.settings.chain.liquidator:
             yield address.lower()
             reads = ContractReads(self.pool, head)
             if owner := reads.read_or_none(reads.at("Liquidator", address).functions.owner()):
                 yield str(owner).lower()
 
-    def _prices(self, head: Head, runs: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None]:
+    def _prices(self, head: Head, markets: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None]:
         """Every token of these markets and the native coin at a block (the first that knows one says its
         price); one call."""
-        calls = [run.adapter.mirror.market_call(run.book.references) for run in runs]
-        lenses = tuple(dict.fromkeys(lens for run in runs for lens in run.adapter.mirror.lenses()))
+        calls = [market.adapter.mirror.market_call(market.book.references) for market in markets]
+        lenses = tuple(dict.fromkeys(lens for market in markets for lens in market.adapter.mirror.lenses()))
         answers = iter(read(self.pool, head, calls, lenses))
-        symbols = _symbols(runs)
-        known = {run.name: Purse({}, {**symbols, **_own_symbols(run)}) for run in runs}
+        symbols = _symbols(markets)
+        known = {market.name: Purse({}, {**symbols, **_own_symbols(market)}) for market in markets}
         then = []
-        for run in runs:
+        for market in markets:
             answer = next(answers)
             try:
-                state = run.adapter.mirror.read_market(answer)
+                state = market.adapter.mirror.read_market(answer)
             except KeeperError as error:
                 # Another market's trouble: what only it prices is told to be without a price.
-                if run is runs[0]:
+                if market is markets[0]:
                     raise
-                log.info("books without a market", market=run.name, error=str(error))
+                log.info("books without a market", market=market.name, error=str(error))
                 continue
-            then.append(replace(run, book=run.book.under(state), prices=None))
+            then.append(replace(market, book=market.book.under(state), prices=None))
         priced: dict[str, Priced] = {}
-        for run in then:
-            for token, asset in run.adapter.planner.assets(run.book.state, known[run.name]).items():
-                priced.setdefault(token, Priced(asset, run.rate))
-        native = native_price(self.settings, self.pool.name, then, known)
+        for market in then:
+            for token, asset in market.adapter.planner.assets(market.book.state, known[market.name]).items():
+                priced.setdefault(token, Priced(asset, market.rate))
+        native = native_price(self.settings, then, known)
         if native is not None:
             priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
         return priced, native
@@ -243,19 +243,19 @@ def _market_of(session: Session, transaction: Transaction) -> str:
     return carried[0].market if carried else ""
 
 
-def _symbols(runs: Sequence[Market]) -> dict[str, str]:
+def _symbols(markets: Sequence[Market]) -> dict[str, str]:
     """What any of these markets calls a token (lower case)."""
     found: dict[str, str] = {}
-    for run in runs:
-        own = _own_symbols(run)
-        for each in run.adapter.valuer.priced_assets(run.book.state) if own else ():
+    for market in markets:
+        own = _own_symbols(market)
+        for each in market.adapter.valuer.priced_assets(market.book.state) if own else ():
             if each.asset in own:
                 found.setdefault((each.token or each.asset).lower(), own[each.asset])
     return found
 
 
-def _own_symbols(run: Market) -> dict[str, str]:
-    return run.prices.symbols if run.prices else {}
+def _own_symbols(market: Market) -> dict[str, str]:
+    return market.prices.symbols if market.prices else {}
 
 
 def _line(token: str, units: int, prices: Mapping[str, Priced]) -> dict[str, str]:

@@ -18,17 +18,17 @@ class LogThrottle:
     _said: dict[str, tuple[str, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def due(self, subject: str, words: str) -> bool:
+    def should_log(self, subject: str, words: str) -> bool:
         """Whether to say this now; it then counts as said."""
         with self._lock:
-            before, at = self._said.get(subject, ("", 0.0))
+            before, moment = self._said.get(subject, ("", 0.0))
             now = self.clock()
-            if before == words and now - at < AGAIN_SECONDS:
+            if before == words and now - moment < AGAIN_SECONDS:
                 return False
             self._said[subject] = (words, now)
             return True
 
-    def over(self, subject: str) -> bool:
+    def clear(self, subject: str) -> bool:
         """Forget it; whether anything had been said of it."""
         with self._lock:
             return self._said.pop(subject, None) is not None

@@ -60,28 +60,28 @@ class Recorder:
         self.path = path
 
     def write(
-        self, run: Market, at: MarketValuation, policies: Policies, held: Mapping[str, str] = NOTHING
+        self, market: Market, valued: MarketValuation, policies: Policies, held: Mapping[str, str] = NOTHING
     ) -> None:
         """`held` says of each account below a threshold at which nothing was done, why."""
         line = {
-            "block": block_json(at.head),
-            "market": run.name,
-            "protocol": run.adapter.protocol,
-            "address": run.adapter.contract,
-            "acting": at.acting,
-            "indices": self._indices(run, at),
+            "block": block_json(valued.head),
+            "market": market.name,
+            "protocol": market.adapter.protocol,
+            "address": market.adapter.contract,
+            "acting": valued.acting,
+            "indices": self._indices(market, valued),
             "accounts": [
-                valuation_json(run.adapter, v, policies.crossed(run.name, v)) for v in at.valuations
+                valuation_json(market.adapter, v, policies.crossed(market.name, v)) for v in valued.valuations
             ],
-            "unvaluable": at.unvaluable,
+            "unvaluable": valued.unvaluable,
             "held": dict(held),
         }
         with self.path.open("a") as out:
             out.write(json.dumps(line) + "\n")
 
-    def _indices(self, run: Market, at: MarketValuation) -> dict[str, dict[str, str]]:
+    def _indices(self, market: Market, valued: MarketValuation) -> dict[str, dict[str, str]]:
         """The numbers behind the numbers, which rounded values hide; none where we have none of our own."""
-        if not at.acting:
+        if not valued.acting:
             return {}
-        found = run.adapter.explainer.indices(run.book.state, at.head.timestamp)
+        found = market.adapter.explainer.indices(market.book.state, valued.head.timestamp)
         return {asset: {name: str(n) for name, n in each.items()} for asset, each in found.items()}

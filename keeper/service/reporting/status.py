@@ -15,38 +15,40 @@ from keeper.store.tables.watching import ChainStatus, MarketStatus
 from keeper.store.types import now
 
 
-def below(run: Market, at: MarketValuation, policies: Policies) -> int:
+def below(market: Market, valued: MarketValuation, policies: Policies) -> int:
     """How many accounts of a market are below any threshold of theirs."""
-    return sum(bool(policies.crossed(run.name, v)) for v in at.valuations) + at.below_unvalued
+    return sum(bool(policies.crossed(market.name, v)) for v in valued.valuations) + valued.below_unvalued
 
 
-def write_market(session: Session, chain: str, run: Market, at: MarketValuation, policies: Policies) -> None:
+def write_market(
+    session: Session, chain: str, market: Market, valued: MarketValuation, policies: Policies
+) -> None:
     """The market's row; an alert when acting stopped, was tried again or began again at this block."""
-    state = run.book.state
-    block, halted = at.head.number, at.memory.watch_only
-    if at.newly_stopped:
-        market_alerts.stopped(session, run.name, block, at.newly_stopped, halted.retry_wait)
-    for part, why in at.newly_suspended.items():
-        is_listed = not run.is_strangers(part)
-        market_alerts.suspended(session, run.name, block, part, why, is_listed=is_listed)
-    if at.retried:
-        market_alerts.retried(session, run.name, block, at.retried)
-    if at.resumed:
-        market_alerts.resumed(session, run.name, block, "; ".join(at.resumed))
+    state = market.book.state
+    block, halted = valued.head.number, valued.memory.watch_only
+    if valued.newly_stopped:
+        market_alerts.stopped(session, market.name, block, valued.newly_stopped, halted.retry_wait)
+    for part, why in valued.newly_suspended.items():
+        is_listed = not market.is_strangers(part)
+        market_alerts.suspended(session, market.name, block, part, why, is_listed=is_listed)
+    if valued.retried:
+        market_alerts.retried(session, market.name, block, valued.retried)
+    if valued.resumed:
+        market_alerts.resumed(session, market.name, block, "; ".join(valued.resumed))
     session.merge(
         MarketStatus(
-            market=run.name,
+            market=market.name,
             chain=chain,
-            block=at.head.number,
-            block_hash=at.head.hash,
-            block_timestamp=at.head.timestamp,
-            revision=run.adapter.valuer.revision(state),
-            version=run.adapter.valuer.version(state) or "",
-            may_act=at.acting,
+            block=valued.head.number,
+            block_hash=valued.head.hash,
+            block_timestamp=valued.head.timestamp,
+            revision=market.adapter.valuer.revision(state),
+            version=market.adapter.valuer.version(state) or "",
+            may_act=valued.acting,
             watch_only_reason=halted.reason or _suspended(halted),
-            accounts=at.accounts,
-            breaches=below(run, at, policies),
-            unvaluable=len(at.unvaluable),
+            accounts=valued.accounts,
+            breaches=below(market, valued, policies),
+            unvaluable=len(valued.unvaluable),
             updated_at=now(),
         )
     )

@@ -105,33 +105,35 @@ def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, OpenEpisode
     return found
 
 
-def watch(run: Market, policies: Policies, open_now: OpenEpisodes, *, everything: bool) -> Watch:
+def watch(market: Market, policies: Policies, open_now: OpenEpisodes, *, everything: bool) -> Watch:
     """What screening must leave to exact numbers in this market."""
     return Watch(
         levels={threshold: policies.general.of(threshold) for threshold in THRESHOLDS},
         hysteresis=policies.hysteresis,
-        special=policies.special(run.name),
-        open=lambda threshold: open_now.rows(threshold, run.book.rows),
+        special=policies.special(market.name),
+        open=lambda threshold: open_now.rows(threshold, market.book.rows),
         everything=everything,
     )
 
 
 def judge(
-    session: Session, run: Market, at: MarketValuation, policies: Policies, open_now: OpenEpisodes
+    session: Session, market: Market, valued: MarketValuation, policies: Policies, open_now: OpenEpisodes
 ) -> list[Breach]:
     """What this block's valuations ask for. Whoever is to fall below a threshold by the next block's time
     through interest alone counts as below it now."""
-    valuations = [_foreseen(v, at.next_block.get(v.account), run.name, policies) for v in at.valuations]
+    valuations = [
+        _foreseen(v, valued.next_block.get(v.account), market.name, policies) for v in valued.valuations
+    ]
     keys: list[tuple[str, str]] = [(v.account, t) for v in valuations for t in THRESHOLDS]
     lowest = {key: open_now.known[key].lowest for key in keys if key in open_now.known}
-    found = episodes.changes(run.name, valuations, lowest, policies)
+    found = episodes.changes(market.name, valuations, lowest, policies)
     fresh: dict[int, Episode] = {}
     for below in found.opened:
         episode = Episode(
-            market=run.name,
+            market=market.name,
             account=below.account,
             threshold=below.threshold,
-            opened_block=at.head.number,
+            opened_block=valued.head.number,
             opened_health=below.health,
             lowest_health=below.health,
         )
@@ -139,7 +141,7 @@ def judge(
         assert episode.id is not None
         fresh[episode.id] = episode
         open_now.put(below.account, below.threshold, OpenEpisode(episode.id, below.health))
-        levels = policies.levels(run.name, below.account)
+        levels = policies.levels(market.name, below.account)
         account_alerts.episode_opened(
             session, episode, levels.of(below.threshold), protected=levels.protection is not None
         )
@@ -157,23 +159,23 @@ def judge(
         open_now.drop(account, threshold)
         if row.closed_block is not None:
             continue
-        row.closed_block, row.closed_health = at.head.number, health
-        protected = policies.levels(run.name, account).protection is not None
+        row.closed_block, row.closed_health = valued.head.number, health
+        protected = policies.levels(market.name, account).protection is not None
         account_alerts.episode_closed(session, row, protected=protected)
     come = sorted(open_now.foreseen.intersection(v.account for v in valuations))
     foreseen = _episodes(session, [open_now.known[account, "liquidate"].id for account in come])
     for account in come:
         row = foreseen[open_now.known[account, "liquidate"].id]
-        levels = policies.levels(run.name, account)
+        levels = policies.levels(market.name, account)
         account_alerts.episode_opened(session, row, levels.liquidate, protected=levels.protection is not None)
         open_now.foreseen.discard(account)
-    return _wanted(session, run, at, valuations, policies, open_now, fresh)
+    return _wanted(session, market, valued, valuations, policies, open_now, fresh)
 
 
 def _wanted(
     session: Session,
-    run: Market,
-    at: MarketValuation,
+    market: Market,
+    valued: MarketValuation,
     valuations: Sequence[Valuation],
     policies: Policies,
     open_now: OpenEpisodes,
@@ -182,32 +184,32 @@ def _wanted(
     """`fresh` are the episodes that began at this block."""
     asking: list[Asking] = []
     for valuation in valuations:
-        levels = policies.levels(run.name, valuation.account)
+        levels = policies.levels(market.name, valuation.account)
         protection = levels.protection
         if levels.ignored:
             continue
-        if not at.acting and not (protection is not None and protection.when_unverified):
+        if not valued.acting and not (protection is not None and protection.when_unverified):
             continue
         threshold = "top_up" if protection else "liquidate"
         if is_below(valuation, levels.top_up if protection else levels.liquidate):
             asking.append((valuation, levels, open_now.known[valuation.account, threshold].id))
-    asking = _bounded(run, asking)
+    asking = _bounded(market, asking)
     rows = _episodes(session, [number for _, _, number in asking if number not in fresh])
     rows.update(fresh)
     if any(row.closed_block is not None for row in rows.values()):
         raise StaleEpisodesError
-    return [Breach(run, v, levels, rows[number], at.acting) for v, levels, number in asking]
+    return [Breach(market, v, levels, rows[number], valued.acting) for v, levels, number in asking]
 
 
-def _bounded(run: Market, asking: list[Asking]) -> list[Asking]:
+def _bounded(market: Market, asking: list[Asking]) -> list[Asking]:
     """Without most of those in parts that nobody trusts: nothing is done there, and to say so of a few is
     enough. Anybody makes as many as he likes."""
     strange = [
         each
         for each in asking
-        if (part := run.adapter.part(each[0].account))
+        if (part := market.adapter.part(each[0].account))
         and each[1].protection is None
-        and not run.is_trusted_part(part)
+        and not market.is_trusted_part(part)
     ]
     left_out = {valuation.account for valuation, _, _ in strange[STRANGERS_ASKED:]}
     return [each for each in asking if each[0].account not in left_out]

@@ -19,45 +19,46 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What comparing with the contract's own view brought. `silent` are accounts whose record was stale; `at`
-    has their valuations anew. `difference` says why the market may not be acted in; empty where all agree."""
+    """What comparing with the contract's own view brought. `silent` are accounts whose record was stale;
+    `valued` has their valuations anew. `difference` says why the market may not be acted in, empty where all
+    agree."""
 
-    at: MarketValuation
+    valued: MarketValuation
     difference: str = ""
     silent: frozenset[str] = frozenset()
     judged_anew: bool = False
     """Whether somebody's valuation is another than the market was judged by."""
 
 
-def confirm(run: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
+def confirm(market: Market, head: Head, valued: MarketValuation, accounts: Sequence[str]) -> Confirmed:
     """Compare the accounts that are about to be acted on with the contract's own view, all of them. Those in
     the block's sample were compared in `value`; the others' views are read now.
 
     A difference is first taken for a stale record: protocols change accounts without an event. The accounts
     are read again at the same block and compared again; what differs still stops acting in the market.
     """
-    compared = at.refresh.views.keys() if at.refresh is not None else ()
+    compared = valued.refresh.views.keys() if valued.refresh is not None else ()
     chosen = [account for account in dict.fromkeys(accounts) if account not in compared]
     if not chosen:
-        return Confirmed(at)
-    own = [v for v in at.valuations if v.account in set(chosen)]
-    views = run.book.views(head, chosen)
+        return Confirmed(valued)
+    own = [v for v in valued.valuations if v.account in set(chosen)]
+    views = market.book.views(head, chosen)
     if not compare(own, views, set(chosen) - views.keys()):
-        return Confirmed(at)
-    return _doubted(run, head, at, accounts)
+        return Confirmed(valued)
+    return _doubted(market, head, valued, accounts)
 
 
-def _doubted(market: Market, head: Head, at: MarketValuation, accounts: Sequence[str]) -> Confirmed:
+def _doubted(market: Market, head: Head, valued: MarketValuation, accounts: Sequence[str]) -> Confirmed:
     """The comparison once more, by records and views that were read again."""
     chosen = list(dict.fromkeys(accounts))
     silent = market.book.read_again(head, chosen)
-    anew, failed = exact_valuations(market, records_of(market, chosen, at), head.timestamp)
+    anew, failed = exact_valuations(market, records_of(market, chosen, valued), head.timestamp)
     views = market.book.views(head, chosen)
-    before = at.memory.watch_only
+    before = valued.memory.watch_only
     halted = compared(
         market,
         before.suspend(failed, head.timestamp),
-        replace(at, valuations=anew),
+        replace(valued, valuations=anew),
         views,
         set(chosen) - views.keys(),
     )
@@ -69,12 +70,12 @@ def _doubted(market: Market, head: Head, at: MarketValuation, accounts: Sequence
         log.warning("silent change", market=market.name, block=head.number, accounts=sorted(silent))
         market.book.read_all_next()
     now = {v.account: v for v in anew}
-    at = replace(
-        at,
-        valuations=[now.get(v.account, v) for v in at.valuations],
-        memory=replace(at.memory, watch_only=halted),
-        newly_stopped=at.newly_stopped or difference,
-        newly_suspended={**at.newly_suspended, **parts},
+    valued = replace(
+        valued,
+        valuations=[now.get(v.account, v) for v in valued.valuations],
+        memory=replace(valued.memory, watch_only=halted),
+        newly_stopped=valued.newly_stopped or difference,
+        newly_suspended={**valued.newly_suspended, **parts},
     )
-    at = without_suspended(market, at, halted.parts)
-    return Confirmed(at, difference, silent, judged_anew=bool(silent or parts))
+    valued = without_suspended(market, valued, halted.parts)
+    return Confirmed(valued, difference, silent, judged_anew=bool(silent or parts))

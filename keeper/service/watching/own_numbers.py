@@ -15,14 +15,16 @@ from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.selection import NO_ROWS, Selected, Watch
 
 
-def without_suspended(market: Market, at: MarketValuation, suspended: Mapping[str, str]) -> MarketValuation:
+def without_suspended(
+    market: Market, valued: MarketValuation, suspended: Mapping[str, str]
+) -> MarketValuation:
     """Accounts in suspended parts are told of as without a valuation."""
     if not suspended:
-        return at
+        return valued
     parts = ((account, market.adapter.part(account)) for account in market.book.accounts)
     why = {account: suspended[part] for account, part in parts if part in suspended}
-    kept = [v for v in at.valuations if v.account not in why]
-    return replace(at, valuations=kept, unvaluable={**why, **at.unvaluable})
+    kept = [v for v in valued.valuations if v.account not in why]
+    return replace(valued, valuations=kept, unvaluable={**why, **valued.unvaluable})
 
 
 log = structlog.get_logger()
@@ -100,7 +102,7 @@ def exact_valuations(
 
 
 def _next_block(
-    run: Market,
+    market: Market,
     chosen: Mapping[str, bytes],
     own: Sequence[Valuation],
     watch: Watch,
@@ -115,33 +117,33 @@ def _next_block(
         v.account: chosen[v.account]
         for v in own
         if (health := v.health) is not None
-        and (any(a <= health <= b for a, b in spans) or run.adapter.owner(v.account) in watch.special)
+        and (any(a <= health <= b for a, b in spans) or market.adapter.owner(v.account) in watch.special)
     }
-    later, failed = exact_valuations(run, raws, next_timestamp)
+    later, failed = exact_valuations(market, raws, next_timestamp)
     return {v.account: v for v in later}, failed
 
 
-def records_of(run: Market, accounts: Iterable[str], at: MarketValuation) -> dict[str, bytes]:
+def records_of(market: Market, accounts: Iterable[str], valued: MarketValuation) -> dict[str, bytes]:
     """Records of those accounts that the book knows and the contract can value."""
-    found = {a: run.book.record(a) for a in accounts if a not in at.unvaluable}
+    found = {a: market.book.record(a) for a in accounts if a not in valued.unvaluable}
     return {account: record for account, record in found.items() if record is not None}
 
 
-def _accounts(run: Market, rows: Iterable[np.int64]) -> list[str]:
-    return [run.book.rows.account(int(row)) for row in rows]
+def _accounts(market: Market, rows: Iterable[np.int64]) -> list[str]:
+    return [market.book.rows.account(int(row)) for row in rows]
 
 
 def _nearness(valuation: Valuation) -> tuple[bool, int]:
     return valuation.health is None, valuation.health or 0
 
 
-def by_views(run: Market, at: MarketValuation) -> MarketValuation:
+def by_views(market: Market, valued: MarketValuation) -> MarketValuation:
     """The contract's own numbers instead of ours."""
-    own = list(run.book.views(at.head, list(run.book.accounts)).values())
+    own = list(market.book.views(valued.head, list(market.book.accounts)).values())
     answered = {v.account for v in own}
     unvaluable = {
-        a: at.unvaluable.get(a, "the contract's own view reverts")
-        for a in run.book.accounts
+        a: valued.unvaluable.get(a, "the contract's own view reverts")
+        for a in market.book.accounts
         if a not in answered
     }
-    return replace(at, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block={})
+    return replace(valued, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block={})

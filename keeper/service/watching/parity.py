@@ -26,7 +26,7 @@ class Audit:
     """One market compared at a block. `unbalanced` says which total is contradicted, empty when none is;
     `unknown` that no arithmetic of ours is known for the market's revision."""
 
-    run: Market
+    market: Market
     head: Head
     accounts: int
     differences: Sequence[Difference]
@@ -38,24 +38,24 @@ class Audit:
         return not (self.differences or self.unbalanced or self.unknown)
 
 
-def audit(run: Market, head: Head, progress: Callable[[int], None] | None = None) -> Audit:
+def audit(market: Market, head: Head, progress: Callable[[int], None] | None = None) -> Audit:
     """Value every account of a market and ask the protocol for its own view of each, at the same block."""
-    at = value(run, head, progress)
-    accounts = list(run.book.accounts)
-    state = run.book.state
+    valued = value(market, head, progress)
+    accounts = list(market.book.accounts)
+    state = market.book.state
     unknown = ""
     own: dict[str, Valuation] = {}
-    if run.adapter.valuer.version(state) is None:
-        unknown = at.memory.watch_only.reason
+    if market.adapter.valuer.version(state) is None:
+        unknown = valued.memory.watch_only.reason
     else:
-        raws = {a: run.book.accounts[a] for a in accounts if a not in at.unvaluable}
-        own = {v.account: v for v in run.adapter.valuer.value(state, raws, head.timestamp)}
+        raws = {a: market.book.accounts[a] for a in accounts if a not in valued.unvaluable}
+        own = {v.account: v for v in market.adapter.valuer.value(state, raws, head.timestamp)}
     differences: list[Difference] = []
     for first in range(0, len(accounts), VIEWS_A_CALL):
         chunk = accounts[first : first + VIEWS_A_CALL]
-        theirs = run.book.views(head, chunk)
+        theirs = market.book.views(head, chunk)
         for account in chunk:
             mine, its = own.get(account), theirs.get(account)
             if not unknown and mine != its:
                 differences.append(Difference(account, mine, its))
-    return Audit(run, head, len(accounts), differences, run.book.unbalanced, unknown)
+    return Audit(market, head, len(accounts), differences, market.book.unbalanced, unknown)

@@ -33,24 +33,24 @@ def restore(store: Store, prices: Pricing) -> None:
 
 
 def write(
-    session: Session, run: Market, at: MarketValuation, protected: list[str], unknown: UnknownSources
+    session: Session, market: Market, valued: MarketValuation, protected: list[str], unknown: UnknownSources
 ) -> None:
     """The prices of this block, and an alert for each fault that began or ended."""
-    prices = run.prices
+    prices = market.prices
     if prices is None:
         return
-    decimals = run.adapter.explainer.base_decimals(run.book.state)
-    _say_what_hangs(run, at, unknown)
-    known = session.exec(select(PriceStatus).where(PriceStatus.market == run.name)).all()
+    decimals = market.adapter.explainer.base_decimals(market.book.state)
+    _say_what_hangs(market, valued, unknown)
+    known = session.exec(select(PriceStatus).where(PriceStatus.market == market.name)).all()
     kept = {row.asset: row for row in known}
     for asset in prices.watched:
-        row = _row(prices, asset, at.head.number, decimals)
+        row = _row(prices, asset, valued.head.number, decimals)
         if asset in kept:
             kept[asset].sqlmodel_update(row.model_dump())
         else:
             session.add(row)
     stays = session.exec(
-        select(PriceFault).where(PriceFault.market == run.name, col(PriceFault.closed_block).is_(None))
+        select(PriceFault).where(PriceFault.market == market.name, col(PriceFault.closed_block).is_(None))
     ).all()
     left = {(row.asset, row.kind): row for row in stays}
     open_ids: list[int] = []
@@ -59,44 +59,48 @@ def write(
             stay = left.pop((asset, fault.kind), None)
             if stay is None:
                 stay = PriceFault(
-                    market=run.name,
+                    market=market.name,
                     asset=asset,
                     symbol=prices.watched[asset].symbol,
                     kind=fault.kind,
                     detail=fault.detail,
-                    opened_block=at.head.number,
+                    opened_block=valued.head.number,
                 )
                 session.add(stay)
                 session.flush()
-                strange = run.is_strangers(asset)
+                strange = market.is_strangers(asset)
                 alerts.fault_opened(
                     session,
                     stay,
                     hold=_held(judgement),
-                    unvaluable=len(at.unvaluable),
-                    strangers_day=at.head.timestamp // DAY if strange else None,
+                    unvaluable=len(valued.unvaluable),
+                    strangers_day=valued.head.timestamp // DAY if strange else None,
                 )
             elif stay.detail != fault.detail:
                 stay.detail = fault.detail
             if stay.id is not None and fault.kind in PRICELESS:
                 open_ids.append(stay.id)
     for stay in left.values():
-        stay.closed_block = at.head.number
-        if not run.is_strangers(stay.asset):
+        stay.closed_block = valued.head.number
+        if not market.is_strangers(stay.asset):
             alerts.fault_closed(session, stay)
-    for account in run.of(protected):
-        if account in at.unvaluable:
-            alerts.owner_unvaluable(session, run.name, account, at.unvaluable[account], sorted(open_ids))
+    for account in market.of(protected):
+        if account in valued.unvaluable:
+            alerts.owner_unvaluable(
+                session, market.name, account, valued.unvaluable[account], sorted(open_ids)
+            )
 
 
-def _say_what_hangs(run: Market, at: MarketValuation, unknown: UnknownSources) -> None:
+def _say_what_hangs(market: Market, valued: MarketValuation, unknown: UnknownSources) -> None:
     """Complete what is told of sources of unknown kind: how much they hold up, and what to set."""
-    prices = run.prices
+    prices = market.prices
     assert prices is not None
-    for asset, found in unknown.hanging(run, at).items():
+    for asset, found in unknown.hanging(market, valued).items():
         judged = prices.judgements[asset]
         more = (
-            found.words if prices.settings.unknown_oracles == "act" else f"{found.words}; {remedy(run.name)}"
+            found.words
+            if prices.settings.unknown_oracles == "act"
+            else f"{found.words}; {remedy(market.name)}"
         )
         faults = tuple(
             replace(each, detail=f"{each.detail}: {more}") if each.kind == "unresolved" else each

@@ -195,12 +195,14 @@ class Pricing:
             each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
             for each in assets
         }
-        sources = resolution.resolve(self.pool, head, {at for at, _ in found.values()} - {abi.NOWHERE})
+        sources = resolution.resolve(
+            self.pool, head, {valued for valued, _ in found.values()} - {abi.NOWHERE}
+        )
         nowhere = Source(abi.NOWHERE, "unresolved", note="the oracle names no source")
         # Nothing is taken over before all of it is known: what fails here is tried anew at the next block.
         watched = {
-            asset: self._watch(head, asset, symbol or asset, sources.get(at, nowhere), base_decimals)
-            for asset, (at, symbol) in found.items()
+            asset: self._watch(head, asset, symbol or asset, sources.get(valued, nowhere), base_decimals)
+            for asset, (valued, symbol) in found.items()
         }
         for asset, each in watched.items():
             before = self.watched.get(asset)

@@ -10,7 +10,7 @@ import structlog
 from keeper.alerts.outbox import alert
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
-from keeper.config import Settings, table_of
+from keeper.config import ChainSettings, table_of
 from keeper.model.cure import Action, Step, action_named, action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
@@ -34,44 +34,44 @@ class Misnamed:
     remedy: str
 
 
-def misnamed(settings: Settings, run: Market, head: Head) -> list[Misnamed]:
+def misnamed(settings: ChainSettings, market: Market, head: Head) -> list[Misnamed]:
     """Of one market that has been read at `head`."""
-    found = list(_loan_tokens(run))
-    if any(each.market == run.name and each.steps for each in settings.protect):
-        found += _steps(settings, run, head)
+    found = list(_loan_tokens(market))
+    if any(each.market == market.name and each.steps for each in settings.protect.values()):
+        found += _steps(settings, market, head)
     return found
 
 
-def _loan_tokens(run: Market) -> Iterator[Misnamed]:
-    pricing = run.adapter.loan_pricing
-    known = pricing.loan_tokens(run.book.state) if pricing is not None else {}
+def _loan_tokens(market: Market) -> Iterator[Misnamed]:
+    pricing = market.adapter.loan_pricing
+    known = pricing.loan_tokens(market.book.state) if pricing is not None else {}
     names = {name.lower() for token, symbol in known.items() for name in (token, symbol)}
     some = ", ".join(sorted(set(known.values()))[:MOST_NAMED])
-    for key, given in run.settings.own.loan_token_names().items():
+    for key, given in market.settings.own.loan_token_names().items():
         for name in given:
             if name.lower() not in names:
                 yield Misnamed(
-                    f"markets.{run.name}.{table_of(run.settings.protocol)}.{key}.{name}",
+                    f"markets.{market.name}.{table_of(market.settings.protocol)}.{key}.{name}",
                     "is no loan token here: its price counts for nothing",
                     f"Name one of {some}, or a loan token's address",
                 )
 
 
-def _steps(settings: Settings, run: Market, head: Head) -> Iterator[Misnamed]:
+def _steps(settings: ChainSettings, market: Market, head: Head) -> Iterator[Misnamed]:
     """A step is well where any of the account's positions takes it."""
-    facts = purse_of(run, head, run.adapter.contract)
-    for i, protect in enumerate(settings.protect):
-        if protect.market != run.name:
+    purse = purse_of(market, head, market.adapter.contract)
+    for i, protect in settings.protect.items():
+        if protect.market != market.name:
             continue
-        raws = {account: run.book.accounts[account] for account in run.of([protect.account.lower()])}
-        taken = run.adapter.planner.taken(run.book.state, raws, facts)
+        raws = {account: market.book.accounts[account] for account in market.of([protect.account.lower()])}
+        taken = market.adapter.planner.taken(market.book.state, raws, purse)
         for j, step in enumerate(protect.steps):
             asked = action_named(step.action)
             same = [asset for action, asset in taken if action == asked]
             if named(Step(asked, step.asset), same) is None:
                 yield Misnamed(
                     f"protect[{i}].steps[{j}]",
-                    f"{step.action} {step.asset} is nothing that {run.name} takes of {protect.account}: "
+                    f"{step.action} {step.asset} is nothing that {market.name} takes of {protect.account}: "
                     "this step would never be done",
                     _right(asked, same, taken),
                 )
@@ -87,34 +87,34 @@ def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]])
 class UnknownNames:
     """Tells once, at the first block that each market is read at."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: ChainSettings, store: Store) -> None:
         self._settings = settings
         self._store = store
         self._looked: set[str] = set()
 
-    def tell(self, run: Market, head: Head) -> None:
+    def alert(self, market: Market, head: Head) -> None:
         """Warn of each; once a day where the daemon is started again and again."""
-        if run.name in self._looked:
+        if market.name in self._looked:
             return
         try:
-            found = misnamed(self._settings, run, head)
+            found = misnamed(self._settings, market, head)
         except (NodeError, RpcError) as error:
             # It is asked again at the next block.
-            log.warning("names not looked at", market=run.name, error=str(error))
+            log.warning("names not looked at", market=market.name, error=str(error))
             return
-        self._looked.add(run.name)
+        self._looked.add(market.name)
         for each in found:
-            log.warning("misnamed", market=run.name, where=each.where, what=each.what, remedy=each.remedy)
+            log.warning("misnamed", market=market.name, where=each.where, what=each.what, remedy=each.remedy)
         if found:
             with self._store.session() as session:
                 day = now().date().isoformat()
                 for each in found:
                     alert(
                         session,
-                        dedup_key=f"unknown_name:{run.name}:{each.where}:{each.what}:{day}",
+                        dedup_key=f"unknown_name:{market.name}:{each.where}:{each.what}:{day}",
                         kind="unknown_name",
                         severity="warning",
-                        market=run.name,
+                        market=market.name,
                         title=f"{each.where}: {each.what}",
                         fields={"where": each.where, "what": each.what, "remedy": each.remedy},
                     )

@@ -38,16 +38,16 @@ class UnknownSources:
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, Mapping[str, Hanging]]] = {}
 
-    def hanging(self, market: Market, at: MarketValuation) -> Mapping[str, Hanging]:
+    def hanging(self, market: Market, valued: MarketValuation) -> Mapping[str, Hanging]:
         """By asset with an unresolved source, as it was counted last; nothing is done where there is none."""
         watched = market.prices.watched if market.prices is not None else {}
         unknown = {asset for asset, each in watched.items() if any(each.source.unresolved())}
         if not unknown:
             return {}
         until, found = self._found.get(market.name, (0, {}))
-        if unknown != found.keys() or at.head.timestamp >= until:
-            found = _count(market, at, unknown)
-            self._found[market.name] = (at.head.timestamp + COUNTED_EVERY, found)
+        if unknown != found.keys() or valued.head.timestamp >= until:
+            found = _count(market, valued, unknown)
+            self._found[market.name] = (valued.head.timestamp + COUNTED_EVERY, found)
         return found
 
 
@@ -56,41 +56,44 @@ def remedy(market: str) -> str:
     return f'set markets.{market}.unknown_oracles = "act" to trust it'
 
 
-def _count(run: Market, at: MarketValuation, unknown: set[str]) -> dict[str, Hanging]:
-    adapter, state, accounts = run.adapter, run.book.state, run.book.accounts
+def _count(market: Market, valued: MarketValuation, unknown: set[str]) -> dict[str, Hanging]:
+    adapter, state, accounts = market.adapter, market.book.state, market.book.accounts
     touched: dict[str, frozenset[str]] = {}
     for account in accounts:
-        part = run.adapter.part(account)
+        part = market.adapter.part(account)
         if part and part not in unknown:
             continue
         if hangs := adapter.valuer.price_dependencies(state, accounts[account]) & unknown:
             touched[account] = hangs
     found: dict[str, list[Valuation]] = defaultdict(list)
-    for valuation in _valued(run, at, touched):
+    for valuation in _valued(market, valued, touched):
         if valuation.maintenance:
             for asset in touched[valuation.account]:
                 found[asset].append(valuation)
-    return {asset: _sum(run, found[asset]) for asset in unknown}
+    return {asset: _sum(market, found[asset]) for asset in unknown}
 
 
-def _valued(run: Market, at: MarketValuation, accounts: Iterable[str]) -> list[Valuation]:
-    if run.adapter.valuer.version(run.book.state) is None:
-        return [v for v in at.valuations if v.account in set(accounts)]
-    silent = {each.asset for each in run.adapter.valuer.priced_assets(run.book.state) if each.price is None}
+def _valued(market: Market, valued: MarketValuation, accounts: Iterable[str]) -> list[Valuation]:
+    if market.adapter.valuer.version(market.book.state) is None:
+        return [v for v in valued.valuations if v.account in set(accounts)]
+    silent = {
+        each.asset for each in market.adapter.valuer.priced_assets(market.book.state) if each.price is None
+    }
     records = {
         account: record
         for account in accounts
-        if (record := run.book.record(account)) is not None
-        and not run.adapter.valuer.price_dependencies(run.book.state, run.book.accounts[account]) & silent
+        if (record := market.book.record(account)) is not None
+        and not market.adapter.valuer.price_dependencies(market.book.state, market.book.accounts[account])
+        & silent
     }
-    return run.adapter.valuer.value_records(run.book.state, records, at.head.timestamp)
+    return market.adapter.valuer.value_records(market.book.state, records, valued.head.timestamp)
 
 
-def _sum(run: Market, valuations: list[Valuation]) -> Hanging:
+def _sum(market: Market, valuations: list[Valuation]) -> Hanging:
     debt = collateral = Decimal(0)
     for each in valuations:
-        scale = -run.adapter.explainer.decimals(run.book.state, each.account)
+        scale = -market.adapter.explainer.decimals(market.book.state, each.account)
         debt += Decimal(each.maintenance).scaleb(scale)
         collateral += Decimal(each.net + each.maintenance).scaleb(scale)
-    price = run.settings.base_price
+    price = market.settings.base_price
     return Hanging(len(valuations), debt * price, collateral * price)

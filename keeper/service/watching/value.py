@@ -34,10 +34,10 @@ def value(
 ) -> MarketValuation:
     """One market alone, every account exactly: see `value_together`."""
     reader = Reader(market.book.pool, market.book.workers)
-    [at] = value_together(reader, head, [MarketRequest(market, memory, progress=progress)])
-    if isinstance(at, Exception):
-        raise at
-    return at
+    [valued] = value_together(reader, head, [MarketRequest(market, memory, progress=progress)])
+    if isinstance(valued, Exception):
+        raise valued
+    return valued
 
 
 def value_together(
@@ -85,9 +85,9 @@ class _MarketVisit:
     was_read: bool
 
 
-def _markets_own(run: Market, error: Exception) -> Exception:
+def _markets_own(market: Market, error: Exception) -> Exception:
     """The error as one market's; raised where the configuration is at fault for all that is known."""
-    if isinstance(error, ConfigError) and not run.book.was_read:
+    if isinstance(error, ConfigError) and not market.book.was_read:
         raise error
     return error
 
@@ -106,13 +106,13 @@ def _visit(asked: MarketRequest, head: Head) -> _MarketVisit:
     )
 
 
-def _require_begun(run: Market, head: Head) -> None:
+def _require_begun(market: Market, head: Head) -> None:
     """ConfigError where no block that could name an account has come: everyone would stay unseen."""
-    first = run.settings.from_block
-    if run.book.head is None and first > head.number:
+    first = market.settings.from_block
+    if market.book.head is None and first > head.number:
         raise ConfigError(
             f"accounts are looked for from block {first} on, and the chain is at {head.number} only",
-            where=f"markets.{run.name}.from_block",
+            where=f"markets.{market.name}.from_block",
             remedy="Set the block in which the market was created, or leave it out",
         )
 
@@ -137,7 +137,7 @@ def _value(
     if due:
         more = _read_anew(market, head, refresh, memory)
         views, reverted = {**views, **more}, reverted - more.keys()
-    at = MarketValuation(
+    valued = MarketValuation(
         head, [], memory, unvaluable=unvaluable, accounts=len(market.book.rows), refresh=refresh
     )
     if adapter.valuer.version(state) is None:
@@ -149,16 +149,16 @@ def _value(
         # What reverts among many may have been starved by others.
         alone = market.book.views(head, sorted(reverted - unvaluable.keys()))
         views, reverted = {**views, **alone}, reverted - unvaluable.keys() - alone.keys()
-        at, failed = own_numbers(market, at, visit.asked.watch, next_timestamp, views)
-        halted = compared(market, halted.suspend(failed, head.timestamp), at, views, reverted)
-        at = without_suspended(market, at, halted.parts)
+        valued, failed = own_numbers(market, valued, visit.asked.watch, next_timestamp, views)
+        halted = compared(market, halted.suspend(failed, head.timestamp), valued, views, reverted)
+        valued = without_suspended(market, valued, halted.parts)
     if halted.reason and halted.reason != before.reason:
         log.error("watch only", market=market.name, block=head.number, why=halted.reason)
     if halted.reason:
-        at = by_views(market, at)
+        valued = by_views(market, valued)
     return replace(
-        at,
-        memory=replace(at.memory, watch_only=halted),
+        valued,
+        memory=replace(valued.memory, watch_only=halted),
         newly_stopped="" if before.reason else halted.reason,
         newly_suspended={part: why for part, why in halted.parts.items() if part not in before.parts},
         resumed=_resumed(before, halted),
@@ -183,17 +183,17 @@ def _heal(market: Market, head: Head) -> None:
 def compared(
     market: Market,
     halted: WatchOnly,
-    at: MarketValuation,
+    valued: MarketValuation,
     views: Mapping[str, Valuation],
     reverted: Iterable[str],
 ) -> WatchOnly:
     """What is acted in once our numbers were held against the contract's: a difference stops the market, or
     the part of it that the account is in."""
-    found = differences(at.valuations, views, reverted)
+    found = differences(valued.valuations, views, reverted)
     parts = {part: why for account, why in found.items() if (part := market.adapter.part(account))}
     whole = next((why for account, why in found.items() if not market.adapter.part(account)), "")
-    halted = halted.suspend(parts, at.head.timestamp)
-    return halted.stop(whole, at.head.timestamp) if whole else halted
+    halted = halted.suspend(parts, valued.head.timestamp)
+    return halted.stop(whole, valued.head.timestamp) if whole else halted
 
 
 def _is_upgrade(refresh: Refresh[Valuation]) -> bool:
@@ -201,14 +201,14 @@ def _is_upgrade(refresh: Refresh[Valuation]) -> bool:
 
 
 def _read_anew(
-    run: Market, head: Head, refresh: Refresh[Valuation], memory: MarketMemory
+    market: Market, head: Head, refresh: Refresh[Valuation], memory: MarketMemory
 ) -> dict[str, Valuation]:
     """A large sample's own views for a stopped market, its records read again: they may have been stale."""
-    everyone = [*refresh.views, *refresh.reverted, *memory.nearest, *first_sample(run.book.accounts)]
-    accounts = [a for a in dict.fromkeys(everyone) if run.book.record(a) is not None]
-    if run.book.read_again(head, accounts):
-        run.book.read_all_next()
-    return run.book.views(head, accounts)
+    everyone = [*refresh.views, *refresh.reverted, *memory.nearest, *first_sample(market.book.accounts)]
+    accounts = [a for a in dict.fromkeys(everyone) if market.book.record(a) is not None]
+    if market.book.read_again(head, accounts):
+        market.book.read_all_next()
+    return market.book.views(head, accounts)
 
 
 def _resumed(before: WatchOnly, now: WatchOnly) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from keeper.chain import blocks
+from keeper.config import Settings
 from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.transactions import Tx, queue
 from keeper.protocols.registry import load
@@ -37,6 +38,7 @@ class Soak:
     """A keeper beside a crowd that never rests."""
 
     crowd: Crowd
+    settings: Settings
     deciding: ChainLoop
     dice: random.Random
     reorgs: int = 0
@@ -80,7 +82,7 @@ class Soak:
 
     def every_breach_was_seen(self) -> None:
         """The episodes that are open are those of the accounts that the pool itself puts below."""
-        head, [run] = self.deciding.head, self.deciding.runs
+        head, [run] = self.deciding.head, self.deciding.markets
         assert head is not None
         theirs = run.book.views(head, list(run.book.accounts))
         below = {a for a, v in theirs.items() if v.health is not None and v.health < WAD}
@@ -93,10 +95,10 @@ class Soak:
 
     def the_book_is_the_chain(self) -> None:
         """As one built from nothing, and each account valued as the pool values it."""
-        [run] = self.deciding.runs
+        [run] = self.deciding.markets
         head = self.deciding.head
         assert head is not None
-        anew = build(self.deciding.settings, {"local": self.deciding.pool}, None)[0]
+        anew = build(self.settings, {"local": self.deciding.pool}, None)[0]
         [at] = value_together(self.deciding.reader, head, [MarketRequest(anew)])
         assert not isinstance(at, Exception)
         assert at.acting, at.memory.watch_only
@@ -130,9 +132,10 @@ def test_a_restless_chain_leaves_the_book_as_the_chain(version: str, tmp_path: P
         )
         settings = load(config)
         nodes, store = pools(settings), open_store(settings.store.url)
-        runs = build(settings, nodes, store)
-        deciding = ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
-        soak = Soak(crowd, deciding, random.Random(9))
+        markets = build(settings, nodes, store)
+        own, policies = settings.of_chain("local"), policies_of(settings)
+        deciding = ChainLoop(nodes["local"], store, own, policies, markets, "dry", None)
+        soak = Soak(crowd, settings, deciding, random.Random(9))
         crowd.anvil.set_automine(False)
         for who in (*crowd.accounts, rnd.LENDER, crowd.market.acl_admin):
             crowd.anvil.set_balance(who, 10**24)

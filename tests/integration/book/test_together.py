@@ -57,7 +57,8 @@ def _deciding(url: str, folder: Path, markets: list[AaveDeployment], more: str =
     settings = load(config)
     nodes, store = pools(settings), open_store(settings.store.url)
     runs = build(settings, nodes, store)
-    return ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
+    own = settings.of_chain("local")
+    return ChainLoop(nodes["local"], store, own, policies_of(settings), runs, "dry", None)
 
 
 def _borrow(anvil: Anvil, market: AaveDeployment, numbers: range) -> None:
@@ -88,7 +89,7 @@ def test_whole_ticks_cost_the_same_whatever_the_markets_and_accounts(
         folder = tmp_path / str(accounts)
         folder.mkdir()
         with _ticking(anvil.url, folder, chosen) as (deciding, proxy):
-            assert all(len(run.book.rows) > accounts for run in deciding.runs)
+            assert all(len(run.book.rows) > accounts for run in deciding.markets)
             # The first block after a start resolves what prices hang on.
             anvil.mine()
             look(deciding)
@@ -103,7 +104,7 @@ def test_whole_ticks_cost_the_same_whatever_the_markets_and_accounts(
                 assert not deciding.troubles.failed_at
                 costs.add(sum(proxy.counts().values()) - _caught_up(proxy))
                 assert all(
-                    run.book.head == head and not halted(deciding, run).reason for run in deciding.runs
+                    run.book.head == head and not halted(deciding, run).reason for run in deciding.markets
                 )
     assert len(costs) == 1
     assert max(costs) <= MOST_REQUESTS - 1
@@ -138,7 +139,7 @@ def test_one_market_s_fault_is_that_market_s_alone(
 ) -> None:
     anvil, deployed = markets
     with _ticking(anvil.url, tmp_path, deployed) as (deciding, _):
-        broken = deciding.runs[1]
+        broken = deciding.markets[1]
 
         def fails(*_: object) -> None:
             raise ZeroDivisionError("broken adapter")
@@ -146,8 +147,8 @@ def test_one_market_s_fault_is_that_market_s_alone(
         monkeypatch.setattr(broken.adapter, "read_market", fails)
         anvil.mine()
         head = look(deciding)
-        assert [run.book.head == head for run in deciding.runs] == [True, False, True]
+        assert [run.book.head == head for run in deciding.markets] == [True, False, True]
         monkeypatch.undo()
         anvil.mine()
         head = look(deciding)
-        assert all(run.book.head == head for run in deciding.runs)
+        assert all(run.book.head == head for run in deciding.markets)

@@ -91,7 +91,7 @@ def test_where_simulations_are_refused_for_their_rate_each_is_sent_alone(
 
 def test_what_failed_on_chain_lately_takes_no_others_with_it(w: tuple[World, Selling]) -> None:
     keeper, selling = w
-    [run] = keeper.deciding.runs
+    [run] = keeper.deciding.markets
     with keeper.store.session() as session:
         past = Episode(
             market=run.name, account=OTHER, threshold="liquidate",

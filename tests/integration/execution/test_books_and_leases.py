@@ -41,7 +41,7 @@ def test_one_transaction_that_cannot_be_booked_holds_up_no_other(fresh: Fresh, r
         w.step()
         acts = [t for t in w.transactions() if t.state == "final" and t.purpose == "act"]
         broken.append(acts[0].hash)
-        ledger = Ledger(w.deciding.pool, w.store, w.settings, w.deciding.runs)
+        ledger = Ledger(w.deciding.pool, w.store, w.deciding.settings, w.deciding.markets)
         others = len([t for t in w.transactions() if t.state == "final"]) - 1
         assert ledger.book() == others > 0
         assert ledger.book() == 0
@@ -80,13 +80,13 @@ def told(w: World, wanted: Any, **policy: Any) -> int | None:
     chain = w.settings.chains["local"].model_copy(update={"native_price": wanted})
     changes = {"chains": {"local": chain}, "policy": w.settings.policy.model_copy(update=policy)}
     settings: Settings = w.settings.model_copy(update=changes)
-    return native_price(settings, "local", w.deciding.runs)
+    return native_price(settings.of_chain("local"), w.deciding.markets)
 
 
 def test_the_native_coin_is_priced_by_number_asset_or_feed_of_any_market(ready: Ready) -> None:
     w = ready()
     weth = w.market.reserves["WETH"].asset
-    [run] = w.deciding.runs
+    [run] = w.deciding.markets
     assert run.prices is not None
     feed = next(each.source for each in run.prices.watched.values() if each.symbol == "WETH")
     for name in ("WETH", "weth", weth, weth.lower(), "aave.WETH", next(feed.feeds()).address):
@@ -101,14 +101,14 @@ def test_the_native_coin_is_priced_by_number_asset_or_feed_of_any_market(ready: 
     other = replace(
         run, name="elsewhere", settings=run.settings.model_copy(update={"base_price": Decimal(2)})
     )
-    w.deciding.runs[:] = [replace(run, neighbours=[run, other])]
+    w.deciding.markets[:] = [replace(run, neighbours=[run, other])]
     assert told(w, "elsewhere.WETH") == 5000 * WAD and told(w, "WETH") == 2500 * WAD
 
 
 def test_a_start_without_a_native_price_is_told(ready: Ready) -> None:
     w = ready("[policy]\nnative_asset = 'WNOTHING'\n")
     daemon = Daemon(w.settings, w.store, w.payer, None)
-    daemon.chains["local"].deciding.runs[:] = w.deciding.runs
+    daemon.chains["local"].deciding.markets[:] = w.deciding.markets
     daemon.chains["local"].deciding.head = w.deciding.head
     daemon._gas_watch.look(daemon.chains["local"].deciding)
     daemon._gas_watch.look(daemon.chains["local"].deciding)

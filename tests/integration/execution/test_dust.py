@@ -31,7 +31,7 @@ def test_dust_below_the_threshold_delays_nobody(
     for first in range(0, len(txs), 400):
         send_batch(w.anvil.rpc, txs[first : first + 400], w.market.errors)
     w.step()
-    [run] = w.deciding.runs
+    [run] = w.deciding.markets
     sized: Counter[str] = Counter()
     plan = run.adapter.planner.offers
 

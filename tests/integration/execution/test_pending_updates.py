@@ -160,7 +160,7 @@ def test_whoever_failed_too_often_today_is_not_bundled_either(
 ) -> None:
     w = ready(relayed(fresh, relay), accounts=(OTHER, THIRD))
     _, look = by_hand(w)
-    [run] = w.deciding.runs
+    [run] = w.deciding.markets
     assert w.deciding.head is not None
     now = w.deciding.head.timestamp
     with w.store.session() as session:

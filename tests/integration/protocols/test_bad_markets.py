@@ -61,7 +61,7 @@ def test_one_pairs_reverting_oracle_is_said_and_the_other_pairs_go_on(anvil: Anv
     k = opened(case, tmp_path)
     anvil.set_code(broken.oracle, REVERTING)
     k.step()
-    [run] = k.deciding.runs
+    [run] = k.deciding.markets
     assert halted(k.deciding).reason == "" and k.alerts("market_failed") == []
     assert {v.account for v in last_valuations(k.deciding)} == {account}
     assert other in run.book.accounts

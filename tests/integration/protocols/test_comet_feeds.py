@@ -19,7 +19,7 @@ from keeper.protocols.registry import load
 from tests.conformance.comet_case import LENDER, SPEC
 from tests.conformance.keeping import keeping
 from tests.conftest import GENESIS
-from tests.integration.test_init import keeper
+from tests.integration.setup.test_init import keeper
 from tests.support import price_standins as make
 from tests.support.world import BLOCK_SECONDS
 

@@ -89,7 +89,7 @@ def test_hostile_markets_cost_another_one_no_block(
         k.deciding.pool.nodes = [Node(proxy.url, Decimal(20))]
         k.step(case.hold())
         k.step(case.fall())
-        [run] = k.deciding.runs
+        [run] = k.deciding.markets
         assert len(run.book.accounts) == STRANGE + 1 and run.book.head == k.deciding.head
         assert account in {episode.account for episode in k.episodes("liquidate")}
         assert account in {intent.account for intent in k.intents()} or unlisted == "watch"

@@ -228,7 +228,7 @@ def test_while_the_feed_is_stale_nothing_is_valued_or_sent_and_then_it_is(
     for _ in range(7):
         k.step()
     assert k.intents() == [] and k.deciding.troubles.failed_at == {}
-    [run] = k.deciding.runs
+    [run] = k.deciding.markets
     assert run.book.state.price is None and halted(k.deciding).reason == ""
     k.step(system.hold())
     assert [i.account for i in k.intents()] == [account]

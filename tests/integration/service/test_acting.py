@@ -188,7 +188,7 @@ def test_two_chains_that_plan_at_once_do_not_spend_an_owners_cap_twice(
     w.send(*position(deployed, OWNER, 10, 19_000))
     fund(w, USDC=100_000 * 10**6)
     w.work()
-    plan = w.deciding.plan
+    plan = w.deciding.planning.plan
 
     def meanwhile(head: Head, *known: Any) -> Any:
         found = plan(head, *known)
@@ -212,7 +212,7 @@ def test_two_chains_that_plan_at_once_do_not_spend_an_owners_cap_twice(
                 journal.commit(session, elsewhere)
         return found
 
-    monkeypatch.setattr(w.deciding, "plan", meanwhile)
+    monkeypatch.setattr(w.deciding.planning, "plan", meanwhile)
     w.step({"WETH": 2300 * 10**8})
     spent = [i.spend for i in w.intents() if i.state in ("planned", "rehearsed", "settled")]
     assert sum(spent) <= 20_000 * WAD

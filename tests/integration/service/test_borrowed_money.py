@@ -67,7 +67,7 @@ def keeper(
 
 def books(w: World) -> int:
     deciding = w.deciding
-    return Ledger(deciding.pool, w.store, w.settings, deciding.runs).book()
+    return Ledger(deciding.pool, w.store, deciding.settings, deciding.markets).book()
 
 
 def first_in_line(anvil: Anvil, tx: Tx) -> None:

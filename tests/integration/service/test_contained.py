@@ -17,7 +17,7 @@ from keeper.errors import ConfigError
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
 from keeper.service.chain_loop import ChainLoop
-from keeper.service.markets import Market, build
+from keeper.service.markets import Market
 from keeper.service.watching import breaches
 from keeper.store.tables.alerts import Alert
 from tests.integration.book.test_together import _deciding, markets
@@ -68,11 +68,14 @@ def _unrendered() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def shared(
-    markets: tuple[Anvil, list[AaveDeployment]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ChainLoop]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("contained")
+
+
+@pytest.fixture(scope="module")
+def shared(markets: tuple[Anvil, list[AaveDeployment]], folder: Path) -> Iterator[ChainLoop]:
     anvil, deployed = markets
-    deciding = _deciding(anvil.url, tmp_path_factory.mktemp("contained"), deployed)
+    deciding = _deciding(anvil.url, folder, deployed)
     anvil.mine()
     look(deciding)
     yield deciding
@@ -92,12 +95,7 @@ def _tick(loop: ChainLoop, anvil: Anvil) -> list[bool]:
     """Work at a new block; which books are at it."""
     anvil.mine()
     head = look(loop)
-    return [run.book.head == head for run in loop.runs]
-
-
-def _runs(loop: ChainLoop) -> list[Market]:
-    """The markets of a keeper that starts with this one's store."""
-    return build(loop.settings, {loop.pool.name: loop.pool}, loop.store)
+    return [run.book.head == head for run in loop.markets]
 
 
 def _told(loop: ChainLoop) -> list[Alert]:
@@ -123,7 +121,7 @@ def _fail(loop: ChainLoop, monkeypatch: pytest.MonkeyPatch, place: str, error: E
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(loop.runs[1].adapter, place, fails)
+    monkeypatch.setattr(loop.markets[1].adapter, place, fails)
 
 
 def test_it_does_not_matter_where_it_goes_wrong(
@@ -131,7 +129,7 @@ def test_it_does_not_matter_where_it_goes_wrong(
 ) -> None:
     for place in PLACES:
         _fail(loop, monkeypatch, place, IndexError("list index out of range"))
-        for run in loop.runs:
+        for run in loop.markets:
             # Every account is read, so that every place is passed.
             run.book.read_all_next()
         at_head = _tick(loop, markets[0])
@@ -145,27 +143,27 @@ def test_what_a_store_refuses_of_one_market_is_that_markets(
     markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite takes no integer above 64 bits; PostgreSQL refuses other things besides."""
-    monkeypatch.setattr(loop.runs[1].adapter, "revision", lambda _: 2**255)
-    monkeypatch.setattr(loop.runs[1].adapter, "version", lambda _: "3.0.2")
+    monkeypatch.setattr(loop.markets[1].adapter, "revision", lambda _: 2**255)
+    monkeypatch.setattr(loop.markets[1].adapter, "version", lambda _: "3.0.2")
     _tick(loop, markets[0])
     assert {told.market for told in _told(loop)} == {"m1"}
 
 
 @pytest.mark.parametrize("code", [REVERTING, SILENT])
 def test_a_lens_that_is_not_answered_after_the_first_success_is_that_markets_trouble(
-    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, code: str
+    markets: tuple[Anvil, list[AaveDeployment]], loop: ChainLoop, folder: Path, code: str
 ) -> None:
     anvil, deployed = markets
     broken = deployed[1].pool
     kept = anvil.rpc.text("eth_getCode", broken, "latest")
-    for run in loop.runs:
+    for run in loop.markets:
         run.book.save()
     anvil.set_code(broken, bytes.fromhex(code))
     try:
         for _ in range(3):
             assert _tick(loop, anvil) == [True, False, True]
         assert [told.market for told in _told(loop)] == ["m1"]
-        again = ChainLoop(loop.pool, loop.store, loop.settings, loop.policies, _runs(loop), "dry", None)
+        again = _deciding(anvil.url, folder, deployed)
         assert _tick(again, anvil) == [True, False, True], "a restart is no first time"
     finally:
         anvil.set_code(broken, bytes.fromhex(kept[2:]))
@@ -191,14 +189,14 @@ def test_a_market_that_cannot_be_judged_or_planned_for_leaves_the_others_theirs(
     judge, judged = breaches.judge, []
 
     def fails(session: Any, run: Market, *rest: Any) -> object:
-        if run is loop.runs[1]:
+        if run is loop.markets[1]:
             raise OverflowError("int too big to convert")
         judged.append(run)
         return judge(session, run, *rest)
 
     monkeypatch.setattr(breaches, "judge", fails)
     _tick(loop, markets[0])
-    assert judged == [loop.runs[0], loop.runs[2]]
+    assert judged == [loop.markets[0], loop.markets[2]]
     assert {told.market for told in _told(loop)} == {"m1"}
 
 
@@ -209,22 +207,24 @@ def test_planning_that_fails_for_one_market_leaves_the_others_their_plans(
     monkeypatch: pytest.MonkeyPatch,
     due_in: tuple[int, ...],
 ) -> None:
-    bad = loop.runs[1]
+    bad = loop.markets[1]
 
-    def plan(head: Any, due: list[Any], reads: Any = None) -> list[Any]:
-        if any(each.run is bad for each in due):
+    def plan(head: Any, at: int, due: list[Any], reads: Any = None) -> list[Any]:
+        if any(each.market is bad for each in due):
             raise IndexError("pop from empty list")
         return [(each, "planned") for each in due]
 
-    monkeypatch.setattr(loop, "plan", plan)
+    monkeypatch.setattr(loop.planning, "plan", plan)
     breaches: list[Any] = [
         SimpleNamespace(
-            run=loop.runs[n], at=SimpleNamespace(refresh=None), due=[SimpleNamespace(run=loop.runs[n])]
+            market=loop.markets[n],
+            valued=SimpleNamespace(refresh=None),
+            due=[SimpleNamespace(market=loop.markets[n])],
         )
         for n in due_in
     ]
-    head = loop.runs[0].book.head
+    head = loop.markets[0].book.head
     assert head is not None
     planned = loop.plan_all(head, breaches)
-    assert [each.run for each, _ in planned] == [loop.runs[n] for n in due_in if n != 1]
+    assert [each.market for each, _ in planned] == [loop.markets[n] for n in due_in if n != 1]
     assert {told.market for told in _told(loop)} == {"m1"} and loop.troubles.failed_at.keys() == {"m1"}

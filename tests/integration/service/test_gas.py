@@ -60,7 +60,7 @@ def test_gas_for_protected_accounts_is_reserved_before_liquidations(
 ) -> None:
     w = both(fresh_market, tmp_path, "", 10 * COIN)
     price = gas_money.gas_price(w.deciding.pool, w.heads[-1].base_fee)
-    kept = gas_money.gas_reserve(w.settings, "local", price)
+    kept = gas_money.gas_reserve(w.deciding.settings, price)
     assert kept == gas_money.KEPT_GAS * gas_money.KEPT_RISE * price
     w.anvil.set_balance(w.payer, kept * 6 // 10)
     for _ in range(3):
@@ -133,7 +133,7 @@ def test_without_spending_there_is_no_rate_and_old_spending_is_forgotten(
         session.flush()
         assert gas_money.forecast(session, "local", w.payer, COIN, now()).hours is None
     found = gas_money.Forecast(COIN // 100, 0, None)
-    assert "only 0.0100 native coins" in gas_money.runs_low(found, w.settings)
+    assert "only 0.0100 native coins" in gas_money.runs_low(found, w.settings.policy)
     rich = gas_money.Forecast(COIN, COIN // 100, 100)
-    assert gas_money.runs_low(rich, w.settings) == ""
+    assert gas_money.runs_low(rich, w.settings.policy) == ""
     assert w.settings.policy.min_gas_hours == Decimal(24)

@@ -121,7 +121,7 @@ def now(w: World) -> int:
 
 
 def prices(w: World) -> Pricing:
-    found = w.deciding.runs[0].prices
+    found = w.deciding.markets[0].prices
     assert found is not None
     return found
 
@@ -422,17 +422,17 @@ def test_while_the_sequencer_is_down_nothing_is_sent_and_after_it_only_a_new_rou
     deployer.flush()
     monkeypatch.setenv("KEEPER_CHAINS__LOCAL__SEQUENCER_FEED", uptime)
     w = start(market, tmp_path)
-    assert w.deciding.held == ""
+    assert w.deciding.halt_reason == ""
     down_since = now(w)
     feeds.queue(uptime, "updateRoundData(uint80,int256,uint256,uint256)", 2, 1, down_since, down_since)
     feeds.answer(1500)
     w.step()
-    assert "down" in w.deciding.held and acted(w) == set()
+    assert "down" in w.deciding.halt_reason and acted(w) == set()
     assert len(w.alerts("sequencer_down")) == 1
     up_since = now(w)
     feeds.queue(uptime, "updateRoundData(uint80,int256,uint256,uint256)", 3, 0, up_since, up_since)
     w.step()
-    assert w.deciding.held == "" and "price_stale" in faults(w)
+    assert w.deciding.halt_reason == "" and "price_stale" in faults(w)
     assert acted(w) == {("other", "liquidate")}, "the owner's money waits for a round after the outage"
     feeds.answer(1499)
     w.step()

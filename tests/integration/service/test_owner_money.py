@@ -100,7 +100,7 @@ def test_the_doctor_says_what_may_be_spent_of_an_owners_money_and_what_is_missin
     w.work()
 
     def doctor() -> Finding:
-        [run] = w.deciding.runs
+        [run] = w.deciding.markets
         [found] = owners(w.settings, run, w.payer)
         return found
 
@@ -115,7 +115,7 @@ def test_the_doctor_says_what_may_be_spent_of_an_owners_money_and_what_is_missin
         market_more=f'aave_v3.owner_top_up = "{w.market.pool}"',
     )
     other.work()
-    [wrong] = owners(other.settings, other.deciding.runs[0], w.payer)
+    [wrong] = owners(other.settings, other.deciding.markets[0], w.payer)
     assert wrong.verdict == "fault" and "no OwnerTopUp contract" in wrong.detail
 
 

@@ -35,7 +35,7 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     monkeypatch.setattr("keeper.service.watching.value.READ_AT_ONCE", 0)
     deciding = watch.start()
     look(deciding)
-    [run] = deciding.runs
+    [run] = deciding.markets
     no_sample(monkeypatch)
     stale, other = sorted(v.account for v in last_valuations(deciding) if v.maintenance)[:2]
     before = run.book.record(stale)
@@ -65,7 +65,7 @@ def test_where_one_record_is_found_stale_everybody_is_read_again_in_the_same_blo
     """A node withheld the events of two accounts, and the block's sample has one of them."""
     deciding = watch.start()
     look(deciding)
-    [run] = deciding.runs
+    [run] = deciding.markets
     no_sample(monkeypatch)
     seen, unseen = sorted(v.account for v in last_valuations(deciding) if v.maintenance)[:2]
     before = {account: run.book.record(account) or b"" for account in (seen, unseen)}
@@ -108,7 +108,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
 ) -> None:
     deciding = watch.start()
     look(deciding)
-    [run] = deciding.runs
+    [run] = deciding.markets
     adapter = run.adapter
     victim = next(v for v in last_valuations(deciding) if v.health is not None)
 
@@ -118,7 +118,7 @@ def test_a_stopped_market_is_tried_again_at_growing_intervals_and_that_is_told(
             for v in adapter.valuer.value_records(*arguments)  # type: ignore[arg-type]
         ]
 
-    monkeypatch.setattr(deciding, "runs", [replace(run, adapter=Wrapped(adapter, wrong))])  # type: ignore[arg-type]
+    monkeypatch.setattr(deciding, "markets", [replace(run, adapter=Wrapped(adapter, wrong))])  # type: ignore[arg-type]
     _later(watch, deciding, 1)
     assert not watch.status().may_act
     [told] = watch.alerts("watch_only")
@@ -145,7 +145,7 @@ def test_a_view_that_was_starved_is_asked_for_alone_before_a_market_is_stopped(
 ) -> None:
     deciding = watch.start()
     look(deciding)
-    [run] = deciding.runs
+    [run] = deciding.markets
     read_views, calls = run.book.read_views, []
 
     def starved(accounts: list[str], answers: list[object]) -> dict[str, Valuation]:

@@ -241,7 +241,7 @@ def _upgrade(watch: Watch, change: str) -> None:
 
 
 def _run(deciding: ChainLoop) -> Market:
-    (run,) = deciding.runs
+    (run,) = deciding.markets
     return run
 
 
@@ -262,7 +262,7 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
     """Our numbers are wrong for an account that no sample has looked at: nothing is planned."""
     deciding = watch.start()
     look(deciding)
-    [run] = deciding.runs
+    [run] = deciding.markets
     no_sample(monkeypatch)
     victim = next(v for v in last_valuations(deciding) if v.health is not None)
     exact = run.adapter.valuer.value_records
@@ -273,7 +273,7 @@ def test_an_account_is_confirmed_by_the_contract_before_it_is_acted_on(
             for v in exact(*arguments)  # type: ignore[arg-type]
         ]
 
-    monkeypatch.setattr(deciding, "runs", [replace(run, adapter=Wrapped(run.adapter, wrong))])  # type: ignore[arg-type]
+    monkeypatch.setattr(deciding, "markets", [replace(run, adapter=Wrapped(run.adapter, wrong))])  # type: ignore[arg-type]
     watch.price(1000)
     look(deciding)
     assert watch.intents() == []

@@ -22,7 +22,7 @@ class Loop:
 
     def __init__(self, fails: str = "", error: Exception | None = None, held: str = "") -> None:
         self.seen: list[str] = []
-        self.fails, self.error, self.held = fails, error or RuntimeError("a fault"), held
+        self.fails, self.error, self.halt_reason = fails, error or RuntimeError("a fault"), held
         self.head: Head | None = None
         self.pool, self.mode = SimpleNamespace(name="c"), "live"
         self.standby_reason, self.leading = "", True

@@ -16,7 +16,7 @@ from keeper.service.watching import breaches
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.memory import BLANK, MarketMemory, WatchOnly
 from keeper.store.database import Store, open_store
-from tests.unit.service.test_ceilings import settings
+from tests.unit.service.planning.test_ceilings import settings
 
 pytestmark = pytest.mark.unit
 

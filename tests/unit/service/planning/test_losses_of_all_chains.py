@@ -22,7 +22,7 @@ from keeper.store.tables.states import IntentState, Unsent
 from keeper.store.tables.watching import Episode
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import plan
-from tests.unit.service.test_ceilings import settings
+from tests.unit.service.planning.test_ceilings import settings
 
 pytestmark = pytest.mark.unit
 
@@ -42,10 +42,12 @@ def write(store: Store, chain: str, loss: int, at: Head, most: int | None = 100)
         session.flush()
         run = SimpleNamespace(name=chain, rate=Rate())
         levels = SimpleNamespace(protection=None)
-        wanted = SimpleNamespace(run=run, valuation=SimpleNamespace(health=1), levels=levels, episode=episode)
+        wanted = SimpleNamespace(
+            market=run, valuation=SimpleNamespace(health=1), levels=levels, episode=episode
+        )
         decided = Decision(cast(Any, None), replace(plan(1), market=chain, loss=loss))
-        journalling = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most, owner=lambda _, account: account)
-        return journalling.write(session, at, cast(Any, wanted), decided)
+        retries = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most, owner=lambda _, account: account)
+        return retries.commit_intent(session, at, cast(Any, wanted), decided)
 
 
 def test_the_days_losses_hold_where_two_chains_decide_at_once(store: Store) -> None:
@@ -63,5 +65,7 @@ def test_the_days_losses_hold_where_two_chains_decide_at_once(store: Store) -> N
 
 def test_the_limit_is_the_configured_one() -> None:
     policy = {"realize_bad_debt": True, "max_bad_debt_loss": 5}
-    assert losses_of_a_day(settings(1, policy=policy)) == 50 * 10**18
-    assert losses_of_a_day(settings(1, policy={**policy, "max_bad_debt_loss_per_day": 7})) == 7 * 10**18
+    assert losses_of_a_day(settings(1, policy=policy).policy) == 50 * 10**18
+    assert (
+        losses_of_a_day(settings(1, policy={**policy, "max_bad_debt_loss_per_day": 7}).policy) == 7 * 10**18
+    )

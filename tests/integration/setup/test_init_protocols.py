@@ -18,7 +18,7 @@ from tests.conformance.comet_case import CometCase
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import GENESIS
-from tests.integration.test_init import keeper
+from tests.integration.setup.test_init import keeper
 
 pytestmark = pytest.mark.integration
 

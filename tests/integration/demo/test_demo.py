@@ -21,7 +21,7 @@ from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent
 from tests.support.program import run_keeper
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 pytestmark = pytest.mark.integration
 

@@ -17,7 +17,7 @@ RUN = SimpleNamespace(rate=Rate())
 
 def _wanted(size: int, kind: str = "liquidate") -> Any:
     valuation = SimpleNamespace(maintenance=size + 1, net=-1)
-    return SimpleNamespace(run=RUN, valuation=valuation, kind=kind)
+    return SimpleNamespace(market=RUN, valuation=valuation, kind=kind)
 
 
 def test_a_crash_of_some_hundreds_is_planned_whole() -> None:

@@ -52,11 +52,12 @@ def written(anvil: Anvil, deployed: AaveDeployment, folder: Path) -> tuple[str, 
 
 def doctors_lines(settings: Settings, anvil: Anvil) -> dict[str, str]:
     pool = NodePool("c", settings.chains["c"])
-    runs = build(settings, {"c": pool}, None)
-    for run in runs:
+    markets = build(settings, {"c": pool}, None)
+    for run in markets:
         refresh_alone(run.book, blocks.latest(pool))
     return {
-        each.subject: f"{each.verdict}: {each.detail} {each.remedy}" for each in gas(settings, pool, runs)
+        each.subject: f"{each.verdict}: {each.detail} {each.remedy}"
+        for each in gas(settings.of_chain("c"), pool, markets)
     }
 
 

@@ -38,7 +38,7 @@ def settings(chain_id: int, chain: dict[str, Any] | None = None, *, name: str = 
 )
 def test_the_default_fits_the_chain(chain_id: int, now: int, least: int, most: int) -> None:
     assert least <= fitting_price(chain_id, GasLevel(now), None) <= most
-    found = gas_ceilings(settings(chain_id), "c", GasLevel(now))
+    found = gas_ceilings(settings(chain_id).of_chain("c"), GasLevel(now))
     assert found.day == found.price * DAY_GAS and not found.price_given and not found.day_given
 
 
@@ -53,17 +53,17 @@ def test_what_the_operator_names_counts_the_chains_own_first() -> None:
         {"max_gas_price_gwei": 7, "max_gas_per_day": "0.5"},
         execution={"max_gas_price_gwei": 9, "max_gas_per_day": "2"},
     )
-    found = gas_ceilings(both, "c", GasLevel(GWEI))
+    found = gas_ceilings(both.of_chain("c"), GasLevel(GWEI))
     assert (found.price, found.day) == (7 * GWEI, 5 * 10**17) and "fits" not in found.words
     common = settings(1, execution={"max_gas_price_gwei": 9, "max_gas_per_day": "2"})
-    found = gas_ceilings(common, "c", GasLevel(GWEI))
+    found = gas_ceilings(common.of_chain("c"), GasLevel(GWEI))
     assert (found.price, found.day) == (9 * GWEI, 2 * 10**18)
 
 
 def test_where_everything_takes_more_gas_a_day_has_more_of_it_and_a_unit_costs_less() -> None:
     """Mantle's kind: thousands of units where others take one, each for a thousandth."""
-    usual = gas_ceilings(settings(1), "c", GasLevel(GWEI))
-    small = gas_ceilings(settings(1), "c", GasLevel(GWEI // 1000, scale=1000))
+    usual = gas_ceilings(settings(1).of_chain("c"), GasLevel(GWEI))
+    small = gas_ceilings(settings(1).of_chain("c"), GasLevel(GWEI // 1000, scale=1000))
     assert small.price <= usual.price // 100
     assert usual.day // 2 <= small.day <= usual.day * 2
     assert small.day >= 5 * 3 * 10**9 * (GWEI // 1000) * 2, (

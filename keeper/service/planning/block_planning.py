@@ -1,0 +1,106 @@
+"""Planning at one block of one chain: what is read for it and what comes of it. One market's trouble is that
+market's: the others are planned for without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from keeper.chain.blocks import Head
+from keeper.chain.pool import NodePool
+from keeper.chain.reads import Reads
+from keeper.config import ChainSettings
+from keeper.execution.journal import Mode
+from keeper.policy.levels import Owner
+from keeper.service.contract_versions import Abilities
+from keeper.service.market_troubles import MarketTroubles, is_everyones
+from keeper.service.markets import Market
+from keeper.service.planning.breach import Breach, MarketBreaches
+from keeper.service.planning.inputs import InputReader, PlanningInputs
+from keeper.service.planning.planner import plan_block
+from keeper.service.planning.signer_funds import SignerFundsRequest
+from keeper.service.reporting.block_report import Decided
+from keeper.store.database import Store
+
+
+@dataclass
+class BlockPlanning:
+    """Plans for one payer (None: nobody acts) in the markets of one chain."""
+
+    pool: NodePool
+    markets: Sequence[Market]
+    store: Store
+    settings: ChainSettings
+    owner: Owner
+    mode: Mode
+    payer: str | None
+    troubles: MarketTroubles
+    _funds: SignerFundsRequest | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"funds-{self.pool.name}")
+        self._abilities = Abilities(self.pool)
+
+    def begin(self) -> None:
+        """Forget what was asked for the block before."""
+        self._funds = None
+
+    def ask_funds(self, head: Head) -> None:
+        """Ask what the payer acts with: as early as it is known that it will be needed, once a block."""
+        if self.payer is not None and (self._funds is None or self._funds.head != head):
+            self._funds = SignerFundsRequest(self._threads, self.pool, head, self.payer)
+
+    def plan_all(self, head: Head, next_timestamp: int, breaches: Sequence[MarketBreaches]) -> Decided:
+        """What to do about all that is due; a market that cannot be planned for is left out."""
+        due = [each for market in breaches for each in market.due]
+        reads = Reads(self.pool, head)
+        for each in breaches:
+            reads.learn(each.valued.refresh.answers if each.valued.refresh else {})
+        try:
+            return self.plan(head, next_timestamp, due, reads)
+        except Exception as error:
+            if is_everyones(error):
+                raise
+            if len({each.market.name for each in due}) < 2:
+                for market in {each.market.name: each.market for each in due}.values():
+                    self.troubles.report(market, head, error)
+                return []
+        well: list[Breach] = []
+        for each in breaches:
+            if each.due:
+                with self.troubles.contained(each.market, head):
+                    self.plan(head, next_timestamp, each.due, reads)
+                    well += each.due
+        return self.plan(head, next_timestamp, well, reads)
+
+    def plan(
+        self, head: Head, next_timestamp: int, due: Sequence[Breach], reads: Reads | None = None
+    ) -> Decided:
+        """What to do about each; `reads` is what is known already of the state."""
+        return plan_block(due, self._inputs(head, next_timestamp, due, reads or Reads(self.pool, head)))
+
+    def _inputs(
+        self, head: Head, next_timestamp: int, due: Sequence[Breach], reads: Reads
+    ) -> PlanningInputs | None:
+        """What planning goes by, read now; None where there is nothing to plan or nobody to act."""
+        if not due or self.payer is None:
+            return None
+        self.ask_funds(head)
+        funds, self._funds = self._funds, None
+        assert funds is not None, "they were just asked for"
+        reader = InputReader(
+            self.pool,
+            self.markets,
+            self.store,
+            self.settings,
+            self.owner,
+            head,
+            next_timestamp,
+            self.mode,
+            self.payer,
+            reads,
+            funds,
+            self._abilities,
+        )
+        return reader.read(due)
