@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from sqlmodel import Session
 
 from keeper.alerts.outbox import alert
-from keeper.alerts.wording import PAST, format_account
+from keeper.alerts.wording import PAST, format_account, format_summary
 from keeper.model.format import format_health
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
@@ -26,8 +24,6 @@ def intent_ended(
     if intent.mode == "dry":
         verb = f"would have been {verb} (dry run)"
     episode = session.get(Episode, intent.episode_id)
-    summary: dict[str, str] = json.loads(intent.summary)
-    what = ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
     alert(
         session,
         dedup_key=f"intent:{intent.id}:{intent.state}",
@@ -41,7 +37,7 @@ def intent_ended(
         fields={
             "health": format_health(intent.health),
             "threshold": episode.threshold if episode else "",
-            "action": what,
+            "action": format_summary(intent.summary),
             "why": intent.reason,
             "transaction": act.hash if act else "",
             "attempt": str(intent.attempt),

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from keeper.alerts.wording import format_summary
 from keeper.cli.books import export
 from keeper.cli.output import cell, console, digits, name, print_json, print_rows
 from keeper.errors import ConfigError
@@ -52,7 +53,7 @@ def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None 
             "kind": lambda r: _kind(r[0]),
             "health": lambda r: format_health(r[0].health),
             "state": lambda r: r[0].state,
-            "what": lambda r: _what(r[0]),
+            "what": lambda r: format_summary(r[0].summary),
             "earned": lambda r: "" if r[2] is None else f"{r[2]:,.2f}",
             "why": lambda r: r[0].reason,
         },
@@ -70,11 +71,6 @@ def _kind(row: Intent) -> str:
     """What is wanted, whether for show, and the how manieth try it is from the second on."""
     again = f", attempt {row.attempt}" if row.attempt > 1 else ""
     return f"{row.kind}{' (dry run)' if row.mode == 'dry' else ''}{again}"
-
-
-def _what(row: Intent) -> str:
-    summary: dict[str, str] = json.loads(row.summary)
-    return ", ".join(f"{action} {value}" for action, value in summary.items() if " " in value)
 
 
 def _as_object(row: Intent, sent: Sequence[Transaction], net: Decimal | None) -> dict[str, object]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
+from keeper.alerts.wording import format_summary
 from keeper.chain.signer import Signer
 from keeper.config import Settings
 from keeper.execution import journal
@@ -128,14 +129,13 @@ def outcome(
 
 
 def _deed(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
-    summary: dict[str, str] = json.loads(row.summary)
     return ForkAction(
         market=row.market,
         account=row.account,
         kind=row.kind,
         state=row.state,
         health=row.health,
-        what=", ".join(f"{name} {value}" for name, value in summary.items() if " " in value),
+        what=format_summary(row.summary),
         why=row.reason,
         gain=row.gain,
         spent=row.spend,
