@@ -155,7 +155,7 @@ def test_what_moved_to_a_protocols_own_table_is_read_where_it_stood(
     own = settings.markets["m"].own_as(MorphoBlueSettings)
     assert (own.market_ids, own.untrusted_markets) == ([id_], "act") and own.loan_prices["WETH"] == 2500
     assert settings.markets["a"].own.owner_contract == ADDRESS
-    assert [settings.markets[name].own.takes_claims for name in "abm"] == [False, False, True]
+    assert [bool(settings.markets[name].own.no_claims_reason) for name in "abm"] == [True, True, False]
     assert dict(settings.old_keys) == {
         "markets.a.owner_top_up": "write markets.a.aave_v3.owner_top_up",
         "markets.m.market_ids": "write markets.m.morpho_blue.market_ids",
@@ -166,7 +166,7 @@ def test_what_moved_to_a_protocols_own_table_is_read_where_it_stood(
     }
     monkeypatch.setenv("KEEPER_MARKETS__B__AAVE_V3__RECEIVE_A_TOKENS", "true")
     settings = read(tmp_path, tables(policy="receive_a_tokens = false"))
-    assert [settings.markets[name].own.takes_claims for name in "ab"] == [False, True]
+    assert [bool(settings.markets[name].own.no_claims_reason) for name in "ab"] == [True, False]
 
 
 def test_an_owner_pays_only_where_the_protocol_lets_him(tmp_path: Path) -> None:
