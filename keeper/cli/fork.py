@@ -30,7 +30,7 @@ def fork(
 ) -> None:
     """Rehearse and tell. What the fork left (store, alerts, log) is removed."""
     settings = load(config)
-    wish = ForkOptions(
+    options = ForkOptions(
         chain=chain,
         block=block,
         shocks=tuple(parse_shock(text) for text in shocks),
@@ -44,7 +44,7 @@ def fork(
             console.print(line, highlight=False)
 
     try:
-        result = rehearse(settings, wish, folder, tell)
+        result = rehearse(settings, options, folder, tell)
     finally:
         shutil.rmtree(folder)
     if as_json:
@@ -66,7 +66,7 @@ def show(result: ForkOutcome) -> None:
         console.print(line, style="yellow", markup=False, highlight=False)
     print_rows(
         "what the keeper did on the fork",
-        result.deeds,
+        result.actions,
         {
             "market": lambda d: d.market,
             "account": lambda d: cell(d.account),
@@ -120,13 +120,13 @@ def as_object(result: ForkOutcome) -> dict[str, Any]:
         ],
         "deeds": [
             {
-                **asdict(deed),
-                "health": str(deed.health),
-                "gain": str(deed.gain),
-                "spent": str(deed.spent),
-                "gas": str(deed.gas),
+                **asdict(action),
+                "health": str(action.health),
+                "gain": str(action.gain),
+                "spent": str(action.spent),
+                "gas": str(action.gas),
             }
-            for deed in result.deeds
+            for action in result.actions
         ],
         "left": [{**asdict(each), "lowest": str(each.lowest)} for each in result.left],
         "totals": {

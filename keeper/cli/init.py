@@ -55,22 +55,22 @@ def init(config: Path, flags: Flags, *, force: bool, ask: bool, add: bool = Fals
         _show(found)
     if existing is not None:
         chain, market = names_in(existing, found, flags.market, flags.chain)
-        wishes = _added(flags, chain, market, asking)
-        write(config, with_market(config, existing, found, wishes), force=True)
+        answers = _added(flags, chain, market, asking)
+        write(config, with_market(config, existing, found, answers), force=True)
     else:
-        wishes = _wishes(flags, found, config, asking)
-        write(config, configuration(found, wishes), force=force)
+        answers = _answers(flags, found, config, asking)
+        write(config, configuration(found, answers), force=force)
     if as_json:
-        print_json(_as_object(config, found) | {"market": wishes.market, "chain": wishes.chain})
+        print_json(_as_object(config, found) | {"market": answers.market, "chain": answers.chain})
     else:
         console.print(f"\nwritten: {config}. Next: keeper doctor --config {config}", highlight=False)
 
 
 def _added(flags: Flags, chain: str, market: str, asking: bool) -> InitAnswers:
     """Of a further market: thresholds, key and channels are the file's."""
-    wishes = InitAnswers(chain=chain, market=market, from_block=flags.from_block)
-    protect, limit = _protected(flags, wishes.max_per_day, asking)
-    return replace(wishes, protect=protect, max_per_day=limit)
+    answers = InitAnswers(chain=chain, market=market, from_block=flags.from_block)
+    protect, limit = _protected(flags, answers.max_per_day, asking)
+    return replace(answers, protect=protect, max_per_day=limit)
 
 
 def _protected(flags: Flags, usual: Decimal, asking: bool) -> tuple[tuple[str, ...], Decimal]:
@@ -93,7 +93,7 @@ _QUESTIONS = {
 }
 
 
-def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> InitAnswers:
+def _answers(flags: Flags, found: Survey, config: Path, asking: bool) -> InitAnswers:
     usual = InitAnswers(
         chain=flags.chain or chain_name(found.chain_id),
         market=flags.market or PROTOCOLS[found.identity.protocol].market,

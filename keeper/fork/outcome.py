@@ -92,7 +92,7 @@ class ForkOutcome:
     forked_at: int
     blocks: int
     prices: tuple[Price, ...]
-    deeds: tuple[ForkAction, ...]
+    actions: tuple[ForkAction, ...]
     left: tuple[OpenBreach, ...]
     earned: int
     spent: int
@@ -107,28 +107,28 @@ def outcome(
     """Read the fork's own journal and the signer's balances. Prices by market and asset."""
     with fork.store.session() as session:
         intents = session.exec(select(Intent).order_by(col(Intent.id))).all()
-        deeds = [_deed(row, journal.transactions_of(session, row.id or 0)) for row in intents]
+        actions = [_action(row, journal.transactions_of(session, row.id or 0)) for row in intents]
         paid = session.exec(select(Transaction).where(col(Transaction.block).is_not(None))).all()
         left = _left(session, fork)
         alerts = len(session.exec(select(Alert.id)).all())
-    done = [deed for deed in deeds if deed.state == IntentState.SETTLED]
+    done = [action for action in actions if action.state == IntentState.SETTLED]
     assets = {(each.market, each.asset): each for each in fork.assets}
     return ForkOutcome(
         chain=fork.chain,
         forked_at=fork.forked_at,
         blocks=fork.anvil.block_number() - fork.forked_at,
         prices=tuple(Price(each.market, each.symbol, before[at], after[at]) for at, each in assets.items()),
-        deeds=tuple(deeds),
+        actions=tuple(actions),
         left=tuple(left),
-        earned=sum(deed.gain for deed in done if deed.kind == "liquidate"),
-        spent=sum(deed.spent for deed in done if deed.kind == "top_up"),
+        earned=sum(action.gain for action in done if action.kind == "liquidate"),
+        spent=sum(action.spent for action in done if action.kind == "top_up"),
         gas=sum(_gas(each) for each in paid),
         inventory=_inventory(fork, after),
         alerts=alerts,
     )
 
 
-def _deed(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
+def _action(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
     return ForkAction(
         market=row.market,
         account=row.account,

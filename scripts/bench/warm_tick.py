@@ -82,7 +82,9 @@ def _deciding(
     runs = build(settings, nodes, store)
     for run in runs:
         run.book.discovered = set(known[run.adapter.contract.lower()])
-    return ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
+    return ChainLoop(
+        nodes["local"], store, settings.of_chain("local"), policies_of(settings), runs, "dry", None
+    )
 
 
 def _value(deciding: ChainLoop, head: Head) -> Markets:

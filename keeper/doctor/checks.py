@@ -23,7 +23,7 @@ from keeper.model.finding import Finding
 from keeper.service.markets import build, pools
 
 
-def examine(settings: Settings, config: Path) -> Iterator[Finding]:
+def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
     """All findings."""
     yield from files(settings, config)
     for key, instead in settings.old_keys:
