@@ -8,8 +8,7 @@ from typing import Any
 
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
-from keeper.chain.stream import Stream
-from keeper.chain.websocket import ASK_HEADS
+from keeper.chain.stream import ASK_HEADS, Stream
 
 
 class Subscription(Stream):

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from keeper.chain.blocks import Head
 from keeper.cli.output import console, money, name, print_json, print_table
-from keeper.cli.scan import try_markets
-from keeper.cli.valuations import in_words
+from keeper.cli.scan import in_words, try_markets
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.model.valuation import Explanation

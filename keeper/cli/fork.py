@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from keeper.cli.numbers import decimal
+from keeper.cli.options import decimal
 from keeper.cli.output import cell, console, money, print_json, print_rows, print_table
 from keeper.fork.outcome import ForkOutcome, Price
 from keeper.fork.session import ForkOptions, rehearse

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import typer
 
 from keeper.cli.init_flags import Flags, address, check, check_adding, option, url
-from keeper.cli.numbers import decimal
+from keeper.cli.options import decimal
 from keeper.cli.output import console, print_json, print_table
 from keeper.config import chain_name
 from keeper.errors import ConfigError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from keeper.cli.numbers import decimal
+from keeper.cli.options import decimal
 from keeper.config import checked_address
 from keeper.config.policy import Policy
 from keeper.config_mistakes import explain

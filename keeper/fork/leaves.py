@@ -61,13 +61,10 @@ def read_leaf(rpc: LocalRpc, address: str) -> Leaf:
 def _leaves(frame: Mapping[str, Json]) -> Iterator[str]:
     below = [leaf for call in as_list(frame.get("calls") or []) for leaf in _leaves(as_dict(call))]
     # A delegate call runs in its caller's place: the caller is the feed.
-    if not below and _is_feed(frame) and frame.get("type") != "DELEGATECALL":
+    asked = as_str(frame.get("input") or "0x")[:10] in _ANSWERS and not frame.get("error")
+    if not below and asked and frame.get("type") != "DELEGATECALL":
         yield as_str(frame["to"]).lower()
     yield from below
-
-
-def _is_feed(frame: Mapping[str, Json]) -> bool:
-    return as_str(frame.get("input") or "0x")[:10] in _ANSWERS and not frame.get("error")
 
 
 def _read(rpc: LocalRpc, target: str, signature: str) -> Answer:
