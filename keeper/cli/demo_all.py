@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from keeper.cli.output import console, print_json, print_table
-from keeper.cli.telling import healths, leave, tell_ended, tell_faults
+from keeper.cli.output import console, exact, print_json, print_table
+from keeper.cli.telling import leave, tell_ended, tell_faults
 from keeper.demo.crash_outcome import CrashLine, CrashOutcome, crash_outcome
 from keeper.demo.crash_play import CrashMoment, play_crash
 from keeper.demo.crash_stage import BUDGET, crash_stage
@@ -111,11 +111,7 @@ def as_object(result: CrashOutcome) -> dict[str, Any]:
         "blocks": result.blocks,
         "transactions": result.transactions,
         "shared": result.shared,
-        "earned": str(result.earned),
-        "spent": str(result.spent),
-        "booked": str(result.booked),
-        "gas_cost": str(result.gas_cost),
-        "owner_spent": str(result.owner_spent),
+        **exact(result, "earned", "spent", "booked", "gas_cost", "owner_spent"),
         "markets": {
             market: {
                 "liquidations": result.liquidations[market],
@@ -124,7 +120,7 @@ def as_object(result: CrashOutcome) -> dict[str, Any]:
                     {
                         "account": line.account,
                         "label": line.label,
-                        **healths(line),
+                        **exact(line, "before", "lowest", "after"),
                         "emptied": line.emptied,
                         "done": line.done,
                     }

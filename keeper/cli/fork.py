@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.cli.options import decimal
-from keeper.cli.output import cell, console, money, print_json, print_rows, print_table
+from keeper.cli.output import cell, console, exact, money, print_json, print_rows, print_table
 from keeper.fork.outcome import ForkOutcome, Price
 from keeper.fork.session import ForkOptions, rehearse
 from keeper.fork.shocks import parse_shock
@@ -115,26 +115,13 @@ def as_object(result: ForkOutcome) -> dict[str, Any]:
         "forked_at": result.forked_at,
         "blocks": result.blocks,
         "prices": [
-            {"market": p.market, "symbol": p.symbol, "before": str(p.before), "after": str(p.after)}
-            for p in result.prices
+            {"market": p.market, "symbol": p.symbol, **exact(p, "before", "after")} for p in result.prices
         ],
         "deeds": [
-            {
-                **asdict(action),
-                "health": str(action.health),
-                "gain": str(action.gain),
-                "spent": str(action.spent),
-                "gas": str(action.gas),
-            }
-            for action in result.actions
+            {**asdict(action), **exact(action, "health", "gain", "spent", "gas")} for action in result.actions
         ],
-        "left": [{**asdict(each), "lowest": str(each.lowest)} for each in result.left],
-        "totals": {
-            "earned": str(result.earned),
-            "spent": str(result.spent),
-            "gas": str(result.gas),
-            "inventory": str(result.inventory),
-        },
+        "left": [{**asdict(each), **exact(each, "lowest")} for each in result.left],
+        "totals": exact(result, "earned", "spent", "gas", "inventory"),
         "alerts": result.alerts,
         "local_only": True,
     }

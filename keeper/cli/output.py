@@ -76,6 +76,11 @@ def digits(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
+def exact(of: object, *names: str) -> dict[str, str | None]:
+    """Numbers of a value by their names, each as `digits` has it."""
+    return {name: digits(getattr(of, name)) for name in names}
+
+
 def setup_logging(*, as_json: bool, level: int = logging.INFO) -> None:
     """Structured events on standard error, so that standard output stays what was asked for."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlmodel import col, select
 
 from keeper.alerts.backlog import backlog
-from keeper.cli.output import cell, console, digits, print_json, print_rows, print_table
+from keeper.cli.output import cell, console, exact, print_json, print_rows, print_table
 from keeper.execution.pause_file import paused
 from keeper.model.format import format_health, format_time
 from keeper.policy.levels import Policies
@@ -40,23 +40,15 @@ def status(config: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "chains": [
-                    {
-                        **row.model_dump(mode="json"),
-                        "native": digits(row.native),
-                    }
-                    for row in chains
-                ],
+                "chains": [{**row.model_dump(mode="json"), **exact(row, "native")} for row in chains],
                 "markets": [row.model_dump(mode="json") for row in markets],
                 "episodes": [
-                    {**row.model_dump(mode="json"), "lowest_health": str(row.lowest_health)}
-                    for row in episodes
+                    {**row.model_dump(mode="json"), **exact(row, "lowest_health")} for row in episodes
                 ],
                 "prices": [
                     {
                         **row.model_dump(mode="json", exclude={"memory"}),
-                        "price": digits(row.price),
-                        "second_price": digits(row.second_price),
+                        **exact(row, "price", "second_price"),
                         "faults": [
                             {"kind": fault.kind, "detail": fault.detail, "since_block": fault.opened_block}
                             for fault in faults

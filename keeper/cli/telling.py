@@ -11,8 +11,7 @@ import typer
 from rich.markup import escape
 
 from keeper.alerts.wording import PAST
-from keeper.cli.output import console, digits, money, print_table
-from keeper.demo.crash_outcome import CrashLine
+from keeper.cli.output import console, exact, money, print_table
 from keeper.demo.director import Moment
 from keeper.demo.outcome import DayOutcome, Line
 from keeper.model.format import format_health
@@ -137,17 +136,13 @@ def as_object(result: DayOutcome) -> dict[str, Any]:
         "totals": {
             "liquidations": result.liquidations,
             "top_ups": result.top_ups,
-            "bad_debt": str(result.bad_debt),
-            "earned": str(result.earned),
-            "booked": str(result.booked),
-            "gas_cost": str(result.gas_cost),
-            "profit": str(result.profit),
+            **exact(result, "bad_debt", "earned", "booked", "gas_cost", "profit"),
         },
         "accounts": [
             {
                 "account": line.account,
                 "label": line.label,
-                **healths(line),
+                **exact(line, "before", "lowest", "after"),
                 "done": line.done,
                 "transactions": line.transactions,
                 "gain": str(line.gain),
@@ -155,8 +150,3 @@ def as_object(result: DayOutcome) -> dict[str, Any]:
             for line in result.lines
         ],
     }
-
-
-def healths(line: Line | CrashLine) -> dict[str, str | None]:
-    """Of one account before, at its lowest and after; scaled 1e18."""
-    return {"before": digits(line.before), "lowest": digits(line.lowest), "after": digits(line.after)}

@@ -8,15 +8,14 @@ from collections import Counter
 from sqlmodel import col, select
 
 from keeper.demo.reading import word
+from keeper.demo.running import journal_of
 from keeper.demo.stage import DOLLARS, Stage
-from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 
 
 def booked(stage: Stage, last: int, faults: list[str]) -> int:
     """What liquidations brought, base units before gas; `faults` names what the books have wrong."""
-    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
-    with store.session() as session:
+    with journal_of(stage.folder) as session:
         rows = session.exec(select(LedgerEntry)).all()
         liquidating = set(
             session.exec(
@@ -26,7 +25,6 @@ def booked(stage: Stage, last: int, faults: list[str]) -> int:
             ).all()
         )
         mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
-    store.close()
     unbooked = set(mined) - {row.transaction_id for row in rows}
     if unbooked:
         faults.append(f"{len(unbooked)} transactions are not in the books")

@@ -12,9 +12,9 @@ from sqlmodel import col, select
 from keeper.demo.crash_play import CrashMoment, recorded
 from keeper.demo.crash_stage import BUDGET, OWNER, CrashStage
 from keeper.demo.reading import checked
+from keeper.demo.running import journal_of
 from keeper.localchain.four_markets import PROTOCOLS
 from keeper.model.money import WAD
-from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 
 
@@ -60,8 +60,7 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
     """From the record, the journal and the outside check; `faults` names what should not have happened."""
     check, faults = checked(stage, moments[-1].block, PROTOCOLS.values())
     lines = _lines(stage, moments)
-    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
-    with store.session() as session:
+    with journal_of(stage.folder) as session:
         intents = session.exec(select(Intent).where(Intent.state == "settled").order_by(col(Intent.id))).all()
         carried = session.exec(
             select(TransactionIntent.transaction_id, Intent.market)
@@ -70,7 +69,6 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
         ).all()
         bookings = session.exec(select(LedgerEntry)).all()
         mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
-    store.close()
     by_account = {(line.market, line.account): line for line in lines}
     for intent in intents:
         line = by_account.get((intent.market, intent.account[:42]))

@@ -12,9 +12,9 @@ from sqlmodel import select
 
 from keeper.demo import books, wrongs
 from keeper.demo.reading import LIQUIDATION, checked, events, price
+from keeper.demo.running import journal_of
 from keeper.demo.stage import DOLLARS, Stage
 from keeper.model.money import WAD
-from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, TransactionIntent
 
 # No reserve of the day gives more on top of what is repaid, and no liquidation takes less gas.
@@ -72,10 +72,8 @@ class DayOutcome:
 def _gas_of_one(stage: Stage, last: int) -> int:
     """What the gas of a liquidation cost at least on this day, base units at the last prices: the least that
     any of the keeper's transactions paid, by the chain's receipts."""
-    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
-    with store.session() as session:
+    with journal_of(stage.folder) as session:
         paid = [each.gas_price for each in session.exec(select(Transaction)).all() if each.gas_price]
-    store.close()
     ether = price(stage, stage.market.reserves["WETH"].asset, last)
     return LIQUIDATION_GAS * min(paid, default=0) * ether // WAD
 
@@ -150,10 +148,9 @@ def _liquidations(stage: Stage, last: int, lines: dict[str, Line], faults: list[
 
 def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
     """Top-ups from the journal, and what all the keeper's gas cost in base units."""
-    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
     ether = stage.market.reserves["WETH"].asset
     top_ups, gas_cost = 0, 0
-    with store.session() as session:
+    with journal_of(stage.folder) as session:
         for sent in session.exec(select(Transaction)).all():
             if sent.block is None:
                 continue
@@ -174,5 +171,4 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
             line.transactions.append(sent.hash)
             line.gain -= DOLLARS.base_up(intent.spend)
             top_ups += 1
-    store.close()
     return top_ups, gas_cost

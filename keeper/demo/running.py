@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from keeper.chain.signer import PASSWORD_VARIABLE
 from keeper.errors import KeeperError
@@ -53,6 +53,15 @@ def store_of(folder: Path, process: Process) -> Store:
     """The daemon's store, opened once the daemon has worked at its first block."""
     _wait(folder, process, lambda: (folder / "record.jsonl").exists())
     return open_store(f"sqlite:///{folder / 'keeper.db'}")
+
+
+@contextmanager
+def journal_of(folder: Path) -> Iterator[Session]:
+    """The daemon's store, once it has ended."""
+    store = open_store(f"sqlite:///{folder / 'keeper.db'}")
+    with store.session() as session:
+        yield session
+    store.close()
 
 
 def wait_for(folder: Path, process: Process, store: Store, block: int, markets: int = 1) -> None:
