@@ -14,6 +14,7 @@ from keeper.doctor.channels import is_known
 from keeper.errors import ConfigError
 
 USUAL_STORE = "sqlite:///keeper.db"
+RATIOS = ("warn", "top_up", "liquidate", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ def check(flags: Flags) -> None:
         url(flags.rpc)
     if flags.address is not None:
         address(flags.address, "ADDRESS")
-    given = {"warn": flags.warn, "top_up": flags.top_up, "liquidate": flags.liquidate, "target": flags.target}
-    ratios = {name: decimal(text, option(name)) for name, text in given.items() if text is not None}
+    given = ((name, getattr(flags, name)) for name in RATIOS)
+    ratios = {name: decimal(text, option(name)) for name, text in given if text is not None}
     try:
         Policy.model_validate(ratios)
     except ValidationError as error:
@@ -65,16 +66,8 @@ def check(flags: Flags) -> None:
 
 def check_adding(flags: Flags) -> None:
     """ConfigError for what the file that is added to says already."""
-    kept = {
-        "warn": flags.warn,
-        "top_up": flags.top_up,
-        "liquidate": flags.liquidate,
-        "target": flags.target,
-        "keystore": flags.keystore,
-        "password_file": flags.password_file,
-        "alert": flags.alerts,
-        "store": flags.store if flags.store != USUAL_STORE else None,
-    }
+    kept = {name: getattr(flags, name) for name in (*RATIOS, "keystore", "password_file")}
+    kept |= {"alert": flags.alerts, "store": flags.store != USUAL_STORE}
     given = [option(name) for name, value in kept.items() if value]
     if given:
         raise ConfigError(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 
-from keeper.demo import books, wrongs
-from keeper.demo.reading import LIQUIDATION, checked, events, price
+from keeper.demo import wrongs
+from keeper.demo.reading import LIQUIDATION, checked, events, price, word
 from keeper.demo.running import journal_of
 from keeper.demo.stage import DOLLARS, Stage
 from keeper.model.money import WAD
-from keeper.store.tables.journal import Intent, Transaction, TransactionIntent
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 
 # No reserve of the day gives more on top of what is repaid, and no liquidation takes less gas.
 LARGEST_BONUS_PERCENT = 10
@@ -88,7 +89,7 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
     liquidations, earned = _liquidations(stage, last, lines, faults)
     faults += wrongs.wrong_actions(stage, last, truth) if truth else []
     top_ups, gas_cost = _journal(stage, lines)
-    booked = books.booked(stage, last, faults)
+    booked = _booked(stage, last, faults)
     # On the plain day gas is cheap, and nobody is excused.
     gas = _gas_of_one(stage, last) if stage.world is not None else 0
     for line in lines.values():
@@ -172,3 +173,36 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
             line.gain -= DOLLARS.base_up(intent.spend)
             top_ups += 1
     return top_ups, gas_cost
+
+
+def _booked(stage: Stage, last: int, faults: list[str]) -> int:
+    """What liquidations brought by the keeper's books, base units before gas; `faults` names what they have
+    wrong: every token of the keeper's went where they say."""
+    with journal_of(stage.folder) as session:
+        rows = session.exec(select(LedgerEntry)).all()
+        liquidating = set(
+            session.exec(
+                select(TransactionIntent.transaction_id)
+                .join(Intent, col(Intent.id) == col(TransactionIntent.intent_id))
+                .where(Intent.kind == "liquidate")
+            ).all()
+        )
+        mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
+    unbooked = set(mined) - {row.transaction_id for row in rows}
+    if unbooked:
+        faults.append(f"{len(unbooked)} transactions are not in the books")
+    moved: Counter[str] = Counter()
+    for row in rows:
+        for line in json.loads(row.moved):
+            moved[line["token"]] += int(line["units"])
+    for reserve in stage.market.reserves.values():
+        before, after = (
+            word(stage, block, reserve.asset, "balanceOf(address)", stage.keeper)
+            for block in (stage.first_block, last)
+        )
+        really = after - before
+        if really != moved[reserve.asset.lower()]:
+            faults.append(
+                f"the books say {moved[reserve.asset.lower()]} {reserve.symbol}, the chain {really}"
+            )
+    return sum(DOLLARS.base_down(row.value) for row in rows if row.transaction_id in liquidating)
