@@ -27,7 +27,7 @@ class Core:
 
 
 def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact) -> str:
-    """Queues the addresses provider and the access control; the sender gets every role."""
+    """Queue the addresses provider and the access control; the sender gets every role."""
     provider = queue.create(provider_code, "local", queue.sender)
     queue.call(provider, "setACLAdmin(address)", queue.sender)
     acl = queue.create(acl_code, provider)
@@ -40,14 +40,14 @@ def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact
 def create_oracle(
     queue: Deployer, code: Artifact, provider: str, assets: Sequence[str], feeds: Sequence[str]
 ) -> str:
-    """Queues the price oracle: base currency US dollar with 8 decimals, no fallback."""
+    """Queue the price oracle: base currency US dollar with 8 decimals, no fallback."""
     oracle = queue.create(code, provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT)
     queue.call(provider, "setPriceOracle(address)", oracle)
     return oracle
 
 
 def configure_reserve(queue: Deployer, configurator: str, spec: ReserveSpec, asset: str) -> None:
-    """Queues a listed reserve's risk parameters, flags and caps."""
+    """Queue a listed reserve's risk parameters, flags and caps."""
     if spec.liquidation_threshold:
         signature = "configureReserveAsCollateral(address,uint256,uint256,uint256)"
         queue.call(configurator, signature, asset, spec.ltv, spec.liquidation_threshold, spec.bonus)

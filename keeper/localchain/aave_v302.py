@@ -48,7 +48,7 @@ def deploy(
     emodes: Sequence[EModeSpec] = (),
     deployer: str = ACCOUNTS[0],
 ) -> AaveDeployment:
-    """Deploys and configures a market; the same inputs on a fresh chain give the same addresses.
+    """Deploy and configure a market; the same inputs on a fresh chain give the same addresses.
 
     `deployer` becomes owner and administrator of everything, and treasury.
     Raises TransactionFailedError with Aave's error number when a parameter is not allowed.

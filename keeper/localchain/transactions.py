@@ -44,7 +44,7 @@ def call_of(sender: str, target: str, signature: str, *arguments: object) -> Tx:
 def send_batch(
     rpc: LocalRpc, txs: Sequence[Tx], errors: Mapping[str, str] | None = None
 ) -> list[dict[str, Json]]:
-    """Sends all transactions in order, mines until each is in a block, and returns their receipts.
+    """Send all transactions in order, mine until each is in a block, and return their receipts.
 
     Senders are impersonated, funded when they hold less than 1,000 ETH, and must have nothing pending.
     Automine is restored afterwards, and the base fee stays what it was.
@@ -73,7 +73,7 @@ def send_batch(
 
 
 def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
-    """Leaves one transaction for the next block, whoever mines it; its sender is impersonated.
+    """Leave one transaction for the next block, whoever mines it; its sender is impersonated.
 
     It pays twice the usual tip, so that it comes before others; `last`: none, so that
     whatever pays one comes before it."""

@@ -25,22 +25,22 @@ class LocalSentinel:
 
 
 def pause(market: AaveDeployment, reserve: DeployedReserve, on: bool) -> Tx:
-    """Pauses a reserve or takes the pause back."""
+    """Pause a reserve or take the pause back."""
     return _configure(market, "setReservePause(address,bool)", reserve.asset, on)
 
 
 def unpause_with_grace(market: AaveDeployment, reserve: DeployedReserve, seconds: int) -> Tx:
-    """Takes a pause back; no liquidation for so long (3.1 and later)."""
+    """Take a pause back; no liquidation for so long (3.1 and later)."""
     return _configure(market, "setReservePause(address,bool,uint40)", reserve.asset, False, seconds)
 
 
 def freeze(market: AaveDeployment, reserve: DeployedReserve, on: bool) -> Tx:
-    """Freezes a reserve (no supply, no borrowing) or thaws it."""
+    """Freeze a reserve (no supply, no borrowing) or thaw it."""
     return _configure(market, "setReserveFreeze(address,bool)", reserve.asset, on)
 
 
 def set_active(market: AaveDeployment, reserve: DeployedReserve, on: bool) -> Tx:
-    """Deactivates a reserve that nobody supplies or borrows, or activates it."""
+    """Deactivate a reserve that nobody supplies or borrows, or activate it."""
     return _configure(market, "setReserveActive(address,bool)", reserve.asset, on)
 
 
@@ -60,7 +60,7 @@ def set_sequencer(market: AaveDeployment, local: LocalSentinel, *, down: bool, s
 
 
 def add_sentinel(rpc: LocalRpc, market: AaveDeployment, grace: int) -> LocalSentinel:
-    """Gives the market the price sentinel of its own version, with the package's mock feed: up since 0."""
+    """Give the market the price sentinel of its own version, with the package's mock feed: up since 0."""
     feed_code, sentinel_code = _core() if market.version == "3.0.2" else _origin()
     queue = Deployer(rpc, market.acl_admin)
     feed = queue.create(feed_code, market.acl_admin)

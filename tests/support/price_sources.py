@@ -28,7 +28,7 @@ def change_aggregator(sender: str, proxy: str, aggregator: str) -> list[Tx]:
 
 
 def create_pyth(deployer: Deployer) -> tuple[str, str]:
-    """Queues Pyth's own test contract and PythAggregatorV3 over its PRICE_ID: (aggregator, pyth)."""
+    """Queue Pyth's own test contract and PythAggregatorV3 over its PRICE_ID: (aggregator, pyth)."""
     pyth = deployer.create(artifacts(_PYTH)["MockPyth"], 60, 0)
     return deployer.create(artifacts(_PYTH)["PythAggregatorV3"], pyth, PRICE_ID), pyth
 

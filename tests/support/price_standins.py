@@ -21,7 +21,7 @@ def create_feed(
     version: str = "",
     description: str = "stand-in feed",
 ) -> str:
-    """Queues a feed of which every word can be set; `version` SVR makes it an SVR aggregator."""
+    """Queue a feed of which every word can be set; `version` SVR makes it an SVR aggregator."""
     return _standin(deployer, "FeedStandIn", decimals, answer, description, version)
 
 
@@ -30,7 +30,7 @@ def create_stable_cap(deployer: Deployer, feed: str, cap: int) -> str:
 
 
 def create_ratio(deployer: Deployer, ratio: int) -> str:
-    """Queues what tells a staked token's ratio (18 decimals)."""
+    """Queue what tells a staked token's ratio (18 decimals)."""
     return _standin(deployer, "RatioStandIn", ratio)
 
 
@@ -47,35 +47,35 @@ def create_fixed(deployer: Deployer, price: int) -> str:
 
 
 def create_scaling(deployer: Deployer, feed: str) -> str:
-    """Queues Compound's feed that gives another's answer in other decimals."""
+    """Queue Compound's feed that gives another's answer in other decimals."""
     return _standin(deployer, "ScalingFeedStandIn", feed)
 
 
 def create_multiplicative(deployer: Deployer, one: str, other: str) -> str:
-    """Queues Compound's feed that multiplies two."""
+    """Queue Compound's feed that multiplies two."""
     return _standin(deployer, "MultiplicativeFeedStandIn", one, other)
 
 
 def create_constant(deployer: Deployer, price: int) -> str:
-    """Queues Compound's feed that never changes."""
+    """Queue Compound's feed that never changes."""
     return _standin(deployer, "ConstantFeedStandIn", price)
 
 
 def create_unknown(deployer: Deployer) -> str:
-    """Queues a source of no published kind."""
+    """Queue a source of no published kind."""
     return _standin(deployer, "UnknownSourceStandIn")
 
 
 def create_gho(deployer: Deployer) -> str:
-    """Queues what answers as GHO's oracle on Aave v3 does."""
+    """Queue what answers as GHO's oracle on Aave v3 does."""
     return _standin(deployer, "GhoOracleStandIn")
 
 
 def create_nameless(deployer: Deployer, feed: str) -> str:
-    """Queues an adapter that does not name the feed it calls."""
+    """Queue an adapter that does not name the feed it calls."""
     return _standin(deployer, "NamelessAdapterStandIn", feed)
 
 
 def create_misleading(deployer: Deployer, feed: str, source: str) -> str:
-    """Queues a feed that passes on another's rounds and calls something else its `source`."""
+    """Queue a feed that passes on another's rounds and calls something else its `source`."""
     return _standin(deployer, "MisleadingStandIn", feed, source)
