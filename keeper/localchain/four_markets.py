@@ -89,11 +89,10 @@ class FourMarkets:
         ether: int,
         part: int,
         hints: tuple[str, str] = (NOBODY, NOBODY),
-        price: int = FIRST_PRICE,
     ) -> list[Tx]:
         """An account with so many wei of collateral, which owes this part (1e18) of what the market lets it
         owe before it is liquidated. `hints`: its neighbours in the list of troves."""
-        worth = ether * price * THRESHOLDS[market] // WAD * part // WAD
+        worth = ether * FIRST_PRICE * THRESHOLDS[market] // WAD * part // WAD
         opening: Mapping[str, Callable[[], list[Tx]]] = {
             "aave": lambda: self._in_aave(who, ether, worth // 10**20),
             "morpho": lambda: self._in_morpho(who, ether, worth // 10**20),

@@ -30,9 +30,9 @@ KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
 _CRIPPLING = ("quota", "trickle", "oversize")
 
 
-def together(chain: str, worse: Sequence[str], better: Sequence[str], title: str = "") -> Profile:
+def together(chain: str, worse: Sequence[str], better: Sequence[str]) -> Profile:
     """A chain of some kind with two nodes in trouble of these kinds, the second one's less."""
-    return _combined(chain, worse, better, title, lambda *_: [])
+    return _combined(chain, worse, better, "", lambda *_: [])
 
 
 def mixture(seed: int) -> Profile:

@@ -65,12 +65,12 @@ def not_indexed(reply: Callable[[], Reply]) -> Trick:
     return trick
 
 
-def gas_cap(most: int, words: str, code: int = -32000) -> Trick:
+def gas_cap(most: int, words: str) -> Trick:
     """A call with more gas is refused, not capped."""
 
     def trick(request: Request, onward: Next) -> Reply:
         if request["method"] in GAS_METHODS and _gas(request["params"][0]) > most:
-            return error(code, words)
+            return error(-32000, words)
         return onward(request)
 
     return trick
