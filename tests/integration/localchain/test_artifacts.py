@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from keeper.localchain.own_contracts import ABIS, CONTRACTS, INTERFACES, artifact_path, artifact_text
 from keeper.localchain.packages import CONTRACTS as FOLDER
+from scripts.compile_contracts import ABIS, CONTRACTS, INTERFACES, artifact_path, artifact_text
 
 pytestmark = pytest.mark.integration
 

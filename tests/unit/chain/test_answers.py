@@ -653,8 +653,10 @@ def test_who_refuses_at_once_is_asked_again_while_who_is_silent_is_waited_for_on
     """A node that trickles beside one that is over its rate took the time for asking the other again."""
     clock = [0.0]
     monkeypatch.setattr(pool_module, "PAUSES", (0.05, 0.25, 0.5, 1.0))
-    monkeypatch.setattr(pool_module.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
-    monkeypatch.setattr(pool_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        "keeper.chain.pool.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    )
+    monkeypatch.setattr("keeper.chain.pool.time.monotonic", lambda: clock[0])
     left = [0]
 
     def refuses(method: str, params: list[Any]) -> Say | Exception:
@@ -676,7 +678,7 @@ def test_who_refuses_at_once_is_asked_again_while_who_is_silent_is_waited_for_on
 def test_a_node_that_nobody_reaches_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     waited = list[float]()
     monkeypatch.setattr(pool_module, "PAUSES", (0.05, 0.25, 0.5, 1.0))
-    monkeypatch.setattr(pool_module.time, "sleep", waited.append)
+    monkeypatch.setattr("keeper.chain.pool.time.sleep", waited.append)
     pool, _ = scripted_pool(always(PostUnsentError("nobody")))
     with pytest.raises(NodeError):
         pool.call("eth_getBalance", "0x" + "11" * 20, "latest")
