@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from apprise import Apprise, AppriseAsset, NotifyType
+from apprise import Apprise, AppriseAsset, LogCapture, NotifyType
 
 from keeper.alerts.bounded import bound_requests
 from keeper.alerts.outbox import SEVERITIES
@@ -46,14 +45,19 @@ class Channel:
         return found[0] if found else f"did not take it within {MOST_SECONDS:.0f} s"
 
     def _notify(self, title: str, body: str, severity: str) -> str:
-        with _overheard() as said:
+        """Apprise says why only in its log (payloads and URLs only below warnings), which is the process's
+        one: what two threads send at once is heard by both."""
+        with LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]
             taken = self.apprise.notify(body=body, title=title, notify_type=_TYPES[severity])
-        return "" if taken else "; ".join(dict.fromkeys(said)) or _SILENT
+            said = dict.fromkeys(filter(None, map(str.strip, log.getvalue().splitlines())))
+        return "" if taken else "; ".join(said) or _SILENT
 
 
 def channel(index: int, settings: AlertChannel) -> Channel:
     """ConfigError when Apprise does not know the address."""
     bound_requests()
+    # What it says in its log is passed on by whoever asks, and nowhere else.
+    logging.getLogger("apprise").propagate = False
     apprise = Apprise(asset=AppriseAsset(http_redirects=False))
     if not apprise.add(settings.url):
         raise ConfigError(
@@ -69,31 +73,3 @@ def try_channels(channels: Sequence[AlertChannel]) -> list[tuple[str, str]]:
     found = [channel(i, each) for i, each in enumerate(channels)]
     body = "kind: test\nThis is keeper's test message."
     return [(each.name, each.send("keeper: test", body, "info")) for each in found]
-
-
-class _Ear(logging.Handler):
-    def __init__(self, said: list[str]) -> None:
-        super().__init__(logging.WARNING)
-        self.said = said
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage().strip())
-
-
-@contextmanager
-def _overheard() -> Iterator[list[str]]:
-    """What Apprise warns of meanwhile: it says why only to its log (payloads and URLs only below warnings).
-
-    The log is the process's one: what two threads send at once is heard by both."""
-    said: list[str] = []
-    logger, ear = logging.getLogger("apprise"), _Ear(said)
-    level, propagate = logger.level, logger.propagate
-    logger.addHandler(ear)
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    try:
-        yield said
-    finally:
-        logger.removeHandler(ear)
-        logger.setLevel(level)
-        logger.propagate = propagate

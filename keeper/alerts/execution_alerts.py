@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from sqlmodel import Session
 
 from keeper.alerts.outbox import alert
-from keeper.alerts.wording import format_account
+from keeper.alerts.wording import PAST, format_account, format_summary
 from keeper.model.format import format_health
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
@@ -22,14 +20,10 @@ def intent_ended(
     if needless and intent.state == IntentState.EXPIRED:
         return
     done = intent.state == IntentState.SETTLED
-    verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}.get(
-        intent.kind, intent.kind
-    )
+    verb = PAST.get(intent.kind, intent.kind)
     if intent.mode == "dry":
         verb = f"would have been {verb} (dry run)"
     episode = session.get(Episode, intent.episode_id)
-    summary: dict[str, str] = json.loads(intent.summary)
-    what = ", ".join(f"{name} {value}" for name, value in summary.items() if " " in value)
     alert(
         session,
         dedup_key=f"intent:{intent.id}:{intent.state}",
@@ -43,7 +37,7 @@ def intent_ended(
         fields={
             "health": format_health(intent.health),
             "threshold": episode.threshold if episode else "",
-            "action": what,
+            "action": format_summary(intent.summary),
             "why": intent.reason,
             "transaction": act.hash if act else "",
             "attempt": str(intent.attempt),
@@ -84,7 +78,6 @@ def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], 
         dedup_key=f"chain:{chain}:foreign:{sender}:{nonces[-1]}",
         kind="foreign_nonce",
         severity="critical",
-        market="",
         account=sender,
         title=f"{sender}: the key was used by something else on {chain} (nonce {shown})",
         fields={
@@ -103,7 +96,6 @@ def relay_silent(session: Session, chain: str, relay: str, transaction: Transact
         dedup_key=f"relay:{transaction.hash}",
         kind="relay_silent",
         severity="warning",
-        market="",
         account=transaction.sender,
         title=f"{relay} took a transaction at block {transaction.relayed_block} and nothing came of it",
         fields={
@@ -121,7 +113,6 @@ def standing_by(session: Session, chain: str, why: str) -> None:
         dedup_key=f"chain:{chain}:standby:{now().date().isoformat()}",
         kind="standby",
         severity="warning",
-        market="",
         title=f"chain {chain}: this keeper only watches: {why}",
         fields={"chain": chain, "why": why},
     )

@@ -76,7 +76,6 @@ def _alert(
         dedup_key=f"{about}:{kind}:{once}",
         kind=kind,
         severity=severity,
-        market="",
         account=account,
         title=title,
         fields=fields,

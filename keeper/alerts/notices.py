@@ -16,24 +16,16 @@ _BEGUN, _OVER = "market_warning", "market_warning_over"
 def note(session: Session, market: str, block: int, standing: Mapping[str, str], known: set[str]) -> None:
     """Tell what is new in `standing` (name to words) and what of `known` is over; `known` is then brought up
     to date."""
-    for name in sorted(standing.keys() - known):
+    begun = [(name, _BEGUN, standing[name]) for name in sorted(standing.keys() - known)]
+    over = [(name, _OVER, f"no longer {name.replace('_', ' ')}") for name in sorted(known - standing.keys())]
+    for name, kind, words in (*begun, *over):
         alert(
             session,
-            dedup_key=f"market_warning:{market}:{name}:{block}",
-            kind=_BEGUN,
-            severity="warning",
+            dedup_key=f"market_warning:{market}:{name}:{block}{':over' if kind == _OVER else ''}",
+            kind=kind,
+            severity="warning" if kind == _BEGUN else "info",
             market=market,
-            title=f"{market}: {standing[name]}",
-            fields={"warning": name, "block": str(block)},
-        )
-    for name in sorted(known - standing.keys()):
-        alert(
-            session,
-            dedup_key=f"market_warning:{market}:{name}:{block}:over",
-            kind=_OVER,
-            severity="info",
-            market=market,
-            title=f"{market}: no longer {name.replace('_', ' ')}",
+            title=f"{market}: {words}",
             fields={"warning": name, "block": str(block)},
         )
     known.clear()

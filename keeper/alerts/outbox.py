@@ -24,8 +24,8 @@ def alert(
     dedup_key: str,
     kind: str,
     severity: Severity,
-    market: str,
     title: str,
+    market: str = "",
     account: str = "",
     fields: dict[str, str] | None = None,
 ) -> None:

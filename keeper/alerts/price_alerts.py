@@ -19,7 +19,7 @@ def fault_opened(
     unvaluable: int,
     strangers_day: int | None = None,
 ) -> None:
-    """`strangers_day` is the day where the source is a stranger's: he may let it fail at every other block,
+    """`strangers_day` is the day where the source is a stranger's: they may let it fail at every other block,
     and that is one warning."""
     severity: Severity = "critical" if fault.kind in _CRITICAL and strangers_day is None else "warning"
     strange = f"price:{fault.market}:{fault.asset}:{fault.kind}:{strangers_day}"

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from types import MappingProxyType
+
 # As many characters as an address has, and as many of what follows.
 _WHOLE, _MORE = 42, 8
+
+PAST = MappingProxyType({"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"})
+"""What an intent of each kind has done."""
+
+
+def format_summary(summary: str) -> str:
+    """What a plan does, out of an intent's summary (JSON): all that has an amount."""
+    found: dict[str, str] = json.loads(summary)
+    return ", ".join(f"{action} {value}" for action, value in found.items() if " " in value)
 
 
 def format_account(key: str) -> str:

@@ -42,7 +42,6 @@ class Refresh(Generic[V]):
     changed without an event; `unbalanced` says which of the protocol's totals our accounts ceased to add up
     to at this block; `rebuilt` that a reorg went deeper than was remembered."""
 
-    head: Head
     touched: frozenset[str]
     upgraded: bool
     views: dict[str, V]
@@ -148,11 +147,6 @@ class Book(Generic[S, A, V]):
         """The rows whose stake changed in the columns since this was last asked."""
         moved, self._moved = self._moved, set()
         return moved
-
-    @property
-    def sums(self) -> Mapping[str, int]:
-        """What all accounts add up to, by the source's names."""
-        return self._sums
 
     def under(self, state: S) -> Book[S, A, V]:
         """The same accounts under another market-wide state, to be looked at: never refreshed nor saved."""

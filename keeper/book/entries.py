@@ -41,3 +41,16 @@ class Entries:
     equity: Sparse
     maintenance: Sparse
     unbounded: NDArray[np.bool_]
+
+
+def empty() -> Sparse:
+    """The entries of no rows."""
+    return Sparse(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0))
+
+
+def one_a_row(legs: Ints, amounts: Floats) -> Sparse:
+    """Row i has `amounts[i]` of `legs[i]`, or nothing where that is not above zero."""
+    there = amounts > 0
+    starts = np.zeros(len(legs) + 1, np.int32)
+    np.cumsum(there, out=starts[1:])
+    return Sparse(starts, legs[there], amounts[there])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,6 +15,8 @@ from keeper.chain.pool import NodePool
 
 # Accounts asked for in one call at first; halved when the call exceeds a node's gas, time or size.
 MOST_ACCOUNTS = 5_000
+# Further requests for market-wide state that did not fit into the first.
+MOST_ROUNDS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,158 +117,23 @@ class Reader:
 
         NoStateError when no node has any market's state at the block; RpcError or NodeError when even the
         smallest call is refused. A market whose own answers are not whole has that as its fault."""
-        lenses = tuple(dict.fromkeys(lens for p in portions for lens in p.source.mirror.lenses()))
+        reading = _Reading(self, head, portions)
         single = list(dict.fromkeys(call for p in portions for call in p.calls))
         wanted = [(number, account) for number, p in enumerate(portions) for account in p.accounts]
-        records: list[dict[str, bytes]] = [{} for _ in portions]
-        faults: dict[int, Exception] = {}
         apart = list(dict.fromkeys(call for p in portions for call in p.apart))
-        first = self._part(head, portions, lenses, single, wanted[: self.width], records, faults, apart)
+        first = reading.part(wanted[: self.width], single, apart)
         answers = dict(zip(single, first.answers, strict=True))
         strange = dict(zip(apart, first.apart, strict=True))
-        self._rest(head, portions, lenses, wanted[first.taken :], records, faults)
+        reading.rest(wanted[first.taken :])
         return [
             BookRead(
                 [answers[call] for call in p.calls],
-                records[number],
-                faults.get(number),
+                reading.records[number],
+                reading.faults.get(number),
                 [strange[call] for call in p.apart],
             )
             for number, p in enumerate(portions)
         ]
-
-    def _rest(
-        self,
-        head: Head,
-        portions: Sequence[ReadRequest],
-        lenses: tuple[Lens, ...],
-        wanted: Sequence[tuple[int, str]],
-        records: list[dict[str, bytes]],
-        faults: dict[int, Exception],
-    ) -> None:
-        """What did not fit into the first call, some calls at once."""
-        at = 0
-        with ThreadPoolExecutor(self.workers) as threads:
-            while at < len(wanted):
-                # A round of equal pieces; what a piece leaves is asked for in the next round.
-                pieces = [
-                    wanted[start : start + self.width]
-                    for start in range(at, min(at + self.width * self.workers, len(wanted)), self.width)
-                ]
-                parts = threads.map(
-                    lambda piece: self._part(head, portions, lenses, (), piece, records, faults), pieces
-                )
-                left: list[tuple[int, str]] = []
-                for piece, part in zip(pieces, parts, strict=True):
-                    left += piece[part.taken :]
-                    at += len(piece)
-                if left:
-                    wanted = [*left, *wanted[at:]]
-                    at = 0
-
-    def _part(
-        self,
-        head: Head,
-        portions: Sequence[ReadRequest],
-        lenses: tuple[Lens, ...],
-        single: Sequence[Call],
-        wanted: Sequence[tuple[int, str]],
-        records: list[dict[str, bytes]],
-        faults: dict[int, Exception],
-        apart: Sequence[Call] = (),
-    ) -> _Part:
-        """One call with `single`, as many of the wanted accounts as the node takes, and what is `apart` where
-        it takes that too."""
-        if not single and not wanted:
-            return _Part((), 0)
-        asked, strange = list(wanted), list(apart)
-        while True:
-            groups = _by_portion(asked)
-            calls = [portions[number].source.mirror.accounts_call(accounts) for number, accounts in groups]
-            try:
-                enough = _something if single else _anything
-                got = run_whole(self.pool, head, [*single, *calls, *strange], lenses, enough)
-            except (RpcError, NodeError) as error:
-                if not _refused(error) or (len(asked) <= 1 and not strange):
-                    raise
-                if strange:
-                    # What strangers made is asked for by itself, after all that matters.
-                    strange = []
-                    continue
-                asked = self._narrower(asked)
-                continue
-            break
-        until = len(single) + len(calls)
-        for (number, accounts), answer in zip(groups, got[len(single) : until], strict=True):
-            if number in faults:
-                continue
-            if not answer.ok and (len(accounts) > 1 or not answer.data):
-                # Out of gas looks like a revert: fewer accounts tell which of the two it was.
-                self._in_pieces(head, number, portions[number], accounts, records[number], faults)
-            else:
-                self._take(head, number, portions[number], accounts, answer, records[number], faults)
-        if len(asked) == self.width:
-            self.width = min(self.width + self.width // 8 + 1, MOST_ACCOUNTS)
-        spared = [Answer(False, b"", starved=True) for _ in apart]
-        return _Part(got[: len(single)], len(asked), got[until:] if strange else spared)
-
-    def _in_pieces(
-        self,
-        head: Head,
-        number: int,
-        portion: ReadRequest,
-        accounts: Sequence[str],
-        records: dict[str, bytes],
-        faults: dict[int, Exception],
-    ) -> None:
-        """One market's accounts apart from the others', in ever smaller calls until they are answered."""
-        lenses = portion.source.mirror.lenses()
-        at, width = 0, max(len(accounts) // 2, 1)
-        while at < len(accounts) and number not in faults:
-            chunk = accounts[at : at + width]
-            try:
-                call = portion.source.mirror.accounts_call(chunk)
-                # The last account is asked for at every node before the market is said to be at fault.
-                enough = _something if len(chunk) == 1 else _anything
-                [answer] = run_whole(self.pool, head, [call], lenses, enough)
-            except NoStateError as error:
-                faults[number] = error
-                continue
-            except (RpcError, NodeError) as error:
-                if not _refused(error) or len(chunk) == 1:
-                    raise
-                width = len(chunk) // 2
-                continue
-            if not answer.ok and len(chunk) > 1:
-                width = len(chunk) // 2
-                continue
-            self._take(head, number, portion, chunk, answer, records, faults)
-            at += len(chunk)
-        if number not in faults:
-            self.width = min(self.width, width)
-
-    def _take(
-        self,
-        head: Head,
-        number: int,
-        portion: ReadRequest,
-        accounts: Sequence[str],
-        answer: Answer,
-        records: dict[str, bytes],
-        faults: dict[int, Exception],
-    ) -> None:
-        """The records of an answer; what is wrong with it is this market's fault alone."""
-        if not answer.ok and not answer.data:
-            faults[number] = _no_state(self.pool, head)
-            return
-        try:
-            records.update(portion.source.mirror.read_records(accounts, answer))
-        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
-            faults[number] = error
-
-    def _narrower(self, asked: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-        self.width = max(len(asked) // 2, 1)
-        return list(asked[: self.width])
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +143,109 @@ class _Part:
     apart: Sequence[Answer] = ()
 
 
-def read_apart(
+class _Reading:
+    """One read of all portions: the records and faults found so far, by the portion's number."""
+
+    def __init__(self, reader: Reader, head: Head, portions: Sequence[ReadRequest]) -> None:
+        self.reader, self.pool, self.head, self.portions = reader, reader.pool, head, portions
+        self.lenses = tuple(dict.fromkeys(lens for p in portions for lens in p.source.mirror.lenses()))
+        self.records: list[dict[str, bytes]] = [{} for _ in portions]
+        self.faults: dict[int, Exception] = {}
+
+    def rest(self, wanted: Sequence[tuple[int, str]]) -> None:
+        """What did not fit into the first call, some calls at once."""
+        at, reader = 0, self.reader
+        with ThreadPoolExecutor(reader.workers) as threads:
+            while at < len(wanted):
+                # A round of equal pieces; what a piece leaves is asked for in the next round.
+                until = min(at + reader.width * reader.workers, len(wanted))
+                pieces = [wanted[start : start + reader.width] for start in range(at, until, reader.width)]
+                left: list[tuple[int, str]] = []
+                for piece, part in zip(pieces, threads.map(self.part, pieces), strict=True):
+                    left += piece[part.taken :]
+                    at += len(piece)
+                if left:
+                    wanted = [*left, *wanted[at:]]
+                    at = 0
+
+    def part(
+        self, wanted: Sequence[tuple[int, str]], single: Sequence[Call] = (), apart: Sequence[Call] = ()
+    ) -> _Part:
+        """One call with `single`, as many of the wanted accounts as the node takes, and what is `apart` where
+        it takes that too."""
+        if not single and not wanted:
+            return _Part((), 0)
+        asked, strange, reader = list(wanted), list(apart), self.reader
+        while True:
+            groups = _by_portion(asked)
+            calls = [self.portions[number].source.mirror.accounts_call(some) for number, some in groups]
+            try:
+                enough = _something if single else _anything
+                got = run_whole(self.pool, self.head, [*single, *calls, *strange], self.lenses, enough)
+            except (RpcError, NodeError) as error:
+                if not _refused(error) or (len(asked) <= 1 and not strange):
+                    raise
+                if strange:
+                    # What strangers made is asked for by itself, after all that matters.
+                    strange = []
+                    continue
+                reader.width = max(len(asked) // 2, 1)
+                asked = asked[: reader.width]
+                continue
+            break
+        until = len(single) + len(calls)
+        for (number, accounts), answer in zip(groups, got[len(single) : until], strict=True):
+            if number in self.faults:
+                continue
+            if not answer.ok and (len(accounts) > 1 or not answer.data):
+                # Out of gas looks like a revert: fewer accounts tell which of the two it was.
+                self._in_pieces(number, accounts)
+            else:
+                self._take(number, accounts, answer)
+        if len(asked) == reader.width:
+            reader.width = min(reader.width + reader.width // 8 + 1, MOST_ACCOUNTS)
+        spared = [Answer(False, b"", starved=True) for _ in apart]
+        return _Part(got[: len(single)], len(asked), got[until:] if strange else spared)
+
+    def _in_pieces(self, number: int, accounts: Sequence[str]) -> None:
+        """One market's accounts apart from the others', in ever smaller calls until they are answered."""
+        mirror = self.portions[number].source.mirror
+        at, width = 0, max(len(accounts) // 2, 1)
+        while at < len(accounts) and number not in self.faults:
+            chunk = accounts[at : at + width]
+            try:
+                # The last account is asked for at every node before the market is said to be at fault.
+                enough = _something if len(chunk) == 1 else _anything
+                calls = [mirror.accounts_call(chunk)]
+                [answer] = run_whole(self.pool, self.head, calls, mirror.lenses(), enough)
+            except NoStateError as error:
+                self.faults[number] = error
+                continue
+            except (RpcError, NodeError) as error:
+                if not _refused(error) or len(chunk) == 1:
+                    raise
+                width = len(chunk) // 2
+                continue
+            if not answer.ok and len(chunk) > 1:
+                width = len(chunk) // 2
+                continue
+            self._take(number, chunk, answer)
+            at += len(chunk)
+        if number not in self.faults:
+            self.reader.width = min(self.reader.width, width)
+
+    def _take(self, number: int, accounts: Sequence[str], answer: Answer) -> None:
+        """The records of an answer; what is wrong with it is this market's fault alone."""
+        if not answer.ok and not answer.data:
+            self.faults[number] = _no_state(self.pool, self.head)
+            return
+        try:
+            self.records[number].update(self.portions[number].source.mirror.read_records(accounts, answer))
+        except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
+            self.faults[number] = error
+
+
+def _read_apart(
     pool: NodePool, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]
 ) -> list[tuple[Call, Answer]]:
     """The answers to the first of these calls: to as many as a node takes in one request."""
@@ -289,6 +258,43 @@ def read_apart(
             if not _refused(error) or width == 1:
                 raise
             width //= 2
+
+
+def market_state(
+    reader: Reader,
+    head: Head,
+    source: BookSource[Any, Any, Any],
+    references: frozenset[int],
+    first: Answer,
+    apart: Iterable[tuple[Call, Answer]],
+) -> Any:
+    """All market-wide state. What an answer left out is asked for next, what failed in smaller calls, until
+    nothing more is answered."""
+    state = source.mirror.read_market(first)
+    found = list(apart)
+    left = _left_out(source, [(source.mirror.market_call(references), first), *found])
+    for _ in range(MOST_ROUNDS):
+        if not left:
+            break
+        more = _read_apart(reader.pool, head, left, source.mirror.lenses())
+        found += more
+        again = _left_out(source, more)
+        if again == [call for call, _ in more]:
+            # What is asked first is not starved by others: it cannot be had here.
+            again = []
+        left = [*again, *left[len(more) :]]
+    return source.stranger_reads.with_apart(state, found) if found and source.stranger_reads else state
+
+
+def _left_out(source: BookSource[Any, Any, Any], answered: Iterable[tuple[Call, Answer]]) -> list[Call]:
+    strangers = source.stranger_reads
+    if strangers is None:
+        return []
+    return [rest for call, answer in answered for rest in strangers.rest_calls(call, answer)]
+
+
+def apart_calls(source: BookSource[Any, Any, Any], references: Iterable[int]) -> tuple[Call, ...]:
+    return tuple(source.stranger_reads.apart_calls(references)) if source.stranger_reads else ()
 
 
 def _refused(error: RpcError | NodeError) -> bool:

@@ -15,10 +15,17 @@ import structlog
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from keeper.book import discovery
-from keeper.book.book import CHECKPOINT_BLOCKS, Book, Change, Refresh, Sample
-from keeper.book.discovery import MissedBlocks
-from keeper.book.market_state import apart_calls, market_state
-from keeper.book.reads import BookRead, NoStateError, Reader, ReadRequest, run_whole
+from keeper.book.book import CHECKPOINT_BLOCKS, Change, Refresh, Sample
+from keeper.book.discovery import AnyBook, MissedBlocks
+from keeper.book.reads import (
+    BookRead,
+    NoStateError,
+    Reader,
+    ReadRequest,
+    apart_calls,
+    market_state,
+    run_whole,
+)
 from keeper.book.source import NOTHING_ELSE, ExtraReads
 from keeper.chain import logs
 from keeper.chain.blocks import Head
@@ -31,8 +38,6 @@ log = structlog.get_logger()
 
 # A market that stays silent is asked for alone, and at every node, once in so many blocks.
 ELSEWHERE_BLOCKS = 16
-
-AnyBook = Book[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +73,6 @@ class _Visit:
     @property
     def followed(self) -> LogFilter:
         return self.ask.extra.joined(self.stretch.followed)
-
-
-def refresh_alone(
-    book: AnyBook, head: Head, sample: Sample = (), progress: Callable[[int], None] | None = None
-) -> Refresh[Any]:
-    """Bring one book to `head` by requests of its own; raises what went wrong with its market."""
-    [outcome] = refresh_together(
-        Reader(book.pool, book.workers), head, [RefreshRequest(book, sample, progress)]
-    )
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
 
 
 def refresh_together(
@@ -303,7 +296,6 @@ def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
     elif not unbalanced:
         book.balanced_at = head.number
     return Refresh(
-        head=head,
         touched=touched | silent,
         upgraded=visit.upgraded,
         views=views,

@@ -128,40 +128,29 @@ class Auditor(Protocol[S_contra, V_co]):
         numbers; empty when all agree within the protocol's rounding."""
 
 
-class BookSource(Protocol[S, A_co, V_co]):
+class BookSource(Protocol[S, A_co, V]):
     """One market seen as something to copy. Pure: builds calls, decodes answers, reads events.
 
     An account's raw state is kept as a *record*: the bytes its lens packed, which nothing but the source
     understands. Optional roles are None."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def from_block(self) -> int: ...
+    name: str
+    from_block: int
+    mirror: Mirror[S]
+    auditor: Auditor[S, V]
+    screener: Screener[S] | None = None
+    references: References[S] | None = None
+    stranger_reads: StrangerReads[S] | None = None
 
     @staticmethod
     def owner(account: str) -> str:
-        """The address whose account this is, lower case."""
+        """The address whose account this is, lower case: the account itself, where it is one."""
+        return account
 
     @staticmethod
     def part(account: str) -> str:
         """The part of the market an account is held in, 0x hex; empty where a market has no parts."""
+        return ""
 
     def decode(self, record: bytes) -> A_co:
         """One account's raw state."""
-
-    @property
-    def mirror(self) -> Mirror[S]: ...
-
-    @property
-    def auditor(self) -> Auditor[S, V_co]: ...
-
-    @property
-    def screener(self) -> Screener[S] | None: ...
-
-    @property
-    def references(self) -> References[S] | None: ...
-
-    @property
-    def stranger_reads(self) -> StrangerReads[S] | None: ...

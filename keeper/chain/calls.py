@@ -126,17 +126,8 @@ def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Le
 
 
 def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> bytes:
-    overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
-    overrides.update({lens.address: {"code": lens.code} for lens in lenses})
-    data = _RUN + _encoded(calls)
-    result = node.call(
-        "eth_call",
-        [
-            {"to": BATCH_ADDRESS, "data": "0x" + data.hex(), "gas": hex(GAS)},
-            {"blockHash": head.hash},
-            overrides,
-        ],
-    )
+    call, overrides = behind(calls, lenses)
+    result = node.call("eth_call", [{**call, "gas": hex(GAS)}, {"blockHash": head.hash}, overrides])
     return bytes.fromhex(str(result).removeprefix("0x"))
 
 

@@ -29,7 +29,7 @@ from keeper.chain.http import (
     PostTooLongError,
     PostUnsentError,
 )
-from keeper.chain.websocket import offers_heads
+from keeper.chain.stream import offers_heads
 
 # A method that a node does not offer is asked for again after so many seconds, and ever later.
 FORGET_SECONDS = 60.0

@@ -6,6 +6,8 @@ import time
 
 # Faults count half after so many seconds.
 FAULT_HALF_LIFE = 60.0
+# One that gave no answer for so many seconds is silent.
+LONG = 1.0
 # A node may be behind now and then; so often in a row it is a fault.
 OFTEN_BEHIND = 3
 
@@ -20,6 +22,8 @@ class NodeHealth:
         self._faults = 0.0
         self._faulted_at = 0.0
         self._behind = 0
+        self.is_silent = False
+        """Whether it gave no answer for long when it was last asked."""
         self.excluded = ""
 
     @property
@@ -28,7 +32,9 @@ class NodeHealth:
         gone = time.monotonic() - self._faulted_at
         return float(self._faults * 0.5 ** (gone / FAULT_HALF_LIFE))
 
-    def failed(self, weight: float = 1.0) -> None:
+    def failed(self, weight: float = 1.0, seconds: float = 0.0) -> None:
+        """Count a fault; `seconds` is how long it was waited for."""
+        self.is_silent = seconds > LONG
         self._faults = self.faults + weight
         self._faulted_at = time.monotonic()
 
@@ -39,7 +45,7 @@ class NodeHealth:
             self.failed()
 
     def answered(self, seconds: float) -> None:
-        self._behind = 0
+        self._behind, self.is_silent = 0, False
         share = 1 / min(self.answers + 1, 50)
         self.latency += (seconds - self.latency) * share
         self.answers += 1

@@ -13,7 +13,7 @@ from keeper.chain.answers import BusyError, CannotError, RefusedError, RpcError,
 from keeper.chain.budget import RequestBudget
 from keeper.chain.head import Head
 from keeper.chain.node import Node, NodeError
-from keeper.chain.node_health import NodeHealth
+from keeper.chain.node_health import LONG, NodeHealth
 from keeper.config import Chain
 from keeper.errors import ConfigError
 
@@ -25,11 +25,14 @@ LEFT_FOR_BLOCKS = 2
 # One that answers in this part of the time is gone to, if both have answered often enough to tell.
 MUCH_FASTER = 0.3
 OFTEN_ENOUGH = 20
-# Where every node is busy or behind they are asked again after so many seconds, if that took no long time.
-PAUSES = (0.05, 0.25)
-SHORT = 1.0
-# Where several are asked, the others are waited for so many seconds once one has answered.
-PATIENCE = 1.0
+# Where every node is busy or behind those that said so at once are asked again after so many seconds; where
+# none can be reached, only after the first of these.
+PAUSES = (0.05, 0.25, 0.5, 1.0)
+UNREACHED_PAUSES = 2
+# Where several are asked, the others are waited for so many seconds once one has answered; who was silent
+# before for some times as long as its answers take, and not less than the second number.
+PATIENCE, LEAST_PATIENCE = 1.0, 0.25
+TIMES_ITS_LATENCY = 4
 # Of these answers a node may owe so many; one that is silent to everything, one.
 MOST_OWED, MOST_OWED_IN_TROUBLE = 4, 1
 IN_TROUBLE = 3.0
@@ -70,15 +73,18 @@ class NodePool:
 
     def call_by(self, ask: Callable[[Node], Any]) -> Any:
         """As `call`, for a request that depends on what the node can do; `ask` makes it."""
-        started = time.monotonic()
-        for pause in (*PAUSES, None):
+        failures: dict[int, NodeError] = {}
+        slow: set[int] = set()
+        for tries, pause in enumerate(PAUSES):
             try:
-                return self._round(ask)
-            except (BusyError, WrongStateError):
-                if pause is None or time.monotonic() - started > SHORT:
-                    raise
+                return self._round(ask, failures, slow, last=False)
+            except (BusyError, WrongStateError) as error:
+                if tries >= UNREACHED_PAUSES and not error.reached:
+                    break
+            if slow.issuperset(self._order()):
+                break
             time.sleep(pause)
-        raise AssertionError("the last round returns or raises")
+        return self._round(ask, failures, slow, last=True)
 
     def send(self, raw: str) -> str:
         """Hand over a signed transaction; its hash as the node gives it.
@@ -123,11 +129,11 @@ class NodePool:
 
         def ask(index: int) -> Any:
             started = time.monotonic()
-            for pause in (*PAUSES, None):
+            for pause in (*PAUSES[:UNREACHED_PAUSES], None):
                 try:
                     return self._ask(index, lambda node: node.call(method, list(params)))
                 except (NodeError, RpcError, ConfigError) as error:
-                    late = pause is None or time.monotonic() - started > SHORT
+                    late = pause is None or time.monotonic() - started > LONG
                     if late or self._is_in_trouble(index) or not isinstance(error, BusyError):
                         return error
                 time.sleep(pause or 0)
@@ -141,12 +147,19 @@ class NodePool:
         while left and not answered:
             done, left = wait(left, return_when=FIRST_COMPLETED)
             answered = any(not isinstance(each.result(), Exception) for each in done)
-        wait(left, timeout=PATIENCE)
+        started = time.monotonic()
+        for index, each in sorted(enumerate(asked), key=lambda pair: self._patience(pair[0])):
+            wait([each], timeout=max(started + self._patience(index) - time.monotonic(), 0))
         late = "did not answer in time"
         return [
             each.result() if each.done() else BusyError(late, where=node.label)
             for each, node in zip(asked, self.nodes, strict=True)
         ]
+
+    def _patience(self, index: int) -> float:
+        if not self.standings[index].is_silent:
+            return PATIENCE
+        return min(max(TIMES_ITS_LATENCY * self.standings[index].latency, LEAST_PATIENCE), PATIENCE)
 
     def _asked_beside(self, index: int, ask: Callable[[int], Any]) -> Future[Any]:
         """Ask one node on a thread of its own; one that still owes earlier answers is not asked for more."""
@@ -206,29 +219,39 @@ class NodePool:
         order = [self._current, *sorted(others, key=lambda i: self.standings[i].faults)]
         return [index for index in order if not self.standings[index].excluded]
 
-    def _round(self, ask: Callable[[Node], Any]) -> Any:
-        """Each node once, until one gives the chain's answer; a refusal is asked of one other."""
-        failures: list[NodeError] = []
+    def _round(
+        self, ask: Callable[[Node], Any], failures: dict[int, NodeError], slow: set[int], *, last: bool
+    ) -> Any:
+        """Each node once, until one gives the chain's answer; a refusal is asked of one other. `failures` of
+        this request, by node, are kept from round to round. Nodes that were silent before wait for the
+        last round, as each may take its whole time limit; who took long is not asked again (`slow`)."""
+        broken: list[NodeError] = []
         refused: RefusedError | None = None
         for index in self._order():
+            silent = self.standings[index].is_silent
+            if index in slow or (silent and not last and refused is None):
+                continue
             try:
                 result = self._ask(index, ask)
             except NodeError as error:
-                failures.append(error)
+                broken.append(error)
+                failures[index] = error
+                if self.standings[index].is_silent:
+                    slow.add(index)
                 continue
             except RefusedError as error:
                 if refused is not None:
                     raise refused from None
                 refused = error
                 continue
-            if failures and index != self._current:
-                self._failover(index, failures)
+            if refused is None and index != self._current:
+                self._failover(index, broken)
             return result
         if refused is not None:
             raise refused
         if not failures:
             raise self._nobody()
-        raise self._all_in_trouble(failures)
+        raise self._all_in_trouble([failures[index] for index in sorted(failures)])
 
     def _failover(self, index: int, failures: Sequence[NodeError]) -> None:
         """Stay with a node that answered where the current did not, unless that had more faults of late; not
@@ -240,6 +263,7 @@ class NodePool:
 
     def _ask(self, index: int, ask: Callable[[Node], Any]) -> Any:
         standing = self.standings[index]
+        started = time.monotonic()
         try:
             self._check_chain(index)
             self.budget.take()
@@ -251,7 +275,7 @@ class NodePool:
             standing.was_behind()
             raise
         except NodeError:
-            standing.failed()
+            standing.failed(seconds=time.monotonic() - started)
             # It may be another when it is back.
             self._checked.discard(index)
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -15,6 +14,8 @@ from eth_utils.crypto import keccak
 from keeper.chain.answers import NodeError, RpcError, failure_of
 from keeper.chain.http import Poster, PostError, PostStatusError, PostUnsentError
 
+# Within which the whole answer must be there.
+SECONDS = 10.0
 # Bytes: an answer is a hash.
 MOST_ANSWER = 2**20
 
@@ -25,12 +26,12 @@ class Relay:
     """One relay. Requests are signed with a throw-away identity, as Flashbots' interface asks: it only
     stands for a reputation, never for money. `label` is what may be shown of the URL."""
 
-    def __init__(self, url: str, kind: Kind, fallback_blocks: int, timeout: Decimal = Decimal(10)) -> None:
+    def __init__(self, url: str, kind: Kind, fallback_blocks: int) -> None:
         parts = urlsplit(url)
         self.kind = kind
         self.fallback_blocks = fallback_blocks
         self.label = f"relay {parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        self._poster = Poster(url, float(timeout), most=MOST_ANSWER)
+        self._poster = Poster(url, SECONDS, most=MOST_ANSWER)
         self._identity = Account.create()
 
     def send(self, raw: str, head: int) -> None:

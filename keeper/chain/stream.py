@@ -14,14 +14,15 @@ import structlog
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from keeper.chain.node import NodeError
-from keeper.chain.websocket import SECONDS
+from keeper.chain.answers import NodeError
 
 log = structlog.get_logger()
 
+SECONDS = 3.0
 LONGEST_WAIT = 30.0
 # Bytes of a message, decompressed: a whole pending transaction is at most 128 KiB, as hex.
 MOST_MESSAGE = 2**20
+ASK_HEADS = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
 _ASK_CHAIN = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "eth_chainId", "params": []})
 
 
@@ -155,3 +156,18 @@ class Stream:
                 )
             return
         self.heard_at = time.monotonic()
+
+
+def offers_heads(url: str) -> bool:
+    """Whether the same address, as ws:// or wss://, accepts a subscription to new heads.
+
+    Many providers serve websocket at another address: False says nothing about those.
+    """
+    address = "ws" + url.removeprefix("http")
+    try:
+        with connect(address, open_timeout=SECONDS, close_timeout=SECONDS) as socket:
+            socket.send(ASK_HEADS)
+            answer = orjson.loads(socket.recv(timeout=SECONDS))
+    except (OSError, TimeoutError, WebSocketException, ValueError):
+        return False
+    return isinstance(answer, dict) and "result" in answer

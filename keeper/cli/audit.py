@@ -7,15 +7,12 @@ from typing import Any
 
 from keeper.chain import blocks
 from keeper.cli.output import console, name, print_json, print_table
-from keeper.cli.progress import scanning
-from keeper.cli.scan import existing_store
+from keeper.cli.scan import NUMBERS, existing_store, scanning
 from keeper.model.valuation import Valuation
 from keeper.protocols.registry import load
 from keeper.service.markets import build, pools
 from keeper.service.reporting.record import account_json, numbers_json
 from keeper.service.watching.parity import Audit, Difference, audit
-
-_NUMBERS = ("equity", "maintenance", "net", "health")
 
 
 def compare(config: Path, *, as_json: bool) -> int:
@@ -48,7 +45,7 @@ def _print(found: Audit) -> None:
         return
     print_table(
         title,
-        ["account", "", *_NUMBERS, "liquidatable", "parts"],
+        ["account", "", *NUMBERS, "liquidatable", "parts"],
         [row for each in found.differences for row in _rows(each)],
     )
 
@@ -61,9 +58,9 @@ def _rows(each: Difference) -> list[list[str]]:
 def _cells(valuation: Valuation | None) -> list[str]:
     """To the unit: what differs may be the last digit."""
     if valuation is None:
-        return ["none", *[""] * (len(_NUMBERS) + 1)]
+        return ["none", *[""] * (len(NUMBERS) + 1)]
     return [
-        *(str(getattr(valuation, each)) for each in _NUMBERS),
+        *(str(getattr(valuation, each)) for each in NUMBERS),
         "yes" if valuation.liquidatable else "no",
         ", ".join(f"{part} {amount}" for part, amount in valuation.parts.items()),
     ]

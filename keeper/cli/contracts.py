@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
@@ -22,12 +21,12 @@ from keeper.setup.config_file import check, write
 from keeper.setup.toml_edit import with_value
 from keeper.store.database import open_store
 
-Name = Literal["liquidator", "owner-top-up"]
+NAMES = ("liquidator", "owner-top-up")
 
 
 def deploy(
     config: Path,
-    name: Name,
+    name: str,
     *,
     market: str | None = None,
     chain: str | None = None,
@@ -35,6 +34,12 @@ def deploy(
     live: bool,
     as_json: bool,
 ) -> None:
+    if name not in NAMES:
+        raise ConfigError(
+            f"{name!r} is no contract of ours",
+            where="contracts deploy",
+            remedy=f"Give {' or '.join(NAMES)}",
+        )
     profit_to = None if owner is None else _address(owner)
     settings = load(config)
     if settings.signer is None:
@@ -81,7 +86,7 @@ def deploy(
 
 
 def _wanted(
-    settings: Settings, name: Name, market: str | None, chain: str | None, owner: str, payer: str
+    settings: Settings, name: str, market: str | None, chain: str | None, owner: str, payer: str
 ) -> tuple[str, Contract, Place]:
     """The chain, the contract, and where the configuration names it."""
     if name == "liquidator":

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
-import typer
 from rich.table import Table
 
 from keeper.cli.output import console, print_json
-from keeper.cli.telling import as_object, held_object, tell_block, tell_outcome
+from keeper.cli.telling import as_object, held_object, leave, tell_block, tell_outcome
 from keeper.demo.director import Moment, play
 from keeper.demo.outcome import outcome
 from keeper.demo.stage import stage
@@ -71,7 +69,4 @@ def demo(*, as_json: bool, seed: int, hostile: bool = False, world: str | None =
     else:
         console.print()
         tell_outcome(result)
-    if result.faults:
-        typer.echo(f"what the keeper left is in {folder}", err=True)
-        raise typer.Exit(1)
-    shutil.rmtree(folder)
+    leave(folder, result.faults)

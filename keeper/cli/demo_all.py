@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.markup import escape
-
-from keeper.cli.output import console, print_json, print_table
+from keeper.cli.output import console, exact, print_json, print_table
+from keeper.cli.telling import leave, tell_ended, tell_faults
 from keeper.demo.crash_outcome import CrashLine, CrashOutcome, crash_outcome
 from keeper.demo.crash_play import CrashMoment, play_crash
 from keeper.demo.crash_stage import BUDGET, crash_stage
@@ -23,7 +20,6 @@ TITLES = {
     "troves": "Mezo's troves (Liquity family)",
     "comet": "Compound v3 (our stand-in: no package ships the real one)",
 }
-_VERBS = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}
 
 
 def demo_all(*, as_json: bool, seed: int) -> None:
@@ -48,10 +44,7 @@ def demo_all(*, as_json: bool, seed: int) -> None:
     else:
         console.print()
         _tell_outcome(result)
-    if result.faults:
-        typer.echo(f"what the keeper left is in {folder}", err=True)
-        raise typer.Exit(1)
-    shutil.rmtree(folder)
+    leave(folder, result.faults)
 
 
 def _tell_block(moment: CrashMoment) -> None:
@@ -63,13 +56,7 @@ def _tell_block(moment: CrashMoment) -> None:
         parts.append(f"{market} [yellow]{warned:>2}[/yellow] [red]{broken:>2}[/red]")
     shown = "   ".join(parts)
     console.print(f"block [bold]{moment.block:>4}[/bold]  ether {moment.ether / 10**8:>8,.2f}   {shown}")
-    for intent in moment.ended:
-        what = f"{_VERBS[intent.kind]} {intent.account[:8]}…{intent.account[38:42]} in {intent.market}"
-        if intent.state == "settled":
-            console.print(f"            [cyan]{what}[/cyan] (health was {format_health(intent.health)})")
-        else:
-            why = escape(intent.reason)
-            console.print(f"            [dim]{intent.kind} in {intent.market} {intent.state}: {why}[/dim]")
+    tell_ended(moment.ended, with_market=True)
 
 
 def _tell_outcome(result: CrashOutcome) -> None:
@@ -99,8 +86,7 @@ def _tell_outcome(result: CrashOutcome) -> None:
             f"checked from outside: {result.compared:,} answers of the contracts in {result.blocks} blocks "
             "agree with the keeper"
         )
-    for fault in result.faults:
-        console.print(f"[red]fault:[/red] {escape(fault)}")
+    tell_faults(result.faults)
 
 
 def _row(line: CrashLine) -> list[str]:
@@ -125,11 +111,7 @@ def as_object(result: CrashOutcome) -> dict[str, Any]:
         "blocks": result.blocks,
         "transactions": result.transactions,
         "shared": result.shared,
-        "earned": str(result.earned),
-        "spent": str(result.spent),
-        "booked": str(result.booked),
-        "gas_cost": str(result.gas_cost),
-        "owner_spent": str(result.owner_spent),
+        **exact(result, "earned", "spent", "booked", "gas_cost", "owner_spent"),
         "markets": {
             market: {
                 "liquidations": result.liquidations[market],
@@ -138,9 +120,7 @@ def as_object(result: CrashOutcome) -> dict[str, Any]:
                     {
                         "account": line.account,
                         "label": line.label,
-                        "before": _text(line.before),
-                        "lowest": _text(line.lowest),
-                        "after": _text(line.after),
+                        **exact(line, "before", "lowest", "after"),
                         "emptied": line.emptied,
                         "done": line.done,
                     }
@@ -151,7 +131,3 @@ def as_object(result: CrashOutcome) -> dict[str, Any]:
             for market in PROTOCOLS
         },
     }
-
-
-def _text(health: int | None) -> str | None:
-    return None if health is None else str(health)

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from keeper.cli.output import print_json, print_table
-from keeper.doctor.examine import examine
+from keeper.doctor.checks import run_checks
 from keeper.protocols.registry import load
 
 _MARKS = {
@@ -20,7 +20,7 @@ _MARKS = {
 
 
 def doctor(config: Path, *, as_json: bool) -> None:
-    findings = list(examine(load(config), config))
+    findings = list(run_checks(load(config), config))
     if as_json:
         print_json([asdict(f) for f in findings])
     else:

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eth_utils.address import is_address
+from rich.text import Text
 
 from keeper.chain.blocks import Head
 from keeper.cli.output import console, money, name, print_json, print_table
-from keeper.cli.scan import try_markets
-from keeper.cli.valuations import in_words
+from keeper.cli.scan import in_words, try_markets
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.model.valuation import Explanation
@@ -69,12 +69,8 @@ def explain(config: Path, account: str, *, as_json: bool) -> int:
     for answer in answers:
         _print(answer, policies)
     for failure in failures:
-        console.print(
-            f"{failure.market.name}: {name(failure.account)} is not explained: {failure.why}",
-            style="bold red",
-            markup=False,
-            highlight=False,
-        )
+        words = f"{failure.market.name}: {name(failure.account)} is not explained: {failure.why}"
+        console.print(Text(words, "bold red"))
     return 1 if failures else 0
 
 
@@ -148,10 +144,6 @@ def _print(answer: Explained, policies: Policies) -> None:
     )
     breach = policies.crossed(market.name, e.valuation)
     words = policies.words(market.name, e.valuation.account, breach or "")
-    console.print(
-        in_words(market, e.valuation) + (f": {'' if words == NEAR else 'below '}{words}" if words else ""),
-        style="bold",
-        markup=False,
-        highlight=False,
-    )
+    below = f": {'' if words == NEAR else 'below '}{words}" if words else ""
+    console.print(Text(in_words(market, e.valuation) + below, "bold"))
     console.print(e.formula, style="dim")

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from keeper.cli.numbers import decimal
-from keeper.cli.output import cell, console, money, print_json, print_table
+from keeper.cli.options import decimal
+from keeper.cli.output import cell, console, exact, money, print_json, print_rows, print_table
 from keeper.fork.outcome import ForkOutcome, Price
 from keeper.fork.session import ForkOptions, rehearse
 from keeper.fork.shocks import parse_shock
@@ -30,7 +30,7 @@ def fork(
 ) -> None:
     """Rehearse and tell. What the fork left (store, alerts, log) is removed."""
     settings = load(config)
-    wish = ForkOptions(
+    options = ForkOptions(
         chain=chain,
         block=block,
         shocks=tuple(parse_shock(text) for text in shocks),
@@ -44,7 +44,7 @@ def fork(
             console.print(line, highlight=False)
 
     try:
-        result = rehearse(settings, wish, folder, tell)
+        result = rehearse(settings, options, folder, tell)
     finally:
         shutil.rmtree(folder)
     if as_json:
@@ -64,23 +64,20 @@ def show(result: ForkOutcome) -> None:
         )
     for line in unmoved(result.prices):
         console.print(line, style="yellow", markup=False, highlight=False)
-    print_table(
+    print_rows(
         "what the keeper did on the fork",
-        ["market", "account", "kind", "health", "state", "what", "gain", "spent", "why"],
-        [
-            [
-                deed.market,
-                cell(deed.account),
-                deed.kind,
-                format_health(deed.health),
-                deed.state,
-                deed.what,
-                money(deed.gain, 18) if deed.kind == "liquidate" else "",
-                money(deed.spent, 18) if deed.kind == "top_up" else "",
-                deed.why,
-            ]
-            for deed in result.deeds
-        ],
+        result.actions,
+        {
+            "market": lambda d: d.market,
+            "account": lambda d: cell(d.account),
+            "kind": lambda d: d.kind,
+            "health": lambda d: format_health(d.health),
+            "state": lambda d: d.state,
+            "what": lambda d: d.what,
+            "gain": lambda d: money(d.gain, 18) if d.kind == "liquidate" else "",
+            "spent": lambda d: money(d.spent, 18) if d.kind == "top_up" else "",
+            "why": lambda d: d.why,
+        },
     )
     if result.left:
         print_table(
@@ -118,26 +115,13 @@ def as_object(result: ForkOutcome) -> dict[str, Any]:
         "forked_at": result.forked_at,
         "blocks": result.blocks,
         "prices": [
-            {"market": p.market, "symbol": p.symbol, "before": str(p.before), "after": str(p.after)}
-            for p in result.prices
+            {"market": p.market, "symbol": p.symbol, **exact(p, "before", "after")} for p in result.prices
         ],
         "deeds": [
-            {
-                **asdict(deed),
-                "health": str(deed.health),
-                "gain": str(deed.gain),
-                "spent": str(deed.spent),
-                "gas": str(deed.gas),
-            }
-            for deed in result.deeds
+            {**asdict(action), **exact(action, "health", "gain", "spent", "gas")} for action in result.actions
         ],
-        "left": [{**asdict(each), "lowest": str(each.lowest)} for each in result.left],
-        "totals": {
-            "earned": str(result.earned),
-            "spent": str(result.spent),
-            "gas": str(result.gas),
-            "inventory": str(result.inventory),
-        },
+        "left": [{**asdict(each), **exact(each, "lowest")} for each in result.left],
+        "totals": exact(result, "earned", "spent", "gas", "inventory"),
         "alerts": result.alerts,
         "local_only": True,
     }

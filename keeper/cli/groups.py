@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -50,18 +50,8 @@ def contracts_deploy(
 ) -> None:
     """Deploy a contract of ours with the configured signer and write its address to the configuration."""
     from keeper.cli.contracts import deploy as work
-    from keeper.errors import ConfigError
 
-    if contract not in ("liquidator", "owner-top-up"):
-        raise ConfigError(
-            f"{contract!r} is no contract of ours",
-            where="contracts deploy",
-            remedy="Give liquidator or owner-top-up",
-        )
-    named: Literal["liquidator", "owner-top-up"] = (
-        "liquidator" if contract == "liquidator" else "owner-top-up"
-    )
-    work(config, named, market=market, chain=chain, owner=owner, live=live, as_json=json)
+    work(config, contract, market=market, chain=chain, owner=owner, live=live, as_json=json)
 
 
 @key_app.command("new")

@@ -10,8 +10,9 @@ from pathlib import Path
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from keeper.alerts.wording import format_summary
 from keeper.cli.books import export
-from keeper.cli.output import cell, console, name, print_json, print_table
+from keeper.cli.output import cell, console, digits, name, print_json, print_rows
 from keeper.errors import ConfigError
 from keeper.execution import journal
 from keeper.model.format import format_health
@@ -19,6 +20,8 @@ from keeper.protocols.registry import load
 from keeper.service.reporting.earnings import earned
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, Transition
+
+_SHOWN = {"hash", "purpose", "nonce", "state", "block", "succeeded", "gas_used", "channel"}
 
 
 def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None = None) -> None:
@@ -39,35 +42,21 @@ def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None 
     if as_json:
         print_json([_as_object(row, sent, net) for row, sent, net in rows])
         return
-    print_table(
+    print_rows(
         "intents",
-        [
-            "id",
-            "block",
-            "market",
-            "account",
-            "kind",
-            "health",
-            "state",
-            "what",
-            "earned",
-            "why",
-        ],
-        [
-            [
-                str(row.id),
-                str(row.planned_block),
-                row.market,
-                cell(row.account),
-                _kind(row),
-                format_health(row.health),
-                row.state,
-                _what(row),
-                "" if net is None else f"{net:,.2f}",
-                row.reason,
-            ]
-            for row, _, net in rows
-        ],
+        rows,
+        {
+            "id": lambda r: str(r[0].id),
+            "block": lambda r: str(r[0].planned_block),
+            "market": lambda r: r[0].market,
+            "account": lambda r: cell(r[0].account),
+            "kind": lambda r: _kind(r[0]),
+            "health": lambda r: format_health(r[0].health),
+            "state": lambda r: r[0].state,
+            "what": lambda r: format_summary(r[0].summary),
+            "earned": lambda r: "" if r[2] is None else f"{r[2]:,.2f}",
+            "why": lambda r: r[0].reason,
+        },
     )
 
 
@@ -84,11 +73,6 @@ def _kind(row: Intent) -> str:
     return f"{row.kind}{' (dry run)' if row.mode == 'dry' else ''}{again}"
 
 
-def _what(row: Intent) -> str:
-    summary: dict[str, str] = json.loads(row.summary)
-    return ", ".join(f"{action} {value}" for action, value in summary.items() if " " in value)
-
-
 def _as_object(row: Intent, sent: Sequence[Transaction], net: Decimal | None) -> dict[str, object]:
     return {
         "earned": None if net is None else str(net),
@@ -99,15 +83,8 @@ def _as_object(row: Intent, sent: Sequence[Transaction], net: Decimal | None) ->
         "gain": str(Decimal(row.gain).scaleb(-18)),
         "transactions": [
             {
-                "hash": t.hash,
-                "purpose": t.purpose,
-                "nonce": t.nonce,
-                "state": t.state,
-                "block": t.block,
-                "succeeded": t.succeeded,
-                "gas_used": t.gas_used,
-                "gas_price": None if t.gas_price is None else str(t.gas_price),
-                "channel": t.channel,
+                **t.model_dump(include=_SHOWN),
+                "gas_price": digits(t.gas_price),
                 "replaces": next((o.hash for o in sent if o.id == t.replaces_id), None),
             }
             for t in sent
@@ -122,7 +99,7 @@ def _timeline(session: Session, intent: int, *, as_json: bool) -> None:
             f"there is no intent {intent}", where="history", remedy="`keeper history` lists them"
         )
     sent = journal.transactions_of(session, intent)
-    hashes = {t.id: t for t in sent}
+    hashes = {None: "intent", **{t.id: f"{t.purpose} {t.hash}" for t in sent}}
     changes = session.exec(
         select(Transition)
         .where(
@@ -134,27 +111,19 @@ def _timeline(session: Session, intent: int, *, as_json: bool) -> None:
         .order_by(col(Transition.id))
     ).all()
     if as_json:
-        timeline = [
-            {**change.model_dump(mode="json"), "fee": None if change.fee is None else str(change.fee)}
-            for change in changes
-        ]
+        timeline = [{**change.model_dump(mode="json"), "fee": digits(change.fee)} for change in changes]
         print_json({**_as_object(row, list(sent), earned(session, row)), "timeline": timeline})
         return
-    print_table(
+    print_rows(
         f"intent {intent}: {row.kind} {name(row.account)} in {row.market}, {row.state}",
-        ["at", "block", "what", "from", "to", "fee (wei)", "why"],
-        [
-            [
-                change.at.isoformat(timespec="seconds"),
-                _block(change),
-                "intent"
-                if change.transaction_id is None
-                else f"{hashes[change.transaction_id].purpose} {hashes[change.transaction_id].hash}",
-                change.before,
-                change.after,
-                "" if change.fee is None else str(change.fee),
-                change.reason,
-            ]
-            for change in changes
-        ],
+        changes,
+        {
+            "at": lambda c: c.at.isoformat(timespec="seconds"),
+            "block": _block,
+            "what": lambda c: hashes[c.transaction_id],
+            "from": lambda c: c.before,
+            "to": lambda c: c.after,
+            "fee (wei)": lambda c: digits(c.fee) or "",
+            "why": lambda c: c.reason,
+        },
     )

@@ -8,12 +8,12 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 
-from keeper.cli.init_flags import Flags, address, check, check_adding, url
-from keeper.cli.numbers import decimal
+from keeper.cli.init_flags import Flags, address, check, check_adding, option, url
+from keeper.cli.options import decimal
 from keeper.cli.output import console, print_json, print_table
 from keeper.config import chain_name
 from keeper.errors import ConfigError
@@ -55,22 +55,22 @@ def init(config: Path, flags: Flags, *, force: bool, ask: bool, add: bool = Fals
         _show(found)
     if existing is not None:
         chain, market = names_in(existing, found, flags.market, flags.chain)
-        wishes = _added(flags, chain, market, asking)
-        write(config, with_market(config, existing, found, wishes), force=True)
+        answers = _added(flags, chain, market, asking)
+        write(config, with_market(config, existing, found, answers), force=True)
     else:
-        wishes = _wishes(flags, found, config, asking)
-        write(config, configuration(found, wishes), force=force)
+        answers = _answers(flags, found, config, asking)
+        write(config, configuration(found, answers), force=force)
     if as_json:
-        print_json(_as_object(config, found) | {"market": wishes.market, "chain": wishes.chain})
+        print_json(_as_object(config, found) | {"market": answers.market, "chain": answers.chain})
     else:
         console.print(f"\nwritten: {config}. Next: keeper doctor --config {config}", highlight=False)
 
 
 def _added(flags: Flags, chain: str, market: str, asking: bool) -> InitAnswers:
     """Of a further market: thresholds, key and channels are the file's."""
-    wishes = InitAnswers(chain=chain, market=market, from_block=flags.from_block)
-    protect, limit = _protected(flags, wishes.max_per_day, asking)
-    return replace(wishes, protect=protect, max_per_day=limit)
+    answers = InitAnswers(chain=chain, market=market, from_block=flags.from_block)
+    protect, limit = _protected(flags, answers.max_per_day, asking)
+    return replace(answers, protect=protect, max_per_day=limit)
 
 
 def _protected(flags: Flags, usual: Decimal, asking: bool) -> tuple[tuple[str, ...], Decimal]:
@@ -85,21 +85,29 @@ def _protected(flags: Flags, usual: Decimal, asking: bool) -> tuple[tuple[str, .
     return accounts, usual if limit is None else decimal(limit, "--max-per-day")
 
 
-def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> InitAnswers:
+_QUESTIONS = {
+    "warn": "Tell me when health falls below",
+    "top_up": "Top up protected accounts below",
+    "target": "and bring them to",
+    "liquidate": "Liquidate others below (at most 1)",
+}
+
+
+def _answers(flags: Flags, found: Survey, config: Path, asking: bool) -> InitAnswers:
     usual = InitAnswers(
         chain=flags.chain or chain_name(found.chain_id),
         market=flags.market or PROTOCOLS[found.identity.protocol].market,
+        password_file=flags.password_file,
+        store=flags.store,
+        from_block=flags.from_block,
     )
-
-    def ratio(given: str | None, name: str, default: Decimal, question: str) -> Decimal:
+    ratios: dict[str, Any] = {}
+    for name, question in _QUESTIONS.items():
+        given = getattr(flags, name)
         if given is None and asking:
-            given = str(typer.prompt(question, default=str(default)))
-        return default if given is None else decimal(given, name)
-
-    warn = ratio(flags.warn, "--warn", usual.warn, "Tell me when health falls below")
-    top_up = ratio(flags.top_up, "--top-up", usual.top_up, "Top up protected accounts below")
-    target = ratio(flags.target, "--target", usual.target, "and bring them to")
-    liquidate = ratio(flags.liquidate, "--liquidate", usual.liquidate, "Liquidate others below (at most 1)")
+            given = str(typer.prompt(question, default=str(getattr(usual, name))))
+        if given is not None:
+            ratios[name] = decimal(given, option(name))
     protect, limit = _protected(flags, usual.max_per_day, asking)
     alerts, keystore = list(flags.alerts), flags.keystore
     if keystore is None and (config.parent / KEYSTORE).is_file():
@@ -108,20 +116,8 @@ def _wishes(flags: Flags, found: Survey, config: Path, asking: bool) -> InitAnsw
     if asking:
         keystore = keystore or typer.prompt("Keystore (empty: only watch)", default="", show_default=False)
         alerts = alerts or _several("An Apprise URL for alerts (empty: no more)")
-    return InitAnswers(
-        chain=usual.chain,
-        market=usual.market,
-        warn=warn,
-        top_up=top_up,
-        liquidate=liquidate,
-        target=target,
-        protect=protect,
-        max_per_day=limit,
-        keystore=keystore or None,
-        password_file=flags.password_file,
-        store=flags.store,
-        alerts=tuple(alerts),
-        from_block=flags.from_block,
+    return replace(
+        usual, **ratios, protect=protect, max_per_day=limit, keystore=keystore or None, alerts=tuple(alerts)
     )
 
 

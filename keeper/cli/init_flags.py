@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from keeper.cli.numbers import decimal
+from keeper.cli.options import decimal
 from keeper.config import checked_address
 from keeper.config.policy import Policy
 from keeper.config_mistakes import explain
@@ -14,6 +14,7 @@ from keeper.doctor.channels import is_known
 from keeper.errors import ConfigError
 
 USUAL_STORE = "sqlite:///keeper.db"
+RATIOS = ("warn", "top_up", "liquidate", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,12 @@ def check(flags: Flags) -> None:
         url(flags.rpc)
     if flags.address is not None:
         address(flags.address, "ADDRESS")
-    given = {"warn": flags.warn, "top_up": flags.top_up, "liquidate": flags.liquidate, "target": flags.target}
-    ratios = {name: decimal(text, _flag(name)) for name, text in given.items() if text is not None}
+    given = ((name, getattr(flags, name)) for name in RATIOS)
+    ratios = {name: decimal(text, option(name)) for name, text in given if text is not None}
     try:
         Policy.model_validate(ratios)
     except ValidationError as error:
-        named = ", ".join(_flag(name) for name in ratios)
+        named = ", ".join(option(name) for name in ratios)
         raise ConfigError(explain(error, Policy), where=named, remedy="See keeper init --help") from None
     for account in flags.protect:
         address(account, "--protect")
@@ -65,17 +66,9 @@ def check(flags: Flags) -> None:
 
 def check_adding(flags: Flags) -> None:
     """ConfigError for what the file that is added to says already."""
-    kept = {
-        "warn": flags.warn,
-        "top_up": flags.top_up,
-        "liquidate": flags.liquidate,
-        "target": flags.target,
-        "keystore": flags.keystore,
-        "password_file": flags.password_file,
-        "alert": flags.alerts,
-        "store": flags.store if flags.store != USUAL_STORE else None,
-    }
-    given = [_flag(name) for name, value in kept.items() if value]
+    kept = {name: getattr(flags, name) for name in (*RATIOS, "keystore", "password_file")}
+    kept |= {"alert": flags.alerts, "store": flags.store != USUAL_STORE}
+    given = [option(name) for name, value in kept.items() if value]
     if given:
         raise ConfigError(
             "is for the whole file, which --add leaves as it is",
@@ -98,5 +91,6 @@ def address(text: str, where: str) -> str:
         raise ConfigError(f"{text[:80]!r} {error}", where=where) from None
 
 
-def _flag(name: str) -> str:
+def option(name: str) -> str:
+    """What a flag is called on the command line."""
     return "--" + name.replace("_", "-")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,14 +19,6 @@ from keeper.cli.options import (
 )
 from keeper.cli.output import setup_logging
 from keeper.errors import KeeperError
-
-
-class DemoPrices(StrEnum):
-    """Which day the demo plays."""
-
-    FALLING = "falling"
-    HOSTILE = "hostile"
-
 
 app = typer.Typer(
     help="Watches lending and derivatives positions, values them exactly, liquidates or tops up.",
@@ -267,8 +258,9 @@ def demo(
     json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another market day.")] = 1,
     prices: Annotated[
-        DemoPrices, typer.Option("--prices", help="`hostile`: the oracles lie; nothing wrong is done.")
-    ] = DemoPrices.FALLING,
+        Literal["falling", "hostile"],
+        typer.Option("--prices", help="`hostile`: the oracles lie; nothing wrong is done."),
+    ] = "falling",
     everything: Annotated[
         bool,
         typer.Option("--all", help="One crash over Aave, Morpho Blue, troves and a Comet, with one signer."),
@@ -283,16 +275,16 @@ def demo(
     from keeper.cli.demo import list_worlds
     from keeper.cli.demo_all import demo_all
 
-    if everything and prices is DemoPrices.HOSTILE:
+    if everything and prices == "hostile":
         raise typer.BadParameter("hostile prices are played on Aave alone", param_hint="--all")
-    if world is not None and (everything or prices is DemoPrices.HOSTILE):
+    if world is not None and (everything or prices == "hostile"):
         raise typer.BadParameter("goes with the ordinary day only", param_hint="--world")
     if world == "list":
         list_worlds(as_json=json)
     elif everything:
         demo_all(as_json=json, seed=seed)
     else:
-        work(as_json=json, seed=seed, hostile=prices is DemoPrices.HOSTILE, world=world)
+        work(as_json=json, seed=seed, hostile=prices == "hostile", world=world)
 
 
 def main() -> None:

@@ -129,13 +129,9 @@ def _show(value: Amount | list[Any]) -> str:
     if isinstance(value, np.ndarray | np.generic):
         return _show(value.tolist())
     if isinstance(value, list):
-        return "; ".join(map(_show, value)) if any(isinstance(v, list) for v in value) else _row(value)
+        return ("; " if any(isinstance(v, list) for v in value) else ", ").join(map(_show, value))
     if isinstance(value, Fraction) and value.denominator != 1:
         return f"{float(value):,.6f}"
     if isinstance(value, float):
         return f"{value:,.6f}" if np.isfinite(value) else "no requirement"
     return f"{int(value):,}"
-
-
-def _row(values: list[Any]) -> str:
-    return ", ".join(map(_show, values))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import structlog
 from eth_utils.address import is_address, to_checksum_address
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from keeper.alerts.wording import format_account
 
+T = TypeVar("T")
 # Piped output is wide enough for whole addresses and hashes.
 console = Console(width=None if sys.stdout.isatty() else 160)
 # A table of many columns shows whole addresses from this width on.
@@ -43,6 +44,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
     console.print(table)
 
 
+def print_rows(title: str, rows: Iterable[T], columns: Mapping[str, Callable[[T], str | Text]]) -> None:
+    """A table with a line for each row, and in each column what it shows of the row."""
+    print_table(title, list(columns), [[show(row) for show in columns.values()] for row in rows])
+
+
 def name(account: str) -> str:
     """An account's key, what looks like an address with its checksum."""
     first, _, more = format_account(account).partition(" ")
@@ -63,6 +69,16 @@ def money(amount: int, decimals: int) -> str:
     whole, rest = divmod(amount, 10**decimals)
     cents = rest * 100 // 10**decimals
     return f"{sign}{whole:,}.{cents:02d}"
+
+
+def digits(number: int | None) -> str | None:
+    """For JSON, whose numbers do not hold it."""
+    return None if number is None else str(number)
+
+
+def exact(of: object, *names: str) -> dict[str, str | None]:
+    """Numbers of a value by their names, each as `digits` has it."""
+    return {name: digits(getattr(of, name)) for name in names}
 
 
 def setup_logging(*, as_json: bool, level: int = logging.INFO) -> None:

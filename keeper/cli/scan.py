@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy.engine import make_url
 
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
-from keeper.cli.output import name, print_json, print_table
-from keeper.cli.progress import scanning
-from keeper.cli.valuations import NUMBERS, cells, part_names
+from keeper.cli.output import money, name, print_json, print_table
 from keeper.config import Settings
 from keeper.errors import KeeperError
+from keeper.model.format import format_health
+from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market, build, policies_of, pools
@@ -23,6 +27,8 @@ from keeper.service.reporting.record import block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.value import value
 from keeper.store.database import Store, open_store
+
+NUMBERS = ("equity", "maintenance", "net", "health")
 
 
 def scan(config: Path, *, as_json: bool) -> None:
@@ -121,3 +127,57 @@ def as_object(valued: list[tuple[Market, MarketValuation]], policies: Policies) 
             for market, at in valued
         ],
     }
+
+
+@contextmanager
+def scanning(market: Market, head: Head) -> Iterator[Callable[[int], None] | None]:
+    """Show how far a scan of the market is and how long it will take: what is yielded is to hear of it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("block {task.completed:.0f} of {task.total:.0f}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        first = market.settings.from_block
+        task = bar.add_task(f"{market.name}: reading events", total=head.number, completed=first)
+
+        def covered(until: int) -> None:
+            bar.update(task, completed=until)
+
+        yield covered
+
+
+def part_names(valuations: Iterable[Valuation]) -> list[str]:
+    """The names of all parts that any of them has, in the order in which they come."""
+    return list(dict.fromkeys(name for valuation in valuations for name in valuation.parts))
+
+
+def cells(market: Market, valuation: Valuation, parts: Sequence[str]) -> list[str]:
+    """Under `NUMBERS` and `parts`, as people read them; empty where the account has no such part."""
+    adapter, state, account = market.adapter, market.book.state, valuation.account
+    decimals = adapter.explainer.decimals(state, account)
+    amounts = (valuation.equity, valuation.maintenance, valuation.net)
+    return [
+        *(money(amount, decimals) for amount in amounts),
+        format_health(valuation.health),
+        *(
+            money(valuation.parts[name], adapter.explainer.part_decimals(state, account, name))
+            if name in valuation.parts
+            else ""
+            for name in parts
+        ),
+    ]
+
+
+def in_words(market: Market, valuation: Valuation) -> str:
+    """The same numbers in one line."""
+    parts = part_names([valuation])
+    return ", ".join(
+        f"{name} {cell}"
+        for name, cell in zip((*NUMBERS, *parts), cells(market, valuation, parts), strict=True)
+    )

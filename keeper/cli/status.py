@@ -11,9 +11,10 @@ from pathlib import Path
 from sqlmodel import col, select
 
 from keeper.alerts.backlog import backlog
-from keeper.cli.output import cell, console, print_json, print_table
+from keeper.cli.output import cell, console, exact, print_json, print_rows, print_table
 from keeper.execution.pause_file import paused
 from keeper.model.format import format_health, format_time
+from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import policies_of
 from keeper.store.database import open_store
@@ -39,23 +40,15 @@ def status(config: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "chains": [
-                    {
-                        **row.model_dump(mode="json"),
-                        "native": None if row.native is None else str(row.native),
-                    }
-                    for row in chains
-                ],
+                "chains": [{**row.model_dump(mode="json"), **exact(row, "native")} for row in chains],
                 "markets": [row.model_dump(mode="json") for row in markets],
                 "episodes": [
-                    {**row.model_dump(mode="json"), "lowest_health": str(row.lowest_health)}
-                    for row in episodes
+                    {**row.model_dump(mode="json"), **exact(row, "lowest_health")} for row in episodes
                 ],
                 "prices": [
                     {
                         **row.model_dump(mode="json", exclude={"memory"}),
-                        "price": _text(row.price),
-                        "second_price": _text(row.second_price),
+                        **exact(row, "price", "second_price"),
                         "faults": [
                             {"kind": fault.kind, "detail": fault.detail, "since_block": fault.opened_block}
                             for fault in faults
@@ -80,47 +73,47 @@ def status(config: Path, *, as_json: bool) -> None:
     else:
         console.print("nothing has run with this store yet; `keeper run` starts the daemon", markup=False)
     if prices:
-        print_table(
+        print_rows(
             "prices",
-            ["market", "asset", "price", "source", "oldest feed", "second source", "state"],
-            [_price(p) for p in prices],
+            prices,
+            {
+                "market": lambda p: p.market,
+                "asset": lambda p: p.symbol,
+                "price": lambda p: _whole(p.price, p.decimals) or "NONE",
+                "source": lambda p: p.kind,
+                "oldest feed": lambda p: "" if p.age is None else f"{p.age} s",
+                "second source": lambda p: _whole(p.second_price, p.decimals),
+                "state": lambda p: p.state or "well",
+            },
         )
     if episodes:
-        print_table(
+        print_rows(
             "open episodes",
-            ["market", "account", "below", "since block", "lowest health", "held back by"],
-            [
-                [
-                    e.market,
-                    cell(e.account),
-                    f"holds claims of {e.asset}"
-                    if e.asset
-                    else "sells what it absorbed"
-                    if e.threshold == SALE
-                    else policies.words(e.market, e.account, e.threshold),
-                    str(e.opened_block),
-                    "" if e.asset or e.threshold == SALE else format_health(e.lowest_health),
-                    f"{e.blocked_reason}, opens {format_time(e.retry_at)}"
-                    if e.retry_at
-                    else e.blocked_reason,
-                ]
-                for e in episodes
-            ],
+            episodes,
+            {
+                "market": lambda e: e.market,
+                "account": lambda e: cell(e.account),
+                "below": lambda e: _threshold(e, policies),
+                "since block": lambda e: str(e.opened_block),
+                "lowest health": lambda e: (
+                    "" if e.asset or e.threshold == SALE else format_health(e.lowest_health)
+                ),
+                "held back by": lambda e: (
+                    e.blocked_reason + (f", opens {format_time(e.retry_at)}" if e.retry_at else "")
+                ),
+            },
         )
     if untaken:
-        print_table(
+        print_rows(
             "alerts that a channel did not take",
-            ["channel", "waiting", "oldest", "given up", "why"],
-            [
-                [
-                    each.channel,
-                    str(each.waiting),
-                    _ago(each.oldest) if each.oldest else "",
-                    str(each.given_up) if each.given_up else "",
-                    each.failure,
-                ]
-                for each in untaken
-            ],
+            untaken,
+            {
+                "channel": lambda b: b.channel,
+                "waiting": lambda b: str(b.waiting),
+                "oldest": lambda b: _ago(b.oldest) if b.oldest else "",
+                "given up": lambda b: str(b.given_up) if b.given_up else "",
+                "why": lambda b: b.failure,
+            },
         )
     if intents:
         print_table(
@@ -135,39 +128,41 @@ def status(config: Path, *, as_json: bool) -> None:
 
 def _daemon(chains: Sequence[ChainStatus], markets: Sequence[MarketStatus], pause: str) -> None:
     """What the daemon last wrote of chains and markets."""
-    print_table(
+    print_rows(
         "chains",
-        ["chain", "mode", "block", "acted at", "node", "requests", "gas money", "seen"],
-        [
-            [
-                c.chain,
-                c.mode,
-                str(c.block),
-                str(c.acted_block),
-                _node(c),
-                str(c.requests),
-                _gas(c),
-                _ago(c.updated_at),
-            ]
-            for c in chains
-        ],
+        chains,
+        {
+            "chain": lambda c: c.chain,
+            "mode": lambda c: c.mode,
+            "block": lambda c: str(c.block),
+            "acted at": lambda c: str(c.acted_block),
+            "node": _node,
+            "requests": lambda c: str(c.requests),
+            "gas money": _gas,
+            "seen": lambda c: _ago(c.updated_at),
+        },
     )
-    print_table(
+    print_rows(
         "markets",
-        ["market", "block", "version", "state", "accounts", "below a threshold", "without a price"],
-        [
-            [
-                m.market,
-                str(m.block),
-                f"{m.version or '?'} (revision {m.revision})",
-                _state(m, pause),
-                str(m.accounts),
-                str(m.breaches),
-                str(m.unvaluable),
-            ]
-            for m in markets
-        ],
+        markets,
+        {
+            "market": lambda m: m.market,
+            "block": lambda m: str(m.block),
+            "version": lambda m: f"{m.version or '?'} (revision {m.revision})",
+            "state": lambda m: _state(m, pause),
+            "accounts": lambda m: str(m.accounts),
+            "below a threshold": lambda m: str(m.breaches),
+            "without a price": lambda m: str(m.unvaluable),
+        },
     )
+
+
+def _threshold(episode: Episode, policies: Policies) -> str:
+    if episode.asset:
+        return f"holds claims of {episode.asset}"
+    if episode.threshold == SALE:
+        return "sells what it absorbed"
+    return policies.words(episode.market, episode.account, episode.threshold)
 
 
 def _state(market: MarketStatus, pause: str) -> str:
@@ -202,27 +197,11 @@ def _node(chain: ChainStatus) -> str:
     return f"WATCHES ONLY: {chain.standby_reason}" if chain.standby_reason else "answers"
 
 
-def _price(row: PriceStatus) -> list[str]:
-    return [
-        row.market,
-        row.symbol,
-        _whole(row.price, row.decimals) or "NONE",
-        row.kind,
-        "" if row.age is None else f"{row.age} s",
-        _whole(row.second_price, row.decimals),
-        row.state or "well",
-    ]
-
-
 def _whole(price: int | None, decimals: int) -> str:
     """A price in whole units, with no digit lost."""
     if price is None:
         return ""
     return f"{Decimal(price).scaleb(-decimals).normalize():f}"
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)
 
 
 def _ago(format_time: datetime) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import typer
 from rich.markup import escape
 
-from keeper.cli.output import console, money, print_table
+from keeper.alerts.wording import PAST
+from keeper.cli.output import console, exact, money, print_table
 from keeper.demo.director import Moment
 from keeper.demo.outcome import DayOutcome, Line
 from keeper.model.format import format_health
+from keeper.store.tables.journal import Intent
 
 BASE_DECIMALS = 8
-WAD = 10**18
 
 
 def tell_block(moment: Moment) -> None:
@@ -37,17 +42,37 @@ def tell_block(moment: Moment) -> None:
         for why in dict.fromkeys(reasons.values()):
             those = [_short(account) for account, told in reasons.items() if told == why]
             console.print(f"            [dim]held still for {', '.join(those)}: {escape(why)}[/dim]")
-    for intent in moment.ended:
-        verb = {"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"}[intent.kind]
-        what = f"{verb} {_short(intent.account)}"
+    tell_ended(moment.ended)
+
+
+def tell_ended(intents: Sequence[Intent], *, with_market: bool = False) -> None:
+    """A line for each intent that has ended."""
+    for intent in intents:
+        where = f" in {intent.market}" if with_market else ""
         if intent.state == "settled":
+            what = f"{PAST[intent.kind]} {_short(intent.account)}{where}"
             console.print(f"            [cyan]{what}[/cyan] (health was {format_health(intent.health)})")
         else:
-            console.print(f"            [dim]{intent.kind} {intent.state}: {escape(intent.reason)}[/dim]")
+            how = f"{intent.kind}{where} {intent.state}: {escape(intent.reason)}"
+            console.print(f"            [dim]{how}[/dim]")
+
+
+def tell_faults(faults: Sequence[str]) -> None:
+    for fault in faults:
+        console.print(f"[red]fault:[/red] {escape(fault)}")
+
+
+def leave(folder: Path, faults: Sequence[str]) -> None:
+    """Remove what the keeper left; where there are faults, say where it is, and exit with 1."""
+    if faults:
+        typer.echo(f"what the keeper left is in {folder}", err=True)
+        raise typer.Exit(1)
+    shutil.rmtree(folder)
 
 
 def _short(account: str) -> str:
-    return f"{account[:8]}…{account[-4:]}"
+    """An owner's address, whatever part of a market follows it in the account's key."""
+    return f"{account[:8]}…{account[38:42]}"
 
 
 def held_object(moment: Moment) -> dict[str, Any]:
@@ -86,8 +111,7 @@ def tell_outcome(result: DayOutcome) -> None:
         f"checked from outside: {result.compared:,} valuations in {result.blocks} blocks "
         + ("equal the contract's own, to the last unit" if not result.faults else "")
     )
-    for fault in result.faults:
-        console.print(f"[red]fault:[/red] {escape(fault)}")
+    tell_faults(result.faults)
 
 
 def _row(line: Line) -> list[str]:
@@ -112,19 +136,13 @@ def as_object(result: DayOutcome) -> dict[str, Any]:
         "totals": {
             "liquidations": result.liquidations,
             "top_ups": result.top_ups,
-            "bad_debt": str(result.bad_debt),
-            "earned": str(result.earned),
-            "booked": str(result.booked),
-            "gas_cost": str(result.gas_cost),
-            "profit": str(result.profit),
+            **exact(result, "bad_debt", "earned", "booked", "gas_cost", "profit"),
         },
         "accounts": [
             {
                 "account": line.account,
                 "label": line.label,
-                "before": _text(line.before),
-                "lowest": _text(line.lowest),
-                "after": _text(line.after),
+                **exact(line, "before", "lowest", "after"),
                 "done": line.done,
                 "transactions": line.transactions,
                 "gain": str(line.gain),
@@ -132,7 +150,3 @@ def as_object(result: DayOutcome) -> dict[str, Any]:
             for line in result.lines
         ],
     }
-
-
-def _text(health: int | None) -> str | None:
-    return None if health is None else str(health)

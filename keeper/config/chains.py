@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from keeper.config.known_chains import DataFee
-from keeper.config.values import Address, Money, NativePrice, Section, checked_url
+from keeper.config.values import Address, Money, NativePrice, Section, all_urls, one_url
 
 HEAD_AGE_LIMIT = 300
 # Development chains, whose time is made up: Hardhat's and Anvil's, Ganache's.
@@ -32,38 +32,28 @@ class Venues(Section):
 class RelaySettings(Section):
     """A private relay, which transactions go to first."""
 
-    url: str
+    url: Annotated[str, one_url("", "http", "https")]
     kind: Literal["private-transaction", "bundle"] = "private-transaction"
     fallback_blocks: int = Field(default=5, ge=1)
     """Blocks after which a transaction that no block has goes to the public pool."""
-    mempool_ws: str | None = None
+    mempool_ws: Annotated[str, one_url("", "ws", "wss")] | None = None
     """Websocket address of a node that tells of whole pending transactions: oracle updates among them are
     acted on before a block has them, in bundles behind them. Absent: blocks are waited for."""
     bundle_method: Literal["svr", "mev-share"] = "svr"
     """How the relay is asked to include ours behind an update: whole (`eth_sendBundle`), or by the update's
     hash (`mev_sendBundle`)."""
 
-    @field_validator("mempool_ws")
-    @classmethod
-    def _mempool_ws(cls, url: str | None) -> str | None:
-        return None if url is None else checked_url(url, "", "ws", "wss")
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, url: str) -> str:
-        return checked_url(url, "", "http", "https")
-
 
 class Chain(Section):
     chain_id: int = Field(gt=0)
-    rpc: list[str] = Field(min_length=1)
+    rpc: Annotated[list[str], all_urls("an rpc entry", "http", "https"), Field(min_length=1)]
     block_time: Annotated[Decimal, Field(gt=0)] | None = None
     """Seconds between blocks; learnt from the chain when absent."""
     poll: Annotated[Decimal, Field(gt=0)] = Decimal("0.5")
     timeout: Annotated[Decimal, Field(gt=0)] = Decimal(20)
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
-    head_ws: list[str] = []
+    head_ws: Annotated[list[str], all_urls("an entry", "ws", "wss")] = []
     """Websocket addresses at which nodes of this chain tell of new heads; without, heads are polled for."""
     requests_per_second: Annotated[Decimal, Field(gt=0)] | None = None
     """Budget of all requests to this chain's nodes together; absent: as many as are needed."""
@@ -111,13 +101,3 @@ class Chain(Section):
         if self.max_head_age is None:
             return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
         return self.max_head_age or None
-
-    @field_validator("head_ws")
-    @classmethod
-    def _websockets(cls, urls: list[str]) -> list[str]:
-        return [checked_url(url, "an entry", "ws", "wss") for url in urls]
-
-    @field_validator("rpc")
-    @classmethod
-    def _urls(cls, urls: list[str]) -> list[str]:
-        return [checked_url(url, "an rpc entry", "http", "https") for url in urls]

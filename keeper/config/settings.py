@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import Field, PrivateAttr, ValidationError, create_model, model_validator
 from pydantic_settings import (
@@ -25,8 +25,11 @@ from keeper.config.markets import MarketSettings, ProtocolSettings, table_of
 from keeper.config.old_keys import OldKey, Place, renew, told, words
 from keeper.config.policy import Policy, Protect
 from keeper.config.running import AlertChannel, Execution, Service, SignerSettings, StoreSettings
+from keeper.config.values import Section
 from keeper.config_mistakes import explain
 from keeper.errors import ConfigError
+
+S = TypeVar("S", bound=Section)
 
 
 class Settings(BaseSettings):
@@ -196,19 +199,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             update={"url": prefix + str(folder / url.removeprefix(prefix))}
         )
     if settings.signer is not None:
-        password = settings.signer.password_file
-        changes["signer"] = settings.signer.model_copy(
-            update={
-                "keystore": folder / settings.signer.keystore if settings.signer.keystore else None,
-                "password_file": folder / password if password else None,
-            }
-        )
-    service = settings.service
-    changes["service"] = service.model_copy(
-        update={
-            "alerts_file": folder / service.alerts_file if service.alerts_file else None,
-            "record": folder / service.record if service.record else None,
-            "pause_file": folder / service.pause_file if service.pause_file else None,
-        }
-    )
+        changes["signer"] = _beside(settings.signer, folder)
+    changes["service"] = _beside(settings.service, folder)
     return settings.model_copy(update=changes)
+
+
+def _beside(section: S, folder: Path) -> S:
+    """The section with every path in it taken from this folder."""
+    return section.model_copy(
+        update={name: folder / value for name, value in section if isinstance(value, Path)}
+    )

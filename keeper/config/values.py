@@ -47,6 +47,16 @@ def checked_url(url: str, what: str, *schemes: str) -> str:
     return url
 
 
+def one_url(what: str, *schemes: str) -> AfterValidator:
+    """Of a text: it is such an address."""
+    return AfterValidator(lambda url: checked_url(url, what, *schemes))
+
+
+def all_urls(what: str, *schemes: str) -> AfterValidator:
+    """Of a list: each in it is such an address."""
+    return AfterValidator(lambda urls: [checked_url(url, what, *schemes) for url in urls])
+
+
 def _native_price(value: object) -> object:
     """A number as a number, though it be written in quotes; everything else names an asset or a feed."""
     if not isinstance(value, str):

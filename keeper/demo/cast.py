@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, ReserveSpec
@@ -56,25 +57,20 @@ def cast(seed: int, specs: list[ReserveSpec]) -> Cast:
         debts: tuple[str, ...],
         *,
         health: float | None = None,
-        emode: int = 0,
-        switched_off: tuple[str, ...] = (),
-        stable: bool = False,
-        gives_tokens_to: str = "",
+        **special: Any,
     ) -> str:
-        """Debts such that the account opens at `health`."""
-        address = _address(len(members) + 1)
+        """Debts such that the account opens at `health`; `special` is what is special about the member."""
+        member = Member(_address(len(members) + 1), label, supplies, **special)
         power = sum(
-            value * (EMODE_THRESHOLD if emode else thresholds[symbol])
+            value * (EMODE_THRESHOLD if member.emode else thresholds[symbol])
             for symbol, value in supplies.items()
-            if symbol not in switched_off
+            if symbol not in member.switched_off
         )
         opened_at = health or dice.uniform(1.08, 1.9)
         shares = [dice.uniform(0.5, 1.5) for _ in debts]
         borrows = {s: power / opened_at * w / sum(shares) for s, w in zip(debts, shares, strict=True)}
-        members.append(
-            Member(address, label, supplies, borrows, emode, switched_off, stable, gives_tokens_to)
-        )
-        return address
+        members.append(replace(member, borrows=borrows))
+        return member.address
 
     def size() -> float:
         return round(10 ** dice.uniform(3.6, 5.6), 2)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from sqlmodel import col, select
 
 from keeper.demo.crash_play import CrashMoment, recorded
 from keeper.demo.crash_stage import BUDGET, OWNER, CrashStage
-from keeper.model.money import WAD as MONEY
-from keeper.store.database import open_store
+from keeper.demo.reading import checked
+from keeper.demo.running import journal_of
+from keeper.localchain.four_markets import PROTOCOLS
+from keeper.model.money import WAD
 from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
-
-_CHECKER = Path(__file__).with_name("check_crash.py")
-WAD = 10**18
 
 
 @dataclass
@@ -63,10 +58,9 @@ class CrashOutcome:
 
 def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOutcome:
     """From the record, the journal and the outside check; `faults` names what should not have happened."""
-    check, faults = _checked(stage, moments[-1].block)
+    check, faults = checked(stage, moments[-1].block, PROTOCOLS.values())
     lines = _lines(stage, moments)
-    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
-    with store.session() as session:
+    with journal_of(stage.folder) as session:
         intents = session.exec(select(Intent).where(Intent.state == "settled").order_by(col(Intent.id))).all()
         carried = session.exec(
             select(TransactionIntent.transaction_id, Intent.market)
@@ -75,7 +69,6 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
         ).all()
         bookings = session.exec(select(LedgerEntry)).all()
         mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
-    store.close()
     by_account = {(line.market, line.account): line for line in lines}
     for intent in intents:
         line = by_account.get((intent.market, intent.account[:42]))
@@ -88,8 +81,8 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
     booked = sum(int(row.value) for row in bookings)
     owner = [i for i in intents if i.kind == "top_up" and i.account[:42] == OWNER]
     spent = sum(int(i.spend) for i in owner)
-    if spent > BUDGET * MONEY:
-        faults.append(f"the owner's budget of {BUDGET} was overspent: {spent / MONEY:.2f}")
+    if spent > BUDGET * WAD:
+        faults.append(f"the owner's budget of {BUDGET} was overspent: {spent / WAD:.2f}")
     if any(i.kind == "liquidate" and i.account[:42] == OWNER for i in intents) and not owner:
         faults.append("the protected owner was liquidated without a top-up")
     together: dict[int, set[str]] = {}
@@ -110,18 +103,6 @@ def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOut
         check["blocks"],
         faults,
     )
-
-
-def _checked(stage: CrashStage, last: int) -> tuple[dict[str, Any], list[str]]:
-    """Run the comparison in a process that cannot import keeper."""
-    arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last)]
-    done = subprocess.run(  # noqa: S603  (our own program)
-        [sys.executable, "-I", str(_CHECKER), *arguments], capture_output=True, text=True, check=False
-    )
-    if not done.stdout:
-        return {"compared": 0, "blocks": 0}, [f"the outside check failed: {done.stderr[-500:]}"]
-    check: dict[str, Any] = json.loads(done.stdout)
-    return check, list(check["problems"]) if done.returncode else []
 
 
 def _lines(stage: CrashStage, moments: Sequence[CrashMoment]) -> list[CrashLine]:

@@ -8,22 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import col, select
-
 from keeper.demo.crash_stage import CrashStage
-from keeper.demo.running import daemon, store_of, wait_for
+from keeper.demo.running import Process, daemon, ended_since, is_unfinished, store_of, wait_for
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS
 from keeper.localchain.transactions import queue
 from keeper.store.database import Store
 from keeper.store.tables.journal import Intent
-from keeper.store.tables.states import OPEN_INTENTS
 
 BLOCKS = 16
 # Blocks granted after the day for what was begun in it.
 LATE_BLOCKS = 20
 _BOTTOM, _RECOVERY = 0.62, 0.25
-WAD = 10**18
 
 
 @dataclass(frozen=True)
@@ -55,18 +51,15 @@ def play_crash(stage: CrashStage, seed: int, tell: Callable[[CrashMoment], None]
     with daemon(stage.folder, stage.config) as process:
         store = store_of(stage.folder, process)
         try:
-            wait_for(stage.folder, process, store, last, len(PROTOCOLS))
-            tell(_moment(stage, store, last, ether, told))
+            tell(_moment(stage, store, process, last, ether, told))
             for ether in path(seed):
                 last = _block(stage, ether)
-                wait_for(stage.folder, process, store, last, len(PROTOCOLS))
-                tell(_moment(stage, store, last, ether, told))
+                tell(_moment(stage, store, process, last, ether, told))
             for _ in range(LATE_BLOCKS):
                 if not _unfinished(stage, store):
                     break
                 last = _block(stage, ether)
-                wait_for(stage.folder, process, store, last, len(PROTOCOLS))
-                tell(_moment(stage, store, last, ether, told))
+                tell(_moment(stage, store, process, last, ether, told))
         finally:
             store.close()
     return last
@@ -81,12 +74,12 @@ def _block(stage: CrashStage, ether: int) -> int:
     return stage.anvil.mine()
 
 
-def _moment(stage: CrashStage, store: Store, block: int, ether: int, told: set[int]) -> CrashMoment:
-    with store.session() as session:
-        rows = session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
-    ended = [row for row in rows if row.id not in told]
-    told.update(row.id for row in ended if row.id is not None)
-    return CrashMoment(block, ether, recorded(stage, block), ended)
+def _moment(
+    stage: CrashStage, store: Store, process: Process, block: int, ether: int, told: set[int]
+) -> CrashMoment:
+    """Wait until the keeper has worked at this block in all markets, then look at what it left."""
+    wait_for(stage.folder, process, store, block, len(PROTOCOLS))
+    return CrashMoment(block, ether, recorded(stage, block), ended_since(store, told))
 
 
 def recorded(stage: CrashStage, block: int) -> Mapping[str, list[dict[str, Any]]]:
@@ -97,9 +90,5 @@ def recorded(stage: CrashStage, block: int) -> Mapping[str, list[dict[str, Any]]
 
 
 def _unfinished(stage: CrashStage, store: Store) -> bool:
-    """Whether anything is under way, or anyone whom the keeper would liquidate is left."""
-    with store.session() as session:
-        if session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first() is not None:
-            return True
-    accounts = [a for each in recorded(stage, stage.anvil.block_number()).values() for a in each]
-    return any(a["health"] is not None and int(a["health"]) < WAD and int(a["collateral"]) for a in accounts)
+    everybody = recorded(stage, stage.anvil.block_number()).values()
+    return is_unfinished(store, [account for each in everybody for account in each])

@@ -13,12 +13,13 @@ from eth_utils.crypto import keccak
 
 from keeper.demo.exchange import DemoExchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
-from keeper.demo.stage import BLOCK_SECONDS, GENESIS, write_keystore
+from keeper.demo.stage import BLOCK_SECONDS, GENESIS, policy, protect, write_keystore
 from keeper.localchain import four_markets
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.four_markets import FIRST_PRICE, PERCENT, PROTOCOLS, WAD, FourMarkets
+from keeper.localchain.four_markets import FIRST_PRICE, PERCENT, PROTOCOLS, FourMarkets
 from keeper.localchain.transactions import send_batch
+from keeper.model.money import WAD
 
 EACH = 6
 OWNER = "0x" + "0a" * 20
@@ -105,7 +106,7 @@ def _opened(markets: FourMarkets, market: str, who: str, ether: int, part: int) 
 
 def _config(markets: FourMarkets, keeper: str, keystore: Path, record: Path, chain: str, venue: str) -> str:
     protected = "\n".join(
-        _protect(market, account, step, asset)
+        protect(market, account, "1.20", BUDGET, step, asset)
         for market, account, step, asset in (
             *((market, OWNER, "repay", "USDC") for market in OWNER_IN),
             ("troves", keeper, "add_collateral", "native"),
@@ -120,31 +121,8 @@ poll = 0.02
 {chain}
 {venue}
 {four_markets.settings(markets)}
-[store]
-url = "sqlite:///keeper.db"
-
-[signer]
-keystore = "{keystore.name}"
-
-[policy]
-warn = 1.10
-top_up = 1.05
-liquidate = 1.0
-min_profit = -25    # the demo also clears dust that does not pay for its gas
-realize_bad_debt = true
-max_bad_debt_loss = 100
+{policy(keystore)}
 {protected}
 [service]
 record = "{record.name}"
-"""
-
-
-def _protect(market: str, account: str, action: str, asset: str) -> str:
-    return f"""
-[[protect]]
-market = "{market}"
-account = "{account}"
-target = 1.20
-max_spend_per_owner_day = "{BUDGET}"
-steps = [{{ action = "{action}", asset = "{asset}" }}]
 """

@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlmodel import col, select
-
 from keeper.demo.day import prices
-from keeper.demo.hostile import Feeds, beats, rest, transactions
-from keeper.demo.running import Process, daemon, store_of, wait_for
+from keeper.demo.hostile import Beat, Feeds, beats, rest, transactions
+from keeper.demo.running import Process, daemon, ended_since, is_unfinished, store_of, wait_for
 from keeper.demo.stage import BLOCK_SECONDS, Stage
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import queue
 from keeper.store.database import Store
-from keeper.store.tables.journal import Intent, Transaction
-from keeper.store.tables.states import OPEN_INTENTS, TransactionState
+from keeper.store.tables.journal import Intent
+from keeper.store.tables.states import TransactionState
 
 # Blocks granted after the day for what was begun in it.
 LATE_BLOCKS = 25
@@ -40,57 +38,74 @@ class Moment:
     truth: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Day:
+    """A stage, the daemon that works on it, and who is told of every block."""
+
+    stage: Stage
+    process: Process
+    store: Store
+    tell: Callable[[Moment], None]
+    told: set[int] = field(default_factory=set)
+
+    def show(self, block: int, now: Mapping[str, int], beat: Beat | None = None) -> None:
+        """Wait until both loops have worked at this block, then tell what they left."""
+        wait_for(self.stage.folder, self.process, self.store, block)
+        seen = _newest_record(self.stage)
+        ended = ended_since(self.store, self.told)
+        moment = Moment(block, dict(now), seen["accounts"], ended, seen["held"], seen["unvaluable"])
+        self.tell(replace(moment, title=beat.title, truth=beat.truth) if beat else moment)
+
+    def is_unfinished(self) -> bool:
+        return is_unfinished(self.store, _newest_record(self.stage)["accounts"], _MOVING)
+
+
 def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
     """Play the whole day; returns the last block. `tell` hears of every block."""
     now = {spec.symbol: spec.price for spec in stage.specs}
-    last = stage.first_block
-    told: set[int] = set()
     with daemon(stage.folder, stage.config) as process:
         store = store_of(stage.folder, process)
+        day = _Day(stage, process, store, tell)
         try:
-            tell(_moment(stage, store, process, last, now, told))
+            day.show(stage.first_block, now)
             if stage.feeds is not None:
-                return _hostile(stage, stage.feeds, seed, store, process, tell, told)
-            for place, step in enumerate(prices(seed, stage.specs)):
-                now = {**now, **step}
-                if stage.world is not None and stage.world.between(stage.anvil, place):
-                    last = stage.anvil.block_number()
-                    tell(_moment(stage, store, process, last, now, told))
-                last = _block(stage, step, now)
-                tell(_moment(stage, store, process, last, now, told))
-            for _ in range(LATE_BLOCKS):
-                if not _unfinished(store, stage):
-                    break
-                last = _block(stage, {}, now)
-                tell(_moment(stage, store, process, last, now, told))
+                return _hostile(day, stage.feeds, seed)
+            return _falling(day, seed, now)
         finally:
             store.close()
+
+
+def _falling(day: _Day, seed: int, now: Mapping[str, int]) -> int:
+    """The day on which prices fall and partly recover."""
+    stage, last = day.stage, day.stage.first_block
+    for place, step in enumerate(prices(seed, stage.specs)):
+        now = {**now, **step}
+        if stage.world is not None and stage.world.between(stage.anvil, place):
+            day.show(stage.anvil.block_number(), now)
+        last = _block(stage, step, now)
+        day.show(last, now)
+    for _ in range(LATE_BLOCKS):
+        if not day.is_unfinished():
+            break
+        last = _block(stage, {}, now)
+        day.show(last, now)
     return last
 
 
-def _hostile(
-    stage: Stage,
-    feeds: Feeds,
-    seed: int,
-    store: Store,
-    process: Process,
-    tell: Callable[[Moment], None],
-    told: set[int],
-) -> int:
+def _hostile(day: _Day, feeds: Feeds, seed: int) -> int:
     """The day on which the feeds lie; the late blocks say the truth."""
-    last = stage.first_block
-    script = beats(seed, stage.specs)
+    anvil, last = day.stage.anvil, day.stage.first_block
+    script = beats(seed, day.stage.specs)
     late = [rest(script[-1])] * LATE_BLOCKS
     for beat in [*script[1:], *late]:
-        if beat in late and not _unfinished(store, stage):
+        if beat in late and not day.is_unfinished():
             break
-        block = as_dict(stage.anvil.rpc.call("eth_getBlockByNumber", hex(last), False))
+        block = as_dict(anvil.rpc.call("eth_getBlockByNumber", hex(last), False))
         timestamp = as_int(block["timestamp"]) + BLOCK_SECONDS
         for tx in transactions(feeds, beat, timestamp):
-            queue(stage.anvil, tx)
-        last = stage.anvil.mine()
-        moment = _moment(stage, store, process, last, beat.truth, told)
-        tell(replace(moment, title=beat.title, truth=beat.truth))
+            queue(anvil, tx)
+        last = anvil.mine()
+        day.show(last, beat.truth, beat)
     return last
 
 
@@ -104,39 +119,8 @@ def _block(stage: Stage, step: Mapping[str, int], now: Mapping[str, int]) -> int
     return stage.anvil.mine()
 
 
-def _moment(
-    stage: Stage,
-    store: Store,
-    process: Process,
-    block: int,
-    now: Mapping[str, int],
-    told: set[int],
-) -> Moment:
-    """Wait until both loops have worked at this block, then look at what they left."""
-    wait_for(stage.folder, process, store, block)
-    with store.session() as session:
-        ended = [
-            row
-            for row in session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
-            if row.id not in told
-        ]
-    told.update(row.id for row in ended if row.id is not None)
+def _newest_record(stage: Stage) -> dict[str, Any]:
     with stage.record.open("rb") as record:
         *_, newest = record
-    seen = json.loads(newest)
-    return Moment(block, dict(now), seen["accounts"], ended, seen["held"], seen["unvaluable"])
-
-
-def _unfinished(store: Store, stage: Stage) -> bool:
-    """Whether anything is under way, or anyone whom the keeper would liquidate is left."""
-    with store.session() as session:
-        open_intents = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
-        moving = session.exec(select(Transaction.id).where(col(Transaction.state).in_(_MOVING))).first()
-    with stage.record.open("rb") as record:
-        *_, newest = record
-    left = [
-        a
-        for a in json.loads(newest)["accounts"]
-        if a["health"] is not None and int(a["health"]) < 10**18 and int(a["collateral"])
-    ]
-    return bool(open_intents or moving or left)
+    found: dict[str, Any] = json.loads(newest)
+    return found

@@ -6,22 +6,22 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from keeper.localchain import aave_actions as act
-from keeper.localchain import price_standins as make
 from keeper.localchain.aave_market import AaveDeployment, ReserveSpec
 from keeper.localchain.anvil import ACCOUNTS, Anvil
-from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.price_sources import create_proxy
-from keeper.localchain.transactions import Tx, send_batch
+from keeper.localchain.solc import artifacts
+from keeper.localchain.tokens import PRICE_STANDINS, create_proxy
+from keeper.localchain.transactions import Tx, call_of, send_batch
+from keeper.model.money import WAD
 
 BLOCKS = 22
 BLOCK_SECONDS = 12
 HEARTBEAT = 36
 _FALL_FROM, _BOTTOM = 17, 0.74
 _OLD = 7200
-WAD = 10**18
 STAKED = "wstETH"
 
 
@@ -31,14 +31,12 @@ class Feeds:
 
     first: Mapping[str, str]
     second: Mapping[str, str]
-    ratio: int
-
-    def tell(self, address: str, signature: str, *arguments: object) -> Tx:
-        return {"from": ACCOUNTS[0], "to": address, "data": calldata(signature, *arguments)}
 
 
-Lie = Callable[[Feeds, str, int, int], list[Tx]]
-"""(feeds, symbol, true price, the block's timestamp) → what is said instead of the truth."""
+Call = tuple[Any, ...]
+"""A function's signature and its arguments."""
+Lie = Callable[[int, int], Call]
+"""(true price, the block's timestamp) → what a feed is told instead of the truth."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,20 @@ def install(anvil: Anvil, market: AaveDeployment, specs: list[ReserveSpec]) -> F
     deployer = Deployer(anvil.rpc, ACCOUNTS[0])
     prices = {spec.symbol: spec.price for spec in specs}
     ratio = prices[STAKED] * WAD // prices["WETH"]
-    first = {s: make.create_feed(deployer, p) for s, p in prices.items() if s != STAKED}
-    second = {s: make.create_feed(deployer, p) for s, p in prices.items()}
-    sources = {s: create_proxy(deployer, feed) for s, feed in first.items()}
-    sources[STAKED] = make.create_ratio_cap(
-        deployer, sources["WETH"], make.create_ratio(deployer, ratio), 2 * ratio
-    )
+    code = artifacts(PRICE_STANDINS)
+
+    def feed(price: int) -> str:
+        return deployer.create(code["FeedStandIn"], 8, price, "stand-in feed", "")
+
+    first = {s: feed(p) for s, p in prices.items() if s != STAKED}
+    second = {s: feed(p) for s, p in prices.items()}
+    sources = {s: create_proxy(deployer, each) for s, each in first.items()}
+    provider = deployer.create(code["RatioStandIn"], ratio)
+    sources[STAKED] = deployer.create(code["RatioCapStandIn"], sources["WETH"], provider, 2 * ratio)
     deployer.flush()
     changes = [act.set_oracle_source(market, market.reserves[s], source) for s, source in sources.items()]
     send_batch(anvil.rpc, changes, market.errors)
-    return Feeds(first, second, ratio)
+    return Feeds(first, second)
 
 
 def settings(feeds: Feeds) -> str:
@@ -99,15 +101,12 @@ def beats(seed: int, specs: list[ReserveSpec]) -> list[Beat]:
 
 def transactions(feeds: Feeds, beat: Beat, timestamp: int) -> list[Tx]:
     """What a block brings: of every feed the truth or the script's lie."""
-    txs: list[Tx] = []
-    for symbol in feeds.second:
-        honest = feeds.tell(feeds.second[symbol], "updateAnswer(int256)", beat.truth[symbol])
-        lie = beat.second_lies.get(symbol)
-        txs += lie(feeds, symbol, beat.truth[symbol], timestamp) if lie else [honest]
-    for symbol in feeds.first:
-        lie = beat.lies.get(symbol, _truth)
-        txs += lie(feeds, symbol, beat.truth[symbol], timestamp)
-    return txs
+    told = [(feed, beat.second_lies.get(s, _says(100)), s) for s, feed in feeds.second.items()]
+    for symbol, feed in feeds.first.items():
+        if symbol not in beat.lies:
+            told.append((feed, lambda *_: ("setReverting(bool)", False), symbol))
+        told.append((feed, beat.lies.get(symbol, _says(100)), symbol))
+    return [call_of(ACCOUNTS[0], feed, *lie(beat.truth[symbol], timestamp)) for feed, lie, symbol in told]
 
 
 def rest(beat: Beat) -> Beat:
@@ -115,46 +114,19 @@ def rest(beat: Beat) -> Beat:
     return Beat("calm", beat.truth, {}, {})
 
 
-def _truth(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
-    feed = feeds.first[symbol]
-    return [feeds.tell(feed, "setReverting(bool)", False), feeds.tell(feed, "updateAnswer(int256)", truth)]
-
-
 def _says(percent: int) -> Lie:
     """An answer in a round of its own, so many percent of the truth."""
-
-    def lie(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
-        return [feeds.tell(feeds.first[symbol], "updateAnswer(int256)", truth * percent // 100)]
-
-    return lie
+    return lambda truth, _: ("updateAnswer(int256)", truth * percent // 100)
 
 
-def _negative(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
-    return [feeds.tell(feeds.first[symbol], "updateAnswer(int256)", -truth)]
-
-
-def _reverts(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
-    return [feeds.tell(feeds.first[symbol], "setReverting(bool)", True)]
+def _reverts(truth: int, timestamp: int) -> Call:
+    return "setReverting(bool)", True
 
 
 def _in_round(number: int, percent: int, age: int) -> Lie:
     """Always this round, given so many seconds ago."""
-
-    def lie(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
-        answer = truth * percent // 100
-        return [feeds.tell(feeds.first[symbol], _SET, number, answer, timestamp - age)]
-
-    return lie
-
-
-def _second_says(percent: int) -> Lie:
-    def lie(feeds: Feeds, symbol: str, truth: int, timestamp: int) -> list[Tx]:
-        return [feeds.tell(feeds.second[symbol], "updateAnswer(int256)", truth * percent // 100)]
-
-    return lie
-
-
-_SET = "setRound(uint80,int256,uint256)"
+    signature = "setRound(uint80,int256,uint256)"
+    return lambda truth, timestamp: (signature, number, truth * percent // 100, timestamp - age)
 
 
 def _frozen(blocks: int) -> Mapping[str, Lie]:
@@ -164,7 +136,7 @@ def _frozen(blocks: int) -> Mapping[str, Lie]:
 
 _SCRIPT: Mapping[int, tuple[str, Mapping[str, Lie], Mapping[str, Lie]]] = {
     2: ("WETH's feed says 0", {"WETH": _says(0)}, {}),
-    3: ("WETH's feed says less than nothing", {"WETH": _negative}, {}),
+    3: ("WETH's feed says less than nothing", {"WETH": _says(-100)}, {}),
     5: ("WETH's feed reverts", {"WETH": _reverts}, {}),
     6: ("WBTC's and DAI's feeds revert", {"WBTC": _reverts, "DAI": _reverts}, {}),
     8: ("a spike: WETH loses 45 %", {"WETH": _says(55)}, {}),
@@ -172,7 +144,7 @@ _SCRIPT: Mapping[int, tuple[str, Mapping[str, Lie], Mapping[str, Lie]]] = {
     10: ("a spike: DAI costs 1.30", {"DAI": _says(130)}, {}),
     11: ("a stale answer: WETH at 70 %, two hours old", {"WETH": _in_round(10_000, 70, _OLD)}, {}),
     12: ("WBTC's feed freezes at 65 %", _frozen(0), {}),
-    13: ("WBTC frozen; WETH's two sources disagree", _frozen(1), {"WETH": _second_says(60)}),
+    13: ("WBTC frozen; WETH's two sources disagree", _frozen(1), {"WETH": _says(60)}),
     14: ("WBTC's feed is still frozen", _frozen(2), {}),
     15: ("WBTC's feed is still frozen", _frozen(3), {}),
     16: ("WBTC's feed is still frozen", _frozen(4), {}),

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from eth_utils.abi import event_signature_to_log_topic
-from sqlmodel import select
+from sqlmodel import col, select
 
-from keeper.demo import books, wrongs
+from keeper.demo import wrongs
+from keeper.demo.reading import LIQUIDATION, checked, events, price, word
+from keeper.demo.running import journal_of
 from keeper.demo.stage import DOLLARS, Stage
-from keeper.localchain.calldata import calldata
-from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
-from keeper.store.database import open_store
-from keeper.store.tables.journal import Intent, Transaction, TransactionIntent
+from keeper.model.money import WAD
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 
-_LIQUIDATION = "LiquidationCall(address,address,address,uint256,uint256,address,bool)"
-_TOPIC = "0x" + event_signature_to_log_topic(_LIQUIDATION).hex()
-_CHECKER = Path(__file__).with_name("check_record.py")
-WAD = 10**18
 # No reserve of the day gives more on top of what is repaid, and no liquidation takes less gas.
 LARGEST_BONUS_PERCENT = 10
 LIQUIDATION_GAS = 300_000
@@ -80,25 +73,23 @@ class DayOutcome:
 def _gas_of_one(stage: Stage, last: int) -> int:
     """What the gas of a liquidation cost at least on this day, base units at the last prices: the least that
     any of the keeper's transactions paid, by the chain's receipts."""
-    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
-    with store.session() as session:
+    with journal_of(stage.folder) as session:
         paid = [each.gas_price for each in session.exec(select(Transaction)).all() if each.gas_price]
-    store.close()
-    ether = _price(stage, stage.market.reserves["WETH"].asset, last)
+    ether = price(stage, stage.market.reserves["WETH"].asset, last)
     return LIQUIDATION_GAS * min(paid, default=0) * ether // WAD
 
 
 def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> DayOutcome:
     """Read the chain and the check; `faults` names everything that should not have happened. With the true
     prices by block (a hostile day) so does every action that only a lie could justify."""
-    check, faults = _check(stage, last)
+    check, faults = checked(stage, last, ["aave-v3"], [m.address for m in stage.people.members])
     labels = {m.address.lower(): m.label for m in stage.people.members}
     labels[stage.people.lender.lower()] = "lender"
     lines = {a: _line(a, labels.get(a, "treasury"), data) for a, data in check["accounts"].items()}
     liquidations, earned = _liquidations(stage, last, lines, faults)
     faults += wrongs.wrong_actions(stage, last, truth) if truth else []
     top_ups, gas_cost = _journal(stage, lines)
-    booked = books.booked(stage, last, faults)
+    booked = _booked(stage, last, faults)
     # On the plain day gas is cheap, and nobody is excused.
     gas = _gas_of_one(stage, last) if stage.world is not None else 0
     for line in lines.values():
@@ -117,22 +108,6 @@ def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO
         blocks=check["blocks"],
         faults=faults,
     )
-
-
-def _check(stage: Stage, last: int) -> tuple[dict[str, Any], list[str]]:
-    """Run the comparison in a process that cannot import keeper."""
-    names = [m.address for m in stage.people.members]
-    arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last), *names]
-    done = subprocess.run(  # noqa: S603  (our own program)
-        [sys.executable, "-I", str(_CHECKER), *arguments], capture_output=True, text=True, check=False
-    )
-    if not done.stdout:
-        empty: dict[str, Any] = {"accounts": {}, "compared": 0, "blocks": 0}
-        return empty, [f"the outside check failed: {done.stderr[-500:]}"]
-    check: dict[str, Any] = json.loads(done.stdout)
-    if done.returncode == 0:
-        return check, []
-    return check, [f"{check['different']} numbers differ from the contract's", *check["problems"]]
 
 
 def _line(account: str, label: str, data: dict[str, Any]) -> Line:
@@ -155,25 +130,16 @@ def _liquidations(stage: Stage, last: int, lines: dict[str, Line], faults: list[
     assets = {r.asset.lower(): r for r in stage.market.reserves.values()}
     protected = {a.lower() for a in stage.people.protected}
     count, earned = 0, 0
-    query: dict[str, Json] = {
-        "address": stage.market.pool,
-        "topics": [_TOPIC],
-        "fromBlock": hex(stage.first_block),
-        "toBlock": hex(last),
-    }
-    for each in as_list(stage.anvil.rpc.call("eth_getLogs", query)):
-        log = as_dict(each)
-        topics = [as_str(t) for t in as_list(log["topics"])]
-        collateral, debt, account = ("0x" + t[26:] for t in topics[1:])
-        data = as_str(log["data"])[2:]
-        repaid, seized = int(data[:64], 16), int(data[64:128], 16)
-        block = as_int(log["blockNumber"])
+    for event in events(stage, last, LIQUIDATION):
+        collateral, debt, account = event.topics
+        repaid, seized = event.words[:2]
+        block = event.block
         got, paid = assets[collateral], assets[debt]
-        received = seized * _price(stage, collateral, block) // 10**got.decimals
-        cost = repaid * _price(stage, debt, block) // 10**paid.decimals
+        received = seized * price(stage, collateral, block) // 10**got.decimals
+        cost = repaid * price(stage, debt, block) // 10**paid.decimals
         line = lines[account]
         line.done.append(f"liquidated: repaid {repaid / 10**paid.decimals:,.2f} {paid.symbol}")
-        line.transactions.append(as_str(log["transactionHash"]))
+        line.transactions.append(event.transaction)
         line.gain += received - cost
         count, earned = count + 1, earned + received - cost
         if account in protected:
@@ -181,22 +147,16 @@ def _liquidations(stage: Stage, last: int, lines: dict[str, Line], faults: list[
     return count, earned
 
 
-def _price(stage: Stage, asset: str, block: int) -> int:
-    data = calldata("getAssetPrice(address)", asset)
-    return as_int(stage.anvil.rpc.call("eth_call", {"to": stage.market.oracle, "data": data}, hex(block)))
-
-
 def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
     """Top-ups from the journal, and what all the keeper's gas cost in base units."""
-    store = open_store(f"sqlite:///{stage.folder / 'keeper.db'}")
     ether = stage.market.reserves["WETH"].asset
     top_ups, gas_cost = 0, 0
-    with store.session() as session:
+    with journal_of(stage.folder) as session:
         for sent in session.exec(select(Transaction)).all():
             if sent.block is None:
                 continue
             wei = (sent.gas_used or 0) * (sent.gas_price or 0)
-            gas_cost += wei * _price(stage, ether, sent.block) // WAD
+            gas_cost += wei * price(stage, ether, sent.block) // WAD
         rows = session.exec(
             select(Intent, Transaction)
             .join(TransactionIntent, TransactionIntent.intent_id == Intent.id)  # type: ignore[arg-type]
@@ -212,5 +172,37 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
             line.transactions.append(sent.hash)
             line.gain -= DOLLARS.base_up(intent.spend)
             top_ups += 1
-    store.close()
     return top_ups, gas_cost
+
+
+def _booked(stage: Stage, last: int, faults: list[str]) -> int:
+    """What liquidations brought by the keeper's books, base units before gas; `faults` names what they have
+    wrong: every token of the keeper's went where they say."""
+    with journal_of(stage.folder) as session:
+        rows = session.exec(select(LedgerEntry)).all()
+        liquidating = set(
+            session.exec(
+                select(TransactionIntent.transaction_id)
+                .join(Intent, col(Intent.id) == col(TransactionIntent.intent_id))
+                .where(Intent.kind == "liquidate")
+            ).all()
+        )
+        mined = session.exec(select(Transaction.id).where(col(Transaction.block).is_not(None))).all()
+    unbooked = set(mined) - {row.transaction_id for row in rows}
+    if unbooked:
+        faults.append(f"{len(unbooked)} transactions are not in the books")
+    moved: Counter[str] = Counter()
+    for row in rows:
+        for line in json.loads(row.moved):
+            moved[line["token"]] += int(line["units"])
+    for reserve in stage.market.reserves.values():
+        before, after = (
+            word(stage, block, reserve.asset, "balanceOf(address)", stage.keeper)
+            for block in (stage.first_block, last)
+        )
+        really = after - before
+        if really != moved[reserve.asset.lower()]:
+            faults.append(
+                f"the books say {moved[reserve.asset.lower()]} {reserve.symbol}, the chain {really}"
+            )
+    return sum(DOLLARS.base_down(row.value) for row in rows if row.transaction_id in liquidating)

@@ -8,13 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
 
 from keeper.chain.signer import PASSWORD_VARIABLE
 from keeper.errors import KeeperError
+from keeper.model.money import WAD
 from keeper.store.database import Store, open_store
+from keeper.store.tables.journal import Intent, Transaction
+from keeper.store.tables.states import OPEN_INTENTS
 from keeper.store.tables.watching import ChainStatus
 
 PATIENCE = 60.0
@@ -49,6 +55,15 @@ def store_of(folder: Path, process: Process) -> Store:
     return open_store(f"sqlite:///{folder / 'keeper.db'}")
 
 
+@contextmanager
+def journal_of(folder: Path) -> Iterator[Session]:
+    """The daemon's store, once it has ended."""
+    store = open_store(f"sqlite:///{folder / 'keeper.db'}")
+    with store.session() as session:
+        yield session
+    store.close()
+
+
 def wait_for(folder: Path, process: Process, store: Store, block: int, markets: int = 1) -> None:
     """Until both loops have worked at this block, and so many markets are recorded at it."""
 
@@ -59,6 +74,25 @@ def wait_for(folder: Path, process: Process, store: Store, block: int, markets: 
         return acted and _recorded(folder / "record.jsonl", block) >= markets
 
     _wait(folder, process, worked)
+
+
+def ended_since(store: Store, told: set[int]) -> list[Intent]:
+    """Intents that have ended and are not yet among those `told`, which they then are."""
+    with store.session() as session:
+        rows = session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
+    ended = [row for row in rows if row.id not in told]
+    told.update(row.id for row in ended if row.id is not None)
+    return ended
+
+
+def is_unfinished(store: Store, accounts: Iterable[Mapping[str, Any]], moving: Iterable[str] = ()) -> bool:
+    """Whether anything is under way, or anyone whom the keeper would liquidate is left. `accounts` as they
+    are recorded; `moving`: the states of transactions that are under way."""
+    with store.session() as session:
+        planned = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
+        sent = session.exec(select(Transaction.id).where(col(Transaction.state).in_(moving))).first()
+    broken = (a["health"] is not None and int(a["health"]) < WAD and int(a["collateral"]) for a in accounts)
+    return planned is not None or sent is not None or any(broken)
 
 
 def _recorded(record: Path, block: int) -> int:

@@ -136,6 +136,37 @@ def write_keystore(folder: Path, key: LocalAccount) -> Path:
     return path
 
 
+def policy(keystore: Path) -> str:
+    """Store, signer and thresholds of every demo."""
+    return f"""\
+[store]
+url = "sqlite:///keeper.db"
+
+[signer]
+keystore = "{keystore.name}"
+
+[policy]
+warn = 1.10
+top_up = 1.05
+liquidate = 1.0
+min_profit = -25    # the demo also clears dust that does not pay for its gas
+realize_bad_debt = true
+max_bad_debt_loss = 100
+"""
+
+
+def protect(market: str, account: str, target: str, most: int, action: str, asset: str) -> str:
+    """An account that is topped up in one way, for so many dollars a day at most."""
+    return f"""\
+[[protect]]
+market = "{market}"
+account = "{account}"
+target = {target}
+max_spend_per_owner_day = "{most}"
+steps = [{{ action = "{action}", asset = "{asset}" }}]
+"""
+
+
 def _config(
     nodes: list[str],
     market: AaveDeployment,
@@ -159,34 +190,9 @@ chain = "local"
 address = "{market.pool}"
 from_block = 0
 
-[store]
-url = "sqlite:///keeper.db"
-
-[signer]
-keystore = "{keystore.name}"
-
-[policy]
-warn = 1.10
-top_up = 1.05
-liquidate = 1.0
-min_profit = -25    # the demo also clears dust that does not pay for its gas
-realize_bad_debt = true
-max_bad_debt_loss = 100
-
-[[protect]]
-market = "aave"
-account = "{people.saver}"
-target = 1.25
-max_spend_per_owner_day = "100000"
-steps = [{{ action = "add_collateral", asset = "WETH" }}]
-
-[[protect]]
-market = "aave"
-account = "{people.repayer}"
-target = 1.20
-max_spend_per_owner_day = "100000"
-steps = [{{ action = "repay", asset = "DAI" }}]
-
+{policy(keystore)}
+{protect("aave", people.saver, "1.25", 100_000, "add_collateral", "WETH")}
+{protect("aave", people.repayer, "1.20", 100_000, "repay", "DAI")}
 [service]
 record = "{record.name}"
 alerts_file = "{alerts.name}"

@@ -65,7 +65,7 @@ def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
             remedy = f"Check markets.{market.name}.from_block and address, unless the market is new"
             yield Finding(f"market {market.name}", "warning", f"{detail}: nobody was ever here", remedy)
         yield Finding(f"market {market.name}, parity", "ok", "a sample equals the contract's own view")
-    yield from (Finding(*line) for line in price_lines(prices, UnknownSources().hanging(market, at)))
+    yield from price_lines(prices, UnknownSources().hanging(market, at))
     if prices.chain.sequencer_feed is not None:
         yield _sequencer(market.name, prices.chain.sequencer_feed, prices.sequencer)
     checks = PROTOCOLS[market.adapter.protocol].checks

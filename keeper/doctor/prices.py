@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
+from keeper.model.finding import Finding
 from keeper.oracles.guards import FEEDLESS
 from keeper.oracles.sources import Source
 from keeper.service.watching.prices import Pricing, Watched
 from keeper.service.watching.unknown_sources import Hanging
 
-Line = tuple[str, Literal["ok", "warning", "fault"], str, str]
-"""Subject, verdict, detail, remedy: a finding's fields in their order."""
 
-
-def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> Iterator[Line]:
+def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> Iterator[Finding]:
     """A line for each asset, and one for each name in the configuration that is none. The prices must have
     been observed at a block. `hangs` is what hangs on assets with a source of unknown kind."""
     for asset, watched in prices.watched.items():
@@ -26,24 +23,26 @@ def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> 
         for fault in faults:
             if fault.kind != "unresolved":
                 remedy = "Compare with other sources; until it is well the guards hold what depends on it"
-                yield subject, "warning", fault.detail, remedy
+                yield Finding(subject, "warning", fault.detail, remedy)
         key = f"markets.{prices.market}.oracles.{watched.symbol}"
         feeds = list(watched.source.feeds())
         if watched.source.basis == "nothing" and not unknown and watched.second is None:
             detail = f"{_kinds(watched.source)}: {FEEDLESS}; top-ups wait"
-            yield subject, "warning", detail, f"Set {key}.second_source: a source that agrees lets them go"
+            remedy = f"Set {key}.second_source: a source that agrees lets them go"
+            yield Finding(subject, "warning", detail, remedy)
         elif feeds and watched.settings.heartbeat is None:
             remedy = f"Set {key}.heartbeat in seconds; it is published with the feed, not on chain"
-            yield subject, "warning", f"{_kinds(watched.source)}; no heartbeat: its age is not judged", remedy
+            detail = f"{_kinds(watched.source)}; no heartbeat: its age is not judged"
+            yield Finding(subject, "warning", detail, remedy)
         elif feeds and watched.settings.heartbeat_guessed:
             guess = f"a heartbeat of {watched.settings.heartbeat} s is a guess: too few rounds to tell"
             remedy = f"Check it with the feed's publisher, then take {key}.heartbeat_guessed out"
-            yield subject, "warning", f"{_kinds(watched.source)}; {guess}", remedy
+            yield Finding(subject, "warning", f"{_kinds(watched.source)}; {guess}", remedy)
         elif not faults and not unknown:
             second = f", second source {watched.second.settings.kind}" if watched.second else ""
-            yield subject, "ok", f"{_kinds(watched.source)}{second}", ""
+            yield Finding(subject, "ok", f"{_kinds(watched.source)}{second}")
     for name in prices.unmatched():
-        yield (
+        yield Finding(
             f"markets.{prices.market}.oracles.{name}",
             "fault",
             "is no asset of this market",
@@ -53,13 +52,14 @@ def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> 
 
 def _unresolved(
     prices: Pricing, subject: str, watched: Watched, unknown: list[Source], hangs: Hanging | None
-) -> Line:
+) -> Finding:
     act = prices.settings.unknown_oracles == "act"
     done = "acted on all the same" if act else "watched only"
     places = ", ".join(f"{each.address}{f' ({each.note})' if each.note else ''}" for each in unknown)
     remedy = "" if act else f'Check the source; markets.{prices.market}.unknown_oracles = "act" trusts it'
     much = f"; {hangs.words}" if hangs is not None else ""
-    return subject, "warning", f"source of no known kind: {places}; its accounts are {done}{much}", remedy
+    detail = f"source of no known kind: {places}; its accounts are {done}{much}"
+    return Finding(subject, "warning", detail, remedy)
 
 
 def _kinds(source: Source) -> str:

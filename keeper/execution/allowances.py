@@ -18,7 +18,7 @@ from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError, begin, sign
 from keeper.execution.submission import send
 from keeper.model.plan import Plan
-from keeper.store.tables.journal import StandingAllowance, Transaction
+from keeper.store.tables.journal import StandingAllowance
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ def _idle(lane: Sender, session: Session) -> list[StandingAllowance]:
     return [row for row in rows if (row.token, row.spender) not in needed]
 
 
-def _clear(lane: Sender, standing: StandingAllowance, head: Head) -> Transaction | None:
+def _clear(lane: Sender, standing: StandingAllowance, head: Head) -> None:
     action = Action("clear", standing.token, approve(standing.spender, 0))
     call = {"from": lane.sender, "to": action.target, "data": action.data}
     try:
@@ -90,9 +90,8 @@ def _clear(lane: Sender, standing: StandingAllowance, head: Head) -> Transaction
             carries = [last] if last is not None else []
             transaction = sign(lane, session, head, action, gas, price, nonce, carries)
     except NotSignedError:
-        return None
+        return
     except (KeeperError, RpcError) as error:
         log.warning("allowance left", token=standing.token, error=str(error))
-        return None
-    send(lane, [transaction], head)
-    return transaction
+    else:
+        send(lane, [transaction], head)

@@ -57,7 +57,7 @@ def run(pool: NodePool, sender: str, calls: Sequence[dict[str, str]], timestamp:
         {
             "status": hex(ok),
             "returnData": "0x" + result.hex(),
-            "gasUsed": hex(_own_gas(gas, step[2], [each[2] for each in steps[:place] if _writes(each[2])])),
+            "gasUsed": hex(_own_gas(gas, step[2], [each[2] for each in steps[:place]])),
         }
         for place, ((ok, gas, result), step) in enumerate(zip(outcomes, steps, strict=True))
     ]
@@ -73,14 +73,11 @@ def _decoded(answer: str, label: str) -> list[tuple[bool, int, bytes]]:
     return list(outcomes)
 
 
-def _writes(data: bytes) -> bool:
-    """Whether a call is more than a look at a balance, which warms next to nothing of what acts."""
-    return data[:4] != _BALANCE_OF
-
-
 def _own_gas(within: int, data: bytes, before: Sequence[bytes]) -> int:
     """The gas of a transaction that does what took `within` behind calls with such data, rounded up."""
     whole = _TRANSACTION_GAS + _BYTE_GAS * len(data) + within
+    # A look at a balance warms next to nothing of what acts.
+    before = [each for each in before if each[:4] != _BALANCE_OF]
     if before:
         # An approval warms a token; what acts has touched all that one like it touches.
         one_approval = len(before) == 1 and before[0][:4] == _APPROVE

@@ -19,10 +19,9 @@ from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import nonces, transactions
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
 from keeper.execution.commitment import sign_and_commit
-from keeper.execution.gas_quote import GasQuote
 from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
-from keeper.execution.sender import Sender
+from keeper.execution.sender import GasQuote, Sender
 from keeper.model.plan import Plan
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import TransactionState
@@ -89,8 +88,9 @@ def _rehearsed(
         try:
             found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
         except (RpcError, NodeError) as error:
-            log.info("no batch", chain=lane.chain, why=error.what)
-            found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
+            found = BatchRehearsal(fallback_reason=error.what)
+        if found.fallback_reason:
+            log.info("no batch", chain=lane.chain, why=found.fallback_reason)
         if found.carried:
             yield found.carried, found.rehearsal
             ended = {each.intent.id for each in (*found.carried, *(each for each, _ in found.failed))}

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
 
+from keeper.chain.calldata import encoded
 from keeper.execution import batch_gas
-from keeper.execution.batch_gas import SWAP_GAS, TOKEN_GAS, cap
+from keeper.execution.batch_gas import END_GAS, PAYBACK_GAS, SWAP_GAS, TOKEN_GAS, cap
 from keeper.model.plan import BatchItem, FlashLoan, Plan
 
 LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
@@ -20,7 +20,6 @@ _LOAN = "(uint8,address,uint8,uint256)"
 _LEG = f"(uint64,address,bytes[],uint8,uint256,uint8,uint256,uint256,uint256,{_SWAP}[],bool)"
 BATCH = f"(address[],{_LOAN}[],{_LEG}[],{_SWAP}[],uint256,uint256)"
 SIGNATURE = f"liquidate({BATCH})"
-LIQUIDATE = function_signature_to_4byte_selector(SIGNATURE)
 _Exchange = tuple[int, int, bool, int, str, bytes]
 
 
@@ -55,39 +54,50 @@ def shared_routes(legs: Sequence[BatchItem]) -> dict[str, str]:
     return {token: found.most_common(1)[0][0] for token, found in routes.items()}
 
 
+def encoded_batch(plans: Sequence[Plan], legs: Sequence[BatchItem]) -> bytes:
+    """The call of our contract with all these plans' legs."""
+    loans, shared = loans_of(legs), shared_routes(legs)
+    places = {token: place for place, token in enumerate(tokens_of(legs))}
+    swaps = [*_shared_swaps(shared, places), *_covering_swaps(legs, places)]
+    batch = (
+        list(places),
+        [(LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
+        [
+            _encoded_leg(identity(plan), leg, shared, places, alone=len(legs) == 1)
+            for plan, leg in zip(plans, legs, strict=True)
+        ],
+        swaps,
+        0,
+        END_GAS + PAYBACK_GAS * len(loans) + SWAP_GAS * len(swaps),
+    )
+    return encoded(SIGNATURE, batch)
+
+
 def calls_back(leg: BatchItem) -> bool:
     return leg.loan is not None and leg.loan.kind == "callback"
 
 
-def _back_swaps(leg: BatchItem, places: Mapping[str, int]) -> list[_Exchange]:
-    """What is exchanged in the target's callback: as much as it asks for is bought, or all is sold where what
-    it asks for is what is earned."""
-    if leg.pays == leg.gets:
-        return []
-    cover = leg.pays != leg.profit_token
-    route = bytes.fromhex((leg.route if cover else leg.sale)[2:])
-    return [(places[leg.gets], places[leg.pays], cover, 0, _NO_VENUE, route)]
-
-
 def _filled(call: str, leg: BatchItem, places: Mapping[str, int]) -> bytes:
-    """The call with what its callback is to do in the place of its last argument, which is empty bytes."""
-    swaps = _back_swaps(leg, places)
-    todo = encode(
-        ["address[]", "uint8", "uint8", f"{_SWAP}[]"],
-        [list(places), places[leg.pays], places[leg.gets], swaps],
-    )
+    """The call with what its callback is to do in the place of its last argument, which is empty bytes: as
+    much as the target asks for is bought, or all is sold where what it asks for is what is earned."""
+    pays, gets, swaps = places[leg.pays], places[leg.gets], list[_Exchange]()
+    if pays != gets:
+        cover = leg.pays != leg.profit_token
+        route = bytes.fromhex((leg.route if cover else leg.sale)[2:])
+        swaps.append((gets, pays, cover, 0, _NO_VENUE, route))
+    todo = encode(["address[]", "uint8", "uint8", f"{_SWAP}[]"], [list(places), pays, gets, swaps])
     return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
 
 
-def shared_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
+def _shared_swaps(shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
     return [
         (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:]))
-        for token, route in shared_routes(legs).items()
+        for token, route in shared.items()
         if route
     ]
 
 
-def covering_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
+def _covering_swaps(legs: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
     """For each borrowed token but the profit token, one that buys what is missing of it after all: the fee of
     a leg that failed, and so did not buy it itself. A single leg has no others to pay for it."""
     if len(legs) < 2:
@@ -113,7 +123,7 @@ def own_swaps(leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, in
     return swaps
 
 
-def encoded_leg(
+def _encoded_leg(
     name: int, leg: BatchItem, shared: Mapping[str, str], places: Mapping[str, int], *, alone: bool
 ) -> tuple[object, ...]:
     swaps = own_swaps(leg, shared, places)

@@ -4,7 +4,7 @@ together. A leg that fails in rehearsal is taken out, and the others are combine
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keeper.chain.pool import NodePool
 from keeper.execution import batch_gas, batches
@@ -27,14 +27,14 @@ class Planned:
 class BatchRehearsal:
     """What works in one transaction, and why each of the others does not (in that transaction's place).
 
-    `whole` says why nothing of it can be done together; then each is tried alone, as those that are neither
-    carried nor failed are: they wanted more gas than beside others.
+    `fallback_reason` says why nothing of it can be done together; then each is tried alone, as those that are
+    neither carried nor failed are: they wanted more gas than beside others.
     """
 
-    carried: tuple[Planned, ...]
-    rehearsal: Rehearsal
+    carried: tuple[Planned, ...] = ()
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
     failed: tuple[tuple[Planned, str], ...] = ()
-    whole: str = ""
+    fallback_reason: str = ""
 
 
 def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planned]]:
@@ -56,13 +56,13 @@ def rehearse_together(
     while len(left) > 1:
         plans = [each.plan for each in left]
         if not batches.bears(plans):
-            return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "none could bear another's failure")
+            return BatchRehearsal(failed=tuple(failed), fallback_reason="none could bear another's failure")
         batch = batches.combine(plans)
         action = Action("act", batch.target, batch.data)
         calls = [each.call(sender) for each in (*ahead, action)]
         result = simulate(pool, calls, timestamp)[-1]
         if int(result["status"], 16) != 1:
-            return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "the batch reverts")
+            return BatchRehearsal(failed=tuple(failed), fallback_reason="the batch reverts")
         outcomes = batches.outcomes(plans, result.get("logs") or [])
         bad = [(each, o) for each, o in zip(left, outcomes, strict=True) if not o.done]
         if not bad:
@@ -70,9 +70,9 @@ def rehearse_together(
             used = unseen.whole(int(result["gasUsed"], 16), action.data)
             gas = batch_gas.limit(used)
             if gas > batch_gas.MOST_TRANSACTION_GAS and not unseen.other_units:
-                return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "too large together")
+                return BatchRehearsal(failed=tuple(failed), fallback_reason="too large together")
             return BatchRehearsal(tuple(left), Rehearsal((action,), (gas,), used=(used,)), tuple(failed))
         failed += [(each, o.problem) for each, o in bad if not o.starved]
         gone = {each.plan.key for each, _ in bad}
         left = [each for each in left if each.plan.key not in gone]
-    return BatchRehearsal((), Rehearsal((), ()), tuple(failed), "one or none is left")
+    return BatchRehearsal(failed=tuple(failed), fallback_reason="one or none is left")

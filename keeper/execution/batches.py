@@ -9,35 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import decode
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
+from keeper.execution import batch_encoding as encoding
 from keeper.execution import batch_gas
-from keeper.execution.batch_encoding import (
-    BATCH,
-    LENDERS,
-    LIQUIDATE,
-    calls_back,
-    covering_swaps,
-    encoded_leg,
-    identity,
-    loans_of,
-    own_swaps,
-    shared_routes,
-    shared_swaps,
-    tokens_of,
-)
-from keeper.execution.batch_gas import (
-    BASE_GAS,
-    END_GAS,
-    LOAN_GAS,
-    MOST_LEGS,
-    PAYBACK_GAS,
-    SWAP_GAS,
-    TOKEN_GAS,
-    limit,
-)
 from keeper.execution.rehearsal import reason
+from keeper.model.bisection import edge
 from keeper.model.plan import KEPT_PERCENT, BatchItem, Plan
 
 _DONE = "0x" + event_signature_to_log_topic("LegDone(uint64,uint256)").hex()
@@ -101,25 +79,7 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
 def combine(plans: Sequence[Plan]) -> Batched:
     """One call for all; ValueError when there are none or they differ in `key`."""
     legs = _legs(plans)
-    tokens = tokens_of(legs)
-    loans = loans_of(legs)
-    places = {token: place for place, token in enumerate(tokens)}
-    shared = shared_routes(legs)
-    swaps = [*shared_swaps(legs, places), *covering_swaps(legs, places)]
-    expected = _gas(legs)
-    reserve = END_GAS + PAYBACK_GAS * len(loans) + SWAP_GAS * len(swaps)
-    batch = (
-        tokens,
-        [(LENDERS[loan.kind], loan.lender, places[token], units) for (token, loan), units in loans.items()],
-        [
-            encoded_leg(identity(plan), leg, shared, places, alone=len(legs) == 1)
-            for plan, leg in zip(plans, legs, strict=True)
-        ],
-        swaps,
-        0,
-        reserve,
-    )
-    return Batched(legs[0].contract, "0x" + (LIQUIDATE + encode([BATCH], [batch])).hex(), expected)
+    return Batched(legs[0].contract, "0x" + encoding.encoded_batch(plans, legs).hex(), _gas(legs))
 
 
 def gas_of(plans: Sequence[Plan]) -> int:
@@ -138,21 +98,18 @@ def bears(plans: Sequence[Plan]) -> bool:
     if len(plans) < 2:
         return True
     legs = _legs(plans)
-    lending = {loan.lender for _, loan in loans_of(legs)}
+    lending = {loan.lender for _, loan in encoding.loans_of(legs)}
     if any(_lenders_on(leg, lending) for leg in legs):
         return False
     expected = sum(leg.profit for leg in legs)
     asked = sum(max(leg.min_profit, leg.profit * KEPT_PERCENT // 100) for leg in legs)
     # What is asked for is spread over all in proportion to what each is expected to earn.
     return all(
-        leg.fee * expected <= max(expected - asked, 0) * (expected - leg.profit) and _covered(leg)
+        leg.fee * expected <= max(expected - asked, 0) * (expected - leg.profit)
+        and (leg.pays == leg.profit_token or leg.cover)
         for leg in legs
         if leg.fee
     )
-
-
-def _covered(leg: BatchItem) -> bool:
-    return leg.pays == leg.profit_token or bool(leg.cover)
 
 
 def _lenders_on(leg: BatchItem, lending: set[str]) -> bool:
@@ -173,14 +130,14 @@ def _borne(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
     """By what a leg weighs on the others: routes that are closed meanwhile first, then its fee."""
-    lending = {loan.lender for _, loan in loans_of(_legs(plans))}
+    lending = {loan.lender for _, loan in encoding.loans_of(_legs(plans))}
     return lambda plan: (_lenders_on(plan.leg, lending), plan.leg.fee) if plan.leg else (False, 0)
 
 
 def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
     return (
-        limit(gas_of(plans)) <= min(batch_gas.MOST_TRANSACTION_GAS, block_gas_limit)
-        and len(plans) <= MOST_LEGS
+        batch_gas.limit(gas_of(plans)) <= min(batch_gas.MOST_TRANSACTION_GAS, block_gas_limit)
+        and len(plans) <= batch_gas.MOST_LEGS
     )
 
 
@@ -196,7 +153,7 @@ def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[I
         if str(log["address"]).lower() != contract or len(topics) != 2 or topics[0] not in (_DONE, _FAILED):
             continue
         told[int(topics[1], 16)] = (topics[0] == _DONE, bytes.fromhex(str(log["data"]).removeprefix("0x")))
-    return [_outcome(plan, told.get(identity(plan))) for plan in plans]
+    return [_outcome(plan, told.get(encoding.identity(plan))) for plan in plans]
 
 
 def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> ItemOutcome:
@@ -224,14 +181,7 @@ def _fitting(plans: Sequence[Plan], most: int) -> int:
     """How many of the plans, from the first, one transaction with a limit of `most` holds."""
     if plans[0].leg is None:
         return 1
-    low, high = 0, min(len(plans), MOST_LEGS)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _small_enough(plans[:middle], most):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return edge(lambda count: _small_enough(plans[:count], most), 0, min(len(plans), batch_gas.MOST_LEGS) + 1)
 
 
 def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
@@ -242,16 +192,16 @@ def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
 
 
 def _gas(legs: Sequence[BatchItem]) -> int:
-    tokens, shared = tokens_of(legs), shared_routes(legs)
+    tokens, shared = encoding.tokens_of(legs), encoding.shared_routes(legs)
     places = {token: place for place, token in enumerate(tokens)}
-    own = sum(len(own_swaps(leg, shared, places)) + calls_back(leg) for leg in legs)
+    own = sum(len(encoding.own_swaps(leg, shared, places)) + encoding.calls_back(leg) for leg in legs)
     return (
-        BASE_GAS
+        batch_gas.BASE_GAS
         + sum(leg.gas for leg in legs)
         + sum(_first_gas(legs).values())
-        + LOAN_GAS * len(loans_of(legs))
-        + SWAP_GAS * (sum(map(bool, shared.values())) + own)
-        + TOKEN_GAS * len(tokens)
+        + batch_gas.LOAN_GAS * len(encoding.loans_of(legs))
+        + batch_gas.SWAP_GAS * (sum(map(bool, shared.values())) + own)
+        + batch_gas.TOKEN_GAS * len(tokens)
     )
 
 

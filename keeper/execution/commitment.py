@@ -8,9 +8,8 @@ from keeper.chain import fees
 from keeper.chain.blocks import Head
 from keeper.execution import bid_limits, journal, limits, nonces
 from keeper.execution.batch_rehearsal import Planned
-from keeper.execution.gas_quote import GasQuote
 from keeper.execution.rehearsal import Action, Rehearsal
-from keeper.execution.sender import Sender
+from keeper.execution.sender import GasQuote, Sender
 from keeper.execution.signatures import NotSignedError, begin, sign
 from keeper.execution.submission import BUNDLE
 from keeper.store.tables.journal import Transaction

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from keeper.chain.calldata import calldata
 
+APPROVE = "0x095ea7b3"
+"""The selector of `approve`."""
+
 
 def approve(spender: str, amount: int) -> str:
     return calldata("approve(address,uint256)", spender, amount)
@@ -11,10 +14,6 @@ def approve(spender: str, amount: int) -> str:
 
 def allowance(owner: str, spender: str) -> str:
     return calldata("allowance(address,address)", owner, spender)
-
-
-def balance_of(owner: str) -> str:
-    return calldata("balanceOf(address)", owner)
 
 
 def approved(returned: str) -> bool:

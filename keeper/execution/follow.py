@@ -63,11 +63,6 @@ def _note(lane: Sender, head: Head, counted: int, taken: Collection[int]) -> Non
             lane.tell.foreign_nonce(session, lane.chain, lane.sender, foreign, head.number)
 
 
-def known(lane: Sender, transaction: Transaction) -> bool:
-    """Whether any node has it, waiting or in a block."""
-    return witness.is_known(lane.pool, transaction.hash)
-
-
 def _follow(
     lane: Sender, transaction: Transaction, head: Head, finality: Finality, counted: int, *, continuous: bool
 ) -> bool:
@@ -141,11 +136,6 @@ def _finally_used(lane: Sender, transaction: Transaction, head: Head, final: int
     except (RpcError, NodeError):
         return False
     return used > transaction.nonce
-
-
-def in_block(transaction: Transaction) -> bool:
-    """Whether the chain has it now."""
-    return transaction.state in (TransactionState.INCLUDED, TransactionState.FINAL)
 
 
 def waiting(transaction: Transaction) -> bool:

@@ -15,10 +15,11 @@ from keeper.chain import fees
 from keeper.chain.answers import CannotError, NodeError, RpcError
 from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
+from keeper.chain.pool import NodePool
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import follow, nonces, own_calls, refusal, settlement, transactions
+from keeper.execution import follow, nonces, refusal, settlement, transactions, witness
 from keeper.execution.lifecycle import UNDECIDED
-from keeper.execution.rehearsal import Action, rehearse
+from keeper.execution.rehearsal import Action, rehearse, with_margin
 from keeper.execution.replacement import again, most_per_gas, replace
 from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError, begin, sign
@@ -28,6 +29,11 @@ from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState, TransactionState, Unsent
 
 log = structlog.get_logger()
+
+NOTHING = "0x"
+# Where no node estimates it (our own account may have code that refuses a call): chains that charge data in
+# gas take several hundred thousand. What is not used costs nothing.
+PLENTY = 500_000
 
 
 @dataclass
@@ -71,7 +77,7 @@ class InFlight:
         queued = self._queued(transaction)
         orphaned = transaction.state == TransactionState.ORPHANED
         hidden = private(self.lane, transaction, self.head) and transaction.relayed_block is not None
-        known = not orphaned and (hidden or follow.known(self.lane, transaction))
+        known = not orphaned and (hidden or witness.is_known(self.lane.pool, transaction.hash))
         if transaction.purpose in ("act", "approve") and (waited >= 1 or not known):
             problem = self._problem(transaction)
             late = self.head.number - transaction.first_block >= limits.cancel_blocks
@@ -85,8 +91,10 @@ class InFlight:
                 return
         if queued:
             return
-        if waited and waited % limits.replace_blocks == 0 and self._bump_fee(transaction, waited):
-            return
+        if waited and waited % limits.replace_blocks == 0:
+            elapsed, gas = self.head.number - transaction.first_block, transaction.gas_limit
+            if self._replace(transaction, again(transaction), gas, elapsed, "a higher bid"):
+                return
         once_more = hidden and transaction.channel == BUNDLE and waited
         if not known or once_more or (not hidden and transaction.channel != "public"):
             log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
@@ -117,15 +125,13 @@ class InFlight:
     def _rehearsed(self, intent: Intent) -> str:
         assert intent.id is not None
         if intent.id not in self._problems:
-            self._problems[intent.id] = self._rehearse(intent)
+            problem = "its attempt has ended"
+            if intent.ended_block is None:
+                plan = Plan.from_json(intent.plan)
+                lane = self.lane
+                problem = rehearse(lane.pool, lane.sender, plan, self.ahead, self.timestamp).problem
+            self._problems[intent.id] = problem
         return self._problems[intent.id]
-
-    def _rehearse(self, intent: Intent) -> str:
-        if intent.ended_block is not None:
-            return "its attempt has ended"
-        plan = Plan.from_json(intent.plan)
-        found = rehearse(self.lane.pool, self.lane.sender, plan, self.ahead, self.timestamp)
-        return found.problem
 
     def _bundled_only(self, transaction: Transaction) -> bool:
         """Whether nothing at its nonce was ever handed over but in bundles, nor shown by a block."""
@@ -156,13 +162,8 @@ class InFlight:
 
     def _cancel(self, transaction: Transaction, why: str) -> None:
         log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)
-        gas = own_calls.gas_for(self.lane.pool, self.lane.sender, transaction.gas_limit)
-        self._replace(transaction, own_calls.to_ourselves("cancel", self.lane.sender), gas, 0, why)
-
-    def _bump_fee(self, transaction: Transaction, waited: int) -> bool:
-        action = again(transaction)
-        elapsed = self.head.number - transaction.first_block
-        return self._replace(transaction, action, transaction.gas_limit, elapsed, "a higher bid")
+        gas = gas_for(self.lane.pool, self.lane.sender, transaction.gas_limit)
+        self._replace(transaction, to_ourselves("cancel", self.lane.sender), gas, 0, why)
 
     def _replace(self, old: Transaction, action: Action, gas: int, waited: int, why: str) -> bool:
         """Sign a successor at the same nonce with higher fees, and send it; False above the ceiling."""
@@ -204,10 +205,10 @@ class InFlight:
             log.error("gap too wide", chain=lane.chain, counted=counted, pending=pending, ours=max(held))
             return
         price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
-        gas = own_calls.gas_for(lane.pool, lane.sender)
+        gas = gas_for(lane.pool, lane.sender)
         with lane.store.session() as session:
             begin(lane, session)
-            action = own_calls.to_ourselves("fill", lane.sender)
+            action = to_ourselves("fill", lane.sender)
             filled = [
                 sign(lane, session, self.head, action, gas, price, nonce, why="a gap of nonces")
                 for nonce in nonces.gaps(session, lane.chain, lane.sender, counted, pending)
@@ -215,3 +216,19 @@ class InFlight:
         for transaction in filled:
             log.warning("gap filled", nonce=transaction.nonce, hash=transaction.hash)
         send(lane, filled, self.head)
+
+
+def to_ourselves(purpose: str, sender: str) -> Action:
+    """A transfer of nothing: the action of a cancellation ("cancel") or of a filled gap ("fill")."""
+    return Action(purpose, sender, NOTHING)
+
+
+def gas_for(pool: NodePool, sender: str, at_least: int = 0) -> int:
+    """The gas limit for a transfer of nothing, estimated: a plain transfer takes more than 21,000 where data
+    is charged in gas, or where the account has code. `at_least` where it cannot be estimated."""
+    call = {"from": sender, "to": sender, "value": "0x0", "data": NOTHING}
+    try:
+        return with_margin(int(pool.call("eth_estimateGas", call), 16))
+    except (KeeperError, TypeError, ValueError) as error:
+        log.info("gas not estimated", chain=pool.name, instead=max(PLENTY, at_least), why=str(error))
+        return max(PLENTY, at_least)

@@ -33,11 +33,7 @@ _OPEN = (
     )
     .order_by(col(Intent.id))
 )
-_SOME_OPEN = select(Intent.id).where(
-    Intent.chain == bindparam("chain"),
-    Intent.mode == bindparam("mode"),
-    col(Intent.state).in_(OPEN_INTENTS),
-)
+_SOME_OPEN = _OPEN.with_only_columns(col(Intent.id))
 _THESE = (
     select(Intent).where(col(Intent.id).in_(bindparam("numbers", expanding=True))).order_by(col(Intent.id))
 )
@@ -251,7 +247,8 @@ def failed_since(session: Session, chain: str, kind: str, mode: Mode, since: int
 
 def spent_since(session: Session, market: str, account: str, mode: Mode, since: int) -> int:
     """Money that this account's intents spent or may still spend, planned after `since` (Unix time)."""
-    return _spent(session, mode, since, Intent.market == market, Intent.account == account)
+    of_account = (Intent.market == market, Intent.account == account)
+    return sum(session.exec(select(Intent.spend).where(*_spending(mode, since), *of_account)))
 
 
 def spent_for_owner(
@@ -277,10 +274,6 @@ def lost_since(session: Session, mode: Mode, since: int) -> int:
         )
     )
     return sum(rows)
-
-
-def _spent(session: Session, mode: Mode, since: int, *whose: ColumnElement[bool] | bool) -> int:
-    return sum(session.exec(select(Intent.spend).where(*_spending(mode, since), *whose)))
 
 
 def _spending(mode: Mode, since: int) -> tuple[ColumnElement[bool] | bool, ...]:

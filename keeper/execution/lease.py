@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from sqlalchemy import Connection, bindparam, update
@@ -81,33 +82,22 @@ class KeyLease:
         with self.store.session() as session:
             if self.renew(session):
                 return ""
-            row = session.get(Row, self.name)
+            row, moment = session.get(Row, self.name), now()
+            ours: dict[str, Any] = {"holder": self.holder, "token": self.token, "renewed_at": moment}
+            ours["expires_at"] = moment + timedelta(seconds=self.seconds)
             if row is None:
-                session.add(
-                    Row(
-                        name=self.name,
-                        holder=self.holder,
-                        token=self.token,
-                        renewed_at=now(),
-                        expires_at=now() + timedelta(seconds=self.seconds),
-                    )
-                )
+                session.add(Row(name=self.name, **ours))
                 session.flush()
                 return ""
             if locked is False:
                 return self._words(row)
-            gone = row.expires_at < now() or locked is True or _ended(row.holder) or row.holder == self.holder
+            gone = (
+                row.expires_at < moment or locked is True or _ended(row.holder) or row.holder == self.holder
+            )
             if not gone:
                 return self._words(row)
             taken = session.connection().execute(
-                update(Row)
-                .where(col(Row.name) == self.name, col(Row.token) == row.token)
-                .values(
-                    holder=self.holder,
-                    token=self.token,
-                    renewed_at=now(),
-                    expires_at=now() + timedelta(seconds=self.seconds),
-                )
+                update(Row).where(col(Row.name) == self.name, col(Row.token) == row.token).values(**ours)
             )
             return "" if taken.rowcount == 1 else "another keeper took the lease just now"
 

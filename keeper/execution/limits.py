@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
+from keeper.execution.erc20 import APPROVE
 from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE
 from keeper.model.format import format_money
@@ -19,7 +20,6 @@ from keeper.store.types import now
 
 DAY_SECONDS = 24 * 3600
 _COMMITTED = (IntentState.REHEARSED, IntentState.SETTLED)
-_APPROVE = "0x095ea7b3"
 
 Allow = Mapping[str, frozenset[str] | None]
 """Contracts (lower case) and the selectors (0x and 8 digits) that may be called there; None: all."""
@@ -53,7 +53,7 @@ def not_allowed(limits: Limits, sender: str, target: str, data: str) -> str:
     if limits.allow is None or (target.lower() == sender.lower() and data in ("", "0x")):
         return ""
     selector, allowed = data[:10].lower(), {k.lower(): v for k, v in limits.allow.items()}
-    if selector == _APPROVE:
+    if selector == APPROVE:
         spender, amount = "0x" + data[34:74].lower(), int(data[74:138] or "0", 16)
         if spender in allowed or amount == 0:
             return ""

@@ -18,18 +18,9 @@ from keeper.chain.refusals import TipFloor
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import (
-    allowances,
-    backrun,
-    follow,
-    journal,
-    queue,
-    settlement,
-    transactions,
-)
+from keeper.execution import allowances, backrun, follow, journal, queue, settlement, transactions
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
 from keeper.execution.commitment import sign_and_commit
-from keeper.execution.gas_quote import Bidding, GasQuote
 from keeper.execution.in_flight import InFlight
 from keeper.execution.journal import Mode
 from keeper.execution.lease import KeyLease, LostLeaseError
@@ -37,7 +28,7 @@ from keeper.execution.limits import Limits
 from keeper.execution.pause_file import paused
 from keeper.execution.queue import Queue
 from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
-from keeper.execution.sender import ExecutionEvents, Sender
+from keeper.execution.sender import Bidding, ExecutionEvents, GasQuote, Sender
 from keeper.execution.signatures import NotSignedError
 from keeper.execution.submission import send
 from keeper.model.plan import Plan
@@ -234,8 +225,9 @@ class ExecutionLoop:
                 self._heard = True
             except (RpcError, NodeError) as error:
                 # A simulation of many legs is what a node is busy with first: each alone may be answered.
-                log.info("no batch", chain=self.pool.name, why=error.what)
-                found = BatchRehearsal((), Rehearsal((), ()), whole="cannot be rehearsed together")
+                found = BatchRehearsal(fallback_reason=error.what)
+            if found.fallback_reason:
+                log.info("no batch", chain=self.pool.name, why=found.fallback_reason)
             for each, problem in found.failed:
                 self._turned_down(each.intent, problem, head)
             ended = {each.intent.id for each, _ in found.failed}

@@ -15,7 +15,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.chain.refusals import least_asked, of_tips, says_tip
 from keeper.errors import KeeperError
-from keeper.execution import follow, transactions
+from keeper.execution import transactions, witness
 from keeper.execution.replacement import again, most_per_gas, replace
 from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError
@@ -54,7 +54,7 @@ class AskedInRefusal:
 
 def meaning(lane: Sender, transaction: Transaction, message: str) -> Refusal:
     """Why a node refused `transaction`."""
-    if follow.known(lane, transaction) or _counted(lane) > transaction.nonce:
+    if witness.is_known(lane.pool, transaction.hash) or _counted(lane) > transaction.nonce:
         return Refusal.THERE
     if _SAYS_THERE.search(message.lower()):
         # Who answers now may be a backend that is behind the one that refused it.

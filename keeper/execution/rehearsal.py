@@ -22,11 +22,12 @@ from keeper.chain.answers import (
     plain,
 )
 from keeper.chain.blocks import Head
+from keeper.chain.calldata import calldata
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
 from keeper.execution import as_signer, unseen_gas
-from keeper.execution.erc20 import allowance, approve, approved, balance_of
+from keeper.execution.erc20 import allowance, approve, approved
 from keeper.model.plan import NATIVE, Plan
 
 log = structlog.get_logger()
@@ -67,8 +68,8 @@ class Rehearsal:
     overrides): the action itself is rehearsed again once the allowance is on chain.
     """
 
-    actions: tuple[Action, ...]
-    gas: tuple[int, ...]
+    actions: tuple[Action, ...] = ()
+    gas: tuple[int, ...] = ()
     problem: str = ""
     complete: bool = True
     used: tuple[int, ...] = ()
@@ -133,18 +134,18 @@ def _sequence(
     used, unseen = [], unseen_of(pool, sender, timestamp)
     for action, result in zip(actions, results, strict=False):
         if int(result["status"], 16) != 1:
-            return Rehearsal((), (), f"{action.purpose} reverts: {reason(result, plan.errors)}")
+            return Rehearsal(problem=f"{action.purpose} reverts: {reason(result, plan.errors)}")
         if action.purpose == "approve" and not approved(result.get("returnData", "0x")):
-            return Rehearsal((), (), "approve returned false")
+            return Rehearsal(problem="approve returned false")
         used.append(unseen.whole(int(result["gasUsed"], 16), action.data))
     if came is not None and plan.trade is not None and (shortage := plan.trade.shortage(came)):
-        return Rehearsal((), (), shortage)
+        return Rehearsal(problem=shortage)
     if check is not None:
         answer = results[-1].get("returnData", "0x")[2:]
         word = answer[64 * check.word : 64 * (check.word + 1)]
         reached = int(word, 16) if len(word) == 64 else -1
         if failure := check.failure(reached):
-            return Rehearsal((), (), failure)
+            return Rehearsal(problem=failure)
     return Rehearsal(actions, tuple(map(with_margin, used)), used=tuple(used))
 
 
@@ -153,7 +154,7 @@ def _arriving(plan: Plan, sender: str) -> dict[str, str] | None:
     trade = plan.trade
     if plan.leg is not None or trade is None or not trade.gets_units or trade.gets in (NATIVE, trade.pays):
         return None
-    return {"from": sender, "to": trade.gets, "data": balance_of(sender)}
+    return {"from": sender, "to": trade.gets, "data": calldata("balanceOf(address)", sender)}
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> int | None:
@@ -176,7 +177,7 @@ def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
             problem = f"{action.purpose} reverts: {reason(result, plan.errors)}"
             continue
         return Rehearsal((action,), (with_margin(used),), complete=action is act, used=(used,))
-    return Rehearsal((), (), problem)
+    return Rehearsal(problem=problem)
 
 
 def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.execution import batches, journal, transactions
-from keeper.execution.follow import in_block, waiting
+from keeper.execution.follow import waiting
 from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
 from keeper.execution.sender import Sender
@@ -73,12 +73,13 @@ def _outcome(
     """What the chain decided about an intent; None while it has not."""
     decisive = [t for t in carried if t.purpose in ("act", "cancel")]
     for transaction in decisive:
-        if not in_block(transaction) or transaction.block is None:
+        mined = transaction.state in (TransactionState.INCLUDED, TransactionState.FINAL)
+        if not mined or transaction.block is None:
             continue
         if head.number - transaction.block + 1 < deep:
             return None
         if transaction.purpose == "cancel":
-            if _cancels_an_act(transaction, carried):
+            if any(t.purpose == "act" and t.nonce == transaction.nonce for t in carried):
                 return IntentState.EXPIRED, intent.reason or "cancelled", transaction
             continue
         if transaction.succeeded:
@@ -105,10 +106,6 @@ def _done(lane: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome
         return IntentState.SETTLED, "", act
     state = IntentState.EXPIRED if is_needless(outcome.problem, plan.errors) else IntentState.FAILED
     return state, outcome.problem, act
-
-
-def _cancels_an_act(cancel: Transaction, carried: Sequence[Transaction]) -> bool:
-    return any(t.purpose == "act" and t.nonce == cancel.nonce for t in carried)
 
 
 def _revisit(lane: Sender, head: Head) -> None:

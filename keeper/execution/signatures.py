@@ -12,6 +12,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.fees import Fees
 from keeper.errors import KeeperError
 from keeper.execution import limits, transactions
+from keeper.execution.erc20 import APPROVE
 from keeper.execution.pause_file import paused
 from keeper.execution.rehearsal import Action
 from keeper.execution.sender import Sender
@@ -19,7 +20,6 @@ from keeper.store.rows import insert_values
 from keeper.store.tables.journal import StandingAllowance, Transaction
 from keeper.store.tables.states import TransactionState
 
-_APPROVE = "0x095ea7b3"
 _GRANTED_AGAIN = (
     update(StandingAllowance)
     .where(
@@ -103,7 +103,7 @@ def sign(
         relayed_block=replaces.relayed_block if replaces else None,
     )
     transactions.record(session, row, carries, why)
-    if action.purpose == "approve" and action.data.startswith(_APPROVE):
+    if action.purpose == "approve" and action.data.startswith(APPROVE):
         _note_allowance(lane, session, head, action)
     return row
 

@@ -57,17 +57,13 @@ def _publicly(lane: Sender, transaction: Transaction, head: Head) -> tuple[Trans
             # Words that nobody knows count as no answer; what the chain shows may say more.
             lost = f"no answer, maybe sent: {error.what}"
             successor = _refused(lane, transaction, head, error.what, lost)
-            if isinstance(successor, Transaction):
-                transaction = successor
-                continue
-            return transaction, successor
         except RpcError as error:
             successor = _refused(lane, transaction, head, error.message)
-            if isinstance(successor, Transaction):
-                transaction = successor
-                continue
+        else:
+            return transaction, ""
+        if not isinstance(successor, Transaction):
             return transaction, successor
-        return transaction, ""
+        transaction = successor
     return transaction, None
 
 

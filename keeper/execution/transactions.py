@@ -25,11 +25,7 @@ _IN_STATES = (
     )
     .order_by(col(Transaction.nonce), col(Transaction.id))
 )
-_SOME_UNDECIDED = select(Transaction.id).where(
-    Transaction.chain == bindparam("chain"),
-    Transaction.sender == bindparam("sender"),
-    col(Transaction.state).in_(sorted(UNDECIDED)),
-)
+_SOME_IN_STATES = _IN_STATES.with_only_columns(col(Transaction.id))
 _STEPS = select(func.count()).where(TransactionIntent.intent_id == bindparam("intent"))
 _WITH_HASH = select(Transaction.id).where(
     Transaction.chain == bindparam("chain"), Transaction.hash == bindparam("hash")
@@ -123,8 +119,8 @@ def undecided(session: Session, chain: str, sender: str) -> list[Transaction]:
 
 
 def any_undecided(session: Session, chain: str, sender: str) -> bool:
-    asked = {"chain": chain, "sender": sender}
-    return session.connection().execute(_SOME_UNDECIDED, asked).first() is not None
+    asked = {"chain": chain, "sender": sender, "states": sorted(UNDECIDED)}
+    return session.connection().execute(_SOME_IN_STATES, asked).first() is not None
 
 
 def unmined(session: Session, chain: str, sender: str) -> list[Transaction]:

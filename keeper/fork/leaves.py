@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from keeper.chain.calls import Answer
 from keeper.errors import KeeperError
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, LocalRpc, as_dict, as_int, as_list, as_str
+from keeper.oracles import abi, shapes
 
 # As Aave, Compound and the trove systems ask, and as Morpho Blue does.
 _QUESTIONS = ("latestAnswer()", "latestRoundData()", "price()", "fetchPrice()")
 _ANSWERS = ("0x50d25bcd", "0xfeaf968c")  # latestAnswer(), latestRoundData()
+
+MOST_LETTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,52 +41,36 @@ def leaves_of(rpc: LocalRpc, source: str) -> tuple[str, ...]:
 
 def read_leaf(rpc: LocalRpc, address: str) -> Leaf:
     """What the feed answers now; KeeperError when it answers no price."""
-    answer = _word(rpc, address, "latestAnswer()")
-    round_data = _words(rpc, address, "latestRoundData()")
-    if answer is None and len(round_data) < 5:
+    newest, latest = (_read(rpc, address, each) for each in ("latestRoundData()", "latestAnswer()"))
+    is_round = shapes.is_round(newest)
+    answer = abi.signed(newest, 1) if is_round and abi.word(latest) is None else abi.signed(latest)
+    if answer is None:
         raise KeeperError("answers no price", where=f"feed {address}", remedy="Name another feed")
-    number, said, _, updated, _ = round_data[:5] if len(round_data) >= 5 else [1, answer or 0, 0, 0, 1]
-    price = answer if answer is not None else said
-    latest = as_dict(rpc.call("eth_getBlockByNumber", "latest", False))
-    decimals = _word(rpc, address, "decimals()")
+    head = as_dict(rpc.call("eth_getBlockByNumber", "latest", False))
+    decimals = abi.word(_read(rpc, address, "decimals()"))
     return Leaf(
         address=address,
-        description=_text(rpc, address),
-        answer=price - 2**256 if price >= 2**255 else price,
+        description=abi.text(_read(rpc, address, "description()"), MOST_LETTERS),
+        answer=answer,
         decimals=8 if decimals is None else decimals,
-        round=number,
-        updated_at=updated or as_int(latest["timestamp"]),
+        round=(abi.word(newest) or 0) if is_round else 1,
+        updated_at=(abi.word(newest, 3) if is_round else 0) or as_int(head["timestamp"]),
     )
 
 
 def _leaves(frame: Mapping[str, Json]) -> Iterator[str]:
     below = [leaf for call in as_list(frame.get("calls") or []) for leaf in _leaves(as_dict(call))]
     # A delegate call runs in its caller's place: the caller is the feed.
-    if not below and _is_feed(frame) and frame.get("type") != "DELEGATECALL":
+    asked = as_str(frame.get("input") or "0x")[:10] in _ANSWERS and not frame.get("error")
+    if not below and asked and frame.get("type") != "DELEGATECALL":
         yield as_str(frame["to"]).lower()
     yield from below
 
 
-def _is_feed(frame: Mapping[str, Json]) -> bool:
-    return as_str(frame.get("input") or "0x")[:10] in _ANSWERS and not frame.get("error")
-
-
-def _words(rpc: LocalRpc, target: str, signature: str) -> list[int]:
+def _read(rpc: LocalRpc, target: str, signature: str) -> Answer:
+    """What a function answers; not `ok` where it answers nothing."""
     try:
-        data = as_str(rpc.call("eth_call", {"to": target, "data": calldata(signature)}, "latest"))[2:]
+        said = rpc.text("eth_call", {"to": target, "data": calldata(signature)}, "latest")
     except KeeperError:
-        return []
-    return [int(data[at : at + 64], 16) for at in range(0, len(data), 64)]
-
-
-def _word(rpc: LocalRpc, target: str, signature: str) -> int | None:
-    words = _words(rpc, target, signature)
-    return words[0] if words else None
-
-
-def _text(rpc: LocalRpc, target: str) -> str:
-    words = _words(rpc, target, "description()")
-    if len(words) < 3:
-        return ""
-    raw = b"".join(word.to_bytes(32, "big") for word in words[2:])[: words[1]]
-    return "".join(c for c in raw.decode("utf-8", "replace") if c.isprintable())[:80]
+        return Answer(False, b"")
+    return Answer(True, bytes.fromhex(said[2:]))

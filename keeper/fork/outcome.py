@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
+from keeper.alerts.wording import format_summary
+from keeper.chain.signer import Signer
+from keeper.config import Settings
 from keeper.execution import journal
 from keeper.fork import funds
-from keeper.fork.running import Fork
+from keeper.fork.ground import ForkAsset
+from keeper.fork.shocks import PriceMove
+from keeper.localchain.anvil import Anvil
+from keeper.store.database import Store
 from keeper.store.tables.alerts import Alert
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import Episode
 
-WAD = 10**18
 _WHY = ("cannot_act", "action_refused", "action_failed", "action_expired")
+
+
+@dataclass(slots=True)
+class Fork:
+    """A running fork with everything on it."""
+
+    anvil: Anvil
+    chain: str
+    settings: Settings
+    store: Store
+    signer: Signer
+    assets: list[ForkAsset]
+    moves: list[PriceMove]
+    forked_at: int
+    given: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +92,7 @@ class ForkOutcome:
     forked_at: int
     blocks: int
     prices: tuple[Price, ...]
-    deeds: tuple[ForkAction, ...]
+    actions: tuple[ForkAction, ...]
     left: tuple[OpenBreach, ...]
     earned: int
     spent: int
@@ -87,36 +107,35 @@ def outcome(
     """Read the fork's own journal and the signer's balances. Prices by market and asset."""
     with fork.store.session() as session:
         intents = session.exec(select(Intent).order_by(col(Intent.id))).all()
-        deeds = [_deed(row, journal.transactions_of(session, row.id or 0)) for row in intents]
+        actions = [_action(row, journal.transactions_of(session, row.id or 0)) for row in intents]
         paid = session.exec(select(Transaction).where(col(Transaction.block).is_not(None))).all()
         left = _left(session, fork)
         alerts = len(session.exec(select(Alert.id)).all())
-    done = [deed for deed in deeds if deed.state == IntentState.SETTLED]
+    done = [action for action in actions if action.state == IntentState.SETTLED]
     assets = {(each.market, each.asset): each for each in fork.assets}
     return ForkOutcome(
         chain=fork.chain,
         forked_at=fork.forked_at,
         blocks=fork.anvil.block_number() - fork.forked_at,
         prices=tuple(Price(each.market, each.symbol, before[at], after[at]) for at, each in assets.items()),
-        deeds=tuple(deeds),
+        actions=tuple(actions),
         left=tuple(left),
-        earned=sum(deed.gain for deed in done if deed.kind == "liquidate"),
-        spent=sum(deed.spent for deed in done if deed.kind == "top_up"),
+        earned=sum(action.gain for action in done if action.kind == "liquidate"),
+        spent=sum(action.spent for action in done if action.kind == "top_up"),
         gas=sum(_gas(each) for each in paid),
         inventory=_inventory(fork, after),
         alerts=alerts,
     )
 
 
-def _deed(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
-    summary: dict[str, str] = json.loads(row.summary)
+def _action(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
     return ForkAction(
         market=row.market,
         account=row.account,
         kind=row.kind,
         state=row.state,
         health=row.health,
-        what=", ".join(f"{name} {value}" for name, value in summary.items() if " " in value),
+        what=format_summary(row.summary),
         why=row.reason,
         gain=row.gain,
         spent=row.spend,

@@ -23,8 +23,7 @@ from keeper.errors import ConfigError, KeeperError
 from keeper.fork import funds, ground, shocks
 from keeper.fork.ground import ForkAsset
 from keeper.fork.known import copy_known
-from keeper.fork.outcome import ForkOutcome, outcome
-from keeper.fork.running import Fork
+from keeper.fork.outcome import Fork, ForkOutcome, outcome
 from keeper.fork.settings import answering_node, choose_chain, local_only
 from keeper.fork.shocks import PriceMove, Shock
 from keeper.localchain.anvil import Anvil, AnvilOptions
@@ -56,12 +55,14 @@ class ForkOptions:
     funds: Decimal = Decimal(1_000_000)
 
 
-def rehearse(settings: Settings, wish: ForkOptions, folder: Path, tell: Callable[[str], None]) -> ForkOutcome:
+def rehearse(
+    settings: Settings, asked: ForkOptions, folder: Path, tell: Callable[[str], None]
+) -> ForkOutcome:
     """Fork the configured chain, run the daemon on it, shock it; what the keeper did.
 
     Only reads reach the configured node, and nothing reaches the configured store, key or channels.
     """
-    with _fork(settings, wish, folder) as fork:
+    with _fork(settings, asked, folder) as fork:
         tell(f"forked {fork.chain} at block {fork.forked_at}; signer {fork.signer.address} (throw-away)")
         before = _prices(fork)
         with _daemon(fork) as (daemon, thread):
@@ -70,7 +71,7 @@ def rehearse(settings: Settings, wish: ForkOptions, folder: Path, tell: Callable
             if fork.moves:
                 shocks.announce(fork.anvil, fork.moves)
             quiet = 0
-            for _ in range(wish.longest):
+            for _ in range(asked.longest):
                 seen = _newest_intent(fork.store)
                 block = fork.anvil.mine()
                 _worked(fork, daemon, thread, PATIENCE)
@@ -83,14 +84,14 @@ def rehearse(settings: Settings, wish: ForkOptions, folder: Path, tell: Callable
 
 
 @contextmanager
-def _fork(settings: Settings, wish: ForkOptions, folder: Path) -> Iterator[Fork]:
-    chain = choose_chain(settings, wish.chain)
+def _fork(settings: Settings, asked: ForkOptions, folder: Path) -> Iterator[Fork]:
+    chain = choose_chain(settings, asked.chain)
     url = answering_node(settings, chain)
-    _require_come(Node(url, settings.chains[chain].timeout), wish.block)
+    _require_come(Node(url, settings.chains[chain].timeout), asked.block)
     options = AnvilOptions(
         chain_id=settings.chains[chain].chain_id,
         fork_url=url,
-        fork_block=wish.block,
+        fork_block=asked.block,
         log=folder / "anvil.log",
     )
     with Anvil(options) as anvil:
@@ -104,11 +105,11 @@ def _fork(settings: Settings, wish: ForkOptions, folder: Path) -> Iterator[Fork]
             copy_known(settings.store.url, store, list(own.markets), head.number)
             nodes = pools(own)
             assets = ground.survey(nodes[chain], build(own, nodes, None, read_only=True))
-            moves = _moves(anvil, assets, wish.shocks)
+            moves = _moves(anvil, assets, asked.shocks)
             shocks.put_in_place(anvil, moves)
             fork = Fork(anvil, chain, own, store, Signer(key), assets, moves, forked_at=head.number)
             anvil.set_timestamp_interval(int(own.chains[chain].block_time or 1))
-            _fund(fork, wish.funds)
+            _fund(fork, asked.funds)
             anvil.set_automine(False)
             yield fork
         finally:

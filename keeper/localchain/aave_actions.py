@@ -12,17 +12,17 @@ STABLE_RATE = 1
 
 
 def mint(market: AaveDeployment, reserve: DeployedReserve, to: str, amount: int) -> Tx:
-    """Gives `to` new underlying tokens."""
+    """Give `to` new underlying tokens."""
     return call_of(market.acl_admin, reserve.asset, "mint(address,uint256)", to, amount)
 
 
 def approve(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int = MAX) -> Tx:
-    """Lets the pool take the account's underlying tokens."""
+    """Let the pool take the account's underlying tokens."""
     return call_of(account, reserve.asset, "approve(address,uint256)", market.pool, amount)
 
 
 def supply(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> Tx:
-    """Supplies tokens the account has and has approved."""
+    """Supply tokens the account has and has approved."""
     arguments = (reserve.asset, amount, account, 0)
     return call_of(account, market.pool, "supply(address,uint256,address,uint16)", *arguments)
 
@@ -37,7 +37,7 @@ def mint_and_supply(market: AaveDeployment, reserve: DeployedReserve, account: s
 
 
 def withdraw(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> Tx:
-    """Takes supplied tokens back; MAX takes all."""
+    """Take supplied tokens back; MAX takes all."""
     return call_of(account, market.pool, "withdraw(address,uint256,address)", reserve.asset, amount, account)
 
 
@@ -48,7 +48,7 @@ def borrow(
     amount: int,
     rate_mode: int = VARIABLE_RATE,
 ) -> Tx:
-    """Borrows against the account's collateral."""
+    """Borrow against the account's collateral."""
     arguments = (reserve.asset, amount, rate_mode, 0, account)
     return call_of(account, market.pool, "borrow(address,uint256,uint256,uint16,address)", *arguments)
 
@@ -60,28 +60,28 @@ def repay(
     amount: int,
     rate_mode: int = VARIABLE_RATE,
 ) -> Tx:
-    """Repays with approved tokens of the account; MAX repays all."""
+    """Repay with approved tokens of the account; MAX repays all."""
     arguments = (reserve.asset, amount, rate_mode, account)
     return call_of(account, market.pool, "repay(address,uint256,uint256,address)", *arguments)
 
 
 def set_emode(market: AaveDeployment, account: str, category: int) -> Tx:
-    """Enters an e-mode category; 0 leaves."""
+    """Enter an e-mode category; 0 leaves."""
     return call_of(account, market.pool, "setUserEMode(uint8)", category)
 
 
 def use_as_collateral(market: AaveDeployment, reserve: DeployedReserve, account: str, on: bool) -> Tx:
-    """Switches a supplied reserve on or off as collateral."""
+    """Switch a supplied reserve on or off as collateral."""
     return call_of(account, market.pool, "setUserUseReserveAsCollateral(address,bool)", reserve.asset, on)
 
 
 def transfer_a_token(reserve: DeployedReserve, account: str, to: str, amount: int) -> Tx:
-    """Sends aTokens: a change of two accounts that the pool's events may not show."""
+    """Send aTokens: a change of two accounts that the pool's events may not show."""
     return call_of(account, reserve.a_token, "transfer(address,uint256)", to, amount)
 
 
 def transfer(reserve: DeployedReserve, account: str, to: str, amount: int) -> Tx:
-    """Sends underlying tokens."""
+    """Send underlying tokens."""
     return call_of(account, reserve.asset, "transfer(address,uint256)", to, amount)
 
 
@@ -91,13 +91,13 @@ def set_price(market: AaveDeployment, reserve: DeployedReserve, price: int) -> T
 
 
 def set_oracle_source(market: AaveDeployment, reserve: DeployedReserve, source: str = ZERO_ADDRESS) -> Tx:
-    """Gives the reserve another price source; without one the oracle has no price for it."""
+    """Give the reserve another price source; without one the oracle has no price for it."""
     arguments = ([reserve.asset], [source])
     return call_of(market.acl_admin, market.oracle, "setAssetSources(address[],address[])", *arguments)
 
 
 def drop_reserve(market: AaveDeployment, reserve: DeployedReserve) -> Tx:
-    """Removes an unused reserve; its id stays behind as a gap in the reserves list."""
+    """Remove an unused reserve; its id stays behind as a gap in the reserves list."""
     return call_of(market.acl_admin, market.configurator, "dropReserve(address)", reserve.asset)
 
 
@@ -109,6 +109,6 @@ def liquidate(
     amount: int,
     liquidator: str,
 ) -> Tx:
-    """Liquidates `account`; `liquidator` has approved its debt assets, and receives the underlying."""
+    """Liquidate `account`; `liquidator` has approved its debt assets, and receives the underlying."""
     signature = "liquidationCall(address,address,address,uint256,bool)"
     return call_of(liquidator, market.pool, signature, collateral.asset, debt.asset, account, amount, False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from keeper.localchain.aave_market import ZERO_ADDRESS, DeployedReserve, ReserveSpec
+from keeper.localchain.aave_market import ZERO_ADDRESS, AaveDeployment, DeployedReserve, ReserveSpec
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import view
 from keeper.localchain.deployer import Deployer
@@ -26,7 +27,7 @@ class Core:
 
 
 def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact) -> str:
-    """Queues the addresses provider and the access control; the sender gets every role."""
+    """Queue the addresses provider and the access control; the sender gets every role."""
     provider = queue.create(provider_code, "local", queue.sender)
     queue.call(provider, "setACLAdmin(address)", queue.sender)
     acl = queue.create(acl_code, provider)
@@ -39,14 +40,14 @@ def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact
 def create_oracle(
     queue: Deployer, code: Artifact, provider: str, assets: Sequence[str], feeds: Sequence[str]
 ) -> str:
-    """Queues the price oracle: base currency US dollar with 8 decimals, no fallback."""
+    """Queue the price oracle: base currency US dollar with 8 decimals, no fallback."""
     oracle = queue.create(code, provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT)
     queue.call(provider, "setPriceOracle(address)", oracle)
     return oracle
 
 
 def configure_reserve(queue: Deployer, configurator: str, spec: ReserveSpec, asset: str) -> None:
-    """Queues a listed reserve's risk parameters, flags and caps."""
+    """Queue a listed reserve's risk parameters, flags and caps."""
     if spec.liquidation_threshold:
         signature = "configureReserveAsCollateral(address,uint256,uint256,uint256)"
         queue.call(configurator, signature, asset, spec.ltv, spec.liquidation_threshold, spec.bonus)
@@ -57,6 +58,33 @@ def configure_reserve(queue: Deployer, configurator: str, spec: ReserveSpec, ass
     queue.call(configurator, "setLiquidationProtocolFee(address,uint256)", asset, spec.protocol_fee)
     queue.call(configurator, "setSupplyCap(address,uint256)", asset, spec.supply_cap)
     queue.call(configurator, "setBorrowCap(address,uint256)", asset, spec.borrow_cap)
+
+
+def deployed(
+    queue: Deployer,
+    core: Core,
+    version: str,
+    oracle: str,
+    listed: Sequence[tuple[ReserveSpec, str, str]],
+    emode_feeds: Mapping[int, str] = MappingProxyType({}),
+    errors: Mapping[str, str] = MappingProxyType({}),
+) -> AaveDeployment:
+    """Send what is queued and read what the market has become; `listed` are reserves, assets and feeds."""
+    queue.flush()
+    reserves = {each[0].symbol: deployed_reserve(queue.rpc, core.data_provider, *each) for each in listed}
+    return AaveDeployment(
+        version=version,
+        pool=core.pool,
+        addresses_provider=core.provider,
+        configurator=core.configurator,
+        oracle=oracle,
+        data_provider=core.data_provider,
+        acl_admin=queue.sender,
+        reserves=MappingProxyType(reserves),
+        libraries=MappingProxyType(dict(core.libraries)),
+        emode_feeds=emode_feeds,
+        errors=errors,
+    )
 
 
 def deployed_reserve(

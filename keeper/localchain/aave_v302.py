@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from keeper.localchain.aave_market import (
@@ -18,7 +17,7 @@ from keeper.localchain.aave_setup import (
     configure_reserve,
     create_oracle,
     create_provider,
-    deployed_reserve,
+    deployed,
 )
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact, package_artifact
@@ -38,13 +37,6 @@ _LOGIC = "protocol/libraries/logic/{0}.sol/{0}"
 _LIBRARIES = ("Supply", "Borrow", "Liquidation", "EMode", "Bridge", "Configurator", "Pool", "FlashLoan")
 
 
-@dataclass(frozen=True)
-class _Tokens:
-    a_token: str
-    variable: str
-    stable: str
-
-
 def core_artifact(path: str) -> Artifact:
     """An artifact of core-v3 by its path below `artifacts/contracts/`, without `.json`."""
     return package_artifact(f"@aave/core-v3/artifacts/contracts/{path}.json")
@@ -56,7 +48,7 @@ def deploy(
     emodes: Sequence[EModeSpec] = (),
     deployer: str = ACCOUNTS[0],
 ) -> AaveDeployment:
-    """Deploys and configures a market; the same inputs on a fresh chain give the same addresses.
+    """Deploy and configure a market; the same inputs on a fresh chain give the same addresses.
 
     `deployer` becomes owner and administrator of everything, and treasury.
     Raises TransactionFailedError with Aave's error number when a parameter is not allowed.
@@ -76,26 +68,9 @@ def deploy(
         _list_reserve(queue, core, tokens, spec, asset, deployer)
     by_symbol = {spec.symbol: asset for spec, asset in zip(reserves, assets, strict=True)}
     emode_feeds = {emode.id: _add_emode(queue, core, oracle, emode, by_symbol) for emode in emodes}
-    queue.flush()
-    return AaveDeployment(
-        version=VERSION,
-        pool=core.pool,
-        addresses_provider=core.provider,
-        configurator=core.configurator,
-        oracle=oracle,
-        data_provider=core.data_provider,
-        acl_admin=deployer,
-        reserves=MappingProxyType(
-            {
-                spec.symbol: deployed_reserve(rpc, core.data_provider, spec, asset, feed)
-                for spec, asset, feed in zip(reserves, assets, feeds, strict=True)
-            }
-        ),
-        libraries=MappingProxyType(dict(core.libraries)),
-        emode_feeds=MappingProxyType(
-            {key: feed for key, feed in emode_feeds.items() if feed != ZERO_ADDRESS}
-        ),
-    )
+    own_feeds = {key: feed for key, feed in emode_feeds.items() if feed != ZERO_ADDRESS}
+    listed = list(zip(reserves, assets, feeds, strict=True))
+    return deployed(queue, core, VERSION, oracle, listed, MappingProxyType(own_feeds))
 
 
 def _core(queue: Deployer) -> Core:
@@ -129,23 +104,22 @@ def _core(queue: Deployer) -> Core:
     )
 
 
-def _token_implementations(queue: Deployer, pool: str) -> _Tokens:
+def _token_implementations(queue: Deployer, pool: str) -> tuple[str, ...]:
+    """Of aToken, stable and variable debt token."""
     token = "protocol/tokenization/{0}.sol/{0}"  # noqa: S105 - a path, no password
-    a_token, variable, stable = (
+    return tuple(
         queue.create(core_artifact(token.format(name)), pool)
-        for name in ("AToken", "VariableDebtToken", "StableDebtToken")
+        for name in ("AToken", "StableDebtToken", "VariableDebtToken")
     )
-    return _Tokens(a_token, variable, stable)
 
 
 def _list_reserve(
-    queue: Deployer, core: Core, tokens: _Tokens, spec: ReserveSpec, asset: str, treasury: str
+    queue: Deployer, core: Core, tokens: tuple[str, ...], spec: ReserveSpec, asset: str, treasury: str
 ) -> None:
     strategy = _rate_strategy(queue, core.provider, spec.rates)
     symbol = spec.symbol
     names = (f"a{symbol}", f"a{symbol}", f"v{symbol}", f"v{symbol}", f"s{symbol}", f"s{symbol}")
-    implementations = (tokens.a_token, tokens.stable, tokens.variable)
-    row = (*implementations, spec.decimals, strategy, asset, treasury, ZERO_ADDRESS, *names, b"\x10")
+    row = (*tokens, spec.decimals, strategy, asset, treasury, ZERO_ADDRESS, *names, b"\x10")
     configurator = core.configurator
     queue.call(configurator, INIT_RESERVES, [row])
     configure_reserve(queue, configurator, spec, asset)

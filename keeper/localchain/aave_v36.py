@@ -21,14 +21,14 @@ from keeper.localchain.aave_setup import (
     configure_reserve,
     create_oracle,
     create_provider,
-    deployed_reserve,
+    deployed,
 )
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.solc import Compilation, Compiled, compiled
+from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import create_feed, create_token
 
 VERSION = "3.6"
@@ -63,7 +63,7 @@ def deploy(
     emodes: Sequence[EModeSpec] = (),
     deployer: str = ACCOUNTS[0],
 ) -> AaveDeployment:
-    """Deploys and configures a market; the same inputs on a fresh chain give the same addresses.
+    """Deploy and configure a market; the same inputs on a fresh chain give the same addresses.
 
     `deployer` becomes owner and administrator of everything, and treasury. Stable borrowing is ignored.
     Raises TransactionFailedError with Aave's error when a parameter is not allowed, ConfigError for an e-mode
@@ -82,42 +82,21 @@ def deploy(
     by_symbol = {spec.symbol: asset for spec, asset in zip(reserves, assets, strict=True)}
     for emode in emodes:
         _add_emode(queue, core.configurator, emode, by_symbol)
-    queue.flush()
-    return AaveDeployment(
-        version=VERSION,
-        pool=core.pool,
-        addresses_provider=core.provider,
-        configurator=core.configurator,
-        oracle=oracle,
-        data_provider=core.data_provider,
-        acl_admin=deployer,
-        reserves=MappingProxyType(
-            {
-                spec.symbol: deployed_reserve(rpc, core.data_provider, spec, asset, feed)
-                for spec, asset, feed in zip(reserves, assets, feeds, strict=True)
-            }
-        ),
-        libraries=MappingProxyType(dict(core.libraries)),
-        errors=error_names(),
-    )
+    listed = list(zip(reserves, assets, feeds, strict=True))
+    return deployed(queue, core, VERSION, oracle, listed, errors=error_names())
 
 
 def origin_artifact(name: str) -> Artifact:
     """A contract of Aave v3 Origin by its name, compiled at first use."""
-    return _compiled()[name].artifact()
+    return artifacts(SOURCES)[name]
 
 
 @lru_cache(maxsize=1)
 def error_names() -> Mapping[str, str]:
     """Names of Aave's custom errors by selector (0x and 8 digits)."""
     return MappingProxyType(
-        {name: text for contract in _compiled().values() for name, text in contract.errors().items()}
+        {name: text for contract in artifacts(SOURCES).values() for name, text in contract.errors().items()}
     )
-
-
-@lru_cache(maxsize=1)
-def _compiled() -> Mapping[str, Compiled]:
-    return compiled(SOURCES)
 
 
 def _core(queue: Deployer) -> Core:
@@ -167,9 +146,8 @@ def _add_emode(queue: Deployer, configurator: str, emode: EModeSpec, assets: Map
         "setEModeCategory(uint8,uint16,uint16,uint16,string)",
         emode.id, emode.ltv, emode.liquidation_threshold, emode.bonus, emode.label,
     )  # fmt: skip
-    for symbol in emode.collaterals:
-        signature = "setAssetCollateralInEMode(address,uint8,bool)"
-        queue.call(configurator, signature, assets[symbol], emode.id, True)
-    for symbol in emode.borrowables:
-        signature = "setAssetBorrowableInEMode(address,uint8,bool)"
-        queue.call(configurator, signature, assets[symbol], emode.id, True)
+    for use, symbols in (("Collateral", emode.collaterals), ("Borrowable", emode.borrowables)):
+        for symbol in symbols:
+            queue.call(
+                configurator, f"setAsset{use}InEMode(address,uint8,bool)", assets[symbol], emode.id, True
+            )

@@ -110,7 +110,7 @@ class Anvil:
         self.stop()
 
     def stop(self) -> None:
-        """Ends the node; harmless when it has ended already."""
+        """End the node; harmless when it has ended already."""
         atexit.unregister(self.stop)
         process, self._process, self._rpc = self._process, None, None
         if process is not None:
@@ -125,7 +125,7 @@ class Anvil:
             shutil.rmtree(states, ignore_errors=True)
 
     def mine(self, blocks: int = 1) -> int:
-        """Mines blocks and returns the number of the last."""
+        """Mine blocks and return the number of the last."""
         self.rpc.call("anvil_mine", hex(blocks))
         return self.block_number()
 
@@ -141,7 +141,7 @@ class Anvil:
         self.rpc.call("anvil_setBlockTimestampInterval", seconds)
 
     def increase_time(self, seconds: int) -> None:
-        """Moves the clock of coming blocks forward."""
+        """Move the clock of coming blocks forward."""
         self.rpc.call("evm_increaseTime", hex(seconds))
 
     def set_automine(self, enabled: bool) -> None:
@@ -151,7 +151,7 @@ class Anvil:
         self.rpc.call("anvil_setBalance", account, hex(wei))
 
     def impersonate(self, account: str) -> None:
-        """Lets `eth_sendTransaction` send from any account without its key."""
+        """Let `eth_sendTransaction` send from any account without its key."""
         self.rpc.call("anvil_impersonateAccount", account)
 
     def set_code(self, account: str, runtime: bytes) -> None:
@@ -170,7 +170,7 @@ class Anvil:
             raise UnreachableError(f"snapshot {snapshot} is gone", where=self.url, remedy="Take a new one")
 
     def reorg(self, depth: int) -> None:
-        """Replaces the last `depth` blocks by as many empty ones; their transactions vanish."""
+        """Replace the last `depth` blocks by as many empty ones; their transactions vanish."""
         self.rpc.call("anvil_reorg", depth, [])
 
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from eth_abi.abi import encode
 from eth_typing import ABI
-from eth_utils.abi import filter_abi_by_type, get_abi_input_types
+from eth_utils.abi import filter_abi_by_type, function_abi_to_4byte_selector, get_abi_input_types
 
 from keeper import contracts
 from keeper.errors import KeeperError
@@ -18,7 +19,8 @@ from keeper.localchain.packages import package_path
 
 @dataclass(frozen=True)
 class Artifact:
-    """One compiled contract. `code` is creation code in hexadecimal without 0x, unlinked places as `__$…$__`.
+    """One compiled contract. `code` is creation code, `runtime` what is left on the chain: in hexadecimal
+    without 0x, unlinked places as `__$…$__`.
 
     `links` maps a library's name to the byte offsets in `code` where its address belongs.
     """
@@ -26,7 +28,13 @@ class Artifact:
     name: str
     abi: ABI
     code: str
+    runtime: str
     links: Mapping[str, tuple[int, ...]]
+
+    def errors(self) -> dict[str, str]:
+        """Names of the custom errors in the ABI by selector (0x and 8 digits)."""
+        errors = filter_abi_by_type("error", self.abi)
+        return {"0x" + function_abi_to_4byte_selector(each).hex(): each["name"] for each in errors}
 
     def creation(self, arguments: Sequence[object], libraries: Mapping[str, str]) -> bytes:
         """What creates it: linked code and the constructor's arguments."""
@@ -46,26 +54,36 @@ class Artifact:
         return bytes.fromhex(code)
 
 
-def artifact(
-    name: str, abi: ABI, code: str, references: Mapping[str, Mapping[str, list[dict[str, int]]]]
-) -> Artifact:
-    """An Artifact from compiler output: ABI, creation code (with or without 0x) and its link references."""
+References = Mapping[str, Mapping[str, list[dict[str, int]]]]
+"""Where a compiler says that libraries belong: by file and library, places with their `start`."""
+
+
+def artifact(name: str, abi: ABI, code: str, runtime: str, references: References) -> Artifact:
+    """An Artifact from compiler output: ABI, both codes (with or without 0x) and link references."""
     links = {
         library: tuple(place["start"] for place in places)
         for file in references.values()
         for library, places in file.items()
     }
-    return Artifact(name, abi, code.removeprefix("0x"), links)
+    return Artifact(name, abi, code.removeprefix("0x"), runtime.removeprefix("0x"), links)
 
 
 @lru_cache(maxsize=64)
 def package_artifact(relative: str) -> Artifact:
-    """Reads a Hardhat artifact at a path inside `contracts/node_modules`."""
-    content = json.loads(package_path(relative).read_text())
-    return artifact(content["contractName"], content["abi"], content["bytecode"], content["linkReferences"])
+    """The Hardhat artifact at a path inside `contracts/node_modules`."""
+    return _committed(json.loads(package_path(relative).read_text()))
 
 
 def own_artifact(name: str) -> Artifact:
     """One of our own contracts as committed in `abis/`."""
-    content = contracts.artifact(name)
-    return artifact(name, content["abi"], content["bytecode"], {})
+    return _committed({"contractName": name, "linkReferences": {}, **contracts.artifact(name)})
+
+
+def _committed(content: Mapping[str, Any]) -> Artifact:
+    return artifact(
+        content["contractName"],
+        content["abi"],
+        content["bytecode"],
+        content["deployedBytecode"],
+        content["linkReferences"],
+    )

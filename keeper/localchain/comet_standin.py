@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import NONE, create_feed, create_zero_first
 from keeper.localchain.transactions import Tx, call_of
+from keeper.model.money import WAD
 
-WAD = 10**18
 YEAR = 365 * 24 * 3600
-MAX = 2**256 - 1
+_SOURCE = Compilation(("test/CometStandIn.sol",))
 
 
 @dataclass(frozen=True)
@@ -56,11 +54,6 @@ class CometStandIn:
     feeds: Mapping[str, str]
 
 
-@lru_cache(maxsize=1)
-def _artifact() -> Artifact:
-    return compiled(Compilation(("test/CometStandIn.sol",)))["CometStandIn"].artifact()
-
-
 def _curve(kink: int, low: int, high: int, base: int) -> tuple[int, int, int, int]:
     """A kinked curve from annual rates scaled 1e18."""
     return kink, low // YEAR, high // YEAR, base // YEAR
@@ -89,7 +82,7 @@ def deploy(
         for c in spec.collaterals
     ]
     comet = queue.create(
-        _artifact(),
+        artifacts(_SOURCE)["CometStandIn"],
         tokens[spec.symbol],
         feeds[spec.symbol],
         spec.store_front,
@@ -105,8 +98,13 @@ def deploy(
 
 def mint_and_supply(market: CometStandIn, who: str, symbol: str, amount: int) -> list[Tx]:
     token = market.tokens[symbol]
+    return [call_of(who, token, "mint(address,uint256)", who, amount), *supply(market, who, symbol, amount)]
+
+
+def supply(market: CometStandIn, who: str, symbol: str, amount: int) -> list[Tx]:
+    """An allowance, and with it the supply."""
+    token = market.tokens[symbol]
     return [
-        call_of(who, token, "mint(address,uint256)", who, amount),
         call_of(who, token, "approve(address,uint256)", market.comet, amount),
         call_of(who, market.comet, "supply(address,uint256)", token, amount),
     ]

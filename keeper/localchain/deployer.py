@@ -18,7 +18,7 @@ DEPLOY_GAS = 8_000_000
 
 
 class Deployer:
-    """Queues creations and calls of one sender; `flush` sends them.
+    """The queued creations and calls of one sender; `flush` sends them.
 
     Nothing else may send from the same account between the first queued item and `flush`.
     """
@@ -36,19 +36,19 @@ class Deployer:
         *arguments: object,
         libraries: Mapping[str, str] | None = None,
     ) -> str:
-        """Queues a creation and returns the address it will have."""
+        """Queue a creation and return the address it will have."""
         code = contract.creation(arguments, libraries or {})
         address = get_create_address(HexAddress(HexStr(self.sender)), Nonce(self._nonce))
         self._add({"from": self.sender, "data": "0x" + code.hex(), "gas": DEPLOY_GAS})
         return address
 
     def call(self, target: str, signature: str, *arguments: object, value: int = 0) -> None:
-        """Queues a call that carries `value` wei."""
+        """Queue a call that carries `value` wei."""
         data = calldata(signature, *arguments)
         self._add({"from": self.sender, "to": target, "data": data, "gas": DEPLOY_GAS, "value": value})
 
     def flush(self) -> None:
-        """Sends what is queued; TransactionFailedError for the first that reverted."""
+        """Send what is queued; TransactionFailedError for the first that reverted."""
         queue, self._queue = self._queue, []
         send_batch(self.rpc, queue, self._errors)
 

@@ -14,15 +14,14 @@ from keeper.localchain import aave_v36, morpho_blue, troves
 from keeper.localchain import comet_standin as comet
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil
-from keeper.localchain.calldata import calldata
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStandIn
 from keeper.localchain.liquidator import tokens_of
 from keeper.localchain.morpho_blue import MorphoDeployment, PairSpec, TokenSpec
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.troves import NOBODY, TroveDeployment
 from keeper.localchain.uniswap_v3 import Token
+from keeper.model.money import WAD
 
-WAD = 10**18
 PERCENT = WAD // 100
 LENDER = ACCOUNTS[1]
 FIRST_PRICE = 2500 * 10**8
@@ -90,11 +89,10 @@ class FourMarkets:
         ether: int,
         part: int,
         hints: tuple[str, str] = (NOBODY, NOBODY),
-        price: int = FIRST_PRICE,
     ) -> list[Tx]:
         """An account with so many wei of collateral, which owes this part (1e18) of what the market lets it
         owe before it is liquidated. `hints`: its neighbours in the list of troves."""
-        worth = ether * price * THRESHOLDS[market] // WAD * part // WAD
+        worth = ether * FIRST_PRICE * THRESHOLDS[market] // WAD * part // WAD
         opening: Mapping[str, Callable[[], list[Tx]]] = {
             "aave": lambda: self._in_aave(who, ether, worth // 10**20),
             "morpho": lambda: self._in_morpho(who, ether, worth // 10**20),
@@ -124,17 +122,7 @@ class FourMarkets:
         ]
 
     def _supplied_to_comet(self, who: str, symbol: str, amount: int) -> list[Tx]:
-        token = self.token(symbol)
-        supply = calldata("supply(address,uint256)", token, amount)
-        return [
-            self.mint(symbol, who, amount),
-            {
-                "from": who,
-                "to": token,
-                "data": calldata("approve(address,uint256)", self.comet.comet, amount),
-            },
-            {"from": who, "to": self.comet.comet, "data": supply},
-        ]
+        return [self.mint(symbol, who, amount), *comet.supply(self.comet, who, symbol, amount)]
 
     def _in_troves(self, who: str, ether: int, debt: int, hints: tuple[str, str]) -> list[Tx]:
         self.anvil.set_balance(who, 2 * ether + 10**18)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import NONE, create_zero_first
 from keeper.localchain.transactions import Tx, call_of
 
@@ -72,11 +70,6 @@ class MorphoDeployment:
     pairs: tuple[LocalPair, ...]
 
 
-@lru_cache(maxsize=1)
-def _artifacts() -> dict[str, Artifact]:
-    return {name: each.artifact() for name, each in compiled(SOURCES).items() if each.code}
-
-
 def oracle_price(loan: TokenSpec, collateral: TokenSpec) -> int:
     """What Morpho's oracle answers: units of loan a unit of collateral, scaled 1e36."""
     units = ORACLE_SCALE * int(10**loan.decimals) // int(10**collateral.decimals)
@@ -93,7 +86,7 @@ def deploy(
     """The singleton, one rate model, tokens that anyone may mint, and a market for each pair. `existing`:
     addresses of tokens that are there already, by symbol."""
     queue = Deployer(rpc, deployer)
-    code = _artifacts()
+    code = artifacts(SOURCES)
     morpho = queue.create(code["Morpho"], deployer)
     irm = queue.create(code["IrmMock"])
     queue.call(morpho, "enableIrm(address)", irm)
@@ -118,7 +111,7 @@ def _create(
     specs: Mapping[str, TokenSpec],
     pair: PairSpec,
 ) -> LocalPair:
-    oracle = queue.create(_artifacts()["OracleMock"])
+    oracle = queue.create(artifacts(SOURCES)["OracleMock"])
     queue.call(oracle, "setPrice(uint256)", oracle_price(specs[pair.loan], specs[pair.collateral]))
     params = (addresses[pair.loan], addresses[pair.collateral], oracle, irm, pair.lltv)
     queue.call(morpho, f"createMarket({PARAMS})", params)
@@ -135,11 +128,6 @@ def supply(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> 
     return _to(market, who, signature, pair.params, assets, 0, who, b"")
 
 
-def withdraw(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
-    signature = f"withdraw({PARAMS},uint256,uint256,address,address)"
-    return _to(market, who, signature, pair.params, assets, 0, who, who)
-
-
 def supply_collateral(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"supplyCollateral({PARAMS},uint256,address,bytes)"
     return _to(market, who, signature, pair.params, assets, who, b"")
@@ -148,11 +136,6 @@ def supply_collateral(market: MorphoDeployment, pair: LocalPair, who: str, asset
 def borrow(market: MorphoDeployment, pair: LocalPair, who: str, assets: int) -> Tx:
     signature = f"borrow({PARAMS},uint256,uint256,address,address)"
     return _to(market, who, signature, pair.params, assets, 0, who, who)
-
-
-def repay(market: MorphoDeployment, pair: LocalPair, who: str, assets: int = 0, shares: int = 0) -> Tx:
-    signature = f"repay({PARAMS},uint256,uint256,address,bytes)"
-    return _to(market, who, signature, pair.params, assets, shares, who, b"")
 
 
 def accrue(market: MorphoDeployment, pair: LocalPair, who: str) -> Tx:

@@ -16,17 +16,13 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import cast
-
-from eth_typing import ABI
-from eth_utils.abi import filter_abi_by_type, function_abi_to_4byte_selector
 
 from keeper.errors import KeeperError, UnreachableError
 from keeper.localchain.artifacts import Artifact, artifact
 from keeper.localchain.packages import CONTRACTS, REPOSITORY, package_path
-from keeper.localchain.rpc import Json, as_dict
+from keeper.localchain.rpc import Json
 
 CACHE = REPOSITORY / "build" / "solc-cache"
 LOCKS = REPOSITORY / "build" / "solc-locks"
@@ -49,7 +45,7 @@ class Compilation:
     runs: int = 200
     evm_version: str = "cancun"
     reproducible_metadata: bool = False
-    replace: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    replace: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict, hash=False)
     pragma: str | None = None
     """Version pragma put in place of each source's own; None keeps them."""
     compiler: str = "solc"
@@ -58,28 +54,14 @@ class Compilation:
     """A standard-JSON input inside `contracts/node_modules` that has all sources, named as in `roots`."""
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """One contract of a compilation: ABI, hexadecimal code without 0x, and link references."""
-
-    name: str
-    abi: ABI
-    code: str
-    runtime: str
-    links: Json
-
-    def artifact(self) -> Artifact:
-        references = json.loads(json.dumps(self.links))
-        return artifact(self.name, self.abi, self.code, references)
-
-    def errors(self) -> dict[str, str]:
-        """Names of the custom errors in the ABI by selector (0x and 8 digits)."""
-        errors = filter_abi_by_type("error", self.abi)
-        return {"0x" + function_abi_to_4byte_selector(each).hex(): each["name"] for each in errors}
+@cache
+def artifacts(compilation: Compilation) -> dict[str, Artifact]:
+    """As `compiled`, remembered by this process."""
+    return compiled(compilation)
 
 
-def compiled(compilation: Compilation) -> dict[str, Compiled]:
-    """Compiles, or reads the cached result; contracts of the root files by name.
+def compiled(compilation: Compilation) -> dict[str, Artifact]:
+    """Compile, or read the cached result; contracts of the root files by name.
 
     Raises KeeperError with the compiler's own message, UnreachableError when node or solc is missing.
     """
@@ -90,12 +72,22 @@ def compiled(compilation: Compilation) -> dict[str, Compiled]:
         with _alone(key):
             if not cached.exists():
                 _compile_into(cached, request, compilation)
-    return _contracts(as_dict(json.loads(cached.read_text())))
+    return {
+        name: artifact(
+            name,
+            found["abi"],
+            found["evm"]["bytecode"]["object"],
+            found["evm"]["deployedBytecode"]["object"],
+            found["evm"]["bytecode"]["linkReferences"],
+        )
+        for file in json.loads(cached.read_text())["contracts"].values()
+        for name, found in file.items()
+    }
 
 
 @contextmanager
 def _alone(key: str) -> Iterator[None]:
-    """Waits until no other process compiles the same: tests run in several, and a compilation takes long."""
+    """Wait until no other process compiles the same: tests run in several, and a compilation takes long."""
     LOCKS.mkdir(parents=True, exist_ok=True)
     with (LOCKS / key).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -132,30 +124,14 @@ def compiler_version(package: str = "solc") -> str:
 
 
 def _sources(compilation: Compilation) -> dict[str, str]:
-    if compilation.within is not None:
-        return _packed(compilation.within, compilation.roots)
+    """The roots and all that they import, by their names as source units."""
+    packed = compilation.within and json.loads(package_path(compilation.within).read_text())["sources"]
     found: dict[str, str] = {}
-    waiting = [(root, CONTRACTS / root) for root in compilation.roots]
-    while waiting:
-        name, path = waiting.pop()
-        if name in found:
-            continue
-        text = _text(name, path, compilation)
-        found[name] = text
-        for imported in _IMPORT.findall(_COMMENT.sub("", text)):
-            waiting.append(_resolve(imported, name, compilation.remappings))
-    return dict(sorted(found.items()))
-
-
-def _packed(package: str, roots: Sequence[str]) -> dict[str, str]:
-    """The roots and what they import, out of a published compiler input."""
-    all_sources = json.loads(package_path(package).read_text())["sources"]
-    found: dict[str, str] = {}
-    waiting = list(roots)
+    waiting = list(compilation.roots)
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name] = text = str(all_sources[name]["content"])
+            found[name] = text = str(packed[name]["content"]) if packed else _text(name, compilation)
             waiting += [_within(each, name) for each in _IMPORT.findall(_COMMENT.sub("", text))]
     return dict(sorted(found.items()))
 
@@ -167,7 +143,8 @@ def _within(imported: str, importer: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(importer), imported))
 
 
-def _text(name: str, path: Path, compilation: Compilation) -> str:
+def _text(name: str, compilation: Compilation) -> str:
+    path = _path(name, compilation)
     if not path.exists():
         raise UnreachableError("this Solidity source is missing", where=name, remedy="Run `make setup`")
     text = path.read_text()
@@ -180,14 +157,13 @@ def _text(name: str, path: Path, compilation: Compilation) -> str:
     return text
 
 
-def _resolve(imported: str, importer: str, remappings: tuple[tuple[str, str], ...]) -> tuple[str, Path]:
-    imported = _within(imported, importer)
-    for prefix, folder in sorted(remappings, key=lambda pair: -len(pair[0])):
-        if imported.startswith(prefix):
-            return imported, CONTRACTS / folder / imported.removeprefix(prefix)
-    if (CONTRACTS / imported).exists():
-        return imported, CONTRACTS / imported
-    return imported, package_path(imported)
+def _path(unit: str, compilation: Compilation) -> Path:
+    if unit in compilation.roots:
+        return CONTRACTS / unit
+    for prefix, folder in sorted(compilation.remappings, key=lambda pair: -len(pair[0])):
+        if unit.startswith(prefix):
+            return CONTRACTS / folder / unit.removeprefix(prefix)
+    return CONTRACTS / unit if (CONTRACTS / unit).exists() else package_path(unit)
 
 
 def _run_compiler(request: str, package: str) -> str:
@@ -220,21 +196,3 @@ def _raise_errors(output: str, compilation: Compilation) -> None:
     ]
     if errors:
         raise KeeperError(f"does not compile:\n{errors[0]}", where=", ".join(compilation.roots))
-
-
-def _contracts(output: dict[str, Json]) -> dict[str, Compiled]:
-    contracts: dict[str, Compiled] = {}
-    for file in as_dict(output["contracts"]).values():
-        for name, found in as_dict(file).items():
-            contract = as_dict(found)
-            evm = as_dict(contract["evm"])
-            code = as_dict(evm["bytecode"])
-            runtime = as_dict(evm["deployedBytecode"])
-            contracts[name] = Compiled(
-                name,
-                cast(ABI, contract["abi"]),
-                str(code["object"]),
-                str(runtime["object"]),
-                code["linkReferences"],
-            )
-    return contracts

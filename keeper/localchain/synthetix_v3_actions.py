@@ -33,7 +33,7 @@ def create_account(system: SynthetixDeployment, who: str, account: int) -> Tx:
 
 
 def transfer_account(system: SynthetixDeployment, who: str, to: str, account: int) -> Tx:
-    """Gives an account to somebody else; every permission given for it ends."""
+    """Give an account to somebody else; every permission given for it ends."""
     return call_of(who, system.account_token, "transferFrom(address,address,uint256)", who, to, account)
 
 
@@ -45,7 +45,7 @@ def mint(system: SynthetixDeployment, to: str, amount: int, synth: LocalSynth | 
 
 
 def approve(system: SynthetixDeployment, who: str, synth: LocalSynth | None = None, amount: int = MAX) -> Tx:
-    """Lets the perps market take dollars or synths. What it takes is off even an endless allowance."""
+    """Let the perps market take dollars or synths. What it takes is off even an endless allowance."""
     token = system.usd if synth is None else synth.token
     return call_of(who, token, "approve(address,uint256)", system.perps, amount)
 
@@ -53,21 +53,21 @@ def approve(system: SynthetixDeployment, who: str, synth: LocalSynth | None = No
 def deposit(
     system: SynthetixDeployment, who: str, account: int, amount: int, synth: LocalSynth | None = None
 ) -> Tx:
-    """Adds collateral that `who` has and has approved."""
+    """Add collateral that `who` has and has approved."""
     return _modify(system, who, account, synth, amount)
 
 
 def withdraw(
     system: SynthetixDeployment, who: str, account: int, amount: int, synth: LocalSynth | None = None
 ) -> Tx:
-    """Takes collateral out, to `who`."""
+    """Take collateral out, to `who`."""
     return _modify(system, who, account, synth, -amount)
 
 
 def mint_and_deposit(
     system: SynthetixDeployment, who: str, account: int, amount: int, synth: LocalSynth | None = None
 ) -> list[Tx]:
-    """Three transactions: mints, approves and deposits."""
+    """Three transactions: mint, approve and deposit."""
     return [
         mint(system, who, amount, synth),
         approve(system, who, synth),
@@ -76,7 +76,7 @@ def mint_and_deposit(
 
 
 def buy_synth(system: SynthetixDeployment, who: str, synth: LocalSynth, dollars: int) -> list[Tx]:
-    """Two transactions: lets the spot market take dollars, and buys synths at its price."""
+    """Two transactions: let the spot market take dollars, and buy synths at its price."""
     signature = "buy(uint128,uint256,uint256,address)"
     return [
         call_of(who, system.usd, "approve(address,uint256)", system.spot, dollars),
@@ -92,7 +92,7 @@ def commit_order(
     size: int,
     acceptable_price: int | None = None,
 ) -> Tx:
-    """Commits an order that changes the position by `size`; no price limit if none is given. Settled after
+    """Commit an order that changes the position by `size`; no price limit if none is given. Settled after
     the market's delay, at the price of then."""
     limit = acceptable_price if acceptable_price is not None else (MAX if size > 0 else 0)
     order = (market.id, account, size, 0, limit, name32(""), _NOBODY)
@@ -108,7 +108,7 @@ def price_time(rpc: LocalRpc, system: SynthetixDeployment, account: int, market:
 def bring_benchmark(
     system: SynthetixDeployment, who: str, feed: LocalFeed, price: int, time: int, *updates: bytes
 ) -> Tx:
-    """Brings the price (8 decimals) of a time, for the orders that wait for it; or the signed `updates`
+    """Bring the price (8 decimals) of a time, for the orders that wait for it; or the signed `updates`
     given."""
     signed = list(updates) or [signed_update(feed.price_id, price, time)]
     return _fulfil(system, who, feed, BENCHMARK, time, signed)
@@ -117,53 +117,53 @@ def bring_benchmark(
 def bring_and_settle(
     rpc: LocalRpc, system: SynthetixDeployment, who: str, account: int, market: LocalPerp, price: int
 ) -> list[Tx]:
-    """Two transactions: brings the price (8 decimals) that the account's order waits for, and settles it."""
+    """Two transactions: bring the price (8 decimals) that the account's order waits for, and settle it."""
     time = price_time(rpc, system, account, market)
     return [bring_benchmark(system, who, market.feed, price, time), settle(system, who, account)]
 
 
 def settle(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Settles the account's order; its price must have been brought."""
+    """Settle the account's order; its price must have been brought."""
     return _to(system, who, "settleOrder(uint128)", account)
 
 
 def cancel(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Cancels the account's order, whose price must have been brought and must miss the limit."""
+    """Cancel the account's order, whose price must have been brought and must miss the limit."""
     return _to(system, who, "cancelOrder(uint128)", account)
 
 
 def liquidate(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Flags the account if it is not yet, and liquidates what the windows take."""
+    """Flag the account if it is not yet, and liquidate what the windows take."""
     return _to(system, who, "liquidate(uint128)", account)
 
 
 def liquidate_flagged(system: SynthetixDeployment, who: str, most: int) -> Tx:
-    """Liquidates the first of the flagged accounts."""
+    """Liquidate the first of the flagged accounts."""
     return _to(system, who, "liquidateFlagged(uint256)", most)
 
 
 def liquidate_flagged_accounts(system: SynthetixDeployment, who: str, accounts: Sequence[int]) -> Tx:
-    """Liquidates these accounts as far as they are flagged."""
+    """Liquidate these accounts as far as they are flagged."""
     return _to(system, who, "liquidateFlaggedAccounts(uint128[])", list(accounts))
 
 
 def liquidate_margin_only(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Seizes the collateral of an account without positions whose debt it no longer covers."""
+    """Seize the collateral of an account without positions whose debt it no longer covers."""
     return _to(system, who, "liquidateMarginOnly(uint128)", account)
 
 
 def pay_debt(system: SynthetixDeployment, who: str, account: int, amount: int) -> Tx:
-    """Pays an account's debt with dollars of `who`, who needs no permission and has approved them."""
+    """Pay an account's debt with dollars of `who`, who needs no permission and has approved them."""
     return _to(system, who, "payDebt(uint128,uint256)", account, amount)
 
 
 def grant(system: SynthetixDeployment, who: str, account: int, permission: str, user: str) -> Tx:
-    """Lets `user` do one kind of thing with an account."""
+    """Let `user` do one kind of thing with an account."""
     return _to(system, who, "grantPermission(uint128,bytes32,address)", account, name32(permission), user)
 
 
 def revoke(system: SynthetixDeployment, who: str, account: int, permission: str, user: str) -> Tx:
-    """Takes a permission back."""
+    """Take a permission back."""
     return _to(system, who, "revokePermission(uint128,bytes32,address)", account, name32(permission), user)
 
 
@@ -180,7 +180,7 @@ def set_price(system: SynthetixDeployment, symbol: str, price: int, published: i
 def bring_latest(
     system: SynthetixDeployment, who: str, feed: LocalFeed, price: int, published: int, age: int
 ) -> Tx:
-    """Brings a price of Pyth as a reverted view asks for it: no older than `age` seconds."""
+    """Bring a price of Pyth as a reverted view asks for it: no older than `age` seconds."""
     return _fulfil(system, who, feed, LATEST, age, [signed_update(feed.price_id, price, published)])
 
 
@@ -191,7 +191,7 @@ def set_costs(system: SynthetixDeployment, settle: int, flag: int, liquidate: in
 
 
 def set_open(system: SynthetixDeployment, is_open: bool, feature: str = "perpsSystem") -> Tx:
-    """Opens or shuts a feature to everybody; shut, the market settles and liquidates nothing, though its
+    """Open or shut a feature to everybody; shut, the market settles and liquidates nothing, though its
     views answer."""
     signature = "setFeatureFlagDenyAll(bytes32,bool)"
     return _to(system, system.owner, signature, name32(feature), not is_open)
@@ -203,7 +203,7 @@ def set_market_size(system: SynthetixDeployment, market: LocalPerp, most: int) -
 
 
 def set_settlement(system: SynthetixDeployment, market: LocalPerp, enabled: bool) -> Tx:
-    """Switches the market's way of settling: off, its orders can be neither committed, settled nor
+    """Switch the market's way of settling: off, its orders can be neither committed, settled nor
     cancelled."""
     signature = "setSettlementStrategyEnabled(uint128,uint256,bool)"
     return _to(system, system.owner, signature, market.id, 0, enabled)

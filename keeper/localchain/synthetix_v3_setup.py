@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.signed_pyth import FEE, price_id, signed_update
-from keeper.localchain.solc import Compiled
 from keeper.localchain.synthetix_v3_market import (
     USD_ID,
     CostsByKind,
@@ -36,17 +36,17 @@ def name32(text: str) -> bytes:
     return text.encode().ljust(32, b"\0")
 
 
-def create_system(queue: Deployer, router: str, modules: Sequence[Compiled]) -> str:
-    """Queues Synthetix' own proxy before a router to these modules; the sender owns it."""
+def create_system(queue: Deployer, router: str, modules: Sequence[Artifact]) -> str:
+    """Queue Synthetix' own proxy before a router to these modules; the sender owns it."""
     proxy = queue.create(core_artifact("UUPSProxyWithOwner"), router, queue.sender)
     for module in modules:
-        at = queue.create(module.artifact())
+        at = queue.create(module)
         queue.call(proxy, "route(bytes4[],address)", selectors(module), at)
     return proxy
 
 
 def register_node(queue: Deployer, manager: str, kind: int, parameters: bytes, *parents: bytes) -> bytes:
-    """Queues the registration of a node and returns its id, which follows from what it is."""
+    """Queue the registration of a node and return its id, which follows from what it is."""
     queue.call(manager, "registerNode(uint8,bytes,bytes32[])", kind, parameters, list(parents))
     return keccak(encode(["uint8", "bytes", "bytes32[]"], [kind, parameters, list(parents)]))
 
@@ -54,7 +54,7 @@ def register_node(queue: Deployer, manager: str, kind: int, parameters: bytes, *
 def create_price(
     queue: Deployer, manager: str, pyth: str, wrapper: str, spec: FeedSpec, now: int
 ) -> LocalFeed:
-    """Queues a price source and the nodes that lead to it, behind a limit of age."""
+    """Queue a price source and the nodes that lead to it, behind a limit of age."""
     identity = price_id(spec.symbol)
     age = encode(["uint256"], [spec.tolerance])
     if spec.oracle == "chainlink":
@@ -76,7 +76,7 @@ def create_price(
 def create_costs(
     queue: Deployer, manager: str, costs: CostsByKind | CostsOfGas, feeds: Mapping[str, LocalFeed]
 ) -> tuple[str, bytes]:
-    """Queues what says a keeper's costs: (contract, node)."""
+    """Queue what says a keeper's costs: (contract, node)."""
     if isinstance(costs, CostsOfGas):
         source = queue.create(core_artifact("KeeperCostStandIn"))
         units = (costs.settle, costs.flag, costs.liquidate)
@@ -88,7 +88,7 @@ def create_costs(
 
 
 def create_synth(queue: Deployer, spot: str, identity: int, spec: SynthSpec, node: bytes) -> None:
-    """Queues a spot market, whose id the core counts, that anyone may trade in."""
+    """Queue a spot market, whose id the core counts, that anyone may trade in."""
     queue.call(spot, "createSynth(string,string,address)", spec.symbol, spec.symbol, queue.sender)
     signature = "updatePriceData(uint128,bytes32,bytes32,uint256)"
     queue.call(spot, signature, identity, node, node, spec.strict_tolerance)
@@ -97,12 +97,12 @@ def create_synth(queue: Deployer, spot: str, identity: int, spec: SynthSpec, nod
 
 
 def allow(queue: Deployer, system: str, feature: str) -> None:
-    """Queues that everybody may use a feature."""
+    """Queue that everybody may use a feature."""
     queue.call(system, "setFeatureFlagAllowAll(bytes32,bool)", name32(feature), True)
 
 
 def configure_system(queue: Deployer, perps: str, spec: SystemSpec, cost_node: bytes) -> None:
-    """Queues what holds for all markets together."""
+    """Queue what holds for all markets together."""
     for feature in ("perpsSystem", "createMarket", "createAccount"):
         allow(queue, perps, feature)
     queue.call(
@@ -117,7 +117,7 @@ def configure_system(queue: Deployer, perps: str, spec: SystemSpec, cost_node: b
 
 
 def configure_interest(queue: Deployer, perps: str, spec: SystemSpec) -> None:
-    """Queues the rate's parameters. They are applied at once, which needs the credit to be there."""
+    """Queue the rate's parameters. They are applied at once, which needs the credit to be there."""
     parameters = (spec.low_gradient, spec.breakpoint, spec.high_gradient)
     queue.call(perps, "setInterestRateParameters(uint128,uint128,uint128)", *parameters)
 
@@ -125,7 +125,7 @@ def configure_interest(queue: Deployer, perps: str, spec: SystemSpec) -> None:
 def create_perp(
     queue: Deployer, perps: str, identity: int, spec: PerpSpec, feed: LocalFeed, wrapper: str
 ) -> None:
-    """Queues one perps market whose orders settle at Pyth's price."""
+    """Queue one perps market whose orders settle at Pyth's price."""
     queue.call(perps, "createMarket(uint128,string,string)", identity, spec.symbol, spec.symbol)
     queue.call(perps, "updatePriceData(uint128,bytes32,uint256)", identity, feed.node, spec.strict_tolerance)
     queue.call(
@@ -159,7 +159,7 @@ def create_perp(
 def admit_synth(
     queue: Deployer, perps: str, core: str, identity: int, token: str, spec: SynthSpec, feed: LocalFeed
 ) -> LocalSynth:
-    """Queues that a synth counts as collateral: priced for the core, discounted, with a place to be seized
+    """Queue that a synth counts as collateral: priced for the core, discounted, with a place to be seized
     to."""
     queue.call(core, "setCollateralNode(address,bytes32)", token, feed.node)
     distributor = queue.create(core_artifact("RewardsDistributorStandIn"), token)

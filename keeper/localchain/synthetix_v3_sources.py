@@ -14,7 +14,7 @@ from eth_typing import ABI, ABIElement
 from eth_utils.abi import filter_abi_by_type, function_abi_to_4byte_selector
 
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.solc import Compilation, Compiled, compiled
+from keeper.localchain.solc import Compilation, artifacts
 
 PACKAGE = "node_modules/@synthetixio"
 _STAND_INS = "test/synthetix"
@@ -62,48 +62,42 @@ CORE = _compilation(
 )
 
 
-@lru_cache(maxsize=1)
-def core_contracts() -> Mapping[str, Compiled]:
-    """What both markets stand on: the oracle manager, what modules share, and our stand-ins."""
-    return compiled(CORE)
-
-
-def perps_modules() -> list[Compiled]:
+def perps_modules() -> list[Artifact]:
     """What the perps market's router forwards to, accounts among it."""
-    own, shared = compiled(PERPS), core_contracts()
+    own, shared = artifacts(PERPS), artifacts(CORE)
     return [
         *(own[name] for name in _PERPS),
         *(shared[name] for name in (*_SHARED, "AccountModuleStandIn")),
     ]
 
 
-def spot_modules() -> list[Compiled]:
+def spot_modules() -> list[Artifact]:
     """What the spot market's router forwards to. Its factory brings the associated systems along."""
-    own, shared = compiled(SPOT), core_contracts()
+    own, shared = artifacts(SPOT), artifacts(CORE)
     return [*(own[name] for name in _SPOT), *(shared[name] for name in ("CoreModule", "FeatureFlagModule"))]
 
 
-def oracle_modules() -> list[Compiled]:
+def oracle_modules() -> list[Artifact]:
     """What the oracle manager's router forwards to."""
-    return [core_contracts()[name] for name in ("NodeModule", "CoreModule")]
+    return [artifacts(CORE)[name] for name in ("NodeModule", "CoreModule")]
 
 
 def core_artifact(name: str) -> Artifact:
     """One contract of the core compilation by its name."""
-    return core_contracts()[name].artifact()
+    return artifacts(CORE)[name]
 
 
 def synth_artifact() -> Artifact:
     """The implementation behind every synth's token."""
-    return compiled(SPOT)["SynthTokenModule"].artifact()
+    return artifacts(SPOT)["SynthTokenModule"]
 
 
-def selectors(module: Compiled) -> list[bytes]:
+def selectors(module: Artifact) -> list[bytes]:
     """Selectors of a module's functions."""
     return [function_abi_to_4byte_selector(each) for each in filter_abi_by_type("function", module.abi)]
 
 
-def merged_abi(modules: Iterable[Compiled]) -> ABI:
+def merged_abi(modules: Iterable[Artifact]) -> ABI:
     """One interface of all modules behind a router: every function, event and error once, in order of kind
     and name."""
     entries: dict[tuple[str, str, str], ABIElement] = {}
@@ -118,5 +112,5 @@ def merged_abi(modules: Iterable[Compiled]) -> ABI:
 @lru_cache(maxsize=1)
 def error_names() -> Mapping[str, str]:
     """Names of custom errors by selector (0x and 8 digits), of every contract here."""
-    everything = [*perps_modules(), *spot_modules(), *core_contracts().values()]
+    everything = [*perps_modules(), *spot_modules(), *artifacts(CORE).values()]
     return MappingProxyType({code: name for each in everything for code, name in each.errors().items()})

@@ -44,7 +44,7 @@ def call_of(sender: str, target: str, signature: str, *arguments: object) -> Tx:
 def send_batch(
     rpc: LocalRpc, txs: Sequence[Tx], errors: Mapping[str, str] | None = None
 ) -> list[dict[str, Json]]:
-    """Sends all transactions in order, mines until each is in a block, and returns their receipts.
+    """Send all transactions in order, mine until each is in a block, and return their receipts.
 
     Senders are impersonated, funded when they hold less than 1,000 ETH, and must have nothing pending.
     Automine is restored afterwards, and the base fee stays what it was.
@@ -73,22 +73,12 @@ def send_batch(
 
 
 def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
-    """Leaves one transaction for the next block, whoever mines it; its sender is impersonated.
+    """Leave one transaction for the next block, whoever mines it; its sender is impersonated.
 
     It pays twice the usual tip, so that it comes before others; `last`: none, so that
     whatever pays one comes before it."""
     anvil.impersonate(tx["from"])
-    call: dict[str, Json] = {
-        "from": tx["from"],
-        "data": tx["data"],
-        "gas": hex(tx.get("gas", GAS)),
-        "value": hex(tx.get("value", 0)),
-    }
-    tip = 0 if last else 2 * 10**9
-    call |= {"maxFeePerGas": hex(100 * 10**9), "maxPriorityFeePerGas": hex(tip)}
-    if "to" in tx:
-        call["to"] = tx["to"]
-    anvil.rpc.call("eth_sendTransaction", call)
+    anvil.rpc.call("eth_sendTransaction", _fields(tx, 100 * 10**9, 0 if last else 2 * 10**9))
 
 
 def decode_revert(data: bytes, errors: Mapping[str, str] | None = None) -> str:
@@ -126,24 +116,22 @@ def _requests(rpc: LocalRpc, txs: Sequence[Tx], senders: Sequence[str], base_fee
     requests: list[Request] = []
     for index, tx in enumerate(txs):
         fee = 2 * base_fee + len(txs) - index
-        requests.append(_request(tx, nonces[tx["from"]], fee))
+        fields = {**_fields(tx, fee, 0), "nonce": hex(nonces[tx["from"]])}
+        requests.append(("eth_sendTransaction", [fields]))
         nonces[tx["from"]] += 1
     return requests
 
 
-def _request(tx: Tx, nonce: int, fee: int) -> Request:
-    request: dict[str, Json] = {
+def _fields(tx: Tx, fee: int, tip: int) -> dict[str, Json]:
+    return {
         "from": tx["from"],
+        **({"to": tx["to"]} if "to" in tx else {}),
         "data": tx["data"],
         "gas": hex(tx.get("gas", GAS)),
         "value": hex(tx.get("value", 0)),
-        "nonce": hex(nonce),
         "maxFeePerGas": hex(fee),
-        "maxPriorityFeePerGas": hex(0),
+        "maxPriorityFeePerGas": hex(tip),
     }
-    if "to" in tx:
-        request["to"] = tx["to"]
-    return "eth_sendTransaction", [request]
 
 
 def _mine_all(rpc: LocalRpc, hashes: list[str], base_fee: int) -> list[dict[str, Json]]:

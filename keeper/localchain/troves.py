@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+
+from eth_utils.abi import filter_abi_by_name, get_abi_input_names
 
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import FEED_DECIMALS, create_feed
 from keeper.localchain.transactions import Tx, call_of
 
@@ -65,16 +65,11 @@ class TroveDeployment:
         return self.contracts["TroveManager"]
 
 
-@lru_cache(maxsize=1)
-def _artifacts() -> dict[str, Artifact]:
-    return {name: each.artifact() for name, each in compiled(SOURCES).items() if each.code}
-
-
 def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeployment:
     """The whole system at a price (8 decimals); governance is `deployer`, without delay."""
     queue = Deployer(rpc, deployer)
     at = {name: _behind_proxy(queue, name) for name in _NAMES}
-    musd = queue.create(_artifacts()["MUSD"])
+    musd = queue.create(artifacts(SOURCES)["MUSD"])
     system = (at["TroveManager"], at["StabilityPool"], at["BorrowerOperations"], at["InterestRateManager"])
     queue.call(musd, "initialize(address,address,address,address)", *system)
     feed = create_feed(queue, price)
@@ -85,71 +80,27 @@ def deploy(rpc: LocalRpc, price: int, deployer: str = ACCOUNTS[0]) -> TroveDeplo
 
 
 def _behind_proxy(queue: Deployer, name: str) -> str:
-    code = queue.create(_artifacts()[name])
+    code = queue.create(artifacts(SOURCES)[name])
     setup = calldata("initialize(uint256)", 0) if name in _TIMED else calldata("initialize()")
-    return queue.create(_artifacts()["ERC1967Proxy"], code, bytes.fromhex(setup[2:]))
+    return queue.create(artifacts(SOURCES)["ERC1967Proxy"], code, bytes.fromhex(setup[2:]))
 
 
 def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:
-    """Every contract is told the others, in the order in which its `setAddresses` names them."""
-    known = {**at, "MUSD": musd}
-    wanted = {
-        "ActivePool": (
-            "BorrowerOperations",
-            "CollSurplusPool",
-            "DefaultPool",
-            "InterestRateManager",
-            "StabilityPool",
-            "TroveManager",
-        ),
-        "BorrowerOperationsSignatures": ("BorrowerOperations", "InterestRateManager"),
-        "CollSurplusPool": ("ActivePool", "BorrowerOperations", "TroveManager"),
-        "DefaultPool": ("ActivePool", "TroveManager"),
-        "GasPool": ("MUSD", "TroveManager"),
-        "HintHelpers": ("BorrowerOperations", "SortedTroves", "TroveManager"),
-        "InterestRateManager": ("ActivePool", "BorrowerOperations", "MUSD", "PCV", "TroveManager"),
-        "PCV": ("BorrowerOperations", "MUSD"),
-        "StabilityPool": (
-            "ActivePool",
-            "BorrowerOperations",
-            "MUSD",
-            "PriceFeed",
-            "SortedTroves",
-            "TroveManager",
-        ),
-        "TroveManager": (
-            "ActivePool",
-            "BorrowerOperations",
-            "CollSurplusPool",
-            "DefaultPool",
-            "GasPool",
-            "InterestRateManager",
-            "MUSD",
-            "PCV",
-            "PriceFeed",
-            "SortedTroves",
-            "StabilityPool",
-        ),
-    }
-    for name, others in wanted.items():
-        signature = f"setAddresses({','.join(['address'] * len(others))})"
-        queue.call(at[name], signature, *(known[other] for other in others))
-    operations = (
-        "ActivePool",
-        "BorrowerOperationsSignatures",
-        "CollSurplusPool",
-        "DefaultPool",
-        "GasPool",
-        "GovernableVariables",
-        "InterestRateManager",
-        "MUSD",
-        "PCV",
-        "PriceFeed",
-        "SortedTroves",
-        "StabilityPool",
-        "TroveManager",
-    )
-    queue.call(at["BorrowerOperations"], "setAddresses(address[13])", [known[name] for name in operations])
+    """Every contract is told the others, as the parameters of its `setAddresses` name them."""
+    known = {"musdtoken": musd, **{name.lower(): address for name, address in at.items()}}
+    for name in _NAMES:
+        named = [
+            str(each).strip("_").removesuffix("Address").lower()
+            for function in filter_abi_by_name("setAddresses", artifacts(SOURCES)[name].abi)
+            for each in get_abi_input_names(function)
+        ]
+        if named and name != "BorrowerOperations":
+            signature = f"setAddresses({','.join(['address'] * len(named))})"
+            queue.call(at[name], signature, *(known[other] for other in named))
+    # Its own takes them unnamed, in the order of the alphabet.
+    told = {**at, "MUSD": musd}
+    operations = [told[name] for name in sorted(told.keys() - {"BorrowerOperations", "HintHelpers"})]
+    queue.call(at["BorrowerOperations"], "setAddresses(address[13])", operations)
     parameters = (_LIST_SIZE, at["BorrowerOperations"], at["TroveManager"])
     queue.call(at["SortedTroves"], "setParams(uint256,address,address)", *parameters)
 
@@ -158,38 +109,31 @@ def open_trove(
     system: TroveDeployment, who: str, collateral: int, debt: int, hints: tuple[str, str] = (NOBODY, NOBODY)
 ) -> Tx:
     """Wei of collateral in, MUSD (18 decimals) out; fees and the gas compensation come on top of the debt."""
-    data = calldata("openTrove(uint256,address,address)", debt, *hints)
-    return _operation(system, who, data, collateral)
+    return _operation(system, who, collateral, "openTrove(uint256,address,address)", debt, *hints)
 
 
 def add_collateral(
     system: TroveDeployment, who: str, collateral: int, hints: tuple[str, str] = (NOBODY, NOBODY)
 ) -> Tx:
-    return _operation(system, who, calldata("addColl(address,address)", *hints), collateral)
-
-
-def repay(system: TroveDeployment, who: str, amount: int, hints: tuple[str, str] = (NOBODY, NOBODY)) -> Tx:
-    return _operation(system, who, calldata("repayMUSD(uint256,address,address)", amount, *hints))
+    return _operation(system, who, collateral, "addColl(address,address)", *hints)
 
 
 def close(system: TroveDeployment, who: str) -> Tx:
-    return _operation(system, who, calldata("closeTrove()"))
+    return _operation(system, who, 0, "closeTrove()")
 
 
 def provide(system: TroveDeployment, who: str, amount: int) -> list[Tx]:
     """MUSD into the stability pool, allowed first."""
     pool = system.contracts["StabilityPool"]
-    allow = calldata("approve(address,uint256)", pool, amount)
-    give = calldata("provideToSP(uint256)", amount)
     return [
-        {"from": who, "to": to, "data": data, "gas": _GAS}
-        for to, data in ((system.musd, allow), (pool, give))
+        {**call_of(who, system.musd, "approve(address,uint256)", pool, amount), "gas": _GAS},
+        {**call_of(who, pool, "provideToSP(uint256)", amount), "gas": _GAS},
     ]
 
 
 def liquidate(system: TroveDeployment, who: str, troves: list[str]) -> Tx:
-    data = calldata("batchLiquidateTroves(address[])", troves)
-    return {"from": who, "to": system.trove_manager, "data": data, "gas": 10 * _GAS}
+    call = call_of(who, system.trove_manager, "batchLiquidateTroves(address[])", troves)
+    return {**call, "gas": 10 * _GAS}
 
 
 def set_price(system: TroveDeployment, price: int) -> Tx:
@@ -198,6 +142,6 @@ def set_price(system: TroveDeployment, price: int) -> Tx:
     return call_of(system.owner, system.feed, "updateAnswer(int256)", price)
 
 
-def _operation(system: TroveDeployment, who: str, data: str, value: int = 0) -> Tx:
-    target = system.contracts["BorrowerOperations"]
-    return {"from": who, "to": target, "data": data, "value": value, "gas": _GAS}
+def _operation(system: TroveDeployment, who: str, value: int, signature: str, *arguments: object) -> Tx:
+    call = call_of(who, system.contracts["BorrowerOperations"], signature, *arguments)
+    return {**call, "value": value, "gas": _GAS}

@@ -14,7 +14,6 @@ from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.transactions import Tx, call_of, send_batch
 
-FEES = (100, 500, 3000, 10000)
 SPACING = MappingProxyType({100: 1, 500: 10, 3000: 60, 10000: 200})
 MAX_TICK = 887272
 Q96 = 2**96

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WAD = 10**18
+from keeper.model.money import WAD as WAD
 
 
 def mul_div_down(x: int, y: int, denominator: int) -> int:

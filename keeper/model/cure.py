@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast, get_args
 
 from keeper.errors import ConfigError
-from keeper.model.plan import Plan
+from keeper.model.offer import Asset
+from keeper.model.plan import NATIVE, Plan
+from keeper.model.purse import Purse
 
 Action = Literal["repay", "add_collateral", "reduce", "close"]
 """What helps an account: less debt, more collateral, a smaller position, or none."""
@@ -17,9 +19,8 @@ _OLD_WORDS: Mapping[str, Action] = {"supply": "add_collateral"}
 def action_named(word: str) -> Action:
     """The action of this word, as the configuration or a journal of an earlier version has it."""
     word = _OLD_WORDS.get(word, word)
-    for action in get_args(Action):
-        if word == action:
-            return cast(Action, action)
+    if word in get_args(Action):
+        return cast(Action, word)
     raise ConfigError(
         f"{word!r} is no cure", where="a step's action", remedy=f"Choose of {', '.join(get_args(Action))}"
     )
@@ -50,8 +51,8 @@ class SignedAllowance:
 
 @dataclass(frozen=True, slots=True)
 class OwnerMoney:
-    """An owner's will that his own money tops up: through which contract of ours, and by which permits
-    (token, lower case → permit)."""
+    """An owner's authorisation to spend their tokens: our contract and signed permits (token, lower case →
+    permit)."""
 
     contract: str
     permits: Mapping[str, SignedAllowance] = field(default_factory=dict)
@@ -74,6 +75,29 @@ class OwnerFunds:
             available={token: 0 if token in tokens else units for token, units in self.available.items()},
             why={**self.why, **dict.fromkeys(tokens, "it was refused lately")},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CureRequest:
+    """What a cure is to reach at `timestamp` (health, 1e18) and may cost (base units), and who pays: the
+    signer out of the purse's funds, or `owner`. Without `steps` the protocol's own are taken."""
+
+    account: str
+    timestamp: int
+    purse: Purse
+    steps: Sequence[Step]
+    target: int
+    budget_base: int
+    owner: OwnerFunds | None = None
+
+    def payable(self, token: str) -> int:
+        """Units at hand; coins that are gas money are not."""
+        has = self.purse.funds if self.owner is None else self.owner.available
+        return max(has.get(token, 0) - (self.purse.gas_reserve if token == NATIVE else 0), 0)
+
+    def affordable(self, asset: Asset) -> int:
+        """Units that the budget allows."""
+        return self.budget_base * asset.unit // asset.price if asset.price else 0
 
 
 @dataclass(frozen=True, slots=True)

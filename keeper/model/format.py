@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-WAD = 10**18
+from keeper.model.money import WAD
 
 
 def format_money(amount: int) -> str:
@@ -16,18 +16,18 @@ def format_money(amount: int) -> str:
 
 def format_amount(units: int, decimals: int) -> str:
     """Token units as a decimal number, exactly."""
-    sign, units = ("-", -units) if units < 0 else ("", units)
-    whole, rest = divmod(units, 10**decimals)
-    digits = str(rest).rjust(decimals, "0").rstrip("0") if decimals else ""
-    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+    return _decimal(units, decimals, decimals, "")
 
 
 def format_amount_short(units: int, decimals: int) -> str:
     """Token units with thousands apart and four decimals at most, truncated."""
-    sign, units = ("-", -units) if units < 0 else ("", units)
-    whole, rest = divmod(units, 10**decimals)
-    fraction = str(rest).rjust(decimals, "0")[:4].rstrip("0") if decimals else ""
-    return f"{sign}{whole:,}.{fraction}" if fraction else f"{sign}{whole:,}"
+    return _decimal(units, decimals, 4, ",")
+
+
+def _decimal(units: int, decimals: int, most: int, thousands: str) -> str:
+    sign, (whole, rest) = "-" if units < 0 else "", divmod(abs(units), 10**decimals)
+    digits = str(rest).rjust(decimals, "0")[:most].rstrip("0") if decimals else ""
+    return f"{sign}{whole:{thousands}}" + (f".{digits}" if digits else "")
 
 
 def format_health(health: int | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from keeper.model.format import format_amount
 from keeper.model.plan import FlashLoan
 
 
@@ -17,6 +18,10 @@ class Asset:
     symbol: str
     price: int
     unit: int
+
+    def words(self, amount: int) -> str:
+        """Units of the token for people, exactly."""
+        return f"{format_amount(amount, len(str(self.unit)) - 1)} {self.symbol}"
 
     def worth(self, amount: int) -> int:
         """Base units, rounded down (towards minus infinity for a loss)."""

@@ -1,4 +1,4 @@
-"""A plan: what the deciding loop hands to the acting loop, complete in itself."""
+"""A plan, what the deciding loop hands to the acting loop, complete in itself; or why there is none."""
 
 from __future__ import annotations
 
@@ -127,6 +127,15 @@ class BatchItem:
     cold_gas: int = 0
     fee: int = 0
     cover: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why nothing can be done now; told once an episode. `retry_at` is the Unix time from which it can be
+    tried again, where it is known: for a block at that second or later it is planned anew."""
+
+    reason: str
+    retry_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

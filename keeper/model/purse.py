@@ -20,7 +20,7 @@ class Purse:
     hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Each account's neighbours, where the protocol keeps accounts in an order and asks for the place."""
     recipient: str = ""
-    """Who carries a liquidation out and gets what it brings, where a call must name him: our contract."""
+    """Who carries a liquidation out and gets what it brings, where a call must name them: our contract."""
     payer: str = ""
     """Who signs and pays, where only an account's owner can do something for it."""
     gas_reserve: int = 0

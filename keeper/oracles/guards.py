@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from keeper.model.money import WAD
 from keeper.oracles.rounds import Round
 from keeper.oracles.seconds import SecondPrice
 from keeper.oracles.sources import Basis
 
-WAD = 10**18
 FEEDLESS = "its source names no feed that gives rounds, and no second source confirms it"
 
 FaultKind = Literal[

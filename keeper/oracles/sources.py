@@ -58,17 +58,14 @@ class Source:
 
     def feeds(self) -> Iterator[Source]:
         """The leaves that give rounds, in the order in which they are found."""
-        if self.kind in FEEDS:
-            yield self
-        for each in self.inputs:
-            yield from each.feeds()
+        return (each for each in self.everything() if each.kind in FEEDS)
 
     @property
     def basis(self) -> Basis:
         """What its price rests on: feeds where there is one, else the weakest of what it is made of."""
         if any(True for _ in self.feeds()):
             return "feeds"
-        leaves = list(self._leaves())
+        leaves = [each for each in self.everything() if not each.inputs]
         if all(leaf.is_constant for leaf in leaves):
             return "constant"
         return "set" if all(leaf.is_constant or leaf.kind == "fixed" for leaf in leaves) else "nothing"
@@ -79,18 +76,9 @@ class Source:
         for each in self.inputs:
             yield from each.everything()
 
-    def _leaves(self) -> Iterator[Source]:
-        if not self.inputs:
-            yield self
-        for each in self.inputs:
-            yield from each._leaves()
-
     def unresolved(self) -> Iterator[Source]:
         """What of it is of no known kind."""
-        if self.kind == "unresolved":
-            yield self
-        for each in self.inputs:
-            yield from each.unresolved()
+        return (each for each in self.everything() if each.kind == "unresolved")
 
 
 def tree(source: Source, indent: int = 0) -> str:

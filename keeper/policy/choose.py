@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from keeper.model.blocked import Blocked
 from keeper.model.format import format_money
 from keeper.model.money import Rate
-from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
 from keeper.policy.costs import Budget, Costs
 from keeper.policy.profit import demanding
-from keeper.policy.sharing import BatchRules, Sharing
 
 ONE = Rate()
 # Of what a purchase in a later block may bring, gas may take one part in so many before it.
@@ -70,6 +69,45 @@ class Decision:
         return self.outcome if isinstance(self.outcome, Blocked) else None
 
 
+class BatchRules(Protocol):
+    """Which plans can share a transaction, and the gas it takes."""
+
+    def key(self, plan: Plan) -> Hashable | None: ...
+
+    def gas_of(self, plans: Sequence[Plan]) -> int: ...
+
+    def fits(self, plans: Sequence[Plan]) -> bool: ...
+
+
+@dataclass(slots=True)
+class Sharing:
+    """The transactions that are being filled: a plan that joins one costs less gas than alone."""
+
+    batches: BatchRules | None
+    groups: dict[Hashable, list[Plan]] = field(default_factory=dict)
+
+    def gas(self, plan: Plan) -> int:
+        """What the plan adds, in the transaction it would join; else what it takes alone."""
+        group = self._joins(plan)
+        if group is None or self.batches is None:
+            return plan.gas
+        return self.batches.gas_of([*group, plan]) - self.batches.gas_of(group)
+
+    def add(self, plan: Plan) -> None:
+        key = self.batches.key(plan) if self.batches else None
+        if key is None:
+            return
+        group = self._joins(plan)
+        self.groups[key] = [*(group or ()), plan]
+
+    def _joins(self, plan: Plan) -> list[Plan] | None:
+        key = self.batches.key(plan) if self.batches else None
+        group = self.groups.get(key) if key is not None else None
+        if group is None or self.batches is None or not self.batches.fits([*group, plan]):
+            return None
+        return group
+
+
 def choose(
     candidates: list[Candidate], funds: Mapping[str, int], costs: Costs, batches: BatchRules | None = None
 ) -> list[Decision]:
@@ -83,7 +121,8 @@ def choose(
     cures, liquidations = _by_kind(candidates)
     top_ups = sorted(cures, key=lambda each: each.health)
     for candidate in top_ups:
-        found = _first(candidate.plan(left))
+        plans = candidate.plan(left)
+        found = plans if isinstance(plans, Blocked) else plans[0]
         if isinstance(found, Plan) and not candidate.affords(found):
             found = Blocked("the day's cap does not allow it")
         gas = found.gas if isinstance(found, Plan) else 0
@@ -115,10 +154,6 @@ def _by_kind(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Can
             case _:
                 raise ValueError(f"nobody knows how to choose among actions of kind {each.kind}")
     return cures, liquidations
-
-
-def _first(plans: list[Plan] | Blocked) -> Plan | Blocked:
-    return plans if isinstance(plans, Blocked) else plans[0]
 
 
 def _chosen(

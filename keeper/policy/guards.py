@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from keeper.model.blocked import Blocked
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.oracles.guards import Judgement
 
 Verdicts = Mapping[str, Judgement]

@@ -74,7 +74,8 @@ class Policies:
     def __init__(self, settings: Settings, owner: Owner) -> None:
         policy = settings.policy
         self.owner = owner
-        self._general = Levels(wad(policy.warn), wad(policy.top_up), wad(policy.liquidate))
+        # The levels of every account that has none of its own.
+        self.general = Levels(wad(policy.warn), wad(policy.top_up), wad(policy.liquidate))
         self._special: dict[tuple[str, str], Levels] = {}
         self.hysteresis = wad(policy.hysteresis)
         for account in policy.accounts:
@@ -86,7 +87,7 @@ class Policies:
             )
         for protect in settings.protect:
             key = (protect.market, protect.account.lower())
-            base = self._special.get(key, self._general)
+            base = self._special.get(key, self.general)
             self._special[key] = Levels(
                 wad(protect.warn) if protect.warn else base.warn,
                 wad(protect.top_up) if protect.top_up else base.top_up,
@@ -96,20 +97,15 @@ class Policies:
             )
         self._markets = frozenset(market for market, _ in self._special)
 
-    @property
-    def general(self) -> Levels:
-        """The levels of every account that has none of its own."""
-        return self._general
-
     def special(self, market: str) -> frozenset[str]:
         """Accounts of a market with levels of their own, or under protection; lower case."""
         return frozenset(account for name, account in self._special if name == market)
 
     def levels(self, market: str, account: str) -> Levels:
         if market not in self._markets:
-            return self._general
+            return self.general
         own = self._special.get((market, account))
-        return own or self._special.get((market, self.owner(market, account)), self._general)
+        return own or self._special.get((market, self.owner(market, account)), self.general)
 
     def words(self, market: str, account: str, threshold: str) -> str:
         """A threshold for people: below `top_up` nothing is done for an account that nobody protects."""

@@ -7,12 +7,11 @@ units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
-from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, BatchItem, FlashLoan, Plan, Spend, Trade
+from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, BatchItem, Blocked, FlashLoan, Plan, Spend, Trade
 from keeper.venues.base import Exchange
 
 MILLION = 10**6
@@ -56,9 +55,9 @@ def best(offers: list[Offer], terms: ProfitTerms, shut: Collection[tuple[str, st
     `shut` are routes and sales that were refused: others are preferred."""
     found = []
     for offer in offers:
-        ways = list(_ways(offer, terms))
-        ways = [each for each in ways if each[:2] not in shut] or ways
-        sizes = [sized for each in ways if (sized := _best_size(offer, each)) is not None]
+        ways = _ways(offer, terms)
+        ways = [each for each in ways if (each.back, each.sale) not in shut] or ways
+        sizes = [sized for each in ways if (sized := _best_size(each)) is not None]
         if sizes:
             found.append(max(sizes, key=lambda each: each.worth))
     return sorted(found, key=lambda each: -each.worth)
@@ -178,60 +177,55 @@ def fee_of(loan: FlashLoan, amount: int) -> int:
     return -(-amount * loan.fee // MILLION)
 
 
-Way = tuple[str, str, Asset, Callable[[Quote], tuple[int, FlashLoan | None] | None]]
-"""Route, sale, what is earned, and the profit and the loan of a deal on it (None: cannot be done)."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to turn what an offer brings into what it takes, over `back`, and into profit, over `sale`; each
+    is empty where the tokens are the same."""
+
+    offer: Offer
+    terms: ProfitTerms
+    back: str
+    sale: str
+    earns: Asset
+
+    def sized(self, size: int) -> Sized | None:
+        """None where it cannot be done."""
+        offer, deal = self.offer, self.offer.deal(size)
+        if deal is None:
+            return None
+        direct = self.earns.token == offer.pays.token
+        loan = _cheapest(offer, deal.allowance, self.back if direct else self.back + self.sale, self.terms)
+        if loan is None and deal.allowance:
+            return None
+        owed = deal.repaid + (fee_of(loan, deal.allowance) if loan else 0)
+        profit = self._direct(deal.received, owed) if direct else self._converted(deal.received, owed)
+        return None if profit is None else Sized(offer, deal, self.back, self.sale, self.earns, loan, profit)
+
+    def _direct(self, received: int, owed: int) -> int | None:
+        """Sells everything for the token that is owed."""
+        brought = self.terms.exchange.sell(self.back, received) if self.back else received
+        return None if brought is None else brought - owed
+
+    def _converted(self, received: int, owed: int) -> int | None:
+        """Buys back what is owed, and sells the rest of the seizure."""
+        spent = self.terms.exchange.buy(self.back, owed) if self.back else owed
+        if spent is None or spent >= received:
+            return None
+        if not self.sale:
+            return received - spent
+        after = self.terms.exchange.copy()
+        after.make(self.back, spent)
+        return after.sell(self.sale, received - spent)
 
 
-def _ways(offer: Offer, terms: ProfitTerms) -> Iterator[Way]:
-    """Every way to turn what an offer brings into what it takes and into profit."""
+def _ways(offer: Offer, terms: ProfitTerms) -> list[_Way]:
     exchange, earns = terms.exchange, terms.profit_token or offer.pays
     gets, pays = offer.gets.token, offer.pays.token
     backs = exchange.routes(gets, pays) if gets != pays else [""]
     if earns.token == pays:
-        for back in backs:
-            yield back, back, earns, _direct(back, offer, terms)
-        return
+        return [_Way(offer, terms, back, back, earns) for back in backs]
     sales = exchange.routes(gets, earns.token) if gets != earns.token else [""]
-    for back in backs:
-        for sale in sales:
-            yield back, sale, earns, _converted(back, sale, offer, terms)
-
-
-def _direct(
-    route: str, offer: Offer, terms: ProfitTerms
-) -> Callable[[Quote], tuple[int, FlashLoan | None] | None]:
-    def profit(deal: Quote) -> tuple[int, FlashLoan | None] | None:
-        loan = _cheapest(offer, deal.allowance, route, terms)
-        brought = terms.exchange.sell(route, deal.received) if route else deal.received
-        if (loan is None and deal.allowance) or brought is None:
-            return None
-        return brought - deal.repaid - (fee_of(loan, deal.allowance) if loan else 0), loan
-
-    return profit
-
-
-def _converted(
-    route: str, sale: str, offer: Offer, terms: ProfitTerms
-) -> Callable[[Quote], tuple[int, FlashLoan | None] | None]:
-    """Buys back what was repaid and the loan's fee, and sells the rest of the seizure."""
-
-    def profit(deal: Quote) -> tuple[int, FlashLoan | None] | None:
-        loan = _cheapest(offer, deal.allowance, route + sale, terms)
-        if loan is None and deal.allowance:
-            return None
-        owed = deal.repaid + (fee_of(loan, deal.allowance) if loan else 0)
-        spent = terms.exchange.buy(route, owed) if route else owed
-        if spent is None or spent >= deal.received:
-            return None
-        left = deal.received - spent
-        if not sale:
-            return left, loan
-        after = terms.exchange.copy()
-        after.make(route, spent)
-        brought = after.sell(sale, left)
-        return None if brought is None else (brought, loan)
-
-    return profit
+    return [_Way(offer, terms, back, sale, earns) for back in backs for sale in sales]
 
 
 def _cheapest(offer: Offer, amount: int, routes: str, terms: ProfitTerms) -> FlashLoan | None:
@@ -251,20 +245,11 @@ def _cheapest(offer: Offer, amount: int, routes: str, terms: ProfitTerms) -> Fla
     return lent
 
 
-def _best_size(offer: Offer, way: Way) -> Sized | None:
+def _best_size(way: _Way) -> Sized | None:
     """The best size over all ranges. Within one, profit rises to a peak and falls: selling more never brings
     more a unit."""
-    route, sale, earns, profit = way
-
-    def value(size: int) -> Sized | None:
-        deal = offer.deal(size)
-        found = profit(deal) if deal is not None else None
-        if deal is None or found is None:
-            return None
-        return Sized(offer, deal, route, sale, earns, found[1], found[0])
-
-    peaks = [peak for top in offer.max_sizes if (peak := _peak(value, top)) is not None]
-    return max(peaks, key=lambda each: each.profit, default=None)
+    peaks = [peak for top in way.offer.max_sizes if (peak := _peak(way.sized, top)) is not None]
+    return max(peaks, key=_profit, default=None)
 
 
 def _peak(value: Callable[[int], Sized | None], top: int) -> Sized | None:

@@ -13,26 +13,20 @@ from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings as Settings
 from keeper.config import table_of
 from keeper.errors import ConfigError
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, Step, action_words
+from keeper.model.cure import Action, CureRequest, Step, action_words
 from keeper.model.offer import Asset
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
-from keeper.protocols import cures, erc20_calls, packing
-from keeper.protocols.calldata import words
-from keeper.protocols.cures import Cure, CureRequest, named
+from keeper.protocols import cures, lenses
+from keeper.protocols.cures import Cure, named
+from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 from keeper.protocols.event_table import EventTable
-from keeper.protocols.lenses import LensContract
-from keeper.protocols.roles.absent import AbsentRoles
-from keeper.protocols.roles.explainer import Explainer
-from keeper.protocols.roles.market import MarketRoles
-from keeper.protocols.roles.planner import Planner
-from keeper.protocols.roles.valuer import Valuer
+from keeper.protocols.lenses import LensContract, words
+from keeper.protocols.roles.market import Explainer, MarketRoles, Planner, Valuer
 
 
 class Adapter(
-    AbsentRoles[S, A],
     MarketRoles[S, A],
     Mirror[S],
     Auditor[S, Valuation],
@@ -60,14 +54,11 @@ class Adapter(
     needs_capital: bool = True
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What is called on other contracts than the market's own, by the view that names each."""
-    name = ""
-    contract = ""
-    from_block = 0
 
     def __init__(self, name: str, address: str, from_block: int) -> None:
-        self.name = name
-        self.contract = address
-        self.from_block = from_block
+        self.name, self.contract, self.from_block = name, address, from_block
+        # The roles that every protocol has are this very object's; the others are absent, unless it says so.
+        self.mirror = self.auditor = self.valuer = self.planner = self.explainer = self
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
@@ -78,28 +69,6 @@ class Adapter(
     def table(self) -> str:
         """The protocol's own table of the market in the configuration."""
         return f"markets.{self.name}.{table_of(self.protocol)}"
-
-    # The roles that every protocol has are this very object's; the others are absent, unless it says so.
-
-    @property
-    def mirror(self) -> Mirror[S]:
-        return self
-
-    @property
-    def auditor(self) -> Auditor[S, Valuation]:
-        return self
-
-    @property
-    def valuer(self) -> Valuer[S, A]:
-        return self
-
-    @property
-    def planner(self) -> Planner[S, A]:
-        return self
-
-    @property
-    def explainer(self) -> Explainer[S, A]:
-        return self
 
     # A protocol's own, beside what the roles ask for.
 
@@ -133,38 +102,30 @@ class Adapter(
     def valued(self, state: S, account: str, raw: A, timestamp: int) -> Valuation:
         """One account at `timestamp`, exactly."""
 
-    def closed(self, state: S, raw: A, wish: CureRequest) -> str:
+    def blocked_reason(self, state: S, raw: A, request: CureRequest) -> str:
         """Why nothing at all can be put into this account; empty where something can."""
         return ""
 
     @abstractmethod
-    def takes(self, state: S, raw: A, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
+    def cures(self, state: S, raw: A, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
         """What an account can be topped up with."""
 
-    def taken(self, state: S, raws: Mapping[str, A], facts: Purse) -> list[tuple[Action, Asset]]:
+    def accepted_assets(self, state: S, raws: Mapping[str, A], purse: Purse) -> list[tuple[Action, Asset]]:
         if not raws:
             actions: tuple[Action, ...] = ("repay", "add_collateral")
-            return [(action, asset) for action in actions for asset in self.assets(state, facts).values()]
-        wishes = {account: CureRequest(account, 0, facts, {}, (), 0, 0) for account in raws}
-        return [each for account, raw in raws.items() for each in self.takes(state, raw, wishes[account])]
+            return [(action, asset) for action in actions for asset in self.assets(state, purse).values()]
+        requests = {account: CureRequest(account, 0, purse, (), 0, 0) for account in raws}
+        return [each for account, raw in raws.items() for each in self.cures(state, raw, requests[account])]
 
-    def usual(self, state: S, raw: A, wish: CureRequest) -> Sequence[Step]:
+    def default_steps(self, state: S, raw: A, request: CureRequest) -> Sequence[Step]:
         """The steps where the operator names none."""
-        return [Step(action, asset.token) for action, asset in self.takes(state, raw, wish)]
+        return [Step(action, asset.token) for action, asset in self.cures(state, raw, request)]
 
     @abstractmethod
-    def way(self, state: S, raw: A, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
+    def cure(self, state: S, raw: A, request: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
         """A step as this account can take it."""
 
     # Copying: see BookSource.
-
-    @staticmethod
-    def owner(account: str) -> str:
-        return account
-
-    @staticmethod
-    def part(account: str) -> str:
-        return ""
 
     def lenses(self) -> tuple[Lens, ...]:
         return (self.lens.placed(),)
@@ -177,7 +138,7 @@ class Adapter(
         return LogFilter(self.emitters(state), self.heard.topics)
 
     def discovery_filter(self, state: S) -> LogFilter:
-        return LogFilter(self.emitters(state), self.heard.naming)
+        return LogFilter(self.emitters(state), tuple(self.heard.places))
 
     def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
         return self.heard.touched(logs)
@@ -198,7 +159,7 @@ class Adapter(
         return self.lens.accounts(self.contract, accounts)
 
     def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
-        return packing.split(accounts, answer, self.record_length)
+        return lenses.split(accounts, answer, self.record_length)
 
     def record_length(self, data: bytes, at: int) -> int:
         """Bytes of the record that begins at this place of the lens's answer."""
@@ -230,15 +191,9 @@ class Adapter(
     def base_decimals(self, state: S) -> int:
         return self.scale
 
-    def decimals(self, state: S, account: str) -> int:
-        return self.base_decimals(state)
-
     def part_decimals(self, state: S, account: str, part: str) -> int:
         ratio = self.ratio_parts.get(part)
         return self.decimals(state, account) if ratio is None else ratio
-
-    def unit_worth(self, state: S, account: str) -> float:
-        return 1.0
 
     def value(self, state: S, accounts: Mapping[str, A], timestamp: int) -> list[Valuation]:
         return [self.valued(state, account, raw, timestamp) for account, raw in accounts.items()]
@@ -256,52 +211,36 @@ class Adapter(
         lines, formula = self.lines(state, valuation, raw, timestamp, symbols)
         return Explanation(valuation, tuple(lines), formula)
 
-    def market_warnings(self, state: S) -> Mapping[str, str]:
-        return {}
-
-    def setup_warnings(self, state: S) -> Sequence[tuple[str, str]]:
-        return []
-
     # Planning.
 
     def holder(self, state: S, token: str) -> str:
         return self.contract.lower()
 
     def planning_calls(self, state: S, accounts: Sequence[str], payer: str) -> list[Call]:
-        return erc20_calls.facts_calls(self.tokens(state), payer)
+        tokens = self.tokens(state)
+        return [*(balance_of(token, payer) for token in tokens), *(symbol(token) for token in tokens)]
 
     def read_planning(
         self, state: S, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        return erc20_calls.read_facts(self.tokens(state), payer, answers)
+        tokens = self.tokens(state)
+        funds = {token: read_uint(answers[balance_of(token, payer)]) for token in tokens}
+        return Purse(funds, {token: read_symbol(answers[symbol(token)], token) for token in tokens})
 
-    def plan_top_up(
-        self,
-        state: S,
-        account: str,
-        raw: A,
-        timestamp: int,
-        facts: Purse,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        target: int,
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> Plan | Blocked:
-        if owner is not None and self.owner_payments is None:
+    def plan_top_up(self, state: S, raw: A, request: CureRequest) -> Plan | Blocked:
+        if request.owner is not None and self.owner_payments is None:
             return Blocked("owners' own money is not supported in this protocol")
-        wish = CureRequest(account, timestamp, facts, funds, steps, target, budget_base, owner)
-        before = self.valued(state, account, raw, timestamp).health
-        return cures.first_enough(self.name, wish, before, self._ways(state, raw, wish))
+        before = self.valued(state, request.account, raw, request.timestamp).health
+        return cures.first_enough(self.name, request, before, self._cures(state, raw, request))
 
-    def _ways(self, state: S, raw: A, wish: CureRequest) -> Iterator[Cure | Blocked]:
-        if why := self.closed(state, raw, wish):
+    def _cures(self, state: S, raw: A, request: CureRequest) -> Iterator[Cure | Blocked]:
+        if why := self.blocked_reason(state, raw, request):
             yield Blocked(why)
             return
-        taken = self.takes(state, raw, wish)
-        for step in wish.steps or self.usual(state, raw, wish):
+        taken = self.cures(state, raw, request)
+        for step in request.steps or self.default_steps(state, raw, request):
             asset = named(step, [asset for action, asset in taken if action == step.action])
             if asset is None:
                 yield Blocked(f"{action_words(step.action)} {step.asset} is nothing this market takes")
             else:
-                yield self.way(state, raw, wish, step, asset)
+                yield self.cure(state, raw, request, step, asset)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
-from keeper.model.purse import Purse
-from keeper.protocols.calldata import encoded
 
 # Symbols are asked for at every tick that plans.
 _REPEATED = 4_096
@@ -48,16 +46,3 @@ def read_symbol(answer: Answer, token: str) -> str:
         text = answer.data[64 : 64 + min(length, 4 * SYMBOL_LETTERS)]
     letters = [each for each in text.decode("utf-8", "replace") if each.isprintable()]
     return "".join(letters[:SYMBOL_LETTERS]) or token
-
-
-def facts_calls(tokens: Sequence[str], payer: str) -> list[Call]:
-    """What `read_facts` looks up."""
-    return [*(balance_of(token, payer) for token in tokens), *(symbol(token) for token in tokens)]
-
-
-def read_facts(tokens: Sequence[str], payer: str, answers: Mapping[Call, Answer]) -> Purse:
-    """The payer's balances (token units) and the tokens' symbols."""
-    return Purse(
-        funds={token: read_uint(answers[balance_of(token, payer)]) for token in tokens},
-        symbols={token: read_symbol(answers[symbol(token)], token) for token in tokens},
-    )

@@ -28,11 +28,6 @@ class EventTable:
     of_all: frozenset[str] = frozenset()
 
     @property
-    def naming(self) -> tuple[str, ...]:
-        """The events that name accounts."""
-        return tuple(self.places)
-
-    @property
     def topics(self) -> tuple[str, ...]:
         return (*self.places, *sorted(self.of_all), UPGRADED)
 

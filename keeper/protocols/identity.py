@@ -12,6 +12,7 @@ from keeper.chain.calls import Answer, Call, run
 from keeper.chain.node import NodeError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.errors import ConfigError
+from keeper.model.bisection import edge
 from keeper.protocols.registry import PROTOCOLS
 
 # Whatever stands there may burn what it is given.
@@ -65,17 +66,10 @@ def identify(pool: NodePool, head: Head, address: str) -> Identity:
 
 def first_block(pool: NodePool, address: str, newest: int) -> int | None:
     """The block that created the contract, by bisection; None when the node keeps no old states."""
-    low, high = 0, newest
     try:
-        while low < high:
-            middle = (low + high) // 2
-            if pool.call("eth_getCode", address, hex(middle)) == "0x":
-                low = middle + 1
-            else:
-                high = middle
+        return edge(lambda block: pool.call("eth_getCode", address, hex(block)) != "0x", newest, -1)
     except (NodeError, RpcError):
         return None
-    return low
 
 
 def _protocol(pool: NodePool, head: Head, address: str) -> str | None:

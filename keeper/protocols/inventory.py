@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from keeper.model.blocked import Blocked
-from keeper.model.format import format_amount
 from keeper.model.offer import Offer, Quote
-from keeper.model.plan import Plan, Spend, Trade, kept_of
+from keeper.model.plan import Blocked, Plan, Spend, Trade, kept_of
 
 
 def liquidations(
@@ -40,8 +38,7 @@ def plans(market: str, account: str, offers: Sequence[Offer], funds: Mapping[str
         quotes = list(_affordable(offer, funds))
         if quotes:
             best = max(quotes, key=lambda quote: _gain(offer, quote))
-            plan = (_later if offer.later else _plan)(market, account, offer, best)
-            (later if offer.later else found).append(plan)
+            (later if offer.later else found).append(_plan(market, account, offer, best))
     found += sorted(later, key=lambda plan: -plan.gain_base)[:1]
     return sorted(found, key=lambda plan: -plan.gain_base)
 
@@ -69,7 +66,7 @@ def _gain(offer: Offer, quote: Quote) -> int:
 
 def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
     paid, got = offer.pays.cost(quote.repaid), offer.gets.worth(quote.received) + offer.besides
-    return Plan(
+    plan = Plan(
         market=market,
         account=account,
         kind="liquidate",
@@ -81,33 +78,17 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
         gain_base=got - paid,
         gas=offer.gas_alone,
         summary={
-            "repay": f"{format_amount(quote.repaid, _decimals(offer.pays.unit))} {offer.pays.symbol}",
-            "receive": f"{format_amount(quote.received, _decimals(offer.gets.unit))} {offer.gets.symbol}",
+            "repay": offer.pays.words(quote.repaid),
+            "receive": offer.gets.words(quote.received),
         },
         errors=offer.errors,
         redeem=offer.redeem,
         trade=Trade(offer.pays.token, paid, offer.gets.token, got, 0 if offer.redeem else quote.received),
     )
-
-
-def _later(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
-    """The call alone, which spends nothing: the money is kept for the purchase in a later block."""
-    return Plan(
-        market=market,
-        account=account,
-        kind="liquidate",
-        action=offer.later,
-        target=offer.target,
-        data="0x" + quote.calls[0].hex(),
-        spend=Spend(offer.pays.token, "", 0),
-        spend_base=0,
-        gain_base=_gain(offer, quote),
-        gas=offer.gas_alone,
-        summary={offer.later: "to buy what it brings in the next block"},
-        errors=offer.errors,
-        kept=quote.repaid,
+    if not offer.later:
+        return plan
+    # The call alone spends nothing: the money is kept for the purchase in a later block.
+    summary, spend = {offer.later: "to buy what it brings in the next block"}, Spend(offer.pays.token, "", 0)
+    return replace(
+        plan, action=offer.later, spend=spend, spend_base=0, summary=summary, trade=None, kept=quote.repaid
     )
-
-
-def _decimals(unit: int) -> int:
-    return len(str(unit)) - 1

@@ -1,13 +1,18 @@
-"""Our reading contracts (`contracts/src/*Lens.sol`), which are called without ever being deployed."""
+"""Our reading contracts (`contracts/src/*Lens.sol`), which are called without ever being deployed, and what
+they answer: words, and packed records, one an account."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from keeper.chain.calls import ALL_GAS, Call, Lens
+from keeper.chain.calldata import encoded
+from keeper.chain.calls import ALL_GAS, Answer, Call, Lens
 from keeper.contracts import runtime_code
-from keeper.protocols.calldata import encoded
+from keeper.errors import KeeperError
+
+# The length of the record that begins at a place of the data; more than is left where it is cut off.
+Length = Callable[[bytes, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +44,35 @@ class LensContract:
 def packed(accounts: Sequence[str]) -> bytes:
     """Account keys (0x hex) one after the other."""
     return bytes.fromhex("".join(account[2:] for account in accounts))
+
+
+def words(data: bytes) -> list[int]:
+    """An answer as unsigned 32-byte words; what is left over at its end is ignored."""
+    return [int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data) - 31, 32)]
+
+
+def split(accounts: Sequence[str], answer: Answer, length: Length) -> dict[str, bytes]:
+    """Each account's record; KeeperError when the lens failed, or its answer is shorter or longer."""
+    if not answer.ok:
+        raise KeeperError(
+            f"the lens could not read these accounts (revert data 0x{answer.data.hex()[:200]})",
+            where=f"{accounts[0]} and {len(accounts) - 1} others",
+        )
+    said = int.from_bytes(answer.data[32:64], "big")
+    data = answer.data[64 : 64 + said]
+    records: dict[str, bytes] = {}
+    at = 0
+    for account in accounts:
+        end = at + length(data, at) if at < len(data) else len(data) + 1
+        if end > len(data):
+            break
+        records[account] = bytes(data[at:end])
+        at = end
+    if at != said or len(records) != len(accounts):
+        raise KeeperError(
+            f"the lens answered {len(data)} bytes where {len(accounts)} accounts were asked for, of which "
+            f"{len(records)} are whole",
+            where=f"{accounts[0]} and others",
+            remedy="The node may cut long answers: name another, or report it",
+        )
+    return records

@@ -53,7 +53,7 @@ def names_in(settings: Settings, found: Survey, market: str | None, chain: str |
     return place, market or free
 
 
-def with_market(path: Path, settings: Settings, found: Survey, wishes: InitAnswers) -> str:
+def with_market(path: Path, settings: Settings, found: Survey, answers: InitAnswers) -> str:
     """The file's text and the market's sections after it, those of its chain too where it is new."""
-    new = sections(found, wishes, chain=wishes.chain not in settings.chains)
+    new = sections(found, answers, chain=answers.chain not in settings.chains)
     return with_sections(path.read_text(), new)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from keeper.errors import ConfigError
@@ -12,14 +14,8 @@ from keeper.protocols.registry import load
 
 def check(path: Path, text: str) -> None:
     """ConfigError when `load` would not accept what `path` would say; nothing is left written."""
-    temporary: Path | None = None
-    try:
-        temporary = _beside(path, text)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with _beside(path, text):
+        pass
 
 
 def write(path: Path, text: str, *, force: bool) -> None:
@@ -28,53 +24,48 @@ def write(path: Path, text: str, *, force: bool) -> None:
     ConfigError when the file exists and `force` is not given, or what it would hold is wrong.
     """
     refuse_existing(path, force=force)
-    temporary: Path | None = None
-    try:
-        temporary = _beside(path, text)
+    with _beside(path, text) as temporary:
         if force:
             temporary.replace(path)
         else:
             # Unlike a rename, a link refuses a file that came into being meanwhile.
             os.link(temporary, path)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
-def _beside(path: Path, text: str) -> Path:
-    """A file beside `path` with this text, which `load` accepts; none is left where it does not."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    temporary = Path(name)
+@contextmanager
+def _beside(path: Path, text: str) -> Iterator[Path]:
+    """A file beside `path` with this text, which `load` accepts, for the block. ConfigError where it does
+    not, where it cannot be written, and where the block finds that `path` exists."""
+    temporary: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+        temporary = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        load(temporary)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, ConfigError):
+        try:
+            load(temporary)
+        except ConfigError as error:
             raise ConfigError(error.what, where=f"what {path} would say", remedy=error.remedy) from None
-        raise
-    return temporary
+        yield temporary
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror}",
+            where=str(path),
+            remedy="Name a file in a folder that exists and may be written",
+        ) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
     """ConfigError when there is a file already and it may not be replaced."""
     if path.exists() and not force:
         raise _exists(path)
-
-
-def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"cannot be written: {error.strerror}",
-        where=str(path),
-        remedy="Name a file in a folder that exists and may be written",
-    )
 
 
 def _exists(path: Path) -> ConfigError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +63,6 @@ class Survey:
     base_decimals: int
     from_block: int | None
     head: Head
-    clock_difference: int
     assets: tuple[SurveyedAsset, ...]
     native: NativeCoin
     data_fee: Kind
@@ -122,7 +120,6 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
         base_decimals=adapter.explainer.base_decimals(state),
         from_block=born,
         head=head,
-        clock_difference=int(time.time()) - head.timestamp,
         assets=tuple(
             _asset(symbol or each.asset, _shown(each.asset), each.price or 0, sources.get(source), times)
             for each, source, symbol in found

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from keeper.config import table_of
+from keeper.config import known_chain, table_of
 from keeper.oracles.sources import tree
 from keeper.protocols.registry import PROTOCOLS
+from keeper.service.planning.gas_ceilings import COIN, DAY_GAS, GWEI, fitting_price
 from keeper.setup.answers import InitAnswers
-from keeper.setup.chain_text import chain_lines
 from keeper.setup.survey import Survey, SurveyedAsset
+from keeper.setup.toml_edit import dotted, inline
 
 MOST_ASSETS = 100
 """Price sources that are written down: a market may have thousands."""
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def configuration(found: Survey, wishes: InitAnswers) -> str:
+def configuration(found: Survey, answers: InitAnswers) -> str:
     """The whole file, as TOML."""
     parts = [
         _head(found),
-        *_of_market(found, wishes, chain=True),
-        _rest(wishes),
-        *(_protect(account, wishes) for account in wishes.protect),
-        *([_NO_PROTECT.format(market=_text(wishes.market))] if not wishes.protect else []),
-        *(f"[[alerts]]\nurl = {_text(url)}\n" for url in wishes.alerts),
-        *([_NO_ALERTS] if not wishes.alerts else []),
+        *_of_market(found, answers, chain=True),
+        _rest(answers),
+        *(_protect(account, answers) for account in answers.protect),
+        *([_NO_PROTECT.format(market=inline(answers.market))] if not answers.protect else []),
+        *(f"[[alerts]]\nurl = {inline(url)}\n" for url in answers.alerts),
+        *([_NO_ALERTS] if not answers.alerts else []),
     ]
     return "\n".join(parts)
 
 
-def sections(found: Survey, wishes: InitAnswers, *, chain: bool) -> str:
+def sections(found: Survey, answers: InitAnswers, *, chain: bool) -> str:
     """What a further market adds to a file, and its chain where that is new."""
-    protected = [_protect(account, wishes) for account in wishes.protect]
-    return "\n".join([*_of_market(found, wishes, chain=chain), *protected])
+    protected = [_protect(account, answers) for account in answers.protect]
+    return "\n".join([*_of_market(found, answers, chain=chain), *protected])
 
 
-def _of_market(found: Survey, wishes: InitAnswers, *, chain: bool) -> list[str]:
+def _of_market(found: Survey, answers: InitAnswers, *, chain: bool) -> list[str]:
     return [
-        *([_chain(found, wishes)] if chain else []),
-        _market(found, wishes),
-        *_oracles(found, wishes),
+        *([_chain(found, answers)] if chain else []),
+        _market(found, answers),
+        *_oracles(found, answers),
     ]
 
 
@@ -57,31 +55,83 @@ def _head(found: Survey) -> str:
 {f"# The market was found through {led}." + chr(10) if led else ""}"""
 
 
-def _chain(found: Survey, wishes: InitAnswers) -> str:
+def _chain(found: Survey, answers: InitAnswers) -> str:
     return f"""\
-[chains.{_key(wishes.chain)}]
+[chains.{dotted([answers.chain])}]
 chain_id = {found.chain_id}
 # Tried in this order; list a second node. A URL may hold an access key, so this file is for you alone.
-rpc = [{_text(found.rpc)}]
-{chain_lines(found, _key(wishes.chain))}"""
+rpc = [{inline(found.rpc)}]
+{_chain_lines(found)}"""
 
 
-def _market(found: Survey, wishes: InitAnswers) -> str:
+def _chain_lines(found: Survey) -> str:
+    """Lines below `[chains.NAME]`: known by id, or probed now, each with its reason."""
+    return "".join(f"{line}\n" for line in [*_sequencer(found), *_gas(found), *_data(found), *_coin(found)])
+
+
+def _sequencer(found: Survey) -> list[str]:
+    row = known_chain(found.chain_id)
+    if row is None or row.sequencer_feed is None:
+        return []
+    return [
+        f"# Tells when the sequencer is down ({row.sources['sequencer_feed']}).",
+        f'sequencer_feed = "{row.sequencer_feed}"',
+    ]
+
+
+def _gas(found: Survey) -> list[str]:
+    if found.gas is None:
+        return ["# The node did not say what gas costs: max_gas_price_gwei is set at each start."]
+    most = fitting_price(found.chain_id, found.gas, None)
+    price, day = Decimal(most) / GWEI, Decimal(most * DAY_GAS * found.gas.scale) / COIN
+    now = Decimal(found.gas.price) / GWEI
+    return [
+        f"# The most that a unit of gas may cost ({now.normalize():f} gwei when this was written), and all",
+        "# gas of a day, in native coins.",
+        f"max_gas_price_gwei = {price.normalize():f}",
+        f'max_gas_per_day = "{day.normalize():f}"',
+    ]
+
+
+def _data(found: Survey) -> list[str]:
+    if found.data_fee == "none":
+        return ["# No contract of the chain charges for data besides gas.", 'data_fee = "none"']
+    return [
+        "# Data is charged besides gas; a contract of the chain tells how much.",
+        f'data_fee = "{found.data_fee}"',
+    ]
+
+
+def _coin(found: Survey) -> list[str]:
+    """Without the price of the coin nothing is liquidated: what gas costs would be unknown."""
+    coin = found.native
+    if coin.setting == "":
+        return [f"# A native coin costs {coin.because}; native_price would say otherwise."]
+    if coin.setting is not None:
+        return [f"# What a native coin costs: {coin.because}.", f'native_price = "{coin.setting}"']
+    return [
+        f"# NEEDED: {coin.because}, and without it nothing is liquidated. A number (units of",
+        "# account), an asset of any market (symbol or address), or the address of a feed.",
+        "# native_price = 2500",
+    ]
+
+
+def _market(found: Survey, answers: InitAnswers) -> str:
     version = found.version or "of no known arithmetic: it can only be watched"
     kind = f"revision {found.revision}, version {version}"
     if found.oracle:
         kind += f"; price oracle {found.oracle}"
-    start, why = _from_block(found, wishes)
+    start, why = _from_block(found, answers)
     spec = PROTOCOLS[found.identity.protocol]
     own = spec.setup.table([(each.address, each.symbol) for each in found.assets], MOST_ASSETS)
     if own:
-        own = f"\n[markets.{_key(wishes.market)}.{table_of(spec.name)}]\n{own}"
+        own = f"\n[markets.{dotted([answers.market])}.{table_of(spec.name)}]\n{own}"
     return f"""\
 # {spec.title[0].upper()}{spec.title[1:]}, {kind}.
-[markets.{_key(wishes.market)}]
-protocol = {_text(found.identity.protocol)}
-chain = {_text(wishes.chain)}
-address = {_text(found.identity.address)}
+[markets.{dotted([answers.market])}]
+protocol = {inline(found.identity.protocol)}
+chain = {inline(answers.chain)}
+address = {inline(found.identity.address)}
 # {why}
 from_block = {start}
 # Accounts with an asset whose price source is of no known kind: "watch" only, or "act" on its price.
@@ -89,15 +139,15 @@ unknown_oracles = "watch"
 {own}"""
 
 
-def _from_block(found: Survey, wishes: InitAnswers) -> tuple[int, str]:
-    if wishes.from_block is not None:
-        return wishes.from_block, "Accounts are looked for from here on."
+def _from_block(found: Survey, answers: InitAnswers) -> tuple[int, str]:
+    if answers.from_block is not None:
+        return answers.from_block, "Accounts are looked for from here on."
     if found.from_block is not None:
         return found.from_block, "The block that created the market: no account is older."
     return 0, "The node keeps no old states, so the market's first block is unknown: name it to scan faster."
 
 
-def _oracles(found: Survey, wishes: InitAnswers) -> list[str]:
+def _oracles(found: Survey, answers: InitAnswers) -> list[str]:
     """A section an asset. Heartbeats are not on chain: those proposed were measured."""
     intro = (
         "# Price sources and the feeds they rest on. Heartbeats (seconds) are not on chain: those below\n"
@@ -106,12 +156,12 @@ def _oracles(found: Survey, wishes: InitAnswers) -> list[str]:
     )
     rest = len(found.assets) - MOST_ASSETS
     more = [f"# And {rest} more, which can be named in the same way.\n"] if rest > 0 else []
-    return [intro, *(_oracle(asset, found, wishes) for asset in found.assets[:MOST_ASSETS]), *more]
+    return [intro, *(_oracle(asset, found, answers) for asset in found.assets[:MOST_ASSETS]), *more]
 
 
-def _oracle(asset: SurveyedAsset, found: Survey, wishes: InitAnswers) -> str:
+def _oracle(asset: SurveyedAsset, found: Survey, answers: InitAnswers) -> str:
     by = asset.address if PROTOCOLS[found.identity.protocol].setup.by_address else asset.symbol
-    name = f"markets.{_key(wishes.market)}.oracles.{_key(by)}"
+    name = f"markets.{dotted([answers.market])}.oracles.{dotted([by])}"
     price = Decimal(asset.price).scaleb(-found.base_decimals)
     lines = [f"# {asset.symbol} {asset.address}, price {price.normalize():f}"]
     source = asset.source
@@ -121,7 +171,8 @@ def _oracle(asset: SurveyedAsset, found: Survey, wishes: InitAnswers) -> str:
     unknown = [each.address for each in source.unresolved()]
     if unknown:
         lines.append(
-            f"# Of no known kind: {', '.join(unknown)}; see markets.{_key(wishes.market)}.unknown_oracles."
+            f"# Of no known kind: {', '.join(unknown)}; "
+            f"see markets.{dotted([answers.market])}.unknown_oracles."
         )
     if asset.heartbeat is None:
         return "\n".join([*lines, "# No feed gives rounds behind it: there is no age to judge.", ""])
@@ -130,44 +181,44 @@ def _oracle(asset: SurveyedAsset, found: Survey, wishes: InitAnswers) -> str:
     return "\n".join([*lines, ""])
 
 
-def _rest(wishes: InitAnswers) -> str:
-    if wishes.keystore is None:
+def _rest(answers: InitAnswers) -> str:
+    if answers.keystore is None:
         signer = (
             "# Without a key the keeper only watches. `keeper key new` makes one.\n"
             '# [signer]\n# keystore = "keystore.json"\n'
         )
     else:
         password = (
-            f"password_file = {_text(wishes.password_file)}"
-            if wishes.password_file
+            f"password_file = {inline(answers.password_file)}"
+            if answers.password_file
             else "# The password: KEEPER_KEYSTORE_PASSWORD, or asked for, or\n"
             '# password_file = "keystore.password"'
         )
-        signer = f"[signer]\nkeystore = {_text(wishes.keystore)}\n{password}\n"
+        signer = f"[signer]\nkeystore = {inline(answers.keystore)}\n{password}\n"
     return f"""\
 [store]
 # What was seen, planned and sent. PostgreSQL: postgresql://user@host/name
-url = {_text(wishes.store)}
+url = {inline(answers.store)}
 
 {signer}
 [policy]
 # Health below which something happens: collateral weighed by its thresholds, over debt.
-warn = {wishes.warn}        # you are told
-top_up = {wishes.top_up}      # protected accounts are topped up
-liquidate = {wishes.liquidate}    # others are liquidated; no protocol allows it above 1
-target = {wishes.target}      # where a top-up brings an account
+warn = {answers.warn}        # you are told
+top_up = {answers.top_up}      # protected accounts are topped up
+liquidate = {answers.liquidate}    # others are liquidated; no protocol allows it above 1
+target = {answers.target}      # where a top-up brings an account
 # Least gain of a liquidation after gas, in whole units of account: dollars in most markets.
 min_profit = 0
 """
 
 
-def _protect(account: str, wishes: InitAnswers) -> str:
+def _protect(account: str, answers: InitAnswers) -> str:
     return f"""\
 [[protect]]
-market = {_text(wishes.market)}
-account = {_text(account)}
+market = {inline(answers.market)}
+account = {inline(account)}
 # Most that top-ups may spend in 24 hours, in whole units of account.
-max_spend_per_owner_day = {_text(f"{wishes.max_per_day:f}")}
+max_spend_per_owner_day = {inline(f"{answers.max_per_day:f}")}
 # Tried in order; without them each debt is repaid, then each collateral supplied.
 # steps = [{{ action = "repay", asset = "USDC" }}, {{ action = "add_collateral", asset = "WETH" }}]
 """
@@ -185,12 +236,3 @@ _NO_ALERTS = """\
 # [[alerts]]
 # url = "json://host:port/path"
 """
-
-
-def _text(value: str) -> str:
-    """A TOML basic string; JSON's escapes are all TOML's too."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _text(name)

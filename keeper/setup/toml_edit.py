@@ -73,13 +73,13 @@ def _insertions(text: str, place: Place, value: object) -> Iterator[str]:
     """The text with the new key below its table's header, at any line, in any inline table."""
     ends = _line_ends(text)
     headed = [at for start, at in zip([0, *ends], ends, strict=False) if _heads(text[start:at], place[:-1])]
-    yield from (_inserted(text, at, f"{_dotted(place[-1:])} = {inline(value)}\n") for at in headed)
+    yield from (_inserted(text, at, f"{dotted(place[-1:])} = {inline(value)}\n") for at in headed)
     if isinstance(value, Mapping):
-        body = "".join(f"{_dotted([key])} = {inline(each)}\n" for key, each in value.items())
-        yield f"{text.rstrip()}\n\n[{_dotted(place)}]\n{body}"
-    yield f"{text.rstrip()}\n\n[{_dotted(place[:-1])}]\n{_dotted(place[-1:])} = {inline(value)}\n"
+        body = "".join(f"{dotted([key])} = {inline(each)}\n" for key, each in value.items())
+        yield f"{text.rstrip()}\n\n[{dotted(place)}]\n{body}"
+    yield f"{text.rstrip()}\n\n[{dotted(place[:-1])}]\n{dotted(place[-1:])} = {inline(value)}\n"
     for depth in range(len(place)):
-        entry = f"{_dotted(place[depth:])} = {inline(value)}"
+        entry = f"{dotted(place[depth:])} = {inline(value)}"
         for at, sign in enumerate(text):
             if sign == "}":
                 yield f"{text[:at].rstrip()}, {entry} {text[at:]}"
@@ -113,7 +113,7 @@ def _longer(text: str, more: list[Any]) -> Iterator[str]:
 def _rewritten(text: str, wanted: Tables) -> str:
     """What no edit of single places can say: the tables anew, and what was there kept as comments."""
     kept = "".join(f"# {line}\n" for line in text.splitlines())
-    return "".join(f"{_dotted([key])} = {inline(value)}\n" for key, value in wanted.items()) + "\n" + kept
+    return "".join(f"{dotted([key])} = {inline(value)}\n" for key, value in wanted.items()) + "\n" + kept
 
 
 def _line_ends(text: str) -> list[int]:
@@ -133,12 +133,13 @@ def _heads(line: str, place: Place) -> bool:
     if found is None:
         return False
     try:
-        return _parsed(f"[{found[1]}]") == _parsed(f"[{_dotted(place)}]")
+        return _parsed(f"[{found[1]}]") == _parsed(f"[{dotted(place)}]")
     except tomllib.TOMLDecodeError:
         return False
 
 
-def _dotted(place: Place) -> str:
+def dotted(place: Place) -> str:
+    """Keys as TOML joins them, in quotes where they need them."""
     return ".".join(key if _BARE.fullmatch(key) else _string(key) for key in map(str, place))
 
 
@@ -159,7 +160,7 @@ def inline(value: object) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_dotted([key])} = {inline(each)}" for key, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{dotted([key])} = {inline(each)}" for key, each in value.items()) + " }"
     if isinstance(value, Sequence):
         return "[" + ", ".join(map(inline, value)) + "]"
     return str(value)

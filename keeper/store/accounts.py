@@ -90,17 +90,11 @@ def save(store: Store, market: str, saved: Saved) -> None:
 def _upsert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert, or replace the record of those that are there."""
     connection = session.connection()
-    insert: Insert
-    if connection.dialect.name == "postgresql":
-        wanted = postgresql.insert(KnownAccount)
-        insert = wanted.on_conflict_do_update(
-            index_elements=["market", "account"], set_={"record": wanted.excluded.record}
-        )
-    else:
-        other = sqlite.insert(KnownAccount)
-        insert = other.on_conflict_do_update(
-            index_elements=["market", "account"], set_={"record": other.excluded.record}
-        )
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    wanted = dialect.insert(KnownAccount)
+    insert: Insert = wanted.on_conflict_do_update(
+        index_elements=["market", "account"], set_={"record": wanted.excluded.record}
+    )
     # Handed to the driver as they are: SQLAlchemy's look at each row takes longer than the database does.
     made = insert.compile(dialect=connection.dialect, column_keys=["market", "account", "record"])
     order = getattr(made, "positiontup", None)

@@ -1,11 +1,11 @@
-"""Column types: 256-bit integers as decimal strings, times as aware UTC."""
+"""Column types: 256-bit integers as decimal strings, times as aware UTC; and what is open only once."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, String, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Index, String, TypeDecorator, text
 
 
 class BigInt(TypeDecorator[int]):
@@ -34,6 +34,12 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def open_once(name: str, *columns: str, where: str) -> Index:
+    """At most one row for these columns among those that a condition holds for, in both databases."""
+    condition = text(where)
+    return Index(name, *columns, unique=True, sqlite_where=condition, postgresql_where=condition)
 
 
 def now() -> datetime:

@@ -108,7 +108,7 @@ def _run(anvil: Anvil, market: AaveDeployment, folder: Path) -> tuple[list[float
 def _all_accounts(daemon: Daemon) -> list[Any]:
     """The parameters of one lens call that reads the market and every account."""
     deciding = daemon.chains["local"].deciding
-    book, head = deciding.runs[0].book, deciding.head
+    book, head = deciding.markets[0].book, deciding.head
     assert head is not None
     wanted = [
         book.source.mirror.market_call(book.references),

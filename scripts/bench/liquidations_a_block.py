@@ -140,7 +140,9 @@ def planned(anvil: Anvil, fall: Callable[[], None], settings: str, folder: Path)
     store = open_store(f"sqlite:///{folder / 'keeper.db'}")
     nodes = pools(loaded)
     runs = build(loaded, nodes, store)
-    deciding = ChainLoop(nodes["local"], store, loaded, policies_of(loaded), runs, "live", PAYER)
+    deciding = ChainLoop(
+        nodes["local"], store, loaded.of_chain("local"), policies_of(loaded), runs, "live", PAYER
+    )
     look(deciding)
     fall()
     anvil.set_automine(False)

@@ -19,10 +19,11 @@ from keeper.execution import batches
 from keeper.localchain import four_markets, troves
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS, WAD, FourMarkets
+from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS, FourMarkets
 from keeper.localchain.liquidator import demo_pools, deploy_liquidator
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import send_batch
+from keeper.model.money import WAD
 from keeper.model.plan import Plan
 from scripts.bench.liquidations_a_block import GENESIS, PAYER, planned, sent
 from scripts.bench.result import Result

@@ -68,7 +68,7 @@ def state(revision: int, seed: int = 1, reserves: int = 12) -> PoolState:
         borrowable_bitmap=0b1001,
     )
     market = MarketState(listed, {1: emode}, BASE)
-    return PoolState(revision, "0x" + "0" * 40, "0x" + "0" * 40, market)
+    return PoolState(revision, "0x" + "0" * 40, market)
 
 
 def records(

@@ -22,7 +22,7 @@ from keeper.localchain.aave_v36 import deploy
 from keeper.localchain.anvil import ACCOUNTS as DEPLOYERS
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
-from keeper.localchain.state_override import call_with_code
+from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import Tx, queue
 from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
@@ -43,6 +43,7 @@ MULTICALL3 = Path(__file__).with_name("multicall3.hex")
 TICKS = 25
 TOUCHED = 10
 WEB3_CALLS = 400
+_GAS = hex(2_000_000_000)
 Markets = list[tuple[Market, MarketValuation]]
 PEER = 30_000
 """Accounts a second that the best peer measured looks at: from an indexer's database."""
@@ -81,7 +82,9 @@ def _deciding(
     runs = build(settings, nodes, store)
     for run in runs:
         run.book.discovered = set(known[run.adapter.contract.lower()])
-    return ChainLoop(nodes["local"], store, settings, policies_of(settings), runs, "dry", None)
+    return ChainLoop(
+        nodes["local"], store, settings.of_chain("local"), policies_of(settings), runs, "dry", None
+    )
 
 
 def _value(deciding: ChainLoop, head: Head) -> Markets:
@@ -204,7 +207,7 @@ def _multicall(anvil: Anvil, market: AaveDeployment, names: list[str]) -> float:
     place = "0xcA11bde05977b3631167028862bE2a173976CA11"
     head = selector("aggregate3((address,bool,bytes)[])")
 
-    code = {place: MULTICALL3.read_text().strip()}
+    code: Json = {place: {"code": MULTICALL3.read_text().strip()}}
 
     def ask() -> None:
         for at in range(0, len(names), 500):
@@ -213,7 +216,7 @@ def _multicall(anvil: Anvil, market: AaveDeployment, names: list[str]) -> float:
                 for a in names[at : at + 500]
             ]
             data = "0x" + (head + encode(["(address,bool,bytes)[]"], [calls])).hex()
-            answer = call_with_code(anvil.rpc, place, data, code, gas=2_000_000_000)
+            answer = anvil.rpc.text("eth_call", {"to": place, "data": data, "gas": _GAS}, "latest", code)
             for ok, result in decode(["(bool,bytes)[]"], bytes.fromhex(answer[2:]))[0]:
                 assert ok and decode(["uint256"] * 6, result)
 

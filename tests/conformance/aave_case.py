@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable
 
 from keeper.localchain import aave_actions as act
-from keeper.localchain import aave_permissions as permit
 from keeper.localchain import aave_v36, aave_v302
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
 from tests.conformance.case import Closing, protection
+from tests.support import aave_permissions as permit
 
 WAD = 10**18
 LENDER = ACCOUNTS[1]

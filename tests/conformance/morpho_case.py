@@ -9,8 +9,8 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.morpho_blue import LocalPair, MorphoDeployment, PairSpec, TokenSpec
-from keeper.localchain.solc import Compilation, compiled
-from keeper.localchain.tokens import create_feed
+from keeper.localchain.solc import artifacts
+from keeper.localchain.tokens import PRICE_STANDINS, create_feed
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
 from keeper.protocols.morpho_blue.positions import key
@@ -68,9 +68,7 @@ class MorphoCase:
         """The first pair's oracle now names a feed, as Morpho's Chainlink oracle does."""
         queue = Deployer(self.anvil.rpc, ACCOUNTS[0])
         feed = create_feed(queue, 2500 * 10**8)
-        code = queue.create(
-            compiled(Compilation(("test/PriceStandIns.sol",)))["MorphoOracleStandIn"].artifact()
-        )
+        code = queue.create(artifacts(PRICE_STANDINS)["MorphoOracleStandIn"])
         queue.flush()
         oracle = self.at.pairs[0].oracle
         runtime = self.anvil.rpc.text("eth_getCode", code, "latest")

@@ -12,7 +12,7 @@ from keeper.chain.calls import answers_to
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, queue, send_batch
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.plan import NATIVE, Plan
 from tests.conformance.exchange import PAYER
 from tests.conformance.keeping import reading, valued
@@ -53,17 +53,10 @@ def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path
         timestamp = head.timestamp + BLOCK_SECONDS
         # Not a round one, so that nothing is met by accident.
         target = case.target - 10**15 + 7
-        plan = adapter.planner.plan_top_up(
-            state,
-            account,
-            run.book.accounts[account],
-            timestamp,
-            facts,
-            dict.fromkeys(adapter.planner.assets(state, facts), PLENTY),
-            [Step(action, STEPS[protocol][action])],
-            target,
-            PLENTY * PLENTY,
-        )
+        purse = replace(facts, funds=dict.fromkeys(adapter.planner.assets(state, facts), PLENTY))
+        steps = [Step(action, STEPS[protocol][action])]
+        request = CureRequest(account, timestamp, purse, steps, target, PLENTY * PLENTY)
+        plan = adapter.planner.plan_top_up(state, run.book.accounts[account], request)
         assert isinstance(plan, Plan), plan
         assert _fails(anvil, plan), "before the top-up its postcondition does not hold"
         healths = []

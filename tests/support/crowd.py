@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from keeper.book.book import Book
-from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
@@ -26,6 +25,7 @@ from keeper.protocols.aave_v3 import valuing
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
 from tests.support import random_market as rnd
+from tests.support.books import refresh_alone
 
 GENESIS = 1_750_000_000
 COUNT = 500

@@ -55,7 +55,7 @@ class Exchange:
         return self.system.synths["sETH"]
 
     def send(self, *txs: Tx) -> list[dict[str, Json]]:
-        """Sends in order; TransactionFailedError with Synthetix' own error for the first that reverts."""
+        """Send in order; TransactionFailedError with Synthetix' own error for the first that reverts."""
         return send_batch(self.anvil.rpc, txs, self.system.errors)
 
     def open_account(self, who: str, account: int, dollars: int = 0, synths: int = 0) -> None:
@@ -68,12 +68,12 @@ class Exchange:
         self.send(*steps)
 
     def commit(self, who: str, account: int, market: LocalPerp, size: int, limit: int | None = None) -> None:
-        """Commits an order and lets the delay pass."""
+        """Commit an order and let the delay pass."""
         self.send(actions.commit_order(self.system, who, account, market, size, limit))
         self.anvil.increase_time(5)
 
     def trade(self, who: str, account: int, market: LocalPerp, size: int, price: int, keeper: str) -> None:
-        """Commits an order, which `keeper` settles at a price in whole dollars."""
+        """Commit an order, which `keeper` settles at a price in whole dollars."""
         self.commit(who, account, market, size)
         rpc = self.anvil.rpc
         self.send(*actions.bring_and_settle(rpc, self.system, keeper, account, market, price * 10**8))

@@ -184,7 +184,11 @@ def test_a_role_has_eight_members_at_most_and_a_market_names_only_roles() -> Non
             assert 0 < len(members) <= ROLES_HAVE_AT_MOST, (name, members)
             continue
         for each in role.body:
-            if isinstance(each, ast.FunctionDef) and each.returns is not None:
-                words = ast.unparse(each.returns)
-                known = words in ("str", "int", "bool", "A_co") or any(role in words for role in roles)
-                assert known, f"{name}.{each.name} belongs to a role"
+            if isinstance(each, ast.AnnAssign):
+                told = ast.unparse(each.annotation)
+            elif isinstance(each, ast.FunctionDef) and each.returns is not None:
+                told = ast.unparse(each.returns)
+            else:
+                continue
+            known = told in ("str", "int", "bool", "A_co") or any(role in told for role in roles)
+            assert known, f"{name}: {ast.unparse(each)} belongs to a role"

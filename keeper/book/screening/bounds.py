@@ -80,7 +80,10 @@ class Screen:
 
     def run(self, weights: Weights) -> None:
         """Value all accounts: afterwards `low`, `high` and `maintenance` are by place, `rows` says whose."""
-        self._fit()
+        size = len(self.columns)
+        if size != len(self.low):
+            self.low, self.high, self.maintenance = np.empty(size), np.empty(size), np.empty(size)
+            self.rows = np.empty(size, np.int32)
         errors = ErrorBounds.of(weights, self.columns.depth)
         start = 0
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,12 +122,6 @@ class Screen:
             by = ErrorBounds.of(weights, self.columns.depth)
             _bounds(equity, gross, maintenance, by, low, high, scratch)
         return HealthBounds(rows, low, high, maintenance)
-
-    def _fit(self) -> None:
-        size = len(self.columns)
-        if size != len(self.low):
-            self.low, self.high, self.maintenance = np.empty(size), np.empty(size), np.empty(size)
-            self.rows = np.empty(size, np.int32)
 
 
 def _bounds(

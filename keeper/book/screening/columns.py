@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
-from keeper.book.entries import Entries, Floats, Ints, Sparse
+from keeper.book.entries import Entries, Floats, Ints
 
 BLOCK_ROWS = 1 << 16
 """Rows of one block: what is computed on the way fits the processor's cache."""
@@ -103,12 +103,8 @@ class Columns:
         self._note(found, rows)
         moving = [number for number, row in enumerate(rows) if not self._replace(row, found, number)]
         if moving:
-            self._append([rows[number] for number in moving], _pick(found, moving))
-
-    def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where rows stand among all blocks' rows, one block after the other."""
-        starts = np.cumsum([0, *(len(block) for block in self.blocks)], dtype=np.int64)
-        return starts[self._block[rows]] + self._place[rows].astype(np.int64)
+            fresh = _matrices(found)
+            self._append([rows[number] for number in moving], fresh[0][moving], fresh[1][moving])
 
     def rows_with(self, legs: Iterable[int]) -> set[int]:
         """The rows that have any of these legs."""
@@ -146,7 +142,7 @@ class Columns:
             found = self._entries(records[first : first + BLOCK_ROWS])
             rows = range(first, first + found.equity.rows)
             self._note(found, rows)
-            self._append(rows, found)
+            self._append(rows, *_matrices(found))
 
     def _reserve(self, rows: int) -> None:
         """Room for row numbers up to `rows`."""
@@ -185,17 +181,15 @@ class Columns:
             block.rows[place] = _NOWHERE
         return fits
 
-    def _append(self, rows: Sequence[int], found: Entries) -> None:
+    def _append(self, rows: Sequence[int], equity: csr_array, maintenance: csr_array) -> None:
         numbers = np.fromiter(rows, np.int32, len(rows))
-        fresh = ColumnBlock(
-            numbers, _matrix(found.equity, found.leg_count), _matrix(found.maintenance, found.leg_count)
-        )
+        fresh = ColumnBlock(numbers, equity, maintenance)
         last = self.blocks[-1] if self.blocks else None
         if last is not None and len(last) + len(fresh) <= _TAIL_ROWS:
             start = len(last)
             last.rows = np.concatenate([last.rows, numbers])
-            last.equity = _stacked(last.equity, fresh.equity)
-            last.maintenance = _stacked(last.maintenance, fresh.maintenance)
+            last.equity = vstack([last.equity, fresh.equity], "csr")
+            last.maintenance = vstack([last.maintenance, fresh.maintenance], "csr")
         else:
             start = 0
             self.blocks.append(fresh)
@@ -221,25 +215,10 @@ def _together(parts: Sequence[Held]) -> Held:
     )
 
 
-def _matrix(side: Sparse, legs: int) -> csr_array:
-    return csr_array((side.amounts, side.legs, side.starts), shape=(side.rows, legs))
-
-
-def _stacked(upper: csr_array, lower: csr_array) -> csr_array:
-    starts = np.concatenate([upper.indptr, lower.indptr[1:] + upper.indptr[-1]]).astype(np.int32)
-    data, legs = np.concatenate([upper.data, lower.data]), np.concatenate([upper.indices, lower.indices])
-    return csr_array((data, legs, starts), shape=(len(starts) - 1, upper.shape[1]))
-
-
-def _pick(found: Entries, numbers: Sequence[int]) -> Entries:
-    """The entries of some rows only."""
-    wanted = np.fromiter(numbers, np.int64, len(numbers))
-
-    def side(whole: Sparse) -> Sparse:
-        counts = np.diff(whole.starts)[wanted]
-        starts = np.zeros(len(wanted) + 1, np.int32)
-        np.cumsum(counts, out=starts[1:])
-        at = np.repeat(whole.starts[wanted] - starts[:-1], counts) + np.arange(starts[-1])
-        return Sparse(starts, whole.legs[at], whole.amounts[at])
-
-    return Entries(found.leg_count, side(found.equity), side(found.maintenance), found.unbounded[wanted])
+def _matrices(found: Entries) -> tuple[csr_array, csr_array]:
+    """Both sides as matrices of all legs."""
+    equity, maintenance = (
+        csr_array((side.amounts, side.legs, side.starts), shape=(side.rows, found.leg_count))
+        for side in (found.equity, found.maintenance)
+    )
+    return equity, maintenance

@@ -69,25 +69,20 @@ class NearThreshold:
         index, self.index = self.index, None
         rows = index.candidates(weights) if index is not None and key == self._key else None
         if index is None or rows is None:
-            self._build(weights, thresholds, groups, key)
+            self._build(weights, thresholds, groups)
             return None
         rows = np.union1d(rows, np.fromiter(changed, np.int64))
         if len(rows) > self.columns.row_count // 20:
-            self._build(weights, thresholds, groups, key)
+            self._build(weights, thresholds, groups)
             return None
         index.renew(rows, weights)
         self.index = index
         near = np.flatnonzero(index.cell < len(thresholds))
         return self.screen.of(near, weights)
 
-    def _build(
-        self,
-        weights: Weights,
-        thresholds: tuple[float, ...],
-        groups: Ints,
-        key: tuple[tuple[float, ...], bytes],
-    ) -> None:
-        self.index, self._key = PriceIndex(self.columns, groups, thresholds), key
+    def _build(self, weights: Weights, thresholds: tuple[float, ...], groups: Ints) -> None:
+        self.index = PriceIndex(self.columns, groups, thresholds)
+        self._key = (thresholds, groups.tobytes())
         self.index.build(weights)
 
     def _checked(self, weights: Weights, highest: float, found: HealthBounds) -> HealthBounds:

@@ -30,9 +30,9 @@ KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
 _CRIPPLING = ("quota", "trickle", "oversize")
 
 
-def together(chain: str, worse: Sequence[str], better: Sequence[str], title: str = "") -> Profile:
+def together(chain: str, worse: Sequence[str], better: Sequence[str]) -> Profile:
     """A chain of some kind with two nodes in trouble of these kinds, the second one's less."""
-    return _combined(chain, worse, better, title, lambda *_: [])
+    return _combined(chain, worse, better, "", lambda *_: [])
 
 
 def mixture(seed: int) -> Profile:
@@ -66,19 +66,10 @@ def _combined(
         ]
 
     kinds = (*worse, *better)
+    one, other = f"one node: {', '.join(worse) or 'nothing'}", f"the other: {', '.join(better) or 'nothing'}"
     return replace(
         base,
-        title="; ".join(
-            filter(
-                None,
-                (
-                    title,
-                    base.title,
-                    f"one node: {', '.join(worse) or 'nothing'}",
-                    f"the other: {', '.join(better) or 'nothing'}",
-                ),
-            )
-        ),
+        title="; ".join([*([title] if title else []), base.title, one, other]),
         seen="all of these",
         nodes=nodes,
         timeout=2.0,

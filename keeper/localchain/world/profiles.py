@@ -34,14 +34,6 @@ _GAS_SCALE = 20_000
 Nodes = Callable[[random.Random], list[list[Trick]]]
 
 
-def _nothing(_: Anvil, __: str) -> None:
-    return None
-
-
-def _never(_: Anvil, __: int) -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`prepare` sets up the chain for the keeper's address; `between` is called before each block of a day
@@ -51,8 +43,8 @@ class Profile:
     seen: str
     nodes: Nodes
     options: Callable[[AnvilOptions], AnvilOptions] = lambda options: options
-    prepare: Callable[[Anvil, str], None] = _nothing
-    between: Callable[[Anvil, int], bool] = _never
+    prepare: Callable[[Anvil, str], None] = lambda *_: None
+    between: Callable[[Anvil, int], bool] = lambda *_: False
     settings: str = ""
     """Lines of the chain's section of the configuration."""
     more: str = ""
@@ -72,20 +64,14 @@ def _first_of_two(make: Callable[[random.Random], list[Trick]]) -> Nodes:
     return lambda dice: [make(dice), []]
 
 
-def _rate_limited() -> Reply:
-    return error(429, "Too Many Requests")
+def _refusing(code: int, message: str, data: object = None, status: int = 200) -> Callable[[], Reply]:
+    return lambda: error(code, message, data, status=status)
 
 
-def _rate_limited_in_words() -> Reply:
-    return error(-32005, "request rate exceeded, see your plan", {"see": "documentation"})
-
-
-def _quota_used() -> Reply:
-    return error(-32005, "daily request count exceeded, request rate limited")
-
-
-def _indexing() -> Reply:
-    return error(-32000, "transaction indexing is in progress")
+_RATE_LIMITED = _refusing(429, "Too Many Requests")
+_RATE_LIMITED_IN_WORDS = _refusing(-32005, "request rate exceeded, see your plan", {"see": "documentation"})
+_QUOTA_USED = _refusing(-32005, "daily request count exceeded, request rate limited")
+_INDEXING = _refusing(-32000, "transaction indexing is in progress")
 
 
 def _data_gas(data: bytes) -> int:
@@ -177,26 +163,22 @@ def _without_base_fee(block: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in block.items() if name != "baseFeePerGas"}
 
 
-def _unsupported(code: int, message: str, status: int = 200) -> Callable[[], Reply]:
-    return lambda: error(code, message, status=status)
-
-
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "rate-limit": Profile(
             "a node that refuses a third of all requests by code 429, and a healthy one",
             "dimension-adapters#280, omni/tokenbridge#491",
-            _first_of_two(lambda dice: [tricks.now_and_then(dice, 0.33, _rate_limited)]),
+            _first_of_two(lambda dice: [tricks.now_and_then(dice, 0.33, _RATE_LIMITED)]),
         ),
         "rate-limit-alone": Profile(
             "a single node that refuses one request in eight, in words",
             "AntSeed/antseed#841",
-            lambda dice: [[tricks.now_and_then(dice, 0.125, _rate_limited_in_words)]],
+            lambda dice: [[tricks.now_and_then(dice, 0.125, _RATE_LIMITED_IN_WORDS)]],
         ),
         "quota": Profile(
             "a node whose daily quota ends in the middle of the day, and a healthy one",
             "raindex#1662",
-            _first_of_two(lambda dice: [tricks.quota(60, _quota_used)]),
+            _first_of_two(lambda dice: [tricks.quota(60, _QUOTA_USED)]),
         ),
         "lagging-balancer": Profile(
             "one address behind which a third of the backends is a block behind",
@@ -206,12 +188,12 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "indexing": Profile(
             "a node that refuses receipts while it indexes, and a healthy one",
             "go-ethereum#29956, bsc#2524",
-            _first_of_two(lambda _: [tricks.without(("eth_getTransactionReceipt",), _indexing)]),
+            _first_of_two(lambda _: [tricks.without(("eth_getTransactionReceipt",), _INDEXING)]),
         ),
         "indexing-alone": Profile(
             "one node, which finds nothing that is in a block by its hash while it indexes",
             "go-ethereum#29956, bsc#2524",
-            _one(tricks.not_indexed(_indexing)),
+            _one(tricks.not_indexed(_INDEXING)),
         ),
         "gas-cap-10m": Profile(
             "calls with more than 10 M gas are refused, not capped",
@@ -226,17 +208,17 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "no-simulate-32600": Profile(
             "eth_simulateV1 is no request that this node knows",
             "viem#4369",
-            _one(tricks.without(_SIMULATE, _unsupported(-32600, "invalid request"))),
+            _one(tricks.without(_SIMULATE, _refusing(-32600, "invalid request"))),
         ),
         "no-simulate-32004": Profile(
             "eth_simulateV1 is not supported",
             "alloy#4007",
-            _one(tricks.without(_SIMULATE, _unsupported(-32004, "method not supported"))),
+            _one(tricks.without(_SIMULATE, _refusing(-32004, "method not supported"))),
         ),
         "no-simulate-403": Profile(
             "eth_simulateV1 is answered with HTTP 403 and a JSON body",
             "nitro#3372",
-            _one(tricks.without(_SIMULATE, _unsupported(-32603, "upgrade your plan", 403))),
+            _one(tricks.without(_SIMULATE, _refusing(-32603, "upgrade your plan", status=403))),
         ),
         "trickle": Profile(
             "a node of which one answer in ten comes a few bytes at a time, and a healthy one",
@@ -329,7 +311,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 tricks.headers(_without_base_fee),
                 tricks.without(
                     ("eth_feeHistory", "eth_maxPriorityFeePerGas"),
-                    _unsupported(-32601, "the method does not exist"),
+                    _refusing(-32601, "the method does not exist"),
                 ),
                 tricks.sends(_only_old_kind),
             ),

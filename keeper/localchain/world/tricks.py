@@ -18,16 +18,21 @@ GAS_METHODS = frozenset({"eth_call", "eth_estimateGas"})
 _TYPED = (1, 2, 3)
 
 
-def now_and_then(dice: random.Random, often: float, reply: Callable[[], Reply]) -> Trick:
-    """Each request meets `reply` with this probability."""
+def _chance(dice: random.Random, often: float) -> Callable[[], bool]:
+    """What is true with this probability, whichever of a node's threads asks."""
     guard = threading.Lock()
 
-    def trick(request: Request, onward: Next) -> Reply:
+    def met() -> bool:
         with guard:
-            unlucky = dice.random() < often
-        return reply() if unlucky else onward(request)
+            return dice.random() < often
 
-    return trick
+    return met
+
+
+def now_and_then(dice: random.Random, often: float, reply: Callable[[], Reply]) -> Trick:
+    """Each request meets `reply` with this probability."""
+    unlucky = _chance(dice, often)
+    return lambda request, onward: reply() if unlucky() else onward(request)
 
 
 def quota(most: int, reply: Callable[[], Reply]) -> Trick:
@@ -60,12 +65,12 @@ def not_indexed(reply: Callable[[], Reply]) -> Trick:
     return trick
 
 
-def gas_cap(most: int, words: str, code: int = -32000) -> Trick:
+def gas_cap(most: int, words: str) -> Trick:
     """A call with more gas is refused, not capped."""
 
     def trick(request: Request, onward: Next) -> Reply:
         if request["method"] in GAS_METHODS and _gas(request["params"][0]) > most:
-            return error(code, words)
+            return error(-32000, words)
         return onward(request)
 
     return trick
@@ -73,14 +78,8 @@ def gas_cap(most: int, words: str, code: int = -32000) -> Trick:
 
 def lagging(dice: random.Random, often: float) -> Trick:
     """One address, several backends: one in so many requests meets one that is a block behind."""
-    guard = threading.Lock()
-
-    def trick(request: Request, onward: Next) -> Reply:
-        with guard:
-            behind = dice.random() < often
-        return _a_block_behind(request, onward) if behind else onward(request)
-
-    return trick
+    behind = _chance(dice, often)
+    return lambda request, onward: _a_block_behind(request, onward) if behind() else onward(request)
 
 
 def _a_block_behind(request: Request, onward: Next) -> Reply:
@@ -105,17 +104,13 @@ def _a_block_behind(request: Request, onward: Next) -> Reply:
 
 def mangled(dice: random.Random, often: float, *, size: int = 0) -> Trick:
     """One in so many answers trickles, or, with a size, is followed by so many bytes too many."""
-    guard = threading.Lock()
+    unlucky = _chance(dice, often)
 
     def trick(request: Request, onward: Next) -> Reply:
         answer = onward(request)
-        with guard:
-            unlucky = dice.random() < often
-        if not unlucky:
+        if not unlucky():
             return answer
-        if size:
-            return Reply(raw=answer.body(request) + b" " * size)
-        return Reply(raw=answer.body(request) + b" " * 50_000, trickles=True)
+        return Reply(raw=answer.body(request) + b" " * (size or 50_000), trickles=not size)
 
     return trick
 
@@ -146,24 +141,25 @@ def withheld_logs(dice: random.Random, often: float) -> Trick:
     return trick
 
 
-def headers(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Trick:
+Changed = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def headers(change: Changed) -> Trick:
     """Blocks look different."""
-
-    def trick(request: Request, onward: Next) -> Reply:
-        answer = onward(request)
-        if request["method"].startswith("eth_getBlockBy") and isinstance(answer.result, dict):
-            return result(change(answer.result))
-        return answer
-
-    return trick
+    return _results("eth_getBlockBy", change)
 
 
-def receipts(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Trick:
+def receipts(change: Changed) -> Trick:
     """Receipts say more, or something else."""
+    return _results("eth_getTransactionReceipt", change)
+
+
+def _results(method: str, change: Changed) -> Trick:
+    """What methods that begin so answer with is changed."""
 
     def trick(request: Request, onward: Next) -> Reply:
         answer = onward(request)
-        if request["method"] == "eth_getTransactionReceipt" and isinstance(answer.result, dict):
+        if request["method"].startswith(method) and isinstance(answer.result, dict):
             return result(change(answer.result))
         return answer
 

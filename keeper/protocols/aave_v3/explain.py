@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from keeper.margin.lending.aave import health
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.state import AccountState
+from keeper.model.bisection import edge
 from keeper.model.valuation import AssetLine, Valuation
 
 HIGHEST_FACTOR = 1_000
@@ -63,15 +64,5 @@ def _breaks_at(raw: AccountState, market: AccruedMarket, reserve_id: int) -> int
     here = healthy(accrued.price)
     for far in (0, accrued.price * HIGHEST_FACTOR):
         if healthy(far) != here:
-            return _edge(healthy, accrued.price, far, here)
+            return edge(lambda price: healthy(price) != here, far, accrued.price)
     return None
-
-
-def _edge(healthy: Callable[[int], bool], near: int, far: int, here: bool) -> int:
-    while abs(far - near) > 1:
-        middle = (near + far) // 2
-        if healthy(middle) == here:
-            near = middle
-        else:
-            far = middle
-    return far

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from keeper.chain.calls import Call
 from keeper.errors import KeeperError
+from keeper.margin.lending.aave import health
+from keeper.margin.lending.aave.health import AccruedMarket
+from keeper.margin.lending.aave.rules import BY_REVISION, Rules
 from keeper.margin.lending.aave.state import EMode, MarketState, Reserve
 from keeper.protocols.lenses import LensContract
 
@@ -39,7 +42,6 @@ class PoolState:
 
     revision: int
     oracle: str
-    addresses_provider: str
     market: MarketState
     unpriced: tuple[str, ...] = ()
     sentinel: Sentinel | None = None
@@ -47,6 +49,19 @@ class PoolState:
     unpriced_emodes: frozenset[int] = frozenset()
     flash_loan_premium: int = 0
     """Basis points, the whole of it."""
+
+    @property
+    def rules(self) -> Rules | None:
+        """The arithmetic of the pool's revision; None where it is unknown."""
+        return BY_REVISION.get(self.revision)
+
+    def at(self, timestamp: int) -> AccruedMarket:
+        """The market with interest to `timestamp`. Only where the arithmetic is known."""
+        return health.accrue(self.market, timestamp, BY_REVISION[self.revision])
+
+    def reserve_of(self, asset: str) -> Reserve | None:
+        """The reserve of an asset (address as the lens has it); None where the pool lists none."""
+        return next((each for each in self.market.reserves.values() if each.asset == asset), None)
 
 
 def market_call(pool: str, emodes: Iterable[int]) -> Call:
@@ -59,7 +74,7 @@ def read_market(data: bytes) -> PoolState:
     A structure's words stand one after the other; where a field is a list, its word is the list's place in
     bytes from the structure's beginning. KeeperError when the answer is shorter than it says."""
     market = _Words(data, 32)
-    revision, provider, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
+    revision, _, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
     reserves = market.rows(reserves_at, _RESERVE_WORDS)
     emodes = [market.at(market.base + emodes_at + 32, place) for place in market.places(emodes_at)]
     found = [(_reserve(row), bool(row[15])) for row in reserves]
@@ -67,7 +82,6 @@ def read_market(data: bytes) -> PoolState:
     return PoolState(
         revision=revision,
         oracle=_address(oracle),
-        addresses_provider=_address(provider),
         market=MarketState(
             reserves={each.id: each for each, _ in sorted(found, key=lambda pair: pair[0].id)},
             emodes={row[0]: _emode(row) for row in categories},

@@ -6,79 +6,55 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from keeper.book.entries import Entries
-from keeper.book.source import References, Screener
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import LogFilter
 from keeper.margin.lending.aave import bounds, health
-from keeper.margin.lending.aave.rules import BY_REVISION, Rules
-from keeper.margin.lending.aave.state import AccountData, AccountState, Reserve
+from keeper.margin.lending.aave.state import AccountData, AccountState
 from keeper.margin.lending.weights import Weights
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, FlashLender, Offer
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
-from keeper.protocols.aave_v3 import (
-    balance,
-    calls,
-    explain,
-    lens,
-    offering,
-    owner_money,
-    planning,
-    prices,
-    records,
-    redeeming,
-    unsized,
-)
-from keeper.protocols.aave_v3.events import HEARD, TRANSFER
-from keeper.protocols.aave_v3.lens import LENS, PoolState
+from keeper.protocols.aave_v3 import calls, explain, offering, planning, records
+from keeper.protocols.aave_v3.lens import LENS, PoolState, market_call, read_market
+from keeper.protocols.aave_v3.owner_money import OwnerTopUps
+from keeper.protocols.aave_v3.redeeming import Redemptions
+from keeper.protocols.aave_v3.unsized import UnsizedTopUps
 from keeper.protocols.aave_v3.valuing import RecordValuer, valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.cures import Cure, CureRequest
-from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
-from keeper.protocols.roles.optional import Lending, OwnerPayments, Redeemer, UnsizedCures
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.cures import Cure
+from keeper.protocols.erc20_calls import read_uint, symbol
+from keeper.protocols.event_table import EventTable, topic
+from keeper.protocols.roles.market import PricedAsset
+
+TRANSFER = topic("Transfer(address,address,uint256)")
 
 
 class AaveV3Market(Adapter[PoolState, AccountState]):
     """One pool. Addresses inside are lower case."""
 
     protocol = "aave-v3"
-    called = (
-        "liquidationCall(address,address,address,uint256,bool)",
-        "supply(address,uint256,address,uint16)",
-        "repay(address,uint256,uint256,address)",
-        "withdraw(address,uint256,address)",
+    called = (calls.LIQUIDATE, calls.SUPPLY, calls.REPAY, calls.WITHDRAW)
+    lens, view_words = LENS, 6
+    # Every mint, burn and transfer of a token says so itself; the pool adds the switches that move no token.
+    heard = EventTable(
+        {
+            TRANSFER: (1, 2),
+            topic("UserEModeSet(address,uint8)"): (1,),
+            topic("ReserveUsedAsCollateralEnabled(address,address)"): (2,),
+            topic("ReserveUsedAsCollateralDisabled(address,address)"): (2,),
+        }
     )
-    lens, heard, view_words = LENS, HEARD, 6
     what = "an Aave v3 pool"
     remedy = "Name the Pool proxy (PoolAddressesProvider.getPool())"
     ratio_parts: ClassVar[Mapping[str, int]] = {"threshold": 4}
 
-    # What it has besides the roles of every protocol.
-
-    @property
-    def references(self) -> References[PoolState]:
-        return self
-
-    @property
-    def lending(self) -> Lending[PoolState]:
-        return self
-
-    @property
-    def redeemer(self) -> Redeemer[PoolState]:
-        return self
-
-    @property
-    def owner_payments(self) -> OwnerPayments[PoolState]:
-        return self
-
-    @property
-    def unsized_cures(self) -> UnsizedCures[PoolState, AccountState]:
-        return self
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        super().__init__(name, address, from_block)
+        self.screener = self.references = self.lending = self
+        self.redeemer, self.owner_payments = Redemptions(name, address), OwnerTopUps()
+        self.unsized_cures = UnsizedTopUps(name, address)
 
     # Copying.
 
@@ -97,39 +73,43 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
 
     def market_call(self, references: Iterable[int]) -> Call:
         # What a record refers to is its e-mode category.
-        return lens.market_call(self.contract, references)
+        return market_call(self.contract, references)
 
-    def read_state(self, data: bytes) -> PoolState:
-        return lens.read_market(data)
+    read_state = staticmethod(read_market)
+    record_length = staticmethod(records.length)
+    decode = staticmethod(records.decode)
+    entries = staticmethod(records.entries)
+    sums = staticmethod(records.sums)
 
     def covers(self, state: PoolState, references: Iterable[int]) -> bool:
         return all(category in state.market.emodes for category in references)
 
-    def record_length(self, data: bytes, at: int) -> int:
-        return records.length(data, at)
-
-    def decode(self, record: bytes) -> AccountState:
-        return records.decode(record)
-
     def reference(self, record: bytes) -> int:
         return record[0]
 
-    @property
-    def screener(self) -> Screener[PoolState]:
-        return self
-
-    def entries(self, many: Sequence[bytes]) -> Entries:
-        return records.entries(many)
-
     def weights(self, state: PoolState, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        rules = BY_REVISION.get(state.revision)
-        return bounds.weights(health.accrue(state.market, timestamp, rules), legs) if rules else None
-
-    def sums(self, many: Sequence[bytes]) -> Mapping[str, int]:
-        return records.sums(many)
+        return bounds.weights(state.at(timestamp), legs) if state.rules else None
 
     def unbalanced(self, state: PoolState, sums: Mapping[str, int]) -> str:
-        return balance.unbalanced(state, sums)
+        """The first reserve whose total our accounts contradict, with both numbers.
+
+        Scaled totals are sums of scaled balances, which no rounding touches: variable debt must be equal to
+        the unit. Collateral may be less than the supply: supplies not used as collateral are not kept.
+        """
+        for reserve in state.market.reserves.values():
+            debt = sums.get(f"debt:{reserve.id}", 0)
+            if debt != reserve.scaled_variable_debt:
+                return (
+                    f"all accounts owe {debt} scaled units of {reserve.asset}, its debt token counts "
+                    f"{reserve.scaled_variable_debt}"
+                )
+            collateral = sums.get(f"collateral:{reserve.id}", 0)
+            if collateral > reserve.scaled_supply:
+                return (
+                    f"all accounts hold {collateral} scaled units of {reserve.asset} as collateral, its "
+                    f"aToken counts {reserve.scaled_supply}"
+                )
+        return ""
 
     def view_call(self, account: str) -> Call:
         return calls.account_data(self.contract, account)
@@ -144,8 +124,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return state.revision
 
     def version(self, state: PoolState) -> str | None:
-        rules = BY_REVISION.get(state.revision)
-        return rules.version if rules else None
+        return state.rules.version if state.rules else None
 
     def base_decimals(self, state: PoolState) -> int:
         return len(str(state.market.base_unit)) - 1
@@ -153,34 +132,63 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def value(
         self, state: PoolState, accounts: Mapping[str, AccountState], timestamp: int
     ) -> list[Valuation]:
-        market = health.accrue(state.market, timestamp, self._rules(state))
+        market = state.at(timestamp)
         return [valuation(a, health.account_data(raw, market)) for a, raw in accounts.items()]
 
     def valued(self, state: PoolState, account: str, raw: AccountState, timestamp: int) -> Valuation:
-        market = health.accrue(state.market, timestamp, self._rules(state))
-        return valuation(account, health.account_data(raw, market))
+        return valuation(account, health.account_data(raw, state.at(timestamp)))
 
     def value_records(
         self, state: PoolState, records: Mapping[str, bytes], timestamp: int
     ) -> list[Valuation]:
-        valuer = RecordValuer(health.accrue(state.market, timestamp, self._rules(state)))
+        valuer = RecordValuer(state.at(timestamp))
         return [valuation(a, valuer.value(record)) for a, record in records.items()]
 
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
-        return prices.priced_assets(state)
+        """Every reserve, and whatever e-mode categories (up to 3.1) take a price of their own from."""
+        unpriced = {asset.lower() for asset in state.unpriced}
+        found = {
+            reserve.asset.lower(): None if reserve.asset.lower() in unpriced else reserve.price
+            for reserve in state.market.reserves.values()
+        }
+        for category, source in state.emode_sources.items():
+            price = None if category in state.unpriced_emodes else state.market.emodes[category].price
+            found.setdefault(source.lower(), price)
+        return [
+            PricedAsset(asset, price, calls.source_of(state.oracle, asset), symbol(asset))
+            for asset, price in found.items()
+        ]
 
     def leg_assets(self, state: PoolState, legs: Sequence[int]) -> list[str]:
-        return prices.leg_assets(state, legs)
+        """The asset, or a category's own price source, behind each leg; empty for a reserve that is gone."""
+        found, by_bitmap = [], _emode_by_bitmap(state)
+        for leg in legs:
+            category, reserve_id = divmod(leg, bounds.RESERVES)
+            reserve = state.market.reserves.get(reserve_id)
+            own = state.emode_sources.get(category) if category else None
+            if own and not by_bitmap and reserve is not None and reserve.emode_category == category:
+                found.append(own.lower())
+            else:
+                found.append(reserve.asset.lower() if reserve is not None else "")
+        return found
 
     def price_dependencies(self, state: PoolState, raw: AccountState) -> frozenset[str]:
-        return prices.price_dependencies(state, raw)
+        """The pool reads the price of every reserve that the account's bitmap marks, of any amount; a
+        category's own price replaces its members' and is read for whoever is in the category."""
+        if not raw.positions:
+            return frozenset()
+        own = state.emode_sources.get(raw.emode) if raw.emode else None
+        read, by_bitmap = {own.lower()} if own else set(), _emode_by_bitmap(state)
+        for position in raw.positions:
+            reserve = state.market.reserves[position.reserve_id]
+            if own and not by_bitmap and reserve.emode_category == raw.emode:
+                continue
+            read.add(reserve.asset.lower())
+        return frozenset(read)
 
     def indices(self, state: PoolState, timestamp: int) -> dict[str, dict[str, int]]:
-        market = health.accrue(state.market, timestamp, self._rules(state))
-        return {
-            each.reserve.asset: {"income": each.income, "debt": each.debt_index}
-            for each in market.reserves.values()
-        }
+        reserves = state.at(timestamp).reserves.values()
+        return {each.reserve.asset: {"income": each.income, "debt": each.debt_index} for each in reserves}
 
     def lines(
         self,
@@ -190,11 +198,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         timestamp: int,
         symbols: Mapping[str, str],
     ) -> tuple[Sequence[AssetLine], str]:
-        market = health.accrue(state.market, timestamp, self._rules(state))
-        return explain.lines(valuation, raw, market, symbols)
-
-    def _rules(self, state: PoolState) -> Rules:
-        return BY_REVISION[state.revision]
+        return explain.lines(valuation, raw, state.at(timestamp), symbols)
 
     # Planning.
 
@@ -206,33 +210,31 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def read_planning(
         self, state: PoolState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        facts = super().read_planning(state, accounts, payer, answers)
+        purse = super().read_planning(state, accounts, payer, answers)
         held = {
             (account, reserve.asset): read_uint(answers[calls.scaled_balance_of(reserve.a_token, account)])
             for account in accounts
             for reserve in state.market.reserves.values()
         }
-        return replace(facts, held=held)
+        return replace(purse, held=held)
 
     def tokens(self, state: PoolState) -> Sequence[str]:
         return [reserve.asset for reserve in state.market.reserves.values()]
 
     def offers(
-        self, state: PoolState, account: str, raw: AccountState, timestamp: int, facts: Purse
+        self, state: PoolState, account: str, raw: AccountState, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        return offering.offers(
-            self.contract, state.market, self._rules(state), account, raw, timestamp, facts, state.sentinel
-        )
+        return offering.offers(self.contract, state, account, raw, timestamp, purse)
 
     def lenders(self, state: PoolState) -> Mapping[str, FlashLender]:
         return offering.lenders(self.contract, state)
 
     def holder(self, state: PoolState, token: str) -> str:
-        reserve = _by_asset(state, token)
+        reserve = state.reserve_of(token)
         return reserve.a_token.lower() if reserve is not None else self.contract.lower()
 
-    def assets(self, state: PoolState, facts: Purse) -> Mapping[str, Asset]:
-        listed = {r.asset.lower(): offering.asset(r, facts) for r in state.market.reserves.values()}
+    def assets(self, state: PoolState, purse: Purse) -> Mapping[str, Asset]:
+        listed = {r.asset.lower(): offering.asset(r, purse) for r in state.market.reserves.values()}
         # A claim is worth what it is a claim on.
         claims = {
             r.a_token.lower(): replace(listed[r.asset.lower()], token=r.a_token.lower())
@@ -240,73 +242,21 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         }
         return listed | claims
 
-    def claim_reads(self, state: PoolState, asset: str, owner: str) -> list[Call]:
-        reserve = _by_asset(state, asset)
-        return [balance_of(reserve.a_token, owner), symbol(asset)] if reserve else []
+    def cures(
+        self, state: PoolState, raw: AccountState, request: CureRequest
+    ) -> Sequence[tuple[Action, Asset]]:
+        # Every reserve can be supplied or repaid; whether the account has use for it is asked of each step.
+        listed = [offering.asset(reserve, request.purse) for reserve in state.market.reserves.values()]
+        return [(action, each) for action in ("repay", "add_collateral") for each in listed]
 
-    def plan_redemption(
-        self, state: PoolState, asset: str, owner: str, answers: Mapping[Call, Answer]
-    ) -> Plan | Blocked | None:
-        reserve = _by_asset(state, asset)
-        held = read_uint(answers[balance_of(reserve.a_token, owner)]) if reserve else 0
-        if reserve is None or not held:
-            return None
-        name = read_symbol(answers[symbol(asset)], asset)
-        return redeeming.redemption(self.name, self.contract, reserve, name, owner, held)
-
-    def takes(self, state: PoolState, raw: AccountState, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        return planning.takes(state.market, wish.facts)
-
-    def usual(self, state: PoolState, raw: AccountState, wish: CureRequest) -> Sequence[Step]:
+    def default_steps(self, state: PoolState, raw: AccountState, request: CureRequest) -> Sequence[Step]:
         return planning.default_steps(raw, state.market)
 
-    def way(
-        self, state: PoolState, raw: AccountState, wish: CureRequest, step: Step, asset: Asset
+    def cure(
+        self, state: PoolState, raw: AccountState, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        now, later = (
-            health.accrue(state.market, at, self._rules(state))
-            for at in (wish.timestamp, wish.timestamp + planning.GRACE)
-        )
-        return planning.way(self.contract, raw, now, later, wish, step, asset)
-
-    def unsized_top_ups(
-        self,
-        state: PoolState,
-        account: str,
-        raw: AccountState,
-        facts: Purse,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        budget_base: int,
-        owner: OwnerFunds | None = None,
-    ) -> list[Unsized | Blocked]:
-        return unsized.top_ups(
-            self.name,
-            self.contract,
-            state.market,
-            account,
-            raw,
-            facts,
-            funds,
-            steps,
-            budget_base,
-            owner,
-        )
-
-    def owner_calls(self, state: PoolState, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
-        return owner_money.owner_calls(self.tokens(state), owner, money.contract, operator)
-
-    def read_owner(
-        self,
-        state: PoolState,
-        owner: str,
-        money: OwnerMoney,
-        operator: str,
-        answers: Mapping[Call, Answer],
-        timestamp: int,
-    ) -> OwnerFunds:
-        return owner_money.read_owner(self.tokens(state), owner, money, operator, answers, timestamp)
+        return planning.cure(self.contract, state, raw, request, step, asset)
 
 
-def _by_asset(state: PoolState, asset: str) -> Reserve | None:
-    return next((r for r in state.market.reserves.values() if r.asset == asset), None)
+def _emode_by_bitmap(state: PoolState) -> bool:
+    return state.rules is not None and state.rules.emode_by_bitmap

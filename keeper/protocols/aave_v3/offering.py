@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.aave import health, liquidation
 from keeper.margin.lending.aave.health import AccruedMarket
 from keeper.margin.lending.aave.liquidation import Outcome, Pair
-from keeper.margin.lending.aave.rules import CloseFactor, Rules
-from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.model.blocked import Blocked
+from keeper.margin.lending.aave.rules import CloseFactor
+from keeper.margin.lending.aave.state import AccountState, Reserve
+from keeper.model.bisection import edge
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
-from keeper.model.plan import FlashLoan
+from keeper.model.plan import Blocked, FlashLoan
 from keeper.model.purse import Purse
-from keeper.protocols.aave_v3 import calls
-from keeper.protocols.aave_v3.lens import PoolState, Sentinel
+from keeper.protocols.aave_v3.calls import ERRORS, LIQUIDATE
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import in_grace, no_pair, pair_opens, sentinel_closed
 
 # Whole debts grow until the block that includes the call; this many seconds of interest are allowed for.
@@ -28,39 +29,31 @@ OLD_CALL_GAS = 158_000
 POSITION_GAS = 9_000
 SIGNER_GAS, SIGNER_POSITION_GAS = 450_000, 12_000
 """Where the signer calls alone, and every slot is cold."""
-ERRORS = "aave_v3_errors"
 
 
 def offers(
-    pool: str,
-    state: MarketState,
-    rules: Rules,
-    account: str,
-    raw: AccountState,
-    timestamp: int,
-    facts: Purse,
-    sentinel: Sentinel | None = None,
+    pool: str, state: PoolState, account: str, raw: AccountState, timestamp: int, purse: Purse
 ) -> list[Offer] | Blocked:
     """Every pair that the pool would accept at `timestamp`: the best gain first. Of collateral that it cannot
     pay out, claims (aTokens) are offered besides."""
-    now = health.accrue(state, timestamp, rules)
+    now = state.at(timestamp)
     present = health.account_data(raw, now).health
     if present >= health.WAD:
         return Blocked("health is back above 1")
-    closed = sentinel_closed(sentinel, present, timestamp)
+    closed = sentinel_closed(state.sentinel, present, timestamp)
     if closed is not None:
         return closed
     possible = liquidation.options(raw, now)
     if not possible:
-        return no_pair(raw, state, facts)
+        return no_pair(raw, state.market, purse)
     found = [each for each in possible if pair_opens(each, timestamp) is None]
     if not found:
         return in_grace(possible, timestamp)
-    later = health.accrue(state, timestamp + GRACE, rules)
-    old = rules.close_factor is CloseFactor.BY_RESERVE
+    later = state.at(timestamp + GRACE)
+    old = now.rules.close_factor is CloseFactor.BY_RESERVE
     gas = (OLD_CALL_GAS if old else CALL_GAS) + POSITION_GAS * len(raw.positions)
     offered = [
-        _offer(pool, account, raw, each.pair, now, later, facts, gas, claims=claims)
+        _offer(pool, account, raw, each.pair, now, later, purse, gas, claims=claims)
         for each in found
         for claims in (False, True)
     ]
@@ -77,8 +70,8 @@ def lenders(pool: str, state: PoolState) -> Mapping[str, FlashLender]:
     }
 
 
-def asset(reserve: Reserve, facts: Purse) -> Asset:
-    return Asset(reserve.asset.lower(), facts.symbol(reserve.asset), reserve.price, reserve.unit)
+def asset(reserve: Reserve, purse: Purse) -> Asset:
+    return Asset(reserve.asset.lower(), purse.symbol(reserve.asset), reserve.price, reserve.unit)
 
 
 def _offer(
@@ -88,15 +81,15 @@ def _offer(
     pair: Pair,
     now: AccruedMarket,
     later: AccruedMarket,
-    facts: Purse,
+    purse: Purse,
     gas: int,
     *,
     claims: bool,
 ) -> Offer:
     paid_out, dry = _tops(pair, now)
-    gets = asset(pair.collateral.reserve, facts)
+    gets = asset(pair.collateral.reserve, purse)
     return Offer(
-        pays=asset(pair.debt.reserve, facts),
+        pays=asset(pair.debt.reserve, purse),
         gets=replace(gets, symbol=f"a{gets.symbol}") if claims else gets,
         target=pool.lower(),
         max_sizes=dry if claims else paid_out,
@@ -122,12 +115,8 @@ def _tops(pair: Pair, market: AccruedMarket) -> tuple[tuple[int, ...], tuple[int
         return tuple(sizes), ()
     # What is there can still be had: the size that just takes it.
     available = pair.collateral.reserve.available_liquidity
-    low, high = 0, min(dry)
-    while high - low > 1:
-        middle = (low + high) // 2
-        taken = liquidation.outcome(pair, middle, market).received
-        low, high = (middle, high) if taken <= available else (low, middle)
-    return tuple(each for each in sizes if each not in dry) + ((low,) if low else ()), tuple(dry)
+    most = edge(lambda size: liquidation.outcome(pair, size, market).received <= available, 0, min(dry))
+    return tuple(each for each in sizes if each not in dry) + ((most,) if most else ()), tuple(dry)
 
 
 def _dry(pair: Pair, result: Outcome) -> bool:
@@ -152,7 +141,10 @@ def _deal(
     if result.repaid == pair.owed or result.takes_all:
         allowance = grown(raw, pair, result.repaid, later)
     collateral, debt = pair.collateral.reserve.asset, pair.debt.reserve.asset
-    call = partial(calls.liquidation_call, collateral, debt, account, receive_a_token=claims)
+
+    def call(most: int) -> bytes:
+        return encoded(LIQUIDATE, collateral, debt, account, most, claims)
+
     return Quote(result.repaid, allowance, result.received, (call(allowance),), call)
 
 

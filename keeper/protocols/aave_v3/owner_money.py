@@ -2,23 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.model.cure import OwnerFunds, OwnerMoney, SignedAllowance
-from keeper.protocols.calldata import encoded
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.erc20_calls import balance_of, read_uint
 
+SUPPLY = "supply(address,address,uint256)"
+REPAY = "repay(address,address,uint256,uint256)"
+PERMIT_AND_CALL = "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)"
 DAY = 24 * 3600
 ERRORS = "owner_top_up_errors"
 # On top of the pool's own: the owner's tokens come in, the pool is allowed them, the rest goes back.
 GAS = 150_000
 
 
-def owner_calls(assets: Iterable[str], owner: str, contract: str, operator: str) -> list[Call]:
-    """Whether `operator` may act, and for each asset: limit, allowance, balance, permit nonce."""
-    each = [call for asset in assets for call in _of_token(asset, owner, contract)]
-    return [_is_operator(owner, contract, operator), *each]
+class OwnerTopUps:
+    """Top-ups out of owners' own money, by our contract for the pool."""
+
+    def owner_calls(self, state: PoolState, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
+        """Whether `operator` may act, and for each asset: limit, allowance, balance, permit nonce."""
+        each = [call for asset in _assets(state) for call in _of_token(asset, owner, money.contract)]
+        return [_is_operator(owner, money.contract, operator), *each]
+
+    def read_owner(
+        self,
+        state: PoolState,
+        owner: str,
+        money: OwnerMoney,
+        operator: str,
+        answers: Mapping[Call, Answer],
+        timestamp: int,
+    ) -> OwnerFunds:
+        """What can be spent of each asset in a block at `timestamp`, by permits that fit where they widen."""
+        available: dict[str, int] = {}
+        why: dict[str, str] = {}
+        permits: dict[str, SignedAllowance] = {}
+        may_act = bool(read_uint(answers[_is_operator(owner, money.contract, operator)]))
+        for asset in _assets(state):
+            limit, allowance, balance, nonce = (
+                answers[call] for call in _of_token(asset, owner, money.contract)
+            )
+            allowed, has = read_uint(allowance), read_uint(balance)
+            signed = money.permits.get(asset)
+            usable = signed is not None and nonce.ok and signed.nonce == read_uint(nonce)
+            if signed is not None and usable and signed.deadline >= timestamp and signed.value > allowed:
+                permits[asset], allowed = signed, signed.value
+            left = left_at(limit, timestamp)
+            available[asset] = min(left, allowed, has) if may_act else 0
+            why[asset] = _why(may_act, left, allowed, has)
+        return OwnerFunds(money.contract, available, why, permits)
+
+
+def _assets(state: PoolState) -> list[str]:
+    return [reserve.asset for reserve in state.market.reserves.values()]
 
 
 def _is_operator(owner: str, contract: str, operator: str) -> Call:
@@ -32,32 +71,6 @@ def _of_token(asset: str, owner: str, contract: str) -> tuple[Call, Call, Call, 
         balance_of(asset, owner),
         Call(asset, encoded("nonces(address)", owner)),
     )
-
-
-def read_owner(
-    assets: Sequence[str],
-    owner: str,
-    money: OwnerMoney,
-    operator: str,
-    answers: Mapping[Call, Answer],
-    timestamp: int,
-) -> OwnerFunds:
-    """What can be spent of each asset in a block at `timestamp`; nothing of what a permit cannot widen."""
-    available: dict[str, int] = {}
-    why: dict[str, str] = {}
-    permits: dict[str, SignedAllowance] = {}
-    may_act = bool(read_uint(answers[_is_operator(owner, money.contract, operator)]))
-    for asset in assets:
-        limit, allowance, balance, nonce = (answers[call] for call in _of_token(asset, owner, money.contract))
-        allowed, has = read_uint(allowance), read_uint(balance)
-        signed = money.permits.get(asset)
-        usable = signed is not None and nonce.ok and signed.nonce == read_uint(nonce)
-        if signed is not None and usable and signed.deadline >= timestamp and signed.value > allowed:
-            permits[asset], allowed = signed, signed.value
-        left = left_at(limit, timestamp)
-        available[asset] = min(left, allowed, has) if may_act else 0
-        why[asset] = _why(may_act, left, allowed, has)
-    return OwnerFunds(money.contract, available, why, permits)
 
 
 def left_at(limit: Answer, timestamp: int) -> int:
@@ -77,25 +90,7 @@ def _why(may_act: bool, left: int, allowed: int, has: int) -> str:
     return "the owner's allowance is used up" if smallest == allowed else "the owner has none left"
 
 
-def supply(owner: str, asset: str, amount: int) -> bytes:
-    return encoded("supply(address,address,uint256)", owner, asset, amount)
-
-
-def repay(owner: str, asset: str, amount: int, rate_mode: int) -> bytes:
-    return encoded("repay(address,address,uint256,uint256)", owner, asset, amount, rate_mode)
-
-
 def with_permit(owner: str, asset: str, signed: SignedAllowance, data: bytes) -> bytes:
     """`data` behind the use of the owner's signature."""
     r, s, v = signed.signature[:32], signed.signature[32:64], signed.signature[64]
-    return encoded(
-        "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
-        owner,
-        asset,
-        signed.value,
-        signed.deadline,
-        v,
-        r,
-        s,
-        data,
-    )
+    return encoded(PERMIT_AND_CALL, owner, asset, signed.value, signed.deadline, v, r, s, data)

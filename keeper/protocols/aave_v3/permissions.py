@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from keeper.margin.lending.aave.liquidation import Liquidation
 from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.model.blocked import Blocked
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3.lens import Sentinel
 
@@ -64,12 +64,12 @@ def in_grace(waiting: Iterable[Liquidation], timestamp: int) -> Blocked:
     return Blocked("the reserves are in their liquidation grace period", retry_at=opens)
 
 
-def no_pair(raw: AccountState, state: MarketState, facts: Purse) -> Blocked:
+def no_pair(raw: AccountState, state: MarketState, purse: Purse) -> Blocked:
     """Nothing the account holds can be liquidated: name what is closed."""
     if not any(p.scaled_collateral for p in raw.positions if raw.uses_as_collateral(p.reserve_id)):
         return Blocked("no collateral is left to seize: what is owed is bad debt")
     closed = [
-        f"{facts.symbol(state.reserves[p.reserve_id].asset)}: {why}"
+        f"{purse.symbol(state.reserves[p.reserve_id].asset)}: {why}"
         for p in raw.positions
         if (why := repay_closed(state.reserves[p.reserve_id]))
     ]

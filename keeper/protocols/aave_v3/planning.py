@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, OwnerFunds, Step, action_words
+from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.offer import Asset
-from keeper.model.plan import Check
-from keeper.model.purse import Purse
-from keeper.protocols.aave_v3 import calls, offering, owner_money
+from keeper.model.plan import Blocked, Check
+from keeper.protocols.aave_v3 import calls, owner_money
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
-from keeper.protocols.cures import Cure, CureRequest
+from keeper.protocols.cures import Cure
 
 # Interest eats into the room below a supply cap until inclusion; this many seconds are allowed for.
 GRACE = 120
 TOP_UP_GAS = 300_000
-ERRORS = "aave_v3_errors"
-
-
-def takes(state: MarketState, facts: Purse) -> list[tuple[Action, Asset]]:
-    """Every reserve can be supplied or repaid; whether the account has use for it is asked of each step."""
-    listed = [offering.asset(reserve, facts) for reserve in state.reserves.values()]
-    return [(action, each) for action in ("repay", "add_collateral") for each in listed]
 
 
 def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
@@ -44,45 +37,49 @@ def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
     return repay + supply
 
 
-def way(
-    pool: str,
-    raw: AccountState,
-    now: AccruedMarket,
-    later: AccruedMarket,
-    wish: CureRequest,
-    step: Step,
-    asset: Asset,
+def cure(
+    pool: str, state: PoolState, raw: AccountState, request: CureRequest, step: Step, asset: Asset
 ) -> Cure | Blocked:
-    """A call on the pool, or on the owner's contract where his money is spent. `later` is when it may be
-    included: until then interest eats into the room below a supply cap."""
+    """A step of exact size."""
+    now, later = state.at(request.timestamp), state.at(request.timestamp + GRACE)
     accrued = next(each for each in now.reserves.values() if each.reserve.asset == asset.token)
-    amount, mode = _needed(step, raw, now, accrued, wish)
+    amount, mode = _needed(step, raw, now, accrued, request)
     if isinstance(amount, Blocked):
         return amount
-    supplies = step.action == "add_collateral"
-    owner, before = wish.owner, health.account_data(raw, now).health
-    view = calls.account_data(pool, wish.account)
+    unsized, before = unsized_cure(pool, request, step, asset, mode), health.account_data(raw, now).health
 
     def reached(units: int) -> int:
         return health.account_data(_after(step, raw, now, accrued, units, mode), now).health
 
     def check(units: int, health_after: int) -> Check:
-        target = wish.target
-        floor = target - target // 10_000 if health_after >= target else before + 1
-        return Check(view.target, "0x" + view.data.hex(), calls.HEALTH_WORD, floor)
+        target = request.target
+        return unsized.check(units, target - target // 10_000 if health_after >= target else before + 1)
 
-    return Cure(
-        step,
-        asset,
-        amount,
-        reached,
-        target=owner.contract if owner else pool,
-        data=lambda units: call_for(wish.account, step, asset.token, units, mode, owner),
-        gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
-        errors=owner_money.ERRORS if owner else ERRORS,
+    supplies = step.action == "add_collateral"
+    return replace(
+        unsized,
+        needed=amount,
+        health=reached,
         check=check,
         room=supply_room(later.reserves[accrued.reserve.id], later) if supplies else None,
         full="the supply cap is reached",
+    )
+
+
+def unsized_cure(pool: str, request: CureRequest, step: Step, asset: Asset, mode: int) -> Cure:
+    """A call on the pool, or on the owner's contract where their money is spent, of which only the contract's
+    own view can say what an amount leads to: that health is asked for afterwards."""
+    view, owner = calls.account_data(pool, request.account), request.owner
+    return Cure(
+        step,
+        asset,
+        needed=0,
+        health=lambda units: 0,
+        target=owner.contract if owner else pool,
+        data=lambda units: _call(request, step, asset.token, units, mode),
+        gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
+        errors=owner_money.ERRORS if owner else calls.ERRORS,
+        check=lambda units, floor: Check(view.target, "0x" + view.data.hex(), calls.HEALTH_WORD, floor),
     )
 
 
@@ -91,16 +88,16 @@ def _needed(
     raw: AccountState,
     now: AccruedMarket,
     accrued: Accrued,
-    wish: CureRequest,
+    request: CureRequest,
 ) -> tuple[int | Blocked, int]:
     """Token units this step needs (all it can take if that is not enough), and the rate mode."""
-    reserve_id, facts, target = accrued.reserve.id, wish.facts, wish.target
-    name = facts.symbol(accrued.reserve.asset)
+    reserve_id, purse, target = accrued.reserve.id, request.purse, request.target
+    name = purse.symbol(accrued.reserve.asset)
     closed = (supply_closed if step.action == "add_collateral" else repay_closed)(accrued.reserve)
     if closed:
         return Blocked(f"{action_words(step.action)} {name}: {closed}"), 0
     if step.action == "add_collateral":
-        held = facts.held.get((wish.account, accrued.reserve.asset), 0)
+        held = purse.held.get((request.account, accrued.reserve.asset), 0)
         if not topup.accepts_supply(raw, now, reserve_id, held):
             return Blocked(f"add collateral {name}: the account does not use it as collateral"), 0
         amount = topup.minimal_supply(raw, now, reserve_id, target)
@@ -127,28 +124,16 @@ def _after(
     return topup.after_repay(raw, now, accrued.reserve.id, amount, stable=mode == calls.STABLE)
 
 
-def call_for(account: str, step: Step, asset: str, amount: int, mode: int, owner: OwnerFunds | None) -> bytes:
+def _call(request: CureRequest, step: Step, asset: str, amount: int, mode: int) -> bytes:
     """The pool's own function for the keeper's money, our contract's for the owner's."""
+    account, owner, supplies = request.account, request.owner, step.action == "add_collateral"
     if owner is None:
-        if step.action == "add_collateral":
-            return calls.supply(asset, amount, account)
-        return calls.repay(asset, amount, mode, account)
-    data = (
-        owner_money.supply(account, asset, amount)
-        if step.action == "add_collateral"
-        else owner_money.repay(account, asset, amount, mode)
-    )
+        if supplies:
+            return encoded(calls.SUPPLY, asset, amount, account, 0)
+        return encoded(calls.REPAY, asset, amount, mode, account)
+    if supplies:
+        data = encoded(owner_money.SUPPLY, account, asset, amount)
+    else:
+        data = encoded(owner_money.REPAY, account, asset, amount, mode)
     signed = owner.permits.get(asset)
     return owner_money.with_permit(account, asset, signed, data) if signed else data
-
-
-def unused_collateral(
-    state: MarketState, accounts: Iterable[tuple[str, AccountState]]
-) -> list[tuple[str, str, str]]:
-    """(account, asset, aToken) whose balance the account's bitmap does not show."""
-    return [
-        (account, reserve.asset, reserve.a_token)
-        for account, raw in accounts
-        for reserve in state.reserves.values()
-        if not raw.uses_as_collateral(reserve.id)
-    ]

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from keeper.book.entries import Entries, Sparse
+from keeper.book.entries import Entries, Sparse, empty
 from keeper.margin.lending.aave import bounds
 from keeper.margin.lending.aave.state import AccountState, Position
-from keeper.protocols.packing import empty
 
 # The head of a record and each of its positions take 34 bytes; stable debt takes 37 more.
 _HEAD = _POSITION = 34

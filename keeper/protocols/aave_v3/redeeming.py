@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-from keeper.margin.lending.aave.state import Reserve
-from keeper.model.blocked import Blocked
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keeper.chain.calldata import encoded
+from keeper.chain.calls import Answer, Call
 from keeper.model.format import format_amount
-from keeper.model.plan import Plan, Spend
-from keeper.protocols.aave_v3 import calls
+from keeper.model.plan import Blocked, Plan, Spend
+from keeper.protocols.aave_v3.calls import ALL, ERRORS, WITHDRAW
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed
+from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 
 REDEEM_GAS = 350_000
-ERRORS = "aave_v3_errors"
 
 
-def redemption(
-    market: str, pool: str, reserve: Reserve, symbol: str, owner: str, held: int
-) -> Plan | Blocked:
-    """Withdraw what `owner` holds (token units) or, where the pool has less, all it can pay out."""
-    closed = repay_closed(reserve)
-    if closed:
-        return Blocked(f"redeem a{symbol}: {closed}")
-    amount = min(held, reserve.available_liquidity)
-    if not amount:
-        return Blocked(f"redeem a{symbol}: the pool has no {symbol} to pay out")
-    asked = calls.ALL if amount == held else amount
-    return Plan(
-        market=market,
-        account=owner,
-        kind="redeem",
-        action="withdraw",
-        target=pool,
-        data="0x" + calls.withdraw(reserve.asset, asked, owner).hex(),
-        spend=Spend(reserve.a_token, "", amount),
-        spend_base=0,
-        gain_base=amount * reserve.price // reserve.unit,
-        gas=REDEEM_GAS,
-        summary={"redeem": f"{format_amount(amount, reserve.decimals)} {symbol}"},
-        errors=ERRORS,
-    )
+@dataclass(frozen=True, slots=True)
+class Redemptions:
+    """Those of one market's pool."""
+
+    market: str
+    pool: str
+
+    def claim_reads(self, state: PoolState, asset: str, owner: str) -> list[Call]:
+        reserve = state.reserve_of(asset)
+        return [balance_of(reserve.a_token, owner), symbol(asset)] if reserve else []
+
+    def plan_redemption(
+        self, state: PoolState, asset: str, owner: str, answers: Mapping[Call, Answer]
+    ) -> Plan | Blocked | None:
+        """Withdraw what `owner` holds (token units) or, where the pool has less, all it can pay out."""
+        reserve = state.reserve_of(asset)
+        held = read_uint(answers[balance_of(reserve.a_token, owner)]) if reserve else 0
+        if reserve is None or not held:
+            return None
+        name = read_symbol(answers[symbol(asset)], asset)
+        closed = repay_closed(reserve)
+        if closed:
+            return Blocked(f"redeem a{name}: {closed}")
+        amount = min(held, reserve.available_liquidity)
+        if not amount:
+            return Blocked(f"redeem a{name}: the pool has no {name} to pay out")
+        data = encoded(WITHDRAW, reserve.asset, ALL if amount == held else amount, owner)
+        return Plan(
+            market=self.market,
+            account=owner,
+            kind="redeem",
+            action="withdraw",
+            target=self.pool,
+            data="0x" + data.hex(),
+            spend=Spend(reserve.a_token, "", amount),
+            spend_base=0,
+            gain_base=amount * reserve.price // reserve.unit,
+            gas=REDEEM_GAS,
+            summary={"redeem": f"{format_amount(amount, reserve.decimals)} {name}"},
+            errors=ERRORS,
+        )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from eth_utils.address import to_checksum_address
+from collections.abc import Iterator
 
-from keeper.protocols.aave_v3.checks import sentinel
+from eth_utils.address import to_checksum_address
+from web3.constants import ADDRESS_ZERO
+
+from keeper.chain.contract_reads import ContractReads
+from keeper.model.finding import Finding
+from keeper.protocols.aave_v3 import owner_money
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.aave_v3.settings import AaveV3Settings
@@ -15,6 +20,30 @@ def _oracle(state: PoolState) -> str:
     return str(to_checksum_address(state.oracle))
 
 
+def _sentinel(
+    reads: ContractReads, market: str, contract: str, *, watches_sequencer: bool
+) -> Iterator[Finding]:
+    """Whether a sentinel can forbid liquidations here, and whether it does now."""
+    subject = f"market {market}, sentinel"
+    provider = reads.read_or_none(reads.at("AaveV3Pool", contract).functions.ADDRESSES_PROVIDER())
+    leads = reads.at("AaveV3AddressesProvider", provider or ADDRESS_ZERO).functions
+    address = reads.read_or_none(leads.getPriceOracleSentinel())
+    if address in (None, ADDRESS_ZERO):
+        yield Finding(subject, "ok", "none" if watches_sequencer else "none: no sequencer is watched here")
+        return
+    allowed = reads.read_or_none(reads.at("AaveV3Sentinel", address).functions.isLiquidationAllowed())
+    if allowed:
+        yield Finding(subject, "ok", f"{address} allows liquidations")
+        return
+    said = "does not answer" if allowed is None else "forbids liquidations now"
+    yield Finding(
+        subject,
+        "warning",
+        f"{address} {said}",
+        "The chain's sequencer was down a short while ago: liquidations open again after its grace period",
+    )
+
+
 SPEC = Spec(
     name="aave-v3",
     title="an Aave v3 pool",
@@ -23,11 +52,7 @@ SPEC = Spec(
     leads=("getPool()", "POOL()"),
     adapter=AaveV3Market,
     settings=AaveV3Settings,
-    owner_calls=(
-        "supply(address,address,uint256)",
-        "repay(address,address,uint256,uint256)",
-        "permitAndCall(address,address,uint256,uint256,uint8,bytes32,bytes32,bytes)",
-    ),
+    owner_calls=(owner_money.SUPPLY, owner_money.REPAY, owner_money.PERMIT_AND_CALL),
     setup=SetupHints(oracle=_oracle),
-    checks=sentinel,
+    checks=_sentinel,
 )

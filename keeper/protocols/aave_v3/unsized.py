@@ -5,93 +5,54 @@ Only what no version has changed is used: the functions and their arguments, `ge
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass, replace
 
-from keeper.margin.lending.aave.fixed import mul_div_ceil
-from keeper.margin.lending.aave.state import AccountState, MarketState, Reserve
-from keeper.model.blocked import Blocked
-from keeper.model.cure import OwnerFunds, Step, Unsized, action_words
-from keeper.model.format import format_amount
-from keeper.model.plan import Check, Plan, Spend
-from keeper.model.purse import Purse
-from keeper.protocols.aave_v3 import calls, owner_money
+from keeper.margin.lending.aave.state import AccountState, MarketState
+from keeper.model.cure import CureRequest, Step, Unsized, action_words
+from keeper.model.plan import Blocked, Plan
+from keeper.protocols.aave_v3 import calls, offering
+from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed, supply_closed
-from keeper.protocols.aave_v3.planning import ERRORS, TOP_UP_GAS, call_for, default_steps
+from keeper.protocols.aave_v3.planning import default_steps, unsized_cure
+from keeper.protocols.cures import named, plan_of
 
 
-def top_ups(
-    market: str,
-    pool: str,
-    state: MarketState,
-    account: str,
-    raw: AccountState,
-    facts: Purse,
-    funds: Mapping[str, int],
-    steps: Sequence[Step],
-    budget_base: int,
-    owner: OwnerFunds | None,
-) -> list[Unsized | Blocked]:
-    """The steps in their order; supplying is left to assets the account uses as collateral already."""
-    found: list[Unsized | Blocked] = []
-    for step in steps or default_steps(raw, state):
-        reserve = _reserve(state, step.asset, facts)
-        if reserve is None:
-            found.append(Blocked(f"{step.asset} is not in this market"))
-            continue
-        name = f"{action_words(step.action)} {facts.symbol(reserve.asset)}"
+@dataclass(frozen=True, slots=True)
+class UnsizedTopUps:
+    """Those of one market's pool."""
+
+    market: str
+    pool: str
+
+    def unsized_top_ups(
+        self, state: PoolState, raw: AccountState, request: CureRequest
+    ) -> list[Unsized | Blocked]:
+        """The steps in their order; supplying is left to assets the account uses as collateral already."""
+        steps = request.steps or default_steps(raw, state.market)
+        return [self._unsized(state.market, raw, request, step) for step in steps]
+
+    def _unsized(
+        self, state: MarketState, raw: AccountState, request: CureRequest, step: Step
+    ) -> Unsized | Blocked:
+        reserves = {reserve.asset.lower(): reserve for reserve in state.reserves.values()}
+        asset = named(step, (offering.asset(reserve, request.purse) for reserve in reserves.values()))
+        if asset is None:
+            return Blocked(f"{step.asset} is not in this market")
+        reserve, name = reserves[asset.token], f"{action_words(step.action)} {asset.symbol}"
         closed = (supply_closed if step.action == "add_collateral" else repay_closed)(reserve)
         if step.action == "add_collateral" and not raw.uses_as_collateral(reserve.id):
             closed = closed or "the account does not use it as collateral"
-        affordable = budget_base * reserve.unit // reserve.price if reserve.price else 0
-        payable = (funds if owner is None else owner.available).get(reserve.asset, 0)
         if closed:
-            found.append(Blocked(f"{name}: {closed}"))
-        elif not min(affordable, payable):
-            nothing = owner.why[reserve.asset] if owner else "none to pay with"
-            found.append(Blocked(f"{name}: {nothing if affordable else 'the cap is used up'}"))
-        else:
-            plan = partial(_plan, market, pool, account, step, reserve, facts, owner)
-            found.append(Unsized(name, min(affordable, payable), plan))
-    return found
+            return Blocked(f"{name}: {closed}")
+        affordable, owner = request.affordable(asset), request.owner
+        most = min(affordable, request.payable(asset.token))
+        if not most:
+            nothing = owner.why[asset.token] if owner else "none to pay with"
+            return Blocked(f"{name}: {nothing if affordable else 'the cap is used up'}")
+        cure = unsized_cure(self.pool, request, step, asset, calls.VARIABLE)
 
+        def plan(amount: int, floor: int) -> Plan:
+            found = plan_of(self.market, request, cure, amount, floor, sized="by the contract's own view")
+            return replace(found, sized_by_contract=True)
 
-def _reserve(state: MarketState, asset: str, facts: Purse) -> Reserve | None:
-    """The reserve of a symbol or address; None when there is none, or when two share the symbol."""
-    wanted = asset.lower()
-    matching = [r for r in state.reserves.values() if wanted in (r.asset, facts.symbol(r.asset).lower())]
-    return matching[0] if len(matching) == 1 else None
-
-
-def _plan(
-    market: str,
-    pool: str,
-    account: str,
-    step: Step,
-    reserve: Reserve,
-    facts: Purse,
-    owner: OwnerFunds | None,
-    amount: int,
-    floor: int,
-) -> Plan:
-    check, symbol = calls.account_data(pool, account), facts.symbol(reserve.asset)
-    data = call_for(account, step, reserve.asset, amount, calls.VARIABLE, owner)
-    return Plan(
-        market=market,
-        account=account,
-        kind="top_up",
-        action=step.action,
-        target=owner.contract if owner else pool,
-        data="0x" + data.hex(),
-        spend=Spend(reserve.asset, "" if owner else pool, amount),
-        spend_base=mul_div_ceil(amount, reserve.price, reserve.unit),
-        gain_base=0,
-        gas=TOP_UP_GAS + (owner_money.GAS if owner else 0),
-        summary={
-            action_words(step.action): f"{format_amount(amount, reserve.decimals)} {symbol}",
-            "sized": "by the contract's own view",
-        },
-        postcondition=Check(check.target, "0x" + check.data.hex(), calls.HEALTH_WORD, floor),
-        errors=owner_money.ERRORS if owner else ERRORS,
-        sized_by_contract=True,
-    )
+        return Unsized(name, most, plan)

@@ -59,29 +59,14 @@ class CometState:
 
 
 def read_market(data: bytes) -> CometState:
-    (
-        base,
-        _,
-        base_price,
-        base_priced,
-        base_scale,
-        front,
-        target,
-        borrow_min,
-        cash,
-        supply_paused,
-        base_supply_paused,
-        absorb_paused,
-        buy_paused,
-        totals,
-        supply,
-        borrow,
-        assets,
-    ) = decode([_STATE], data)[0]
+    row = decode([_STATE], data)[0]
+    base, _, base_price, base_priced, *terms, borrow_min, cash = row[:9]
+    supply_paused, base_supply_paused, absorb_paused, buy_paused = row[9:13]
+    totals, supply, borrow, assets = row[13:]
     return CometState(
         base=base,
         base_price=base_price if base_priced else None,
-        terms=CometTerms(base_scale, front, target),
+        terms=CometTerms(*terms),
         borrow_min=borrow_min,
         cash=cash,
         supply_paused=supply_paused,

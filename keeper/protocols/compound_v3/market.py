@@ -6,26 +6,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keeper.book.entries import Entries
-from keeper.book.source import Screener
-from keeper.margin.lending.comet.account import Account, base_value, liquidity
-from keeper.margin.lending.comet.rates import Totals, present_value
+from keeper.margin.lending.comet.rates import present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
-from keeper.model.valuation import AssetLine, Valuation, ratio_down
+from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.compound_v3 import lens, planning, records
-from keeper.protocols.compound_v3.events import HEARD
-from keeper.protocols.compound_v3.lens import LENS, CometState
+from keeper.protocols.compound_v3 import planning, records
+from keeper.protocols.compound_v3.lens import LENS, CometState, read_market
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.cures import ENDLESS, Cure, CureRequest
+from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import symbol
-from keeper.protocols.roles.optional import Seller
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.event_table import EventTable, topic
+from keeper.protocols.roles.market import PricedAsset
 
 
 class CometMarket(Adapter[CometState, Raw]):
@@ -37,33 +33,33 @@ class CometMarket(Adapter[CometState, Raw]):
         "absorb(address,address[])",
         "buyCollateral(address,uint256,uint256,address)",
     )
-    lens, heard, view_words, scale = LENS, HEARD, 6, 8
+    lens, view_words, scale = LENS, 6, 8
+    # A transfer of base between two borrowers emits none: rotation and the totals find it.
+    heard = EventTable(
+        {
+            topic("Supply(address,address,uint256)"): (1, 2),
+            topic("Withdraw(address,address,uint256)"): (1, 2),
+            topic("Transfer(address,address,uint256)"): (1, 2),
+            topic("SupplyCollateral(address,address,address,uint256)"): (1, 2),
+            topic("TransferCollateral(address,address,address,uint256)"): (1, 2),
+            topic("WithdrawCollateral(address,address,address,uint256)"): (1, 2),
+            topic("AbsorbDebt(address,address,uint256,uint256)"): (2,),
+            topic("AbsorbCollateral(address,address,address,uint256,uint256)"): (2,),
+        }
+    )
     what = "a Comet"
     remedy = "Name the Comet proxy (cUSDCv3 or the like)"
 
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        super().__init__(name, address, from_block)
+        self.screener = self.seller = self
+
     # Copying.
 
-    def read_state(self, data: bytes) -> CometState:
-        return lens.read_market(data)
-
-    def record_length(self, data: bytes, at: int) -> int:
-        return records.length(data, at)
-
-    def decode(self, record: bytes) -> Raw:
-        return records.decode(record)
-
-    # What it has besides the roles of every protocol.
-
-    @property
-    def seller(self) -> Seller[CometState]:
-        return self
-
-    @property
-    def screener(self) -> Screener[CometState]:
-        return self
-
-    def entries(self, many: Sequence[bytes]) -> Entries:
-        return records.entries(many)
+    read_state = staticmethod(read_market)
+    record_length = staticmethod(records.length)
+    decode = staticmethod(records.decode)
+    entries = staticmethod(records.entries)
 
     def weights(self, state: CometState, timestamp: int, legs: Sequence[int]) -> Weights | None:
         equity, maintenance = np.zeros(records.LEGS), np.zeros(records.LEGS)
@@ -104,7 +100,7 @@ class CometMarket(Adapter[CometState, Raw]):
         # Comet checks at the indices of its last accrual, we value at the block's. Where it says otherwise
         # than its own numbers do, the verdict is equal to nothing that we compute.
         agrees = (weighed < checked) == bool(liquidatable)
-        return _valuation(account, collateral, debt, weighed, (weighed < debt) == agrees)
+        return planning.valuation(account, collateral, debt, weighed, (weighed < debt) == agrees)
 
     # Valuing.
 
@@ -116,10 +112,10 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def value(self, state: CometState, accounts: Mapping[str, Raw], timestamp: int) -> list[Valuation]:
         totals = state.at(timestamp)
-        return [_valued(state, account, raw, totals) for account, raw in accounts.items()]
+        return [planning.valued(state, account, raw, totals) for account, raw in accounts.items()]
 
     def valued(self, state: CometState, account: str, raw: Raw, timestamp: int) -> Valuation:
-        return _valued(state, account, raw, state.at(timestamp))
+        return planning.valued(state, account, raw, state.at(timestamp))
 
     def priced_assets(self, state: CometState) -> list[PricedAsset]:
         prices = [(state.base, state.base_price), *((c.asset, c.price) for c in state.collaterals)]
@@ -170,20 +166,20 @@ class CometMarket(Adapter[CometState, Raw]):
     def tokens(self, state: CometState) -> Sequence[str]:
         return [state.base.lower(), *(each.asset.lower() for each in state.collaterals)]
 
-    def assets(self, state: CometState, facts: Purse) -> Mapping[str, Asset]:
+    def assets(self, state: CometState, purse: Purse) -> Mapping[str, Asset]:
         found = [(state.base, state.base_price, state.terms.base_scale)]
         found += [(c.asset, c.price, c.terms.scale) for c in state.collaterals]
         return {
-            token.lower(): Asset(token.lower(), facts.symbol(token), price, unit)
+            token.lower(): Asset(token.lower(), purse.symbol(token), price, unit)
             for token, price, unit in found
             if price is not None
         }
 
     def offers(
-        self, state: CometState, account: str, raw: Raw, timestamp: int, facts: Purse
+        self, state: CometState, account: str, raw: Raw, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         return planning.offers(
-            self.contract, state, account, raw, timestamp, self.assets(state, facts), facts
+            self.contract, state, account, raw, timestamp, self.assets(state, purse), purse
         )
 
     def on_sale(self, state: CometState) -> Mapping[str, int]:
@@ -192,46 +188,23 @@ class CometMarket(Adapter[CometState, Raw]):
     def sold_for(self, state: CometState) -> frozenset[str]:
         return frozenset({state.base.lower(), *planning.on_sale(state)})
 
-    def sales(self, state: CometState, facts: Purse) -> list[Offer]:
-        return planning.sales(self.contract, state, self.assets(state, facts), facts)
+    def sales(self, state: CometState, purse: Purse) -> list[Offer]:
+        return planning.sales(self.contract, state, self.assets(state, purse), purse)
 
-    def closed(self, state: CometState, raw: Raw, wish: CureRequest) -> str:
+    def blocked_reason(self, state: CometState, raw: Raw, request: CureRequest) -> str:
         return "supplying is paused" if state.supply_paused else ""
 
-    def takes(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        return planning.takes(state, self.assets(state, wish.facts))
+    def cures(self, state: CometState, raw: Raw, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
+        # The base token repays; every collateral that has a price can be supplied.
+        assets, base = self.assets(state, request.purse), state.base.lower()
+        return [("repay" if token == base else "add_collateral", assets[token]) for token in assets]
 
-    def usual(self, state: CometState, raw: Raw, wish: CureRequest) -> Sequence[Step]:
+    def default_steps(self, state: CometState, raw: Raw, request: CureRequest) -> Sequence[Step]:
         """Repay, then supply what is held."""
         held = [Step("add_collateral", state.collaterals[place].asset) for place, _ in raw.held]
         return [Step("repay", state.base), *held]
 
-    def way(self, state: CometState, raw: Raw, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
-        totals = state.at(wish.timestamp)
-
-        def health(moved: Raw) -> int:
-            found = _valued(state, wish.account, moved, totals).health
-            return ENDLESS if found is None else found
-
-        return planning.way(self.contract, state, raw, health, wish, step, asset)
-
-
-def _valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuation:
-    has = planning.account_of(state, raw).holdings
-    owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
-    weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
-    return _valuation(account, sum(each.value for each in has), -owed, weighed, weighed < -owed)
-
-
-def _valuation(account: str, collateral: int, debt: int, weighed: int, liquidatable: bool) -> Valuation:
-    """`weighed` is the collateral at its liquidation factors."""
-    return Valuation(
-        account,
-        weighed,
-        debt,
-        collateral - debt,
-        liquidatable,
-        None,
-        ratio_down(weighed, debt),
-        {"collateral": collateral, "debt": debt},
-    )
+    def cure(
+        self, state: CometState, raw: Raw, request: CureRequest, step: Step, asset: Asset
+    ) -> Cure | Blocked:
+        return planning.cure(self.contract, state, raw, request, step, asset)

@@ -1,32 +1,35 @@
-"""Absorption with the purchase of what was absorbed, and top-ups, exact at the planned second."""
+"""What an account is worth, absorption with the purchase of what was absorbed, and top-ups, exact at the
+planned second."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+from keeper.chain.calldata import encoded
 from keeper.errors import MarginError
 from keeper.margin.lending.comet.account import (
     Account,
     Holding,
     absorb,
+    base_value,
     for_sale,
     is_liquidatable,
+    liquidity,
     quote_collateral_down,
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step, action_words
+from keeper.model.bisection import edge
+from keeper.model.cure import CureRequest, Step, action_words
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import Check
+from keeper.model.plan import Blocked, Check
 from keeper.model.purse import Purse
-from keeper.model.valuation import AssetLine
-from keeper.protocols.calldata import encoded
+from keeper.model.valuation import AssetLine, Valuation, ratio_down
 from keeper.protocols.compound_v3.lens import Collateral, CometState
 from keeper.protocols.compound_v3.records import Raw
-from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed
+from keeper.protocols.cures import ENDLESS, MOST, Cure, grown, needed
 
 # The real Comet takes 145,000 and 38,000 a collateral where feeds are cheap; feeds behind proxies and
 # adapters take more. Rehearsal measures what is really taken; this decides whether it pays, and what shares a
@@ -43,10 +46,6 @@ ERRORS = "comet_errors"
 _HIGHEST_FACTOR = 1_000
 
 
-Health = Callable[[Raw], int]
-"""An account's health at the planned second; endless without debt."""
-
-
 def account_of(state: CometState, raw: Raw) -> Account:
     """At present prices; 0 where a feed fails."""
     held = [
@@ -54,6 +53,27 @@ def account_of(state: CometState, raw: Raw) -> Account:
         for place, balance in raw.held
     ]
     return Account(raw.principal, held)
+
+
+def valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuation:
+    has = account_of(state, raw).holdings
+    owed = base_value(present_value(min(raw.principal, 0), totals), state.base_price or 0, state.terms)
+    weighed = liquidity(Account(0, has), totals, state.terms, lambda each: each.liquidate_cf)
+    return valuation(account, sum(each.value for each in has), -owed, weighed, weighed < -owed)
+
+
+def valuation(account: str, collateral: int, debt: int, weighed: int, liquidatable: bool) -> Valuation:
+    """`weighed` is the collateral at its liquidation factors."""
+    return Valuation(
+        account,
+        weighed,
+        debt,
+        collateral - debt,
+        liquidatable,
+        None,
+        ratio_down(weighed, debt),
+        {"collateral": collateral, "debt": debt},
+    )
 
 
 def offers(
@@ -89,25 +109,22 @@ def offers(
             continue
         # Only what is absorbed here: another plan of the same block may count on the reserves.
         top = _cost_of_all(each, _less(balance), state, base.price)
-        asset = assets[each.asset.lower()]
-        deal = partial(_deal, account, state, each, balance, base.price)
-        if purse.recipient:
-            both = partial(deal, purse.recipient, True)
-            found.append(Offer(base, asset, comet, (top,), both, gas, ERRORS, FIRST_GAS, taker="contract"))
-        if purse.payer:
-            alone, gas_alone = partial(deal, purse.payer, False), gas + FIRST_GAS + PURCHASE_GAS
+        for taker, recipient in _takers(purse):
+            absorbing = encoded("absorb(address,address[])", recipient, [account])
+            alone = taker == "signer"
             found.append(
                 Offer(
                     base,
-                    asset,
+                    assets[each.asset.lower()],
                     comet,
                     (top,),
-                    alone,
+                    partial(_deal, state, each, balance, base.price, recipient, absorbing, not alone),
                     gas,
                     ERRORS,
-                    taker="signer",
-                    later="absorb",
-                    gas_of_signer=gas_alone,
+                    FIRST_GAS,
+                    taker=taker,
+                    later="absorb" if alone else "",
+                    gas_of_signer=gas + FIRST_GAS + PURCHASE_GAS,
                 )
             )
     return found or Blocked("there is no collateral of any worth to buy")
@@ -131,7 +148,7 @@ def sales(comet: str, state: CometState, assets: Mapping[str, Asset], purse: Pur
         top = _cost_of_all(each, _less(available), state, base.price) if available else 0
         if top:
             for taker, recipient in _takers(purse):
-                deal = partial(_purchase, state, each, available, base.price, recipient)
+                deal = partial(_deal, state, each, available, base.price, recipient, b"", True)
                 asset = assets[each.asset.lower()]
                 found.append(Offer(base, asset, comet, (top,), deal, PURCHASE_GAS, ERRORS, taker=taker))
     return found
@@ -142,19 +159,6 @@ def _takers(purse: Purse) -> list[tuple[Literal["contract", "signer"], str]]:
     found: list[tuple[Literal["contract", "signer"], str]] = []
     found += [("contract", purse.recipient)] if purse.recipient else []
     return found + ([("signer", purse.payer)] if purse.payer else [])
-
-
-def _purchase(
-    state: CometState, each: Collateral, available: int, base_price: int, recipient: str, budget: int
-) -> Quote | None:
-    got = _quote(each, state, base_price, budget)
-    if budget <= 0 or got <= 0 or got > available:
-        return None
-    return Quote(budget, budget, got, (_buy(each, got, budget, recipient),))
-
-
-def _buy(each: Collateral, got: int, budget: int, recipient: str) -> bytes:
-    return encoded(BUY, each.asset, _less(got), budget, recipient)
 
 
 def _less(amount: int) -> int:
@@ -173,65 +177,53 @@ def _quote(each: Collateral, state: CometState, base_price: int, amount: int) ->
 
 def _cost_of_all(each: Collateral, available: int, state: CometState, base_price: int) -> int:
     """The most base that buys no more than is there."""
-    if _quote(each, state, base_price, 1) > available:
-        return 0
+
+    def is_there(base: int) -> bool:
+        return _quote(each, state, base_price, base) <= available
+
     low, high = 0, 1
-    while _quote(each, state, base_price, high) <= available and high < MOST:
+    while is_there(high) and high < MOST:
         low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _quote(each, state, base_price, middle) <= available:
-            low = middle
-        else:
-            high = middle
-    return low
+    return edge(is_there, low, high)
 
 
 def _deal(
-    account: str,
     state: CometState,
     each: Collateral,
-    absorbed: int,
+    available: int,
     base_price: int,
     recipient: str,
+    absorbing: bytes,
     buying: bool,
     budget: int,
 ) -> Quote | None:
-    """Absorb, then buy for `budget`: in the same transaction, or not yet."""
+    """Absorb (empty: that was done), then buy for `budget`: in the same transaction, or not yet."""
     got = _quote(each, state, base_price, budget)
-    if budget <= 0 or got <= 0 or got > absorbed:
+    if budget <= 0 or got <= 0 or got > available:
         return None
-    absorbing = encoded("absorb(address,address[])", recipient, [account])
-    calls = (absorbing, _buy(each, got, budget, recipient)) if buying else (absorbing,)
-    return Quote(budget, budget, got, calls)
+    buy = encoded(BUY, each.asset, _less(got), budget, recipient)
+    calls = (absorbing, buy if buying else b"")
+    return Quote(budget, budget, got, tuple(filter(None, calls)))
 
 
-def takes(state: CometState, assets: Mapping[str, Asset]) -> list[tuple[Action, Asset]]:
-    """The base token repays; every collateral that has a price can be supplied."""
-    base, found = state.base.lower(), list[tuple[Action, Asset]]()
-    if base in assets:
-        found.append(("repay", assets[base]))
-    found += [("add_collateral", asset) for token, asset in assets.items() if token != base]
-    return found
-
-
-def way(
-    comet: str, state: CometState, raw: Raw, health: Health, wish: CureRequest, step: Step, asset: Asset
+def cure(
+    comet: str, state: CometState, raw: Raw, request: CureRequest, step: Step, asset: Asset
 ) -> Cure | Blocked:
     """A supply for the account, of base (which repays) or of a collateral."""
-    totals = state.at(wish.timestamp)
+    totals = state.at(request.timestamp)
     place = None if step.action == "repay" else _place(state, asset.token)
     if state.base_supply_paused if place is None else state.collaterals[place].supply_paused:
         return Blocked(f"{action_words(step.action)} {asset.symbol}: supplying it is paused")
 
     def then(amount: int) -> int:
-        return health(after(raw, state, totals, place, amount))
+        found = valued(state, request.account, after(raw, state, totals, place, amount), totals).health
+        return ENDLESS if found is None else found
 
     def data(amount: int) -> bytes:
-        return encoded("supplyTo(address,address,uint256)", wish.account, asset.token, amount)
+        return encoded("supplyTo(address,address,uint256)", request.account, asset.token, amount)
 
-    owes = "0x" + encoded("borrowBalanceOf(address)", wish.account).hex()
-    later = state.at(wish.timestamp + GRACE)
+    owes = "0x" + encoded("borrowBalanceOf(address)", request.account).hex()
+    later = state.at(request.timestamp + GRACE)
 
     def owed(amount: int, _: int) -> Check:
         # Interest to the latest moment of inclusion, and a unit of rounding.
@@ -239,12 +231,12 @@ def way(
 
     found = Cure(step, asset, 0, then, comet, data, TOP_UP_GAS, ERRORS, owed)
     if place is None:
-        return replace(found, needed=needed(then, wish.target, -present_value(raw.principal, totals)))
+        return replace(found, needed=needed(then, request.target, -present_value(raw.principal, totals)))
     each, held = state.collaterals[place], dict(raw.held).get(place, 0)
-    call = "0x" + encoded("collateralBalanceOf(address,address)", wish.account, asset.token).hex()
+    call = "0x" + encoded("collateralBalanceOf(address,address)", request.account, asset.token).hex()
     return replace(
         found,
-        needed=needed(then, wish.target, MOST),
+        needed=needed(then, request.target, MOST),
         check=grown(comet, call, held),
         room=max(each.cap - each.supplied, 0),
         full="the supply cap is reached",
@@ -294,12 +286,4 @@ def _breaks_at(state: CometState, raw: Raw, place: int, totals: Totals) -> int |
 
     if not breaks(0):
         return None
-    top = (state.collaterals[place].price or 1) * _HIGHEST_FACTOR
-    low, high = 0, top
-    while high - low > 1:
-        middle = (low + high) // 2
-        if breaks(middle):
-            low = middle
-        else:
-            high = middle
-    return low
+    return edge(breaks, 0, (state.collaterals[place].price or 1) * _HIGHEST_FACTOR)

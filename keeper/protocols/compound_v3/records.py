@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keeper.book.entries import Entries, Sparse
-from keeper.protocols.packing import one_a_row
+from keeper.book.entries import Entries, Sparse, one_a_row
 
 # Principal and count; then each collateral's place and balance.
 _HEAD, _HELD = 17, 17

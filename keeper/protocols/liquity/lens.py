@@ -8,8 +8,7 @@ from eth_abi.abi import decode
 
 from keeper.margin.lending.liquity.interest import PerStake, Stored
 from keeper.margin.lending.liquity.trove import LiquityTerms, Trove
-from keeper.protocols.calldata import words
-from keeper.protocols.lenses import LensContract
+from keeper.protocols.lenses import LensContract, words
 
 LENS = LensContract("TroveLens", "0x00000000000000000000000000000000ba7c0011")
 RECORD = 192

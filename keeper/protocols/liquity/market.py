@@ -6,29 +6,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import ClassVar
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
 from keeper.margin.lending.liquity.interest import Stored, at
 from keeper.margin.lending.liquity.trove import collateral_ratio_down, equity_down
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
-from keeper.model.plan import NATIVE
+from keeper.model.plan import NATIVE, Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
-from keeper.protocols.calldata import encoded, words
-from keeper.protocols.cures import Cure, CureRequest
+from keeper.protocols.cures import Cure
 from keeper.protocols.erc20_calls import read_address
-from keeper.protocols.liquity import lens, planning
-from keeper.protocols.liquity.events import HEARD, PAYS_COINS
-from keeper.protocols.liquity.lens import LENS, System
-from keeper.protocols.roles.optional import NativeRewards
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.event_table import EventTable, topic
+from keeper.protocols.lenses import words
+from keeper.protocols.liquity import planning
+from keeper.protocols.liquity.lens import LENS, RECORD, System, read_system, read_trove
+from keeper.protocols.roles.market import PricedAsset
 
 # The ratio at which everything changes is told of when the system's is this much above it.
 _NEAR_PERCENT = 110
+_PAYS_COINS = (topic("Liquidation(uint256,uint256,uint256,uint256,uint256)"), 3)
 
 
 class TroveMarket(Adapter[System, Stored]):
@@ -40,20 +40,32 @@ class TroveMarket(Adapter[System, Stored]):
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "borrowerOperations()": (planning.ADD, planning.REPAY)
     }
-    lens, heard, view_words, record_bytes, scale = LENS, HEARD, 5, lens.RECORD, 18
+    lens, view_words, record_bytes, scale = LENS, 5, RECORD, 18
+    # Mezo's and Liquity v1's. Interest may be counted anew for any trove without an event naming it, and
+    # rounding then moves its debt by a unit: but the pool's debt is announced, and all troves are read again.
+    heard = EventTable(
+        {
+            topic("TroveUpdated(address,uint256,uint256,uint256,uint256,uint16,uint256,uint8)"): (1,),
+            topic("TroveUpdated(address,uint256,uint256,uint256,uint8)"): (1,),
+        },
+        of_all=frozenset(
+            {topic("ActivePoolDebtUpdated(uint256,uint256)"), topic("ActivePoolLUSDDebtUpdated(uint256)")}
+        ),
+    )
     ratio_parts: ClassVar[Mapping[str, int]] = {"mcr": 18, "ratio": 18}
     needs_capital = False  # the stability pool pays, or all other troves do
     what = "a TroveManager"
     remedy = "Name the TroveManager of a system of the Liquity family"
 
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        super().__init__(name, address, from_block)
+        self.native_rewards = self
+
     def emitters(self, state: System) -> tuple[str, ...]:
         return (self.contract.lower(), state.operations, state.active_pool)
 
-    def read_state(self, data: bytes) -> System:
-        return lens.read_system(data)
-
-    def decode(self, record: bytes) -> Stored:
-        return lens.read_trove(record)
+    read_state = staticmethod(read_system)
+    decode = staticmethod(read_trove)
 
     def counted(self, raw: Stored) -> Mapping[str, int]:
         return {"stakes": raw.stake}
@@ -88,12 +100,8 @@ class TroveMarket(Adapter[System, Stored]):
     def liquidation_tokens(self, state: System, raw: Stored) -> frozenset[str]:
         return frozenset({state.debt_token})
 
-    @property
-    def native_rewards(self) -> NativeRewards:
-        return self
-
     def rewards(self, logs: Iterable[Log]) -> int:
-        event, place = PAYS_COINS
+        event, place = _PAYS_COINS
         ours = (each for each in logs if (each.address, each.topics[0]) == (self.contract.lower(), event))
         return sum(words(bytes.fromhex(each.data[2:]))[place] for each in ours)
 
@@ -130,36 +138,40 @@ class TroveMarket(Adapter[System, Stored]):
     def read_planning(
         self, state: System, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        facts = super().read_planning(state, accounts, payer, answers)
+        purse = super().read_planning(state, accounts, payer, answers)
         hints = {}
         for account in accounts:
             before, after = _neighbours(state, account)
             hints[account] = read_address(answers[before]), read_address(answers[after])
-        return replace(facts, symbols={**facts.symbols, NATIVE: NATIVE}, hints=hints)
+        return replace(purse, symbols={**purse.symbols, NATIVE: NATIVE}, hints=hints)
 
-    def assets(self, state: System, facts: Purse) -> Mapping[str, Asset]:
+    def assets(self, state: System, purse: Purse) -> Mapping[str, Asset]:
         token = state.debt_token
         coins = {NATIVE: Asset(NATIVE, NATIVE, state.price, WAD)} if state.price is not None else {}
-        return {token: Asset(token, facts.symbol(token), WAD, WAD), **coins}
+        return {token: Asset(token, purse.symbol(token), WAD, WAD), **coins}
 
     def offers(
-        self, state: System, account: str, raw: Stored, timestamp: int, facts: Purse
+        self, state: System, account: str, raw: Stored, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        token = self.assets(state, facts)[state.debt_token]
+        token = self.assets(state, purse)[state.debt_token]
         return planning.offers(self.contract, state, account, at(raw, state.given, timestamp), token)
 
-    def closed(self, state: System, raw: Stored, wish: CureRequest) -> str:
-        if wish.facts.payer.lower() != wish.account:
-            return f"only a trove's owner can add to it or repay, and the signer is {wish.facts.payer}"
+    def blocked_reason(self, state: System, raw: Stored, request: CureRequest) -> str:
+        if request.purse.payer.lower() != request.account:
+            return f"only a trove's owner can add to it or repay, and the signer is {request.purse.payer}"
         return "the price feed is stale: the market takes nothing" if state.price is None else ""
 
-    def takes(self, state: System, raw: Stored, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        assets = self.assets(state, wish.facts)
+    def cures(self, state: System, raw: Stored, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
+        assets = self.assets(state, request.purse)
         coin = assets.get(NATIVE) or Asset(NATIVE, NATIVE, 0, WAD)
         return [("repay", assets[state.debt_token]), ("add_collateral", coin)]
 
-    def way(self, state: System, raw: Stored, wish: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
-        return planning.way(self.contract, state, at(raw, state.given, wish.timestamp), wish, step, asset)
+    def cure(
+        self, state: System, raw: Stored, request: CureRequest, step: Step, asset: Asset
+    ) -> Cure | Blocked:
+        return planning.cure(
+            self.contract, state, at(raw, state.given, request.timestamp), request, step, asset
+        )
 
 
 def _neighbours(state: System, account: str) -> tuple[Call, Call]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.liquity.trove import (
     Trove,
     coll_gas_compensation_down,
@@ -9,11 +10,10 @@ from keeper.margin.lending.liquity.trove import (
     in_recovery_mode,
 )
 from keeper.margin.rounding import WAD
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Step
+from keeper.model.cure import CureRequest, Step
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.protocols.calldata import encoded
-from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed, paid
+from keeper.model.plan import Blocked
+from keeper.protocols.cures import MOST, Cure, grown, needed, paid
 from keeper.protocols.liquity.lens import System
 
 # Measured (scripts/bench/liquidations_all_markets.py), with room.
@@ -39,11 +39,11 @@ def offers(manager: str, state: System, account: str, trove: Trove, token: Asset
     return [Offer(token, token, manager, (0,), lambda _: deal, gas, ERRORS, FIRST_GAS, coins)]
 
 
-def way(manager: str, state: System, trove: Trove, wish: CureRequest, step: Step, asset: Asset) -> Cure:
+def cure(manager: str, state: System, trove: Trove, request: CureRequest, step: Step, asset: Asset) -> Cure:
     """A call on BorrowerOperations, which takes coins as value and burns the debt token without allowance."""
-    hints = wish.facts.hints.get(wish.account, (_NOBODY, _NOBODY))
+    hints = request.purse.hints.get(request.account, (_NOBODY, _NOBODY))
     price, terms, supply = state.price or 0, state.terms, step.action == "add_collateral"
-    view = "0x" + encoded(f"getTrove{'Coll' if supply else 'Debt'}(address)", wish.account).hex()
+    view = "0x" + encoded(f"getTrove{'Coll' if supply else 'Debt'}(address)", request.account).hex()
 
     def after(amount: int) -> int:
         more, less = (amount, 0) if supply else (0, amount)
@@ -52,7 +52,7 @@ def way(manager: str, state: System, trove: Trove, wish: CureRequest, step: Step
     return Cure(
         step,
         asset,
-        needed(after, wish.target, MOST if supply else trove.debt - 1),
+        needed(after, request.target, MOST if supply else trove.debt - 1),
         after,
         state.operations,
         lambda amount: encoded(ADD, *hints) if supply else encoded(REPAY, amount, *hints),

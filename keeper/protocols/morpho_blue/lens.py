@@ -19,6 +19,7 @@ PARAMS = "(address,address,address,address,uint256)"
 _TOTALS = "(uint128,uint128,uint128,uint128,uint128,uint128)"
 _STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8,bytes)"
 MOST_DECIMALS = 36
+"""As far as a number can be shown or kept: only what people see hangs on a token's decimals."""
 _NOBODY = "0x" + "00" * 20
 
 
@@ -93,12 +94,6 @@ def read_markets(data: bytes) -> dict[str, Pair | None]:
     return {"0x" + row[0].hex(): _pair(row) if row[2][4] else None for row in rows}
 
 
-def _digits(said: int) -> int:
-    """A token's decimals, as far as any number in them can be shown or kept: only what people see hangs on
-    them."""
-    return min(said, MOST_DECIMALS)
-
-
 def _pair(row: Any) -> Pair:
     identity, params, totals, price, priced, rate, rated, target, adaptive, loan, collateral, symbol = row
     without_interest = params[3] == _NOBODY
@@ -113,7 +108,7 @@ def _pair(row: Any) -> Pair:
         price=price if priced else None,
         rate=rate if rated else 0 if without_interest else None,
         rate_at_target=target if adaptive else None,
-        loan_decimals=_digits(loan),
-        collateral_decimals=_digits(collateral),
+        loan_decimals=min(loan, MOST_DECIMALS),
+        collateral_decimals=min(collateral, MOST_DECIMALS),
         loan_symbol=read_symbol(Answer(True, symbol), params[0].lower()),
     )

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
-from keeper.book.source import Screener
 from keeper.chain.calls import Call
 from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE, MarketState
 from keeper.margin.lending.morpho.position import (
@@ -16,35 +15,24 @@ from keeper.margin.lending.morpho.position import (
     liquidation_price_up,
 )
 from keeper.margin.rounding import wad_mul_down
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Action, Step
+from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.offer import Asset, Offer
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols import erc20_calls
-from keeper.protocols.cures import ENDLESS, Cure, CureRequest
+from keeper.protocols.cures import ENDLESS, Cure
 from keeper.protocols.morpho_blue import lens, planning
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.mirror import MOST_PRICE, MOST_UNLISTED, MorphoMirror, Singleton, Stake
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
-from keeper.protocols.roles.optional import LoanPricing
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.roles.market import PricedAsset
 
 
 class MorphoBlueMarket(MorphoMirror):
     """An account is a borrower in one market: see `positions`."""
 
     ratio_parts: ClassVar[Mapping[str, int]] = {"lltv": 18}
-
-    # What it has besides the roles of every protocol.
-
-    @property
-    def loan_pricing(self) -> LoanPricing[Singleton]:
-        return self
-
-    @property
-    def screener(self) -> Screener[Singleton]:
-        return self
 
     def counted(self, raw: Stake) -> Mapping[str, int]:
         return {f"borrow shares of {raw.id}": raw.position.borrow_shares}
@@ -110,11 +98,6 @@ class MorphoBlueMarket(MorphoMirror):
     def _oracle_call(self, market_id: str) -> Call:
         return LENS.call("oracleOf(address,bytes32)", self.contract, bytes.fromhex(market_id[2:]))
 
-    def leg_assets(self, state: Singleton, legs: Sequence[int]) -> list[str]:
-        ids = self._numbers.ids
-        # A debt is counted in the loan token itself: no price moves it.
-        return [f"{ids[leg // 2]}:loan" if leg % 2 else ids[leg // 2] for leg in legs]
-
     def price_dependencies(self, state: Singleton, raw: Stake) -> frozenset[str]:
         return frozenset({raw.id}) if raw.position.borrow_shares else frozenset()
 
@@ -162,9 +145,6 @@ class MorphoBlueMarket(MorphoMirror):
         )
         return (has, owes), "Morpho Blue 1.0: collateral × price × LLTV ÷ debt"
 
-    def loan_tokens(self, state: Singleton) -> Mapping[str, str]:
-        return {pair.loan.lower(): pair.loan_symbol for pair in state.pairs.values()}
-
     def setup_warnings(self, state: Singleton) -> Sequence[tuple[str, str]]:
         found = []
         if not self._wanted:
@@ -207,14 +187,14 @@ class MorphoBlueMarket(MorphoMirror):
             )
         return found
 
-    def assets(self, state: Singleton, facts: Purse) -> Mapping[str, Asset]:
+    def assets(self, state: Singleton, purse: Purse) -> Mapping[str, Asset]:
         found: dict[str, Asset] = {}
         known = [pair for pair in state.pairs.values() if pair.usable and self._vouched(pair)]
         # What the operator says of a token counts before what any market's oracle does.
         for pair in known:
-            found.setdefault(pair.loan.lower(), self._asset(pair, pair.loan, facts.symbols))
+            found.setdefault(pair.loan.lower(), self._asset(pair, pair.loan, purse.symbols))
         for pair in known:
-            found.setdefault(pair.collateral.lower(), self._asset(pair, pair.collateral, facts.symbols))
+            found.setdefault(pair.collateral.lower(), self._asset(pair, pair.collateral, purse.symbols))
         return found
 
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
@@ -229,37 +209,35 @@ class MorphoBlueMarket(MorphoMirror):
         name = token.lower()
         return Asset(name, symbols.get(name, name), price, unit)
 
+    def _assets(self, pair: Pair, purse: Purse) -> tuple[Asset, Asset]:
+        """The loan token and the collateral."""
+        loan, collateral = (self._asset(pair, each, purse.symbols) for each in (pair.loan, pair.collateral))
+        return loan, collateral
+
     def offers(
-        self, state: Singleton, account: str, raw: Stake, timestamp: int, facts: Purse
+        self, state: Singleton, account: str, raw: Stake, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         pair = state.pairs[raw.id]
         if why := self._strange(pair):
             return Blocked(why)
-        return planning.offers(
-            self.contract,
-            pair,
-            borrower_of(account),
-            raw.position,
-            timestamp,
-            self._asset(pair, pair.loan, facts.symbols),
-            self._asset(pair, pair.collateral, facts.symbols),
-        )
+        pays, gets = self._assets(pair, purse)
+        borrower, position = borrower_of(account), raw.position
+        return planning.offers(self.contract, pair, borrower, position, timestamp, pays, gets)
 
-    def closed(self, state: Singleton, raw: Stake, wish: CureRequest) -> str:
+    def blocked_reason(self, state: Singleton, raw: Stake, request: CureRequest) -> str:
         pair = state.pairs[raw.id]
         if why := self._strange(pair):
             return why
         return "" if pair.usable else "the market's oracle or rate model does not answer"
 
-    def takes(self, state: Singleton, raw: Stake, wish: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        pair, symbols = state.pairs[raw.id], wish.facts.symbols
-        loan, collateral = (self._asset(pair, token, symbols) for token in (pair.loan, pair.collateral))
+    def cures(self, state: Singleton, raw: Stake, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
+        loan, collateral = self._assets(state.pairs[raw.id], request.purse)
         return [("repay", loan), ("add_collateral", collateral)]
 
-    def way(
-        self, state: Singleton, raw: Stake, wish: CureRequest, step: Step, asset: Asset
+    def cure(
+        self, state: Singleton, raw: Stake, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        return planning.way(self.contract, state.pairs[raw.id], raw.position, wish, step, asset)
+        return planning.cure(self.contract, state.pairs[raw.id], raw.position, request, step, asset)
 
 
 def _valued(state: Singleton, account: str, raw: Stake, now: MarketState) -> Valuation:

@@ -10,26 +10,38 @@ from typing import Self
 import numpy as np
 
 from keeper.book.entries import Entries
-from keeper.book.source import ChangedAccounts, References, StrangerReads
+from keeper.book.source import ChangedAccounts
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings
 from keeper.errors import ConfigError
 from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE
-from keeper.margin.lending.morpho.position import (
-    Position,
-)
+from keeper.margin.lending.morpho.position import Position
 from keeper.margin.lending.morpho.shares import VIRTUAL_ASSETS, VIRTUAL_SHARES
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
 from keeper.protocols.adapter import Adapter
+from keeper.protocols.event_table import account_at, topic
 from keeper.protocols.lenses import packed
-from keeper.protocols.morpho_blue import events, lens, planning, positions
+from keeper.protocols.morpho_blue import lens, planning, positions
 from keeper.protocols.morpho_blue.lens import LENS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of, id_of
 from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
-from keeper.protocols.roles.optional import Strangers
 
+CREATE_MARKET = topic("CreateMarket(bytes32,(address,address,address,address,uint256))")
+_SUPPLY_COLLATERAL = topic("SupplyCollateral(bytes32,address,address,uint256)")
+_BORROW = topic("Borrow(bytes32,address,address,address,uint256,uint256)")
+
+# Where the borrower stands among the topics; the market's id is the first after the event's own.
+_BORROWER = {
+    _SUPPLY_COLLATERAL: 3,
+    topic("WithdrawCollateral(bytes32,address,address,address,uint256)"): 2,
+    _BORROW: 2,
+    topic("Repay(bytes32,address,address,uint256,uint256)"): 3,
+    topic("Liquidate(bytes32,address,address,uint256,uint256,uint256,uint256,uint256)"): 3,
+}
+_TOPICS = (CREATE_MARKET, *_BORROWER)
+_DISCOVERY = (CREATE_MARKET, _SUPPLY_COLLATERAL, _BORROW)
 MOST_UNLISTED = 2_048
 """So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
 MOST_PRICE = 2**256 - 1
@@ -68,6 +80,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
 
     def __init__(self, name: str, settings: MarketSettings, *, is_local: bool = False) -> None:
         super().__init__(name, settings.address, settings.from_block)
+        self.screener = self.references = self.stranger_reads = self.strangers = self.loan_pricing = self
         own = settings.own_as(MorphoBlueSettings)
         self._wanted = frozenset(each.lower() for each in own.market_ids)
         self._trusts_all = (own.untrusted_markets or ("act" if is_local else "watch")) == "act"
@@ -92,38 +105,21 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return id_of(account) if account != borrower_of(account) else ""
 
     def log_filter(self, state: Singleton) -> LogFilter:
-        return LogFilter((self.contract.lower(),), events.TOPICS)
+        return LogFilter((self.contract.lower(),), _TOPICS)
 
     def discovery_filter(self, state: Singleton) -> LogFilter:
-        return LogFilter((self.contract.lower(),), events.DISCOVERY)
+        return LogFilter((self.contract.lower(),), _DISCOVERY)
 
     def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
-        heard = list(logs)
-        self._numbers.note(each for each in events.created(heard) if self._follows(each))
-        found = events.touched(heard, self._wanted)
-        followed = frozenset(each for each in found.accounts if self._numbers.of(id_of(each)))
-        return replace(found, accounts=followed)
-
-    def _follows(self, market_id: str) -> bool:
-        return not self._wanted or market_id in self._wanted
+        heard = [log for log in logs if not self._wanted or log.topics[1] in self._wanted]
+        self._numbers.note(log.topics[1] for log in heard if log.topics[0] == CREATE_MARKET)
+        placed = [(log, _BORROWER[log.topics[0]]) for log in heard if log.topics[0] in _BORROWER]
+        accounts = {positions.key(account_at(log, place), log.topics[1]) for log, place in placed}
+        return ChangedAccounts(frozenset(each for each in accounts if self._numbers.of(id_of(each))))
 
     def _vouched(self, pair: Pair) -> bool:
         """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
-
-    # What it has besides the roles of every protocol.
-
-    @property
-    def references(self) -> References[Singleton]:
-        return self
-
-    @property
-    def stranger_reads(self) -> StrangerReads[Singleton]:
-        return self
-
-    @property
-    def strangers(self) -> Strangers[Singleton]:
-        return self
 
     def is_strangers(self, asset: str) -> bool:
         return asset not in self._wanted
@@ -132,10 +128,13 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return self._trusts_all or part in self._wanted
 
     def _says(self, pair: Pair) -> Decimal | None:
-        """What a whole loan token is worth by the operator's word, if he says it."""
-        # A stranger calls his token what he likes.
+        """What a whole loan token is worth by the operator's word, if they say it."""
+        # Strangers call their tokens what they like.
         names = (pair.loan.lower(), pair.loan_symbol.lower())[: 2 if self._vouched(pair) else 1]
         return next((self._loan_prices[name] for name in names if name in self._loan_prices), None)
+
+    def loan_tokens(self, state: Singleton) -> Mapping[str, str]:
+        return {pair.loan.lower(): pair.loan_symbol for pair in state.pairs.values()}
 
     def _strange(self, pair: Pair) -> str:
         """Why no money goes into this market; empty where it may."""
@@ -232,6 +231,11 @@ class MorphoMirror(Adapter[Singleton, Stake]):
 
     def entries(self, many: Sequence[bytes]) -> Entries:
         return positions.entries(many, self._numbers)
+
+    def leg_assets(self, state: Singleton, legs: Sequence[int]) -> list[str]:
+        ids = self._numbers.ids
+        # A debt is counted in the loan token itself: no price moves it.
+        return [f"{ids[leg // 2]}:loan" if leg % 2 else ids[leg // 2] for leg in legs]
 
     def weights(self, state: Singleton, timestamp: int, legs: Sequence[int]) -> Weights | None:
         equity, maintenance = np.zeros(positions.LEGS), np.zeros(positions.LEGS)

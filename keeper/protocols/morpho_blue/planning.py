@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from keeper.chain.calldata import encoded
 from keeper.margin.lending.morpho.market import MarketState
 from keeper.margin.lending.morpho.position import (
     Position,
@@ -15,12 +16,10 @@ from keeper.margin.lending.morpho.position import (
     seized_down,
 )
 from keeper.margin.lending.morpho.shares import to_assets_up, to_shares_down
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Step
+from keeper.model.cure import CureRequest, Step
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import Check
-from keeper.protocols.calldata import encoded
-from keeper.protocols.cures import MOST, Cure, CureRequest, grown, needed
+from keeper.model.plan import Blocked, Check
+from keeper.protocols.cures import MOST, Cure, grown, needed
 from keeper.protocols.morpho_blue.lens import PARAMS, Pair
 from keeper.protocols.morpho_blue.positions import borrower_of
 
@@ -98,48 +97,36 @@ def _everything(
     return Quote(costs[0], max(costs), position.collateral, (call,))
 
 
-def way(morpho: str, pair: Pair, position: Position, wish: CureRequest, step: Step, asset: Asset) -> Cure:
+def cure(morpho: str, pair: Pair, position: Position, request: CureRequest, step: Step, asset: Asset) -> Cure:
     """A call on the singleton, for the account's borrower."""
-    now, borrower = pair.at(wish.timestamp), borrower_of(wish.account)
+    now, later = pair.at(request.timestamp), pair.at(request.timestamp + GRACE)
+    borrower, owed = borrower_of(request.account), borrowed_up(position, now)
+    view = "0x" + encoded("position(bytes32,address)", bytes.fromhex(pair.id[2:]), borrower).hex()
 
     def health(amount: int) -> int:
         return _after(step, position, now, pair, amount)
 
-    call = "0x" + encoded("position(bytes32,address)", bytes.fromhex(pair.id[2:]), borrower).hex()
-    if step.action == "add_collateral":
-
-        def supply(amount: int) -> bytes:
-            return encoded(SUPPLY, pair.params, amount, borrower, b"")
-
-        return Cure(
-            step,
-            asset,
-            needed(health, wish.target, MOST),
-            health,
-            morpho,
-            supply,
-            TOP_UP_GAS,
-            ERRORS,
-            check=grown(morpho, call, position.collateral, _COLLATERAL_WORD),
-        )
-    owed = borrowed_up(position, now)
+    def supply(amount: int) -> bytes:
+        return encoded(SUPPLY, pair.params, amount, borrower, b"")
 
     def repay(amount: int) -> bytes:
         # A whole debt is repaid by shares: by assets a unit of interest would stay, or revert.
         sizes = (amount, 0) if amount < owed else (0, position.borrow_shares)
         return encoded(REPAY, pair.params, *sizes, borrower, b"")
 
-    later = pair.at(wish.timestamp + GRACE)
-
     def left(amount: int, _: int) -> Check:
         # The later it is included, the fewer shares the same amount repays.
         repaid = to_shares_down(amount, later.total_borrow_assets, later.total_borrow_shares)
         most = position.borrow_shares - repaid if amount < owed else 0
-        return Check(morpho, call, _BORROW_WORD, 0, at_most=max(most, 0))
+        return Check(morpho, view, _BORROW_WORD, 0, at_most=max(most, 0))
 
-    return Cure(
-        step, asset, needed(health, wish.target, owed), health, morpho, repay, TOP_UP_GAS, ERRORS, left
-    )
+    if step.action == "add_collateral":
+        most, data = MOST, supply
+        check = grown(morpho, view, position.collateral, _COLLATERAL_WORD)
+    else:
+        most, data, check = owed, repay, left
+    size = needed(health, request.target, most)
+    return Cure(step, asset, size, health, morpho, data, TOP_UP_GAS, ERRORS, check)
 
 
 def _health(position: Position, now: MarketState, pair: Pair) -> int:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from keeper.book.entries import Entries
+from keeper.book.entries import Entries, one_a_row
 from keeper.chain.calls import Answer
 from keeper.margin.lending.morpho.position import Position
-from keeper.protocols import packing
+from keeper.protocols import lenses
 
 ADDRESS_DIGITS = 42
 _ID, _WORD, _RECORD = 32, 16, 64
@@ -62,7 +62,7 @@ class Numbers:
 
 def split(accounts: Sequence[str], answer: Answer) -> dict[str, bytes]:
     """Each account's record: the market's id and what the lens answered."""
-    found = packing.split(accounts, answer, lambda data, at: 2 * _WORD)
+    found = lenses.split(accounts, answer, lambda data, at: 2 * _WORD)
     return {account: bytes.fromhex(account[ADDRESS_DIGITS:]) + words for account, words in found.items()}
 
 
@@ -83,5 +83,5 @@ def entries(records: Sequence[bytes], numbers: Numbers) -> Entries:
     words = np.ascontiguousarray(data[:, _ID:]).view(">u8").reshape(size, 4).astype(np.float64)
     shares = words[:, 0] * 2.0**64 + words[:, 1]
     collateral = words[:, 2] * 2.0**64 + words[:, 3]
-    equity, maintenance = packing.one_a_row(legs, collateral), packing.one_a_row(legs + 1, shares)
+    equity, maintenance = one_a_row(legs, collateral), one_a_row(legs + 1, shares)
     return Entries(LEGS, equity, maintenance, np.zeros(size, np.bool_))

@@ -22,7 +22,7 @@ class MorphoBlueSettings(ProtocolSettings):
     """The markets of the singleton to follow; empty: all."""
     untrusted_markets: Literal["watch", "act"] | None = None
     """Without `market_ids`: whether accounts in markets that nobody listed are acted on, or watched and told
-    of only. Anybody makes such a market, of his own token and with his own oracle. Absent: watch; act on
+    of only. Anybody makes such a market, of their own token and with their own oracle. Absent: watch; act on
     local chains, where nobody else is."""
     loan_prices: dict[str, Annotated[Decimal, Field(gt=0)]] = Field(default={})
     """What a whole loan token is worth in base currency, by symbol or address. Absent: 1 on local chains;

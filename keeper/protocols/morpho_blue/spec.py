@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keeper.protocols.morpho_blue.events import CREATE_MARKET
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
+from keeper.protocols.morpho_blue.mirror import CREATE_MARKET
 from keeper.protocols.morpho_blue.settings import MorphoBlueSettings
 from keeper.protocols.spec import SetupHints, Spec
 

@@ -1,69 +1,141 @@
-"""A market as its roles."""
+"""A market as the roles that every protocol answers; those that only some do are in `optional`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from keeper.book.source import A, BookSource, S
-from keeper.model.valuation import Valuation
-from keeper.protocols.roles.explainer import Explainer
-from keeper.protocols.roles.optional import (
-    Lending,
-    LoanPricing,
-    NativeRewards,
-    OwnerPayments,
-    Redeemer,
-    Seller,
-    Strangers,
-    UnsizedCures,
-)
-from keeper.protocols.roles.planner import Planner
-from keeper.protocols.roles.valuer import Valuer
+from keeper.book.source import A, A_contra, BookSource, S, S_contra
+from keeper.chain.calls import Answer, Call
+from keeper.model.cure import Action, CureRequest
+from keeper.model.offer import Asset, Offer
+from keeper.model.plan import Blocked, Plan
+from keeper.model.purse import Purse
+from keeper.model.valuation import Explanation, Valuation
+from keeper.protocols.roles import optional
+
+
+@dataclass(frozen=True, slots=True)
+class PricedAsset:
+    """Something the market has a price for. `price` in base units a whole asset, None when its oracle
+    reverts; `source_call` answers the address of its price source, `symbol_call` its symbol. `token` (lower
+    case) is what it is the price of, where that is not `asset` itself."""
+
+    asset: str
+    price: int | None
+    source_call: Call
+    symbol_call: Call
+    token: str = ""
+    trusted: bool = True
+    """False for a price and a symbol that a stranger may have made: they count for that market alone."""
+
+
+class Valuer(Protocol[S_contra, A_contra]):
+    """Version, exact valuations at a time, prices, which prices an account hangs on."""
+
+    def revision(self, state: S_contra) -> int: ...
+
+    def version(self, state: S_contra) -> str | None:
+        """The arithmetic that the revision suggests; None when it is unknown."""
+
+    def value(self, state: S_contra, accounts: Mapping[str, A_contra], timestamp: int) -> list[Valuation]:
+        """Every account at `timestamp`, exactly. Only when `version` is known."""
+
+    def value_records(self, state: S_contra, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
+        """The same from records, which are not decoded first."""
+
+    def priced_assets(self, state: S_contra) -> list[PricedAsset]: ...
+
+    def price_dependencies(self, state: S_contra, raw: A_contra) -> frozenset[str]:
+        """The assets whose prices the protocol reads to value this account."""
+
+
+class Planner(Protocol[S_contra, A_contra]):
+    """What planning must read, what the protocol offers to anyone, and what helps an account."""
+
+    def planning_calls(self, state: S_contra, accounts: Sequence[str], payer: str) -> list[Call]:
+        """What `read_planning` looks up."""
+
+    def read_planning(
+        self, state: S_contra, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        """What planning must know from outside; `answers` are by the call that asked."""
+
+    def offers(
+        self, state: S_contra, account: str, raw: A_contra, timestamp: int, purse: Purse
+    ) -> list[Offer] | Blocked:
+        """Liquidations open to anyone, best first: with own money, with borrowed money that comes back in the
+        same transaction, and for claims that are redeemed later (see `Offer.taker`)."""
+
+    def assets(self, state: S_contra, purse: Purse) -> Mapping[str, Asset]:
+        """By token."""
+
+    def liquidation_tokens(self, state: S_contra, raw: A_contra) -> frozenset[str]:
+        """The tokens that a liquidation of this account may take or bring."""
+
+    def plan_top_up(self, state: S_contra, raw: A_contra, request: CureRequest) -> Plan | Blocked:
+        """The first step that brings health to the target within funds and budget; else the first that helps
+        at all."""
+
+    def accepted_assets(
+        self, state: S_contra, raws: Mapping[str, A_contra], purse: Purse
+    ) -> list[tuple[Action, Asset]]:
+        """What these accounts can be topped up with, whichever of them; without any: what might be."""
+
+    def holder(self, state: S_contra, token: str) -> str:
+        """The contract (lower case) that keeps the market's units of a token."""
+
+
+class Explainer(Protocol[S_contra, A_contra]):
+    """What people are told: lines, the units they are in, and warnings of market and set-up."""
+
+    def explain(
+        self, state: S_contra, account: str, raw: A_contra, timestamp: int, symbols: Mapping[str, str]
+    ) -> Explanation: ...
+
+    def base_decimals(self, state: S_contra) -> int: ...
+
+    def decimals(self, state: S_contra, account: str) -> int:
+        """Of the account's own values, where they are not in base currency."""
+        return self.base_decimals(state)
+
+    def part_decimals(self, state: S_contra, account: str, part: str) -> int:
+        """Of a part of the account's valuation: of an amount those of its values, of a ratio its own."""
+
+    def unit_worth(self, state: S_contra, account: str) -> float:
+        """Base units that a unit of the account's own values is worth, to compare accounts by; 0 for what a
+        stranger may have made."""
+        return 1.0
+
+    def indices(self, state: S_contra, timestamp: int) -> dict[str, dict[str, int]]:
+        """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
+
+    def market_warnings(self, state: S_contra) -> Mapping[str, str]:
+        """What the operator should hear of the whole market, by a name that stays while it lasts."""
+        return {}
+
+    def setup_warnings(self, state: S_contra) -> Sequence[tuple[str, str]]:
+        """What the operator should know of this configuration before acting, and what to do about it."""
+        return []
 
 
 class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
     """One market of one protocol, as its roles; those that it lacks are None."""
 
-    @property
-    def protocol(self) -> str: ...
-
-    @property
-    def contract(self) -> str:
-        """The contract that the configuration names."""
-
-    @property
-    def needs_capital(self) -> bool:
-        """Whether a liquidator brings money of his own or borrowed."""
-
-    @property
-    def valuer(self) -> Valuer[S, A]: ...
-
-    @property
-    def planner(self) -> Planner[S, A]: ...
-
-    @property
-    def explainer(self) -> Explainer[S, A]: ...
-
-    @property
-    def strangers(self) -> Strangers[S] | None: ...
-
-    @property
-    def seller(self) -> Seller[S] | None: ...
-
-    @property
-    def lending(self) -> Lending[S] | None: ...
-
-    @property
-    def loan_pricing(self) -> LoanPricing[S] | None: ...
-
-    @property
-    def native_rewards(self) -> NativeRewards | None: ...
-
-    @property
-    def redeemer(self) -> Redeemer[S] | None: ...
-
-    @property
-    def owner_payments(self) -> OwnerPayments[S] | None: ...
-
-    @property
-    def unsized_cures(self) -> UnsizedCures[S, A] | None: ...
+    protocol: str
+    contract: str
+    """The contract that the configuration names."""
+    needs_capital: bool
+    """Whether a liquidator brings money of their own or borrowed."""
+    valuer: Valuer[S, A]
+    planner: Planner[S, A]
+    explainer: Explainer[S, A]
+    strangers: optional.Strangers[S] | None = None
+    seller: optional.Seller[S] | None = None
+    lending: optional.Lending[S] | None = None
+    loan_pricing: optional.LoanPricing[S] | None = None
+    native_rewards: optional.NativeRewards | None = None
+    redeemer: optional.Redeemer[S] | None = None
+    owner_payments: optional.OwnerPayments[S] | None = None
+    unsized_cures: optional.UnsizedCures[S, A] | None = None

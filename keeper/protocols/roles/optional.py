@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from keeper.book.source import A_contra, S_contra
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
-from keeper.model.blocked import Blocked
-from keeper.model.cure import OwnerFunds, OwnerMoney, Step, Unsized
+from keeper.model.cure import CureRequest, OwnerFunds, OwnerMoney, Unsized
 from keeper.model.offer import FlashLender, Offer
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 
 
 class Strangers(Protocol[S_contra]):
-    """Where anybody can make a market of his own within the market: whom the operator stands for."""
+    """Where anybody can make a market of their own within the market: whom the operator stands for."""
 
     def is_strangers(self, asset: str) -> bool:
         """Whether anybody may have made this asset's price source, and nobody listed it by name."""
@@ -34,7 +33,7 @@ class Seller(Protocol[S_contra]):
     def sold_for(self, state: S_contra) -> frozenset[str]:
         """The tokens that such a sale may take or bring."""
 
-    def sales(self, state: S_contra, facts: Purse) -> list[Offer]:
+    def sales(self, state: S_contra, purse: Purse) -> list[Offer]:
         """Purchases of it."""
 
 
@@ -93,14 +92,6 @@ class UnsizedCures(Protocol[S_contra, A_contra]):
     """Where top-ups can be sized without our arithmetic, by what the contract's own view says."""
 
     def unsized_top_ups(
-        self,
-        state: S_contra,
-        account: str,
-        raw: A_contra,
-        facts: Purse,
-        funds: Mapping[str, int],
-        steps: Sequence[Step],
-        budget_base: int,
-        owner: OwnerFunds | None = None,
+        self, state: S_contra, raw: A_contra, request: CureRequest
     ) -> list[Unsized | Blocked]:
         """Each step as a plan of any amount, for sizing without arithmetic of ours."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from keeper.model.blocked import Blocked
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.policy.choose import Candidate, Decision
 from keeper.policy.costs import Budget
 from keeper.service.planning.breach import Breach

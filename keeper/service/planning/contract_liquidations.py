@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.config import Chain
 from keeper.execution import batches
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, FlashLender, Offer
-from keeper.model.plan import NATIVE, Plan
+from keeper.model.plan import NATIVE, Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.policy import profit
 from keeper.policy.profit import ProfitTerms

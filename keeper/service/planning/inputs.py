@@ -12,9 +12,8 @@ from keeper.chain.reads import Reads
 from keeper.config import ChainSettings
 from keeper.execution import journal, rehearsal
 from keeper.execution.journal import Mode
-from keeper.model.blocked import Blocked
-from keeper.model.cure import OwnerFunds
-from keeper.model.plan import NATIVE, Kind, Plan, kept_of
+from keeper.model.cure import CureRequest, OwnerFunds
+from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
 from keeper.model.purse import Purse
 from keeper.policy.costs import Budget, Costs, affordable
 from keeper.policy.levels import Owner
@@ -203,16 +202,17 @@ class InputReader:
         assert protection is not None and budget is not None
         if market.adapter.unsized_cures is None:
             return Blocked("this protocol's top-ups are not sized without its arithmetic")
-        steps = market.adapter.unsized_cures.unsized_top_ups(
-            market.book.state,
+        request = CureRequest(
             account,
-            market.book.accounts[account],
-            purse,
-            funds,
+            self.next_timestamp,
+            replace(purse, funds=funds),
             protection.steps,
+            protection.target,
             budget,
             owners.get((market.name, account)),
         )
+        raw = market.book.accounts[account]
+        steps = market.adapter.unsized_cures.unsized_top_ups(market.book.state, raw, request)
         sizing = RehearsalSizing(self.pool, self.payer, self.next_timestamp)
         return sizing.size(steps, breach.valuation.health or 0, protection.target)
 

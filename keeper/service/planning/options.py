@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from keeper.model.blocked import Blocked
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.policy.guards import Verdicts, may_top_up
 from keeper.policy.routes import Route, untried

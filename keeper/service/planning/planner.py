@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from keeper.model.blocked import Blocked
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Offer
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.policy.choose import Candidate, Decision, choose
 from keeper.policy.costs import affordable
 from keeper.policy.guards import Verdicts, at_market, closed, may_top_up
@@ -84,18 +84,17 @@ class _Planner:
                 return Blocked(why)
 
             def sized(without: frozenset[str]) -> Plan | Blocked:
-                return planner.plan_top_up(
-                    state,
+                left = {token: amount for token, amount in funds.items() if token not in without}
+                request = CureRequest(
                     account,
-                    raw,
                     self.inputs.next_timestamp,
-                    purse,
-                    {token: amount for token, amount in funds.items() if token not in without},
+                    replace(purse, funds=left),
                     protection.steps,
                     protection.target,
                     budget,
                     owner.without(without) if owner is not None else None,
                 )
+                return planner.plan_top_up(state, raw, request)
 
             found = best_open(sized, refused, protection.target)
             return confirmed_plans(found if isinstance(found, Blocked) else [found], verdicts, purse)

@@ -14,8 +14,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
-from keeper.model.blocked import Blocked
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.service.markets import Market
 from keeper.service.planning.costs import costs_of
 from keeper.service.planning.gas_money import gas_price

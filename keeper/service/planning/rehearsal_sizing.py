@@ -9,9 +9,8 @@ from math import isqrt
 from keeper.chain.answers import CannotError, RpcError
 from keeper.chain.pool import NodePool
 from keeper.execution.rehearsal import Rehearsal, rehearse_whole
-from keeper.model.blocked import Blocked
 from keeper.model.cure import Unsized
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 
 # Rehearsals that one account may take: within a factor of two after some seven, then a bit each.
 MOST_REHEARSALS = 24

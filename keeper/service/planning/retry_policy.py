@@ -12,7 +12,7 @@ from keeper.alerts import account_alerts, execution_alerts
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.execution.journal import Mode
-from keeper.model.blocked import Blocked
+from keeper.model.plan import Blocked
 from keeper.policy.choose import Decision
 from keeper.policy.levels import Owner
 from keeper.service.planning import redemptions

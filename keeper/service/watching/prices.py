@@ -23,7 +23,7 @@ from keeper.oracles.guards import GuardTerms, Judgement, Memory, Observation
 from keeper.oracles.seconds import Second
 from keeper.oracles.sequencer import Sequencer
 from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.roles.market import PricedAsset
 
 log = structlog.get_logger()
 

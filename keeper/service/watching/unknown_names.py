@@ -64,7 +64,7 @@ def _steps(settings: ChainSettings, market: Market, head: Head) -> Iterator[Misn
         if protect.market != market.name:
             continue
         raws = {account: market.book.accounts[account] for account in market.of([protect.account.lower()])}
-        taken = market.adapter.planner.taken(market.book.state, raws, purse)
+        taken = market.adapter.planner.accepted_assets(market.book.state, raws, purse)
         for j, step in enumerate(protect.steps):
             asked = action_named(step.action)
             same = [asset for action, asset in taken if action == asked]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keeper.protocols.roles.valuer import PricedAsset
+from keeper.protocols.roles.market import PricedAsset
 from keeper.service.markets import Market
 
 

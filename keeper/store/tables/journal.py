@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from keeper.store.types import BigInt, UtcTime, now
+from keeper.store.types import BigInt, UtcTime, now, open_once
 
 
 class Intent(SQLModel, table=True):
@@ -15,16 +15,10 @@ class Intent(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("chain", "market", "account", "kind", "mode", "episode_id", "attempt"),
-        Index(
+        open_once(
             "one_open_intent",
-            "chain",
-            "market",
-            "account",
-            "kind",
-            "mode",
-            unique=True,
-            sqlite_where=text("state IN ('planned', 'rehearsed')"),
-            postgresql_where=text("state IN ('planned', 'rehearsed')"),
+            *("chain", "market", "account", "kind", "mode"),
+            where="state IN ('planned', 'rehearsed')",
         ),
     )
 
@@ -63,14 +57,10 @@ class Transaction(SQLModel, table=True):
     __tablename__ = "chain_transaction"
     __table_args__ = (
         UniqueConstraint("chain", "hash"),
-        Index(
+        open_once(
             "one_live_transaction_per_nonce",
-            "chain",
-            "sender",
-            "nonce",
-            unique=True,
-            sqlite_where=text("state IN ('signed', 'sent', 'included', 'orphaned')"),
-            postgresql_where=text("state IN ('signed', 'sent', 'included', 'orphaned')"),
+            *("chain", "sender", "nonce"),
+            where="state IN ('signed', 'sent', 'included', 'orphaned')",
         ),
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Column, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from keeper.store.types import BigInt, UtcTime, now
+from keeper.store.types import BigInt, UtcTime, now, open_once
 
 
 class Checkpoint(SQLModel, table=True):
@@ -102,15 +102,7 @@ class PriceFault(SQLModel, table=True):
 
     __tablename__ = "price_fault"
     __table_args__ = (
-        Index(
-            "one_open_price_fault",
-            "market",
-            "asset",
-            "kind",
-            unique=True,
-            sqlite_where=text("closed_block IS NULL"),
-            postgresql_where=text("closed_block IS NULL"),
-        ),
+        open_once("one_open_price_fault", "market", "asset", "kind", where="closed_block IS NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -134,15 +126,8 @@ class Episode(SQLModel, table=True):
     The threshold "redeem" is the signer's own: it holds claims of `asset` that a liquidation brought."""
 
     __table_args__ = (
-        Index(
-            "one_open_episode",
-            "market",
-            "account",
-            "threshold",
-            "asset",
-            unique=True,
-            sqlite_where=text("closed_block IS NULL"),
-            postgresql_where=text("closed_block IS NULL"),
+        open_once(
+            "one_open_episode", *("market", "account", "threshold", "asset"), where="closed_block IS NULL"
         ),
     )
 

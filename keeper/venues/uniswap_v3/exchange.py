@@ -143,8 +143,3 @@ def unpacked(route: str) -> tuple[list[Hop], str]:
     """The hops of a route, and the token it ends in."""
     words = ["0x" + route[i : i + 40] for i in range(2, len(route), 40)]
     return [(words[i], words[i + 1]) for i in range(0, len(words) - 1, 2)], words[-1]
-
-
-def pools_of(route: str) -> set[str]:
-    """The pools a route leads over."""
-    return {pool for _, pool in unpacked(route)[0]} if route else set()

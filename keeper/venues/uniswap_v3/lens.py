@@ -48,22 +48,8 @@ def read_pools(answer: Answer) -> list[Pool]:
 
 
 def _pool(raw: tuple[Any, ...]) -> Pool:
-    address, token0, token1, fee, spacing, price, tick, liquidity, balance0, balance1, first, last, ticks = (
-        raw
-    )
-    return Pool(
-        address=address.lower(),
-        token0=token0.lower(),
-        token1=token1.lower(),
-        fee=fee,
-        spacing=spacing,
-        price=price,
-        tick=tick,
-        liquidity=liquidity,
-        balance0=balance0,
-        balance1=balance1,
-        first_word=first,
-        last_word=last,
-        ticks=tuple(index for index, _ in ticks),
-        nets=tuple(net for _, net in ticks),
-    )
+    """A pool of what the contract tells of one, in the order of its fields; addresses and ticks apart."""
+    *told, ticks = raw
+    indices, nets = tuple(index for index, _ in ticks), tuple(net for _, net in ticks)
+    values: tuple[Any, ...] = (*(each.lower() for each in told[:3]), *told[3:], indices, nets)
+    return Pool(*values)

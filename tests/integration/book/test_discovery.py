@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from keeper.book.book import REMEMBERED_BLOCKS, Book, Refresh
-from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.node import NodeError, RpcError, WrongStateError
 from keeper.chain.pool import NodePool
@@ -24,6 +23,7 @@ from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.store.database import Store, open_store
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
+from tests.support.books import refresh_alone
 from tests.support.listing import list_reserve
 from tests.support.rpc_proxy import RpcProxy, largest_call, longest_range, proxy_to
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from keeper.book.book import Book
-from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Chain
@@ -20,6 +19,7 @@ from keeper.protocols.aave_v3.market import AaveV3Market
 from tests.conftest import GENESIS, LocalMarket
 from tests.integration.book.test_discovery import AaveBook
 from tests.support import random_market as rnd
+from tests.support.books import refresh_alone
 from tests.support.rpc_proxy import Request, RpcProxy, proxy_to
 
 pytestmark = pytest.mark.integration

@@ -14,7 +14,6 @@ import structlog
 from structlog.testing import capture_logs
 
 from keeper.book.book import Book
-from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.node import NodeError
 from keeper.chain.pool import NodePool
@@ -24,6 +23,7 @@ from keeper.localchain.transactions import queue
 from keeper.protocols.aave_v3.market import AaveV3Market
 from tests.integration.book.test_discovery import AaveBook, Field, _address, field
 from tests.support import random_market as rnd
+from tests.support.books import refresh_alone
 from tests.support.rpc_proxy import Request, RpcProxy, proxy_to
 
 __all__ = ["field"]

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from keeper.book.book import Book
-from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.node import Node, WrongStateError
 from keeper.chain.pool import NodePool
@@ -17,6 +16,7 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import send_batch
 from keeper.protocols.aave_v3.market import AaveV3Market
 from tests.conftest import LocalMarket
+from tests.support.books import refresh_alone
 
 pytestmark = pytest.mark.integration
 

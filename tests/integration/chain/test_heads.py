@@ -129,11 +129,11 @@ def test_a_subscription_that_falls_silent_is_polled_beside_within_two_block_time
         assert heads.subscription is not None
         last_block_at = time.monotonic()
         # The connection stays open, and nothing comes through it any more.
-        heads.subscription._stream.on_told = lambda _: None
-        heads.subscription._stream.heard_at = last_block_at
+        heads.subscription.on_told = lambda _: None
+        heads.subscription.heard_at = last_block_at
         stale = heads.subscription.newest
         number = anvil.mine()
-        heads.subscription.newest, heads.subscription._stream.heard_at = stale, last_block_at
+        heads.subscription.newest, heads.subscription.heard_at = stale, last_block_at
         found: list[blocks.Head] = []
 
         def look() -> bool:

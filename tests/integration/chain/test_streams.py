@@ -87,7 +87,7 @@ def test_heads_are_heard_among_anything() -> None:
         found = Subscription("x", 7, [url], lambda: heard.set() if found.newest == head(9, 9) else None)
         found.start()
         _wait(heard)
-        assert found._stream._thread.is_alive()
+        assert found._thread.is_alive()
         found.stop()
 
 

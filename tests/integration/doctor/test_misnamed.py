@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper.cli.scan import scan_markets
-from keeper.doctor.examine import examine
+from keeper.doctor.checks import run_checks
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
 from keeper.model.finding import Finding
@@ -29,7 +29,7 @@ OWNER = account(1)
 
 def findings(config: Path, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     monkeypatch.setenv("KEEPER_KEYSTORE_PASSWORD", PASSWORD)
-    return list(examine(load(config), config))
+    return list(run_checks(load(config), config))
 
 
 def aave(at: LocalMarket, folder: Path, more: str, market_more: str = "") -> World:

@@ -19,10 +19,10 @@ from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata, decoded, view, view_int
 from keeper.localchain.rpc import RpcRefusedError
-from keeper.localchain.state_override import LENS_ADDRESS, call_with_code
 from keeper.localchain.transactions import Tx, send_batch
 from tests.conftest import LocalMarket
 from tests.integration.localchain.lens_layout import RawAccount, unpack
+from tests.support.state_override import LENS_ADDRESS, call_with_code
 
 pytestmark = pytest.mark.integration
 

@@ -6,12 +6,12 @@ import pytest
 from eth_utils.crypto import keccak
 
 from keeper.localchain.aave_actions import borrow, mint_and_supply
-from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.calldata import view, view_int
 from keeper.localchain.rpc import Json, as_list
 from keeper.localchain.transactions import TransactionFailedError, send_batch
 from tests.conftest import LocalMarket
+from tests.support.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 
 pytestmark = pytest.mark.integration
 

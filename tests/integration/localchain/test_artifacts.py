@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from keeper.localchain.own_contracts import (
+from keeper.localchain.packages import CONTRACTS as FOLDER
+from scripts.compile_contracts import (
     ABIS,
     CONTRACTS,
     INTERFACES,
@@ -14,7 +15,6 @@ from keeper.localchain.own_contracts import (
     artifact_path,
     artifact_text,
 )
-from keeper.localchain.packages import CONTRACTS as FOLDER
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ from keeper.contracts import runtime_code
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata, decoded
 from keeper.localchain.rpc import as_dict, as_int
-from keeper.localchain.state_override import BATCH_ADDRESS, call_with_code
+from tests.support.state_override import BATCH_ADDRESS, call_with_code
 
 pytestmark = pytest.mark.integration
 

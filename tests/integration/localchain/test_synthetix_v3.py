@@ -62,7 +62,7 @@ def test_margins_of_a_hedged_account_are_what_its_parts_give(market: Exchange) -
     ratios = [2 * i + WAD // 50 for i in impact]
     initial = [times(n, each) + 10 * WAD for n, each in zip(notional, ratios, strict=True)]
     upkeep = [times(n, each // 2) + 10 * WAD for n, each in zip(notional, ratios, strict=True)]
-    # One per cent of both positions is more than that of the collateral; three feeds were brought for the flag.
+    # One per cent of both positions is more than of the collateral; three feeds were brought for the flag.
     reward = times(sum(notional), WAD // 100) + 3 * COSTS["flag"] + COSTS["liquidate"]
     assert market.required(LONG) == (sum(initial) + reward, sum(upkeep) + reward, reward)
 

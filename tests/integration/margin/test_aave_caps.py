@@ -7,10 +7,10 @@ from eth_utils.address import to_checksum_address
 
 from keeper.execution.rehearsal import simulate
 from keeper.localchain import aave_actions as act
-from keeper.localchain.aave_permissions import set_supply_cap
 from keeper.localchain.transactions import send_batch
 from keeper.margin.lending.aave.caps import supply_room
 from tests.support import random_market as rnd
+from tests.support.aave_permissions import set_supply_cap
 from tests.support.crowd import Crowd
 
 pytestmark = pytest.mark.integration

@@ -24,7 +24,7 @@ from keeper.margin.lending.aave.liquidation import (
     pairs,
 )
 from keeper.margin.lending.aave.rules import V36, V302
-from keeper.model.blocked import Blocked
+from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.protocols import inventory
 from keeper.protocols.aave_v3.offering import GRACE, offers
@@ -81,7 +81,7 @@ def test_plans_within_any_funds_go_through(crowd: Crowd, spread: float, late: in
             pair.debt.reserve.asset: int(pair.owed * crowd.dice.choice((1.01, crowd.dice.uniform(0.05, 1))))
             for pair in pairs(raw, market)
         }
-        open_now = offers(crowd.market.pool, crowd.state, crowd.rules, account, raw, planned, NO_FACTS)
+        open_now = offers(crowd.market.pool, crowd.book.state, account, raw, planned, NO_FACTS)
         plans = inventory.liquidations("crowd", account, open_now, funds)
         if not isinstance(plans, Blocked):
             plan = crowd.dice.choice(plans)

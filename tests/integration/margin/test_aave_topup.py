@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from keeper.chain.calldata import encoded
 from keeper.chain.calls import answers_to
 from keeper.localchain.aave_actions import STABLE_RATE, VARIABLE_RATE
 from keeper.localchain.calldata import calldata
@@ -16,9 +17,8 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave import topup
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket, account_data
-from keeper.model.blocked import Blocked
-from keeper.model.cure import Step, action_named
-from keeper.model.plan import Plan
+from keeper.model.cure import CureRequest, Step, action_named
+from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
 from keeper.protocols.aave_v3.market import AaveV3Market
@@ -45,9 +45,9 @@ class Scene:
         funds = {reserve.asset: PLENTY for reserve in self.crowd.state.reserves.values()}
         book = self.crowd.book
         raw = book.accounts[account]
-        return self.adapter.planner.plan_top_up(
-            book.state, account, raw, self.timestamp, self.facts, funds, [step], target, PLENTY
-        )
+        purse = replace(self.facts, funds=funds)
+        request = CureRequest(account, self.timestamp, purse, [step], target, PLENTY)
+        return self.adapter.planner.plan_top_up(book.state, raw, request)
 
     def health(self, account: str) -> int:
         return account_data(self.crowd.book.accounts[account], self.market).health
@@ -221,7 +221,7 @@ def _random_plan(scene: Scene, account: str, action: str) -> TopUp | None:
         if action == "add_collateral":
             kind = "supply more" if _used(crowd, account, asset) else "supply first"
         else:
-            stable = calls.repay(asset, plan.spend.amount, STABLE_RATE, account)
+            stable = encoded(calls.REPAY, asset, plan.spend.amount, STABLE_RATE, account)
             kind = "repay stable" if plan.data == "0x" + stable.hex() else "repay variable"
         return TopUp(account, kind, symbol, target, plan)
     return None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from keeper.localchain import gearbox_feeds as gearbox
-from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import Anvil
-from keeper.localchain.price_sources import create_proxy
-from keeper.localchain.tokens import create_feed
+from keeper.localchain.tokens import create_feed, create_proxy
 from keeper.oracles.sources import Source
 from tests.integration.oracles.test_resolving import Sources, kinds
+from tests.support import gearbox_feeds as gearbox
+from tests.support import price_standins as make
 
 pytestmark = pytest.mark.integration
 

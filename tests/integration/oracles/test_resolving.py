@@ -11,13 +11,13 @@ from keeper.chain.calls import run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, ChainlinkSource, PythSource, UniswapV3Source
 from keeper.errors import ConfigError
-from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.price_sources import PRICE_ID, create_proxy, create_pyth, pyth_feed
-from keeper.localchain.tokens import create_feed, create_zero_first
+from keeper.localchain.tokens import create_feed, create_proxy, create_zero_first
 from keeper.oracles import resolution, seconds
 from keeper.oracles.sources import Source, tree
+from tests.support import price_standins as make
+from tests.support.price_sources import PRICE_ID, create_pyth, pyth_feed
 from tests.support.uniswap_pool import create_factory, open_pool
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from keeper.localchain import comet_standin as comet
-from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.comet_standin import CometStandIn
@@ -21,6 +20,7 @@ from tests.conformance.comet_case import LENDER, SPEC
 from tests.conformance.keeping import keeping
 from tests.conftest import GENESIS
 from tests.integration.setup.test_init import keeper
+from tests.support import price_standins as make
 from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration

@@ -16,7 +16,6 @@ from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.hostile_standins import hostile_code
 from keeper.localchain.tokens import create_feed, create_zero_first
 from keeper.localchain.transactions import send_batch
 from keeper.store.tables.alerts import Alert
@@ -32,6 +31,7 @@ from tests.integration.protocols.test_strangers import (
     opened,
     strange_market,
 )
+from tests.support.hostile_standins import hostile_code
 from tests.support.rpc_proxy import Request, proxy_to
 from tests.support.ticks import halted
 from tests.support.uniswap_pool import create_factory, open_pool

@@ -15,6 +15,7 @@ from keeper.localchain import morpho_blue as morpho
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.morpho_blue import PARAMS, LocalPair
+from keeper.localchain.solc import artifacts
 from keeper.localchain.tokens import create_zero_first
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.purse import Purse
@@ -42,7 +43,7 @@ def strange_market(case: MorphoCase, symbol: str = "FAKE", price: int = DOLLARS_
     real = case.at.pairs[0]
     queue = Deployer(case.anvil.rpc, STRANGER)
     token = create_zero_first(queue, symbol, symbol, 18)
-    oracle = queue.create(morpho._artifacts()["OracleMock"])
+    oracle = queue.create(artifacts(morpho.SOURCES)["OracleMock"])
     queue.call(oracle, "setPrice(uint256)", price * 10**24)
     params = (real.loan, token, oracle, real.irm, real.lltv)
     queue.call(case.at.morpho, f"createMarket({PARAMS})", params)

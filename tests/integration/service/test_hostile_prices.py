@@ -12,19 +12,19 @@ from sqlmodel import select
 
 from keeper.cli.status import status
 from keeper.localchain import aave_actions as act
-from keeper.localchain import price_standins as make
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy as deploy_v36
 from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.price_sources import change_aggregator, create_proxy
-from keeper.localchain.tokens import create_feed
+from keeper.localchain.tokens import create_feed, create_proxy
 from keeper.localchain.transactions import Tx, queue
 from keeper.service.watching.prices import Pricing
 from keeper.store.tables.watching import MarketStatus
 from tests.conftest import GENESIS
+from tests.support import price_standins as make
+from tests.support.price_sources import change_aggregator
 from tests.support.ticks import halted, last_valuations, look
 from tests.support.world import BLOCK_SECONDS, World, account, open_market, world
 

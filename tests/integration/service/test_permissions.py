@@ -10,11 +10,11 @@ from sqlmodel import col, select
 
 from keeper.cli.status import status
 from keeper.localchain import aave_actions as act
-from keeper.localchain import aave_permissions as may
 from keeper.localchain.calldata import view_int
 from keeper.localchain.transactions import queue
 from keeper.store.tables.watching import Episode
 from tests.integration.service.conftest import Fresh
+from tests.support import aave_permissions as may
 from tests.support.positions import ether_for_dollars, fund, protect
 from tests.support.world import BLOCK_SECONDS, LENDER, World, account, world
 

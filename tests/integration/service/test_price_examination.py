@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from keeper.doctor.examine import examine
+from keeper.doctor.checks import run_checks
 from keeper.localchain import aave_actions as act
-from keeper.localchain import price_standins as make
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.transactions import send_batch
 from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from tests.conftest import LocalMarket
+from tests.support import price_standins as make
 from tests.support.world import config_text, write_keystore
 
 pytestmark = pytest.mark.integration
@@ -33,7 +33,7 @@ def lines(local: LocalMarket, folder: Path) -> list[Finding]:
     write_keystore(folder)
     config = folder / "keeper.toml"
     config.write_text(config_text(local.anvil, local.market, KNOWN))
-    return [f for f in examine(load(config), config) if "price of" in f.subject or "oracles" in f.subject]
+    return [f for f in run_checks(load(config), config) if "price of" in f.subject or "oracles" in f.subject]
 
 
 def test_the_doctor_names_what_it_does_not_know_of_prices(aave_market: LocalMarket, tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 from eth_account import Account
 
 from keeper.localchain import aave_actions as act
-from keeper.localchain.aave_upgrades import upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
 from keeper.service.planning import rehearsal_sizing
 from keeper.store.tables.watching import MarketStatus
 from tests.integration.service.conftest import Fresh
+from tests.support.aave_upgrades import upgrade_arithmetic, upgrade_revision
 from tests.support.positions import ether_for_dollars, fund, protect
 from tests.support.rpc_proxy import deny, proxy_to
 from tests.support.world import KEY, World, account, world

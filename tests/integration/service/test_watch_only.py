@@ -14,7 +14,6 @@ from sqlmodel import select
 from keeper.chain import blocks
 from keeper.cli.status import status
 from keeper.localchain import aave_actions as act
-from keeper.localchain.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.valuation import Valuation
@@ -30,6 +29,7 @@ from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import MarketStatus
 from tests.conftest import LocalMarket
 from tests.support import random_market as rnd
+from tests.support.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
 from tests.support.ticks import last_valuations, look, no_sample
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from keeper.book.refresh import refresh_alone
 from keeper.chain import blocks
 from keeper.chain.pool import NodePool
 from keeper.config import Settings, known_chain
@@ -30,6 +29,7 @@ from keeper.setup.survey import connect, explore
 from keeper.setup.text import configuration
 from tests.conftest import GENESIS
 from tests.integration.service.test_data_fees import STAND_IN
+from tests.support.books import refresh_alone
 
 pytestmark = pytest.mark.integration
 

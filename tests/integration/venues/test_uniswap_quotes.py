@@ -70,7 +70,7 @@ def market() -> Iterator[Market]:
 def exchange(market: Market) -> tuple[UniswapV3Exchange, int]:
     """The exchange as it is now, and how many requests it took."""
     pool = NodePool("local", Chain(chain_id=31337, rpc=[market.anvil.url]))
-    venue = UniswapV3(market.uniswap.factory, uniswap.FEES, [market.tokens["USDC"].address])
+    venue = UniswapV3(market.uniswap.factory, tuple(uniswap.SPACING), [market.tokens["USDC"].address])
     head = blocks.latest(pool)
     before = pool.requests
     [answer] = run(pool, head, [venue.call(t.address for t in market.tokens.values())], [venue.lens()])
@@ -207,7 +207,7 @@ def test_a_token_that_lies_closes_its_own_pools_only(market: Market, code: str) 
 
 def test_pools_beside_can_lend_and_are_no_route(market: Market) -> None:
     pool = NodePool("local", Chain(chain_id=31337, rpc=[market.anvil.url]))
-    venue = UniswapV3(market.uniswap.factory, uniswap.FEES, [])
+    venue = UniswapV3(market.uniswap.factory, tuple(uniswap.SPACING), [])
     usdc, weth, wbtc, dai = (market.tokens[each].address for each in ("USDC", "WETH", "WBTC", "DAI"))
     lending = venue.lending_call([usdc, weth], [wbtc, dai])
     assert lending is not None

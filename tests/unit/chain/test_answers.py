@@ -6,7 +6,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -631,3 +631,55 @@ def test_of_what_a_node_says_the_printable_beginning_is_kept() -> None:
     with pytest.raises(NodeError) as raised:
         node.call("eth_gasPrice", [])
     assert len(str(raised.value)) < 500 and str(raised.value).isprintable()
+
+
+@dataclass
+class Slowly:
+    """A node that is silent for longer than it is waited for, and says so."""
+
+    clock: list[float]
+    asked: int = 0
+
+    def __call__(self, method: str, params: list[Any]) -> Say | Exception:
+        self.asked += 1
+        self.clock[0] += 2.0
+        return PostError("broke")
+
+
+@pytest.mark.parametrize("refusals", range(1, 5))
+def test_who_refuses_at_once_is_asked_again_while_who_is_silent_is_waited_for_once(
+    refusals: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that trickles beside one that is over its rate took the time for asking the other again."""
+    clock = [0.0]
+    monkeypatch.setattr(pool_module, "PAUSES", (0.05, 0.25, 0.5, 1.0))
+    monkeypatch.setattr(
+        "keeper.chain.pool.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    )
+    monkeypatch.setattr("keeper.chain.pool.time.monotonic", lambda: clock[0])
+    left = [0]
+
+    def refuses(method: str, params: list[Any]) -> Say | Exception:
+        if left[0]:
+            left[0] -= 1
+            return Say(error={"code": 429, "message": "Too Many Requests"}, status=429)
+        return healthy(method, params)
+
+    silent = Slowly(clock)
+    pool, _ = scripted_pool(refuses, silent)
+    pool.call("eth_chainId")
+    for _ in range(12):
+        left[0] = refusals
+        before, asked = clock[0], silent.asked
+        assert pool.call("eth_getBalance", "0x" + "11" * 20, "latest") == "0x1"
+        assert silent.asked <= asked + 1 and clock[0] - before < 4.0
+
+
+def test_a_node_that_nobody_reaches_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = list[float]()
+    monkeypatch.setattr(pool_module, "PAUSES", (0.05, 0.25, 0.5, 1.0))
+    monkeypatch.setattr("keeper.chain.pool.time.sleep", waited.append)
+    pool, _ = scripted_pool(always(PostUnsentError("nobody")))
+    with pytest.raises(NodeError):
+        pool.call("eth_getBalance", "0x" + "11" * 20, "latest")
+    assert sum(waited) <= 0.3

@@ -32,4 +32,4 @@ def test_what_was_measured_is_granted_whole_or_the_batch_is_too_large(
     found = together(most, monkeypatch)
     assert found.rehearsal.gas == (batch_gas.limit(most),) and len(found.carried) == 2
     found = together(most + 2, monkeypatch)
-    assert found.whole == "too large together" and not found.carried
+    assert found.fallback_reason == "too large together" and not found.carried

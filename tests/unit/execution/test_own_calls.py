@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from keeper.execution.own_calls import PLENTY, gas_for
+from keeper.execution.in_flight import PLENTY, gas_for
 from keeper.execution.rehearsal import with_margin
 from tests.support.scripted_node import Say, healthy, scripted_pool
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.model.blocked import Blocked
-from keeper.model.plan import NATIVE, Plan, Spend
+from keeper.model.plan import NATIVE, Blocked, Plan, Spend
 from keeper.policy.choose import Candidate, choose
 from keeper.policy.costs import Budget, Costs, Spending
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keeper.model.blocked import Blocked
-from keeper.model.plan import Plan, Spend, Trade
+from keeper.model.plan import Blocked, Plan, Spend, Trade
 from keeper.oracles.guards import Fault, Judgement
 from keeper.policy.guards import at_market, closed, may_top_up
 

@@ -12,7 +12,7 @@ from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import FlashLoan
 from keeper.policy.profit import ProfitTerms, best, count, demanding, fee_of, plan
 from keeper.venues.base import Exchange
-from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, pools_of
+from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, unpacked
 from keeper.venues.uniswap_v3.pool import Pool
 from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at, tick_at
 
@@ -189,7 +189,7 @@ def test_a_cheaper_pool_lends_instead_of_the_market_and_is_on_no_route() -> None
     [sized] = best(asked, terms)
     assert sized.loan is not None
     assert (sized.loan.kind, sized.loan.fee) == ("uniswap-v3", 100)
-    assert sized.loan.lender not in pools_of(sized.route)
+    assert sized.loan.lender not in {pool for _, pool in unpacked(sized.route)[0]}
     # Where the only cheaper pool is the one to sell at, the market lends.
     alone = UniswapV3Exchange([pool(1, DOLLAR, ETHER, 100, 10**7)], ())
     [sized] = best(asked, replace(terms, exchange=alone))

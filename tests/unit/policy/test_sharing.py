@@ -8,8 +8,7 @@ from itertools import combinations
 
 import pytest
 
-from keeper.model.blocked import Blocked
-from keeper.model.plan import NATIVE, BatchItem, Plan, Spend
+from keeper.model.plan import NATIVE, BatchItem, Blocked, Plan, Spend
 from keeper.policy.choose import Candidate, choose
 from keeper.policy.costs import Costs
 

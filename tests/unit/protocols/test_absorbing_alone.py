@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import NATIVE, Plan, kept_of
+from keeper.model.plan import NATIVE, Blocked, Plan, kept_of
 from keeper.policy.choose import Candidate, Decision, choose
 from keeper.policy.costs import Costs
 from keeper.protocols import inventory

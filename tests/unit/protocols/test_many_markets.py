@@ -9,7 +9,7 @@ import pytest
 
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
-from keeper.protocols.morpho_blue import events, lens, positions
+from keeper.protocols.morpho_blue import lens, mirror, positions
 from keeper.protocols.morpho_blue.market import MorphoBlueMarket
 from keeper.protocols.morpho_blue.mirror import MOST_UNLISTED, Singleton
 from keeper.protocols.registry import MARKET
@@ -38,8 +38,8 @@ def _logs(numbers: Sequence[int]) -> list[Log]:
     """Each market is made, and somebody borrows in it."""
     found = []
     for number in numbers:
-        found.append(Log(SINGLETON, (events.CREATE_MARKET, _id(number)), "0x", 1))
-        found.append(Log(SINGLETON, (events._BORROW, _id(number), WHO, WHO), "0x", 1))
+        found.append(Log(SINGLETON, (mirror.CREATE_MARKET, _id(number)), "0x", 1))
+        found.append(Log(SINGLETON, (mirror._BORROW, _id(number), WHO, WHO), "0x", 1))
     return found
 
 

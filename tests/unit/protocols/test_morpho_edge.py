@@ -6,8 +6,8 @@ import pytest
 
 from keeper.margin.lending.morpho.market import MarketState, MarketTerms
 from keeper.margin.lending.morpho.position import Position, repaid_shares_up, seized_down
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, Quote
+from keeper.model.plan import Blocked
 from keeper.protocols.morpho_blue.lens import Pair
 from keeper.protocols.morpho_blue.planning import GRACE, LIQUIDATE, offers
 

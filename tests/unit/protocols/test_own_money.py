@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.model.blocked import Blocked
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import kept_of
+from keeper.model.plan import Blocked, kept_of
 from keeper.protocols import inventory
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,8 @@ Source: aave/core-v3 1.19.3 and aave-dao/aave-v3-origin 3.6.0, protocol/librarie
 
 from __future__ import annotations
 
-WAD = 10**18
+from keeper.model.money import WAD as WAD
+
 RAY = 10**27
 PERCENT = 10**4
 HALF_RAY = RAY // 2

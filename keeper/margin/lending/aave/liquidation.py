@@ -20,6 +20,7 @@ from keeper.margin.lending.aave.health import (
 )
 from keeper.margin.lending.aave.rules import CloseFactor
 from keeper.margin.lending.aave.state import AccountData, AccountState
+from keeper.model.bisection import edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +169,9 @@ def largest_without_dust(pair: Pair, budget: int, market: AccruedMarket) -> Outc
     result = outcome(pair, most, market)
     if not result.leaves_dust:
         return result if moves(pair, result, market) else None
-    low, high = 0, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        if outcome(pair, middle, market).leaves_dust:
-            high = middle
-        else:
-            low = middle
-    smaller = outcome(pair, low, market)
-    return smaller if low and moves(pair, smaller, market) and not smaller.leaves_dust else None
+    cover = edge(lambda units: not outcome(pair, units, market).leaves_dust, 0, most)
+    smaller = outcome(pair, cover, market)
+    return smaller if cover and moves(pair, smaller, market) and not smaller.leaves_dust else None
 
 
 def moves(pair: Pair, result: Outcome, market: AccruedMarket) -> bool:

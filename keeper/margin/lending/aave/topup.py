@@ -15,6 +15,7 @@ from keeper.margin.lending.aave.health import (
     value_position,
 )
 from keeper.margin.lending.aave.state import AccountState, Position
+from keeper.model.bisection import edge
 
 
 def after_supply(account: AccountState, market: AccruedMarket, reserve_id: int, amount: int) -> AccountState:
@@ -130,13 +131,7 @@ def _least(reaches: Callable[[int], bool], low: int, high: int) -> int:
     """Least x in [low, high] that reaches, where `high` does and reaching is monotone between them."""
     if reaches(low):
         return low
-    while high - low > 1:
-        middle = (low + high) // 2
-        if reaches(middle):
-            high = middle
-        else:
-            low = middle
-    return high
+    return edge(reaches, high, low)
 
 
 def _first_reaching(reaches: Callable[[int], bool]) -> int | None:
@@ -181,11 +176,4 @@ def _end_of_step(account: AccountState, market: AccruedMarket, reserve_id: int, 
     here = threshold(amount)
     if threshold(LARGEST) == here:
         return LARGEST
-    low, high = amount, LARGEST
-    while high - low > 1:
-        middle = (low + high) // 2
-        if threshold(middle) == here:
-            low = middle
-        else:
-            high = middle
-    return low
+    return edge(lambda x: threshold(x) == here, amount, LARGEST)

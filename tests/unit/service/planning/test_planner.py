@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from keeper.model.blocked import Blocked
+from keeper.model.cure import CureRequest
 from keeper.model.money import Rate
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import NATIVE, Plan, Spend
+from keeper.model.plan import NATIVE, Blocked, Plan, Spend
 from keeper.model.purse import Purse
 from keeper.model.valuation import Valuation
 from keeper.oracles.guards import Judgement
@@ -57,13 +57,10 @@ def market(
     """A market in which everybody can be liquidated by these offers, and saved with these tokens: units of
     each that reach the target."""
 
-    def plan_top_up(
-        state: Any, account: str, raw: Any, at: int, purse: Purse, funds: Any, steps: Any, target: int,
-        budget: int, owner: Any,
-    ) -> Plan | Blocked:  # fmt: skip
+    def plan_top_up(state: Any, raw: Any, request: CureRequest) -> Plan | Blocked:
         for token, units in (top_ups or {}).items():
-            if funds.get(token, 0) >= units and units <= budget:
-                return top_up(account, token, units, target)
+            if request.payable(token) >= units and units <= request.budget_base:
+                return top_up(request.account, token, units, request.target)
         return Blocked("there is nothing to top up with")
 
     planner = SimpleNamespace(offers=lambda *_: list(offers), plan_top_up=plan_top_up)

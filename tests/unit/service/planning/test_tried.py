@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from keeper.model.blocked import Blocked
-from keeper.model.plan import Plan
+from keeper.model.plan import Blocked, Plan
 from keeper.service.planning import refused_routes
 from keeper.service.planning.options import best_open
 from keeper.store.database import Store, open_store

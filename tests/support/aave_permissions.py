@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from keeper.localchain import aave_v36
 from keeper.localchain.aave_market import AaveDeployment, DeployedReserve
@@ -11,7 +10,7 @@ from keeper.localchain.aave_v302 import core_artifact
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.transactions import Tx, call_of
 
 _ORIGIN = "node_modules/@aave-dao/aave-v3-origin/src/contracts"
@@ -26,22 +25,22 @@ class LocalSentinel:
 
 
 def pause(market: AaveDeployment, reserve: DeployedReserve, on: bool) -> Tx:
-    """Pauses a reserve or takes the pause back."""
+    """Pause a reserve or take the pause back."""
     return _configure(market, "setReservePause(address,bool)", reserve.asset, on)
 
 
 def unpause_with_grace(market: AaveDeployment, reserve: DeployedReserve, seconds: int) -> Tx:
-    """Takes a pause back; no liquidation for so long (3.1 and later)."""
+    """Take a pause back; no liquidation for so long (3.1 and later)."""
     return _configure(market, "setReservePause(address,bool,uint40)", reserve.asset, False, seconds)
 
 
 def freeze(market: AaveDeployment, reserve: DeployedReserve, on: bool) -> Tx:
-    """Freezes a reserve (no supply, no borrowing) or thaws it."""
+    """Freeze a reserve (no supply, no borrowing) or thaw it."""
     return _configure(market, "setReserveFreeze(address,bool)", reserve.asset, on)
 
 
 def set_active(market: AaveDeployment, reserve: DeployedReserve, on: bool) -> Tx:
-    """Deactivates a reserve that nobody supplies or borrows, or activates it."""
+    """Deactivate a reserve that nobody supplies or borrows, or activate it."""
     return _configure(market, "setReserveActive(address,bool)", reserve.asset, on)
 
 
@@ -61,7 +60,7 @@ def set_sequencer(market: AaveDeployment, local: LocalSentinel, *, down: bool, s
 
 
 def add_sentinel(rpc: LocalRpc, market: AaveDeployment, grace: int) -> LocalSentinel:
-    """Gives the market the price sentinel of its own version, with the package's mock feed: up since 0."""
+    """Give the market the price sentinel of its own version, with the package's mock feed: up since 0."""
     feed_code, sentinel_code = _core() if market.version == "3.0.2" else _origin()
     queue = Deployer(rpc, market.acl_admin)
     feed = queue.create(feed_code, market.acl_admin)
@@ -76,11 +75,10 @@ def _core() -> tuple[Artifact, Artifact]:
     return core_artifact("mocks/oracle/SequencerOracle.sol/SequencerOracle"), core_artifact(sentinel)
 
 
-@lru_cache(maxsize=1)
 def _origin() -> tuple[Artifact, Artifact]:
     roots = tuple(f"{_ORIGIN}/{f}.sol" for f in ("mocks/oracle/SequencerOracle", "misc/PriceOracleSentinel"))
-    found = compiled(Compilation(roots, remappings=aave_v36.SOURCES.remappings))
-    return found["SequencerOracle"].artifact(), found["PriceOracleSentinel"].artifact()
+    found = artifacts(Compilation(roots, remappings=aave_v36.SOURCES.remappings))
+    return found["SequencerOracle"], found["PriceOracleSentinel"]
 
 
 def _configure(market: AaveDeployment, signature: str, *arguments: object) -> Tx:

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.solc import Compilation, compiled
+from keeper.localchain.solc import Compilation, artifacts
+from keeper.localchain.tokens import PRICE_STANDINS
 
 _ORACLES = "node_modules/@gearbox-protocol/oracles-v3/contracts/oracles"
 # Gearbox builds on OpenZeppelin 4, which Chainlink's package brings along.
@@ -29,13 +30,12 @@ _STALE = 2**31
 @lru_cache(maxsize=1)
 def _all() -> dict[str, Artifact]:
     roots = tuple(f"{_ORACLES}/{name}.sol" for name in _FILES)
-    own = compiled(Compilation(roots, remappings=_REMAPPINGS))
-    beside = compiled(Compilation(("test/PriceStandIns.sol",)))
-    return {name: each.artifact() for name, each in {**beside, **own}.items() if each.code}
+    beside = artifacts(PRICE_STANDINS)
+    return {**beside, **artifacts(Compilation(roots, remappings=_REMAPPINGS))}
 
 
 def create_composite(deployer: Deployer, in_base: str, base: str) -> str:
-    """Queues target in base times base in dollars."""
+    """Queue target in base times base in dollars."""
     params = ((in_base, _STALE), (base, _STALE))
     return deployer.create(_all()["CompositePriceFeed"], params, "A")
 
@@ -49,13 +49,13 @@ def create_constant(deployer: Deployer, price: int) -> str:
 
 
 def create_principal(deployer: Deployer, feed: str) -> tuple[str, str]:
-    """Queues a PT's feed, and what stands in for its Pendle market: (feed, market)."""
+    """Queue a PT's feed, and what stands in for its Pendle market: (feed, market)."""
     market = deployer.create(_all()["PendleStandIn"])
     return deployer.create(_all()["PendleTWAPPTPriceFeed"], market, feed, _STALE, 900, False), market
 
 
 def create_staked(deployer: Deployer, feed: str) -> tuple[str, str]:
-    """Queues wstETH's feed over one of what is staked, and what stands in for wstETH: (feed, token)."""
+    """Queue wstETH's feed over one of what is staked, and what stands in for wstETH: (feed, token)."""
     token = deployer.create(_all()["WrappedStandIn"])
     owner = "0x" + "11" * 20
     return deployer.create(_all()["WstETHPriceFeed"], owner, 99 * 10**16, token, feed, _STALE), token

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from keeper.config import Settings
 from keeper.doctor.channels import channels
 from keeper.doctor.contracts import liquidator
 from keeper.doctor.files import files
-from keeper.doctor.finding import attempt
 from keeper.doctor.funds import funds
 from keeper.doctor.gas import gas
 from keeper.doctor.keys import address_of, signer
@@ -19,11 +18,12 @@ from keeper.doctor.nodes import nodes
 from keeper.doctor.owners import owners
 from keeper.doctor.protected import together
 from keeper.doctor.store import store
+from keeper.errors import KeeperError
 from keeper.model.finding import Finding
 from keeper.service.markets import build, pools
 
 
-def examine(settings: Settings, config: Path) -> Iterator[Finding]:
+def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
     """All findings."""
     yield from files(settings, config)
     for key, instead in settings.old_keys:
@@ -46,17 +46,18 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         yield from found
         if all(finding.verdict != "fault" for finding in found):
             yield from attempt(subject, partial(market, settings.of_chain(run.settings.chain), run))
+    read = [run for run in markets if run.book.head is not None]
     for name in sorted(reachable):
-        read = [run for run in markets if run.settings.chain == name and run.book.head is not None]
+        known = [run for run in read if run.settings.chain == name]
         yield from attempt(
-            f"chain {name}, gas price", partial(gas, settings.of_chain(name), connections[name], read)
+            f"chain {name}, gas price", partial(gas, settings.of_chain(name), connections[name], known)
         )
-    yield from attempt("protect", lambda: together(settings, [r for r in markets if r.book.head is not None]))
+    yield from attempt("protect", lambda: together(settings, read))
     yield from signer(settings)
     payer = address_of(settings)
     if payer is not None:
         for name in sorted(reachable):
-            known = [run for run in markets if run.settings.chain == name and run.book.head is not None]
+            known = [run for run in read if run.settings.chain == name]
             yield from attempt(
                 f"funds on {name}", partial(funds, settings.of_chain(name), connections[name], known, payer)
             )
@@ -66,3 +67,12 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
             for run in known:
                 yield from attempt(f"owners in {run.name}", partial(owners, settings, run, payer))
     yield from channels(settings)
+
+
+def attempt(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings of one part; an error the keeper knows becomes its fault."""
+    try:
+        yield from look()
+    except KeeperError as error:
+        where = f"{error.where}: " if error.where else ""
+        yield Finding(subject, "fault", where + error.what, error.remedy)

@@ -48,7 +48,7 @@ def upgrade_revision(rpc: LocalRpc, market: AaveDeployment, revision: int) -> st
     replaced = {_POOL: [("POOL_REVISION = 0x1;", f"POOL_REVISION = {revision};")]}
     sources = Compilation((_POOL,), replace=replaced, pragma=_PRAGMA)
     queue = Deployer(rpc, market.acl_admin)
-    pool = compiled(sources)["Pool"].artifact()
+    pool = compiled(sources)["Pool"]
     provider = market.addresses_provider
     implementation = queue.create(pool, provider, libraries=market.libraries)
     queue.call(provider, "setPoolImpl(address)", implementation)
@@ -68,7 +68,7 @@ def upgrade_arithmetic(rpc: LocalRpc, market: AaveDeployment, change: Arithmetic
     queue = Deployer(rpc, market.acl_admin)
     libraries = dict(market.libraries)
     for name in _VALUING:
-        libraries[name] = queue.create(contracts[name].artifact(), libraries=libraries)
+        libraries[name] = queue.create(contracts[name], libraries=libraries)
     pool = core_artifact("protocol/pool/Pool.sol/Pool")
     provider = market.addresses_provider
     implementation = queue.create(pool, provider, libraries=libraries)
