@@ -274,10 +274,11 @@ class NodePool:
         except WrongStateError:
             standing.was_behind()
             raise
-        except NodeError:
+        except NodeError as error:
             standing.failed(seconds=time.monotonic() - started)
-            # It may be another when it is back.
-            self._checked.discard(index)
+            if standing.is_silent or not error.reached:
+                # It may be another when it is back; who refuses is there.
+                self._checked.discard(index)
             raise
         standing.answered(time.monotonic() - started)
         return result

@@ -683,3 +683,18 @@ def test_a_node_that_nobody_reaches_is_not_waited_for_long(monkeypatch: pytest.M
     with pytest.raises(NodeError):
         pool.call("eth_getBalance", "0x" + "11" * 20, "latest")
     assert sum(waited) <= 0.3
+
+
+@pytest.mark.parametrize(("trouble", "checks"), [(Say(status=429), 1), (PostUnsentError("nobody"), 2)])
+def test_who_was_away_is_asked_for_its_chain_again_and_who_refused_is_not(
+    trouble: Say | Exception, checks: int
+) -> None:
+    asked, left = list[str](), [trouble]
+
+    def script(method: str, params: list[Any]) -> Say | Exception:
+        asked.append(method)
+        return left.pop() if left and method == "eth_getBalance" else healthy(method, params)
+
+    pool, _ = scripted_pool(script)
+    assert pool.call("eth_getBalance", "0x" + "11" * 20, "latest") == "0x1"
+    assert asked.count("eth_chainId") == checks
