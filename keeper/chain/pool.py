@@ -25,10 +25,10 @@ LEFT_FOR_BLOCKS = 2
 # One that answers in this part of the time is gone to, if both have answered often enough to tell.
 MUCH_FASTER = 0.3
 OFTEN_ENOUGH = 20
-# Where every node is busy or behind those that said so at once are asked again after so many seconds; where
-# none can be reached, only after the first of these.
+# Where every node is busy or behind, those that said so at once are asked again after so many seconds; where
+# none is busy, all being behind or away, only after the first of these.
 PAUSES = (0.05, 0.25, 0.5, 1.0)
-UNREACHED_PAUSES = 2
+FEW_PAUSES = 2
 # Where several are asked, the others are waited for so many seconds once one has answered; who was silent
 # before for some times as long as its answers take, and not less than the second number.
 PATIENCE, LEAST_PATIENCE = 1.0, 0.25
@@ -79,7 +79,7 @@ class NodePool:
             try:
                 return self._round(ask, failures, slow, last=False)
             except (BusyError, WrongStateError) as error:
-                if tries >= UNREACHED_PAUSES and not error.reached:
+                if tries >= FEW_PAUSES and not (isinstance(error, BusyError) and error.reached):
                     break
             if slow.issuperset(self._order()):
                 break
@@ -129,7 +129,7 @@ class NodePool:
 
         def ask(index: int) -> Any:
             started = time.monotonic()
-            for pause in (*PAUSES[:UNREACHED_PAUSES], None):
+            for pause in (*PAUSES[:FEW_PAUSES], None):
                 try:
                     return self._ask(index, lambda node: node.call(method, list(params)))
                 except (NodeError, RpcError, ConfigError) as error:
