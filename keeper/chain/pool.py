@@ -90,10 +90,24 @@ class NodePool:
         """Hand over a signed transaction; its hash as the node gives it.
 
         RefusedError only where no node can have taken it: one that gave no answer may have. Where any may,
-        NodeError; asking again is harmless."""
+        NodeError, after the nodes that are busy were asked again: that is harmless."""
         lost: NodeError | None = None
-        refused: RefusedError | None = None
+        for pause in (*PAUSES[:FEW_PAUSES], None):
+            try:
+                return self._send(raw, lost)
+            except BusyError as error:
+                lost = error
+                if pause is None or not error.reached or all(s.is_silent for s in self.standings):
+                    raise
+            time.sleep(pause)
+        raise AssertionError("the last round returns or raises")
+
+    def _send(self, raw: str, lost: NodeError | None) -> str:
+        """To one node after the other; `lost`: it was handed over before, and may have been taken."""
+        again, refused = lost is not None, None
         for index in self._order():
+            if again and self.standings[index].is_silent:
+                continue
             try:
                 found = str(self._ask(index, lambda node: node.call("eth_sendRawTransaction", [raw])))
             except NodeError as error:
@@ -103,7 +117,7 @@ class NodePool:
                     raise refused from None
                 refused = refused or error
             else:
-                if lost is not None and index != self._current:
+                if lost is not None and not again and index != self._current:
                     self._go(index, "failover")
                 return found
         if lost is not None and (lost.reached or refused is None):
