@@ -25,10 +25,10 @@ LEFT_FOR_BLOCKS = 2
 # One that answers in this part of the time is gone to, if both have answered often enough to tell.
 MUCH_FASTER = 0.3
 OFTEN_ENOUGH = 20
-# Where every node is busy or behind those that said so at once are asked again after so many seconds; where
-# none can be reached, only after the first of these.
+# Where every node is busy or behind, those that said so at once are asked again after so many seconds; where
+# none is busy, all being behind or away, only after the first of these.
 PAUSES = (0.05, 0.25, 0.5, 1.0)
-UNREACHED_PAUSES = 2
+FEW_PAUSES = 2
 # Where several are asked, the others are waited for so many seconds once one has answered; who was silent
 # before for some times as long as its answers take, and not less than the second number.
 PATIENCE, LEAST_PATIENCE = 1.0, 0.25
@@ -79,7 +79,7 @@ class NodePool:
             try:
                 return self._round(ask, failures, slow, last=False)
             except (BusyError, WrongStateError) as error:
-                if tries >= UNREACHED_PAUSES and not error.reached:
+                if tries >= FEW_PAUSES and not (isinstance(error, BusyError) and error.reached):
                     break
             if slow.issuperset(self._order()):
                 break
@@ -90,10 +90,24 @@ class NodePool:
         """Hand over a signed transaction; its hash as the node gives it.
 
         RefusedError only where no node can have taken it: one that gave no answer may have. Where any may,
-        NodeError; asking again is harmless."""
+        NodeError, after the nodes that are busy were asked again: that is harmless."""
         lost: NodeError | None = None
-        refused: RefusedError | None = None
+        for pause in (*PAUSES[:FEW_PAUSES], None):
+            try:
+                return self._send(raw, lost)
+            except BusyError as error:
+                lost = error
+                if pause is None or not error.reached or all(s.is_silent for s in self.standings):
+                    raise
+            time.sleep(pause)
+        raise AssertionError("the last round returns or raises")
+
+    def _send(self, raw: str, lost: NodeError | None) -> str:
+        """To one node after the other; `lost`: it was handed over before, and may have been taken."""
+        again, refused = lost is not None, None
         for index in self._order():
+            if again and self.standings[index].is_silent:
+                continue
             try:
                 found = str(self._ask(index, lambda node: node.call("eth_sendRawTransaction", [raw])))
             except NodeError as error:
@@ -103,7 +117,7 @@ class NodePool:
                     raise refused from None
                 refused = refused or error
             else:
-                if lost is not None and index != self._current:
+                if lost is not None and not again and index != self._current:
                     self._go(index, "failover")
                 return found
         if lost is not None and (lost.reached or refused is None):
@@ -129,7 +143,7 @@ class NodePool:
 
         def ask(index: int) -> Any:
             started = time.monotonic()
-            for pause in (*PAUSES[:UNREACHED_PAUSES], None):
+            for pause in (*PAUSES[:FEW_PAUSES], None):
                 try:
                     return self._ask(index, lambda node: node.call(method, list(params)))
                 except (NodeError, RpcError, ConfigError) as error:
@@ -274,10 +288,11 @@ class NodePool:
         except WrongStateError:
             standing.was_behind()
             raise
-        except NodeError:
+        except NodeError as error:
             standing.failed(seconds=time.monotonic() - started)
-            # It may be another when it is back.
-            self._checked.discard(index)
+            if standing.is_silent or not error.reached:
+                # It may be another when it is back; who refuses is there.
+                self._checked.discard(index)
             raise
         standing.answered(time.monotonic() - started)
         return result

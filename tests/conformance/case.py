@@ -9,7 +9,7 @@ from typing import Protocol
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx
 from keeper.localchain.uniswap_v3 import Token
-from tests.conformance.keeping import MARKET
+from tests.support.keeping import MARKET
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, UniswapDeployment
 from tests.conformance.case import Case
-from tests.support.world import KEY
+from tests.support.keeping import KEY
 
 DOLLARS = 20_000_000
 PAYER = str(Account.from_key(KEY).address)

@@ -22,10 +22,9 @@ from keeper.service.planning.gas_money import gas_price
 from keeper.service.reporting.ledger import Ledger
 from keeper.store.tables.journal import LedgerEntry
 from keeper.store.tables.watching import Episode
-from tests.conformance.keeping import MARKET, Keeping, config_text, keeping
 from tests.conformance.together import Together
+from tests.support.keeping import BLOCK_SECONDS, MARKET, Keeping, config_text, keeping
 from tests.support.ticks import look
-from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 

@@ -16,12 +16,11 @@ from tests.conformance.aave_case import AaveCase
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
-from tests.conformance.keeping import MARKET, keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import GENESIS
+from tests.support.keeping import BLOCK_SECONDS, MARKET, keeping, reading, valued
 from tests.support.ticks import last_valuations
-from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 

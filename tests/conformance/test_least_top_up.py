@@ -15,10 +15,9 @@ from keeper.localchain.transactions import Tx, queue, send_batch
 from keeper.model.cure import Action, CureRequest, Step
 from keeper.model.plan import NATIVE, Plan
 from tests.conformance.exchange import PAYER
-from tests.conformance.keeping import reading, valued
 from tests.conformance.test_conformance import CASES
 from tests.conftest import GENESIS
-from tests.support.world import BLOCK_SECONDS
+from tests.support.keeping import BLOCK_SECONDS, reading, valued
 
 pytestmark = pytest.mark.integration
 

@@ -14,9 +14,9 @@ from tests.conformance.aave_case import AaveCase
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import PAYER
-from tests.conformance.keeping import MARKET
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.trove_case import TroveCase
+from tests.support.keeping import MARKET
 
 DOLLARS = 20_000_000
 

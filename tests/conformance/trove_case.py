@@ -12,7 +12,7 @@ from keeper.localchain.calldata import calldata, view_int
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
 from tests.conformance.case import Closing, protection
-from tests.support.world import KEY
+from tests.support.keeping import KEY
 
 WAD = 10**18
 LENDER, ANYONE = ACCOUNTS[1], ACCOUNTS[2]

@@ -16,8 +16,8 @@ import pytest
 from keeper.store.database import open_store
 from tests.conftest import LocalMarket
 from tests.support.bad_input import OWNER, Bench, Case, furnish, lock, run
+from tests.support.keeping import KEY, PASSWORD
 from tests.support.rpc_proxy import deny, longest_range, proxy_to
-from tests.support.world import KEY, PASSWORD
 
 pytestmark = pytest.mark.integration
 

@@ -20,8 +20,9 @@ from keeper.cli.main import main
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import Tx, send_batch
 from tests.conftest import LocalMarket
+from tests.support.keeping import PASSWORD, write_keystore
 from tests.support.rpc_proxy import RpcProxy
-from tests.support.world import PASSWORD, account, config_text, open_market, write_keystore
+from tests.support.world import account, config_text, open_market
 
 OWNER = account(1)
 RUN = ("run", "--live", "--for-blocks", "1")

@@ -13,7 +13,7 @@ from keeper.localchain.anvil import Anvil
 from keeper.localchain.liquidator import demo_pools, deploy_liquidator, tokens_of
 from keeper.localchain.transactions import send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, UniswapDeployment
-from tests.support.world import KEY
+from tests.support.keeping import KEY
 
 PRICES = {"WETH": 2500_00000000, "WBTC": 60000_00000000, "USDC": 1_00000000, "DAI": 1_00000000}
 PRICES["wstETH"] = 2920_00000000

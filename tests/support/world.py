@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from sqlmodel import col, select
-
-from keeper.chain.blocks import Head
-from keeper.chain.signer import Signer
-from keeper.config import Settings
-from keeper.execution.loop import ExecutionLoop
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, as_int
 from keeper.localchain.transactions import Tx, queue, send_batch
-from keeper.protocols.registry import load
-from keeper.service.chain_loop import ChainLoop
-from keeper.service.execution import actor_of
-from keeper.service.markets import build, policies_of, pools
-from keeper.service.reporting.record import Recorder
-from keeper.service.tick import ChainLoops
-from keeper.store.database import Store, open_store
-from keeper.store.tables.alerts import Alert
-from keeper.store.tables.journal import Intent, Transaction
-from tests.support.ticks import work
+from tests.support.keeping import BLOCK_SECONDS, Keeping, loops_of
 
-PASSWORD = "correct horse"
-KEY = "0x" + "5e" * 32
-BLOCK_SECONDS = 12
 LENDER = "0x" + "11" * 20
 
 
@@ -42,42 +21,28 @@ def account(number: int) -> str:
 
 
 @dataclass
-class World:
-    """`step()` mines a block and lets both loops work at it, as the daemon would."""
+class World(Keeping):
+    """A keeper of an Aave market. `step()` takes prices that the block brings."""
 
-    anvil: Anvil
     market: AaveDeployment
-    folder: Path
-    config: Path
-    settings: Settings
-    store: Store
-    deciding: ChainLoop
-    actor: ExecutionLoop
-    live: bool
-    heads: list[Head] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.loops = ChainLoops(self.deciding, self.actor)
-
-    @property
-    def payer(self) -> str:
-        return self.actor.payer
-
-    def send(self, *txs: Tx) -> None:
+    def send(self, *txs: Tx) -> None:  # type: ignore[override]
         send_batch(self.anvil.rpc, list(txs), self.market.errors)
         self.anvil.set_automine(False)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "keeper.toml"
+
+    @property
+    def live(self) -> bool:
+        return self.deciding.mode == "live"
 
     def queue_price(self, symbol: str, price: int) -> None:
         """A feed's answer that the next block will bring."""
         queue(self.anvil, act.set_price(self.market, self.market.reserves[symbol], price))
 
-    def work(self) -> None:
-        """Both loops at the present head."""
-        head = work(self.loops)
-        if head is not None:
-            self.heads.append(head)
-
-    def step(self, prices: dict[str, int] | None = None) -> None:
+    def step(self, prices: dict[str, int] | None = None) -> None:  # type: ignore[override]
         for symbol, price in (prices or {}).items():
             self.queue_price(symbol, price)
         self.anvil.mine()
@@ -98,19 +63,6 @@ class World:
 
     def balance(self, symbol: str) -> int:
         return self.token(symbol, "balanceOf(address)", self.payer)
-
-    def intents(self) -> list[Intent]:
-        with self.store.session() as session:
-            return list(session.exec(select(Intent).order_by(col(Intent.id))).all())
-
-    def transactions(self) -> list[Transaction]:
-        with self.store.session() as session:
-            return list(session.exec(select(Transaction).order_by(col(Transaction.id))).all())
-
-    def alerts(self, kind: str | None = None) -> list[Alert]:
-        with self.store.session() as session:
-            rows = session.exec(select(Alert).order_by(col(Alert.id))).all()
-        return [row for row in rows if kind is None or row.kind == kind]
 
 
 def config_text(
@@ -142,14 +94,6 @@ keystore = "keystore.json"
 """
 
 
-def write_keystore(folder: Path) -> LocalAccount:
-    key: LocalAccount = Account.from_key(KEY)
-    path = folder / "keystore.json"
-    path.write_text(json.dumps(key.encrypt(PASSWORD, kdf="pbkdf2", iterations=100)))
-    path.chmod(0o600)
-    return key
-
-
 def open_market(anvil: Anvil, market: AaveDeployment, *, dollars: int = 10_000_000) -> None:
     """Liquidity of every asset from a lender, and blocks that come only when asked for."""
     prices = {"WETH": 2500, "WBTC": 60000, "wstETH": 2920}
@@ -175,23 +119,5 @@ def world(
     chain_more: str = "",
 ) -> World:
     """A keeper for this market; a second one in the same folder shares store and key."""
-    config = folder / "keeper.toml"
-    key = write_keystore(folder)
-    config.write_text(config_text(anvil, market, more, store, market_more, rpc, chain_more))
-    settings = load(config)
-    kept = open_store(settings.store.url)
-    nodes = pools(settings)
-    recorder = Recorder(settings.service.record) if settings.service.record else None
-    deciding = ChainLoop(
-        pool=nodes["local"],
-        store=kept,
-        settings=settings.of_chain("local"),
-        policies=policies_of(settings),
-        markets=build(settings, nodes, kept),
-        mode="live" if live else "dry",
-        payer=key.address,
-        recorder=recorder,
-    )
-    signer = Signer(key) if live else None
-    actor = actor_of(settings, nodes["local"], kept, key.address, signer)
-    return World(anvil, market, folder, config, settings, kept, deciding, actor, live)
+    text = config_text(anvil, market, more, store, market_more, rpc, chain_more)
+    return World(anvil, folder, *loops_of(folder, text, live=live), market)

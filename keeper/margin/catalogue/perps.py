@@ -9,6 +9,7 @@ from keeper.margin.perps.dydx_v4 import liquidation as dydx_liquidation
 from keeper.margin.perps.dydx_v4 import risk as dydx
 from keeper.margin.perps.gmx_v2 import position as gmx
 from keeper.margin.perps.synthetix_v3 import account as snx
+from keeper.margin.perps.synthetix_v3 import cross_margin as cross
 from keeper.margin.rounding import WAD
 from keeper.margin.schedules.dydx_v4 import LiquidityTier
 
@@ -17,15 +18,7 @@ def synthetix_v3(fields: Fields) -> ModelAnswer:
     """`collateral`, `positions` with their markets' parameters, `keeper` where rewards count; 18 decimals."""
     positions = []
     for each in fields.children("positions"):
-        terms = snx.MarketTerms(
-            each.integer("skew_scale"),
-            each.integer("initial_ratio"),
-            each.integer("min_initial_ratio"),
-            each.integer("maintenance_scalar"),
-            each.integer("min_position_margin", 0),
-            each.integer("flag_reward_ratio", 0),
-            each.integer("window_max", 0),
-        )
+        terms = _synthetix_terms(each)
         positions.append(
             snx.Position(
                 each.integer("size"),
@@ -36,24 +29,81 @@ def synthetix_v3(fields: Fields) -> ModelAnswer:
             )
         )
         each.finish()
-    keeper = snx.NO_KEEPER
-    if fields.has("keeper"):
-        raw = fields.child("keeper")
-        keeper = snx.KeeperTerms(
-            raw.integer("min_reward"),
-            raw.integer("max_reward"),
-            raw.integer("min_profit_ratio", 0),
-            raw.integer("max_scaling_ratio", WAD),
-            raw.integer("flag_cost", 0),
-            raw.integer("liquidate_cost", 0),
-        )
-        raw.finish()
-    needed = snx.requirement(positions, fields.integer("collateral"), keeper)
+    needed = snx.requirement(positions, fields.integer("collateral"), _synthetix_keeper(fields))
     lines = tuple(
         f"position {place}: maintenance {snx.position_margins(each)[1]}, profit and loss {each.pnl}"
         for place, each in enumerate(positions)
     )
     return ModelAnswer(needed, "USD, 18 decimals", snx.BFP, lines)
+
+
+def synthetix_v3_cross(fields: Fields) -> ModelAnswer:
+    """As of 3.13.0: `collaterals` with prices and discounts, `positions`, `debt`, `keeper`; 18 decimals."""
+    collaterals, positions = [], []
+    for each in fields.children("collaterals"):
+        collaterals.append(
+            cross.Collateral(
+                each.integer("amount"),
+                each.integer("price", WAD),
+                each.integer("skew_scale", 0),
+                each.integer("scalar", 0),
+                each.integer("lower", 0),
+                each.integer("upper", 0),
+            )
+        )
+        each.finish()
+    for each in fields.children("positions"):
+        terms = _synthetix_terms(each)
+        positions.append(
+            cross.OpenPosition(
+                each.integer("size"),
+                each.integer("entry_price"),
+                each.integer("price"),
+                terms,
+                each.integer("entry_funding", 0),
+                each.integer("funding", 0),
+                each.integer("entry_interest", 0),
+                each.integer("interest", 0),
+                each.integer("locked_ratio", 0),
+            )
+        )
+        each.finish()
+    account = cross.CrossAccount(collaterals, positions, fields.integer("debt", 0))
+    needed = cross.requirement(account, _synthetix_keeper(fields))
+    lines = tuple(
+        f"position {place}: maintenance {each.margins[1]}, profit and loss {each.pnl}"
+        for place, each in enumerate(positions)
+    )
+    return ModelAnswer(needed, "USD, 18 decimals", cross.NPM_3_13, lines)
+
+
+def _synthetix_terms(position: Fields) -> snx.MarketTerms:
+    return snx.MarketTerms(
+        position.integer("skew_scale"),
+        position.integer("initial_ratio"),
+        position.integer("min_initial_ratio"),
+        position.integer("maintenance_scalar"),
+        position.integer("min_position_margin", 0),
+        position.integer("flag_reward_ratio", 0),
+        position.integer("window_max", 0),
+    )
+
+
+def _synthetix_keeper(fields: Fields) -> snx.KeeperTerms:
+    if not fields.has("keeper"):
+        return snx.NO_KEEPER
+    raw = fields.child("keeper")
+    keeper = snx.KeeperTerms(
+        raw.integer("min_reward"),
+        raw.integer("max_reward"),
+        raw.integer("min_profit_ratio", 0),
+        raw.integer("max_scaling_ratio", WAD),
+        raw.integer("flag_cost", 0),
+        raw.integer("liquidate_cost", 0),
+        raw.integer("collateral_reward_ratio", 0),
+    )
+    raw.finish()
+    return keeper
 
 
 def gmx_v2(fields: Fields) -> ModelAnswer:
@@ -135,6 +185,7 @@ def perp_protocol_v2(fields: Fields) -> ModelAnswer:
 
 ENTRIES = (
     Entry("synthetix-v3", "Synthetix v3 perps account, exact", synthetix_v3),
+    Entry("synthetix-v3-cross", "Synthetix v3 perps account as of 3.13.0, exact", synthetix_v3_cross),
     Entry("gmx-v2", "GMX v2 position, exact", gmx_v2),
     Entry("dydx-v4", "dYdX v4 subaccount, exact", dydx_v4),
     Entry("perp-v2", "Perpetual Protocol v2 account, exact", perp_protocol_v2),

@@ -14,7 +14,8 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import send_batch
 from tests.conftest import LocalMarket
-from tests.support.world import LENDER, account, config_text, write_keystore
+from tests.support.keeping import write_keystore
+from tests.support.world import LENDER, account, config_text
 
 pytestmark = pytest.mark.integration
 

@@ -22,7 +22,8 @@ from keeper.service.contract_versions import CALLBACK, Abilities
 from keeper.setup.toml_edit import with_value
 from keeper.store.tables.journal import Transaction
 from tests.conftest import LocalMarket
-from tests.support.world import PASSWORD, World, world
+from tests.support.keeping import PASSWORD
+from tests.support.world import World, world
 
 pytestmark = pytest.mark.integration
 

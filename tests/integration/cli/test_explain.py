@@ -12,10 +12,9 @@ from typer.testing import CliRunner, Result
 from keeper.cli.main import app
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from tests.conformance.case import Case
-from tests.conformance.keeping import MARKET, config_text
 from tests.conformance.test_conformance import CASES
 from tests.conftest import GENESIS
-from tests.support.world import write_keystore
+from tests.support.keeping import MARKET, config_text, write_keystore
 
 pytestmark = pytest.mark.integration
 

@@ -17,10 +17,9 @@ from keeper.execution import pause_file
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.store.tables.watching import Episode
 from tests.conformance.case import Case
-from tests.conformance.keeping import Keeping, config_text, keeping
 from tests.conformance.test_conformance import CASES, quiet
 from tests.conftest import GENESIS
-from tests.support.world import write_keystore
+from tests.support.keeping import Keeping, config_text, keeping, write_keystore
 
 pytestmark = pytest.mark.integration
 

@@ -15,9 +15,10 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import send_batch
 from tests.conftest import LocalMarket
+from tests.support.keeping import KEY, PASSWORD, write_keystore
 from tests.support.program import run_keeper
 from tests.support.rpc_proxy import RpcProxy, deny, longest_range, proxy_to
-from tests.support.world import KEY, PASSWORD, account, config_text, open_market, write_keystore
+from tests.support.world import account, config_text, open_market
 
 pytestmark = pytest.mark.integration
 

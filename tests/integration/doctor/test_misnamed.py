@@ -13,14 +13,14 @@ from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
 from keeper.model.finding import Finding
 from keeper.protocols.registry import load
-from tests.conformance.keeping import MARKET, config_text, keeping
 from tests.conformance.morpho_case import MorphoCase
 from tests.conformance.together import Together
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import LocalMarket
+from tests.support.keeping import MARKET, PASSWORD, config_text, keeping, write_keystore
 from tests.support.positions import ether_for_dollars, protect
 from tests.support.ticks import look
-from tests.support.world import PASSWORD, World, account, open_market, world, write_keystore
+from tests.support.world import World, account, open_market, world
 
 pytestmark = pytest.mark.integration
 

@@ -26,9 +26,10 @@ from keeper.localchain.transactions import queue
 from keeper.protocols.registry import load
 from tests.integration.execution.conftest import CRASH, OTHER, Fresh, Ready
 from tests.support import processes
+from tests.support.keeping import KEY, PASSWORD, write_keystore
 from tests.support.liquidations import liquidations
 from tests.support.standin_web3signer import standin_web3signer
-from tests.support.world import KEY, PASSWORD, config_text, write_keystore
+from tests.support.world import config_text
 
 pytestmark = pytest.mark.integration
 

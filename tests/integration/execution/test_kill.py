@@ -22,11 +22,12 @@ from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, StandingAllowance, Transaction
 from keeper.store.tables.watching import ChainStatus
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
+from tests.support.keeping import PASSWORD
 from tests.support.killed_keeper import die_at
 from tests.support.liquidations import liquidations
 from tests.support.positions import ether_for_dollars
 from tests.support.program import Running, start_keeper
-from tests.support.world import PASSWORD, World, account, config_text
+from tests.support.world import World, account, config_text
 
 pytestmark = pytest.mark.integration
 

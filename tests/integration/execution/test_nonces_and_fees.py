@@ -22,7 +22,8 @@ from keeper.store.tables.journal import SignerNonce, Transaction
 from keeper.store.tables.states import TransactionState
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, WELL, Fresh, Ready
 from tests.support.faulty_node import FaultyNode, faulty
-from tests.support.world import KEY, World
+from tests.support.keeping import KEY
+from tests.support.world import World
 
 pytestmark = pytest.mark.integration
 

@@ -17,11 +17,10 @@ from keeper.localchain.transactions import send_batch
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
-from tests.conformance.keeping import MARKET, Keeping, keeping, reading, valued
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS
+from tests.support.keeping import BLOCK_SECONDS, MARKET, Keeping, keeping, reading, valued
 from tests.support.ticks import halted, last_valuations
-from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 

@@ -23,10 +23,9 @@ from keeper.model.cure import action_named
 from keeper.model.plan import Plan
 from keeper.protocols.registry import load
 from tests.conformance.exchange import PAYER
-from tests.conformance.keeping import Keeping, keeping
 from tests.conftest import GENESIS
+from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping
 from tests.support.ticks import halted, no_sample
-from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 

@@ -17,11 +17,10 @@ from keeper.localchain.transactions import send_batch
 from keeper.model.plan import Plan
 from keeper.protocols.registry import load
 from tests.conformance.comet_case import LENDER, SPEC
-from tests.conformance.keeping import keeping
 from tests.conftest import GENESIS
 from tests.integration.setup.test_init import keeper
 from tests.support import price_standins as make
-from tests.support.world import BLOCK_SECONDS
+from tests.support.keeping import BLOCK_SECONDS, keeping
 
 pytestmark = pytest.mark.integration
 

@@ -11,10 +11,9 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from tests.conformance.aave_case import AaveCase
 from tests.conformance.case import Case
 from tests.conformance.exchange import open_exchange
-from tests.conformance.keeping import keeping
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import GENESIS
-from tests.support.world import BLOCK_SECONDS
+from tests.support.keeping import BLOCK_SECONDS, keeping
 
 pytestmark = pytest.mark.integration
 

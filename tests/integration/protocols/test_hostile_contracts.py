@@ -21,7 +21,6 @@ from keeper.localchain.transactions import send_batch
 from keeper.store.tables.alerts import Alert
 from keeper.store.tables.watching import PriceStatus
 from keeper.venues.uniswap_v3.exchange import UniswapV3, UniswapV3Exchange
-from tests.conformance.keeping import Keeping
 from tests.conformance.morpho_case import MorphoCase, mint
 from tests.conftest import GENESIS
 from tests.integration.protocols.test_strangers import (
@@ -32,6 +31,7 @@ from tests.integration.protocols.test_strangers import (
     strange_market,
 )
 from tests.support.hostile_standins import hostile_code
+from tests.support.keeping import Keeping
 from tests.support.rpc_proxy import Request, proxy_to
 from tests.support.ticks import halted
 from tests.support.uniswap_pool import create_factory, open_pool

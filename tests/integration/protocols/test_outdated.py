@@ -13,10 +13,9 @@ from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
 from keeper.model.plan import Plan
 from tests.conformance.exchange import PAYER, open_exchange
-from tests.conformance.keeping import keeping
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS
-from tests.support.world import BLOCK_SECONDS
+from tests.support.keeping import BLOCK_SECONDS, keeping
 
 pytestmark = pytest.mark.integration
 

@@ -20,10 +20,9 @@ from keeper.localchain.tokens import create_zero_first
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.purse import Purse
 from keeper.service.markets import _adapter
-from tests.conformance.keeping import Keeping, keeping, reading, valued
 from tests.conformance.morpho_case import WAD, MorphoCase, mint
 from tests.conftest import GENESIS
-from tests.support.world import BLOCK_SECONDS
+from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping, reading, valued
 
 pytestmark = pytest.mark.integration
 

@@ -19,11 +19,10 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.plan import Plan
 from keeper.protocols.liquity.market import TroveMarket
 from tests.conformance.exchange import open_exchange
-from tests.conformance.keeping import MARKET, Keeping, keeping, reading, valued
 from tests.conformance.trove_case import LENDER, WAD, TroveCase
 from tests.conftest import GENESIS
+from tests.support.keeping import BLOCK_SECONDS, MARKET, Keeping, keeping, reading, valued
 from tests.support.ticks import halted
-from tests.support.world import BLOCK_SECONDS
 
 pytestmark = pytest.mark.integration
 

@@ -19,8 +19,9 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import queue, send_batch
 from tests.conftest import GENESIS
 from tests.support.inbox import Inbox
+from tests.support.keeping import PASSWORD, write_keystore
 from tests.support.program import Running, start_keeper
-from tests.support.world import PASSWORD, account, config_text, open_market, write_keystore
+from tests.support.world import account, config_text, open_market
 
 pytestmark = pytest.mark.integration
 

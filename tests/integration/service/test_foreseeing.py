@@ -10,7 +10,8 @@ from sqlmodel import select
 from keeper.localchain import aave_actions as act
 from keeper.store.tables.watching import Episode
 from tests.integration.service.conftest import Fresh
-from tests.support.world import BLOCK_SECONDS, World, account, world
+from tests.support.keeping import BLOCK_SECONDS
+from tests.support.world import World, account, world
 
 pytestmark = pytest.mark.integration
 

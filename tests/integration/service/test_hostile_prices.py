@@ -24,9 +24,10 @@ from keeper.service.watching.prices import Pricing
 from keeper.store.tables.watching import MarketStatus
 from tests.conftest import GENESIS
 from tests.support import price_standins as make
+from tests.support.keeping import BLOCK_SECONDS
 from tests.support.price_sources import change_aggregator
 from tests.support.ticks import halted, last_valuations, look
-from tests.support.world import BLOCK_SECONDS, World, account, open_market, world
+from tests.support.world import World, account, open_market, world
 
 pytestmark = pytest.mark.integration
 

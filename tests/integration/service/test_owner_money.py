@@ -23,8 +23,9 @@ from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from keeper.service import deployment
 from tests.integration.service.conftest import Fresh
+from tests.support.keeping import KEY, PASSWORD, write_keystore
 from tests.support.positions import ether_for_dollars, protect
-from tests.support.world import KEY, PASSWORD, World, world, write_keystore
+from tests.support.world import World, world
 
 pytestmark = pytest.mark.integration
 

@@ -15,8 +15,9 @@ from keeper.localchain.transactions import queue
 from keeper.store.tables.watching import Episode
 from tests.integration.service.conftest import Fresh
 from tests.support import aave_permissions as may
+from tests.support.keeping import BLOCK_SECONDS
 from tests.support.positions import ether_for_dollars, fund, protect
-from tests.support.world import BLOCK_SECONDS, LENDER, World, account, world
+from tests.support.world import LENDER, World, account, world
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,8 @@ from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from tests.conftest import LocalMarket
 from tests.support import price_standins as make
-from tests.support.world import config_text, write_keystore
+from tests.support.keeping import write_keystore
+from tests.support.world import config_text
 
 pytestmark = pytest.mark.integration
 

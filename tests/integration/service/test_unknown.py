@@ -13,9 +13,10 @@ from keeper.service.planning import rehearsal_sizing
 from keeper.store.tables.watching import MarketStatus
 from tests.integration.service.conftest import Fresh
 from tests.support.aave_upgrades import upgrade_arithmetic, upgrade_revision
+from tests.support.keeping import KEY
 from tests.support.positions import ether_for_dollars, fund, protect
 from tests.support.rpc_proxy import deny, proxy_to
-from tests.support.world import KEY, World, account, world
+from tests.support.world import World, account, world
 
 pytestmark = [pytest.mark.integration, pytest.mark.parametrize("fresh_market", ["3.0.2"], indirect=True)]
 

@@ -16,7 +16,7 @@ from tests.conformance.comet_case import CometCase
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS, LocalMarket
 from tests.integration.setup.test_init import OWNER, keeper
-from tests.support.world import write_keystore
+from tests.support.keeping import write_keystore
 
 pytestmark = pytest.mark.integration
 

@@ -683,3 +683,47 @@ def test_a_node_that_nobody_reaches_is_not_waited_for_long(monkeypatch: pytest.M
     with pytest.raises(NodeError):
         pool.call("eth_getBalance", "0x" + "11" * 20, "latest")
     assert sum(waited) <= 0.3
+
+
+@pytest.mark.parametrize(("trouble", "checks"), [(Say(status=429), 1), (PostUnsentError("nobody"), 2)])
+def test_who_was_away_is_asked_for_its_chain_again_and_who_refused_is_not(
+    trouble: Say | Exception, checks: int
+) -> None:
+    asked, left = list[str](), [trouble]
+
+    def script(method: str, params: list[Any]) -> Say | Exception:
+        asked.append(method)
+        return left.pop() if left and method == "eth_getBalance" else healthy(method, params)
+
+    pool, _ = scripted_pool(script)
+    assert pool.call("eth_getBalance", "0x" + "11" * 20, "latest") == "0x1"
+    assert asked.count("eth_chainId") == checks
+
+
+def sends(*says: Say | Exception) -> tuple[Any, list[str]]:
+    """A pool of one node that says these to the first sends, and what it was asked."""
+    asked, left = list[str](), [*says]
+
+    def script(method: str, params: list[Any]) -> Say | Exception:
+        asked.append(method)
+        return left.pop(0) if left and method == "eth_sendRawTransaction" else healthy(method, params)
+
+    pool, _ = scripted_pool(script)
+    return pool, asked
+
+
+def test_a_transaction_is_handed_over_again_to_who_is_busy() -> None:
+    pool, asked = sends(Say(status=429), Say(error={"code": -32005, "message": "лim quo"}))
+    assert pool.send("0xf8") == "0x" + "ab" * 32
+    assert asked.count("eth_sendRawTransaction") == 3
+
+
+def test_a_refusal_after_a_lost_answer_is_no_proof_that_it_was_not_taken() -> None:
+    known = Say(error={"code": -32000, "message": "nonce too low"})
+    pool, _ = sends(Say(status=503), known, known)
+    with pytest.raises(NodeError):
+        pool.send("0xf8")
+    pool, asked = sends(known)
+    with pytest.raises(RefusedError):
+        pool.send("0xf8")
+    assert asked.count("eth_sendRawTransaction") == 1

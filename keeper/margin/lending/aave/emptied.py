@@ -1,14 +1,9 @@
-"""Whether a liquidation leaves a collateral empty, which turns the debt left over into a deficit (3.3 on)."""
+"""Whether a liquidation leaves a collateral empty, which turns the debt left over into a deficit (3.7)."""
 
 from __future__ import annotations
 
 from keeper.margin.lending.aave.fixed import ray_div_ceil
 from keeper.margin.lending.aave.liquidation import Outcome
-
-
-def emptied_by_value(seized_base: int, collateral_base: int) -> bool:
-    """3.3 to 3.6: all collateral's value (base currency, all reserves) equals the value seized."""
-    return seized_base == collateral_base
 
 
 def emptied_by_shares(outcome: Outcome, scaled_collateral: int, income: int) -> bool:

@@ -57,6 +57,8 @@ class KeeperTerms:
     max_scaling_ratio: int = WAD
     flag_cost: int = 0
     liquidate_cost: int = 0
+    collateral_reward_ratio: int = 0
+    """Of the collateral's value, from version 3.13.0 on (`cross_margin`)."""
     provenance: Provenance = BFP
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class KeeperTerms:
             "max_scaling_ratio",
             "flag_cost",
             "liquidate_cost",
+            "collateral_reward_ratio",
         ):
             natural(getattr(self, name), name)
 

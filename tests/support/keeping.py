@@ -3,13 +3,17 @@ says."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from sqlmodel import col, select
 
 from keeper.chain import blocks
+from keeper.chain.blocks import Head
 from keeper.chain.signer import Signer
 from keeper.config import Settings
 from keeper.execution.loop import ExecutionLoop
@@ -20,6 +24,7 @@ from keeper.protocols.registry import load
 from keeper.service.chain_loop import ChainLoop
 from keeper.service.execution import actor_of
 from keeper.service.markets import Market, build, policies_of, pools
+from keeper.service.reporting.record import Recorder
 from keeper.service.tick import ChainLoops
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.value import value
@@ -28,9 +33,11 @@ from keeper.store.tables.alerts import Alert
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.watching import Episode
 from tests.support.ticks import work
-from tests.support.world import BLOCK_SECONDS, write_keystore
 
 MARKET = "m"
+PASSWORD = "correct horse"
+KEY = "0x" + "5e" * 32
+BLOCK_SECONDS = 12
 
 
 @dataclass
@@ -38,10 +45,13 @@ class Keeping:
     """`step()` mines a block and lets both loops work at it, as the daemon would."""
 
     anvil: Anvil
+    folder: Path
     settings: Settings
     store: Store
     deciding: ChainLoop
     actor: ExecutionLoop
+    heads: list[Head] = field(default_factory=list, kw_only=True)
+    """Those that both loops worked at."""
 
     def __post_init__(self) -> None:
         self.loops = ChainLoops(self.deciding, self.actor)
@@ -55,7 +65,10 @@ class Keeping:
         self.anvil.set_automine(False)
 
     def work(self) -> None:
-        work(self.loops)
+        """Both loops at the present head."""
+        head = work(self.loops)
+        if head is not None:
+            self.heads.append(head)
 
     def step(self, txs: Sequence[Tx] = ()) -> None:
         """A block with these transactions in it."""
@@ -77,10 +90,10 @@ class Keeping:
             rows = session.exec(select(Episode).order_by(col(Episode.id))).all()
         return [row for row in rows if row.threshold == threshold]
 
-    def alerts(self, kind: str) -> list[Alert]:
+    def alerts(self, kind: str | None = None) -> list[Alert]:
         with self.store.session() as session:
             rows = session.exec(select(Alert).order_by(col(Alert.id))).all()
-        return [row for row in rows if row.kind == kind]
+        return [row for row in rows if kind is None or row.kind == kind]
 
     def valuation(self, account: str) -> Valuation:
         """The contract's own view now."""
@@ -107,11 +120,19 @@ keystore = "keystore.json"
 """
 
 
-def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str = "") -> Keeping:
-    """A live keeper of this market, with gas money."""
-    key = write_keystore(folder)
+def write_keystore(folder: Path) -> LocalAccount:
+    key: LocalAccount = Account.from_key(KEY)
+    path = folder / "keystore.json"
+    path.write_text(json.dumps(key.encrypt(PASSWORD, kdf="pbkdf2", iterations=100)))
+    path.chmod(0o600)
+    return key
+
+
+def loops_of(folder: Path, text: str, *, live: bool) -> tuple[Settings, Store, ChainLoop, ExecutionLoop]:
+    """Both loops of the chain `local` as this configuration has them, with the tests' key."""
     config = folder / "keeper.toml"
-    config.write_text(config_text(anvil.url, market, more, chain))
+    key = write_keystore(folder)
+    config.write_text(text)
     settings = load(config)
     store = open_store(settings.store.url)
     nodes = pools(settings)
@@ -121,13 +142,20 @@ def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str 
         settings=settings.of_chain("local"),
         policies=policies_of(settings),
         markets=build(settings, nodes, store),
-        mode="live",
+        mode="live" if live else "dry",
         payer=key.address,
+        recorder=Recorder(settings.service.record) if settings.service.record else None,
     )
-    anvil.set_balance(key.address, 10**20)
-    return Keeping(
-        anvil, settings, store, deciding, actor_of(settings, nodes["local"], store, key.address, Signer(key))
-    )
+    signer = Signer(key) if live else None
+    return settings, store, deciding, actor_of(settings, nodes["local"], store, key.address, signer)
+
+
+def keeping(anvil: Anvil, market: str, folder: Path, more: str = "", chain: str = "") -> Keeping:
+    """A live keeper of this market, with gas money."""
+    found = loops_of(folder, config_text(anvil.url, market, more, chain), live=True)
+    kept = Keeping(anvil, folder, *found)
+    anvil.set_balance(kept.payer, 10**20)
+    return kept
 
 
 def reading(anvil: Anvil, market: str, folder: Path, store: bool = False) -> Market:
