@@ -9,20 +9,8 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from keeper.localchain.rpc import as_str
+from keeper.margin.perps.synthetix_v3.market import FundingState
 from tests.support.synthetix_exchange import Exchange
-
-YEAR = 31_557_600
-"""Seconds of the interest's year."""
-
-
-@dataclass(frozen=True)
-class FundingState:
-    """A market's funding when it was last brought up to date, rate and value scaled 1e18."""
-
-    skew: int
-    rate: int
-    value: int
-    time: int
 
 
 @dataclass(frozen=True)
