@@ -13,18 +13,13 @@ from keeper.chain.answers import BusyError, CannotError, RefusedError, RpcError,
 from keeper.chain.budget import RequestBudget
 from keeper.chain.head import Head
 from keeper.chain.node import Node, NodeError
-from keeper.chain.node_health import LONG, NodeHealth
+from keeper.chain.node_choice import NodeChoice
+from keeper.chain.node_health import LONG
 from keeper.config import Chain
 from keeper.errors import ConfigError
 
 log = structlog.get_logger()
 
-# A node with so many faults more, or so many blocks less, than another is left for it.
-LEFT_FOR_FAULTS = 1.5
-LEFT_FOR_BLOCKS = 2
-# One that answers in this part of the time is gone to, if both have answered often enough to tell.
-MUCH_FASTER = 0.3
-OFTEN_ENOUGH = 20
 # Where every node is busy or behind, those that said so at once are asked again after so many seconds; where
 # none is busy, all being behind or away, only after the first of these.
 PAUSES = (0.05, 0.25, 0.5, 1.0)
@@ -35,20 +30,16 @@ PATIENCE, LEAST_PATIENCE = 1.0, 0.25
 TIMES_ITS_LATENCY = 4
 # Of these answers a node may owe so many; one that is silent to everything, one.
 MOST_OWED, MOST_OWED_IN_TROUBLE = 4, 1
-IN_TROUBLE = 3.0
 
 
-class NodePool:
+class NodePool(NodeChoice):
     """Requests go to the current node; when it fails, or another is better, they go there and stay. No lock
     is held while one is under way."""
 
     def __init__(self, name: str, chain: Chain) -> None:
-        self.name = name
+        super().__init__(name, [Node(url, chain.timeout) for url in chain.rpc])
         self.chain_id = chain.chain_id
-        self.nodes = [Node(url, chain.timeout) for url in chain.rpc]
-        self.standings = [NodeHealth() for _ in self.nodes]
         self.budget = RequestBudget(chain.requests_per_second)
-        self._current = 0
         self._checked: set[int] = set()
         self._threads: list[ThreadPoolExecutor | None] = [None for _ in self.nodes]
         self._owed: list[list[Future[Any]]] = [[] for _ in self.nodes]
@@ -59,10 +50,6 @@ class NodePool:
     @property
     def requests(self) -> int:
         return sum(node.requests for node in self.nodes)
-
-    @property
-    def current(self) -> Node:
-        return self.nodes[self._current]
 
     def call(self, method: str, *params: Any) -> Any:
         """One request at the current node or, where it gives no answer of the chain's, at the others in turn.
@@ -190,49 +177,6 @@ class NodePool:
         owed.append(threads.submit(ask, index))
         return owed[-1]
 
-    def _is_in_trouble(self, index: int) -> bool:
-        """Whether a node had many more faults of late than another."""
-        return self.standings[index].faults > min(each.faults for each in self.standings) + IN_TROUBLE
-
-    def saw_head(self, index: int | None, number: int) -> None:
-        """Note the newest block that a node (else the current one) gave."""
-        standing = self.standings[self._current if index is None else index]
-        standing.head = max(standing.head, number)
-
-    def leave(self, better: int, why: str) -> None:
-        """Go to another node from now on: the current one is behind, or silent."""
-        self.standings[self._current].failed(2.0)
-        self._go(better, why)
-
-    def doubt(self) -> None:
-        """The current node's head was none: forget it, and remember for minutes that it said so."""
-        standing = self.standings[self._current]
-        standing.head = 0
-        standing.failed(8.0)
-
-    def reconsider(self) -> None:
-        """Go to the best node, where one is clearly better than the current."""
-        best = self._current
-        for index in range(len(self.nodes)):
-            if index != best and not self.standings[index].excluded and self._better(index, best):
-                best = index
-        if best != self._current:
-            self._go(best, "better")
-
-    def _better(self, one: int, other: int) -> bool:
-        mine, theirs = self.standings[one], self.standings[other]
-        if mine.faults > theirs.faults - LEFT_FOR_FAULTS and mine.head < theirs.head + LEFT_FOR_BLOCKS:
-            often = min(mine.answers, theirs.answers) >= OFTEN_ENOUGH
-            calm = mine.faults < theirs.faults + 0.5 and mine.head >= theirs.head
-            return often and calm and mine.latency < theirs.latency * MUCH_FASTER
-        return mine.head + 1 >= theirs.head and mine.faults < theirs.faults + 0.5
-
-    def _order(self) -> list[int]:
-        """The current node first, then the others by their faults."""
-        others = [i for i in range(len(self.nodes)) if i != self._current]
-        order = [self._current, *sorted(others, key=lambda i: self.standings[i].faults)]
-        return [index for index in order if not self.standings[index].excluded]
-
     def _round(
         self, ask: Callable[[Node], Any], failures: dict[int, NodeError], slow: set[int], *, last: bool
     ) -> Any:
@@ -266,14 +210,6 @@ class NodePool:
         if not failures:
             raise self._nobody()
         raise self._all_in_trouble([failures[index] for index in sorted(failures)])
-
-    def _failover(self, index: int, failures: Sequence[NodeError]) -> None:
-        """Stay with a node that answered where the current did not, unless that had more faults of late; not
-        for what the current cannot do, nor for a block that it has not yet."""
-        current, other = self.standings[self._current], self.standings[index]
-        broke = any(isinstance(each, BusyError) for each in failures) and other.faults <= current.faults
-        if current.excluded or broke or self._better(index, self._current):
-            self._go(index, "failover")
 
     def _ask(self, index: int, ask: Callable[[Node], Any]) -> Any:
         standing = self.standings[index]
@@ -318,12 +254,6 @@ class NodePool:
             return NodeError(what, where=where)
         about = next((each.about for each in cannot if each.about == "size"), cannot[0].about)
         return CannotError(what, where=where, about=about)
-
-    def _go(self, index: int, why: str) -> None:
-        log.warning(
-            "failover", chain=self.name, node=self.nodes[index].label, left=self.current.label, why=why
-        )
-        self._current = index
 
     def _check_chain(self, index: int) -> None:
         """NodeError for a node of another chain, which is asked no more; ConfigError when it is the only."""

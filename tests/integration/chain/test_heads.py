@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from keeper.chain import blocks
 from keeper.chain.heads import Heads
 from keeper.chain.node import NodeError, RpcError
-from keeper.chain.pool import LEFT_FOR_BLOCKS, NodePool
+from keeper.chain.node_choice import LEFT_FOR_BLOCKS
+from keeper.chain.pool import NodePool
 from keeper.config import Chain
 from keeper.errors import ConfigError
 from keeper.localchain.anvil import Anvil
