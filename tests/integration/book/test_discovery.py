@@ -11,7 +11,7 @@ import pytest
 from keeper.book.book import REMEMBERED_BLOCKS, Book, Refresh
 from keeper.chain import blocks
 from keeper.chain.node import NodeError, RpcError, WrongStateError
-from keeper.chain.pool import NodePool
+from keeper.chain.pool import PAUSES, NodePool
 from keeper.config import Chain
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import DeployedReserve, ReserveSpec
@@ -136,7 +136,7 @@ def test_a_refusal_that_is_not_about_size_does_not_multiply_requests(field: Fiel
     field.proxy.rules.append(longest_range(0, refusal))
     with pytest.raises(NodeError, match=str(refusal)):
         field.refresh(field.book())
-    assert len(field.proxy.refused) <= 6
+    assert len(field.proxy.refused) <= 2 * (len(PAUSES) + 1)
 
 
 def test_reads_shrink_until_the_node_answers(field: Field) -> None:
