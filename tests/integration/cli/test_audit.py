@@ -14,7 +14,7 @@ from keeper.cli.main import app
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import send_batch
 from keeper.margin.lending.aave import rules
-from keeper.protocols.aave_v3 import market as adapter
+from keeper.protocols.aave_v3 import lens
 from tests.conftest import LocalMarket
 from tests.integration.cli.test_commands import WHO, config
 from tests.support.rpc_proxy import proxy_to
@@ -49,7 +49,7 @@ def test_a_difference_is_shown_with_both_numbers(config: Path, monkeypatch: pyte
         number: replace(each, owed=lambda scaled, index: scaled * index // 10**27 - 10)
         for number, each in rules.BY_REVISION.items()
     }
-    monkeypatch.setattr(adapter, "BY_REVISION", wrong)
+    monkeypatch.setattr(lens, "BY_REVISION", wrong)
     code, found = _audit(config)
     assert code == 1
     differing = {each["account"]: each for each in found["differences"]}
