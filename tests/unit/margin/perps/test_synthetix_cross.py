@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -108,30 +110,10 @@ def test_a_rise_breaks_a_short_at_one_price() -> None:
     assert not broken[0] and broken[-1] and broken == sorted(broken)
 
 
-def test_the_catalogue_reads_it() -> None:
-    position = {
-        "size": "-2e18", "entry_price": "2100e18", "price": "2000e18", "entry_funding": "5e18",
-        "funding": "7e18", "entry_interest": "1e16", "interest": "3e16", "locked_ratio": "0.5e18",
-        "skew_scale": "1e24", "initial_ratio": "2e18", "min_initial_ratio": "1e16",
-        "maintenance_scalar": "0.5e18", "min_position_margin": "50e18", "flag_reward_ratio": "1e16",
-        "window_max": "100e18",
-    }  # fmt: skip
-    synth = {
-        "amount": "10e18", "price": "200e18", "skew_scale": "1e21", "scalar": "2e18", "lower": "1e16",
-        "upper": "5e16",
-    }  # fmt: skip
-    keeper = {
-        "min_reward": "10e18", "max_reward": "1000e18", "min_profit_ratio": "0.2e18",
-        "max_scaling_ratio": "0.5e18", "flag_cost": "2e18", "liquidate_cost": "1e18",
-        "collateral_reward_ratio": "5e16",
-    }  # fmt: skip
-    raw = {
-        "collaterals": [{"amount": "1000e18"}, synth], "positions": [position], "debt": "100e18",
-        "keeper": keeper,
-    }  # fmt: skip
-    assert synthetix_v3_cross(Fields(raw)).requirement == requirement(
-        CrossAccount([USD, SYNTH], [SHORT], 100 * WAD), KEEPER
-    )
+def test_the_catalogues_example_is_the_account_by_hand() -> None:
+    path = Path(__file__).parents[1] / "portfolios" / "synthetix-v3-cross.json"
+    found = synthetix_v3_cross(Fields(json.loads(path.read_text())))
+    assert found.requirement == requirement(CrossAccount([USD, SYNTH], [SHORT], 100 * WAD), KEEPER)
 
 
 @pytest.mark.parametrize(
