@@ -36,11 +36,6 @@ def mint_and_supply(market: AaveDeployment, reserve: DeployedReserve, account: s
     ]
 
 
-def withdraw(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> Tx:
-    """Take supplied tokens back; MAX takes all."""
-    return call_of(account, market.pool, "withdraw(address,uint256,address)", reserve.asset, amount, account)
-
-
 def borrow(
     market: AaveDeployment,
     reserve: DeployedReserve,
@@ -51,18 +46,6 @@ def borrow(
     """Borrow against the account's collateral."""
     arguments = (reserve.asset, amount, rate_mode, 0, account)
     return call_of(account, market.pool, "borrow(address,uint256,uint256,uint16,address)", *arguments)
-
-
-def repay(
-    market: AaveDeployment,
-    reserve: DeployedReserve,
-    account: str,
-    amount: int,
-    rate_mode: int = VARIABLE_RATE,
-) -> Tx:
-    """Repay with approved tokens of the account; MAX repays all."""
-    arguments = (reserve.asset, amount, rate_mode, account)
-    return call_of(account, market.pool, "repay(address,uint256,uint256,address)", *arguments)
 
 
 def set_emode(market: AaveDeployment, account: str, category: int) -> Tx:
@@ -80,11 +63,6 @@ def transfer_a_token(reserve: DeployedReserve, account: str, to: str, amount: in
     return call_of(account, reserve.a_token, "transfer(address,uint256)", to, amount)
 
 
-def transfer(reserve: DeployedReserve, account: str, to: str, amount: int) -> Tx:
-    """Send underlying tokens."""
-    return call_of(account, reserve.asset, "transfer(address,uint256)", to, amount)
-
-
 def set_price(market: AaveDeployment, reserve: DeployedReserve, price: int) -> Tx:
     """A new answer (8 decimals) of the reserve's feed."""
     return call_of(market.acl_admin, reserve.feed, "updateAnswer(int256)", price)
@@ -94,21 +72,3 @@ def set_oracle_source(market: AaveDeployment, reserve: DeployedReserve, source: 
     """Give the reserve another price source; without one the oracle has no price for it."""
     arguments = ([reserve.asset], [source])
     return call_of(market.acl_admin, market.oracle, "setAssetSources(address[],address[])", *arguments)
-
-
-def drop_reserve(market: AaveDeployment, reserve: DeployedReserve) -> Tx:
-    """Remove an unused reserve; its id stays behind as a gap in the reserves list."""
-    return call_of(market.acl_admin, market.configurator, "dropReserve(address)", reserve.asset)
-
-
-def liquidate(
-    market: AaveDeployment,
-    collateral: DeployedReserve,
-    debt: DeployedReserve,
-    account: str,
-    amount: int,
-    liquidator: str,
-) -> Tx:
-    """Liquidate `account`; `liquidator` has approved its debt assets, and receives the underlying."""
-    signature = "liquidationCall(address,address,address,uint256,bool)"
-    return call_of(liquidator, market.pool, signature, collateral.asset, debt.asset, account, amount, False)

@@ -23,12 +23,6 @@ def view_address(rpc: LocalRpc, target: str, signature: str, *arguments: object)
     return str(view(rpc, target, signature, arguments, "address")[0])
 
 
-def view_int(rpc: LocalRpc, target: str, signature: str, *arguments: object) -> int:
-    """A view function's first word as an unsigned integer."""
-    answer = rpc.text("eth_call", {"to": target, "data": calldata(signature, *arguments)}, "latest")
-    return int(answer[2:66], 16)
-
-
 def decoded(types: Sequence[str], data: str) -> tuple[object, ...]:
     """Values of 0x-prefixed ABI data."""
     return tuple(abi_decode(types, bytes.fromhex(data[2:])))

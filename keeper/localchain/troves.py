@@ -47,7 +47,7 @@ SOURCES = Compilation(
 _TIMED = frozenset({"GovernableVariables", "PCV"})
 """Those whose `initialize` takes governance's delay in seconds."""
 _LIST_SIZE = 10_000
-_GAS = 3_000_000
+GAS = 3_000_000
 NOBODY = "0x" + "00" * 20
 
 
@@ -109,31 +109,16 @@ def open_trove(
     system: TroveDeployment, who: str, collateral: int, debt: int, hints: tuple[str, str] = (NOBODY, NOBODY)
 ) -> Tx:
     """Wei of collateral in, MUSD (18 decimals) out; fees and the gas compensation come on top of the debt."""
-    return _operation(system, who, collateral, "openTrove(uint256,address,address)", debt, *hints)
-
-
-def add_collateral(
-    system: TroveDeployment, who: str, collateral: int, hints: tuple[str, str] = (NOBODY, NOBODY)
-) -> Tx:
-    return _operation(system, who, collateral, "addColl(address,address)", *hints)
-
-
-def close(system: TroveDeployment, who: str) -> Tx:
-    return _operation(system, who, 0, "closeTrove()")
+    return operation(system, who, collateral, "openTrove(uint256,address,address)", debt, *hints)
 
 
 def provide(system: TroveDeployment, who: str, amount: int) -> list[Tx]:
     """MUSD into the stability pool, allowed first."""
     pool = system.contracts["StabilityPool"]
     return [
-        {**call_of(who, system.musd, "approve(address,uint256)", pool, amount), "gas": _GAS},
-        {**call_of(who, pool, "provideToSP(uint256)", amount), "gas": _GAS},
+        {**call_of(who, system.musd, "approve(address,uint256)", pool, amount), "gas": GAS},
+        {**call_of(who, pool, "provideToSP(uint256)", amount), "gas": GAS},
     ]
-
-
-def liquidate(system: TroveDeployment, who: str, troves: list[str]) -> Tx:
-    call = call_of(who, system.trove_manager, "batchLiquidateTroves(address[])", troves)
-    return {**call, "gas": 10 * _GAS}
 
 
 def set_price(system: TroveDeployment, price: int) -> Tx:
@@ -142,6 +127,7 @@ def set_price(system: TroveDeployment, price: int) -> Tx:
     return call_of(system.owner, system.feed, "updateAnswer(int256)", price)
 
 
-def _operation(system: TroveDeployment, who: str, value: int, signature: str, *arguments: object) -> Tx:
+def operation(system: TroveDeployment, who: str, value: int, signature: str, *arguments: object) -> Tx:
+    """A call of BorrowerOperations with `value` wei."""
     call = call_of(who, system.contracts["BorrowerOperations"], signature, *arguments)
-    return {**call, "value": value, "gas": _GAS}
+    return {**call, "value": value, "gas": GAS}

@@ -11,6 +11,7 @@ from keeper.localchain.comet_standin import CollateralSpec, CometSpec
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
 from tests.conformance.case import Closing, protection
+from tests.support import comet_users
 
 WAD = 10**18
 PERCENT = WAD // 100
@@ -79,7 +80,7 @@ class CometCase:
         txs: list[Tx] = []
         for symbol in self.prices:
             self.prices[symbol] = int(self.prices[symbol] * dice.uniform(0.95, 1.05))
-            txs.append(comet.set_price(self.at, symbol, self.prices[symbol]))
+            txs.append(comet_users.set_price(self.at, symbol, self.prices[symbol]))
         for who in dice.sample(self.opened, min(4, len(self.opened))):
             symbol = dice.choice(["USDC", *self.prices])
             txs += comet.mint_and_supply(self.at, who, symbol, dice.randrange(1, 10**7))
@@ -98,7 +99,7 @@ class CometCase:
         return self.refresh()
 
     def refresh(self) -> list[Tx]:
-        return [comet.set_price(self.at, "WETH", self.prices["WETH"])]
+        return [comet_users.set_price(self.at, "WETH", self.prices["WETH"])]
 
     def hold(self) -> list[Tx]:
         return []
@@ -127,7 +128,7 @@ class CometCase:
     def closings(self) -> dict[str, Closing]:
         full = calldata("setCaps(address,uint128)", self.at.tokens["WETH"], 1)
         return {
-            "supply paused": Closing([comet.pause(self.at, supply=True)], "repay", "paused"),
+            "supply paused": Closing([comet_users.pause(self.at, supply=True)], "repay", "paused"),
             "supply cap": Closing(
                 [{"from": self.at.governor, "to": self.at.comet, "data": full}], "supply", "supply cap"
             ),

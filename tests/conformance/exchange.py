@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from eth_account import Account
 
 from keeper.localchain import uniswap_v3 as uniswap
-from keeper.localchain.calldata import view_int
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, UniswapDeployment
 from tests.conformance.case import Case
 from tests.support.keeping import KEY
+from tests.support.views import view_int
 
 DOLLARS = 20_000_000
 PAYER = str(Account.from_key(KEY).address)

@@ -8,11 +8,13 @@ from eth_account import Account
 
 from keeper.localchain import troves
 from keeper.localchain.anvil import ACCOUNTS, Anvil
-from keeper.localchain.calldata import calldata, view_int
+from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
 from tests.conformance.case import Closing, protection
+from tests.support import trove_users
 from tests.support.keeping import KEY
+from tests.support.views import view_int
 
 WAD = 10**18
 LENDER, ANYONE = ACCOUNTS[1], ACCOUNTS[2]
@@ -57,7 +59,7 @@ class TroveCase:
             debt = dice.choice([1_800, 2_500, 40_000]) * WAD + dice.randrange(WAD)
             txs += self.position(who, debt, dice.choice([dice.uniform(1.13, 1.6), dice.uniform(1.6, 6)]))
             if dice.random() < 0.15:
-                txs += [self.give(who, debt), troves.close(self.at, who)]
+                txs += [self.give(who, debt), trove_users.close(self.at, who)]
             else:
                 self.opened.append(who)
             found.append(who)
@@ -83,7 +85,7 @@ class TroveCase:
             txs.append({"from": ANYONE, "to": self.at.trove_manager, "data": data, "gas": 5_000_000})
         for who in dice.sample(self.opened, min(3, len(self.opened))):
             if self.ratio(who) > 12 * WAD // 10:
-                txs.append(troves.add_collateral(self.at, who, dice.randrange(1, 10**15)))
+                txs.append(trove_users.add_collateral(self.at, who, dice.randrange(1, 10**15)))
             counted = calldata("updateSystemAndTroveInterest(address)", dice.choice(self.opened))
             txs.append({"from": ANYONE, "to": self.at.trove_manager, "data": counted, "gas": 500_000})
         send_batch(self.anvil.rpc, [*txs, *self.hold()])

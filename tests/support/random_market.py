@@ -11,6 +11,7 @@ from keeper.localchain.aave_market import AaveDeployment, EModeSpec, RateSpec, R
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.transactions import TransactionFailedError, Tx, send_batch
+from tests.support import aave_users
 
 LENDER = "0x" + "1e" * 20
 BPS = 10_000
@@ -108,7 +109,7 @@ def supply_for(market: AaveDeployment, symbol: str, account: str, amount: int) -
 
 def repay_for(market: AaveDeployment, symbol: str, account: str, amount: int, rate_mode: int) -> Tx:
     """The lender repays on behalf of an account."""
-    return {**act.repay(market, market.reserves[symbol], account, amount, rate_mode), "from": LENDER}
+    return {**aave_users.repay(market, market.reserves[symbol], account, amount, rate_mode), "from": LENDER}
 
 
 def opening(dice: random.Random, market: AaveDeployment, specs: Specs, accounts: list[str]) -> Iterator[Tx]:
@@ -169,7 +170,7 @@ def restlessness(
             (
                 supply_for(market, spec.symbol, account, amount),
                 repay_for(market, spec.symbol, account, amount, act.VARIABLE_RATE),
-                act.withdraw(market, reserve, account, amount),
+                aave_users.withdraw(market, reserve, account, amount),
                 act.borrow(market, reserve, account, amount),
                 act.transfer_a_token(reserve, account, dice.choice(accounts), amount),
                 act.use_as_collateral(market, reserve, account, dice.random() < 0.5),

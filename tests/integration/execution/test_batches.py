@@ -22,6 +22,7 @@ from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import Episode
 from tests.conftest import GENESIS
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD
+from tests.support import aave_users
 from tests.support.liquidations import liquidations
 from tests.support.positions import ether_for_dollars
 from tests.support.selling import Selling, open_exchange
@@ -127,7 +128,7 @@ def test_a_leg_that_fails_in_rehearsal_is_left_out_and_the_others_go_on(w: tuple
     keeper.anvil.impersonate(THIRD)
     queue(keeper.anvil, act.mint(keeper.market, usdc, THIRD, 10**12))
     queue(keeper.anvil, act.approve(keeper.market, usdc, THIRD))
-    queue(keeper.anvil, act.repay(keeper.market, usdc, THIRD, 10_000 * 10**6))
+    queue(keeper.anvil, aave_users.repay(keeper.market, usdc, THIRD, 10_000 * 10**6))
     keeper.anvil.mine()
     assert keeper.health(THIRD) > WAD
     assert keeper.deciding.head is not None
@@ -149,7 +150,7 @@ def test_a_leg_that_fails_in_the_block_ends_by_its_own_event(w: tuple[World, Sel
     for tx in (
         act.mint(keeper.market, usdc, THIRD, 10**12),
         act.approve(keeper.market, usdc, THIRD),
-        act.repay(keeper.market, usdc, THIRD, 10_000 * 10**6),
+        aave_users.repay(keeper.market, usdc, THIRD, 10_000 * 10**6),
     ):
         keeper.anvil.impersonate(tx["from"])
         dear: dict[str, Json] = {

@@ -8,6 +8,7 @@ import pytest
 from keeper.localchain import aave_actions as act
 from keeper.localchain.transactions import queue
 from tests.integration.execution.conftest import CRASH, OTHER, WELL, Fresh, Ready
+from tests.support import aave_users
 from tests.support.liquidations import liquidations
 from tests.support.ticks import act_again, look
 from tests.support.world import World, account
@@ -25,7 +26,7 @@ def rival_takes(w: World) -> None:
     w.anvil.set_balance(RIVAL, 10**20)
     queue(w.anvil, act.mint(w.market, usdc, RIVAL, 10**12))
     queue(w.anvil, act.approve(w.market, usdc, RIVAL))
-    queue(w.anvil, act.liquidate(w.market, w.market.reserves["WETH"], usdc, OTHER, 2**256 - 1, RIVAL))
+    queue(w.anvil, aave_users.liquidate(w.market, w.market.reserves["WETH"], usdc, OTHER, 2**256 - 1, RIVAL))
 
 
 def test_an_account_that_needs_two_liquidations_gets_both_each_once(fresh: Fresh, ready: Ready) -> None:

@@ -11,26 +11,25 @@ from keeper.localchain.aave_actions import (
     MAX,
     approve,
     borrow,
-    liquidate,
     mint,
     mint_and_supply,
-    repay,
     set_emode,
     set_price,
     transfer_a_token,
     use_as_collateral,
-    withdraw,
 )
 from keeper.localchain.aave_market import AaveDeployment, EModeSpec, RateSpec, ReserveSpec, demo_market
 from keeper.localchain.aave_v36 import deploy as deploy_v36
 from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import ACCOUNTS, Anvil
-from keeper.localchain.calldata import view, view_int
+from keeper.localchain.calldata import view
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.tokens import create_zero_first
 from keeper.localchain.transactions import TransactionFailedError, send_batch
 from tests.conftest import LocalMarket
+from tests.support.aave_users import liquidate, repay, withdraw
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 

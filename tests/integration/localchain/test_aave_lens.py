@@ -8,7 +8,6 @@ from keeper.contracts import runtime_code
 from keeper.localchain.aave_actions import (
     STABLE_RATE,
     borrow,
-    drop_reserve,
     mint_and_supply,
     set_emode,
     set_oracle_source,
@@ -17,12 +16,14 @@ from keeper.localchain.aave_actions import (
 from keeper.localchain.aave_market import EModeSpec, demo_market
 from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import ACCOUNTS, Anvil
-from keeper.localchain.calldata import calldata, decoded, view, view_int
+from keeper.localchain.calldata import calldata, decoded, view
 from keeper.localchain.rpc import RpcRefusedError
 from keeper.localchain.transactions import Tx, send_batch
 from tests.conftest import LocalMarket
 from tests.integration.localchain.lens_layout import RawAccount, unpack
+from tests.support.aave_users import drop_reserve
 from tests.support.state_override import LENS_ADDRESS, call_with_code
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 

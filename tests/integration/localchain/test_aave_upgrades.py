@@ -7,11 +7,12 @@ from eth_utils.crypto import keccak
 
 from keeper.localchain.aave_actions import borrow, mint_and_supply
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.calldata import view, view_int
+from keeper.localchain.calldata import view
 from keeper.localchain.rpc import Json, as_list
 from keeper.localchain.transactions import TransactionFailedError, send_batch
 from tests.conftest import LocalMarket
 from tests.support.aave_upgrades import Arithmetic, upgrade_arithmetic, upgrade_revision
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 

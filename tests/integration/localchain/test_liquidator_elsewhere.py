@@ -9,11 +9,12 @@ from keeper.execution import batch_encoding
 from keeper.localchain import morpho_blue
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import Anvil
-from keeper.localchain.calldata import calldata, view_int
+from keeper.localchain.calldata import calldata
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token
 from tests.integration.localchain.test_other_protocols import BORROWER, LENDER, mint
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 

@@ -6,8 +6,10 @@ import pytest
 
 from keeper.localchain import comet_standin, morpho_blue, troves
 from keeper.localchain.anvil import ACCOUNTS, Anvil
-from keeper.localchain.calldata import calldata, view, view_int
+from keeper.localchain.calldata import calldata, view
 from keeper.localchain.transactions import Tx, send_batch
+from tests.support import comet_users, trove_users
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 
@@ -71,7 +73,9 @@ def test_a_trove_is_opened_and_liquidated_through_the_stability_pool(anvil: Anvi
     assert price == 54_000 * WAD
     ratio = view_int(anvil.rpc, at.trove_manager, "getCurrentICR(address,uint256)", BORROWER, price)
     assert WAD < ratio < 11 * WAD // 10
-    send_batch(anvil.rpc, [troves.set_price(at, 54_000 * 10**8), troves.liquidate(at, KEEPER, [BORROWER])])
+    send_batch(
+        anvil.rpc, [troves.set_price(at, 54_000 * 10**8), trove_users.liquidate(at, KEEPER, [BORROWER])]
+    )
     assert view_int(anvil.rpc, at.trove_manager, "getTroveStatus(address)", BORROWER) == 3
     assert view_int(anvil.rpc, at.musd, "balanceOf(address)", KEEPER) == 200 * WAD
 
@@ -89,7 +93,7 @@ def test_the_stand_in_for_comet_absorbs_and_sells(anvil: Anvil) -> None:
             *comet_standin.mint_and_supply(at, LENDER, "USDC", 10**11),
             *comet_standin.mint_and_supply(at, BORROWER, "WETH", 10 * WAD),
             comet_standin.withdraw(at, BORROWER, "USDC", 20_000 * 10**6),
-            comet_standin.set_price(at, "WETH", 2200 * 10**8),
+            comet_users.set_price(at, "WETH", 2200 * 10**8),
         ],
     )
     assert view_int(anvil.rpc, at.comet, "isLiquidatable(address)", BORROWER) == 1

@@ -9,11 +9,11 @@ import pytest
 
 from keeper.localchain import synthetix_v3_actions as actions
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.calldata import view_int
 from keeper.localchain.synthetix_v3_market import WAD
 from keeper.localchain.transactions import TransactionFailedError
 from tests.conftest import GENESIS
 from tests.support.synthetix_exchange import Exchange, exchange
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 

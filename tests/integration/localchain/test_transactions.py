@@ -7,10 +7,10 @@ import pytest
 from keeper.errors import KeeperError
 from keeper.localchain.aave_actions import approve, borrow, mint, mint_and_supply, set_oracle_source
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
-from keeper.localchain.calldata import view_int
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import TransactionFailedError, Tx, decode_revert, send_batch
 from tests.conftest import LocalMarket
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import pytest
 from eth_utils.crypto import keccak
 
-from keeper.localchain.aave_actions import liquidate
 from keeper.localchain.calldata import decoded
 from keeper.localchain.rpc import Json, RpcRefusedError, as_dict, as_list, as_str
 from keeper.localchain.transactions import Tx, decode_revert, send_batch
@@ -29,6 +28,7 @@ from keeper.model.purse import Purse
 from keeper.protocols import inventory
 from keeper.protocols.aave_v3.offering import GRACE, offers
 from tests.support import random_market as rnd
+from tests.support.aave_users import liquidate
 from tests.support.crowd import COUNT, Crowd
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from keeper.errors import ConfigError
-from keeper.localchain import comet_standin as comet
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import as_dict, as_int
@@ -19,6 +18,7 @@ from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
 from tests.conformance.morpho_case import MorphoCase
 from tests.conftest import GENESIS
+from tests.support import comet_users
 from tests.support.keeping import BLOCK_SECONDS, MARKET, Keeping, keeping, reading, valued
 from tests.support.ticks import halted, last_valuations
 
@@ -117,14 +117,14 @@ def test_a_comet_that_pauses_absorbing_is_understood_and_opens_again(anvil: Anvi
     case = CometCase(anvil)
     account = case.near(ONE)
     exchange = open_exchange(case)
-    send_batch(anvil.rpc, [comet.pause(case.at, absorb=True)])
+    send_batch(anvil.rpc, [comet_users.pause(case.at, absorb=True)])
     k = opened(case, tmp_path, chain=exchange.settings())
     fall = case.fall()
     exchange.follow()
     k.step(fall)
     k.step()
     assert k.intents() == [] and "paused: absorb" in k.alerts("cannot_act")[0].body
-    k.step([comet.pause(case.at)])
+    k.step([comet_users.pause(case.at)])
     assert {i.account for i in k.intents()} == {account}
 
 

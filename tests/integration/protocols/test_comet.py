@@ -14,7 +14,7 @@ from keeper.cli.scan import scan_markets
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
-from keeper.localchain.calldata import calldata, view_int
+from keeper.localchain.calldata import calldata
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStandIn
 from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
@@ -24,8 +24,10 @@ from keeper.model.plan import Plan
 from keeper.protocols.registry import load
 from tests.conformance.exchange import PAYER
 from tests.conftest import GENESIS
+from tests.support import comet_users
 from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping
 from tests.support.ticks import halted, no_sample
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 
@@ -86,7 +88,7 @@ class Place:
         moved = {**self.tokens, "WETH": Token(self.tokens["WETH"].address, 18, price)}
         send_batch(self.anvil.rpc, uniswap.move(self.anvil.rpc, self.uniswap, self.pools[0], moved))
         self.anvil.set_automine(False)
-        return [comet.set_price(self.at, "WETH", price)]
+        return [comet_users.set_price(self.at, "WETH", price)]
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +180,13 @@ def test_while_absorbing_is_paused_nothing_is_tried_and_after_it_is_at_once(
     k = place.keeper(tmp_path)
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
     k.step()
-    k.step([*place.fall(90), comet.pause(place.at, absorb=True)])
+    k.step([*place.fall(90), comet_users.pause(place.at, absorb=True)])
     k.step()
     assert (k.intents(), [e.blocked_reason for e in k.episodes("liquidate")]) == (
         [],
         ["the market is paused: absorb"],
     )
-    k.step([comet.pause(place.at)])
+    k.step([comet_users.pause(place.at)])
     k.step()
     assert settled(k) == [OTHER], why(k)
 
@@ -207,8 +209,8 @@ def test_what_a_later_comet_closes_is_not_tried_and_the_other_way_is(
     steps = f'steps = [{{action="{step}", asset="{asset}"}}, {{action="{way}", asset="{other}"}}]\n'
     k = place.keeper(tmp_path, protect + steps)
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
-    k.send([comet.mint(place.at, k.payer, each, 10**22) for each in ("USDC", "WETH")])
-    k.send([comet.later(place.at), comet.close(place.at, closing)])
+    k.send([comet_users.mint(place.at, k.payer, each, 10**22) for each in ("USDC", "WETH")])
+    k.send([comet_users.later(place.at), comet_users.close(place.at, closing)])
     k.step()
     k.step(place.fall(95))
     k.step()
@@ -221,7 +223,7 @@ def test_what_a_later_comet_closes_is_not_tried_and_the_other_way_is(
 def test_a_deactivated_collateral_is_liquidated_like_any_other(place: Place, tmp_path: Path) -> None:
     k = place.keeper(tmp_path)
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
-    k.send([comet.later(place.at), comet.close(place.at, "deactivateCollateral(uint24)")])
+    k.send([comet_users.later(place.at), comet_users.close(place.at, "deactivateCollateral(uint24)")])
     k.step()
     k.step(place.fall(90))
     k.step()
@@ -257,7 +259,7 @@ def test_one_shot_commands_do_not_trust_what_may_have_changed_silently(
     k.step()
     before = k.valuation(OTHER)
     # No event names the borrower: the checkpoint still says what he owed.
-    k.send([comet.transfer(place.at, SUPPLIER, OTHER, "USDC", 9_000 * 10**6)])
+    k.send([comet_users.transfer(place.at, SUPPLIER, OTHER, "USDC", 9_000 * 10**6)])
     config = tmp_path / "keeper.toml"
     [(run, at)] = scan_markets(load(config))
     assert run.book.restore() is not None, "it began from a checkpoint"
@@ -280,7 +282,7 @@ def bought(k: Keeping, place: Place, symbol: str) -> bool:
 def test_what_others_absorbed_is_bought(place: Place, tmp_path: Path) -> None:
     k = place.keeper(tmp_path)
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
-    send_batch(place.anvil.rpc, [*place.fall(90), comet.absorb(place.at, LENDER, OTHER)])
+    send_batch(place.anvil.rpc, [*place.fall(90), comet_users.absorb(place.at, LENDER, OTHER)])
     place.anvil.set_automine(False)
     assert not bought(k, place, "WETH")
     k.step()
@@ -307,7 +309,9 @@ def test_the_other_collaterals_of_an_account_that_we_absorbed_are_bought_too(
 
 def test_without_a_contract_the_signers_own_base_tokens_absorb_and_buy(place: Place, tmp_path: Path) -> None:
     k = place.keeper(tmp_path, contract=False)
-    k.send([*place.borrow(OTHER, {"WETH": 20_000}, 16_500), comet.mint(place.at, k.payer, "USDC", 10**12)])
+    k.send(
+        [*place.borrow(OTHER, {"WETH": 20_000}, 16_500), comet_users.mint(place.at, k.payer, "USDC", 10**12)]
+    )
     k.step()
     k.step(place.fall(90))
     for _ in range(4):
@@ -322,7 +326,9 @@ def test_a_token_that_charges_is_not_bought_with_the_signers_own_money_at_a_loss
     place: Place, tmp_path: Path, charge: int
 ) -> None:
     k = place.keeper(tmp_path, contract=False)
-    k.send([*place.borrow(OTHER, {"WETH": 20_000}, 16_500), comet.mint(place.at, k.payer, "USDC", 10**12)])
+    k.send(
+        [*place.borrow(OTHER, {"WETH": 20_000}, 16_500), comet_users.mint(place.at, k.payer, "USDC", 10**12)]
+    )
     k.step()
     crash = place.fall(90)
     weth = place.at.tokens["WETH"]
@@ -380,7 +386,7 @@ def test_a_base_transfer_in_the_block_of_a_price_fall_stops_nothing(
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
     k.send(place.borrow(OWNER, {"WETH": 20_000}, 16_500))
     k.step()
-    k.step([*place.fall(90), comet.transfer(place.at, SUPPLIER, OTHER, "USDC", dollars * 10**6)])
+    k.step([*place.fall(90), comet_users.transfer(place.at, SUPPLIER, OTHER, "USDC", dollars * 10**6)])
     assert halted(k.deciding).reason == "" and k.alerts("watch_only") == []
     for _ in range(2):
         k.step()
@@ -395,7 +401,7 @@ def test_a_top_up_goes_on_with_another_token_where_one_is_refused(place: Place, 
     steps = 'steps = [{action="repay", asset="USDC"}, {action="supply", asset="WETH"}]\n'
     k = place.keeper(tmp_path, protect + steps)
     k.send(place.borrow(OTHER, {"WETH": 20_000}, 16_500))
-    k.send([comet.mint(place.at, k.payer, each, 10**22) for each in ("USDC", "WETH")])
+    k.send([comet_users.mint(place.at, k.payer, each, 10**22) for each in ("USDC", "WETH")])
     data = calldata("addBlackList(address)", k.payer)
     k.send([{"from": LENDER, "to": place.at.tokens["USDC"], "data": data}])
     k.step()

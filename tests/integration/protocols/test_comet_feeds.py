@@ -19,6 +19,7 @@ from keeper.protocols.registry import load
 from tests.conformance.comet_case import LENDER, SPEC
 from tests.conftest import GENESIS
 from tests.integration.setup.test_init import keeper
+from tests.support import comet_users
 from tests.support import price_standins as make
 from tests.support.keeping import BLOCK_SECONDS, keeping
 
@@ -71,7 +72,7 @@ def test_a_crash_is_topped_up_at_once_whatever_the_constant_feeds_rounds(
             comet.withdraw(at, OWNER, "USDC", 16_000 * 10**6),
         ]
     )
-    k.send([comet.mint(at, k.payer, "USDC", 10**11)])
+    k.send([comet_users.mint(at, k.payer, "USDC", 10**11)])
     for _ in range(3):
         k.step()
     fall = {"from": ACCOUNTS[0], "to": ether, "data": calldata("updateAnswer(int256)", 1_850 * DOLLAR)}

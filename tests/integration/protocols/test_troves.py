@@ -11,9 +11,8 @@ import pytest
 
 from keeper.chain import blocks
 from keeper.chain.calls import run as read
-from keeper.localchain import troves
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.calldata import calldata, view_int
+from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.model.plan import Plan
@@ -21,8 +20,10 @@ from keeper.protocols.liquity.market import TroveMarket
 from tests.conformance.exchange import open_exchange
 from tests.conformance.trove_case import LENDER, WAD, TroveCase
 from tests.conftest import GENESIS
+from tests.support import trove_users
 from tests.support.keeping import BLOCK_SECONDS, MARKET, Keeping, keeping, reading, valued
 from tests.support.ticks import halted
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 
@@ -159,7 +160,7 @@ def test_hints_that_go_stale_between_rehearsal_and_inclusion_do_no_harm(
     hints = {"0x" + data[34:74], "0x" + data[98:138]}
     assert hints == {SOME[1], SOME[2]}, "the neighbours in the list"
     for who in hints:
-        first(k, troves.close(system.at, who))
+        first(k, trove_users.close(system.at, who))
     k.step(system.hold())
     assert [status(system, who) for who in SOME[1:3]] == [2, 2], "closed by their owners"
     k.step(system.hold())

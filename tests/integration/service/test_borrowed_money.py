@@ -26,6 +26,7 @@ from keeper.service.reporting.earnings import earned as booking_of
 from keeper.service.reporting.ledger import Ledger
 from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 from tests.conftest import GENESIS
+from tests.support import aave_users
 from tests.support.faulty_node import faulty
 from tests.support.selling import Selling, open_exchange
 from tests.support.world import World, account, open_market, world
@@ -196,7 +197,7 @@ def test_a_leg_that_another_keeper_takes_does_not_stop_the_others(
     for tx in (
         act.mint(w.market, usdc, rival, 10**12),
         act.approve(w.market, usdc, rival),
-        act.liquidate(w.market, weth, usdc, account(2), 9_400 * 10**6, rival),
+        aave_users.liquidate(w.market, weth, usdc, account(2), 9_400 * 10**6, rival),
     ):
         w.anvil.set_balance(tx["from"], 10**20)
         first_in_line(w.anvil, tx)

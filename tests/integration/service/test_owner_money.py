@@ -16,15 +16,17 @@ from keeper.errors import ConfigError, KeeperError
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment
 from keeper.localchain.anvil import Anvil
-from keeper.localchain.calldata import calldata, view_int
+from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, RpcRefusedError
 from keeper.localchain.transactions import Tx
 from keeper.model.finding import Finding
 from keeper.protocols.registry import load
 from keeper.service import deployment
 from tests.integration.service.conftest import Fresh
+from tests.support import aave_users
 from tests.support.keeping import KEY, PASSWORD, write_keystore
 from tests.support.positions import ether_for_dollars, protect
+from tests.support.views import view_int
 from tests.support.world import World, world
 
 pytestmark = pytest.mark.integration
@@ -184,7 +186,7 @@ def test_what_the_owner_has_not_given_is_named_and_nothing_is_tried(
         w.send(by_owner(contract, "setOperator(address,bool)", OPERATOR.address, False))
     if missing == "balance":
         usdc = w.market.reserves["USDC"]
-        w.send(act.transfer(usdc, OWNER, "0x" + "99" * 20, owns(w, "USDC")))
+        w.send(aave_users.transfer(usdc, OWNER, "0x" + "99" * 20, owns(w, "USDC")))
     w.work()
     for _ in range(3):
         w.step(LOW)

@@ -10,13 +10,14 @@ from sqlmodel import col, select
 
 from keeper.cli.status import status
 from keeper.localchain import aave_actions as act
-from keeper.localchain.calldata import view_int
 from keeper.localchain.transactions import queue
 from keeper.store.tables.watching import Episode
 from tests.integration.service.conftest import Fresh
 from tests.support import aave_permissions as may
+from tests.support import aave_users
 from tests.support.keeping import BLOCK_SECONDS
 from tests.support.positions import ether_for_dollars, fund, protect
+from tests.support.views import view_int
 from tests.support.world import LENDER, World, account, world
 
 pytestmark = pytest.mark.integration
@@ -169,7 +170,7 @@ def test_a_closed_supply_falls_to_the_next_step_and_alone_is_told(
         w.send(may.pause(deployed, wbtc, True))
     elif closed == "inactive":
         w.send(
-            act.withdraw(deployed, wbtc, LENDER, act.MAX),
+            aave_users.withdraw(deployed, wbtc, LENDER, act.MAX),
             may.set_active(deployed, wbtc, False),
         )
     else:

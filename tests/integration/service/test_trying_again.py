@@ -14,6 +14,7 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.watching.memory import FIRST_RETRY
 from tests.integration.service.test_watch_only import Watch as Watching
 from tests.integration.service.test_watch_only import Wrapped, watch
+from tests.support import aave_users
 from tests.support.ticks import halted, last_valuations, look, no_sample
 
 __all__ = ["watch"]
@@ -44,7 +45,7 @@ def test_a_record_that_changed_without_an_event_does_not_stop_the_market(
     watch.send(
         act.mint(market, dai, stale, 10**22),
         act.approve(market, dai, stale),
-        act.repay(market, dai, stale, 10**22),
+        aave_users.repay(market, dai, stale, 10**22),
     )
     look(deciding)
     run.book._put({stale: before})
@@ -74,7 +75,7 @@ def test_where_one_record_is_found_stale_everybody_is_read_again_in_the_same_blo
         watch.send(
             act.mint(market, dai, who, 10**20),
             act.approve(market, dai, who),
-            act.repay(market, dai, who, 10**20),
+            aave_users.repay(market, dai, who, 10**20),
         )
     look(deciding)
     run.book._put(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import tomllib
 from copy import deepcopy
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keeper.setup.toml_edit import inline, with_sections, with_value
+from keeper.setup.toml_edit import with_sections, with_value
 
 pytestmark = pytest.mark.unit
 
@@ -58,6 +59,15 @@ account = "0x3"
 
 def key(place: tuple[str, ...]) -> str:
     return ".".join(each if each.isalnum() or "_" in each else f'"{each}"' for each in place)
+
+
+def inline(value: object) -> str:
+    """A value on one line; JSON's strings, numbers and words are TOML's too."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key((name,))} = {inline(each)}" for name, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
 def written(tables: dict[str, Any], seed: int) -> tuple[str, list[str]]:
@@ -165,7 +175,15 @@ def test_sections_are_added_and_nothing_else_changes(seed: int) -> None:
 def test_a_table_that_does_not_directly_follow_its_parent() -> None:
     text = '[chains.x]\nrpc = ["u"]\n\n[markets.m]\nchain = "x"\n\n[chains.x.venues.v3]\nfactory = "0xF"\n'
     assert with_value(text, ("chains", "x", "liquidator"), "0xA") == text.replace(
-        "[chains.x]\n", '[chains.x]\nliquidator = "0xA"\n'
+        'rpc = ["u"]\n', 'rpc = ["u"]\nliquidator = "0xA"\n'
+    )
+
+
+def test_a_comment_stays_with_what_follows_it() -> None:
+    text = '[chains.x] # X\nrpc = ["u"] # U\n\n# about m\n[markets.m]\nchain = "x"'
+    assert (
+        with_value(text, ("chains", "x", "liquidator"), "0xA")
+        == text.replace("# U\n", '# U\nliquidator = "0xA"\n') + "\n"
     )
 
 
