@@ -11,7 +11,7 @@ from eth_utils.abi import event_signature_to_log_topic
 
 from keeper.localchain import synthetix_v3_actions as actions
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.calldata import view, view_int
+from keeper.localchain.calldata import view
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list
 from keeper.localchain.synthetix_v3 import deploy
 from keeper.localchain.synthetix_v3_market import (
@@ -25,6 +25,7 @@ from keeper.localchain.synthetix_v3_market import (
     SystemSpec,
 )
 from keeper.localchain.transactions import Tx, send_batch
+from tests.support.views import view_int
 
 FEEDS = (FeedSpec("ETH", 2_000 * 10**8), FeedSpec("BTC", 30_000 * 10**8, "pyth", tolerance=3_600))
 PERPS = (
