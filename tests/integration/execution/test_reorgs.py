@@ -21,6 +21,13 @@ from tests.support.world import World, world
 
 pytestmark = pytest.mark.integration
 
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often asked again, and sooner."""
+    monkeypatch.setattr("keeper.chain.pool.PAUSES", (0.01, 0.02, 0.02, 0.02))
+
+
 WAD = 10**18
 DEPTHS = range(1, 21) if os.environ.get("KEEPER_SOAK") else (1, 2, 20)
 DEEP = "[execution]\nconfirmations = 40\n"
