@@ -65,7 +65,11 @@ class NodePool(NodeChoice):
         for tries, pause in enumerate(PAUSES):
             try:
                 return self._round(ask, failures, slow, last=False)
-            except (BusyError, WrongStateError) as error:
+            except NodeError as error:
+                if not isinstance(error, BusyError | WrongStateError):
+                    if failures.keys() >= set(self._order()):
+                        raise
+                    break
                 if tries >= FEW_PAUSES and not (isinstance(error, BusyError) and error.reached):
                     break
             if slow.issuperset(self._order()):
@@ -182,12 +186,14 @@ class NodePool(NodeChoice):
     ) -> Any:
         """Each node once, until one gives the chain's answer; a refusal is asked of one other. `failures` of
         this request, by node, are kept from round to round. Nodes that were silent before wait for the
-        last round, as each may take its whole time limit; who took long is not asked again (`slow`)."""
+        last round while there are others, as each may take its whole time limit; who took long is not asked
+        again (`slow`)."""
         broken: list[NodeError] = []
         refused: RefusedError | None = None
-        for index in self._order():
-            silent = self.standings[index].is_silent
-            if index in slow or (silent and not last and refused is None):
+        order = self._order()
+        waits = not last and any(not self.standings[index].is_silent for index in order)
+        for index in order:
+            if index in slow or (waits and refused is None and self.standings[index].is_silent):
                 continue
             try:
                 result = self._ask(index, ask)

@@ -727,3 +727,41 @@ def test_a_refusal_after_a_lost_answer_is_no_proof_that_it_was_not_taken() -> No
     with pytest.raises(RefusedError):
         pool.send("0xf8")
     assert asked.count("eth_sendRawTransaction") == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_nodes_that_are_all_silent_are_in_trouble_and_heard_when_they_answer_again(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one of them was ever of another chain: no error of the configuration, which ends the daemon."""
+    clock = [0.0]
+    monkeypatch.setattr("keeper.chain.pool.time.sleep", lambda _: None)
+    monkeypatch.setattr("keeper.chain.pool.time.monotonic", lambda: clock[0])
+    silent = [True]
+
+    def script(method: str, params: list[Any]) -> Say | Exception:
+        if silent[0]:
+            clock[0] += 2.0
+            return PostError("broke")
+        return healthy(method, params)
+
+    pool, posters = scripted_pool(*[script] * count)
+    for _ in range(3):
+        before = sum(len(each.asked) for each in posters)
+        with pytest.raises(BusyError):
+            pool.call("eth_getBalance", "0x" + "11" * 20, "latest")
+        assert sum(len(each.asked) for each in posters) - before == count, "each once a request"
+    silent[0] = False
+    assert pool.call("eth_getBalance", "0x" + "11" * 20, "latest") == "0x1"
+
+
+def test_what_the_nodes_that_are_heard_cannot_do_is_asked_of_a_silent_one_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lacks = Say(error={"code": -32601, "message": "the method does not exist"})
+    pool, (_, second) = scripted_pool(
+        lambda method, params: lacks if method == "eth_simulateV1" else healthy(method, params), healthy
+    )
+    pool.standings[1].is_silent = True
+    assert pool.call("eth_simulateV1", {}, "latest") == [{"calls": []}]
+    assert ("eth_simulateV1", [{}, "latest"]) in second.asked
