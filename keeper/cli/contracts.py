@@ -143,8 +143,8 @@ def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) 
     try:
         actor = actor_of(settings, pool, store, payer, keys.load(settings.signer))
         actor.fit()
-        assert actor.lane is not None
-        return deployment.deploy(actor.lane, contract)
+        assert actor.sender is not None
+        return deployment.deploy(actor.sender, contract)
     finally:
         store.close()
 

@@ -25,29 +25,31 @@ log = structlog.get_logger()
 _WORD_DIGITS = len("0x") + 64
 
 
-def take_back(lane: Sender, head: Head) -> None:
+def take_back(sender: Sender, head: Head) -> None:
     """Sign and send what sets idle allowances to zero; forget those that are."""
-    with lane.store.session() as session:
-        idle = _idle(lane, session)
+    with sender.store.session() as session:
+        idle = _idle(sender, session)
     for standing in idle:
         try:
-            left = allowance_left(lane, standing.token, standing.spender)
+            left = allowance_left(sender, standing.token, standing.spender)
         except NodeError as error:
             # Not known now: it stands until somebody says otherwise, and holds up nothing else.
             log.warning("allowance not told", token=standing.token, error=str(error))
             continue
         if left:
-            _clear(lane, standing, head)
+            _clear(sender, standing, head)
             continue
-        with lane.store.session() as session:
-            row = session.get(StandingAllowance, (lane.chain, lane.sender, standing.token, standing.spender))
+        with sender.store.session() as session:
+            row = session.get(
+                StandingAllowance, (sender.chain, sender.address, standing.token, standing.spender)
+            )
             if row is not None:
                 session.delete(row)
 
 
-def allowance_left(lane: Sender, token: str, spender: str) -> int:
+def allowance_left(sender: Sender, token: str, spender: str) -> int:
     """What `spender` may still take now, token units; NodeError where no node answers with a number."""
-    call = {"to": token, "data": allowance(lane.sender, spender)}
+    call = {"to": token, "data": allowance(sender.address, spender)}
 
     def ask(node: Node) -> int:
         answer = str(node.call("eth_call", [call, "latest"]))
@@ -55,43 +57,43 @@ def allowance_left(lane: Sender, token: str, spender: str) -> int:
             raise BusyError("answered with no allowance", where=node.label)
         return int(answer, 16)
 
-    return int(lane.pool.call_by(ask))
+    return int(sender.pool.call_by(ask))
 
 
-def _idle(lane: Sender, session: Session) -> list[StandingAllowance]:
+def _idle(sender: Sender, session: Session) -> list[StandingAllowance]:
     """Those that no open intent needs and no transaction on its way will use or clear."""
     rows = session.exec(
         select(StandingAllowance).where(
-            StandingAllowance.chain == lane.chain, StandingAllowance.owner == lane.sender
+            StandingAllowance.chain == sender.chain, StandingAllowance.owner == sender.address
         )
     ).all()
     if not rows:
         return []
     needed = set()
-    for intent in journal.open_intents(session, lane.chain, "live"):
+    for intent in journal.open_intents(session, sender.chain, "live"):
         spend = Plan.from_json(intent.plan).spend
         needed.add((spend.token.lower(), spend.spender.lower()))
-    for transaction in transactions.unmined(session, lane.chain, lane.sender):
+    for transaction in transactions.unmined(session, sender.chain, sender.address):
         needed |= {(transaction.target.lower(), "0x" + transaction.data[34:74].lower())}
     return [row for row in rows if (row.token, row.spender) not in needed]
 
 
-def _clear(lane: Sender, standing: StandingAllowance, head: Head) -> None:
+def _clear(sender: Sender, standing: StandingAllowance, head: Head) -> None:
     action = Action("clear", standing.token, approve(standing.spender, 0))
-    call = {"from": lane.sender, "to": action.target, "data": action.data}
+    call = {"from": sender.address, "to": action.target, "data": action.data}
     try:
-        gas = with_margin(int(lane.pool.call("eth_estimateGas", call), 16))
-        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
-        pending = nonces.pending(lane.pool, lane.store, lane.sender)
-        with lane.store.session() as session:
-            begin(lane, session)
-            nonce = nonces.following(session, lane.chain, lane.sender, pending)
-            last = journal.last_of_allowance(session, lane.chain, standing.token, standing.spender)
+        gas = with_margin(int(sender.pool.call("eth_estimateGas", call), 16))
+        price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
+        pending = nonces.pending(sender.pool, sender.store, sender.address)
+        with sender.store.session() as session:
+            begin(sender, session)
+            nonce = nonces.following(session, sender.chain, sender.address, pending)
+            last = journal.last_of_allowance(session, sender.chain, standing.token, standing.spender)
             carries = [last] if last is not None else []
-            transaction = sign(lane, session, head, action, gas, price, nonce, carries)
+            transaction = sign(sender, session, head, action, gas, price, nonce, carries)
     except NotSignedError:
         return
     except (KeeperError, RpcError) as error:
         log.warning("allowance left", token=standing.token, error=str(error))
     else:
-        send(lane, [transaction], head)
+        send(sender, [transaction], head)

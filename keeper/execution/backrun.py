@@ -35,7 +35,7 @@ def action_of(update: PendingUpdate) -> Action:
 
 
 def bundle_behind(
-    lane: Sender,
+    sender: Sender,
     intents: Sequence[Intent],
     update: PendingUpdate,
     adapter: Backrun,
@@ -45,19 +45,19 @@ def bundle_behind(
     """Rehearse planned intents on top of `update`, one after another, and bundle what works behind it. False
     when nothing does, there is no relay, or something of ours is under way, on which nonces would hang: then
     they wait for the block, as they are."""
-    if lane.relay is None:
+    if sender.relay is None:
         return False
-    with lane.store.session() as session:
-        if transactions.unmined(session, lane.chain, lane.sender):
+    with sender.store.session() as session:
+        if transactions.unmined(session, sender.chain, sender.address):
             log.info("not behind the update", update=update.hash, why="transactions of ours are under way")
             return False
     planned = [Planned(each, Plan.from_json(each.plan)) for each in intents]
     ahead, signed = [action_of(update)], list[Transaction]()
     for group in groups(planned, head.gas_limit):
-        for carried, rehearsal in _rehearsed(lane, group, ahead, timestamp):
-            if len(signed) + len(rehearsal.actions) > lane.limits.max_in_flight:
+        for carried, rehearsal in _rehearsed(sender, group, ahead, timestamp):
+            if len(signed) + len(rehearsal.actions) > sender.limits.max_in_flight:
                 break
-            ours = _sign(lane, carried, rehearsal, head)
+            ours = _sign(sender, carried, rehearsal, head)
             signed += ours
             if ours:
                 ahead.extend(rehearsal.actions)
@@ -65,14 +65,14 @@ def bundle_behind(
         return False
     why = f"bundled behind {update.hash} for block {head.number + 1}"
     try:
-        submit(lane.relay, adapter, update, [each.raw for each in signed], head.number + 1)
+        submit(sender.relay, adapter, update, [each.raw for each in signed], head.number + 1)
     except NodeError as error:
         why = f"no answer, maybe sent: {error}"
     except RpcError as error:
-        log.warning("bundle refused", relay=lane.relay.label, error=error.message)
+        log.warning("bundle refused", relay=sender.relay.label, error=error.message)
         return False
     log.info("behind the update", update=update.hash, transactions=len(signed), block=head.number + 1)
-    with lane.store.session() as session:
+    with sender.store.session() as session:
         for each in signed:
             row = session.get_one(Transaction, each.id)
             transactions.move(session, row, TransactionState.SENT, head.number, why)
@@ -80,35 +80,35 @@ def bundle_behind(
 
 
 def _rehearsed(
-    lane: Sender, group: Sequence[Planned], ahead: list[Action], timestamp: int
+    sender: Sender, group: Sequence[Planned], ahead: list[Action], timestamp: int
 ) -> Iterator[tuple[Sequence[Planned], Rehearsal]]:
     """What of a group works behind `ahead`: together where that can be, else each alone. `ahead` may grow
     between two that are yielded."""
     if len(group) > 1:
         try:
-            found = rehearse_together(lane.pool, lane.sender, group, ahead, timestamp)
+            found = rehearse_together(sender.pool, sender.address, group, ahead, timestamp)
         except (RpcError, NodeError) as error:
             found = BatchRehearsal(fallback_reason=error.what)
         if found.fallback_reason:
-            log.info("no batch", chain=lane.chain, why=found.fallback_reason)
+            log.info("no batch", chain=sender.chain, why=found.fallback_reason)
         if found.carried:
             yield found.carried, found.rehearsal
             ended = {each.intent.id for each in (*found.carried, *(each for each, _ in found.failed))}
             group = [each for each in group if each.intent.id not in ended]
     for each in group:
-        rehearsal = rehearse(lane.pool, lane.sender, each.plan, ahead, timestamp)
+        rehearsal = rehearse(sender.pool, sender.address, each.plan, ahead, timestamp)
         if rehearsal.ok and rehearsal.complete:
             yield (each,), rehearsal
         else:
             log.info("not behind the update", intent=each.intent.id, why=rehearsal.problem)
 
 
-def _sign(lane: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
+def _sign(sender: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
     try:
-        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
-        quote = GasQuote(price, nonces.pending(lane.pool, lane.store, lane.sender))
-        return sign_and_commit(lane, carried, rehearsal, quote, head, bundled=True)[0]
+        price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
+        quote = GasQuote(price, nonces.pending(sender.pool, sender.store, sender.address))
+        return sign_and_commit(sender, carried, rehearsal, quote, head, bundled=True)[0]
     except (UnreachableError, LostLeaseError):
         raise
     except KeeperError as error:

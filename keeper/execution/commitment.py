@@ -43,7 +43,7 @@ def sign_and_commit(
         if overspent := limits.overspent(session, sender.limits, rows):
             raise NotSignedError(overspent)
         numbers = [row.id for row in rows if row.id is not None]
-        nonce = nonces.following(session, sender.chain, sender.sender, quote.pending)
+        nonce = nonces.following(session, sender.chain, sender.address, quote.pending)
         for step, (action, gas) in enumerate(zip(rehearsal.actions, rehearsal.gas, strict=True)):
             row = sign(sender, session, head, action, gas, price, nonce + step, numbers)
             if bundled:

@@ -19,69 +19,75 @@ from keeper.store.tables.states import TransactionState
 log = structlog.get_logger()
 
 
-def look(lane: Sender, head: Head, *, continuous: bool) -> int:
+def look(sender: Sender, head: Head, *, continuous: bool) -> int:
     """Bring every undecided transaction's state up to the chain's; the nonces that the chain has counted.
 
     `continuous`: the head follows the one looked at before, so that no block can have left the chain. A
     transaction of which no node can tell now stays as it is; after some such the others wait for the next
     round (`Turns`).
     """
-    with lane.store.session() as session:
-        flying = transactions.undecided(session, lane.chain, lane.sender)
-    counted = _counted(lane, head)
-    finality = Finality(lane.pool, head, lane.limits.confirmations)
+    with sender.store.session() as session:
+        flying = transactions.undecided(session, sender.chain, sender.address)
+    counted = _counted(sender, head)
+    finality = Finality(sender.pool, head, sender.limits.confirmations)
     taken = set[int]()
 
     def ask(transaction: Transaction) -> None:
-        if _follow(lane, transaction, head, finality, counted, continuous=continuous):
+        if _follow(sender, transaction, head, finality, counted, continuous=continuous):
             taken.add(transaction.nonce)
 
     def untold(transaction: Transaction, error: Exception) -> None:
-        log.warning("cannot follow", chain=lane.chain, hash=transaction.hash, error=str(error))
+        log.warning("cannot follow", chain=sender.chain, hash=transaction.hash, error=str(error))
 
-    lane.following.go(flying, lambda each: each.id or 0, ask, untold)
-    _note(lane, head, counted, taken)
+    sender.following.go(flying, lambda each: each.id or 0, ask, untold)
+    _note(sender, head, counted, taken)
     return counted
 
 
-def count(lane: Sender, head: Head) -> None:
+def count(sender: Sender, head: Head) -> None:
     """Notice what others did with the key, where nothing of ours was under way before this round."""
-    _note(lane, head, _counted(lane, head), ())
+    _note(sender, head, _counted(sender, head), ())
 
 
-def _counted(lane: Sender, head: Head) -> int:
-    with lane.store.session() as session:
-        before = nonces.seen(session, lane.chain, lane.sender)
-    return witness.counted(lane.pool, lane.sender, before, nonces.FAR, head)
+def _counted(sender: Sender, head: Head) -> int:
+    with sender.store.session() as session:
+        before = nonces.seen(session, sender.chain, sender.address)
+    return witness.counted(sender.pool, sender.address, before, nonces.FAR, head)
 
 
-def _note(lane: Sender, head: Head, counted: int, taken: Collection[int]) -> None:
-    with lane.store.session() as session:
-        foreign = nonces.count(session, lane.chain, lane.sender, counted, head.number, taken)
+def _note(sender: Sender, head: Head, counted: int, taken: Collection[int]) -> None:
+    with sender.store.session() as session:
+        foreign = nonces.count(session, sender.chain, sender.address, counted, head.number, taken)
         if foreign:
-            log.error("foreign nonce", chain=lane.chain, sender=lane.sender, nonces=foreign)
-            lane.tell.foreign_nonce(session, lane.chain, lane.sender, foreign, head.number)
+            log.error("foreign nonce", chain=sender.chain, sender=sender.address, nonces=foreign)
+            sender.tell.foreign_nonce(session, sender.chain, sender.address, foreign, head.number)
 
 
 def _follow(
-    lane: Sender, transaction: Transaction, head: Head, finality: Finality, counted: int, *, continuous: bool
+    sender: Sender,
+    transaction: Transaction,
+    head: Head,
+    finality: Finality,
+    counted: int,
+    *,
+    continuous: bool,
 ) -> bool:
     """Look after one; whether something else is known to have used its nonce."""
     state = TransactionState(transaction.state)
     if state == TransactionState.INCLUDED:
         assert transaction.block is not None
         if not continuous or transaction.block <= finality.block:
-            _reexamine(lane, transaction, head, finality)
+            _reexamine(sender, transaction, head, finality)
         return False
     if transaction.nonce >= counted and state == TransactionState.REPLACED:
         return False
-    receipt = lane.receipts.of(transaction.hash, head, transaction.signed_block)
-    if receipt is None and transaction.nonce < counted and len(lane.pool.nodes) > 1:
+    receipt = sender.receipts.of(transaction.hash, head, transaction.signed_block)
+    if receipt is None and transaction.nonce < counted and len(sender.pool.nodes) > 1:
         # The nonce is used: by this one, where another node may know, or by another.
-        receipt = lane.receipts.anywhere(transaction.hash, head)
+        receipt = sender.receipts.anywhere(transaction.hash, head)
     if receipt is not None:
         is_final = finality.covers(int(receipt["blockNumber"], 16))
-        with lane.store.session() as session:
+        with sender.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
             transactions.include(session, row, receipt, head.number)
             if is_final:
@@ -89,35 +95,35 @@ def _follow(
         return False
     if transaction.nonce >= counted:
         return False
-    by_another = _is_ours(lane, transaction) or witness.is_used_by_another(
-        lane.pool, transaction.sender, transaction.nonce, transaction.hash, head
+    by_another = _is_ours(sender, transaction) or witness.is_used_by_another(
+        sender.pool, transaction.sender, transaction.nonce, transaction.hash, head
     )
-    if by_another and _finally_used(lane, transaction, head, finality.block):
-        with lane.store.session() as session:
+    if by_another and _finally_used(sender, transaction, head, finality.block):
+        with sender.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
             reason = "its nonce was used by another transaction"
             transactions.move(session, row, TransactionState.DROPPED, head.number, reason)
     return by_another
 
 
-def _is_ours(lane: Sender, transaction: Transaction) -> bool:
+def _is_ours(sender: Sender, transaction: Transaction) -> bool:
     """Whether another transaction of ours is in a block at this nonce, for good."""
-    with lane.store.session() as session:
-        key = (lane.chain, transaction.sender, transaction.nonce)
+    with sender.store.session() as session:
+        key = (sender.chain, transaction.sender, transaction.nonce)
         return bool(transactions.at_nonce(session, *key, {TransactionState.FINAL}))
 
 
-def _reexamine(lane: Sender, transaction: Transaction, head: Head, finality: Finality) -> None:
+def _reexamine(sender: Sender, transaction: Transaction, head: Head, finality: Finality) -> None:
     """Whether its block is still part of the chain, and final. A node that is behind says nothing."""
     assert transaction.block is not None
-    block = blocks.by_number(lane.pool, transaction.block)
+    block = blocks.by_number(sender.pool, transaction.block)
     if block is None:
         return
     stays = block.hash == transaction.block_hash
-    receipt = None if stays else lane.receipts.of(transaction.hash, head, transaction.signed_block)
+    receipt = None if stays else sender.receipts.of(transaction.hash, head, transaction.signed_block)
     number = transaction.block if stays else int(receipt["blockNumber"], 16) if receipt else None
     is_final = number is not None and finality.covers(number)
-    with lane.store.session() as session:
+    with sender.store.session() as session:
         row = session.get_one(Transaction, transaction.id)
         if not stays:
             log.warning("orphaned", hash=row.hash, block=row.block)
@@ -128,11 +134,11 @@ def _reexamine(lane: Sender, transaction: Transaction, head: Head, finality: Fin
             transactions.move(session, row, TransactionState.FINAL, head.number)
 
 
-def _finally_used(lane: Sender, transaction: Transaction, head: Head, final: int) -> bool:
+def _finally_used(sender: Sender, transaction: Transaction, head: Head, final: int) -> bool:
     """Whether the nonce is used as of the final block: no reorganisation gives it back."""
     at = hex(final) if final < head.number else "latest"
     try:
-        used = int(lane.pool.call("eth_getTransactionCount", transaction.sender, at), 16)
+        used = int(sender.pool.call("eth_getTransactionCount", transaction.sender, at), 16)
     except (RpcError, NodeError):
         return False
     return used > transaction.nonce

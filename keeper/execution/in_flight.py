@@ -40,7 +40,7 @@ PLENTY = 500_000
 class InFlight:
     """One round's care at `head`; `ahead` is what the chain will do first, in the order of nonces."""
 
-    lane: Sender
+    sender: Sender
     head: Head
     timestamp: int
     ahead: list[Action] = field(default_factory=list)
@@ -50,15 +50,15 @@ class InFlight:
     def all(self, counted: int) -> None:
         """Every transaction in no block, then the nonces that hold up later ones. NodeError where none of
         them could be tended for want of an answer."""
-        lane, silence = self.lane, list[NodeError]()
-        with lane.store.session() as session:
-            flying = transactions.unmined(session, lane.chain, lane.sender)
+        sender, silence = self.sender, list[NodeError]()
+        with sender.store.session() as session:
+            flying = transactions.unmined(session, sender.chain, sender.address)
         for transaction in flying:
             try:
                 self._tend(transaction)
             except NotSignedError as error:
                 log.warning("not signed", hash=transaction.hash, why=error.what)
-                refusal.tell(lane, transaction, Unsent.LIMIT, error.what)
+                refusal.tell(sender, transaction, Unsent.LIMIT, error.what)
             except (RpcError, NodeError) as error:
                 log.warning("cannot tend", hash=transaction.hash, error=str(error))
                 if isinstance(error, NodeError) and not isinstance(error, CannotError):
@@ -73,11 +73,11 @@ class InFlight:
             self._fill_nonce_gap(counted)
 
     def _tend(self, transaction: Transaction) -> None:
-        limits, waited = self.lane.limits, self.head.number - transaction.signed_block
+        limits, waited = self.sender.limits, self.head.number - transaction.signed_block
         queued = self._queued(transaction)
         orphaned = transaction.state == TransactionState.ORPHANED
-        hidden = private(self.lane, transaction, self.head) and transaction.relayed_block is not None
-        known = not orphaned and (hidden or witness.is_known(self.lane.pool, transaction.hash))
+        hidden = private(self.sender, transaction, self.head) and transaction.relayed_block is not None
+        known = not orphaned and (hidden or witness.is_known(self.sender.pool, transaction.hash))
         if transaction.purpose in ("act", "approve") and (waited >= 1 or not known):
             problem = self._problem(transaction)
             late = self.head.number - transaction.first_block >= limits.cancel_blocks
@@ -98,26 +98,26 @@ class InFlight:
         once_more = hidden and transaction.channel == BUNDLE and waited
         if not known or once_more or (not hidden and transaction.channel != "public"):
             log.info("sending again", hash=transaction.hash, nonce=transaction.nonce)
-            send(self.lane, [transaction], self.head)
+            send(self.sender, [transaction], self.head)
 
     def _queued(self, transaction: Transaction) -> bool:
         """Whether nodes take it only once what comes before it is in a block (delegated accounts). When that
         is so, its time begins: it could be in no block before."""
-        if transaction.hash not in self.lane.waiting:
+        if transaction.hash not in self.sender.waiting:
             return False
-        if refusal.waits(self.lane, transaction):
+        if refusal.waits(self.sender, transaction):
             return True
-        self.lane.waiting.discard(transaction.hash)
-        with self.lane.store.session() as session:
+        self.sender.waiting.discard(transaction.hash)
+        with self.sender.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
             row.first_block = row.signed_block = self.head.number
             session.add(row)
-        send(self.lane, [transaction], self.head)
+        send(self.sender, [transaction], self.head)
         return True
 
     def _problem(self, transaction: Transaction) -> str:
         """Why none of the intents that it carries would work now; empty while one would."""
-        with self.lane.store.session() as session:
+        with self.sender.store.session() as session:
             carried = transactions.intents_of(session, transaction.id or 0)
         problems = [self._rehearsed(intent) for intent in carried]
         return "" if not all(problems) else "; ".join(dict.fromkeys(problems))
@@ -128,16 +128,18 @@ class InFlight:
             problem = "its attempt has ended"
             if intent.ended_block is None:
                 plan = Plan.from_json(intent.plan)
-                lane = self.lane
-                problem = rehearse(lane.pool, lane.sender, plan, self.ahead, self.timestamp).problem
+                sender = self.sender
+                problem = rehearse(sender.pool, sender.address, plan, self.ahead, self.timestamp).problem
             self._problems[intent.id] = problem
         return self._problems[intent.id]
 
     def _bundled_only(self, transaction: Transaction) -> bool:
         """Whether nothing at its nonce was ever handed over but in bundles, nor shown by a block."""
-        lane = self.lane
-        with lane.store.session() as session:
-            rivals = transactions.at_nonce(session, lane.chain, lane.sender, transaction.nonce, UNDECIDED)
+        sender = self.sender
+        with sender.store.session() as session:
+            rivals = transactions.at_nonce(
+                session, sender.chain, sender.address, transaction.nonce, UNDECIDED
+            )
             return all(
                 each.channel == BUNDLE and not transactions.was_in_block(session, each) for each in rivals
             )
@@ -147,8 +149,8 @@ class InFlight:
         (an earlier one that a reorganisation brought), the intent is set right."""
         log.info("bundle missed", hash=transaction.hash, nonce=transaction.nonce, why=why)
         self._abandon.add(transaction.id)
-        with self.lane.store.session() as session:
-            self.lane.lease.must_hold(session)
+        with self.sender.store.session() as session:
+            self.sender.lease.must_hold(session)
             row = session.get_one(Transaction, transaction.id)
             if not follow.waiting(row):
                 return
@@ -158,30 +160,30 @@ class InFlight:
             carried = transactions.intents_of(session, row.id or 0) if row.purpose == "act" else []
             for intent in carried:
                 if intent.state == IntentState.REHEARSED:
-                    settlement.end(self.lane, session, intent, self.head, IntentState.EXPIRED, why)
+                    settlement.end(self.sender, session, intent, self.head, IntentState.EXPIRED, why)
 
     def _cancel(self, transaction: Transaction, why: str) -> None:
         log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)
-        gas = gas_for(self.lane.pool, self.lane.sender, transaction.gas_limit)
-        self._replace(transaction, to_ourselves("cancel", self.lane.sender), gas, 0, why)
+        gas = gas_for(self.sender.pool, self.sender.address, transaction.gas_limit)
+        self._replace(transaction, to_ourselves("cancel", self.sender.address), gas, 0, why)
 
     def _replace(self, old: Transaction, action: Action, gas: int, waited: int, why: str) -> bool:
         """Sign a successor at the same nonce with higher fees, and send it; False above the ceiling."""
-        lane = self.lane
-        most = most_per_gas(lane, old) if action.purpose == "act" else lane.limits.max_gas_price
+        sender = self.sender
+        most = most_per_gas(sender, old) if action.purpose == "act" else sender.limits.max_gas_price
         price = self._price(old, waited, most)
         if price is None:
             log.warning("cannot bid more", hash=old.hash, ceiling=most)
             return False
-        successor = replace(lane, self.head, old, action, gas, price, why)
+        successor = replace(sender, self.head, old, action, gas, price, why)
         if successor is not None:
-            send(lane, [successor], self.head)
+            send(sender, [successor], self.head)
         return successor is not None
 
     def _price(self, old: Transaction, waited: int, ceiling: int) -> Fees | None:
         present = Fees(old.max_fee, old.tip)
         try:
-            wanted = fees.suggest(self.lane.pool, ceiling, waited, self.lane.floor.wei)
+            wanted = fees.suggest(self.sender.pool, ceiling, waited, self.sender.floor.wei)
         except UnreachableError:
             raise
         except KeeperError:
@@ -190,32 +192,32 @@ class InFlight:
 
     def _fill_nonce_gap(self, counted: int) -> None:
         """A transfer of nothing at each nonce that holds up later ones and that nobody uses."""
-        lane = self.lane
-        with lane.store.session() as session:
-            held = [t.nonce for t in transactions.live(session, lane.chain, lane.sender)]
+        sender = self.sender
+        with sender.store.session() as session:
+            held = [t.nonce for t in transactions.live(session, sender.chain, sender.address)]
         if held == list(range(counted, counted + len(held))) or not held or min(held) < counted:
             return
         # From the least that any node counts: one alone may say what it likes.
-        answers = lane.pool.call_each("eth_getTransactionCount", lane.sender, "pending")
+        answers = sender.pool.call_each("eth_getTransactionCount", sender.address, "pending")
         said = [int(answer, 16) for answer in answers if isinstance(answer, str)]
         if not said:
             return
         pending = min(said)
         if max(held) - max(counted, pending) > nonces.FAR:
-            log.error("gap too wide", chain=lane.chain, counted=counted, pending=pending, ours=max(held))
+            log.error("gap too wide", chain=sender.chain, counted=counted, pending=pending, ours=max(held))
             return
-        price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
-        gas = gas_for(lane.pool, lane.sender)
-        with lane.store.session() as session:
-            begin(lane, session)
-            action = to_ourselves("fill", lane.sender)
+        price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
+        gas = gas_for(sender.pool, sender.address)
+        with sender.store.session() as session:
+            begin(sender, session)
+            action = to_ourselves("fill", sender.address)
             filled = [
-                sign(lane, session, self.head, action, gas, price, nonce, why="a gap of nonces")
-                for nonce in nonces.gaps(session, lane.chain, lane.sender, counted, pending)
+                sign(sender, session, self.head, action, gas, price, nonce, why="a gap of nonces")
+                for nonce in nonces.gaps(session, sender.chain, sender.address, counted, pending)
             ]
         for transaction in filled:
             log.warning("gap filled", nonce=transaction.nonce, hash=transaction.hash)
-        send(lane, filled, self.head)
+        send(sender, filled, self.head)
 
 
 def to_ourselves(purpose: str, sender: str) -> Action:

@@ -62,12 +62,12 @@ class ExecutionLoop:
         self.payer = payer
         self.tell = tell
         self.mode: Mode = "live" if signer else "dry"
-        self.lane: Sender | None = None
+        self.sender: Sender | None = None
         if signer is not None:
             held = lease or KeyLease(store, f"{pool.name}:{payer}")
             floor = TipFloor()
             bidding = Bidding(pool, store, payer, limits.max_gas_price, floor)
-            self.lane = Sender(
+            self.sender = Sender(
                 pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file, floor
             )
         self._fitting = fitting
@@ -91,14 +91,14 @@ class ExecutionLoop:
             log.warning("ceilings unknown", chain=self.pool.name, error=str(error))
             return
         self._fitting = None
-        if self.lane is not None:
-            bidding = Bidding(self.pool, self.store, self.payer, self.limits.max_gas_price, self.lane.floor)
-            self.lane = replace(self.lane, limits=self.limits, bidding=bidding)
+        if self.sender is not None:
+            bidding = Bidding(self.pool, self.store, self.payer, self.limits.max_gas_price, self.sender.floor)
+            self.sender = replace(self.sender, limits=self.limits, bidding=bidding)
 
     def settle(self, head: Head) -> None:
         """Follow what was sent and end what the chain has decided: before the deciding loop looks again."""
         self.fit()
-        if self.lane is None or not self._leads(self.lane):
+        if self.sender is None or not self._leads(self.sender):
             return
         before = self._looked
         continuous = before is not None and before.hash in (head.parent, head.hash)
@@ -106,28 +106,28 @@ class ExecutionLoop:
         # what this block asks for was sent.
         self._idle = self._nothing_under_way()
         if not self._idle:
-            self._counted = follow.look(self.lane, head, continuous=continuous)
+            self._counted = follow.look(self.sender, head, continuous=continuous)
             self._looked = head
-            settlement.settle(self.lane, head)
+            settlement.settle(self.sender, head)
 
     def carry(self, head: Head, next_timestamp: int) -> None:
         """Care for what is in flight; rehearse, sign and send what is planned."""
         self.fit()
-        if self.lane is None:
+        if self.sender is None:
             self._rehearse_dry(head, next_timestamp)
             return
-        if not self._leads(self.lane):
+        if not self._leads(self.sender):
             return
         if not self._idle and self._looked != head:
             # No node could tell before deciding: nothing is signed until the chain has said what it did.
             self.settle(head)
-        self._carry(self.lane, head, next_timestamp)
+        self._carry(self.sender, head, next_timestamp)
         if self.standby_reason:
             return
-        allowances.take_back(self.lane, head)
+        allowances.take_back(self.sender, head)
         if self._idle and self._looked != head:
             # Whatever was sent just now is in a later block than this: only others can have used the key.
-            follow.count(self.lane, head)
+            follow.count(self.sender, head)
             self._looked = head
 
     def _nothing_under_way(self) -> bool:
@@ -137,27 +137,27 @@ class ExecutionLoop:
                 return False
             return not transactions.any_undecided(session, self.pool.name, self.payer)
 
-    def _carry(self, lane: Sender, head: Head, next_timestamp: int) -> None:
-        tending, flying = InFlight(lane, head, next_timestamp), 0
+    def _carry(self, sender: Sender, head: Head, next_timestamp: int) -> None:
+        tending, flying = InFlight(sender, head, next_timestamp), 0
         if not self._idle:
-            if self._paused(lane):
+            if self._paused(sender):
                 return
             tending.all(self._counted)
             with self.store.session() as session:
                 flying = len(transactions.unmined(session, self.pool.name, self.payer))
-        now = self._turns(head, lane.pause_file)
+        now = self._turns(head, sender.pause_file)
         self.standby_reason = now.paused
         if now.paused:
             return
         self._end_all(now, head)
         if not now.waiting or flying >= self.limits.max_in_flight:
             return
-        bid = lane.bidding.ask()
+        bid = sender.bidding.ask()
         self._silence, self._heard = None, False
         for group in groups(now.waiting, head.gas_limit):
             if flying >= self.limits.max_in_flight:
                 break
-            sent = self._carry_all(lane, group, head, next_timestamp, tending.ahead, bid)
+            sent = self._carry_all(sender, group, head, next_timestamp, tending.ahead, bid)
             tending.ahead.extend(sent)
             flying += len(sent)
         self._must_have_heard()
@@ -170,34 +170,34 @@ class ExecutionLoop:
     @property
     def can_bundle(self) -> bool:
         """Whether there is a signer and a relay, and the last round found nothing against sending."""
-        return self.lane is not None and self.lane.relay is not None and not self.standby_reason
+        return self.sender is not None and self.sender.relay is not None and not self.standby_reason
 
     def bundle_behind(
         self, numbers: Sequence[int], update: PendingUpdate, adapter: Backrun, head: Head, next_timestamp: int
     ) -> bool:
         """Bundle planned intents (ids) behind an update that is in no block yet; False where they must wait
         for the block."""
-        if self.lane is None or not self._leads(self.lane) or self._paused(self.lane):
+        if self.sender is None or not self._leads(self.sender) or self._paused(self.sender):
             return False
         with self.store.session() as session:
             found = [session.get_one(Intent, number) for number in numbers]
-        return backrun.bundle_behind(self.lane, found, update, adapter, head, next_timestamp)
+        return backrun.bundle_behind(self.sender, found, update, adapter, head, next_timestamp)
 
     def release(self) -> None:
         """Let a standby take over at once."""
-        if self.lane is not None:
-            self.lane.lease.release()
+        if self.sender is not None:
+            self.sender.lease.release()
 
-    def _leads(self, lane: Sender) -> bool:
-        other = lane.lease.holds()
+    def _leads(self, sender: Sender) -> bool:
+        other = sender.lease.holds()
         if other and other != self.standby_reason:
-            log.warning("stands back", chain=lane.chain, why=other)
+            log.warning("stands back", chain=sender.chain, why=other)
         self.standby_reason, self.leading = other, not other
         return not other
 
-    def _paused(self, lane: Sender) -> bool:
-        with lane.store.session() as session:
-            self.standby_reason = paused(session, lane.pause_file)
+    def _paused(self, sender: Sender) -> bool:
+        with sender.store.session() as session:
+            self.standby_reason = paused(session, sender.pause_file)
         return bool(self.standby_reason)
 
     def _turns(self, head: Head, pause_file: Path | None) -> Queue:
@@ -210,7 +210,7 @@ class ExecutionLoop:
 
     def _carry_all(
         self,
-        lane: Sender,
+        sender: Sender,
         group: list[Planned],
         head: Head,
         next_timestamp: int,
@@ -232,13 +232,13 @@ class ExecutionLoop:
                 self._turned_down(each.intent, problem, head)
             ended = {each.intent.id for each, _ in found.failed}
             if found.carried:
-                sent = self._send(lane, found.carried, found.rehearsal, head, bid)
+                sent = self._send(sender, found.carried, found.rehearsal, head, bid)
                 ended |= {each.intent.id for each in found.carried} if sent else set()
             group = [each for each in group if each.intent.id not in ended]
         for each in group:
             rehearsal = self._rehearsed(each.intent, each.plan, head, next_timestamp, [*ahead, *sent])
             if rehearsal is not None:
-                sent += self._send(lane, (each,), rehearsal, head, bid)
+                sent += self._send(sender, (each,), rehearsal, head, bid)
         return sent
 
     def _rehearsed(
@@ -266,7 +266,7 @@ class ExecutionLoop:
 
     def _send(
         self,
-        lane: Sender,
+        sender: Sender,
         carried: Sequence[Planned],
         rehearsal: Rehearsal,
         head: Head,
@@ -274,7 +274,7 @@ class ExecutionLoop:
     ) -> list[Action]:
         """Sign, commit and hand over; what was sent."""
         try:
-            signed, actions = sign_and_commit(lane, carried, rehearsal, bid.result(), head)
+            signed, actions = sign_and_commit(sender, carried, rehearsal, bid.result(), head)
         except (UnreachableError, LostLeaseError):
             raise
         except NotSignedError as error:
@@ -290,7 +290,7 @@ class ExecutionLoop:
             for each in carried:
                 self._held_up(each.intent, cause, error.what)
             return []
-        send(lane, signed, head)
+        send(sender, signed, head)
         return actions
 
     def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:

@@ -52,93 +52,93 @@ class AskedInRefusal:
         return f"a tip of {self.tip} wei" if self.tip else f"{self.max_fee} wei"
 
 
-def meaning(lane: Sender, transaction: Transaction, message: str) -> Refusal:
+def meaning(sender: Sender, transaction: Transaction, message: str) -> Refusal:
     """Why a node refused `transaction`."""
-    if witness.is_known(lane.pool, transaction.hash) or _counted(lane) > transaction.nonce:
+    if witness.is_known(sender.pool, transaction.hash) or _counted(sender) > transaction.nonce:
         return Refusal.THERE
     if _SAYS_THERE.search(message.lower()):
         # Who answers now may be a backend that is behind the one that refused it.
         return Refusal.THERE
-    if waits(lane, transaction) and is_delegated(lane):
+    if waits(sender, transaction) and is_delegated(sender):
         return Refusal.WAITS
     return Refusal.OTHER
 
 
-def waits(lane: Sender, transaction: Transaction) -> bool:
+def waits(sender: Sender, transaction: Transaction) -> bool:
     """Whether something of ours at a lower nonce is in no block yet."""
-    with lane.store.session() as session:
-        flying = transactions.unmined(session, lane.chain, lane.sender)
+    with sender.store.session() as session:
+        flying = transactions.unmined(session, sender.chain, sender.address)
     return any(each.nonce < transaction.nonce for each in flying)
 
 
-def is_delegated(lane: Sender) -> bool:
+def is_delegated(sender: Sender) -> bool:
     """Whether our own account has delegated code now."""
-    code = lane.pool.call("eth_getCode", lane.sender, "latest")
+    code = sender.pool.call("eth_getCode", sender.address, "latest")
     return isinstance(code, str) and code.lower().startswith(DELEGATION)
 
 
 def asked(
-    lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool
+    sender: Sender, transaction: Transaction, head: Head, message: str, sure: bool
 ) -> AskedInRefusal | None:
     """What the words of a refusal ask for, where neither funds nor gas are what is missing; a tip that a node
     names as such is remembered. Not `sure`: it may be no refusal at all, and teaches nothing."""
     try:
-        found = _read(lane, transaction, head, message, sure)
+        found = _read(sender, transaction, head, message, sure)
     except Exception as error:  # noqa: BLE001  (whatever a node says, what is to be sent goes on)
-        log.warning("refusal not understood", chain=lane.chain, said=message, error=repr(error))
+        log.warning("refusal not understood", chain=sender.chain, said=message, error=repr(error))
         return None
-    if found is None or not _has_funds(lane, transaction):
+    if found is None or not _has_funds(sender, transaction):
         return None
     if found.tip and sure and _names_tip(transaction, message):
-        log.info("least tip", chain=lane.chain, wei=found.tip, said=message)
-        lane.floor.learn(found.tip)
+        log.info("least tip", chain=sender.chain, wei=found.tip, said=message)
+        sender.floor.learn(found.tip)
     return found
 
 
 def bid_what_is_asked(
-    lane: Sender, transaction: Transaction, head: Head, ask: AskedInRefusal
+    sender: Sender, transaction: Transaction, head: Head, ask: AskedInRefusal
 ) -> Transaction | None:
     """A successor that bids what the nodes ask for; None where the ceiling, its worth or a limit forbids it,
     and then it is told."""
-    most = most_per_gas(lane, transaction)
+    most = most_per_gas(sender, transaction)
     old = Fees(transaction.max_fee, transaction.tip)
-    least = max(lane.floor.wei, ask.tip)
+    least = max(sender.floor.wei, ask.tip)
     try:
-        wanted = fees.suggest(lane.pool, most, least=least)
+        wanted = fees.suggest(sender.pool, most, least=least)
         # An eighth more, of which nothing is paid: if a tip was asked for, the next refusal shows it.
         most_paid = max(ask.max_fee, min(ask.max_fee * 9 // 8, most))
         wanted = changed(wanted, max_fee=max(wanted.max_fee, most_paid))
         price = fees.replacing(old, wanted, most)
         if price is not None and (price.tip or price.max_fee) >= least:
             why = f"the node asks for {ask.words}"
-            return replace(lane, head, transaction, again(transaction), transaction.gas_limit, price, why)
+            return replace(sender, head, transaction, again(transaction), transaction.gas_limit, price, why)
     except (fees.TooDearError, NotSignedError) as error:
         log.warning("cannot bid what is asked", hash=transaction.hash, why=error.what)
     why = f"nodes ask for {ask.words} a unit of gas, above what may be bid: {most}"
-    tell(lane, transaction, "gas price", why)
+    tell(sender, transaction, "gas price", why)
     return None
 
 
-def tell(lane: Sender, transaction: Transaction, cause: str, why: str) -> None:
+def tell(sender: Sender, transaction: Transaction, cause: str, why: str) -> None:
     """Tell why what a transaction carries does not go out."""
-    with lane.store.session() as session:
+    with sender.store.session() as session:
         for intent in transactions.intents_of(session, transaction.id or 0):
             if intent.ended_block is None:
-                lane.tell.not_sent(session, intent, cause, why)
+                sender.tell.not_sent(session, intent, cause, why)
 
 
-def _counted(lane: Sender) -> int:
-    return int(lane.pool.call("eth_getTransactionCount", lane.sender, "latest"), 16)
+def _counted(sender: Sender) -> int:
+    return int(sender.pool.call("eth_getTransactionCount", sender.address, "latest"), 16)
 
 
 def _read(
-    lane: Sender, transaction: Transaction, head: Head, message: str, sure: bool
+    sender: Sender, transaction: Transaction, head: Head, message: str, sure: bool
 ) -> AskedInRefusal | None:
     """A figure is a tip where the words say so; else what is above the most that is paid asks for more of
     that, and only what is not can be a tip."""
     bid = transaction.max_fee if transaction.tip is None else transaction.tip
     ours = (transaction.max_fee, bid, transaction.gas_limit, transaction.nonce, transaction.value)
-    most = lane.limits.max_gas_price
+    most = sender.limits.max_gas_price
     tip = least_asked(of_tips(message), bid, most, (*ours, head.base_fee))
     if not sure and about_node(message):
         return None
@@ -155,10 +155,10 @@ def _names_tip(transaction: Transaction, message: str) -> bool:
     return transaction.tip is None or says_tip(message)
 
 
-def _has_funds(lane: Sender, transaction: Transaction) -> bool:
+def _has_funds(sender: Sender, transaction: Transaction) -> bool:
     """Whether the account can pay for it: else figures in a refusal are about that."""
     try:
-        held = int(lane.pool.call("eth_getBalance", lane.sender, "latest"), 16)
+        held = int(sender.pool.call("eth_getBalance", sender.address, "latest"), 16)
     except KeeperError:
         return True
     return held >= transaction.gas_limit * transaction.max_fee + transaction.value

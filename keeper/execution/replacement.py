@@ -19,24 +19,24 @@ def again(transaction: Transaction) -> Action:
     return Action(transaction.purpose, transaction.target, transaction.data, value=transaction.value)
 
 
-def most_per_gas(lane: Sender, transaction: Transaction) -> int:
+def most_per_gas(sender: Sender, transaction: Transaction) -> int:
     """Wei a unit that a successor of `transaction` may bid: an act pays no more than what of it is still open
     earns, everything else no more than the ceiling."""
     if transaction.purpose != "act":
-        return lane.limits.max_gas_price
-    with lane.store.session() as session:
+        return sender.limits.max_gas_price
+    with sender.store.session() as session:
         carried = transactions.intents_of(session, transaction.id or 0)
     plans = [Plan.from_json(each.plan) for each in carried if each.ended_block is None]
     used = bid_limits.measured(transaction.gas_limit, len(carried))
-    return bid_limits.max_fee_per_gas(plans, lane.limits.max_gas_price, used)
+    return bid_limits.max_fee_per_gas(plans, sender.limits.max_gas_price, used)
 
 
 def replace(
-    lane: Sender, head: Head, old: Transaction, action: Action, gas: int, price: Fees, why: str
+    sender: Sender, head: Head, old: Transaction, action: Action, gas: int, price: Fees, why: str
 ) -> Transaction | None:
     """Sign `action` at the nonce of `old`, which gives it up; None when a block has `old` meanwhile."""
-    with lane.store.session() as session:
-        begin(lane, session)
+    with sender.store.session() as session:
+        begin(sender, session)
         row = session.get_one(Transaction, old.id)
         if not follow.waiting(row):
             return None
@@ -47,7 +47,7 @@ def replace(
                 session.add(intent)
         action = _at_bid(action, carried, gas, price)
         numbers = [intent.id for intent in carried if intent.id is not None]
-        return sign(lane, session, head, action, gas, price, old.nonce, numbers, row, why)
+        return sign(sender, session, head, action, gas, price, old.nonce, numbers, row, why)
 
 
 def _at_bid(action: Action, carried: Sequence[Intent], gas: int, price: Fees) -> Action:

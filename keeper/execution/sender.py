@@ -71,12 +71,12 @@ class ExecutionEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """`signer` signs for `sender`; `relay` is where transactions go first, where there is one."""
+    """`signer` signs for `address`; `relay` is where transactions go first, where there is one."""
 
     pool: NodePool
     store: Store
     limits: Limits
-    sender: str
+    address: str
     signer: Signing
     lease: KeyLease
     tell: ExecutionEvents

@@ -25,29 +25,29 @@ OVERTAKEN = "its transaction left the chain; a later attempt stands"
 Outcome = tuple[IntentState, str, Transaction | None]
 
 
-def settle(lane: Sender, head: Head) -> None:
+def settle(sender: Sender, head: Head) -> None:
     """End the open intents that the chain has decided; set right those that it decided otherwise since."""
-    _revisit(lane, head)
-    with lane.store.session() as session:
-        waiting_now = [intent.id or 0 for intent in journal.open_intents(session, lane.chain, "live")]
+    _revisit(sender, head)
+    with sender.store.session() as session:
+        waiting_now = [intent.id or 0 for intent in journal.open_intents(session, sender.chain, "live")]
 
     def ask(number: int) -> None:
-        with lane.store.session() as session:
+        with sender.store.session() as session:
             row = session.get_one(Intent, number)
             carried = journal.transactions_of(session, number)
-            outcome = _outcome(lane, row, carried, head, lane.limits.settle_blocks)
+            outcome = _outcome(sender, row, carried, head, sender.limits.settle_blocks)
             if outcome is not None and row.state == IntentState.REHEARSED:
-                end(lane, session, row, head, *outcome)
+                end(sender, session, row, head, *outcome)
 
     def untold(number: int, error: Exception) -> None:
         # Undecided for want of an answer: it is looked at again with a later block.
         log.warning("not settled", intent=number, error=str(error))
 
-    lane.settling.go(waiting_now, int, ask, untold)
+    sender.settling.go(waiting_now, int, ask, untold)
 
 
 def end(
-    lane: Sender,
+    sender: Sender,
     session: Session,
     row: Intent,
     head: Head,
@@ -58,7 +58,7 @@ def end(
 ) -> None:
     """End an intent in the caller's transaction, and tell."""
     journal.move_intent(session, row, state, head.number, why, act, unsent=unsent)
-    lane.tell.intent_ended(session, row, act, needless=needless(row))
+    sender.tell.intent_ended(session, row, act, needless=needless(row))
     log.info("intent ended", id=row.id, account=row.account, kind=row.kind, state=state, why=why)
 
 
@@ -68,7 +68,7 @@ def needless(intent: Intent) -> bool:
 
 
 def _outcome(
-    lane: Sender, intent: Intent, carried: Sequence[Transaction], head: Head, deep: int
+    sender: Sender, intent: Intent, carried: Sequence[Transaction], head: Head, deep: int
 ) -> Outcome | None:
     """What the chain decided about an intent; None while it has not."""
     decisive = [t for t in carried if t.purpose in ("act", "cancel")]
@@ -83,7 +83,7 @@ def _outcome(
                 return IntentState.EXPIRED, intent.reason or "cancelled", transaction
             continue
         if transaction.succeeded:
-            return _done(lane, intent, transaction, head)
+            return _done(sender, intent, transaction, head)
         return IntentState.FAILED, "reverted on chain", transaction
     acts = [t for t in decisive if t.purpose == "act"]
     if acts and all(t.state == TransactionState.DROPPED for t in decisive):
@@ -91,14 +91,14 @@ def _outcome(
     return None
 
 
-def _done(lane: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome | None:
+def _done(sender: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome | None:
     """What a transaction that did not revert did for one intent: where our contract carried it out among
     others, its logs say."""
     plan = Plan.from_json(intent.plan)
     if plan.leg is None:
         return IntentState.SETTLED, "", act
     since = act.signed_block if act.block is None else act.block
-    receipt = lane.receipts.of(act.hash, head, since) or lane.receipts.anywhere(act.hash, head)
+    receipt = sender.receipts.of(act.hash, head, since) or sender.receipts.anywhere(act.hash, head)
     if receipt is None or receipt.get("blockHash") != act.block_hash:
         return None
     [outcome] = batches.outcomes([plan], receipt["logs"])
@@ -108,10 +108,10 @@ def _done(lane: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome
     return state, outcome.problem, act
 
 
-def _revisit(lane: Sender, head: Head) -> None:
+def _revisit(sender: Sender, head: Head) -> None:
     """Ended intents whose transactions the chain may still decide otherwise, or has."""
-    with lane.store.session() as session:
-        undecided = transactions.undecided(session, lane.chain, lane.sender)
+    with sender.store.session() as session:
+        undecided = transactions.undecided(session, sender.chain, sender.address)
         ended = {
             intent.id or 0
             for transaction in undecided
@@ -121,8 +121,8 @@ def _revisit(lane: Sender, head: Head) -> None:
 
     def ask(number: int) -> None:
         try:
-            with lane.store.session() as session:
-                _set_right(lane, session, session.get_one(Intent, number), head)
+            with sender.store.session() as session:
+                _set_right(sender, session, session.get_one(Intent, number), head)
         except LifecycleError as error:
             # A fault of our own in one intent is that intent's: the others are settled, and blocks go on.
             log.error("not set right", intent=number, error=str(error))
@@ -130,19 +130,19 @@ def _revisit(lane: Sender, head: Head) -> None:
     def untold(number: int, error: Exception) -> None:
         log.warning("not set right", intent=number, error=str(error))
 
-    lane.revisiting.go(sorted(ended), int, ask, untold)
+    sender.revisiting.go(sorted(ended), int, ask, untold)
 
 
-def _set_right(lane: Sender, session: Session, row: Intent, head: Head) -> None:
+def _set_right(sender: Sender, session: Session, row: Intent, head: Head) -> None:
     carried = journal.transactions_of(session, row.id or 0)
     if row.state == IntentState.REFUSED:
         return
-    outcome = _outcome(lane, row, carried, head, 1)
+    outcome = _outcome(sender, row, carried, head, 1)
     if outcome is not None:
         state, why, act = outcome
         if state != row.state and not (row.state == IntentState.EXPIRED and act and act.purpose == "cancel"):
             log.warning("decided otherwise", intent=row.id, before=row.state, after=state)
-            end(lane, session, row, head, state, why or "the chain decided otherwise", act)
+            end(sender, session, row, head, state, why or "the chain decided otherwise", act)
         return
     if not any(waiting(t) for t in carried if t.purpose in ("act", "cancel")):
         return
@@ -150,7 +150,7 @@ def _set_right(lane: Sender, session: Session, row: Intent, head: Head) -> None:
     key = (row.chain, row.market, row.account, row.kind)
     if journal.has_open(session, *key, "live"):
         if row.state == IntentState.SETTLED:
-            end(lane, session, row, head, IntentState.EXPIRED, OVERTAKEN, unsent=Unsent.REORGANISED)
+            end(sender, session, row, head, IntentState.EXPIRED, OVERTAKEN, unsent=Unsent.REORGANISED)
         return
     log.warning("opened again", intent=row.id, before=row.state)
     journal.move_intent(session, row, IntentState.REHEARSED, head.number, left)

@@ -36,16 +36,16 @@ class NotSignedError(KeeperError):
     """A limit, the allow-list or a pause forbids it; the message says which."""
 
 
-def begin(lane: Sender, session: Session) -> None:
+def begin(sender: Sender, session: Session) -> None:
     """First thing in a transaction that signs: the lease is ours and nothing is paused, or NotSignedError."""
-    lane.lease.must_hold(session)
-    why = paused(session, lane.pause_file)
+    sender.lease.must_hold(session)
+    why = paused(session, sender.pause_file)
     if why:
-        raise NotSignedError(why, where=f"chain {lane.chain}")
+        raise NotSignedError(why, where=f"chain {sender.chain}")
 
 
 def sign(
-    lane: Sender,
+    sender: Sender,
     session: Session,
     head: Head,
     action: Action,
@@ -60,32 +60,32 @@ def sign(
 
     `replaces` gives up its nonce. NotSignedError when the allow-list or the day's gas forbid it.
     """
-    problem = limits.not_allowed(lane.limits, lane.sender, action.target, action.data)
+    problem = limits.not_allowed(sender.limits, sender.address, action.target, action.data)
     if not problem and action.purpose in ("approve", "act"):
         wei = gas * price.max_fee
         old = replaces.id if replaces is not None else None
-        problem = limits.gas_overspent(session, lane.limits, lane.chain, lane.sender, wei, old)
+        problem = limits.gas_overspent(session, sender.limits, sender.chain, sender.address, wei, old)
     if problem:
-        raise NotSignedError(problem, where=f"chain {lane.chain}", remedy="See [execution] in the README")
+        raise NotSignedError(problem, where=f"chain {sender.chain}", remedy="See [execution] in the README")
     if replaces is not None:
         reason = f"{why or 'replaced'} at head {head.number}"
         transactions.move(session, replaces, TransactionState.REPLACED, head.number, reason)
     fields = {
-        "chainId": lane.pool.chain_id,
+        "chainId": sender.pool.chain_id,
         "nonce": nonce,
         "to": to_checksum_address(action.target),
         "value": action.value,
         "data": action.data,
         **price.fields(),
     }
-    raw, digest = lane.signer.sign({**fields, "gas": gas})
-    while transactions.is_recorded(session, lane.chain, digest):
+    raw, digest = sender.signer.sign({**fields, "gas": gas})
+    while transactions.is_recorded(session, sender.chain, digest):
         # The same was signed before, and a reorganisation undid what came of it: this must be another.
         gas -= 1
-        raw, digest = lane.signer.sign({**fields, "gas": gas})
+        raw, digest = sender.signer.sign({**fields, "gas": gas})
     row = Transaction(
-        chain=lane.chain,
-        sender=lane.sender,
+        chain=sender.chain,
+        sender=sender.address,
         nonce=nonce,
         hash=digest,
         purpose=action.purpose,
@@ -104,21 +104,21 @@ def sign(
     )
     transactions.record(session, row, carries, why)
     if action.purpose == "approve" and action.data.startswith(APPROVE):
-        _note_allowance(lane, session, head, action)
+        _note_allowance(sender, session, head, action)
     return row
 
 
-def _note_allowance(lane: Sender, session: Session, head: Head, action: Action) -> None:
+def _note_allowance(sender: Sender, session: Session, head: Head, action: Action) -> None:
     """What is granted is written down with the grant: taking it back cannot be forgotten."""
     token, spender = action.target.lower(), "0x" + action.data[34:74].lower()
-    known = {"to_chain": lane.chain, "to_owner": lane.sender, "to_token": token, "to_spender": spender}
+    known = {"to_chain": sender.chain, "to_owner": sender.address, "to_token": token, "to_spender": spender}
     if session.connection().execute(_GRANTED_AGAIN, {**known, "block": head.number}).rowcount:
         return
     insert_values(
         session,
         StandingAllowance,
-        chain=lane.chain,
-        owner=lane.sender,
+        chain=sender.chain,
+        owner=sender.address,
         token=token,
         spender=spender,
         since_block=head.number,

@@ -24,41 +24,41 @@ BUNDLE = "bundle"
 RAISES = 3
 
 
-def send(lane: Sender, transactions_: Sequence[Transaction], head: Head) -> None:
+def send(sender: Sender, transactions_: Sequence[Transaction], head: Head) -> None:
     """Hand the raw transactions over in their order, to the relay or a node; after one that is refused the
     later ones wait. What was taken is written down at the end, at once: a crash before leaves them signed,
     which counts as maybe sent."""
     taken: list[tuple[Transaction, str, str]] = []
     for transaction in transactions_:
-        hidden = private(lane, transaction, head)
+        hidden = private(sender, transaction, head)
         if not hidden and transaction.relayed_block is not None and transaction.channel != PUBLIC:
-            _swallowed(lane, transaction)
+            _swallowed(sender, transaction)
         if hidden:
-            why = _privately(lane, transaction, head)
+            why = _privately(sender, transaction, head)
         else:
-            transaction, why = _publicly(lane, transaction, head)
+            transaction, why = _publicly(sender, transaction, head)
         if why is None:
             break
-        lane.waiting.discard(transaction.hash)
-        taken.append((transaction, lane.relay.kind if hidden and lane.relay else PUBLIC, why))
+        sender.waiting.discard(transaction.hash)
+        taken.append((transaction, sender.relay.kind if hidden and sender.relay else PUBLIC, why))
     if taken:
-        with lane.store.session() as session:
+        with sender.store.session() as session:
             for transaction, channel, why in taken:
                 _sent(session, transaction, head, channel, why)
 
 
-def _publicly(lane: Sender, transaction: Transaction, head: Head) -> tuple[Transaction, str | None]:
+def _publicly(sender: Sender, transaction: Transaction, head: Head) -> tuple[Transaction, str | None]:
     """To a node, or a successor of it that bids what the node asks for; and what is worth noting, None when
     it was refusal."""
     for _ in range(RAISES):
         try:
-            lane.pool.send(transaction.raw)
+            sender.pool.send(transaction.raw)
         except NodeError as error:
             # Words that nobody knows count as no answer; what the chain shows may say more.
             lost = f"no answer, maybe sent: {error.what}"
-            successor = _refused(lane, transaction, head, error.what, lost)
+            successor = _refused(sender, transaction, head, error.what, lost)
         except RpcError as error:
-            successor = _refused(lane, transaction, head, error.message)
+            successor = _refused(sender, transaction, head, error.message)
         else:
             return transaction, ""
         if not isinstance(successor, Transaction):
@@ -68,44 +68,44 @@ def _publicly(lane: Sender, transaction: Transaction, head: Head) -> tuple[Trans
 
 
 def _refused(
-    lane: Sender, transaction: Transaction, head: Head, message: str, lost: str | None = None
+    sender: Sender, transaction: Transaction, head: Head, message: str, lost: str | None = None
 ) -> Transaction | str | None:
     """A successor to hand over instead; what is worth noting where it is, or (`lost`) may be, there; None:
     it was refused, or waits."""
     try:
-        found = refusal.meaning(lane, transaction, message)
+        found = refusal.meaning(sender, transaction, message)
         if found == Refusal.THERE:
             return lost or message
         if found == Refusal.WAITS:
-            lane.waiting.add(transaction.hash)
+            sender.waiting.add(transaction.hash)
             return None
-        ask = refusal.asked(lane, transaction, head, message, sure=lost is None)
+        ask = refusal.asked(sender, transaction, head, message, sure=lost is None)
         if ask is not None:
-            return refusal.bid_what_is_asked(lane, transaction, head, ask)
+            return refusal.bid_what_is_asked(sender, transaction, head, ask)
     except (NodeError, RpcError) as error:
         return lost or f"{message}; {error.what}"
     if lost is None:
         log.warning("refused by the node", hash=transaction.hash, error=message)
-        refusal.tell(lane, transaction, "refused", f"a node refuses it: {message}")
+        refusal.tell(sender, transaction, "refused", f"a node refuses it: {message}")
     return lost
 
 
-def private(lane: Sender, transaction: Transaction, head: Head) -> bool:
+def private(sender: Sender, transaction: Transaction, head: Head) -> bool:
     """Whether it (still) goes by the relay: within so many blocks since its nonce was first used."""
-    return lane.relay is not None and head.number - transaction.first_block < lane.relay.fallback_blocks
+    return sender.relay is not None and head.number - transaction.first_block < sender.relay.fallback_blocks
 
 
-def _privately(lane: Sender, transaction: Transaction, head: Head) -> str | None:
+def _privately(sender: Sender, transaction: Transaction, head: Head) -> str | None:
     """To the relay; one that does not take it is asked again at the next block, until the fallback."""
-    assert lane.relay is not None
+    assert sender.relay is not None
     try:
-        lane.relay.send(transaction.raw, head.number)
+        sender.relay.send(transaction.raw, head.number)
     except NodeError as error:
         return f"no answer, maybe sent: {error}"
     except RpcError as error:
         log.warning("refused by the relay", hash=transaction.hash, error=error.message)
         return None
-    return f"to {lane.relay.label}"
+    return f"to {sender.relay.label}"
 
 
 def _sent(session: Session, transaction: Transaction, head: Head, channel: str, why: str) -> None:
@@ -118,9 +118,9 @@ def _sent(session: Session, transaction: Transaction, head: Head, channel: str, 
     session.add(row)
 
 
-def _swallowed(lane: Sender, transaction: Transaction) -> None:
+def _swallowed(sender: Sender, transaction: Transaction) -> None:
     """The relay took it and no block has it: told, and from now on everybody may see it."""
-    label = lane.relay.label if lane.relay else "the relay"
+    label = sender.relay.label if sender.relay else "the relay"
     log.warning("relay silent", relay=label, hash=transaction.hash, since=transaction.relayed_block)
-    with lane.store.session() as session:
-        lane.tell.relay_silent(session, lane.chain, label, transaction)
+    with sender.store.session() as session:
+        sender.tell.relay_silent(session, sender.chain, label, transaction)

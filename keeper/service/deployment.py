@@ -121,37 +121,37 @@ def _coins(wei: int) -> str:
     return f"{whole}.{rest:06d}"
 
 
-def deploy(lane: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
+def deploy(sender: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
     """Deploy it unless it is there or under way.
 
     KeeperError when it would revert, or another keeper is at work with the key; UnreachableError when the
     transaction is not included within `wait` seconds: the same command then waits for the same one.
     """
-    if is_there(lane.pool, contract):
+    if is_there(sender.pool, contract):
         return Deployed(contract.address, "")
-    other = lane.lease.take()
+    other = sender.lease.take()
     if other:
         raise KeeperError(
             f"another keeper signs with this key: {other}",
-            where=f"chain {lane.chain}",
+            where=f"chain {sender.chain}",
             remedy="Stop it while you deploy",
         )
     try:
-        head = blocks.latest(lane.pool)
-        transaction = _under_way(lane, contract) or _signed(lane, contract, head)
-        send(lane, [transaction], head)
-        return _included(lane, contract, transaction, wait)
+        head = blocks.latest(sender.pool)
+        transaction = _under_way(sender, contract) or _signed(sender, contract, head)
+        send(sender, [transaction], head)
+        return _included(sender, contract, transaction, wait)
     finally:
-        lane.lease.release()
+        sender.lease.release()
 
 
-def _under_way(lane: Sender, contract: Contract) -> Transaction | None:
+def _under_way(sender: Sender, contract: Contract) -> Transaction | None:
     """An earlier attempt that no block has yet."""
-    with lane.store.session() as session:
+    with sender.store.session() as session:
         rows = session.exec(
             select(Transaction).where(
-                Transaction.chain == lane.chain,
-                Transaction.sender == lane.sender,
+                Transaction.chain == sender.chain,
+                Transaction.sender == sender.address,
                 Transaction.target == CREATE2_DEPLOYER,
                 Transaction.data == contract.request,
             )
@@ -159,41 +159,41 @@ def _under_way(lane: Sender, contract: Contract) -> Transaction | None:
     return next((row for row in rows if row.state in UNMINED), None)
 
 
-def _signed(lane: Sender, contract: Contract, head: Head) -> Transaction:
+def _signed(sender: Sender, contract: Contract, head: Head) -> Transaction:
     """Signed and written down, not sent."""
-    needed = cost(lane.pool, lane.sender, contract)
-    missing = gas_money_missing(lane.pool, lane.sender, needed, lane.limits.max_gas_price)
+    needed = cost(sender.pool, sender.address, contract)
+    missing = gas_money_missing(sender.pool, sender.address, needed, sender.limits.max_gas_price)
     if missing:
         raise KeeperError(
-            missing, where=f"chain {lane.chain}", remedy=f"Send native currency to {lane.sender}"
+            missing, where=f"chain {sender.chain}", remedy=f"Send native currency to {sender.address}"
         )
     gas = with_margin(needed)
-    price = fees.suggest(lane.pool, lane.limits.max_gas_price, least=lane.floor.wei)
-    pending = nonces.pending(lane.pool, lane.store, lane.sender)
+    price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
+    pending = nonces.pending(sender.pool, sender.store, sender.address)
     action = Action("deploy", CREATE2_DEPLOYER, contract.request)
     # The operator has just asked for it: the list of what the daemon may call does not speak of it.
-    allow = {**(lane.limits.allow or {}), CREATE2_DEPLOYER: None}
-    asked = replace(lane, limits=replace(lane.limits, allow=allow))
-    with lane.store.session() as session:
+    allow = {**(sender.limits.allow or {}), CREATE2_DEPLOYER: None}
+    asked = replace(sender, limits=replace(sender.limits, allow=allow))
+    with sender.store.session() as session:
         begin(asked, session)
-        nonce = nonces.following(session, lane.chain, lane.sender, pending)
+        nonce = nonces.following(session, sender.chain, sender.address, pending)
         return sign(asked, session, head, action, gas, price, nonce, why=f"deploys {contract.name}")
 
 
-def _included(lane: Sender, contract: Contract, transaction: Transaction, wait: float) -> Deployed:
+def _included(sender: Sender, contract: Contract, transaction: Transaction, wait: float) -> Deployed:
     until = time.monotonic() + wait
     while time.monotonic() < until:
-        follow.look(lane, blocks.latest(lane.pool), continuous=False)
-        with lane.store.session() as session:
+        follow.look(sender, blocks.latest(sender.pool), continuous=False)
+        with sender.store.session() as session:
             row = session.get_one(Transaction, transaction.id)
-        if row.succeeded and is_there(lane.pool, contract):
+        if row.succeeded and is_there(sender.pool, contract):
             return Deployed(contract.address, row.hash)
         if row.succeeded is False:
-            raise KeeperError(f"the deployment {row.hash} reverted", where=f"chain {lane.chain}")
+            raise KeeperError(f"the deployment {row.hash} reverted", where=f"chain {sender.chain}")
         time.sleep(LOOK_SECONDS)
     raise UnreachableError(
         f"the deployment {transaction.hash} is not included yet",
-        where=f"chain {lane.chain}",
+        where=f"chain {sender.chain}",
         remedy="Give the same command again: it waits for this transaction and makes no other",
     )
 

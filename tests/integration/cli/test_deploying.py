@@ -79,11 +79,11 @@ def test_one_that_is_under_way_is_waited_for_and_not_sent_again(
     place: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place.anvil.set_automine(False)
-    assert place.actor.lane is not None
+    assert place.actor.sender is not None
     contract = deployment.liquidator(place.payer, place.payer)
     for _ in range(2):
         with pytest.raises(UnreachableError, match="not included yet"):
-            deployment.deploy(place.actor.lane, contract, wait=0.5)
+            deployment.deploy(place.actor.sender, contract, wait=0.5)
     assert len(place.transactions()) == 1
     place.anvil.mine()
     deploy(place.config, "liquidator", live=True, as_json=True)

@@ -55,12 +55,12 @@ def test_one_transaction_that_cannot_be_booked_holds_up_no_other(fresh: Fresh, r
 
 def test_closing_releases_the_lease_whatever_happens(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
     w = ready()
-    assert w.actor.lane is not None
+    assert w.actor.sender is not None
     w.actor.release()
-    daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+    daemon = Daemon(w.settings, w.store, w.payer, w.actor.sender.signer)
     loops = daemon.chains["local"]
-    assert loops.actor is not None and loops.actor.lane is not None
-    assert loops.actor.lane.lease.take() == ""
+    assert loops.actor is not None and loops.actor.sender is not None
+    assert loops.actor.sender.lease.take() == ""
 
     def fail(*_: object) -> None:
         raise ArithmeticError("nobody thought of this")

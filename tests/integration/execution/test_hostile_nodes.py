@@ -100,8 +100,8 @@ def test_a_storm_of_faults(fresh: Fresh, tmp_path: Path) -> None:
         w = world(anvil, market, tmp_path, more, rpc=f'{one.url}", "{two.url}')
         w.send(*ether_for_dollars(market, OWNER, 10, 18_000))
         fund(w, USDC=10**13, WETH=10**24)
-        assert w.actor.lane is not None
-        daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+        assert w.actor.sender is not None
+        daemon = Daemon(w.settings, w.store, w.payer, w.actor.sender.signer)
         storm = Storm(w, daemon, [one, two], dice)
         storm.newcomer()
         storm.round()

@@ -85,7 +85,7 @@ def test_an_external_signer_signs_for_the_whole_daemon_and_the_key_is_never_here
 ) -> None:
     with standin_web3signer(KEY) as outside:
         w = ready()
-        assert w.actor.lane is not None
+        assert w.actor.sender is not None
         text = w.config.read_text().replace(
             'keystore = "keystore.json"', f'web3signer = "{outside.url}"\naddress = "{outside.address}"'
         )
@@ -94,7 +94,7 @@ def test_an_external_signer_signs_for_the_whole_daemon_and_the_key_is_never_here
         found = load(w.config).signer
         assert found is not None and signer.public_address(found) == ADDRESS
         external = signer.load(found)
-        w.actor.lane = replace(w.actor.lane, signer=external)
+        w.actor.sender = replace(w.actor.sender, signer=external)
         w.step(CRASH)
         w.step()
         assert len(outside.signed) == len(w.transactions()) >= 2
@@ -130,7 +130,7 @@ def prepared(anvil: Anvil, market: AaveDeployment, ready: Ready, more: str = "")
     """A configuration for a daemon of its own, with an account that a crash makes liquidatable."""
     w = ready()
     w.store.close()
-    assert w.actor.lane is not None
+    assert w.actor.sender is not None
     w.actor.release()
     w.config.write_text(config_text(anvil, market, more, "sqlite:///own.db"))
     return w.config

@@ -183,8 +183,8 @@ def _goes_silent(lease: KeyLease) -> None:
 def test_two_keepers_with_the_same_key_and_store_act_once(fresh: Fresh, ready: Ready, tmp_path: Path) -> None:
     w = ready()
     other = world(*fresh, tmp_path)
-    assert other.actor.lane is not None
-    other.actor.lane.lease.holder = "machine-b process 1 x"
+    assert other.actor.sender is not None
+    other.actor.sender.lease.holder = "machine-b process 1 x"
     other.work()
     for prices in (CRASH, None, None, None, None, None, None, None):
         w.step(prices)
@@ -199,10 +199,10 @@ def test_a_keeper_on_standby_says_so_in_status_and_alerts_once(
     fresh: Fresh, ready: Ready, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     w = ready()
-    assert w.actor.lane is not None
-    w.actor.lane.lease.holder = "machine-b process 1 x"
-    assert w.actor.lane.lease.take() == ""
-    daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+    assert w.actor.sender is not None
+    w.actor.sender.lease.holder = "machine-b process 1 x"
+    assert w.actor.sender.lease.take() == ""
+    daemon = Daemon(w.settings, w.store, w.payer, w.actor.sender.signer)
     for _ in range(2):
         daemon._decide("local")
         w.anvil.mine()

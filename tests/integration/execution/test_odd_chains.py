@@ -174,7 +174,7 @@ def test_gas_above_the_ceiling_is_told_at_once_and_is_no_failure_of_the_account(
         made = journal.attempts(session, mine.episode_id, "top_up", "live")
     assert made.failures_in_a_row == 0
     # Gas is cheap again: acted on in that very block.
-    assert w.actor.lane is not None
+    assert w.actor.sender is not None
     free = world(anvil, deployed, tmp_path, protect(owner))
     w.actor.release()
     free.work()

@@ -58,9 +58,9 @@ def wait_for(what: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def daemon_of(w: World) -> Daemon:
-    assert w.actor.lane is not None
+    assert w.actor.sender is not None
     w.actor.release()
-    return Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+    return Daemon(w.settings, w.store, w.payer, w.actor.sender.signer)
 
 
 @contextmanager

@@ -120,14 +120,14 @@ def test_a_plan_is_rehearsed_on_top_of_a_pending_update_and_bundled_behind_it(
     plan_behind(w)
     update = update_of(w)
     [intent] = w.intents()
-    head, lane = w.heads[-1], w.actor.lane
-    assert lane is not None
+    head, sender = w.heads[-1], w.actor.sender
+    assert sender is not None
     timestamp = head.timestamp + 12
     plan = Plan.from_json(intent.plan)
-    alone = rehearse(lane.pool, lane.sender, plan, [], timestamp)
+    alone = rehearse(sender.pool, sender.address, plan, [], timestamp)
     assert "HealthFactorNotBelowThreshold" in alone.problem, "before the update it does not work"
-    assert rehearse(lane.pool, lane.sender, plan, [backrun.action_of(update)], timestamp).ok
-    assert backrun.bundle_behind(lane, [intent], update, ADAPTERS[kind], head, timestamp)
+    assert rehearse(sender.pool, sender.address, plan, [backrun.action_of(update)], timestamp).ok
+    assert backrun.bundle_behind(sender, [intent], update, ADAPTERS[kind], head, timestamp)
     method, params = relay.asked[-1]
     ours = [t.raw for t in w.transactions()]
     block = hex(head.number + 1)
@@ -151,9 +151,9 @@ def test_without_a_relay_a_pending_update_is_waited_for(fresh: Fresh, ready: Rea
     plan_behind(w)
     update = update_of(w)
     [intent] = w.intents()
-    lane = w.actor.lane
-    assert lane is not None and lane.relay is None
-    assert not backrun.bundle_behind(lane, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
+    sender = w.actor.sender
+    assert sender is not None and sender.relay is None
+    assert not backrun.bundle_behind(sender, [intent], update, ADAPTERS["svr"], w.heads[-1], 0)
     assert w.transactions() == []
 
 

@@ -108,9 +108,9 @@ def test_after_a_reorg_an_account_that_is_well_is_left_alone(fresh: Fresh, ready
 
 def test_final_is_what_the_chain_says_is_finalized(fresh: Fresh, ready: Ready) -> None:
     w = ready()
-    assert w.actor.lane is not None
-    limits = replace(w.actor.lane.limits, confirmations=None)
-    w.actor.lane = replace(w.actor.lane, limits=limits)
+    assert w.actor.sender is not None
+    limits = replace(w.actor.sender.limits, confirmations=None)
+    w.actor.sender = replace(w.actor.sender, limits=limits)
     w.step(CRASH)
     w.step()
     included = [t for t in w.transactions() if t.block is not None]
@@ -179,9 +179,9 @@ def test_another_block_of_the_same_number_is_acted_on(fresh: Fresh, ready: Ready
     """The daemon has acted at this number already; the fall is in the block that took that one's place."""
     anvil, deployed = fresh
     w = ready(DEEP)
-    assert w.actor.lane is not None
+    assert w.actor.sender is not None
     w.actor.release()
-    daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+    daemon = Daemon(w.settings, w.store, w.payer, w.actor.sender.signer)
     anvil.mine()
     daemon._decide("local")
     number = anvil.block_number()

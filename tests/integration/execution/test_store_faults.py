@@ -79,10 +79,10 @@ class Rounds:
     """A keeper's rounds, one a block; what goes wrong in them is written down."""
 
     def __init__(self, w: World) -> None:
-        assert w.actor.lane is not None
+        assert w.actor.sender is not None
         w.actor.release()
         self.w = w
-        self.daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+        self.daemon = Daemon(w.settings, w.store, w.payer, w.actor.sender.signer)
         self.met: Counter[str] = Counter()
 
     def run(self, blocks: int) -> None:

@@ -40,9 +40,9 @@ def wait_for(done: Callable[[], bool], each: Callable[[], object] = lambda: None
 
 def lived_through(w: World, node: FaultyNode, inbox: Inbox, begin: Any, end: Any) -> None:
     """The daemon in a crash; the store is gone from the first transaction on, for so many seconds."""
-    assert w.actor.lane is not None
+    assert w.actor.sender is not None
     w.actor.release()
-    daemon = Daemon(w.settings, w.store, w.payer, w.actor.lane.signer)
+    daemon = Daemon(w.settings, w.store, w.payer, w.actor.sender.signer)
     begun = threading.Event()
 
     def at_sending(request: dict[str, Any]) -> None:

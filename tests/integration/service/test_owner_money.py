@@ -49,8 +49,8 @@ def owner_market(market: Fresh, folder: Path, more: str = "", steps: str = REPAY
     first = world(anvil, deployed, config)
     anvil.set_balance(first.payer, 10**19)
     anvil.set_automine(True)
-    assert first.actor.lane is not None
-    contract = deployment.deploy(first.actor.lane, deployment.owner_top_up(deployed.pool), 30).address
+    assert first.actor.sender is not None
+    contract = deployment.deploy(first.actor.sender, deployment.owner_top_up(deployed.pool), 30).address
     anvil.set_automine(False)
     text = protect(OWNER, steps, 'paid_by = "owner"\n' + more)
     w = world(anvil, deployed, folder, text, market_more=f'aave_v3.owner_top_up = "{contract}"')

@@ -125,7 +125,7 @@ def _tend(store: Store, monkeypatch: pytest.MonkeyPatch, fails: set[int]) -> lis
     with store.session() as session:
         for nonce in (5, 6):
             transaction(session, nonce, TransactionState.SENT)
-    lane = Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
+    sender = Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
     tended: list[int] = []
 
     def tend(_: InFlight, each: Transaction) -> None:
@@ -134,7 +134,7 @@ def _tend(store: Store, monkeypatch: pytest.MonkeyPatch, fails: set[int]) -> lis
         tended.append(each.nonce)
 
     monkeypatch.setattr(in_flight.InFlight, "_tend", tend)
-    InFlight(lane, HEAD, 1001).all(5)
+    InFlight(sender, HEAD, 1001).all(5)
     return tended
 
 

@@ -29,7 +29,7 @@ def lane_of() -> Sender:
 
     pool = scripted_pool(script)[0]
     limits = SimpleNamespace(max_gas_price=500 * GWEI)
-    made = SimpleNamespace(pool=pool, limits=limits, floor=TipFloor(), sender=SENDER, chain="c")
+    made = SimpleNamespace(pool=pool, limits=limits, floor=TipFloor(), address=SENDER, chain="c")
     return cast(Sender, made)
 
 
@@ -71,26 +71,26 @@ def bid(max_fee: int = 30 * GWEI, tip: int | None = GWEI) -> Transaction:
 def test_a_refusal_teaches_a_tip_only_where_it_names_one(
     said: str, ask: AskedInRefusal | None, learnt: bool
 ) -> None:
-    lane = lane_of()
-    assert refusal.asked(lane, bid(), HEAD, said, sure=True) == ask
-    assert lane.floor.wei == (25 * GWEI if learnt else 0)
+    sender = lane_of()
+    assert refusal.asked(sender, bid(), HEAD, said, sure=True) == ask
+    assert sender.floor.wei == (25 * GWEI if learnt else 0)
 
 
 @pytest.mark.parametrize("said", ["tip too low, 25 gwei", "Sorry, 25000000000 wei"])
 def test_what_may_be_no_refusal_teaches_nothing(said: str) -> None:
-    lane = lane_of()
-    assert refusal.asked(lane, bid(), HEAD, said, sure=False) == AskedInRefusal(tip=25 * GWEI)
-    assert lane.floor.wei == 0
+    sender = lane_of()
+    assert refusal.asked(sender, bid(), HEAD, said, sure=False) == AskedInRefusal(tip=25 * GWEI)
+    assert sender.floor.wei == 0
     for busy in ("rate limit: retry in 25000000000 ns", "daily request count exceeded: 25000000000"):
-        assert refusal.asked(lane, bid(), HEAD, busy, sure=False) is None
+        assert refusal.asked(sender, bid(), HEAD, busy, sure=False) is None
 
 
 def test_on_a_chain_without_base_fee_the_price_is_what_is_learnt() -> None:
-    lane = lane_of()
-    assert refusal.asked(lane, bid(GWEI, None), HEAD, "gas price below 3 gwei", True) == AskedInRefusal(
+    sender = lane_of()
+    assert refusal.asked(sender, bid(GWEI, None), HEAD, "gas price below 3 gwei", True) == AskedInRefusal(
         tip=3 * GWEI
     )
-    assert lane.floor.wei == 3 * GWEI
+    assert sender.floor.wei == 3 * GWEI
 
 
 def test_words_that_break_the_reading_are_no_more_than_words(monkeypatch: pytest.MonkeyPatch) -> None:

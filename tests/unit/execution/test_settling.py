@@ -64,12 +64,12 @@ def settled(folder: Path, *nodes: Script) -> list[str]:
             act.block, act.block_hash, act.succeeded = HEAD.number, HEAD.hash, True
             session.add(act)
             insert_values(session, TransactionIntent, intent_id=row.id, transaction_id=act.id, step=0)
-    settlement.settle(_lane(pool, store), HEAD)
+    settlement.settle(_sender(pool, store), HEAD)
     with store.session() as session:
         return [row.state for row in session.exec(select(Intent).order_by(col(Intent.id)))]
 
 
-def _lane(pool: pool_module.NodePool, store: Store) -> Sender:
+def _sender(pool: pool_module.NodePool, store: Store) -> Sender:
     return Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
 
 

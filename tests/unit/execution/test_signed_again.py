@@ -38,13 +38,13 @@ def test_a_cancellation_that_a_reorganisation_undid_can_be_made_again(
     pool, _ = scripted_pool(healthy)
     store = open_store(f"sqlite:///{tmp_path}/keeper.db")
     rest = cast(Any, (Deterministic(), None, None, None))
-    lane = Sender(pool, store, Limits(10**12), US, *rest)
+    sender = Sender(pool, store, Limits(10**12), US, *rest)
     signed: list[tuple[str, int]] = []
     with store.session() as session:
         last = None
         for _ in range(again + 1):
             cancel = Action("cancel", US, "0x")
-            last = sign(lane, session, HEAD, cancel, 90_000, Fees(10, tip), 7, replaces=last)
+            last = sign(sender, session, HEAD, cancel, 90_000, Fees(10, tip), 7, replaces=last)
             signed.append((last.hash, last.gas_limit))
             session.flush()
         assert last is not None and last.state == TransactionState.SIGNED
