@@ -1,8 +1,8 @@
 """What accounts hold as sparse arrays, and what a unit of it weighs: the protocol-neutral half of screening.
 
-A *leg* is something all accounts hold by the same measure: a collateral under one threshold, a debt at one
+A *factor* is something all accounts hold by the same measure: a collateral under one threshold, a debt at one
 price, a position in one market. It has a number that the protocol's adapter gives it. An account's equity and
-its maintenance are sums over its legs of amount times weight, but for rounding.
+its maintenance are sums over its factors of amount times weight, but for rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Sparse:
     """
 
     starts: Ints
-    legs: Ints
+    factors: Ints
     amounts: Floats
 
     @property
@@ -37,7 +37,7 @@ class Entries:
     """Accounts in columns: `equity` may have amounts below zero, `maintenance` has none. `unbounded` marks
     rows that no sum of weights bounds: those are valued exactly."""
 
-    leg_count: int
+    factor_count: int
     equity: Sparse
     maintenance: Sparse
     unbounded: NDArray[np.bool_]
@@ -48,9 +48,9 @@ def empty() -> Sparse:
     return Sparse(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0))
 
 
-def one_a_row(legs: Ints, amounts: Floats) -> Sparse:
-    """Row i has `amounts[i]` of `legs[i]`, or nothing where that is not above zero."""
+def one_a_row(factors: Ints, amounts: Floats) -> Sparse:
+    """Row i has `amounts[i]` of `factors[i]`, or nothing where that is not above zero."""
     there = amounts > 0
-    starts = np.zeros(len(legs) + 1, np.int32)
+    starts = np.zeros(len(factors) + 1, np.int32)
     np.cumsum(there, out=starts[1:])
-    return Sparse(starts, legs[there], amounts[there])
+    return Sparse(starts, factors[there], amounts[there])

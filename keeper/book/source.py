@@ -48,16 +48,16 @@ NOTHING_ELSE = ExtraReads()
 
 
 class Screener(Protocol[S_contra]):
-    """Equity and maintenance of all accounts as sums over legs: see docs/SCREENING.md."""
+    """Equity and maintenance of all accounts as sums over factors: see docs/SCREENING.md."""
 
     def entries(self, records: Sequence[bytes]) -> Entries:
         """Many records as sparse arrays."""
 
-    def weights(self, state: S_contra, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        """What a unit of each of these legs weighs at `timestamp`; None where no arithmetic is known."""
+    def weights(self, state: S_contra, timestamp: int, factors: Sequence[int]) -> Weights | None:
+        """What a unit of each of these factors weighs at `timestamp`; None where no arithmetic is known."""
 
-    def leg_assets(self, state: S_contra, legs: Sequence[int]) -> list[str]:
-        """The priced asset by which each leg is weighed."""
+    def factor_assets(self, state: S_contra, factors: Sequence[int]) -> list[str]:
+        """The priced asset by which each factor is weighed."""
 
 
 class Mirror(Protocol[S]):

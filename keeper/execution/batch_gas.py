@@ -4,23 +4,23 @@ from __future__ import annotations
 
 MOST_TRANSACTION_GAS = 2**24
 """EIP-7825: no transaction may have a higher limit."""
-# What a batch takes besides its legs, measured (docs/LIQUIDATOR.md): the transaction, bookkeeping, and what
-# the first leg touches for all others; then each loan, each exchange and each token.
+# What a batch takes besides its items, measured (docs/LIQUIDATOR.md): the transaction, bookkeeping, and what
+# the first item touches for all others; then each loan, each exchange and each token.
 BASE_GAS = 195_000
 LOAN_GAS = 125_000
 SWAP_GAS = 90_000
 TOKEN_GAS = 10_000
-# What comes after the legs, and so must be left for: sending the profit, and paying back each loan.
+# What comes after the items, and so must be left for: sending the profit, and paying back each loan.
 END_GAS = 50_000
 PAYBACK_GAS = 45_000
-# A leg may burn this much more than expected, and what the first one touches, before it is cut off.
+# A item may burn this much more than expected, and what the first one touches, before it is cut off.
 CAP_PERCENT = 130
 COLD_GAS = 250_000
 # Refunds give back up to a fifth, but only at the end: the limit must cover what is given back. And what the
-# last leg may not touch: the reserve for what comes after it, and a 64th kept back at each call into a call.
+# last item may not touch: the reserve for what comes after it, and a 64th kept back at each call into a call.
 LIMIT_PERCENT = 127
 SLACK_GAS = 220_000
-MOST_LEGS = 200
+MOST_ITEMS = 200
 
 
 def limit(used: int) -> int:

@@ -1,5 +1,5 @@
 """Planned intents grouped into transactions: alone, or several in one call of our contract, rehearsed
-together. A leg that fails in rehearsal is taken out, and the others are combined anew."""
+together. A item that fails in rehearsal is taken out, and the others are combined anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several accounts' legs in one transaction of our contract: what it is called with, and what came of each.
+"""Several accounts' items in one transaction of our contract: what it is called with, and what came of each.
 
 Pure: plans, call data and logs go in, values come out.
 """
@@ -39,7 +39,7 @@ class Batched:
 
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
-    """What came of one plan's leg; `problem` says why not, by the protocol's error names."""
+    """What came of one plan's item; `problem` says why not, by the protocol's error names."""
 
     done: bool
     problem: str = ""
@@ -49,12 +49,12 @@ class ItemOutcome:
 
 def key(plan: Plan) -> tuple[str, str] | None:
     """Plans of the same key can share a transaction: contract and profit token. None: this one cannot."""
-    return None if plan.leg is None else (plan.leg.contract, plan.leg.profit_token)
+    return None if plan.batch_item is None else (plan.batch_item.contract, plan.batch_item.profit_token)
 
 
 def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
-    """The plans in groups that each fit one transaction, in order among those of one key; those without a leg
-    stay alone.
+    """The plans in groups that each fit one transaction, in order among those of one key; those without an
+    item stay alone.
 
     Sized so that they fill a block one after another: each transaction's limit must fit into what those
     before it have really left, and a limit must cover what refunds give back in the end.
@@ -72,19 +72,19 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
             group, waiting = waiting[: max(count, 1)], waiting[max(count, 1) :]
             for part in _borne(group):
                 groups.append(part)
-                room -= min(gas_of(part) if part[0].leg else part[0].gas, room)
+                room -= min(gas_of(part) if part[0].batch_item else part[0].gas, room)
     return groups
 
 
 def combine(plans: Sequence[Plan]) -> Batched:
     """One call for all; ValueError when there are none or they differ in `key`."""
-    legs = _legs(plans)
-    return Batched(legs[0].contract, "0x" + encoding.encoded_batch(plans, legs).hex(), _gas(legs))
+    items = _items(plans)
+    return Batched(items[0].contract, "0x" + encoding.encoded_batch(plans, items).hex(), _gas(items))
 
 
 def gas_of(plans: Sequence[Plan]) -> int:
-    """Gas that one transaction with all these legs is expected to take."""
-    return _gas(_legs(plans))
+    """Gas that one transaction with all these items is expected to take."""
+    return _gas(_items(plans))
 
 
 def fits(plans: Sequence[Plan], block_gas_limit: int) -> bool:
@@ -93,28 +93,28 @@ def fits(plans: Sequence[Plan], block_gas_limit: int) -> bool:
 
 
 def bears(plans: Sequence[Plan]) -> bool:
-    """Whether the transaction survives the failure of any one leg: what the others are expected to earn more
+    """Whether the transaction survives the failure of any one item: what the others are expected to earn more
     than is asked of them must pay for its loan, in a token that they can get."""
     if len(plans) < 2:
         return True
-    legs = _legs(plans)
-    lending = {loan.lender for _, loan in encoding.loans_of(legs)}
-    if any(_lenders_on(leg, lending) for leg in legs):
+    items = _items(plans)
+    lending = {loan.lender for _, loan in encoding.loans_of(items)}
+    if any(_lenders_on(item, lending) for item in items):
         return False
-    expected = sum(leg.profit for leg in legs)
-    asked = sum(max(leg.min_profit, leg.profit * KEPT_PERCENT // 100) for leg in legs)
+    expected = sum(item.profit for item in items)
+    asked = sum(max(item.min_profit, item.profit * KEPT_PERCENT // 100) for item in items)
     # What is asked for is spread over all in proportion to what each is expected to earn.
     return all(
-        leg.fee * expected <= max(expected - asked, 0) * (expected - leg.profit)
-        and (leg.pays == leg.profit_token or leg.cover)
-        for leg in legs
-        if leg.fee
+        item.fee * expected <= max(expected - asked, 0) * (expected - item.profit)
+        and (item.pays == item.profit_token or item.cover)
+        for item in items
+        if item.fee
     )
 
 
-def _lenders_on(leg: BatchItem, lending: set[str]) -> bool:
-    """Whether a route of the leg leads over a pool that lends, and so is closed meanwhile."""
-    routes = leg.route + leg.sale + leg.cover
+def _lenders_on(item: BatchItem, lending: set[str]) -> bool:
+    """Whether a route of the item leads over a pool that lends, and so is closed meanwhile."""
+    routes = item.route + item.sale + item.cover
     return any(lender[2:] in routes for lender in lending)
 
 
@@ -129,15 +129,17 @@ def _borne(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 
 def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
-    """By what a leg weighs on the others: routes that are closed meanwhile first, then its fee."""
-    lending = {loan.lender for _, loan in encoding.loans_of(_legs(plans))}
-    return lambda plan: (_lenders_on(plan.leg, lending), plan.leg.fee) if plan.leg else (False, 0)
+    """By what an item weighs on the others: routes that are closed meanwhile first, then its fee."""
+    lending = {loan.lender for _, loan in encoding.loans_of(_items(plans))}
+    return lambda plan: (
+        (_lenders_on(plan.batch_item, lending), plan.batch_item.fee) if plan.batch_item else (False, 0)
+    )
 
 
 def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
     return (
         batch_gas.limit(gas_of(plans)) <= min(batch_gas.MOST_TRANSACTION_GAS, block_gas_limit)
-        and len(plans) <= batch_gas.MOST_LEGS
+        and len(plans) <= batch_gas.MOST_ITEMS
     )
 
 
@@ -146,7 +148,7 @@ def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[I
 
     A transaction that reverted has no logs: then nothing was done for anyone.
     """
-    contract = plans[0].leg.contract if plans and plans[0].leg else ""
+    contract = plans[0].batch_item.contract if plans and plans[0].batch_item else ""
     told: dict[int, tuple[bool, bytes]] = {}
     for log in logs:
         topics = [str(topic).lower() for topic in log["topics"]]
@@ -179,35 +181,37 @@ def _by_key(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 def _fitting(plans: Sequence[Plan], most: int) -> int:
     """How many of the plans, from the first, one transaction with a limit of `most` holds."""
-    if plans[0].leg is None:
+    if plans[0].batch_item is None:
         return 1
-    return edge(lambda count: _small_enough(plans[:count], most), 0, min(len(plans), batch_gas.MOST_LEGS) + 1)
+    return edge(
+        lambda count: _small_enough(plans[:count], most), 0, min(len(plans), batch_gas.MOST_ITEMS) + 1
+    )
 
 
-def _legs(plans: Sequence[Plan]) -> list[BatchItem]:
-    legs = [plan.leg for plan in plans if plan.leg is not None]
-    if not legs or len(legs) != len(plans) or len({key(plan) for plan in plans}) != 1:
-        raise ValueError("only legs of one contract and one profit token make a batch")
-    return legs
+def _items(plans: Sequence[Plan]) -> list[BatchItem]:
+    items = [plan.batch_item for plan in plans if plan.batch_item is not None]
+    if not items or len(items) != len(plans) or len({key(plan) for plan in plans}) != 1:
+        raise ValueError("only items of one contract and one profit token make a batch")
+    return items
 
 
-def _gas(legs: Sequence[BatchItem]) -> int:
-    tokens, shared = encoding.tokens_of(legs), encoding.shared_routes(legs)
+def _gas(items: Sequence[BatchItem]) -> int:
+    tokens, shared = encoding.tokens_of(items), encoding.shared_routes(items)
     places = {token: place for place, token in enumerate(tokens)}
-    own = sum(len(encoding.own_swaps(leg, shared, places)) + encoding.calls_back(leg) for leg in legs)
+    own = sum(len(encoding.own_swaps(item, shared, places)) + encoding.calls_back(item) for item in items)
     return (
         batch_gas.BASE_GAS
-        + sum(leg.gas for leg in legs)
-        + sum(_first_gas(legs).values())
-        + batch_gas.LOAN_GAS * len(encoding.loans_of(legs))
+        + sum(item.gas for item in items)
+        + sum(_first_gas(items).values())
+        + batch_gas.LOAN_GAS * len(encoding.loans_of(items))
         + batch_gas.SWAP_GAS * (sum(map(bool, shared.values())) + own)
         + batch_gas.TOKEN_GAS * len(tokens)
     )
 
 
-def _first_gas(legs: Sequence[BatchItem]) -> dict[str, int]:
-    """What the first leg at each target takes more than the others there."""
+def _first_gas(items: Sequence[BatchItem]) -> dict[str, int]:
+    """What the first item at each target takes more than the others there."""
     most: dict[str, int] = {}
-    for leg in legs:
-        most[leg.target] = max(most.get(leg.target, 0), leg.cold_gas)
+    for item in items:
+        most[item.target] = max(most.get(item.target, 0), item.cold_gas)
     return most

@@ -53,7 +53,7 @@ def at_bid(
 ) -> Action:
     """The action of these plans as it must be sent at a bid: what it asks for on chain covers the gas that it
     may cost (`used` by rehearsal). `ended` are carried along, and nothing is counted on them."""
-    if action.purpose != "act" or not plans or any(each.leg is None for each in (*plans, *ended)):
+    if action.purpose != "act" or not plans or any(each.batch_item is None for each in (*plans, *ended)):
         return action
     expected = max(_expected_gas(plans), used)
     asking = asked(plans, expected * max_fee, gas_limit * max_fee)
@@ -83,16 +83,16 @@ def _wanted(plans: Sequence[Plan], gas_cost: int) -> tuple[int, int | None]:
 
 
 def _asking(plan: Plan, part: int, whole: int) -> Plan:
-    leg = plan.leg
-    if leg is None:
+    item = plan.batch_item
+    if item is None:
         return plan
-    least = max(-(-leg.profit * part // whole), leg.profit * KEPT_PERCENT // 100)
-    return replace(plan, leg=replace(leg, min_profit=min(least, leg.profit)))
+    least = max(-(-item.profit * part // whole), item.profit * KEPT_PERCENT // 100)
+    return replace(plan, batch_item=replace(item, min_profit=min(least, item.profit)))
 
 
 def _slack(plan: Plan) -> int:
     """Wei of the expected gain that are not bid."""
-    return max(plan.gain_wei or 0, 0) * SLACK_PERCENT // 100 if plan.leg is not None else 0
+    return max(plan.gain_wei or 0, 0) * SLACK_PERCENT // 100 if plan.batch_item is not None else 0
 
 
 def _expected_gas(plans: Sequence[Plan]) -> int:

@@ -224,7 +224,7 @@ class ExecutionLoop:
                 found = rehearse_together(self.pool, self.payer, group, ahead, next_timestamp)
                 self._heard = True
             except (RpcError, NodeError) as error:
-                # A simulation of many legs is what a node is busy with first: each alone may be answered.
+                # A simulation of many items is what a node is busy with first: each alone may be answered.
                 found = BatchRehearsal(fallback_reason=error.what)
             if found.fallback_reason:
                 log.info("no batch", chain=self.pool.name, why=found.fallback_reason)

@@ -152,7 +152,12 @@ def _sequence(
 def _arriving(plan: Plan, sender: str) -> dict[str, str] | None:
     """How to ask what we have of the token that a liquidation with our own money brings us."""
     trade = plan.trade
-    if plan.leg is not None or trade is None or not trade.gets_units or trade.gets in (NATIVE, trade.pays):
+    if (
+        plan.batch_item is not None
+        or trade is None
+        or not trade.gets_units
+        or trade.gets in (NATIVE, trade.pays)
+    ):
         return None
     return {"from": sender, "to": trade.gets, "data": calldata("balanceOf(address)", sender)}
 

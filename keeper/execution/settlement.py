@@ -95,7 +95,7 @@ def _done(sender: Sender, intent: Intent, act: Transaction, head: Head) -> Outco
     """What a transaction that did not revert did for one intent: where our contract carried it out among
     others, its logs say."""
     plan = Plan.from_json(intent.plan)
-    if plan.leg is None:
+    if plan.batch_item is None:
         return IntentState.SETTLED, "", act
     since = act.signed_block if act.block is None else act.block
     receipt = sender.receipts.of(act.hash, head, since) or sender.receipts.anywhere(act.hash, head)

@@ -87,8 +87,8 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class FlashLoan:
-    """Who lends for the length of a transaction, and what of each million it keeps. `callback`: the target of
-    the leg itself, which asks for its money after it has given what was seized."""
+    """Who lends for the length of a transaction, and what of each million it keeps. `callback`: the target
+    itself, which asks for its money after it has given what was seized."""
 
     kind: Literal["aave-v3", "uniswap-v3", "callback"]
     lender: str
@@ -97,15 +97,15 @@ class FlashLoan:
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One account's part of what our contract does in one transaction; several accounts' legs can share one.
+    """One account's part of what our contract does in one transaction; several accounts' items can share one.
 
     Addresses are lower case, `calls` and routes 0x hex. `target` gets `calls` and an allowance of `allowance`
     units of `pays`, which `loan` lends; they are expected to bring `expected` units of `gets`, and fail below
     `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
     tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
-    `gas` is what the calls take, without loan and exchanges, and `cold_gas` what the first leg at a target
+    `gas` is what the calls take, without loan and exchanges, and `cold_gas` what the first item at a target
     takes more than those that find everything touched already. `fee` is what the loan costs, in units of the
-    profit token, rounded up; others bear it where this leg fails, and `cover` then buys `pays` for the
+    profit token, rounded up; others bear it where this item fails, and `cover` then buys `pays` for the
     profit token (empty where the tokens are the same, or nothing leads from one to the other).
     """
 
@@ -145,10 +145,11 @@ class Plan:
     `spend_base` and `gain_base` are in base currency units before gas; `gas` is an estimate; `errors`
     names the table in `abis/` that says what the target's reverts mean; `summary` tells people. `redeem` is
     the asset that the plan takes claims on instead of the asset itself. `sized_by_contract`: no arithmetic of
-    ours stands behind it, so it may be carried out where the market is otherwise only watched. `leg`: our
-    contract carries it out, and it may share a transaction with others (`execution.batching`). `value` is the
-    wei that go with the call. `gas_budget` are the wei that its gas may cost for it to earn what was asked of
-    it (negative: others must pay for the transaction); None where only the operator's limits hold.
+    ours stands behind it, so it may be carried out where the market is otherwise only watched.
+    `batch_item`: our contract carries it out, and it may share a transaction with others
+    (`execution.batches`). `value` is the wei that go with the call. `gas_budget` are the wei that its gas may
+    cost for it to earn what was asked of it (negative: others must pay for the transaction); None where only
+    the operator's limits hold.
     `gain_wei` is the expected gain in wei, by which what is asked for on chain follows the gas that is bid.
     """
 
@@ -168,7 +169,7 @@ class Plan:
     redeem: str = ""
     sized_by_contract: bool = False
     trade: Trade | None = None
-    leg: BatchItem | None = None
+    batch_item: BatchItem | None = None
     value: int = 0
     gas_budget: int | None = None
     gain_wei: int | None = None
@@ -190,16 +191,16 @@ class Plan:
         raw = json.loads(text)
         check = raw.pop("postcondition")
         trade = raw.pop("trade", None)
-        leg = raw.pop("leg", None)
+        item = raw.pop("batch_item", None)
         return Plan(
             spend=Spend(**raw.pop("spend")),
             postcondition=Check(**check) if check else None,
             trade=Trade(**trade) if trade else None,
-            leg=_leg(leg) if leg else None,
+            batch_item=_item(item) if item else None,
             **raw,
         )
 
 
-def _leg(raw: dict[str, Any]) -> BatchItem:
+def _item(raw: dict[str, Any]) -> BatchItem:
     loan = raw.pop("loan")
     return BatchItem(calls=tuple(raw.pop("calls")), loan=FlashLoan(**loan) if loan else None, **raw)

@@ -197,8 +197,8 @@ def _best(
 
     best, least = max(within, key=profit), costs.least(underwater=candidate.underwater)
     # What is sold at once at a known price is preferred to what is only valued.
-    sold = [p for p in within if p.leg is not None and profit(p) >= least]
-    if best.leg is None and sold:
+    sold = [p for p in within if p.batch_item is not None and profit(p) >= least]
+    if best.batch_item is None and sold:
         best = max(sold, key=profit)
     # What can be had at once is preferred to claims that must wait, if it earns enough.
     paid_out = [p for p in within if not p.redeem and profit(p) >= least]

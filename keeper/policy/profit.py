@@ -73,7 +73,7 @@ def plan(market: str, account: str, sized: Sized, terms: ProfitTerms) -> Plan:
     """The plan of one size. `data` and `gas` are for whoever knows the contract to fill in, what it must earn
     on chain for whoever knows its share of the costs (`demanding`)."""
     offer, deal = sized.offer, sized.deal
-    leg = BatchItem(
+    item = BatchItem(
         contract=terms.contract,
         target=offer.target,
         calls=tuple("0x" + call.hex() for call in deal.calls),
@@ -112,35 +112,35 @@ def plan(market: str, account: str, sized: Sized, terms: ProfitTerms) -> Plan:
         },
         errors="+".join(dict.fromkeys([*filter(None, offer.errors.split("+")), CONTRACT_ERRORS])),
         trade=Trade(sized.earns.token, paid, sized.earns.token, paid + sized.worth),
-        leg=leg,
+        batch_item=item,
     )
 
 
 def demanding(chosen: Plan, costs_base: int) -> Plan:
     """The plan that fails on chain when it would not earn its costs, nor half of what was expected."""
-    leg = chosen.leg
-    if leg is None:
+    item = chosen.batch_item
+    if item is None:
         return chosen
-    floor = -(-max(costs_base, 0) * leg.profit // chosen.gain_base) if chosen.gain_base > 0 else 0
-    kept = leg.profit * KEPT_PERCENT // 100
-    return replace(chosen, leg=replace(leg, min_profit=min(max(floor, kept), leg.profit)))
+    floor = -(-max(costs_base, 0) * item.profit // chosen.gain_base) if chosen.gain_base > 0 else 0
+    kept = item.profit * KEPT_PERCENT // 100
+    return replace(chosen, batch_item=replace(item, min_profit=min(max(floor, kept), item.profit)))
 
 
 def count(taken: Plan, exchange: Exchange) -> None:
     """Quotes from now on are as after this plan."""
-    leg = taken.leg
-    if leg is None:
+    item = taken.batch_item
+    if item is None:
         return
-    if leg.loan is not None and leg.loan.kind != "callback":
-        exchange.lend(leg.loan, leg.pays, leg.allowance)
-    left = leg.expected
-    if leg.pays != leg.profit_token and leg.route:
-        owed = leg.allowance + (fee_of(leg.loan, leg.allowance) if leg.loan else 0)
-        spent = exchange.buy(leg.route, owed) or 0
-        exchange.make(leg.route, spent)
+    if item.loan is not None and item.loan.kind != "callback":
+        exchange.lend(item.loan, item.pays, item.allowance)
+    left = item.expected
+    if item.pays != item.profit_token and item.route:
+        owed = item.allowance + (fee_of(item.loan, item.allowance) if item.loan else 0)
+        spent = exchange.buy(item.route, owed) or 0
+        exchange.make(item.route, spent)
         left -= spent
-    if leg.sale and left > 0:
-        exchange.make(leg.sale, left)
+    if item.sale and left > 0:
+        exchange.make(item.sale, left)
 
 
 def _lent_fee(sized: Sized) -> int:
@@ -158,7 +158,7 @@ def _fee_earned(sized: Sized) -> int:
 
 
 def _cover(sized: Sized, exchange: Exchange) -> str:
-    """The cheapest route from what is earned to what was borrowed, over which others buy the fee of a leg
+    """The cheapest route from what is earned to what was borrowed, over which others buy the fee of an item
     that failed; not over the lender, which is closed meanwhile."""
     loan, pays, earns = sized.loan, sized.offer.pays.token, sized.earns.token
     if loan is None or loan.kind == "callback" or pays == earns:

@@ -36,9 +36,9 @@ class Route:
 
 def way_of(plan: Plan) -> Route | None:
     """None for what exchanges nothing."""
-    leg, trade = plan.leg, plan.trade
-    if leg is not None:
-        return Route(leg.pays, leg.gets, leg.loan.lender if leg.loan else "", leg.route, leg.sale)
+    item, trade = plan.batch_item, plan.trade
+    if item is not None:
+        return Route(item.pays, item.gets, item.loan.lender if item.loan else "", item.route, item.sale)
     return Route(trade.pays, trade.gets) if trade is not None else None
 
 

@@ -46,17 +46,17 @@ class Market:
         """What a base unit of the market is worth. Only once the book has been read."""
         return Rate.of(self.adapter.explainer.base_decimals(self.book.state), self.settings.base_price)
 
-    def groups(self, legs: Sequence[int], leg_count: int) -> Ints:
-        """Legs grouped by the leaf feed behind their price; each asset by itself where none is known."""
+    def groups(self, factors: Sequence[int], factor_count: int) -> Ints:
+        """Factors grouped by the leaf feed behind their price; each asset by itself where none is known."""
         watched = self.prices.watched if self.prices is not None else {}
-        groups = np.zeros(leg_count, np.int32)
+        groups = np.zeros(factor_count, np.int32)
         numbers: dict[str, int] = {}
         screener = self.adapter.screener
-        assert screener is not None, "who has no legs groups none"
-        for leg, asset in zip(legs, screener.leg_assets(self.book.state, legs), strict=True):
+        assert screener is not None, "who has no factors groups none"
+        for factor, asset in zip(factors, screener.factor_assets(self.book.state, factors), strict=True):
             feeds = watched[asset].source.feeds() if asset in watched else ()
             leaf = next((feed.address for feed in feeds), asset)
-            groups[leg] = numbers.setdefault(leaf, len(numbers))
+            groups[factor] = numbers.setdefault(leaf, len(numbers))
         return groups
 
     def is_strangers(self, asset: str) -> bool:

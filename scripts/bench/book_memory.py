@@ -77,21 +77,21 @@ def _work(accounts: int, count: int) -> dict[str, int]:
     columns = Columns(records.entries)
     columns.update(range(len(rows)), rows.records)
     standing = NearThreshold(columns)
-    legs = sorted(columns.legs)
-    groups = np.zeros(bounds.LEGS, np.int32)
-    groups[legs] = np.array(legs) % bounds.RESERVES
+    factors = sorted(columns.factors)
+    groups = np.zeros(bounds.FACTORS, np.int32)
+    groups[factors] = np.array(factors) % bounds.RESERVES
     dice = np.random.default_rng(3)
     fresh = synthetic.records(pool, 10_000, seed=99)
-    factors = np.ones(12)
+    moves = np.ones(12)
     warm = 0
     for number in range(count):
         changed = dice.integers(0, len(rows), TOUCHED).tolist()
         for row in changed:
             rows.put(rows.account(row), fresh[int(dice.integers(len(fresh)))])
         columns.update(changed, rows.records)
-        factors *= 1 + dice.normal(0, 1e-4, 12)
-        market = synthetic.moved(pool, dict(enumerate(factors.tolist())))
-        weights = synthetic.weights(market, synthetic.NOW + 12 * number, legs)
+        moves *= 1 + dice.normal(0, 1e-4, 12)
+        market = synthetic.moved(pool, dict(enumerate(moves.tolist())))
+        weights = synthetic.weights(market, synthetic.NOW + 12 * number, factors)
         standing.near(weights, changed, (1.0, 1.05, 1.1), groups)
         if number == count // 4:
             warm = _resident()

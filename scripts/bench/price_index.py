@@ -27,12 +27,12 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     made = synthetic.records(pool, accounts)
     columns = Columns(records.entries)
     columns.update(range(len(made)), made)
-    legs = sorted(columns.legs)
-    groups = np.zeros(bounds.LEGS, np.int32)
-    groups[legs] = np.array(legs) % bounds.RESERVES
+    factors = sorted(columns.factors)
+    groups = np.zeros(bounds.FACTORS, np.int32)
+    groups[factors] = np.array(factors) % bounds.RESERVES
     index = PriceIndex(columns, groups, THRESHOLDS)
     started = time.perf_counter()
-    index.build(synthetic.weights(pool, synthetic.NOW, legs))
+    index.build(synthetic.weights(pool, synthetic.NOW, factors))
     building = time.perf_counter() - started
     finding, alone, confirming, renewing, counts = [], [], [], [], []
     factor, step = 1.0, 1e-4
@@ -40,7 +40,7 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     for _ in range(TICKS):
         factor *= 1 - step
         market = synthetic.moved(pool, {0: factor})
-        weights = synthetic.weights(market, synthetic.NOW, legs)
+        weights = synthetic.weights(market, synthetic.NOW, factors)
         own = time.thread_time()
         began = time.perf_counter()
         rows = index.candidates(weights)

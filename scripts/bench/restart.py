@@ -86,10 +86,10 @@ def _start(folder: str, accounts: int) -> dict[str, float]:
     read = time.perf_counter()
     columns = book.columns
     laid_out = time.perf_counter()
-    legs = sorted(columns.legs)
-    groups = np.zeros(bounds.LEGS, np.int32)
-    groups[legs] = np.array(legs) % bounds.RESERVES
-    NearThreshold(columns).near(synthetic.weights(pool, synthetic.NOW, legs), (), (1.0, 1.05, 1.1), groups)
+    factors = sorted(columns.factors)
+    groups = np.zeros(bounds.FACTORS, np.int32)
+    groups[factors] = np.array(factors) % bounds.RESERVES
+    NearThreshold(columns).near(synthetic.weights(pool, synthetic.NOW, factors), (), (1.0, 1.05, 1.1), groups)
     valued = time.perf_counter()
     store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

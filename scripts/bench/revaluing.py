@@ -23,14 +23,14 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     made = synthetic.records(pool, accounts)
     columns = Columns(records.entries)
     columns.update(range(len(made)), made)
-    legs = sorted(columns.legs)
+    factors = sorted(columns.factors)
     screen = Screen(columns)
     dice = np.random.default_rng(1)
     moves = [dict(enumerate(dice.uniform(0.95, 1.05, 12).tolist())) for _ in range(ROUNDS)]
     markets = iter([synthetic.moved(pool, move) for move in [*moves, moves[0]]])
 
     def ours() -> None:
-        screen.run(synthetic.weights(next(markets), synthetic.NOW, legs))
+        screen.run(synthetic.weights(next(markets), synthetic.NOW, factors))
 
     arrays = [
         array

@@ -80,15 +80,15 @@ def records(
     reserves = min(len(pool.market.reserves), 30)
     ids = np.argsort(dice.random((count, reserves)), axis=1)[:, :3]
     category = (dice.random(count) < 0.2).astype(np.int64)
-    legs = ids + bounds.RESERVES * category[:, None]
+    factors = ids + bounds.RESERVES * category[:, None]
     rules = BY_REVISION[pool.revision]
-    weights = bounds.weights(health.accrue(pool.market, timestamp, rules), np.unique(legs).tolist())
+    weights = bounds.weights(health.accrue(pool.market, timestamp, rules), np.unique(factors).tolist())
     worth = 10 ** dice.uniform(10, 14, (count, 2))
-    per_unit = np.maximum(weights.equity[legs[:, :2]], 1e-300)
+    per_unit = np.maximum(weights.equity[factors[:, :2]], 1e-300)
     amounts = np.zeros((count, 3))
     amounts[:, :2] = np.floor(worth / per_unit)
     target = _health(dice, count, shape)
-    amounts[:, 2] = np.floor(worth.sum(axis=1) / target / weights.maintenance[legs[:, 2]])
+    amounts[:, 2] = np.floor(worth.sum(axis=1) / target / weights.maintenance[factors[:, 2]])
     return _packed(ids, category, np.maximum(amounts, 1))
 
 
@@ -135,5 +135,5 @@ def moved(pool: PoolState, factors: dict[int, float], timestamp_shift: int = 0) 
     return replace(pool, market=replace(pool.market, reserves=changed))
 
 
-def weights(pool: PoolState, timestamp: int, legs: list[int]) -> Weights:
-    return bounds.weights(health.accrue(pool.market, timestamp, BY_REVISION[pool.revision]), legs)
+def weights(pool: PoolState, timestamp: int, factors: list[int]) -> Weights:
+    return bounds.weights(health.accrue(pool.market, timestamp, BY_REVISION[pool.revision]), factors)

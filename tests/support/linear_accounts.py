@@ -18,7 +18,7 @@ UNIT = 10**18
 RATE_UNIT = 10**4
 MARKETS = 6
 CASH = MARKETS
-"""The leg of the cash; those before are the markets'."""
+"""The factor of the cash; those before are the markets'."""
 RATES = (100, 250, 300, 500, 800, 1_250)
 Integers = NDArray[Any]
 """Python's integers, one a place: what the protocol counts in holds more than 64 bits."""
@@ -61,10 +61,10 @@ class LinearAccounts:
 
 
 def _sparse(amounts: NDArray[np.float64]) -> Sparse:
-    row, leg = np.nonzero(amounts)
+    row, factor = np.nonzero(amounts)
     starts = np.zeros(len(amounts) + 1, np.int32)
     np.cumsum(np.bincount(row, minlength=len(amounts)), out=starts[1:])
-    return Sparse(starts, leg.astype(np.int32), amounts[row, leg])
+    return Sparse(starts, factor.astype(np.int32), amounts[row, factor])
 
 
 def weights(prices: Sequence[int]) -> Weights:

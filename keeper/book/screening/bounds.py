@@ -39,7 +39,7 @@ class ErrorBounds:
 
     @staticmethod
     def of(weights: Weights, depth: int) -> ErrorBounds:
-        """For accounts with at most `depth` legs a side."""
+        """For accounts with at most `depth` factors a side."""
         relative = (depth + _OTHER_ROUNDINGS) * _ULP
         more = 1 + relative
         return ErrorBounds(

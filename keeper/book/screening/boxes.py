@@ -36,7 +36,7 @@ class Boxes:
 def make(
     plus: Floats, minus: Floats | None, maintenance: Floats, by: ErrorBounds, thresholds: Floats
 ) -> Boxes:
-    """Boxes of rows whose sums by group of legs (rows × groups) are `plus`, what counts for their equity,
+    """Boxes of rows whose sums by group of factors (rows × groups) are `plus`, what counts for their equity,
     `minus`, what counts against it (None: nothing does, in any row), and `maintenance`.
 
     For the threshold T below a row, its surplus at T must stay at or above zero: what counts for it, at its

@@ -1,4 +1,4 @@
-"""All accounts' stakes as sparse matrices, kept beside the records: rows are accounts, columns are legs."""
+"""All accounts' stakes as sparse matrices, kept beside the records: rows are accounts, columns factors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NOWHERE = -1
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Entries of some rows one by one: whose (a place among those asked for), of which leg, how much."""
+    """Entries of some rows one by one: whose (a place among those asked for), of which factor, how much."""
 
     owners: NDArray[np.int64]
-    legs: Ints
+    factors: Ints
     amounts: Floats
 
     def by_sign(self) -> tuple[Held, Held]:
@@ -32,21 +32,21 @@ class Held:
         return self._only(above, self.amounts), self._only(~above, -self.amounts)
 
     def _only(self, which: NDArray[np.bool_], amounts: Floats) -> Held:
-        return Held(self.owners[which], self.legs[which], amounts[which])
+        return Held(self.owners[which], self.factors[which], amounts[which])
 
     def weighed(self, weights: Floats, rows: int) -> Floats:
         """Each of the `rows` places' sum of amount times weight."""
-        sums = np.bincount(self.owners, self.amounts * weights[self.legs], minlength=rows)
+        sums = np.bincount(self.owners, self.amounts * weights[self.factors], minlength=rows)
         return sums.astype(np.float64, copy=False)
 
     def gross(self, weights: Floats, rows: int) -> Floats:
         """The same of the amounts without their signs."""
-        return Held(self.owners, self.legs, np.abs(self.amounts)).weighed(weights, rows)
+        return Held(self.owners, self.factors, np.abs(self.amounts)).weighed(weights, rows)
 
     def weighed_by_group(self, weights: Floats, rows: int, groups: Ints, count: int) -> Floats:
-        """The sums of amount times weight by group of legs: an array of rows × groups."""
-        cells = self.owners * count + groups[self.legs]
-        sums = np.bincount(cells, self.amounts * weights[self.legs], minlength=rows * count)
+        """The sums of amount times weight by group of factors: an array of rows × groups."""
+        cells = self.owners * count + groups[self.factors]
+        sums = np.bincount(cells, self.amounts * weights[self.factors], minlength=rows * count)
         return sums.astype(np.float64, copy=False).reshape(rows, count)
 
 
@@ -76,11 +76,11 @@ class Columns:
         self._entries = entries
         self.blocks: list[ColumnBlock] = []
         self.unbounded: set[int] = set()
-        self.legs: set[int] = set()
+        self.factors: set[int] = set()
         self.depth = 0
         """The most entries that one row has, or had since all was laid out."""
         self.signed = False
-        """Whether any row has equity below zero in a leg, or had since all was laid out."""
+        """Whether any row has equity below zero in a factor, or had since all was laid out."""
         self._block = np.zeros(0, np.int32)
         self._place = np.zeros(0, np.int32)
 
@@ -106,9 +106,9 @@ class Columns:
             fresh = _matrices(found)
             self._append([rows[number] for number in moving], fresh[0][moving], fresh[1][moving])
 
-    def rows_with(self, legs: Iterable[int]) -> set[int]:
-        """The rows that have any of these legs."""
-        wanted = np.fromiter(legs, np.int32)
+    def rows_with(self, factors: Iterable[int]) -> set[int]:
+        """The rows that have any of these factors."""
+        wanted = np.fromiter(factors, np.int32)
         found: set[int] = set()
         if not len(wanted):
             return found
@@ -134,7 +134,7 @@ class Columns:
         return _together(sides[0]), _together(sides[1])
 
     def _lay_out(self, records: Sequence[bytes]) -> None:
-        self.blocks, self.unbounded, self.legs, self.depth = [], set(), set(), 0
+        self.blocks, self.unbounded, self.factors, self.depth = [], set(), set(), 0
         self.signed = False
         self._block = np.full(len(records), _NOWHERE, np.int32)
         self._place = np.zeros(len(records), np.int32)
@@ -153,7 +153,7 @@ class Columns:
 
     def _note(self, found: Entries, rows: Sequence[int]) -> None:
         for side in (found.equity, found.maintenance):
-            self.legs.update(np.unique(side.legs).tolist())
+            self.factors.update(np.unique(side.factors).tolist())
             if side.rows:
                 self.depth = max(self.depth, int(np.diff(side.starts).max()))
         self.signed = self.signed or bool((found.equity.amounts < 0).any())
@@ -176,7 +176,7 @@ class Columns:
             if fits:
                 first, last = int(side.starts[number]), int(side.starts[number + 1])
                 matrix.data[start : start + last - first] = side.amounts[first:last]
-                matrix.indices[start : start + last - first] = side.legs[first:last]
+                matrix.indices[start : start + last - first] = side.factors[first:last]
         if not fits:
             block.rows[place] = _NOWHERE
         return fits
@@ -210,15 +210,15 @@ def _together(parts: Sequence[Held]) -> Held:
         return Held(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0))
     return Held(
         np.concatenate([part.owners for part in parts]),
-        np.concatenate([part.legs for part in parts]),
+        np.concatenate([part.factors for part in parts]),
         np.concatenate([part.amounts for part in parts]),
     )
 
 
 def _matrices(found: Entries) -> tuple[csr_array, csr_array]:
-    """Both sides as matrices of all legs."""
+    """Both sides as matrices of all factors."""
     equity, maintenance = (
-        csr_array((side.amounts, side.legs, side.starts), shape=(side.rows, found.leg_count))
+        csr_array((side.amounts, side.factors, side.starts), shape=(side.rows, found.factor_count))
         for side in (found.equity, found.maintenance)
     )
     return equity, maintenance

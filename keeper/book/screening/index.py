@@ -1,10 +1,10 @@
 """Which accounts a tick of prices can matter to, without a look at the others.
 
-Legs are grouped by the leaf feed behind their price, so that one ETH/USD tick moves every derivative of it. A
-group's *level* is what its first leg weighs now over what it weighed when the index was built. What moves a
-leg apart from its group's level (interest, a derivative's own ratio, a new threshold) is added to a *clock*
-that only runs forward. Each account has a box of levels and a time of the clock: inside, it certainly stays
-between the thresholds it lies between. Derivation: docs/SCREENING.md.
+Factors are grouped by the leaf feed behind their price, so that one ETH/USD tick moves every derivative of
+it. A group's *level* is what its first factor weighs now over what it weighed when the index was built. What
+moves a factor apart from its group's level (interest, a derivative's own ratio, a new threshold) is added to
+a *clock* that only runs forward. Each account has a box of levels and a time of the clock: inside, it
+certainly stays between the thresholds it lies between. Derivation: docs/SCREENING.md.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _IN_BASE, _IN_MIDDLE, _RECENT, _NOWHERE = range(4)
 
 
 class PriceIndex:
-    """`groups` names the group of each leg, from 0; `thresholds` are healths, of any order.
+    """`groups` names the group of each factor, from 0; `thresholds` are healths, of any order.
 
     `cell` is by row: how many thresholds it certainly lies above, -1 where that is open."""
 
@@ -174,14 +174,14 @@ class PriceIndex:
 
     def _start(self, weights: Weights) -> None:
         """Levels, clock and what they are measured against."""
-        used = np.fromiter(sorted(self.columns.legs), np.int64)
-        self._equity_legs = used[weights.equity[used] > 0]
-        self._maintenance_legs = used[weights.maintenance[used] > 0]
+        used = np.fromiter(sorted(self.columns.factors), np.int64)
+        self._equity_factors = used[weights.equity[used] > 0]
+        self._maintenance_factors = used[weights.maintenance[used] > 0]
         self._zero_equity = used[weights.equity[used] == 0]
         self._zero_maintenance = used[weights.maintenance[used] == 0]
-        self._legs_known = len(self.columns.legs)
-        self._of = self.groups[np.concatenate([self._equity_legs, self._maintenance_legs])]
-        # One place more, which never moves: for groups without a leg.
+        self._factors_known = len(self.columns.factors)
+        self._of = self.groups[np.concatenate([self._equity_factors, self._maintenance_factors])]
+        # One place more, which never moves: for groups without a factor.
         self._first = np.full(self.count, len(self._of))
         for place in range(len(self._of) - 1, -1, -1):
             self._first[self._of[place]] = place
@@ -191,7 +191,7 @@ class PriceIndex:
         self._drift = np.ones(len(self._of))
         self._levels, self.clock = np.ones(self.count), 0.0
         self._looked_at = self._levels
-        self._unbounded_legs = weights.unbounded
+        self._unbounded_factors = weights.unbounded
         built_for = replace(
             weights,
             equity_dust=weights.equity_dust * _DUST_GROWTH,
@@ -202,10 +202,10 @@ class PriceIndex:
         self._by = ErrorBounds.of(built_for, self._depth)
 
     def _weigh(self, weights: Weights) -> Floats:
-        """What the legs weigh over what they weighed at the start; the same array each time."""
-        has = len(self._equity_legs)
-        weights.equity.take(self._equity_legs, out=self._weighed[:has], mode="clip")
-        weights.maintenance.take(self._maintenance_legs, out=self._weighed[has:-1], mode="clip")
+        """What the factors weigh over what they weighed at the start; the same array each time."""
+        has = len(self._equity_factors)
+        weights.equity.take(self._equity_factors, out=self._weighed[:has], mode="clip")
+        weights.maintenance.take(self._maintenance_factors, out=self._weighed[has:-1], mode="clip")
         return np.divide(self._weighed, self._reference, out=self._weighed)
 
     def _move(self, weights: Weights) -> bool:
@@ -217,8 +217,8 @@ class PriceIndex:
             or weights.maintenance_dust > built.maintenance_dust
             or weights.flat > built.flat
             or weights.drift > built.drift
-            or weights.unbounded != self._unbounded_legs
-            or len(self.columns.legs) != self._legs_known
+            or weights.unbounded != self._unbounded_factors
+            or len(self.columns.factors) != self._factors_known
             or self.columns.depth > self._depth
             or (len(self._zero_equity) and weights.equity[self._zero_equity].any())
             or (len(self._zero_maintenance) and weights.maintenance[self._zero_maintenance].any())

@@ -1,4 +1,4 @@
-"""What a unit of a leg weighs, in floats, with the error bounds of screening: see docs/SCREENING.md."""
+"""What a unit of a factor weighs, in floats, with the error bounds of screening: see docs/SCREENING.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a unit of each leg weighs at one moment, in the accounts' unit: arrays by leg, never negative, and
-    zero if not asked for.
+    """What a unit of each factor weighs at one moment, in the accounts' unit: arrays by factor, never
+    negative, and zero if not asked for.
 
     An account's entries are signed on the side of equity (a short position, money paid for a long one), and
     never negative on that of maintenance. With E⁺ and E⁻ the sums of |amount| times weight over its
@@ -23,7 +23,7 @@ class Weights:
         N − k·maintenance_dust  ≤  maintenance  ≤  N + k·maintenance_dust
 
     hold for what the protocol computes with its rounding, and its health is equity over maintenance within
-    2e-18. Each weight is off by at most one part in 2^52. Legs in `unbounded` are bounded by nothing.
+    2e-18. Each weight is off by at most one part in 2^52. Factors in `unbounded` are bounded by nothing.
 
     `drift` is the largest share by which time alone changes any weight until the next block.
     """

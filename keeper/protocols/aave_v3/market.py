@@ -87,8 +87,8 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
     def reference(self, record: bytes) -> int:
         return record[0]
 
-    def weights(self, state: PoolState, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        return bounds.weights(state.at(timestamp), legs) if state.rules else None
+    def weights(self, state: PoolState, timestamp: int, factors: Sequence[int]) -> Weights | None:
+        return bounds.weights(state.at(timestamp), factors) if state.rules else None
 
     def unbalanced(self, state: PoolState, sums: Mapping[str, int]) -> str:
         """The first reserve whose total our accounts contradict, with both numbers.
@@ -159,11 +159,11 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
             for asset, price in found.items()
         ]
 
-    def leg_assets(self, state: PoolState, legs: Sequence[int]) -> list[str]:
-        """The asset, or a category's own price source, behind each leg; empty for a reserve that is gone."""
+    def factor_assets(self, state: PoolState, factors: Sequence[int]) -> list[str]:
+        """The asset, or a category's own price source, behind each factor; empty where a reserve is gone."""
         found, by_bitmap = [], _emode_by_bitmap(state)
-        for leg in legs:
-            category, reserve_id = divmod(leg, bounds.RESERVES)
+        for factor in factors:
+            category, reserve_id = divmod(factor, bounds.RESERVES)
             reserve = state.market.reserves.get(reserve_id)
             own = state.emode_sources.get(category) if category else None
             if own and not by_bitmap and reserve is not None and reserve.emode_category == category:

@@ -95,25 +95,25 @@ def _amounts(limbs: NDArray[np.uint32]) -> NDArray[np.float64]:
 def entries(records: Sequence[bytes]) -> Entries:
     """Columns of the records. Stable debt grows at a rate of the account's own: such rows are unbounded."""
     if not records:
-        return Entries(bounds.LEGS, empty(), empty(), np.zeros(0, np.bool_))
+        return Entries(bounds.FACTORS, empty(), empty(), np.zeros(0, np.bool_))
     table = _table(records)
-    legs = table.reserve + bounds.RESERVES * table.category
+    factors = table.reserve + bounds.RESERVES * table.category
     return Entries(
-        bounds.LEGS,
-        _sparse(len(records), table.row, legs, _amounts(table.collateral)),
-        _sparse(len(records), table.row, legs, _amounts(table.debt)),
+        bounds.FACTORS,
+        _sparse(len(records), table.row, factors, _amounts(table.collateral)),
+        _sparse(len(records), table.row, factors, _amounts(table.debt)),
         table.odd,
     )
 
 
 def _sparse(
-    rows: int, row: NDArray[np.int64], legs: NDArray[np.int64], amounts: NDArray[np.float64]
+    rows: int, row: NDArray[np.int64], factors: NDArray[np.int64], amounts: NDArray[np.float64]
 ) -> Sparse:
     there = amounts > 0
     counts = np.bincount(row[there], minlength=rows)
     starts = np.zeros(rows + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
-    return Sparse(starts, legs[there].astype(np.int32), amounts[there])
+    return Sparse(starts, factors[there].astype(np.int32), amounts[there])
 
 
 def sums(records: Sequence[bytes]) -> Mapping[str, int]:

@@ -61,23 +61,23 @@ class CometMarket(Adapter[CometState, Raw]):
     decode = staticmethod(records.decode)
     entries = staticmethod(records.entries)
 
-    def weights(self, state: CometState, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        equity, maintenance = np.zeros(records.LEGS), np.zeros(records.LEGS)
+    def weights(self, state: CometState, timestamp: int, factors: Sequence[int]) -> Weights | None:
+        equity, maintenance = np.zeros(records.FACTORS), np.zeros(records.FACTORS)
         unbounded = set()
-        for leg in legs:
-            if leg == records.BASE_LEG:
+        for factor in factors:
+            if factor == records.BASE_FACTOR:
                 if state.base_price is None:
-                    unbounded.add(leg)
+                    unbounded.add(factor)
                     continue
                 index = state.at(timestamp).borrow_index / BASE_INDEX_SCALE
-                maintenance[leg] = index * state.base_price / state.terms.base_scale
+                maintenance[factor] = index * state.base_price / state.terms.base_scale
                 continue
-            each = state.collaterals[leg]
+            each = state.collaterals[factor]
             if each.price is None:
-                unbounded.add(leg)
+                unbounded.add(factor)
                 continue
-            factor = each.terms.liquidate_cf / FACTOR_SCALE
-            equity[leg] = each.price * factor / each.terms.scale
+            counted = each.terms.liquidate_cf / FACTOR_SCALE
+            equity[factor] = each.price * counted / each.terms.scale
         # A collateral is rounded down twice, a debt to base units and to its value.
         base_unit = (state.base_price or 0) / state.terms.base_scale
         return Weights(
@@ -129,9 +129,9 @@ class CometMarket(Adapter[CometState, Raw]):
             for asset, price in prices
         ]
 
-    def leg_assets(self, state: CometState, legs: Sequence[int]) -> list[str]:
+    def factor_assets(self, state: CometState, factors: Sequence[int]) -> list[str]:
         tokens = [*(c.asset.lower() for c in state.collaterals)]
-        return [state.base.lower() if leg == records.BASE_LEG else tokens[leg] for leg in legs]
+        return [state.base.lower() if factor == records.BASE_FACTOR else tokens[factor] for factor in factors]
 
     def price_dependencies(self, state: CometState, raw: Raw) -> frozenset[str]:
         if raw.principal >= 0:

@@ -12,8 +12,8 @@ from keeper.book.entries import Entries, Sparse, one_a_row
 # Principal and count; then each collateral's place and balance.
 _HEAD, _HELD = 17, 17
 MOST_ASSETS = 32
-BASE_LEG = MOST_ASSETS
-LEGS = MOST_ASSETS + 1
+BASE_FACTOR = MOST_ASSETS
+FACTORS = MOST_ASSETS + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def decode(record: bytes) -> Raw:
 
 
 def entries(records: Sequence[bytes]) -> Entries:
-    """Collaterals in a leg each, what is owed in the base leg."""
+    """Collaterals in a factor each, what is owed in the base factor."""
     places: list[int] = []
     amounts: list[float] = []
     counts, owed = [], []
@@ -52,5 +52,5 @@ def entries(records: Sequence[bytes]) -> Entries:
     starts = np.zeros(len(records) + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
     equity = Sparse(starts, np.array(places, np.int32), np.array(amounts, np.float64))
-    maintenance = one_a_row(np.full(len(records), BASE_LEG, np.int32), np.array(owed, np.float64))
-    return Entries(LEGS, equity, maintenance, np.zeros(len(records), np.bool_))
+    maintenance = one_a_row(np.full(len(records), BASE_FACTOR, np.int32), np.array(owed, np.float64))
+    return Entries(FACTORS, equity, maintenance, np.zeros(len(records), np.bool_))

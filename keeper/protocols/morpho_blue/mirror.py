@@ -232,25 +232,25 @@ class MorphoMirror(Adapter[Singleton, Stake]):
     def entries(self, many: Sequence[bytes]) -> Entries:
         return positions.entries(many, self._numbers)
 
-    def leg_assets(self, state: Singleton, legs: Sequence[int]) -> list[str]:
+    def factor_assets(self, state: Singleton, factors: Sequence[int]) -> list[str]:
         ids = self._numbers.ids
         # A debt is counted in the loan token itself: no price moves it.
-        return [f"{ids[leg // 2]}:loan" if leg % 2 else ids[leg // 2] for leg in legs]
+        return [f"{ids[factor // 2]}:loan" if factor % 2 else ids[factor // 2] for factor in factors]
 
-    def weights(self, state: Singleton, timestamp: int, legs: Sequence[int]) -> Weights | None:
-        equity, maintenance = np.zeros(positions.LEGS), np.zeros(positions.LEGS)
+    def weights(self, state: Singleton, timestamp: int, factors: Sequence[int]) -> Weights | None:
+        equity, maintenance = np.zeros(positions.FACTORS), np.zeros(positions.FACTORS)
         unbounded = set()
-        for leg in legs:
-            pair = state.pairs.get(self._numbers.ids[leg // 2])
+        for factor in factors:
+            pair = state.pairs.get(self._numbers.ids[factor // 2])
             if pair is None or not pair.usable or not pair.price:
-                unbounded.add(leg)
-            elif leg % 2:
+                unbounded.add(factor)
+            elif factor % 2:
                 totals = pair.at(timestamp)
-                maintenance[leg] = (totals.total_borrow_assets + VIRTUAL_ASSETS) / (
+                maintenance[factor] = (totals.total_borrow_assets + VIRTUAL_ASSETS) / (
                     totals.total_borrow_shares + VIRTUAL_SHARES
                 )
             else:
-                equity[leg] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
+                equity[factor] = pair.price * pair.terms.lltv / (ORACLE_PRICE_SCALE * WAD)
         # Collateral's value and its weighing are rounded down once each; a debt is rounded up once.
         return Weights(
             equity=equity,

@@ -17,7 +17,7 @@ from keeper.protocols import lenses
 
 ADDRESS_DIGITS = 42
 _ID, _WORD, _RECORD = 32, 16, 64
-LEGS = 1 << 15
+FACTORS = 1 << 15
 """Two for each market, collateral and debt: their prices move apart. Ethereum's singleton has some two
 thousand markets; what comes after the first 16,383 is not followed, and that is said."""
 
@@ -35,8 +35,8 @@ def id_of(account: str) -> str:
 
 
 class Numbers:
-    """Markets by number, from 1 on, in the order in which they became known, up to as many as there are legs
-    for. Anybody makes markets: what comes later is not followed, and nothing else happens."""
+    """Markets by number, from 1 on, in the order in which they became known, up to as many as there are
+    factors for. Anybody makes markets: what comes later is not followed, and nothing else happens."""
 
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
@@ -48,7 +48,7 @@ class Numbers:
         """The market's number; 0 for one that is not followed."""
         number = self._number.get(market_id)
         if number is None:
-            if 2 * len(self.ids) >= LEGS:
+            if 2 * len(self.ids) >= FACTORS:
                 self.unfollowed += 1
                 return 0
             number = self._number[market_id] = len(self.ids)
@@ -76,12 +76,12 @@ def decode(record: bytes) -> Position:
 
 
 def entries(records: Sequence[bytes], numbers: Numbers) -> Entries:
-    """A position's collateral is in leg 2n of its market's number n, its debt in leg 2n + 1."""
+    """A position's collateral is in factor 2n of its market's number n, its debt in factor 2n + 1."""
     size = len(records)
     data = np.frombuffer(b"".join(records), np.uint8).reshape(size, _RECORD)
-    legs = 2 * np.fromiter((numbers.of(market_id(r)) for r in records), np.int32, size)
+    factors = 2 * np.fromiter((numbers.of(market_id(r)) for r in records), np.int32, size)
     words = np.ascontiguousarray(data[:, _ID:]).view(">u8").reshape(size, 4).astype(np.float64)
     shares = words[:, 0] * 2.0**64 + words[:, 1]
     collateral = words[:, 2] * 2.0**64 + words[:, 3]
-    equity, maintenance = one_a_row(legs, collateral), one_a_row(legs + 1, shares)
-    return Entries(LEGS, equity, maintenance, np.zeros(size, np.bool_))
+    equity, maintenance = one_a_row(factors, collateral), one_a_row(factors + 1, shares)
+    return Entries(FACTORS, equity, maintenance, np.zeros(size, np.bool_))

@@ -190,7 +190,7 @@ class PendingUpdates:
         book, adapter = market.book, market.adapter
         if adapter.screener is None:
             return list(book.accounts)
-        weights = adapter.screener.weights(book.state, timestamp, sorted(book.columns.legs))
+        weights = adapter.screener.weights(book.state, timestamp, sorted(book.columns.factors))
         assert weights is not None, "a version that is known has weights"
         screen = self._screens.setdefault(market.name, Screen(book.columns))
         screen.run(weights)

@@ -139,7 +139,7 @@ def _trusted(market: Market) -> list[str]:
 
 def seal(plan: Plan) -> Plan:
     """A chosen plan with the call that carries it out alone."""
-    if plan.leg is None:
+    if plan.batch_item is None:
         return plan
     done = batches.combine([plan])
     return replace(plan, target=done.target, data=done.data)

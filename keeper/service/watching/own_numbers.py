@@ -47,13 +47,13 @@ def own_numbers(
         nearest = [v.account for v in sorted(own, key=_nearness)[: selection.FOLLOWED]]
         selected, growth = Selected(NO_ROWS, NO_ROWS), selection.FAR
     else:
-        legs = sorted(book.columns.legs)
-        now = screener.weights(state, head.timestamp, legs)
-        then = screener.weights(state, next_timestamp or head.timestamp, legs)
+        factors = sorted(book.columns.factors)
+        now = screener.weights(state, head.timestamp, factors)
+        then = screener.weights(state, next_timestamp or head.timestamp, factors)
         assert now is not None and then is not None, "a version that is known has weights"
         now = replace(now, drift=selection.drift(now, then))
         growth = selection.growth(now.drift, signed=book.columns.signed)
-        groups = market.groups(legs, len(now.equity))
+        groups = market.groups(factors, len(now.equity))
         near = screen.near(now, book.take_changed(), selection.thresholds(watch), groups)
         unbounded = book.columns.unbounded | book.columns.rows_with(now.unbounded)
         selected = selection.select(

@@ -53,7 +53,8 @@ def in_new_words(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[s
     found = old_store.by_new_names(rows)
     for row in found["intent"]:
         row["unsent"] = "watch only" if row["unsent"] == "watched only" else row["unsent"]
-        row["plan"] = row["plan"].replace('"first_gas": 17', '"cold_gas": 17')
+        plan = row["plan"].replace('"first_gas": 17', '"cold_gas": 17')
+        row["plan"] = plan.replace('"leg": {', '"batch_item": {')
     kinds = {
         "misnamed": ("unknown_name", "misnamed:", "unknown_name:"),
         "market_notice": ("market_warning", "notice:", "market_warning:"),
@@ -86,7 +87,7 @@ def test_every_row_is_kept_under_the_new_names(url: str, old: Engine) -> None:
         assert [t.nonce for t in journal.transactions_of(session, 102)] == [2]
         refused = session.exec(select(Intent).where(Intent.unsent == Unsent.WATCH_ONLY)).one()
         plan = Plan.from_json(refused.plan)
-        assert plan.leg is not None and plan.leg.cold_gas == 17
+        assert plan.batch_item is not None and plan.batch_item.cold_gas == 17
         assert plan.summary == {"of": '"first_gas": 1'}, "words in a text are no keys"
         assert session.exec(select(LedgerEntry)).one().net == -10
     store.close()

@@ -49,14 +49,14 @@ def test_a_morpho_account_is_liquidated_in_its_callback_without_a_loan(anvil: An
     )
     pool = exchange.pools[("WETH", "USDC", 500)]
     route = bytes.fromhex(pair.collateral[2:] + pool[2:] + pair.loan[2:])
-    # In the callback just what is owed is bought; what is left of the collateral is sold after all legs.
+    # In the callback just what is owed is bought; what is left of the collateral is sold after all items.
     buy_back: list[tuple[object, ...]] = [(1, 0, True, 0, NOWHERE, route)]
     addresses = [pair.loan, pair.collateral]
     inside = encode(["address[]", "uint8", "uint8", SWAPS], [addresses, 0, 1, buy_back])
     signature = f"liquidate({morpho_blue.PARAMS},address,uint256,uint256,bytes)"
     call = bytes.fromhex(calldata(signature, pair.params, BORROWER, 5 * WAD, 0, inside)[2:])
-    leg: tuple[object, ...] = (9, at.morpho, [call], 0, 0, 1, 0, 0, 2_000_000, [], True)
-    batch: tuple[object, ...] = (addresses, [], [leg], [(1, 0, False, 0, NOWHERE, route)], 0, 200_000)
+    item: tuple[object, ...] = (9, at.morpho, [call], 0, 0, 1, 0, 0, 2_000_000, [], True)
+    batch: tuple[object, ...] = (addresses, [], [item], [(1, 0, False, 0, NOWHERE, route)], 0, 200_000)
     order: Tx = {"from": OPERATOR, "to": contract, "data": calldata(batch_encoding.SIGNATURE, batch)}
     send_batch(anvil.rpc, [order])
     earned = view_int(anvil.rpc, pair.loan, "balanceOf(address)", OWNER)

@@ -132,8 +132,8 @@ def test_an_account_with_24_collaterals_is_liquidated_at_the_first_attempt(
     assert settled(k) == [OWNER], why(k)
     intent, act = k.intents()[0], k.transactions()[0]
     assert (act.gas_used or 0) > 900_000, "it is a large one"
-    leg = Plan.from_json(intent.plan).leg
-    assert leg is not None and leg.gas > 1_000_000, "and was expected to be"
+    item = Plan.from_json(intent.plan).batch_item
+    assert item is not None and item.gas > 1_000_000, "and was expected to be"
 
 
 def test_a_large_account_beside_a_small_one_starves_neither(place: Place, tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_a_lone_account_borrows_of_a_pool_that_is_not_on_its_way(place: Place, t
     k.step()
     k.step()
     assert settled(k) == [OTHER], why(k)
-    leg = Plan.from_json(k.intents()[0].plan).leg
-    assert leg is not None and leg.loan is not None
-    assert leg.loan.kind == "uniswap-v3" and leg.loan.lender[2:] not in leg.route
+    item = Plan.from_json(k.intents()[0].plan).batch_item
+    assert item is not None and item.loan is not None
+    assert item.loan.kind == "uniswap-v3" and item.loan.lender[2:] not in item.route
 
 
 def test_without_our_contract_it_says_so_and_with_absorbing_paused_waits(
@@ -365,11 +365,13 @@ def test_a_token_that_cannot_be_moved_closes_its_route_only(
     for _ in range(5):
         k.step()
     first, *_ = k.intents()
-    leg = Plan.from_json(first.plan).leg
-    assert leg is not None and leg.gets == place.at.tokens["WETH"].lower(), "the better one is tried first"
+    item = Plan.from_json(first.plan).batch_item
+    assert item is not None and item.gets == place.at.tokens["WETH"].lower(), "the better one is tried first"
     assert (first.state, said in first.reason) == ("refused", True), first.reason
     assert settled(k) == [OTHER], why(k)
-    taken = [Plan.from_json(i.plan).leg for i in k.intents() if i.state == "settled" and i.account == OTHER]
+    taken = [
+        Plan.from_json(i.plan).batch_item for i in k.intents() if i.state == "settled" and i.account == OTHER
+    ]
     assert taken[0] is not None and taken[0].gets == place.at.tokens["WBTC"].lower()
 
 

@@ -42,6 +42,6 @@ def test_morpho_is_liquidated_by_a_contract_that_cannot_be_called_back(tmp_path:
         k.step(case.hold())
         intents = [i for i in k.intents() if i.account == account]
         assert [i.state for i in intents] == ["settled"], [(i.state, i.reason) for i in intents]
-        leg = Plan.from_json(intents[0].plan).leg
-        assert leg is not None and leg.loan is not None and leg.loan.kind != "callback"
+        item = Plan.from_json(intents[0].plan).batch_item
+        assert item is not None and item.loan is not None and item.loan.kind != "callback"
         assert exchange.earned(PAYER) > 0

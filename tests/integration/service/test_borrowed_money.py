@@ -106,13 +106,13 @@ def test_the_profit_is_what_was_planned_and_the_books_say_the_same(
     place[2].follow({"WETH": 2260 * 10**8})
     w.step({"WETH": 2260 * 10**8})
     [intent] = w.intents()
-    leg = Plan.from_json(intent.plan).leg
-    assert leg is not None
+    item = Plan.from_json(intent.plan).batch_item
+    assert item is not None
     before = w.balance("USDC")
     w.step()
     earned = w.balance("USDC") - before
     # A second of interest lies between the plan and its block.
-    assert leg.min_profit <= earned and abs(earned - leg.profit) <= leg.profit // 1_000
+    assert item.min_profit <= earned and abs(earned - item.profit) <= item.profit // 1_000
     books(w)
     [row] = w.transactions()
     with w.store.session() as session:
@@ -143,15 +143,15 @@ def test_with_each_bid_the_least_profit_covers_the_gas(
             w.anvil.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(price * gwei))
             w.step()
     [intent] = w.intents()
-    leg = Plan.from_json(intent.plan).leg
-    assert leg is not None
+    item = Plan.from_json(intent.plan).batch_item
+    assert item is not None
     acts = [t for t in w.transactions() if t.purpose == "act"]
     asked = [decode([batch_encoding.BATCH], bytes.fromhex(t.data[10:]))[0][2][0][7] for t in acts]
     # A dollar has six decimals and an ether costs 2,260 of them; it takes 518,000 gas or more.
     costs = [t.max_fee * 510_000 * 2_260 * 10**6 // ETHER for t in acts]
-    assert len(set(asked)) > 2 and max(costs) > leg.profit // 2
+    assert len(set(asked)) > 2 and max(costs) > item.profit // 2
     assert all(least >= cost for least, cost in zip(asked, costs, strict=True))
-    assert all(leg.profit // 2 <= least <= leg.profit * 98 // 100 + 1 for least in asked)
+    assert all(item.profit // 2 <= least <= item.profit * 98 // 100 + 1 for least in asked)
 
 
 def test_many_fall_at_once_and_share_a_transaction(
@@ -182,7 +182,7 @@ def test_many_fall_at_once_and_share_a_transaction(
     assert abs(whole - Decimal(booking.net).scaleb(-18)) < Decimal("0.00001")
 
 
-def test_a_leg_that_another_keeper_takes_does_not_stop_the_others(
+def test_a_item_that_another_keeper_takes_does_not_stop_the_others(
     place: tuple[Anvil, AaveDeployment, Selling], tmp_path: Path
 ) -> None:
     w = keeper(place, tmp_path)

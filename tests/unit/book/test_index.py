@@ -47,12 +47,12 @@ class Walk:
         self.columns.update(range(len(self.made)), self.made)
 
     def groups(self) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-        groups = np.zeros(bounds.LEGS, np.int32)
-        for leg in self.columns.legs:
-            category, reserve = divmod(leg, bounds.RESERVES)
+        groups = np.zeros(bounds.FACTORS, np.int32)
+        for factor in self.columns.factors:
+            category, reserve = divmod(factor, bounds.RESERVES)
             # The e-mode of 3.0.2 has a price of its own, which here nothing moves.
             own = category and self.pool.market.emodes[1].price and reserve in (0, 3)
-            groups[leg] = 7 if own else FEEDS[reserve]
+            groups[factor] = 7 if own else FEEDS[reserve]
         return groups
 
     def tick(self) -> set[int]:
@@ -77,7 +77,7 @@ class Walk:
         return synthetic.moved(self.pool, factors)
 
     def weights(self) -> Weights:
-        return synthetic.weights(self.market(), self.now, sorted(self.columns.legs))
+        return synthetic.weights(self.market(), self.now, sorted(self.columns.factors))
 
     def healths(self) -> list[int]:
         market = health.accrue(self.market().market, self.now, BY_REVISION[self.pool.revision])
@@ -91,16 +91,16 @@ def account(pool: PoolState, dice: random.Random) -> bytes:
     if kind < 0.15:
         held, owed = dice.sample((0, 3, 5), 2)
     category = int(dice.random() < 0.2)
-    legs = [bounds.leg(i, category) for i in range(12)]
-    weights = synthetic.weights(pool, synthetic.NOW, legs)
+    factors = [bounds.factor(i, category) for i in range(12)]
+    weights = synthetic.weights(pool, synthetic.NOW, factors)
     worth = 10 ** dice.uniform(9, 13)
     target = dice.choice(THRESHOLDS) * (1 + dice.choice((1e-7, 1e-4, 0.01, 0.1)) * dice.uniform(-1, 1.5))
-    collateral = int(worth / weights.equity[legs[held]])
-    debt = int(worth / target / weights.maintenance[legs[owed]])
+    collateral = int(worth / weights.equity[factors[held]])
+    debt = int(worth / target / weights.maintenance[factors[owed]])
     positions = {held: (collateral, 0), owed: (0, debt)}
     if kind > 0.9:
         # A loop: the same asset on both sides.
-        positions = {held: (collateral, int(worth / target / weights.maintenance[legs[held]]))}
+        positions = {held: (collateral, int(worth / target / weights.maintenance[factors[held]]))}
     bits = sum((2 * (c > 0) | (d > 0)) << 2 * i for i, (c, d) in positions.items())
     return packed(AccountState(category, bits, tuple(Position(i, *positions[i]) for i in sorted(positions))))
 

@@ -35,7 +35,7 @@ def _screen(pool: PoolState, made: list[bytes], timestamp: int = synthetic.NOW) 
     columns = Columns(records.entries)
     columns.update(range(len(made)), made)
     screen = Screen(columns)
-    screen.run(synthetic.weights(pool, timestamp, sorted(columns.legs)))
+    screen.run(synthetic.weights(pool, timestamp, sorted(columns.factors)))
     return screen
 
 
@@ -139,7 +139,7 @@ def test_a_token_too_coarse_for_bounds_leaves_its_holders_without_bounds(pool: P
     made = synthetic.records(pool, 1_000)
     columns = Columns(records.entries)
     columns.update(range(len(made)), made)
-    weights = synthetic.weights(changed, synthetic.NOW, sorted(columns.legs))
+    weights = synthetic.weights(changed, synthetic.NOW, sorted(columns.factors))
     holders = {
         row for row, each in enumerate(made) if any(p.reserve_id == 2 for p in records.decode(each).positions)
     }

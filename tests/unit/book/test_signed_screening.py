@@ -174,4 +174,4 @@ def test_a_book_with_longs_alone_takes_no_account_of_signs() -> None:
     assert not columns_of(made).signed
     made.cash[1] = -7
     assert columns_of(made).signed
-    assert CASH in columns_of(made).legs
+    assert CASH in columns_of(made).factors

@@ -30,13 +30,13 @@ def plan(
     gas: int = 150_000,
     contract: str = CONTRACT,
 ) -> Plan:
-    leg = BatchItem(
+    item = BatchItem(
         contract, POOL, ("0xabcd",), pays, 1_000, WETH, 5, 0, loan, ROUTE, sale, earns, 40, 20, gas
     )
     spend = Spend(pays, "", 0)
     return Plan(
         "m", f"0x{number:040x}", "liquidate", "liquidate", contract, "", spend, 0, 1, 0, {},
-        errors="aave_v3_errors+liquidator_errors", leg=leg,
+        errors="aave_v3_errors+liquidator_errors", batch_item=item,
     )  # fmt: skip
 
 
@@ -51,10 +51,10 @@ def log(each: Plan, reason: bytes | None = None, address: str = CONTRACT) -> dic
     return {"address": address, "topics": topics, "data": "0x" + data.hex()}
 
 
-def test_a_plan_survives_the_journal_with_its_leg() -> None:
+def test_a_plan_survives_the_journal_with_its_item() -> None:
     before = plan(1)
     assert Plan.from_json(before.to_json()) == before
-    assert json.loads(before.to_json())["leg"]["loan"]["kind"] == "aave-v3"
+    assert json.loads(before.to_json())["batch_item"]["loan"]["kind"] == "aave-v3"
 
 
 def test_the_same_contract_and_profit_token_share_a_transaction() -> None:
@@ -91,11 +91,11 @@ def test_loans_are_summed_by_token_and_lender() -> None:
     data = batches.combine([plan(1), plan(2), plan(3, loan=other)]).data
     assert data.startswith("0x" + function_signature_to_4byte_selector(batch_encoding.SIGNATURE).hex())
     words = [data[10:][i : i + 64] for i in range(0, len(data) - 10, 64)]
-    assert words.count(f"{2_000:064x}") == 1, "two legs borrow together"
+    assert words.count(f"{2_000:064x}") == 1, "two items borrow together"
     assert any(word.endswith(other.lender[2:]) for word in words)
 
 
-def test_a_sale_that_most_share_is_made_once_and_the_odd_one_in_its_leg() -> None:
+def test_a_sale_that_most_share_is_made_once_and_the_odd_one_in_its_item() -> None:
     odd = "0x" + WETH[2:] + "79" * 20 + USDC[2:]
     together = batches.combine([plan(1), plan(2), plan(3, sale=odd)]).data
     assert together.count(ROUTE[2:]) == 1
@@ -128,10 +128,11 @@ def test_two_attempts_at_one_account_have_names_of_their_own() -> None:
 
 
 def earning(number: int, profit: int, fee: int, **more: object) -> Plan:
-    """A plan whose leg expects `profit` and whose loan costs `fee`, in units of the profit token."""
+    """A plan whose item expects `profit` and whose loan costs `fee`, in units of the profit token."""
     made = plan(number)
-    assert made.leg is not None
-    return replace(made, leg=replace(made.leg, profit=profit, min_profit=profit // 2, fee=fee, **more))  # type: ignore[arg-type]
+    assert made.batch_item is not None
+    item = replace(made.batch_item, profit=profit, min_profit=profit // 2, fee=fee, **more)  # type: ignore[arg-type]
+    return replace(made, batch_item=item)
 
 
 def exchanges(plans: list[Plan]) -> list[tuple[int, int, bool]]:
@@ -140,7 +141,7 @@ def exchanges(plans: list[Plan]) -> list[tuple[int, int, bool]]:
     return [(each[0], each[1], each[2]) for each in decode([batch_encoding.BATCH], data)[0][3]]
 
 
-def test_a_leg_whose_fee_the_others_could_not_bear_goes_alone() -> None:
+def test_a_item_whose_fee_the_others_could_not_bear_goes_alone() -> None:
     small, other, large = earning(1, 100, 1), earning(2, 120, 1), earning(3, 90_000, 111)
     assert batches.split([small, other, large], 30_000_000) == [[small, other], [large]]
     assert not batches.fits([small, other, large], 30_000_000)
@@ -150,9 +151,9 @@ def test_a_leg_whose_fee_the_others_could_not_bear_goes_alone() -> None:
 
 def test_what_others_are_asked_for_cannot_bear_a_fee_as_well() -> None:
     asked = [
-        replace(each, leg=replace(each.leg, min_profit=90))
+        replace(each, batch_item=replace(each.batch_item, min_profit=90))
         for each in (earning(1, 100, 11), earning(2, 100, 11))
-        if each.leg
+        if each.batch_item
     ]
     assert [len(group) for group in batches.split(asked, 30_000_000)] == [1, 1]
     assert [
@@ -177,15 +178,15 @@ def test_a_fee_in_a_token_that_the_others_cannot_get_goes_alone() -> None:
 def test_a_pool_that_lends_is_on_no_route_of_the_same_transaction() -> None:
     lender = FlashLoan("uniswap-v3", "0x" + "77" * 20, 100)
     first, second = earning(1, 400, 0), earning(2, 400, 0, loan=lender, route="", sale="")
-    assert first.leg is not None and lender.lender[2:] in first.leg.sale
+    assert first.batch_item is not None and lender.lender[2:] in first.batch_item.sale
     assert [len(group) for group in batches.split([first, second], 30_000_000)] == [1, 1]
 
 
-def test_a_leg_alone_may_take_what_the_transaction_has_and_beside_others_what_is_expected() -> None:
+def test_a_item_alone_may_take_what_the_transaction_has_and_beside_others_what_is_expected() -> None:
     def caps(plans: list[Plan]) -> list[int]:
         return [
-            leg[8]
-            for leg in decode([batch_encoding.BATCH], bytes.fromhex(batches.combine(plans).data[10:]))[0][2]
+            item[8]
+            for item in decode([batch_encoding.BATCH], bytes.fromhex(batches.combine(plans).data[10:]))[0][2]
         ]
 
     assert caps([earning(1, 400, 0)]) == [batch_gas.MOST_TRANSACTION_GAS]

@@ -43,13 +43,13 @@ def test_the_operators_ceiling_holds_where_a_plan_sets_none_or_a_higher() -> Non
 
 def expecting(number: int, profit: int, gain_wei: int, budget: int) -> Plan:
     made = plan(number)
-    assert made.leg is not None
-    leg = replace(made.leg, profit=profit, min_profit=profit // 2)
-    return replace(made, leg=leg, gain_wei=gain_wei, gas_budget=budget)
+    assert made.batch_item is not None
+    item = replace(made.batch_item, profit=profit, min_profit=profit // 2)
+    return replace(made, batch_item=item, gain_wei=gain_wei, gas_budget=budget)
 
 
 def units_asked(plans: list[Plan]) -> list[int]:
-    return [each.leg.min_profit for each in plans if each.leg is not None]
+    return [each.batch_item.min_profit for each in plans if each.batch_item is not None]
 
 
 def test_expected_a_thousand_and_gas_up_to_999_asks_for_999() -> None:
@@ -76,11 +76,11 @@ def test_what_is_asked_for_pays_for_gas_and_for_the_least_profit(
     gain = sum(plan.gain_wei or 0 for plan in plans)
     least = sum((plan.gain_wei or 0) - (plan.gas_budget or 0) for plan in plans)
     for before, after in zip(plans, found, strict=True):
-        assert before.leg is not None and after.leg is not None
-        assert before.leg.profit // 2 <= after.leg.min_profit <= before.leg.profit
+        assert before.batch_item is not None and after.batch_item is not None
+        assert before.batch_item.profit // 2 <= after.batch_item.min_profit <= before.batch_item.profit
         # In proportion: what this part of the expected profit is worth covers this part of the costs.
-        if after.leg.min_profit < before.leg.profit:
-            assert after.leg.min_profit * gain >= before.leg.profit * (gas_cost + least)
+        if after.batch_item.min_profit < before.batch_item.profit:
+            assert after.batch_item.min_profit * gain >= before.batch_item.profit * (gas_cost + least)
 
 
 def test_each_bid_asks_anew_and_what_has_ended_pays_for_nothing() -> None:
@@ -113,8 +113,8 @@ def test_the_highest_bid_leaves_what_can_still_be_asked_for() -> None:
 
 
 def least_of(action: Action) -> list[int]:
-    """What each leg of a batch asks for."""
-    return [leg[7] for leg in decode([batch_encoding.BATCH], bytes.fromhex(action.data[10:]))[0][2]]
+    """What each item of a batch asks for."""
+    return [item[7] for item in decode([batch_encoding.BATCH], bytes.fromhex(action.data[10:]))[0][2]]
 
 
 def test_what_was_measured_above_the_plans_own_figure_lowers_the_bid() -> None:

@@ -214,12 +214,12 @@ def test_on_chain_at_least_the_costs_and_half_of_what_is_expected_are_asked_for(
     exchange = UniswapV3Exchange([pool(1, DOLLAR, ETHER, 500, 10**8)], ())
     [sized] = best([offer(random.Random(3), DOLLAR, ETHER)], terms_of(exchange))
     chosen = plan("m", "0xa", sized, terms_of(exchange))
-    assert chosen.leg is not None and chosen.leg.profit == sized.profit > 0
+    assert chosen.batch_item is not None and chosen.batch_item.profit == sized.profit > 0
 
     def asked(costs: int) -> int:
-        leg = demanding(chosen, costs).leg
-        assert leg is not None
-        return leg.min_profit
+        item = demanding(chosen, costs).batch_item
+        assert item is not None
+        return item.min_profit
 
     assert asked(0) == sized.profit // 2
     assert asked(chosen.gain_base * 3 // 4) == pytest.approx(sized.profit * 3 // 4, rel=1e-6)

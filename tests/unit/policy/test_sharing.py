@@ -24,7 +24,7 @@ class Batches:
     """300,000 gas for a transaction and 100,000 for each in it; five fit."""
 
     def key(self, plan: Plan) -> Hashable | None:
-        return plan.leg.profit_token if plan.leg else None
+        return plan.batch_item.profit_token if plan.batch_item else None
 
     def gas_of(self, plans: Sequence[Plan]) -> int:
         return BASE + EACH * len(plans)
@@ -34,9 +34,20 @@ class Batches:
 
 
 def request(name: str, gain: int, token: str = "0xt", underwater: bool = False) -> Candidate:
-    leg = BatchItem("0xc", "0xp", ("0x",), token, 1, "0xg", 1, 0, None, "", "", token, gain, 0, EACH)
+    item = BatchItem("0xc", "0xp", ("0x",), token, 1, "0xg", 1, 0, None, "", "", token, gain, 0, EACH)
     found = Plan(
-        "m", name, "liquidate", "liquidate", "0xc", "", Spend(token, "", 0), 0, gain, BASE + EACH, {}, leg=leg
+        "m",
+        name,
+        "liquidate",
+        "liquidate",
+        "0xc",
+        "",
+        Spend(token, "", 0),
+        0,
+        gain,
+        BASE + EACH,
+        {},
+        batch_item=item,
     )
 
     def plan(_: Mapping[str, int]) -> list[Plan] | Blocked:
@@ -98,6 +109,6 @@ def test_bad_debt_is_realized_at_a_loss_up_to_the_cap_and_only_where_there_is_so
 
 def test_each_is_asked_on_chain_for_its_share_of_the_costs() -> None:
     decided = choose([request("a", 900_000), request("b", 150_000)], {NATIVE: 10**20}, COSTS, Batches())
-    asked = {d.candidate.account: d.outcome.leg for d in decided if isinstance(d.outcome, Plan)}
+    asked = {d.candidate.account: d.outcome.batch_item for d in decided if isinstance(d.outcome, Plan)}
     assert asked["a"] is not None and asked["a"].min_profit == 450_000
     assert asked["b"] is not None and asked["b"].min_profit == 100_000

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.unit
 
 def to(gets: str, pays: str = USDC, route: str = ROUTE) -> Plan:
     made = plan(1)
-    assert made.leg is not None
-    return replace(made, leg=replace(made.leg, gets=gets, pays=pays, route=route))
+    assert made.batch_item is not None
+    return replace(made, batch_item=replace(made.batch_item, gets=gets, pays=pays, route=route))
 
 
 def test_another_token_is_brought_before_another_is_taken_before_another_route() -> None:
@@ -45,6 +45,6 @@ def test_what_was_of_the_moment_speaks_against_no_way(reason: str) -> None:
 
 
 def test_what_exchanges_nothing_is_never_left_out() -> None:
-    absorbs = replace(plan(1), leg=None)
+    absorbs = replace(plan(1), batch_item=None)
     assert way_of(absorbs) is None
     assert untried([absorbs, to(WETH)], refused([(to(WETH), "x")])) == [absorbs]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.unit
 SINGLETON = "0x" + "00" * 19 + "bb"
 WHO = "0x" + "00" * 12 + "c3" * 20
 BORROW = "Borrow(bytes32,address,address,address,uint256,uint256)"
-FOLLOWED = positions.LEGS // 2 - 1
+FOLLOWED = positions.FACTORS // 2 - 1
 
 
 def _id(number: int) -> str:

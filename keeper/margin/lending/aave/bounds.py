@@ -1,6 +1,6 @@
 """Aave's valuation as sums of weights, with certified bounds of what its rounding may add or take.
 
-The derivation is in docs/SCREENING.md. A leg is a reserve as accounts in one e-mode category hold it.
+The derivation is in docs/SCREENING.md. A factor is a reserve as accounts in one e-mode category hold it.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from keeper.margin.lending.weights import Weights
 
 RESERVES = 128
 CATEGORIES = 256
-LEGS = RESERVES * CATEGORIES
-# One token unit worth more than this part of a unit of base currency: the leg is valued exactly instead.
+FACTORS = RESERVES * CATEGORIES
+# One token unit worth more than this part of a unit of base currency: the factor is valued exactly instead.
 COARSEST = 100
-# The average threshold of 3.0.2 is truncated to basis points; a leg whose threshold is lower than this many
-# would widen everybody's interval by more than a percent.
+# The average threshold of 3.0.2 is truncated to basis points; a factor whose threshold is lower than this
+# many would widen everybody's interval by more than a percent.
 LEAST_THRESHOLD = 100
 
 
-def leg(reserve_id: int, category: int) -> int:
+def factor(reserve_id: int, category: int) -> int:
     return reserve_id + RESERVES * category
 
 
-def weights(market: AccruedMarket, legs: Iterable[int]) -> Weights:
-    """What a scaled unit of each leg weighs at the market's timestamp."""
+def weights(market: AccruedMarket, factors: Iterable[int]) -> Weights:
+    """What a scaled unit of each factor weighs at the market's timestamp."""
     rules = market.rules
-    equity, maintenance = np.zeros(LEGS), np.zeros(LEGS)
+    equity, maintenance = np.zeros(FACTORS), np.zeros(FACTORS)
     equity_dust = maintenance_dust = spread = 0.0
     unbounded: set[int] = set()
-    for each in legs:
+    for each in factors:
         category, reserve_id = divmod(each, RESERVES)
         accrued = market.reserves.get(reserve_id)
         if accrued is None or (category and category not in market.emodes):

@@ -41,7 +41,7 @@ KEYS = {
 }
 
 # Keys of JSON are told from words in it by their quotes, which are escaped there.
-PLAN_KEYS = {'first_gas': 'cold_gas'}
+PLAN_KEYS = {'first_gas': 'cold_gas', 'leg': 'batch_item'}
 
 
 def upgrade() -> None:

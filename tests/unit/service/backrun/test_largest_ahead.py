@@ -26,7 +26,7 @@ def test_dust_of_a_token_of_18_decimals_hides_no_debt_in_dollars(monkeypatch: py
     near = HealthBounds(np.arange(len(everyone)), health, health, needs)
     screen = SimpleNamespace(run=lambda _: None, below=lambda _: near)
     monkeypatch.setattr(pending_updates, "liquidatable", lambda *_: np.zeros(0, np.int64))
-    columns = SimpleNamespace(legs=set(), unbounded=set(), rows_with=lambda _: set())
+    columns = SimpleNamespace(factors=set(), unbounded=set(), rows_with=lambda _: set())
     adapter = SimpleNamespace(
         screener=SimpleNamespace(weights=lambda *_: SimpleNamespace(unbounded=())),
         explainer=SimpleNamespace(unit_worth=lambda _, account: 1e2 if account == owes else 1e-10),

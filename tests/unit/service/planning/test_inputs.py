@@ -28,14 +28,14 @@ PAYER = "0x" + "0f" * 20
 
 
 def test_open_absorptions_keep_what_they_are_to_be_bought_with() -> None:
-    absorbs = replace(plan(1), leg=None, spend=Spend(USDC, "", 0), kept=70)
+    absorbs = replace(plan(1), batch_item=None, spend=Spend(USDC, "", 0), kept=70)
     funds = unpromised([Purse({USDC: 100}, {})], 10**18, [absorbs], 1)
     assert funds == {USDC: 100, kept_of(USDC): 70, NATIVE: 10**18 - absorbs.gas}
 
 
 def test_what_is_promised_is_nobodys_else_and_never_less_than_nothing() -> None:
     spend = Spend(USDC.upper().replace("0X", "0x"), "0xpool", 60)
-    spends = replace(plan(1), leg=None, spend=spend, gas=7, value=3)
+    spends = replace(plan(1), batch_item=None, spend=spend, gas=7, value=3)
     assert unpromised([Purse({USDC: 100}, {})], 100, [spends], 2) == {USDC: 40, NATIVE: 100 - 7 * 2 - 3}
     assert unpromised([Purse({USDC: 100}, {})], 9, [spends, spends], 2) == {USDC: 0, NATIVE: 0}
 
