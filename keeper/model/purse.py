@@ -11,12 +11,13 @@ class Purse:
     """What planning must know from outside, read at the block of the book.
 
     `funds`: token (lower case) → units the payer holds and has not promised; `symbols`: token → symbol;
-    `held`: (account, token) → collateral the account has but does not use, in the protocol's own unit.
+    `idle_collateral`: (account, token) → collateral the account has but does not use, in the
+    protocol's own unit.
     """
 
     funds: Mapping[str, int]
     symbols: Mapping[str, str]
-    held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    idle_collateral: Mapping[tuple[str, str], int] = field(default_factory=dict)
     hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Each account's neighbours, where the protocol keeps accounts in an order and asks for the place."""
     recipient: str = ""

@@ -216,7 +216,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
             for account in accounts
             for reserve in state.market.reserves.values()
         }
-        return replace(purse, held=held)
+        return replace(purse, idle_collateral=held)
 
     def tokens(self, state: PoolState) -> Sequence[str]:
         return [reserve.asset for reserve in state.market.reserves.values()]

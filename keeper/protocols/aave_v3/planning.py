@@ -97,7 +97,7 @@ def _needed(
     if closed:
         return Blocked(f"{action_words(step.action)} {name}: {closed}"), 0
     if step.action == "add_collateral":
-        held = purse.held.get((request.account, accrued.reserve.asset), 0)
+        held = purse.idle_collateral.get((request.account, accrued.reserve.asset), 0)
         if not topup.accepts_supply(raw, now, reserve_id, held):
             return Blocked(f"add collateral {name}: the account does not use it as collateral"), 0
         amount = topup.minimal_supply(raw, now, reserve_id, target)

@@ -51,14 +51,14 @@ class RetryPolicy:
         out; of very many liquidations some."""
         if not wanted:
             return []
-        held = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
-        free = [w for w in wanted if (w.market.name, w.valuation.account, w.kind) not in held]
+        busy = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
+        free = [w for w in wanted if (w.market.name, w.valuation.account, w.kind) not in busy]
         over = self.over_limit(session, free, head)
         for each in over:
             # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
             why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
             if each.episode.blocked_reason != why:
-                _held(session, each, Blocked(why))
+                _note_blocked(session, each, Blocked(why))
         left_alone = {each.key for each in over}
         free = bounded([w for w in free if w.key not in left_alone], head.number)
         return [w for w in free if self._waited_out(session, w, head)]
@@ -91,7 +91,7 @@ class RetryPolicy:
         outcome = decision.outcome
         assert wanted.episode.id is not None
         if isinstance(outcome, Blocked):
-            _held(session, wanted, outcome)
+            _note_blocked(session, wanted, outcome)
             return None
         if (wanted.episode.blocked_reason, wanted.episode.retry_at) != ("", None):
             update_row(session, wanted.episode, blocked_reason="", retry_at=None)
@@ -142,7 +142,7 @@ class RetryPolicy:
         return ""
 
 
-def _held(session: Session, wanted: Breach, outcome: Blocked) -> None:
+def _note_blocked(session: Session, wanted: Breach, outcome: Blocked) -> None:
     """Nothing can be done: written with the episode, and told once."""
     episode: Episode = wanted.episode
     if (episode.blocked_reason, episode.retry_at) != (outcome.reason, outcome.retry_at):

@@ -59,12 +59,12 @@ class BlockReport:
     recorder: Recorder | None
     unknown_sources: UnknownSources = field(default_factory=UnknownSources)
 
-    def finish(self, done: TickResult, held: str, contained: Contained) -> None:
-        """Status, prices, redemptions (they have no hurry), the record. `held` says why nothing is sent;
-        `contained` keeps what goes wrong with one market from the others."""
+    def finish(self, done: TickResult, halt_reason: str, contained: Contained) -> None:
+        """Status, prices, redemptions (they have no hurry), the record. `halt_reason` says why nothing is
+        sent; `contained` keeps what goes wrong with one market from the others."""
         head = done.head
-        self._write(done, held, contained)
-        if self.mode == "live" and self.payer is not None and not held:
+        self._write(done, halt_reason, contained)
+        if self.mode == "live" and self.payer is not None and not halt_reason:
             acting = [market for market, valued in done.valued if valued.acting]
             redemptions.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
         if self.recorder is not None:
@@ -83,18 +83,18 @@ class BlockReport:
             ms=round((time.monotonic() - done.started) * 1000, 1),
         )
 
-    def _write(self, done: TickResult, held: str, contained: Contained) -> None:
+    def _write(self, done: TickResult, halt_reason: str, contained: Contained) -> None:
         """All in one transaction; where the store refuses what one market says, that market's apart."""
         try:
             with self.store.session() as session:
                 for market, valued in done.valued:
                     self._write_market(session, market, valued)
-                self._write_chain(session, done.head, held)
+                self._write_chain(session, done.head, halt_reason)
         except UnreachableError:
             raise
         except Exception:  # noqa: BLE001  (whose fault it is, each market's own transaction tells)
             with self.store.session() as session:
-                self._write_chain(session, done.head, held)
+                self._write_chain(session, done.head, halt_reason)
             for market, valued in done.valued:
                 with contained(market, done.head), self.store.session() as session:
                     self._write_market(session, market, valued)
@@ -107,16 +107,16 @@ class BlockReport:
             session, market, valued, self.policies.protected(market.name), self.unknown_sources
         )
 
-    def _write_chain(self, session: Session, head: Head, held: str) -> None:
-        status.write_chain(session, self.pool.name, self.mode, head, held, self.pool.requests)
+    def _write_chain(self, session: Session, head: Head, halt_reason: str) -> None:
+        status.write_chain(session, self.pool.name, self.mode, head, halt_reason, self.pool.requests)
 
     def _record(self, recorder: Recorder, done: TickResult, market: Market, valued: MarketValuation) -> None:
         planned = {w.key for w, _ in done.decisions}
         mine = [w for w in done.wanted if w.market is market]
-        held = {w.valuation.account: UNDER_WAY for w in mine if w.key not in planned}
-        held |= {
+        blocked = {w.valuation.account: UNDER_WAY for w in mine if w.key not in planned}
+        blocked |= {
             w.valuation.account: d.blocked.reason
             for w, d in done.decisions
             if w.market is market and d.blocked is not None
         }
-        recorder.write(market, valued, self.policies, held)
+        recorder.write(market, valued, self.policies, blocked)

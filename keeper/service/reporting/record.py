@@ -60,9 +60,13 @@ class Recorder:
         self.path = path
 
     def write(
-        self, market: Market, valued: MarketValuation, policies: Policies, held: Mapping[str, str] = NOTHING
+        self,
+        market: Market,
+        valued: MarketValuation,
+        policies: Policies,
+        blocked: Mapping[str, str] = NOTHING,
     ) -> None:
-        """`held` says of each account below a threshold at which nothing was done, why."""
+        """`blocked` says of each account below a threshold at which nothing was done, why."""
         line = {
             "block": block_json(valued.head),
             "market": market.name,
@@ -74,7 +78,7 @@ class Recorder:
                 valuation_json(market.adapter, v, policies.crossed(market.name, v)) for v in valued.valuations
             ],
             "unvaluable": valued.unvaluable,
-            "held": dict(held),
+            "held": dict(blocked),
         }
         with self.path.open("a") as out:
             out.write(json.dumps(line) + "\n")

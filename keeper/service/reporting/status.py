@@ -60,11 +60,13 @@ def _suspended(halted: WatchOnly) -> str:
     return f"not acted in {len(halted.parts)} parts of it: {next(iter(halted.parts.values()))}"
 
 
-def write_chain(session: Session, chain: str, mode: Mode, head: Head, held: str, requests: int) -> None:
-    """The chain's row: reached at `head`; `held` says why nothing is sent, `requests` were made so far."""
+def write_chain(
+    session: Session, chain: str, mode: Mode, head: Head, halt_reason: str, requests: int
+) -> None:
+    """The chain's row: reached at `head`; `halt_reason` says why nothing is sent."""
     row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
     row.mode, row.block, row.block_timestamp = mode, head.number, head.timestamp
-    row.reachable, row.reason = True, held
+    row.reachable, row.reason = True, halt_reason
     row.requests, row.updated_at = requests, now()
     session.add(row)
 

@@ -131,7 +131,7 @@ def test_what_the_account_has_switched_off_is_not_supplied(scene: Scene) -> None
     crowd, refused = scene.crowd, dict[str, str]()
     symbols = {reserve.asset.lower(): symbol for symbol, reserve in crowd.market.reserves.items()}
     for account in scene.debtors():
-        for (holder, asset), amount in scene.facts.held.items():
+        for (holder, asset), amount in scene.facts.idle_collateral.items():
             if holder == account and amount and not _used(crowd, account, asset):
                 step = Step("add_collateral", symbols[asset])
                 plan = scene.plan(account, step, scene.health(account) + WAD)
@@ -160,7 +160,7 @@ def test_a_first_supply_counts_exactly_where_the_pool_switches_it_on(scene: Scen
         # The last is the reserve that is collateral in an e-mode only.
         for symbol in (symbols[-1], symbols[number % len(symbols)]):
             asset = crowd.market.reserves[symbol].asset.lower()
-            if scene.facts.held[account, asset] or any(a == account for a, _ in planned):
+            if scene.facts.idle_collateral[account, asset] or any(a == account for a, _ in planned):
                 continue
             plan = scene.plan(account, Step("add_collateral", symbol), scene.health(account) * 2)
             planned[account, symbol] = not isinstance(plan, Blocked)

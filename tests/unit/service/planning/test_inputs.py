@@ -91,7 +91,7 @@ def test_all_markets_are_asked_in_one_request_and_each_gets_its_own_answers(
     found = reader.read(due)
     assert [[call.target for call in each] for each in reads.requests] == [["0xone", "0xother"]]
     assert set(found.purses["one"].funds) == {"0xone"} and set(found.purses["other"].funds) == {"0xother"}
-    assert set(found.purses["other"].held) == {("0x3", PAYER)}, "only whom a top-up is due to"
+    assert set(found.purses["other"].idle_collateral) == {("0x3", PAYER)}, "only whom a top-up is due to"
     assert found.funds == {"0xone": 5, "0xother": 5, NATIVE: 10**18}
     assert found.purses["one"].payer == PAYER and found.purses["one"].recipient == ""
     assert set(found.budgets) == {each.key for each in due} and found.trading is None
