@@ -62,19 +62,23 @@ class Policy(Section):
         return self
 
 
+Action = Literal["repay", "add_collateral", "reduce", "close"]
+"""What helps an account: less debt, more collateral, a smaller position, or none."""
+
+
 def _present_word(action: object) -> object:
     """`supply` is the old word for adding collateral, and works for a version."""
     return "add_collateral" if action == "supply" else action
 
 
-class TopUpStep(Section):
-    """One way to top up: add a collateral or repay a debt, in the given asset (symbol or address)."""
+class Step(Section):
+    """A way to cure: an action, in an asset named by symbol or address."""
 
-    action: Annotated[Literal["add_collateral", "repay"], BeforeValidator(_present_word)]
+    action: Annotated[Action, BeforeValidator(_present_word)]
     asset: str
 
 
-class Permit(Section):
+class SignedAllowance(Section):
     """An allowance that the owner signed beforehand (EIP-2612) for the owner's contract."""
 
     token: Address
@@ -83,6 +87,7 @@ class Permit(Section):
     nonce: int = Field(ge=0)
     deadline: int = Field(gt=0)
     signature: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{130}$")]
+    """r‖s‖v."""
 
 
 class Protect(Section):
@@ -95,11 +100,11 @@ class Protect(Section):
     """Whole units of account that top-ups of this owner may spend in 24 hours, in all markets together."""
     paid_by: Literal["keeper", "owner"] = "keeper"
     """Whose money pays: the keeper's own inventory, or the owner's through the owner's contract."""
-    permits: list[Permit] = []
+    permits: list[SignedAllowance] = []
     when_unverified: Literal["watch", "top_up"] = "watch"
     """On a revision whose arithmetic is unknown or differs: only watch, or top up, sized by the contract's
     own view in rehearsals. Liquidations wait in either case."""
-    steps: list[TopUpStep] = []
+    steps: tuple[Step, ...] = ()
     """Tried in this order. Empty: repay each of the account's debts, then supply its collaterals."""
 
     @model_validator(mode="after")

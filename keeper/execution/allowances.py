@@ -9,10 +9,10 @@ from sqlmodel import Session, select
 from keeper.chain import fees
 from keeper.chain.answers import BusyError, NodeError
 from keeper.chain.blocks import Head
+from keeper.chain.erc20 import allowance, approve
 from keeper.chain.node import Node, RpcError
 from keeper.errors import KeeperError
 from keeper.execution import journal, nonces, transactions
-from keeper.execution.erc20 import allowance, approve
 from keeper.execution.rehearsal import Action, with_margin
 from keeper.execution.sender import Sender
 from keeper.execution.signatures import NotSignedError, begin, sign

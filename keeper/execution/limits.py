@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
-from keeper.execution.erc20 import APPROVE
+from keeper.chain.erc20 import APPROVE
 from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE
 from keeper.model.format import format_money

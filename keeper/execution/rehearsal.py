@@ -23,11 +23,11 @@ from keeper.chain.answers import (
 )
 from keeper.chain.blocks import Head
 from keeper.chain.calldata import calldata
+from keeper.chain.erc20 import allowance, approve, approved
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import ABIS
 from keeper.execution import as_signer, unseen_gas
-from keeper.execution.erc20 import allowance, approve, approved
 from keeper.model.plan import NATIVE, Plan
 
 log = structlog.get_logger()

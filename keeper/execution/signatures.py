@@ -9,10 +9,10 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col
 
 from keeper.chain.blocks import Head
+from keeper.chain.erc20 import APPROVE
 from keeper.chain.fees import Fees
 from keeper.errors import KeeperError
 from keeper.execution import limits, transactions
-from keeper.execution.erc20 import APPROVE
 from keeper.execution.pause_file import paused
 from keeper.execution.rehearsal import Action
 from keeper.execution.sender import Sender

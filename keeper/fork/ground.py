@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from keeper.chain.blocks import latest
 from keeper.chain.calls import run as read
+from keeper.chain.erc20 import read_address
 from keeper.chain.pool import NodePool
 from keeper.fork.leaves import leaves_of
 from keeper.localchain.rpc import LocalRpc
 from keeper.model.money import Rate
-from keeper.protocols.erc20_calls import read_address
 from keeper.service.markets import Market
 from keeper.service.planning.purses import purse_of
 

@@ -4,49 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast, get_args
 
-from keeper.errors import ConfigError
+from keeper.config.policy import Action, SignedAllowance, Step
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Plan
 from keeper.model.purse import Purse
-
-Action = Literal["repay", "add_collateral", "reduce", "close"]
-"""What helps an account: less debt, more collateral, a smaller position, or none."""
-_OLD_WORDS: Mapping[str, Action] = {"supply": "add_collateral"}
-
-
-def action_named(word: str) -> Action:
-    """The action of this word, as the configuration or a journal of an earlier version has it."""
-    word = _OLD_WORDS.get(word, word)
-    if word in get_args(Action):
-        return cast(Action, word)
-    raise ConfigError(
-        f"{word!r} is no cure", where="a step's action", remedy=f"Choose of {', '.join(get_args(Action))}"
-    )
 
 
 def action_words(action: Action) -> str:
     """The action as people read it."""
     return action.replace("_", " ")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A way to cure: an action, in an asset named by symbol or address."""
-
-    action: Action
-    asset: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignedAllowance:
-    """An allowance the owner signed (EIP-2612): units, the owner's nonce it is for, until when, and r‖s‖v."""
-
-    value: int
-    nonce: int
-    deadline: int
-    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keeper.config import Protect, Settings, wad
-from keeper.model.cure import OwnerMoney, SignedAllowance, Step, action_named
+from keeper.config.policy import Step
+from keeper.model.cure import OwnerMoney
 from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
 
@@ -125,7 +126,7 @@ def _protection(protect: Protect, settings: Settings) -> Protection:
     return Protection(
         target=wad(protect.target or settings.policy.target),
         max_spend_per_owner_day=wad(protect.max_spend_per_owner_day),
-        steps=tuple(Step(action_named(step.action), step.asset) for step in protect.steps),
+        steps=protect.steps,
         owner=_owner(protect, settings),
         when_unverified=protect.when_unverified == "top_up",
     )
@@ -135,10 +136,4 @@ def _owner(protect: Protect, settings: Settings) -> OwnerMoney | None:
     contract = settings.markets[protect.market].own.owner_contract
     if protect.paid_by != "owner" or contract is None:
         return None
-    permits = {
-        each.token.lower(): SignedAllowance(
-            each.value, each.nonce, each.deadline, bytes.fromhex(each.signature[2:])
-        )
-        for each in protect.permits
-    }
-    return OwnerMoney(contract, permits)
+    return OwnerMoney(contract, {each.token.lower(): each for each in protect.permits})

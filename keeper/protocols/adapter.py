@@ -9,18 +9,19 @@ from typing import ClassVar, Self
 
 from keeper.book.source import A, Auditor, ChangedAccounts, Mirror, S
 from keeper.chain.calls import Answer, Call, Lens
+from keeper.chain.erc20 import balance_of, read_symbol, read_uint, symbol
 from keeper.chain.logs import Log, LogFilter
 from keeper.config import MarketSettings as Settings
 from keeper.config import table_of
+from keeper.config.policy import Action, Step
 from keeper.errors import ConfigError
-from keeper.model.cure import Action, CureRequest, Step, action_words
+from keeper.model.cure import CureRequest, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols import cures, lenses
 from keeper.protocols.cures import Cure, named
-from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 from keeper.protocols.event_table import EventTable
 from keeper.protocols.lenses import LensContract, words
 from keeper.protocols.roles.market import Explainer, MarketRoles, Planner, Valuer
@@ -119,7 +120,7 @@ class Adapter(
 
     def default_steps(self, state: S, raw: A, request: CureRequest) -> Sequence[Step]:
         """The steps where the operator names none."""
-        return [Step(action, asset.token) for action, asset in self.cures(state, raw, request)]
+        return [Step(action=action, asset=asset.token) for action, asset in self.cures(state, raw, request)]
 
     @abstractmethod
     def cure(self, state: S, raw: A, request: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from keeper.config.policy import Step
 from keeper.model.bisection import least
-from keeper.model.cure import CureRequest, Step, action_words
+from keeper.model.cure import CureRequest, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Blocked, Check, Plan, Spend
 

@@ -9,10 +9,11 @@ import pytest
 
 from keeper.chain import blocks
 from keeper.chain.calls import answers_to
+from keeper.config.policy import Action, Step
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, queue, send_batch
-from keeper.model.cure import Action, CureRequest, Step
+from keeper.model.cure import CureRequest
 from keeper.model.plan import NATIVE, Plan
 from tests.conformance.exchange import PAYER
 from tests.conformance.test_conformance import CASES
@@ -53,7 +54,7 @@ def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path
         # Not a round one, so that nothing is met by accident.
         target = case.target - 10**15 + 7
         purse = replace(facts, funds=dict.fromkeys(adapter.planner.assets(state, facts), PLENTY))
-        steps = [Step(action, STEPS[protocol][action])]
+        steps = [Step(action=action, asset=STEPS[protocol][action])]
         request = CureRequest(account, timestamp, purse, steps, target, PLENTY * PLENTY)
         plan = adapter.planner.plan_top_up(state, run.book.accounts[account], request)
         assert isinstance(plan, Plan), plan

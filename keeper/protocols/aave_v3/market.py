@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import ClassVar
 
 from keeper.chain.calls import Answer, Call
+from keeper.chain.erc20 import read_uint, symbol
 from keeper.chain.logs import LogFilter
+from keeper.config.policy import Action, Step
 from keeper.margin.lending.aave import bounds, health
 from keeper.margin.lending.aave.state import AccountData, AccountState
 from keeper.margin.lending.weights import Weights
-from keeper.model.cure import Action, CureRequest, Step
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, FlashLender, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
@@ -24,7 +26,6 @@ from keeper.protocols.aave_v3.unsized import UnsizedTopUps
 from keeper.protocols.aave_v3.valuing import RecordValuer, valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
-from keeper.protocols.erc20_calls import read_uint, symbol
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.roles.market import PricedAsset
 

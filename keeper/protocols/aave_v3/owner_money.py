@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
-from keeper.model.cure import OwnerFunds, OwnerMoney, SignedAllowance
+from keeper.chain.erc20 import balance_of, read_uint
+from keeper.config.policy import SignedAllowance
+from keeper.model.cure import OwnerFunds, OwnerMoney
 from keeper.protocols.aave_v3.lens import PoolState
-from keeper.protocols.erc20_calls import balance_of, read_uint
 
 SUPPLY = "supply(address,address,uint256)"
 REPAY = "repay(address,address,uint256,uint256)"
@@ -92,5 +93,6 @@ def _why(may_act: bool, left: int, allowed: int, has: int) -> str:
 
 def with_permit(owner: str, asset: str, signed: SignedAllowance, data: bytes) -> bytes:
     """`data` behind the use of the owner's signature."""
-    r, s, v = signed.signature[:32], signed.signature[32:64], signed.signature[64]
+    signature = bytes.fromhex(signed.signature[2:])
+    r, s, v = signature[:32], signature[32:64], signature[64]
     return encoded(PERMIT_AND_CALL, owner, asset, signed.value, signed.deadline, v, r, s, data)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from keeper.chain.calldata import encoded
+from keeper.config.policy import Step
 from keeper.margin.lending.aave import health, topup
 from keeper.margin.lending.aave.caps import supply_room
 from keeper.margin.lending.aave.health import Accrued, AccruedMarket
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.cure import CureRequest, Step, action_words
+from keeper.model.cure import CureRequest, action_words
 from keeper.model.offer import Asset
 from keeper.model.plan import Blocked, Check
 from keeper.protocols.aave_v3 import calls, owner_money
@@ -25,12 +26,12 @@ TOP_UP_GAS = 300_000
 def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
     """Repay each debt, then supply each collateral in use."""
     repay = [
-        Step("repay", state.reserves[p.reserve_id].asset)
+        Step(action="repay", asset=state.reserves[p.reserve_id].asset)
         for p in raw.positions
         if p.scaled_debt or p.stable_principal
     ]
     supply = [
-        Step("add_collateral", state.reserves[p.reserve_id].asset)
+        Step(action="add_collateral", asset=state.reserves[p.reserve_id].asset)
         for p in raw.positions
         if raw.uses_as_collateral(p.reserve_id)
     ]

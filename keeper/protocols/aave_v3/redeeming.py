@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
+from keeper.chain.erc20 import balance_of, read_symbol, read_uint, symbol
 from keeper.model.format import format_amount
 from keeper.model.plan import Blocked, Plan, Spend
 from keeper.protocols.aave_v3.calls import ALL, ERRORS, WITHDRAW
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.permissions import repay_closed
-from keeper.protocols.erc20_calls import balance_of, read_symbol, read_uint, symbol
 
 REDEEM_GAS = 350_000
 

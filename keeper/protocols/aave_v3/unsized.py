@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from keeper.config.policy import Step
 from keeper.margin.lending.aave.state import AccountState, MarketState
-from keeper.model.cure import CureRequest, Step, Unsized, action_words
+from keeper.model.cure import CureRequest, Unsized, action_words
 from keeper.model.plan import Blocked, Plan
 from keeper.protocols.aave_v3 import calls, offering
 from keeper.protocols.aave_v3.lens import PoolState

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keeper.chain.erc20 import symbol
+from keeper.config.policy import Action, Step
 from keeper.margin.lending.comet.rates import present_value
 from keeper.margin.lending.comet.terms import BASE_INDEX_SCALE, FACTOR_SCALE
 from keeper.margin.lending.weights import Weights
-from keeper.model.cure import Action, CureRequest, Step
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
@@ -19,7 +21,6 @@ from keeper.protocols.compound_v3 import planning, records
 from keeper.protocols.compound_v3.lens import LENS, CometState, read_market
 from keeper.protocols.compound_v3.records import Raw
 from keeper.protocols.cures import Cure
-from keeper.protocols.erc20_calls import symbol
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.roles.market import PricedAsset
 
@@ -201,8 +202,8 @@ class CometMarket(Adapter[CometState, Raw]):
 
     def default_steps(self, state: CometState, raw: Raw, request: CureRequest) -> Sequence[Step]:
         """Repay, then supply what is held."""
-        held = [Step("add_collateral", state.collaterals[place].asset) for place, _ in raw.held]
-        return [Step("repay", state.base), *held]
+        held = [Step(action="add_collateral", asset=state.collaterals[place].asset) for place, _ in raw.held]
+        return [Step(action="repay", asset=state.base), *held]
 
     def cure(
         self, state: CometState, raw: Raw, request: CureRequest, step: Step, asset: Asset

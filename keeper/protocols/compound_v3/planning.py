@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 from keeper.chain.calldata import encoded
+from keeper.config.policy import Step
 from keeper.errors import MarginError
 from keeper.margin.lending.comet.account import (
     Account,
@@ -22,7 +23,7 @@ from keeper.margin.lending.comet.account import (
 )
 from keeper.margin.lending.comet.rates import Totals, present_value, principal_value
 from keeper.model.bisection import edge
-from keeper.model.cure import CureRequest, Step, action_words
+from keeper.model.cure import CureRequest, action_words
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Blocked, Check
 from keeper.model.purse import Purse

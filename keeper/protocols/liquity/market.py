@@ -8,18 +8,19 @@ from typing import ClassVar
 
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
+from keeper.chain.erc20 import read_address
 from keeper.chain.logs import Log
+from keeper.config.policy import Action, Step
 from keeper.margin.lending.liquity.interest import Stored, at
 from keeper.margin.lending.liquity.trove import collateral_ratio_down, equity_down
 from keeper.margin.rounding import WAD
-from keeper.model.cure import Action, CureRequest, Step
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import NATIVE, Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
-from keeper.protocols.erc20_calls import read_address
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import words
 from keeper.protocols.liquity import planning

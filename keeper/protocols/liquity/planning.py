@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keeper.chain.calldata import encoded
+from keeper.config.policy import Step
 from keeper.margin.lending.liquity.trove import (
     Trove,
     coll_gas_compensation_down,
@@ -10,7 +11,7 @@ from keeper.margin.lending.liquity.trove import (
     in_recovery_mode,
 )
 from keeper.margin.rounding import WAD
-from keeper.model.cure import CureRequest, Step
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Blocked
 from keeper.protocols.cures import MOST, Cure, grown, needed, paid

@@ -9,9 +9,9 @@ from typing import Any
 from eth_abi.abi import decode
 
 from keeper.chain.calls import Answer, Call
+from keeper.chain.erc20 import read_symbol
 from keeper.margin.lending.morpho import irm
 from keeper.margin.lending.morpho.market import MarketState, MarketTerms, accrue
-from keeper.protocols.erc20_calls import read_symbol
 from keeper.protocols.lenses import LensContract
 
 LENS = LensContract("MorphoBlueLens", "0x00000000000000000000000000000000ba7c00b1")

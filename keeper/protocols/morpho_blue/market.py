@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
+from keeper.chain import erc20
 from keeper.chain.calls import Call
+from keeper.config.policy import Action, Step
 from keeper.margin.lending.morpho.market import ORACLE_PRICE_SCALE, MarketState
 from keeper.margin.lending.morpho.position import (
     borrowed_up,
@@ -15,12 +17,11 @@ from keeper.margin.lending.morpho.position import (
     liquidation_price_up,
 )
 from keeper.margin.rounding import wad_mul_down
-from keeper.model.cure import Action, CureRequest, Step
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Valuation
-from keeper.protocols import erc20_calls
 from keeper.protocols.cures import ENDLESS, Cure
 from keeper.protocols.morpho_blue import lens, planning
 from keeper.protocols.morpho_blue.lens import LENS, Pair
@@ -83,7 +84,7 @@ class MorphoBlueMarket(MorphoMirror):
                     pair.id,
                     self._asset(pair, pair.collateral, {}).price if pair.usable else None,
                     self._oracle_call(pair.id),
-                    erc20_calls.symbol(pair.collateral),
+                    erc20.symbol(pair.collateral),
                     token=pair.collateral.lower(),
                     trusted=self._vouched(pair),
                 )

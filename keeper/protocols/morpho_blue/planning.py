@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from keeper.chain.calldata import encoded
+from keeper.config.policy import Step
 from keeper.margin.lending.morpho.market import MarketState
 from keeper.margin.lending.morpho.position import (
     Position,
@@ -16,7 +17,7 @@ from keeper.margin.lending.morpho.position import (
     seized_down,
 )
 from keeper.margin.lending.morpho.shares import to_assets_up, to_shares_down
-from keeper.model.cure import CureRequest, Step
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Blocked, Check
 from keeper.protocols.cures import MOST, Cure, grown, needed

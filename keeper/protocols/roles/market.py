@@ -8,7 +8,8 @@ from typing import Protocol
 
 from keeper.book.source import A, A_contra, BookSource, S, S_contra
 from keeper.chain.calls import Answer, Call
-from keeper.model.cure import Action, CureRequest
+from keeper.config.policy import Action
+from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse

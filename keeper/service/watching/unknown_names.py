@@ -11,7 +11,8 @@ from keeper.alerts.outbox import alert
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.config import ChainSettings, table_of
-from keeper.model.cure import Action, Step, action_named, action_words
+from keeper.config.policy import Action
+from keeper.model.cure import action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
 from keeper.service.markets import Market
@@ -66,14 +67,13 @@ def _steps(settings: ChainSettings, market: Market, head: Head) -> Iterator[Misn
         raws = {account: market.book.accounts[account] for account in market.of([protect.account.lower()])}
         taken = market.adapter.planner.accepted_assets(market.book.state, raws, purse)
         for j, step in enumerate(protect.steps):
-            asked = action_named(step.action)
-            same = [asset for action, asset in taken if action == asked]
-            if named(Step(asked, step.asset), same) is None:
+            same = [asset for action, asset in taken if action == step.action]
+            if named(step, same) is None:
                 yield Misnamed(
                     f"protect[{i}].steps[{j}]",
                     f"{step.action} {step.asset} is nothing that {market.name} takes of {protect.account}: "
                     "this step would never be done",
-                    _right(asked, same, taken),
+                    _right(step.action, same, taken),
                 )
 
 

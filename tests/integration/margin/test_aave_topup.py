@@ -10,6 +10,7 @@ import pytest
 
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import answers_to
+from keeper.config.policy import Step
 from keeper.localchain.aave_actions import STABLE_RATE, VARIABLE_RATE
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, RpcRefusedError
@@ -17,7 +18,7 @@ from keeper.localchain.transactions import Tx, send_batch
 from keeper.margin.lending.aave import topup
 from keeper.margin.lending.aave.fixed import WAD
 from keeper.margin.lending.aave.health import AccruedMarket, account_data
-from keeper.model.cure import CureRequest, Step, action_named
+from keeper.model.cure import CureRequest
 from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
 from keeper.protocols.aave_v3 import calls
@@ -133,7 +134,7 @@ def test_what_the_account_has_switched_off_is_not_supplied(scene: Scene) -> None
     for account in scene.debtors():
         for (holder, asset), amount in scene.facts.idle_collateral.items():
             if holder == account and amount and not _used(crowd, account, asset):
-                step = Step("add_collateral", symbols[asset])
+                step = Step(action="add_collateral", asset=symbols[asset])
                 plan = scene.plan(account, step, scene.health(account) + WAD)
                 assert isinstance(plan, Blocked)
                 assert "does not use it as collateral" in plan.reason
@@ -162,7 +163,7 @@ def test_a_first_supply_counts_exactly_where_the_pool_switches_it_on(scene: Scen
             asset = crowd.market.reserves[symbol].asset.lower()
             if scene.facts.idle_collateral[account, asset] or any(a == account for a, _ in planned):
                 continue
-            plan = scene.plan(account, Step("add_collateral", symbol), scene.health(account) * 2)
+            plan = scene.plan(account, Step(action="add_collateral", asset=symbol), scene.health(account) * 2)
             planned[account, symbol] = not isinstance(plan, Blocked)
     txs = [
         rnd.supply_for(crowd.market, symbol, account, rnd.units(crowd.specs.by_symbol(symbol), 10**6))
@@ -196,7 +197,7 @@ def test_a_paused_reserve_is_passed_over(scene: Scene, action: str) -> None:
     mine = [each for each in planned if each.symbol == symbol]
     assert mine
     for each in mine:
-        step = Step(action_named(action), symbol)
+        step = Step.model_validate({"action": action, "asset": symbol})
         assert isinstance(now.plan(each.account, step, each.target), Blocked)
         with pytest.raises(RpcRefusedError):
             _call(crowd, each.tx(crowd, each.plan.spend.amount))
@@ -213,7 +214,7 @@ def _random_plan(scene: Scene, account: str, action: str) -> TopUp | None:
     target = scene.health(account) + crowd.dice.choice((1, 10**6, WAD // 1000, WAD // 4, WAD))
     symbols = list(crowd.market.reserves)
     for symbol in crowd.dice.sample(symbols, len(symbols)):
-        step = Step(action_named(action), symbol)
+        step = Step.model_validate({"action": action, "asset": symbol})
         plan = scene.plan(account, step, target)
         if isinstance(plan, Blocked) or int(plan.summary["health_after"]) < target:
             continue

@@ -1,10 +1,10 @@
-"""Reads of tokens that every protocol's planning needs."""
+"""Calls of ERC-20 tokens, and what their answers mean."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from keeper.chain.calldata import encoded
+from keeper.chain.calldata import calldata, encoded
 from keeper.chain.calls import Answer, Call
 
 # Symbols are asked for at every tick that plans.
@@ -12,6 +12,8 @@ _REPEATED = 4_096
 SYMBOL_LETTERS = 32
 # A token is whatever somebody deployed: what it burns is taken from no other call.
 BALANCE_GAS, SYMBOL_GAS = 500_000, 200_000
+APPROVE = "0x095ea7b3"
+"""The selector of `approve`."""
 
 
 def balance_of(token: str, owner: str) -> Call:
@@ -46,3 +48,16 @@ def read_symbol(answer: Answer, token: str) -> str:
         text = answer.data[64 : 64 + min(length, 4 * SYMBOL_LETTERS)]
     letters = [each for each in text.decode("utf-8", "replace") if each.isprintable()]
     return "".join(letters[:SYMBOL_LETTERS]) or token
+
+
+def approve(spender: str, amount: int) -> str:
+    return calldata("approve(address,uint256)", spender, amount)
+
+
+def allowance(owner: str, spender: str) -> str:
+    return calldata("allowance(address,address)", owner, spender)
+
+
+def approved(returned: str) -> bool:
+    """Whether an `approve` that did not revert succeeded: old tokens return nothing, others true."""
+    return returned in ("", "0x") or int(returned, 16) == 1
