@@ -8,6 +8,7 @@ from eth_abi.abi import encode
 from eth_abi.grammar import TupleType, parse
 from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
 
+ZERO_ADDRESS = "0x" + "00" * 20
 _KNOWN = 1_024
 
 

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from eth_abi.abi import encode
 
-from keeper.chain.calldata import encoded
+from keeper.chain.calldata import ZERO_ADDRESS, encoded
 from keeper.execution import batch_gas
 from keeper.execution.batch_gas import END_GAS, PAYBACK_GAS, SWAP_GAS, TOKEN_GAS, cap
 from keeper.model.plan import BatchItem, FlashLoan, Plan
 
 LENDERS = {"aave-v3": 0, "uniswap-v3": 1}
-_NO_VENUE = "0x" + "00" * 20
 _SWAP = "(uint8,uint8,bool,uint256,address,bytes)"
 _LOAN = "(uint8,address,uint8,uint256)"
 _ITEM = f"(uint64,address,bytes[],uint8,uint256,uint8,uint256,uint256,uint256,{_SWAP}[],bool)"
@@ -84,14 +83,14 @@ def _filled(call: str, item: BatchItem, places: Mapping[str, int]) -> bytes:
     if pays != gets:
         cover = item.pays != item.profit_token
         route = bytes.fromhex((item.route if cover else item.sale)[2:])
-        swaps.append((gets, pays, cover, 0, _NO_VENUE, route))
+        swaps.append((gets, pays, cover, 0, ZERO_ADDRESS, route))
     todo = encode(["address[]", "uint8", "uint8", f"{_SWAP}[]"], [list(places), pays, gets, swaps])
     return bytes.fromhex(call[2:])[:-32] + encode(["uint256"], [len(todo)]) + todo
 
 
 def _shared_swaps(shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
     return [
-        (places[token], 0, False, 0, _NO_VENUE, bytes.fromhex(route[2:]))
+        (places[token], 0, False, 0, ZERO_ADDRESS, bytes.fromhex(route[2:]))
         for token, route in shared.items()
         if route
     ]
@@ -104,7 +103,7 @@ def _covering_swaps(items: Sequence[BatchItem], places: Mapping[str, int]) -> li
         return []
     routes = {item.pays: item.cover for item in items if item.cover}
     return [
-        (0, places[token], True, 0, _NO_VENUE, bytes.fromhex(route[2:])) for token, route in routes.items()
+        (0, places[token], True, 0, ZERO_ADDRESS, bytes.fromhex(route[2:])) for token, route in routes.items()
     ]
 
 
@@ -117,9 +116,9 @@ def own_swaps(item: BatchItem, shared: Mapping[str, str], places: Mapping[str, i
     if item.pays != item.profit_token and item.route:
         fee = -(-item.allowance * item.loan.fee // 10**6) if item.loan else 0
         route = bytes.fromhex(item.route[2:])
-        swaps.append((places[item.gets], places[item.pays], True, fee, _NO_VENUE, route))
+        swaps.append((places[item.gets], places[item.pays], True, fee, ZERO_ADDRESS, route))
     if item.sale and item.sale != shared[item.gets]:
-        swaps.append((places[item.gets], 0, False, 0, _NO_VENUE, bytes.fromhex(item.sale[2:])))
+        swaps.append((places[item.gets], 0, False, 0, ZERO_ADDRESS, bytes.fromhex(item.sale[2:])))
     return swaps
 
 

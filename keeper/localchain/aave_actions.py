@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keeper.localchain.aave_market import ZERO_ADDRESS, AaveDeployment, DeployedReserve
+from keeper.chain.calldata import ZERO_ADDRESS
+from keeper.localchain.aave_market import AaveDeployment, DeployedReserve
 from keeper.localchain.transactions import Tx, call_of
 
 MAX = 2**256 - 1

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
-
 TokenKind = Literal["standard", "zero_first"]
 """`zero_first`: as USDT, returns nothing and refuses to change one nonzero allowance to another."""
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from keeper.localchain.aave_market import ZERO_ADDRESS, AaveDeployment, DeployedReserve, ReserveSpec
+from keeper.chain.calldata import ZERO_ADDRESS
+from keeper.localchain.aave_market import AaveDeployment, DeployedReserve, ReserveSpec
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.calldata import view
 from keeper.localchain.deployer import Deployer

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from keeper.localchain.aave_market import (
-    ZERO_ADDRESS,
-    AaveDeployment,
-    EModeSpec,
-    RateSpec,
-    ReserveSpec,
-)
+from keeper.chain.calldata import ZERO_ADDRESS
+from keeper.localchain.aave_market import AaveDeployment, EModeSpec, RateSpec, ReserveSpec
 from keeper.localchain.aave_setup import (
     Core,
     configure_reserve,

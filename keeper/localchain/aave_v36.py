@@ -8,14 +8,9 @@ from types import MappingProxyType
 
 from eth_abi.abi import encode
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.errors import ConfigError
-from keeper.localchain.aave_market import (
-    ZERO_ADDRESS,
-    AaveDeployment,
-    EModeSpec,
-    RateSpec,
-    ReserveSpec,
-)
+from keeper.localchain.aave_market import AaveDeployment, EModeSpec, RateSpec, ReserveSpec
 from keeper.localchain.aave_setup import (
     Core,
     configure_reserve,

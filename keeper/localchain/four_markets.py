@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.localchain import aave_actions as act
 from keeper.localchain import aave_v36, morpho_blue, troves
 from keeper.localchain import comet_standin as comet
@@ -18,7 +19,7 @@ from keeper.localchain.comet_standin import CollateralSpec, CometSpec, CometStan
 from keeper.localchain.liquidator import tokens_of
 from keeper.localchain.morpho_blue import MorphoDeployment, PairSpec, TokenSpec
 from keeper.localchain.transactions import Tx, send_batch
-from keeper.localchain.troves import NOBODY, TroveDeployment
+from keeper.localchain.troves import TroveDeployment
 from keeper.localchain.uniswap_v3 import Token
 from keeper.model.money import WAD
 
@@ -88,7 +89,7 @@ class FourMarkets:
         who: str,
         ether: int,
         part: int,
-        hints: tuple[str, str] = (NOBODY, NOBODY),
+        hints: tuple[str, str] = (ZERO_ADDRESS, ZERO_ADDRESS),
     ) -> list[Tx]:
         """An account with so many wei of collateral, which owes this part (1e18) of what the market lets it
         owe before it is liquidated. `hints`: its neighbours in the list of troves."""

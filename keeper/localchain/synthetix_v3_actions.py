@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.localchain.calldata import calldata, view
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.signed_pyth import BENCHMARK, FEE, LATEST, answer, signed_update
@@ -23,7 +24,6 @@ MODIFY_COLLATERAL = "PERPS_MODIFY_COLLATERAL"
 COMMIT_ORDER = "PERPS_COMMIT_ASYNC_ORDER"
 ADMIN = "ADMIN"
 _GAS = 8_000_000
-_NOBODY = "0x" + "00" * 20
 _ORDER = "(uint128,uint128,int128,uint128,uint256,bytes32,address)"
 
 
@@ -80,7 +80,7 @@ def buy_synth(system: SynthetixDeployment, who: str, synth: LocalSynth, dollars:
     signature = "buy(uint128,uint256,uint256,address)"
     return [
         call_of(who, system.usd, "approve(address,uint256)", system.spot, dollars),
-        _sent(who, system.spot, calldata(signature, synth.id, dollars, 0, _NOBODY)),
+        _sent(who, system.spot, calldata(signature, synth.id, dollars, 0, ZERO_ADDRESS)),
     ]
 
 
@@ -95,7 +95,7 @@ def commit_order(
     """Commit an order that changes the position by `size`; no price limit if none is given. Settled after
     the market's delay, at the price of then."""
     limit = acceptable_price if acceptable_price is not None else (MAX if size > 0 else 0)
-    order = (market.id, account, size, 0, limit, name32(""), _NOBODY)
+    order = (market.id, account, size, 0, limit, name32(""), ZERO_ADDRESS)
     return _to(system, who, f"commitOrder({_ORDER})", order)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from keeper.chain.calldata import ZERO_ADDRESS
+
 WAD = 10**18
 USD_ID = 0
 """The dollar's id among collaterals; every other collateral has its synth's."""
@@ -49,7 +51,7 @@ class PerpSpec:
     liquidation_multiplier: int = WAD
     window: int = 30
     liquidation_pd: int = 0
-    endorsed_liquidator: str = "0x" + "00" * 20
+    endorsed_liquidator: str = ZERO_ADDRESS
     locked_oi: int = WAD // 2
     max_size: int = 10**6 * WAD
     max_value: int = 10**10 * WAD

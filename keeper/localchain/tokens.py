@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from keeper.localchain.aave_market import ZERO_ADDRESS, ReserveSpec
+from keeper.chain.calldata import ZERO_ADDRESS
+from keeper.localchain.aave_market import ReserveSpec
 from keeper.localchain.artifacts import Artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.solc import Compilation, artifacts

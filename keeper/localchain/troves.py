@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from eth_utils.abi import filter_abi_by_name, get_abi_input_names
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.calldata import calldata
 from keeper.localchain.deployer import Deployer
@@ -48,7 +49,6 @@ _TIMED = frozenset({"GovernableVariables", "PCV"})
 """Those whose `initialize` takes governance's delay in seconds."""
 _LIST_SIZE = 10_000
 GAS = 3_000_000
-NOBODY = "0x" + "00" * 20
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,11 @@ def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:
 
 
 def open_trove(
-    system: TroveDeployment, who: str, collateral: int, debt: int, hints: tuple[str, str] = (NOBODY, NOBODY)
+    system: TroveDeployment,
+    who: str,
+    collateral: int,
+    debt: int,
+    hints: tuple[str, str] = (ZERO_ADDRESS, ZERO_ADDRESS),
 ) -> Tx:
     """Wei of collateral in, MUSD (18 decimals) out; fees and the gas compensation come on top of the debt."""
     return operation(system, who, collateral, "openTrove(uint256,address,address)", debt, *hints)

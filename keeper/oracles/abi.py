@@ -10,7 +10,6 @@ WORD = 32
 MOST_LETTERS = 64
 # More than a price over several adapters, pools and vaults takes.
 SOURCE_GAS = 3_000_000
-NOWHERE = "0x" + "0" * 40
 
 
 def call(target: str, signature: str, *arguments: object) -> Call:

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from keeper.book.source import ChangedAccounts
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.chain.calldata import topic as topic
 from keeper.chain.logs import Log
-
-_NOBODY = "0x" + "0" * 40
-
 
 UPGRADED = topic("Upgraded(address)")
 
@@ -39,5 +37,5 @@ class EventTable:
             upgraded = upgraded or event == UPGRADED
             everyone = everyone or event in self.of_all
             accounts.update(account_at(log, place) for place in self.places.get(event, ()))
-        accounts.discard(_NOBODY)
+        accounts.discard(ZERO_ADDRESS)
         return ChangedAccounts(frozenset(accounts), upgraded, everyone)

@@ -14,11 +14,12 @@ from eth_typing import HexAddress, HexStr
 from eth_utils.address import to_checksum_address
 from sqlmodel import select
 from web3 import Web3
-from web3.constants import ADDRESS_ZERO, HASH_ZERO
+from web3.constants import HASH_ZERO
 from web3.utils.address import get_create2_address
 
 from keeper.chain import blocks, fees
 from keeper.chain.blocks import Head
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
 from keeper.contracts import artifact
@@ -73,7 +74,7 @@ class Deployed:
 def liquidator(owner: str, operator: str) -> Contract:
     """`owner` gets the profit; `operator` may carry out batches, which the owner may anyway."""
     same = owner.lower() == operator.lower()
-    return Contract("Liquidator", (to_checksum_address(owner), ADDRESS_ZERO if same else operator))
+    return Contract("Liquidator", (to_checksum_address(owner), ZERO_ADDRESS if same else operator))
 
 
 def owner_top_up(market_pool: str) -> Contract:

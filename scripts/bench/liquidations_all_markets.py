@@ -15,8 +15,9 @@ from pathlib import Path
 
 import structlog
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.execution import batches
-from keeper.localchain import four_markets, troves
+from keeper.localchain import four_markets
 from keeper.localchain import uniswap_v3 as uniswap
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS, FourMarkets
@@ -84,7 +85,7 @@ def _stage(anvil: Anvil) -> tuple[FourMarkets, str]:
         for first in range(0, EACH, 25):
             txs = [markets.held(FIRST_PRICE)]
             for number in range(first, first + 25):
-                hints = (_who(market, number - 1) if number else troves.NOBODY, troves.NOBODY)
+                hints = (_who(market, number - 1) if number else ZERO_ADDRESS, ZERO_ADDRESS)
                 # Ever lower ratios, each trove put behind the one before.
                 part = (90 * WAD + number * WAD // 50) // 100
                 txs += markets.open(market, _who(market, number), (4 + number % 5) * WAD, part, hints)

@@ -15,6 +15,7 @@ from web3 import Web3
 from web3.types import TxParams
 
 from keeper.chain import blocks
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.config import Settings
 from keeper.localchain import aave_actions as act
 from keeper.localchain import aave_v36, troves
@@ -207,7 +208,7 @@ def _troves(anvil: Anvil) -> Deployed:
 
     def opening(number: int) -> list[Tx]:
         # Ever lower ratios, each put behind the one before: no search through the list.
-        hints = (_who(number - 1) if number else troves.NOBODY, troves.NOBODY)
+        hints = (_who(number - 1) if number else ZERO_ADDRESS, ZERO_ADDRESS)
         return [troves.open_trove(at, _who(number), WAD, (10_000 + number) * WAD, hints)]
 
     def view(who: str) -> tuple[str, str]:

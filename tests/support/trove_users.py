@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.localchain.transactions import Tx, call_of
-from keeper.localchain.troves import GAS, NOBODY, TroveDeployment, operation
+from keeper.localchain.troves import GAS, TroveDeployment, operation
 
 
 def add_collateral(
-    system: TroveDeployment, who: str, collateral: int, hints: tuple[str, str] = (NOBODY, NOBODY)
+    system: TroveDeployment, who: str, collateral: int, hints: tuple[str, str] = (ZERO_ADDRESS, ZERO_ADDRESS)
 ) -> Tx:
     return operation(system, who, collateral, "addColl(address,address)", *hints)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eth_utils.address import to_checksum_address
-from web3.constants import ADDRESS_ZERO
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.chain.contract_reads import ContractReads
 from keeper.model.finding import Finding
 from keeper.protocols.aave_v3 import owner_money
@@ -26,9 +26,9 @@ def _sentinel(
     """Whether a sentinel can forbid liquidations here, and whether it does now."""
     subject = f"market {market}, sentinel"
     provider = reads.read_or_none(reads.at("AaveV3Pool", contract).functions.ADDRESSES_PROVIDER())
-    leads = reads.at("AaveV3AddressesProvider", provider or ADDRESS_ZERO).functions
+    leads = reads.at("AaveV3AddressesProvider", provider or ZERO_ADDRESS).functions
     address = reads.read_or_none(leads.getPriceOracleSentinel())
-    if address in (None, ADDRESS_ZERO):
+    if address in (None, ZERO_ADDRESS):
         yield Finding(subject, "ok", "none" if watches_sequencer else "none: no sequencer is watched here")
         return
     allowed = reads.read_or_none(reads.at("AaveV3Sentinel", address).functions.isLiquidationAllowed())

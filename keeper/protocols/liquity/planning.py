@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keeper.chain.calldata import encoded
+from keeper.chain.calldata import ZERO_ADDRESS, encoded
 from keeper.config.policy import Step
 from keeper.margin.lending.liquity.trove import (
     Trove,
@@ -23,7 +23,6 @@ ERRORS = "liquity_errors"
 ADD = "addColl(address,address)"
 REPAY = "repayMUSD(uint256,address,address)"
 LIQUIDATE = "batchLiquidateTroves(address[])"
-_NOBODY = "0x" + "00" * 20
 
 
 def offers(manager: str, state: System, account: str, trove: Trove, token: Asset) -> list[Offer] | Blocked:
@@ -42,7 +41,7 @@ def offers(manager: str, state: System, account: str, trove: Trove, token: Asset
 
 def cure(manager: str, state: System, trove: Trove, request: CureRequest, step: Step, asset: Asset) -> Cure:
     """A call on BorrowerOperations, which takes coins as value and burns the debt token without allowance."""
-    hints = request.purse.hints.get(request.account, (_NOBODY, _NOBODY))
+    hints = request.purse.hints.get(request.account, (ZERO_ADDRESS, ZERO_ADDRESS))
     price, terms, supply = state.price or 0, state.terms, step.action == "add_collateral"
     view = "0x" + encoded(f"getTrove{'Coll' if supply else 'Debt'}(address)", request.account).hex()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from eth_abi.abi import decode
 
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.chain.calls import Answer, Call
 from keeper.chain.erc20 import read_symbol
 from keeper.margin.lending.morpho import irm
@@ -20,7 +21,6 @@ _TOTALS = "(uint128,uint128,uint128,uint128,uint128,uint128)"
 _STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8,bytes)"
 MOST_DECIMALS = 36
 """As far as a number can be shown or kept: only what people see hangs on a token's decimals."""
-_NOBODY = "0x" + "00" * 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def read_markets(data: bytes) -> dict[str, Pair | None]:
 
 def _pair(row: Any) -> Pair:
     identity, params, totals, price, priced, rate, rated, target, adaptive, loan, collateral, symbol = row
-    without_interest = params[3] == _NOBODY
+    without_interest = params[3] == ZERO_ADDRESS
     return Pair(
         id="0x" + identity.hex(),
         loan=params[0],

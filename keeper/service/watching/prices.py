@@ -12,6 +12,7 @@ import structlog
 from keeper.book.book import Refresh
 from keeper.book.source import ExtraReads
 from keeper.chain.blocks import Head
+from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.chain.calls import Answer, Call, Lens, run
 from keeper.chain.pool import NodePool
 from keeper.config import Chain, MarketSettings, Oracle
@@ -166,7 +167,7 @@ class Pricing:
             return True
         for each in assets:
             watched = self.watched[each.asset]
-            if (abi.address(answers[each.source_call]) or abi.NOWHERE) != watched.source.address:
+            if (abi.address(answers[each.source_call]) or ZERO_ADDRESS) != watched.source.address:
                 return True
             silent = each.price is None
             if silent != (each.asset in self._unpriced) and any(watched.source.unresolved()):
@@ -192,13 +193,13 @@ class Pricing:
         calls = [call for each in assets for call in (each.source_call, each.symbol_call)]
         answers = iter(run(self.pool, head, calls, self.lenses))
         found = {
-            each.asset: (abi.address(next(answers)) or abi.NOWHERE, abi.text(next(answers)))
+            each.asset: (abi.address(next(answers)) or ZERO_ADDRESS, abi.text(next(answers)))
             for each in assets
         }
         sources = resolution.resolve(
-            self.pool, head, {valued for valued, _ in found.values()} - {abi.NOWHERE}
+            self.pool, head, {valued for valued, _ in found.values()} - {ZERO_ADDRESS}
         )
-        nowhere = Source(abi.NOWHERE, "unresolved", note="the oracle names no source")
+        nowhere = Source(ZERO_ADDRESS, "unresolved", note="the oracle names no source")
         # Nothing is taken over before all of it is known: what fails here is tried anew at the next block.
         watched = {
             asset: self._watch(head, asset, symbol or asset, sources.get(valued, nowhere), base_decimals)
