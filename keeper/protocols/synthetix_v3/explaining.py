@@ -10,7 +10,7 @@ from keeper.margin.rounding import WAD
 from keeper.model.bisection import edge
 from keeper.model.valuation import AssetLine, PositionLine
 from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState
-from keeper.protocols.synthetix_v3.records import Account
+from keeper.protocols.synthetix_v3.records import PerpsAccount
 from keeper.protocols.synthetix_v3.valuing import accrued, collateral, cross_account, valued
 
 FORMULA = "Synthetix v3: (discounted collateral + profit − debt) ÷ (maintenance margin + liquidation reward)"
@@ -18,7 +18,7 @@ FORMULA = "Synthetix v3: (discounted collateral + profit − debt) ÷ (maintenan
 _HIGHEST_FACTOR = 100
 
 
-def collaterals(state: PerpsState, raw: Account, symbols: Mapping[str, str]) -> list[AssetLine]:
+def collaterals(state: PerpsState, raw: PerpsAccount, symbols: Mapping[str, str]) -> list[AssetLine]:
     """Each collateral; its threshold is what of its value counts, in basis points. Dollars bear the debt."""
     lines = []
     for identity, amount in raw.collaterals or ((DOLLAR, 0),):
@@ -35,7 +35,7 @@ def collaterals(state: PerpsState, raw: Account, symbols: Mapping[str, str]) -> 
     return lines
 
 
-def positions(state: PerpsState, account: str, raw: Account, timestamp: int) -> Iterator[PositionLine]:
+def positions(state: PerpsState, account: str, raw: PerpsAccount, timestamp: int) -> Iterator[PositionLine]:
     now = accrued(state, timestamp)
     worth = cross_account(state, raw, now)
     for held, line in zip(raw.positions, worth.positions, strict=True):
@@ -56,7 +56,7 @@ def positions(state: PerpsState, account: str, raw: Account, timestamp: int) -> 
 
 
 def _breaks(
-    state: PerpsState, account: str, raw: Account, market: int, timestamp: int
+    state: PerpsState, account: str, raw: PerpsAccount, market: int, timestamp: int
 ) -> tuple[int | None, int | None]:
     """The nearest prices of one market below and above the present one at which the account breaks."""
     perp = state.perps[market]

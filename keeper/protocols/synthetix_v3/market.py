@@ -22,12 +22,12 @@ from keeper.protocols.lenses import LensContract
 from keeper.protocols.roles.market import PricedAsset
 from keeper.protocols.synthetix_v3 import explaining, planning, records, valuing
 from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState, read_state
-from keeper.protocols.synthetix_v3.records import Account
+from keeper.protocols.synthetix_v3.records import PerpsAccount
 
 _SIGNED = frozenset({0, 5})
 
 
-class PerpsMarket(Adapter[PerpsState, Account]):
+class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
     """One perps market with all its markets and accounts."""
 
     protocol = "synthetix-v3"
@@ -47,13 +47,14 @@ class PerpsMarket(Adapter[PerpsState, Account]):
             topic("DebtPaid(uint128,uint256,address)"): (1,),
             topic("InterestCharged(uint128,uint256)"): (1,),
             topic(
-                "OrderCommitted(uint128,uint128,uint8,int128,uint256,uint256,uint256,uint256,bytes32,address)"
+                "OrderCommitted(uint128,uint128,uint8,int128,uint256,uint256,uint256,uint256,uint256,"
+                "bytes32,address)"
             ): (2,),
             topic("PreviousOrderExpired(uint128,uint128,int128,uint256,uint256,bytes32)"): (2,),
             topic("OrderCancelled(uint128,uint128,uint256,uint256,int128,uint256,bytes32,address)"): (2,),
             topic(
                 "OrderSettled(uint128,uint128,uint256,int256,int256,int128,int128,uint256,uint256,uint256,"
-                "uint256,uint256,bytes32,address)"
+                "uint256,bytes32,address)"
             ): (2,),
             topic("AccountFlaggedForLiquidation(uint128,int256,uint256,uint256,uint256)"): (1,),
             topic("PositionLiquidated(uint128,uint128,uint256,int128)"): (1,),
@@ -76,7 +77,7 @@ class PerpsMarket(Adapter[PerpsState, Account]):
     record_length = staticmethod(records.length)
     decode = staticmethod(records.decode)
 
-    def counted(self, raw: Account) -> Mapping[str, int]:
+    def counted(self, raw: PerpsAccount) -> Mapping[str, int]:
         found = {"debt": raw.debt}
         found |= {f"collateral {identity}": amount for identity, amount in raw.collaterals}
         for each in raw.positions:
@@ -107,11 +108,13 @@ class PerpsMarket(Adapter[PerpsState, Account]):
     def version(self, state: PerpsState) -> str | None:
         return "3.13.0"
 
-    def value(self, state: PerpsState, accounts: Mapping[str, Account], timestamp: int) -> list[Valuation]:
+    def value(
+        self, state: PerpsState, accounts: Mapping[str, PerpsAccount], timestamp: int
+    ) -> list[Valuation]:
         now = valuing.accrued(state, timestamp)
         return [valuing.valued(state, account, raw, now) for account, raw in accounts.items()]
 
-    def valued(self, state: PerpsState, account: str, raw: Account, timestamp: int) -> Valuation:
+    def valued(self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int) -> Valuation:
         return valuing.valued(state, account, raw, valuing.accrued(state, timestamp))
 
     def priced_assets(self, state: PerpsState) -> list[PricedAsset]:
@@ -137,7 +140,7 @@ class PerpsMarket(Adapter[PerpsState, Account]):
             ),
         ]
 
-    def price_dependencies(self, state: PerpsState, raw: Account) -> frozenset[str]:
+    def price_dependencies(self, state: PerpsState, raw: PerpsAccount) -> frozenset[str]:
         held = {state.synths[identity].token for identity, _ in raw.collaterals if identity != DOLLAR}
         return frozenset(held | {_of_perp(each.market) for each in raw.positions})
 
@@ -161,14 +164,14 @@ class PerpsMarket(Adapter[PerpsState, Account]):
         self,
         state: PerpsState,
         valuation: Valuation,
-        raw: Account,
+        raw: PerpsAccount,
         timestamp: int,
         symbols: Mapping[str, str],
     ) -> tuple[Sequence[AssetLine], str]:
         return explaining.collaterals(state, raw, symbols), explaining.FORMULA
 
     def explain(
-        self, state: PerpsState, account: str, raw: Account, timestamp: int, symbols: Mapping[str, str]
+        self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, symbols: Mapping[str, str]
     ) -> Explanation:
         found = super().explain(state, account, raw, timestamp, symbols)
         return replace(found, positions=tuple(explaining.positions(state, account, raw, timestamp)))
@@ -184,7 +187,7 @@ class PerpsMarket(Adapter[PerpsState, Account]):
             state.dollar.lower(): self._dollars(state, purse)
         }
 
-    def liquidation_tokens(self, state: PerpsState, raw: Account) -> frozenset[str]:
+    def liquidation_tokens(self, state: PerpsState, raw: PerpsAccount) -> frozenset[str]:
         return frozenset({state.dollar.lower()})
 
     def planning_calls(self, state: PerpsState, accounts: Sequence[str], payer: str) -> list[Call]:
@@ -203,12 +206,12 @@ class PerpsMarket(Adapter[PerpsState, Account]):
         return Call(self.contract, asked)
 
     def offers(
-        self, state: PerpsState, account: str, raw: Account, timestamp: int, purse: Purse
+        self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         dollars = self._dollars(state, purse)
         return planning.offers(self.contract, state, account, raw, timestamp, dollars)
 
-    def blocked_reason(self, state: PerpsState, raw: Account, request: CureRequest) -> str:
+    def blocked_reason(self, state: PerpsState, raw: PerpsAccount, request: CureRequest) -> str:
         if not state.open:
             return "the market is closed"
         if raw.flagged:
@@ -217,7 +220,9 @@ class PerpsMarket(Adapter[PerpsState, Account]):
             return "an order of it waits to be settled: until then nothing is taken"
         return ""
 
-    def cures(self, state: PerpsState, raw: Account, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
+    def cures(
+        self, state: PerpsState, raw: PerpsAccount, request: CureRequest
+    ) -> Sequence[tuple[Action, Asset]]:
         found: list[tuple[Action, Asset]] = []
         if raw.debt:
             found.append(("repay", self._dollars(state, request.purse)))
@@ -230,7 +235,7 @@ class PerpsMarket(Adapter[PerpsState, Account]):
         return found
 
     def cure(
-        self, state: PerpsState, raw: Account, request: CureRequest, step: Step, asset: Asset
+        self, state: PerpsState, raw: PerpsAccount, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
         listed = planning.assets(state, request.purse.symbols)
         identity = listed[asset.token][0] if asset.token in listed else DOLLAR

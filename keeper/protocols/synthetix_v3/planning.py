@@ -20,7 +20,7 @@ from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Blocked
 from keeper.protocols.cures import ENDLESS, MOST, Cure, grown, needed, paid
 from keeper.protocols.synthetix_v3.lens import DOLLAR, Perp, PerpsState
-from keeper.protocols.synthetix_v3.records import Account
+from keeper.protocols.synthetix_v3.records import PerpsAccount
 from keeper.protocols.synthetix_v3.valuing import (
     accrued,
     cross_account,
@@ -53,7 +53,7 @@ def strictly(state: PerpsState) -> PerpsState:
 
 
 def offers(
-    market: str, state: PerpsState, account: str, raw: Account, timestamp: int, dollars: Asset
+    market: str, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, dollars: Asset
 ) -> list[Offer] | Blocked:
     """To liquidate the account, or what is left of one that is flagged, for the reward in dollars."""
     if not state.open:
@@ -71,7 +71,7 @@ def offers(
     return [Offer(dollars, dollars, market, (0,), lambda _: deal, gas, ERRORS)]
 
 
-def _missing(strict: PerpsState, raw: Account) -> str:
+def _missing(strict: PerpsState, raw: PerpsAccount) -> str:
     """Which price a liquidation would not get, in words; empty where it gets all."""
     if not strict.costs_known:
         return "what keepers' work costs cannot be had"
@@ -85,7 +85,7 @@ def _no_price(state: PerpsState, market: int) -> bool:
 
 
 def _call(
-    state: PerpsState, strict: PerpsState, account: str, raw: Account, timestamp: int
+    state: PerpsState, strict: PerpsState, account: str, raw: PerpsAccount, timestamp: int
 ) -> tuple[bytes, int]:
     """The call that liquidates, and what it pays; no call where the account is not due."""
     now = accrued(strict, timestamp)
@@ -121,7 +121,7 @@ def _capacity(perp: Perp, timestamp: int) -> bool:
     return wad_div_trunc(abs(perp.funding.skew), perp.terms.skew_scale) < perp.max_pd
 
 
-def waits(state: PerpsState, raw: Account, timestamp: int) -> bool:
+def waits(state: PerpsState, raw: PerpsAccount, timestamp: int) -> bool:
     """Whether an order of the account can still be settled: until then nothing else can be done with it."""
     if raw.order is None:
         return False
@@ -135,7 +135,7 @@ def waits(state: PerpsState, raw: Account, timestamp: int) -> bool:
 def cure(
     market: str,
     state: PerpsState,
-    raw: Account,
+    raw: PerpsAccount,
     request: CureRequest,
     step: Step,
     asset: Asset,
@@ -174,7 +174,7 @@ def cure(
     )
 
 
-def after(raw: Account, identity: int, amount: int, repays: bool) -> Account:
+def after(raw: PerpsAccount, identity: int, amount: int, repays: bool) -> PerpsAccount:
     """The account after `amount` was paid or added."""
     if repays:
         return replace(raw, debt=max(raw.debt - amount, 0))

@@ -31,7 +31,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PerpsAccount:
     """An account as stored: (collateral, amount) of each it has, open positions, debt, its order."""
 
     flagged: bool
@@ -54,13 +54,13 @@ def length(data: bytes, at: int) -> int:
     return _HEAD + _STAKE * data[at + 33] + _POSITION * data[at + 34] + order
 
 
-def decode(record: bytes) -> Account:
+def decode(record: bytes) -> PerpsAccount:
     end = _HEAD + _STAKE * record[33]
     stakes = tuple(
         (_number(record, at, 16), _number(record, at + 16, 32)) for at in range(_HEAD, end, _STAKE)
     )
     after = end + _POSITION * record[34]
-    return Account(
+    return PerpsAccount(
         bool(record[0] & _FLAGGED),
         _number(record, 1, 32),
         stakes,

@@ -16,23 +16,23 @@ from keeper.margin.perps.synthetix_v3.cross_margin import (
 )
 from keeper.model.valuation import Valuation, ratio_down
 from keeper.protocols.synthetix_v3.lens import Perp, PerpsState, Synth
-from keeper.protocols.synthetix_v3.records import Account, Position
+from keeper.protocols.synthetix_v3.records import PerpsAccount, Position
 
 
 @dataclass(frozen=True, slots=True)
-class Accrued:
+class TimeMoved:
     """What time alone moves: each market's funding a unit, and interest a dollar of locked notional."""
 
     funding: dict[int, int]
     interest: int
 
 
-def accrued(state: PerpsState, timestamp: int) -> Accrued:
+def accrued(state: PerpsState, timestamp: int) -> TimeMoved:
     funding = {identity: perp.funding_at(timestamp) for identity, perp in state.perps.items()}
-    return Accrued(funding, state.interest.at(timestamp))
+    return TimeMoved(funding, state.interest.at(timestamp))
 
 
-def cross_account(state: PerpsState, raw: Account, now: Accrued) -> CrossAccount:
+def cross_account(state: PerpsState, raw: PerpsAccount, now: TimeMoved) -> CrossAccount:
     """As the margin library has it; a price that could not be had counts as 0."""
     return CrossAccount(
         [collateral(state.synths[identity], amount) for identity, amount in raw.collaterals],
@@ -45,7 +45,7 @@ def collateral(synth: Synth, amount: int) -> Collateral:
     return Collateral(amount, synth.price or 0, synth.skew_scale, synth.scalar, synth.lower, synth.upper)
 
 
-def _position(perp: Perp, held: Position, now: Accrued) -> OpenPosition:
+def _position(perp: Perp, held: Position, now: TimeMoved) -> OpenPosition:
     return OpenPosition(
         held.size,
         held.price,
@@ -59,7 +59,7 @@ def _position(perp: Perp, held: Position, now: Accrued) -> OpenPosition:
     )
 
 
-def keeper_terms(state: PerpsState, raw: Account) -> KeeperTerms:
+def keeper_terms(state: PerpsState, raw: PerpsAccount) -> KeeperTerms:
     """With what flagging this account costs."""
     return _costing(state.keeper, state.flag_costs[raw.feeds])
 
@@ -69,7 +69,7 @@ def _costing(keeper: KeeperTerms, flag_cost: int) -> KeeperTerms:
     return replace(keeper, flag_cost=flag_cost)
 
 
-def valued(state: PerpsState, account: str, raw: Account, now: Accrued) -> Valuation:
+def valued(state: PerpsState, account: str, raw: PerpsAccount, now: TimeMoved) -> Valuation:
     """Equity is the available margin; maintenance has the liquidation reward in it, as the view's."""
     worth, keeper = cross_account(state, raw, now), keeper_terms(state, raw)
     found = requirement(worth, keeper)
