@@ -177,7 +177,8 @@ def _perp(row: tuple[Any, ...]) -> Perp:
         locked,
         left,
         latest,
-        *limits[1:],
+        limits[1],
+        limits[2],
         row[11],
         tuple(Strategy(*each[1:]) for each in row[12]),
     )
