@@ -1,0 +1,115 @@
+"""What a local Lyra Avalon is made of: the specification it is deployed from and the addresses that
+result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from keeper.localchain.lyra_avalon_parameters import (
+    WAD,
+    WEEK,
+    ForcedClose,
+    GreekCaching,
+    HedgerTerms,
+    LiquidationPenalty,
+    MarketTerms,
+    MinimumCollateral,
+    PoolTerms,
+    TradeFees,
+    TradeLimits,
+    VarianceFees,
+)
+
+
+class AvalonOption(IntEnum):
+    """The five kinds of positions, by the contract's own numbers. A short's last word is what its collateral
+    is: the token the option is on, or dollars."""
+
+    LONG_CALL = 0
+    LONG_PUT = 1
+    SHORT_CALL_BASE = 2
+    SHORT_CALL_QUOTE = 3
+    SHORT_PUT_QUOTE = 4
+
+
+@dataclass(frozen=True)
+class StrikeSpec:
+    """One strike: its price, and its volatility as a part of its board's."""
+
+    price: int
+    skew: int = WAD
+
+
+@dataclass(frozen=True)
+class BoardSpec:
+    """Options of one expiry, `lasts` seconds after they are listed."""
+
+    strikes: tuple[StrikeSpec, ...]
+    lasts: int = 4 * WEEK
+    iv: int = WAD
+
+
+@dataclass(frozen=True)
+class AvalonSpec:
+    """One market on one token, with all parameters of its contracts. Fees are what the token's exchange into
+    dollars and back costs."""
+
+    symbol: str = "ETH"
+    spot: int = 2_000 * WAD
+    liquidity: int = 500_000 * WAD
+    base_fee: int = 75 * WAD // 10_000
+    quote_fee: int = 50 * WAD // 10_000
+    market: MarketTerms = field(default_factory=MarketTerms)
+    minimum: MinimumCollateral = field(default_factory=MinimumCollateral)
+    penalty: LiquidationPenalty = field(default_factory=LiquidationPenalty)
+    forced: ForcedClose = field(default_factory=ForcedClose)
+    greeks: GreekCaching = field(default_factory=GreekCaching)
+    fees: TradeFees = field(default_factory=TradeFees)
+    limits: TradeLimits = field(default_factory=TradeLimits)
+    variance: VarianceFees = field(default_factory=VarianceFees)
+    pool: PoolTerms = field(default_factory=PoolTerms)
+    hedger: HedgerTerms = field(default_factory=HedgerTerms)
+    short_buffer: int = 2 * WAD
+
+
+@dataclass(frozen=True)
+class LocalStrike:
+    """One strike by its id, with its board's."""
+
+    id: int
+    board: int
+    price: int
+
+
+@dataclass(frozen=True)
+class LocalBoard:
+    """One board by its id, with the time of its expiry."""
+
+    id: int
+    expiry: int
+    strikes: tuple[LocalStrike, ...]
+
+
+@dataclass(frozen=True)
+class AvalonDeployment:
+    """Addresses of one market. `owner` may configure everything, makes tokens and sets the rate; `errors` has
+    the names of the contracts' custom errors by selector."""
+
+    market: str
+    token: str
+    greek_cache: str
+    pricer: str
+    short_collateral: str
+    pool: str
+    pool_token: str
+    hedger: str
+    adapter: str
+    rates: str
+    quote: str
+    base: str
+    symbol: str
+    owner: str
+    boards: tuple[LocalBoard, ...]
+    errors: Mapping[str, str]
