@@ -71,9 +71,12 @@ def add_collateral(system: AvalonDeployment, who: str, position: int, amount: in
     return call_of(who, system.market, "addCollateral(uint256,uint256)", position, amount)
 
 
-def transfer_position(system: AvalonDeployment, owner: str, to: str, position: int) -> Tx:
-    """Hand a position over, with its collateral."""
-    return call_of(owner, system.token, "transferFrom(address,address,uint256)", owner, to, position)
+def transfer_position(
+    system: AvalonDeployment, owner: str, to: str, position: int, by: str | None = None
+) -> Tx:
+    """Hand a position over with its collateral, by its owner or by whom the owner approved."""
+    signature = "transferFrom(address,address,uint256)"
+    return call_of(by or owner, system.token, signature, owner, to, position)
 
 
 def approve_position(system: AvalonDeployment, owner: str, whom: str, position: int) -> Tx:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import cast
 
 from keeper.localchain import lyra_avalon_actions as actions
@@ -33,6 +34,17 @@ STRIKES = (
 BOARDS = (BoardSpec(STRIKES), BoardSpec(STRIKES, lasts=10 * WEEK, iv=9 * WAD // 10))
 
 
+class PositionState(IntEnum):
+    """What became of a position, by the token's own numbers."""
+
+    EMPTY = 0
+    ACTIVE = 1
+    CLOSED = 2
+    LIQUIDATED = 3
+    SETTLED = 4
+    MERGED = 5
+
+
 @dataclass(frozen=True)
 class PositionView:
     """A position as its token has it."""
@@ -42,7 +54,7 @@ class PositionView:
     kind: AvalonOption
     amount: int
     collateral: int
-    state: int
+    state: PositionState
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ class AvalonExchange:
         _, strike, kind, amount, collateral, state = self.numbers(
             self.system.token, signature, "uint256,uint256,uint8,uint256,uint256,uint8", number
         )
-        return PositionView(number, strike, AvalonOption(kind), amount, collateral, state)
+        return PositionView(number, strike, AvalonOption(kind), amount, collateral, PositionState(state))
 
     def minimum(self, number: int, spot: int | None = None) -> int:
         """The least collateral of a position at a spot, in the unit that it is collateralised with."""
