@@ -51,6 +51,7 @@ def deploy(
     queue.flush()
     return AvalonDeployment(
         **asdict(contracts),
+        synthetix=double.synthetix,
         rates=double.rates,
         quote=double.quote,
         base=double.base,

@@ -126,6 +126,11 @@ def set_spot(system: AvalonDeployment, price: int, invalid: bool = False) -> Tx:
     return call_of(system.owner, system.rates, signature, key(base_key(system.symbol)), price, invalid)
 
 
+def stop_exchange(system: AvalonDeployment, stopped: bool = True) -> Tx:
+    """Synthetix gives nothing for what is exchanged, as where a synth is suspended."""
+    return call_of(system.owner, system.synthetix, "setReturnZero(bool)", stopped)
+
+
 def freeze_board(system: AvalonDeployment, board: LocalBoard, frozen: bool = True) -> Tx:
     """Stop all trade and liquidation on a board."""
     return call_of(system.owner, system.market, "setBoardFrozen(uint256,bool)", board.id, frozen)

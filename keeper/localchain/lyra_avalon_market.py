@@ -106,6 +106,7 @@ class AvalonDeployment:
     pool_token: str
     hedger: str
     adapter: str
+    synthetix: str
     rates: str
     quote: str
     base: str

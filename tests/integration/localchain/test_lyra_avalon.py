@@ -200,6 +200,21 @@ def test_what_is_shut_refuses_liquidation_that_the_view_still_promises(market: A
     market.send(actions.pause_all(system, False), take)
 
 
+def test_a_short_that_holds_base_is_liquidated_only_while_base_can_be_exchanged(
+    market: AvalonExchange,
+) -> None:
+    system = market.system
+    base = market.open(TRADER, BASE_CALL, WAD, 35 * WAD // 100)
+    quote = market.open(TRADER, QUOTE_CALL, WAD, 900 * WAD)
+    market.set_spot(2_600)
+    market.send(actions.stop_exchange(system), actions.liquidate_position(system, KEEPER, quote))
+    take = actions.liquidate_position(system, KEEPER, base)
+    assert market.is_liquidatable(base)
+    with pytest.raises(TransactionFailedError, match="ReceivedZeroFromExchange"):
+        market.send(take)
+    market.send(actions.stop_exchange(system, False), take)
+
+
 def test_anyone_adds_collateral_and_the_owner_takes_out_what_is_not_needed(market: AvalonExchange) -> None:
     system = market.system
     short = market.open(TRADER, BASE_CALL, WAD, 35 * WAD // 100)

@@ -1,0 +1,1 @@
+"""Lyra Avalon: option prices and the least collateral of short positions in the contracts' own integers."""

@@ -1,0 +1,34 @@
+"""The one spot at which a short on Avalon breaks, by bisection in integers."""
+
+from __future__ import annotations
+
+from keeper.margin.options.lyra_avalon.minimum import MinimumTerms, ShortKind
+
+FARTHEST = 10**6
+"""Spots are looked for from a millionth of the strike to this many times it."""
+
+
+def breaking_spot(
+    terms: MinimumTerms, kind: ShortKind, strike: int, seconds: int, amount: int, collateral: int
+) -> int | None:
+    """The first spot, upward for calls and downward for puts, at which the minimum exceeds the collateral.
+
+    None where the verdict is the same at both ends: covered whole, or below the floor at any spot.
+    """
+
+    def breaks(spot: int) -> bool:
+        return collateral < terms.minimum_collateral(kind, strike, seconds, spot, amount)
+
+    # Rounding may shake the minimum by a unit: then it is one of the spots next to which the verdict turns.
+    safe, broken = strike // FARTHEST + 1, strike * FARTHEST
+    if kind is ShortKind.PUT_QUOTE:
+        safe, broken = broken, safe
+    if breaks(safe) or not breaks(broken):
+        return None
+    while abs(broken - safe) > 1:
+        middle = (safe + broken) // 2
+        if breaks(middle):
+            broken = middle
+        else:
+            safe = middle
+    return broken
