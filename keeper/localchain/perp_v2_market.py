@@ -12,8 +12,10 @@ DOLLAR = 10**6
 RATIO = 10**6
 """Perp's ratios are millionths."""
 
-CurieBuild = Literal["2.6.0"]
-"""The version of the contracts: 2.6.0 as Optimism runs it."""
+CurieBuild = Literal["2.6.0", "2.8.4"]
+"""The version of the contracts. 2.6.0 as Optimism ran it in 2023: the mark looks at the pool's price of the
+moment, and a close beyond the price limit closes a quarter. 2.8.4: at the average of 15 seconds, and a close
+stops at the limit."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ from keeper.localchain.artifacts import Artifact, package_artifact
 from keeper.localchain.perp_v2_market import CurieBuild
 
 _DEPLOYED = "@perp/curie-deployments/optimism/core/artifacts"
-_BUILDS: dict[CurieBuild, str] = {"2.6.0": f"{_DEPLOYED}/contracts"}
+_BUILDS: dict[CurieBuild, str] = {
+    "2.6.0": f"{_DEPLOYED}/contracts",
+    "2.8.4": "@perp/curie-contract/artifacts/contracts",
+}
 
 
 def curie_artifact(build: CurieBuild, name: str) -> Artifact:

@@ -15,6 +15,7 @@ from keeper.localchain.perp_v2_market import (
     DOLLAR,
     WAD,
     BaseSpec,
+    CurieBuild,
     CurieDeployment,
     CurieSpec,
     LocalBase,
@@ -24,6 +25,7 @@ from keeper.localchain.perp_v2_market import (
 from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import Tx, send_batch
 
+BUILDS: tuple[CurieBuild, ...] = ("2.6.0", "2.8.4")
 MARKETS = (BaseSpec("vETH", 2_000 * 10**8), BaseSpec("vBTC", 30_000 * 10**8))
 COLLATERALS = (VaultCollateralSpec("WETH", 2_000 * 10**8),)
 
@@ -138,7 +140,7 @@ class CurieExchange:
 
 
 @contextmanager
-def curie_exchange(genesis: int, spec: CurieSpec | None = None) -> Iterator[CurieExchange]:
+def curie_exchange(genesis: int, build: CurieBuild, spec: CurieSpec | None = None) -> Iterator[CurieExchange]:
     """A chain of its own with the system on it."""
     with Anvil(AnvilOptions(timestamp=genesis)) as running:
-        yield CurieExchange(running, deploy(running.rpc, MARKETS, COLLATERALS, spec))
+        yield CurieExchange(running, deploy(running.rpc, MARKETS, COLLATERALS, spec, build))
