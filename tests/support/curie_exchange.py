@@ -70,13 +70,12 @@ class CurieExchange:
         self.set_index(market, dollars)
         actions.move_pool(self.anvil.rpc, self.system, market, dollars * 10**8)
 
-    def set_index(self, market: LocalBase, dollars: int) -> None:
-        """The index comes to a price in whole dollars, and the feed takes note."""
+    def set_index(self, source: LocalBase | LocalVaultCollateral, dollars: int) -> None:
+        """The index comes to a price in whole dollars, and a market's feed takes note."""
         self.wait(1)
-        self.send(
-            actions.set_index(self.system, market, dollars * 10**8),
-            actions.cache_index(self.system, self.system.owner, market),
-        )
+        self.send(actions.set_index(self.system, source, dollars * 10**8))
+        if isinstance(source, LocalBase):
+            self.send(actions.cache_index(self.system, self.system.owner, source))
 
     def wait(self, seconds: int) -> None:
         actions.pass_time(self.anvil.rpc, seconds)
