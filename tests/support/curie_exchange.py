@@ -106,6 +106,9 @@ class CurieExchange:
     def mark(self, market: LocalBase) -> int:
         return self.number(self.system.account_balance, "getMarkPrice(address)", market.token)
 
+    def is_open(self, market: LocalBase) -> bool:
+        return self.number(market.token, "isOpen()") == 1
+
     def index(self, market: LocalBase, interval: int = 0) -> int:
         return self.number(market.token, "getIndexPrice(uint256)", interval)
 

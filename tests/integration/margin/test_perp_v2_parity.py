@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
 
 import pytest
 
 from keeper.localchain import perp_v2_actions as actions
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.calldata import view
 from keeper.localchain.perp_v2_market import DOLLAR, RATIO, WAD, CurieSpec, LocalBase
-from keeper.localchain.rpc import as_dict, as_int
 from keeper.margin.perps.perp_v2 import (
     V2,
-    Position,
     free_collateral,
     in_settlement_units,
     liquidatable_size,
@@ -30,31 +25,13 @@ from keeper.margin.perps.perp_v2_collateral import (
     most_sold,
     sale_causes,
 )
-from keeper.margin.perps.perp_v2_index import IndexObservation, index_average
-from keeper.margin.perps.perp_v2_market import (
-    PremiumGrowth,
-    accrue_premium,
-    funding_payment,
-    mark_price,
-    mean_tick,
-)
-from keeper.margin.perps.perp_v2_ranges import (
-    MakerRange,
-    RangeGrowth,
-    maker_position,
-    pending_fee,
-    range_funding,
-    range_growth,
-)
-from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at
 from tests.conftest import GENESIS
+from tests.support.curie_accounts import account, market_now
 from tests.support.curie_exchange import BUILDS, COLLATERALS, CurieExchange, curie_exchange
-from tests.support.curie_storage import fee_growth, first_traded, premium_growth, tick_growth
 
 pytestmark = pytest.mark.integration
 
 LONG, SHORT, MAKER, KEEPER = *ACCOUNTS[1:4], "0x" + "5e" * 20
-PREMIUM, LONG_AVERAGE, MAX_RATE = 900, 1_800, 100_000
 DECIMALS = 6
 SYSTEM = CurieSpec()
 SALES = SaleTerms(
@@ -65,29 +42,6 @@ SALES = SaleTerms(
     SYSTEM.debt_threshold,
     SYSTEM.collateral_dust,
 )
-
-
-@dataclass(frozen=True)
-class MarketNow:
-    """One market at the latest block: the pool's root and tick, the mark, funding as it is and as it was."""
-
-    base: LocalBase
-    root: int
-    tick: int
-    mark: int
-    growth: PremiumGrowth
-
-
-@dataclass(frozen=True)
-class Account:
-    """One account worked out from what is stored."""
-
-    positions: Sequence[Position]
-    collateral: int
-    ether: int
-    ether_price: int
-    funding: Sequence[int]
-    fees: int
 
 
 @pytest.fixture(scope="module", params=BUILDS)
@@ -104,99 +58,11 @@ def market(session: CurieExchange) -> Iterator[CurieExchange]:
     session.anvil.revert(snapshot)
 
 
-def average_root(market: CurieExchange, base: LocalBase, interval: int) -> int:
-    """The pool's average as a root; that of the moment where the interval is too short to average."""
-    if interval < 10:
-        return actions.pool_root(market.anvil.rpc, base)
-    observed = view(
-        market.anvil.rpc, base.pool, "observe(uint32[])", ([interval, 0],), "int56[]", "uint160[]"
-    )
-    return sqrt_ratio_at(mean_tick(*cast(tuple[int, int], observed[0]), interval))
-
-
-def index_averages(market: CurieExchange, base: LocalBase, now: int, *intervals: int) -> list[int]:
-    """The index averaged over each interval, from what the feed has noted."""
-    price, answered = market.numbers(base.feed, "getLatestOrCachedPrice()", "uint256,uint256")
-    count = market.number(base.feed, "currentObservationIndex()") + 1
-    types = "uint256,uint256,uint256"
-    noted = [
-        IndexObservation(*market.numbers(base.feed, "observations(uint256)", types, place))
-        for place in range(count)
-    ]
-    held = noted if noted[0].time else []
-    return [index_average(held, price, answered, interval, now) * 10**10 for interval in intervals]
-
-
-def market_now(market: CurieExchange, base: LocalBase) -> MarketNow:
-    block = as_dict(market.anvil.rpc.call("eth_getBlockByNumber", "latest", False))
-    now = as_int(block["timestamp"])
-    traded = first_traded(market, base)
-    interval = min(PREMIUM, now - traded) if traded else 0
-    index, premium_index, funding_index = index_averages(market, base, now, 0, PREMIUM, interval)
-    root, tick = market.numbers(base.pool, "slot0()", "uint160,int24")
-    mark = mark_price(
-        root if market.system.build == "2.6.0" else average_root(market, base, 15),
-        average_root(market, base, LONG_AVERAGE),
-        average_root(market, base, PREMIUM),
-        index,
-        premium_index,
-    )
-    growth = accrue_premium(
-        premium_growth(market, base),
-        average_root(market, base, interval),
-        funding_index,
-        root,
-        MAX_RATE,
-        now,
-    )
-    return MarketNow(base, root, tick, mark, growth)
-
-
-def ranges_of(market: CurieExchange, who: str, now: MarketNow) -> list[tuple[MakerRange, RangeGrowth]]:
-    """An account's ranges in one market, each with what has grown in it."""
-    book, token = market.system.order_book, now.base.token
-    arguments = (who, token)
-    identities = view(market.anvil.rpc, book, "getOpenOrderIds(address,address)", arguments, "bytes32[]")[0]
-    found = []
-    for identity in cast(tuple[bytes, ...], identities):
-        types = "uint128,int24,int24,uint256,int256,int256,int256,uint256,uint256"
-        liquidity, lower, upper, *settled, base, quote = market.numbers(
-            book, "getOpenOrderById(bytes32)", types, identity
-        )
-        side = -1 if now.tick < lower else 0 if now.tick < upper else 1
-        below, above = (tick_growth(market, now.base, tick) for tick in (lower, upper))
-        grown = range_growth(below, above, side, now.growth, fee_growth(market, now.base))
-        roots = (sqrt_ratio_at(lower), sqrt_ratio_at(upper))
-        found.append((MakerRange(*roots, liquidity, base, quote, RangeGrowth(*settled)), grown))
-    return found
-
-
-def account(market: CurieExchange, who: str, markets: Sequence[MarketNow]) -> Account:
-    positions, funding, fees = [], [], 0
-    for now in markets:
-        size, notional, settled = market.taker(who, now.base)
-        ranges = ranges_of(market, who, now)
-        held = [each for each, _ in ranges]
-        positions.append(maker_position(size, notional, held, now.root, now.mark))
-        fees += sum(pending_fee(*each) for each in ranges)
-        base = size - sum(each.base_debt for each in held)
-        own = sum(range_funding(*each) for each in ranges)
-        funding.append(funding_payment(base, now.growth, settled, own))
-    owed = market.owed(who)[0]
-    dollars = market.balance(who) * WAD // DOLLAR
-    price = market.number(
-        market.system.collateral_manager, "getPrice(address,uint256)", market.weth.token, PREMIUM
-    )
-    ether = market.balance(who, market.weth) * price // 10**8 * COLLATERALS[0].collateral_ratio // RATIO
-    total = dollars + ether + owed + fees - sum(funding)
-    return Account(positions, total, ether, price, funding, fees)
-
-
 def check(market: CurieExchange, bases: Sequence[LocalBase], *accounts: str) -> None:
     """Every view of every account is what the library makes of what is stored."""
     markets = [market_now(market, base) for base in bases]
     for now in markets:
-        assert now.mark == market.mark(now.base)
+        assert now.price == market.mark(now.base) or not market.is_open(now.base)
     for who in accounts:
         mine = account(market, who, markets)
         assert mine.funding == [market.funding(who, base) for base in bases]
@@ -319,6 +185,28 @@ def test_funding_stops_growing_at_a_tenth_of_the_index_a_day(market: CurieExchan
     # An answer that nobody makes the feed note leads its average astray, and the library with it.
     market.send(actions.set_index(market.system, market.btc, 10_500 * 10**8))
     market.wait(1_800)
-    assert market.index(market.btc, PREMIUM) == 11_000 * WAD
+    assert market.index(market.btc, 900) == 11_000 * WAD
     check(market, (market.btc,), LONG)
     assert market.funding(LONG, market.btc) > 1_100 * WAD
+
+
+def test_a_paused_market_keeps_its_price_and_owes_funding_until_then(market: CurieExchange) -> None:
+    market.fund(LONG, dollars=5_000)
+    market.fund(MAKER, dollars=20_000)
+    market.trade(LONG, market.eth, 10 * WAD)
+    ranged = (20 * WAD, 40_000 * WAD, 75_000, 77_040)
+    market.send(actions.add_liquidity(market.system, MAKER, market.eth, *ranged))
+    market.set_price(market.eth, 1_960)
+    market.set_index(market.eth, 1_900)
+    market.wait(3_000)
+    market.send(actions.pause(market.system, market.eth))
+    market.wait(1)
+    check(market, (market.eth,), LONG, MAKER)
+    owed = market.funding(LONG, market.eth)
+    assert owed > 0
+    market.set_index(market.eth, 1_000)
+    market.wait(4_000)
+    check(market, (market.eth,), LONG, MAKER)
+    assert market.funding(LONG, market.eth) == owed
+    market.send(actions.close_market(market.system, market.eth, 1_850 * WAD))
+    check(market, (market.eth,), LONG, MAKER)
