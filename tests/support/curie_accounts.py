@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from keeper.localchain import perp_v2_actions as actions
-from keeper.localchain.calldata import view
+from keeper.localchain.calldata import calldata, decoded, view
 from keeper.localchain.perp_v2_market import DOLLAR, RATIO, WAD, LocalBase
-from keeper.localchain.rpc import as_dict, as_int
+from keeper.localchain.rpc import Request, as_dict, as_int, as_str
 from keeper.margin.perps.perp_v2 import Position
 from keeper.margin.perps.perp_v2_index import IndexObservation, index_average
 from keeper.margin.perps.perp_v2_market import (
@@ -71,11 +71,12 @@ def index_averages(market: CurieExchange, base: LocalBase, now: int, *intervals:
     """The index averaged over each interval, from what the feed has noted."""
     price, answered = market.numbers(base.feed, "getLatestOrCachedPrice()", "uint256,uint256")
     count = market.number(base.feed, "currentObservationIndex()") + 1
-    types = "uint256,uint256,uint256"
-    noted = [
-        IndexObservation(*market.numbers(base.feed, "observations(uint256)", types, place))
+    reads: list[Request] = [
+        ("eth_call", [{"to": base.feed, "data": calldata("observations(uint256)", place)}, "latest"])
         for place in range(count)
     ]
+    answers = [decoded(["uint256"] * 3, as_str(each)) for each in market.anvil.rpc.batch(reads)]
+    noted = [IndexObservation(*cast(tuple[int, int, int], each)) for each in answers]
     held = noted if noted[0].time else []
     return [index_average(held, price, answered, interval, now) * 10**10 for interval in intervals]
 

@@ -7,7 +7,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from keeper.localchain.perp_v2_market import LocalBase
-from keeper.localchain.rpc import as_str
+from keeper.localchain.rpc import Request, as_int
 from keeper.margin.perps.perp_v2_market import PremiumGrowth
 from keeper.margin.perps.perp_v2_ranges import TickGrowth
 from tests.support.curie_exchange import CurieExchange
@@ -21,26 +21,26 @@ TICKS, FEES = 208, 209
 def premium_growth(market: CurieExchange, base: LocalBase) -> PremiumGrowth:
     """The market's funding as it was last settled."""
     first = mapped(GROWTH, "address", base.token)
-    values = [word(market, market.system.exchange, first + place) for place in range(2)]
-    settled = word(market, market.system.exchange, mapped(LAST_SETTLED, "address", base.token))
-    return PremiumGrowth(signed(values[0]), signed(values[1]), settled)
+    settled = mapped(LAST_SETTLED, "address", base.token)
+    values = words(market, market.system.exchange, first, first + 1, settled)
+    return PremiumGrowth(signed(values[0]), signed(values[1]), values[2])
 
 
 def first_traded(market: CurieExchange, base: LocalBase) -> int:
     """When the market's pool was first traded in, 0 for never: averages reach back no further."""
-    return word(market, market.system.exchange, mapped(FIRST_TRADED, "address", base.token))
+    return words(market, market.system.exchange, mapped(FIRST_TRADED, "address", base.token))[0]
 
 
 def tick_growth(market: CurieExchange, base: LocalBase, tick: int) -> TickGrowth:
     """What grew on the far side of a tick."""
     first = mapped(mapped(TICKS, "address", base.token), "int24", tick)
-    values = [word(market, market.system.order_book, first + place) for place in range(3)]
+    values = words(market, market.system.order_book, first, first + 1, first + 2)
     return TickGrowth(values[0], signed(values[1]), signed(values[2]))
 
 
 def fee_growth(market: CurieExchange, base: LocalBase) -> int:
     """Fees of the market a unit of liquidity, since it opened."""
-    return word(market, market.system.order_book, mapped(FEES, "address", base.token))
+    return words(market, market.system.order_book, mapped(FEES, "address", base.token))[0]
 
 
 def mapped(slot: int, kind: str, key: object) -> int:
@@ -48,9 +48,10 @@ def mapped(slot: int, kind: str, key: object) -> int:
     return int.from_bytes(keccak(encode([kind, "uint256"], [key, slot])))
 
 
-def word(market: CurieExchange, contract: str, slot: int) -> int:
-    """One slot as an unsigned number."""
-    return int(as_str(market.anvil.rpc.call("eth_getStorageAt", contract, hex(slot), "latest")), 16)
+def words(market: CurieExchange, contract: str, *slots: int) -> list[int]:
+    """Slots of a contract as unsigned numbers."""
+    reads: list[Request] = [("eth_getStorageAt", [contract, hex(slot), "latest"]) for slot in slots]
+    return [as_int(value) for value in market.anvil.rpc.batch(reads)]
 
 
 def signed(value: int) -> int:
