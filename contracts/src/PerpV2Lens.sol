@@ -358,14 +358,25 @@ contract PerpV2Lens {
         }
     }
 
-    /// @notice The price feed of a collateral token.
-    function feedOf(IClearingHouse house, address token) external view returns (address) {
-        return ICollateralManager(ICurieVault(house.getVault()).getCollateralManager()).getCollateralConfig(token).feed;
+    /// @notice The aggregator that a market's or a collateral token's price rests on; the feed itself where it names none.
+    function sourceOf(IClearingHouse house, address token) external view returns (address source) {
+        ICollateralManager manager = ICollateralManager(ICurieVault(house.getVault()).getCollateralManager());
+        source = manager.getCollateralConfig(token).feed;
+        if (source == address(0)) source = IBaseToken(token).getPriceFeed();
+        source = _named(source, abi.encodeWithSignature("getChainlinkPriceFeedV3()"));
+        return _named(source, abi.encodeWithSignature("getAggregator()"));
+    }
+
+    /// @dev What a contract names when asked so; itself where it does not understand.
+    function _named(address of_, bytes memory question) private view returns (address) {
+        (bool ok, bytes memory answer) = of_.staticcall(question);
+        return ok && answer.length == 32 ? abi.decode(answer, (address)) : of_;
     }
 
     /// @notice What the exchange says of a trader: account value (18 decimals, cut to the settlement token's), margin
-    /// that positions require, and that debts do at the initial ratio, debts' value, realised and unrealised profit, pending fees and funding, and whether the
-    /// vault lets collateral be liquidated. Reverts where a price cannot be had.
+    /// that positions require, and that debts do at the initial ratio, debts' value, realised and unrealised profit,
+    /// pending fees and funding, and whether the vault lets collateral be liquidated. Reverts where a price cannot be
+    /// had.
     function valued(IClearingHouse house, address trader)
         external
         view

@@ -32,7 +32,7 @@ _STATUS: tuple[Status, ...] = ("open", "paused", "closed")
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class CurieBook:
     """One market by its base token. `price` values positions (None where it cannot be had): the mark, of a
     paused market its last index, of a closed one what it closed at. `average` is the pool's root over the
     interval of funding, `index` the index over it, `until` when funding stopped or None while it grows."""
@@ -94,7 +94,7 @@ class CurieState:
     terms: CurieTerms
     max_rate: int
     sales: SaleTerms
-    markets: Mapping[str, Market]
+    markets: Mapping[str, CurieBook]
     tokens: Mapping[str, VaultToken]
     whole: bool
     """Whether what no view tells could be read: the first time it is not yet known where that is."""
@@ -136,11 +136,11 @@ def read_state(data: bytes) -> CurieState:
     )
 
 
-def _market(row: tuple[Any, ...]) -> Market:
+def _market(row: tuple[Any, ...]) -> CurieBook:
     base, symbol, feed, pool, status, priced, price, root, tick, stored = row[:10]
     (premium, over_root), (settled, _), fees, (until, interval), (earlier, later), index = row[10:]
     average = root if interval < _SHORTEST else sqrt_ratio_at(mean_tick(earlier, later, interval))
-    return Market(
+    return CurieBook(
         base.lower(),
         symbol,
         feed,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from keeper.book.source import ChangedAccounts
-from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.erc20 import symbol
 from keeper.chain.logs import Log
@@ -28,12 +27,14 @@ from keeper.protocols.perp_v2.records import Trader
 from keeper.protocols.roles.market import PricedAsset
 
 _SWAPPED = topic("PositionChanged(address,address,int256,int256,uint256,int256,int256,uint256)")
-_CREATED = topic("PoolAdded(address,uint24,address)")
+_SOLD = topic("CollateralLiquidated(address,address,address,uint256,uint256,uint256,uint24)")
+_LOST = topic("BadDebtSettled(address,uint256)")
+_BORNE = frozenset({_SOLD, _LOST})
 _SIGNED = frozenset({0, 1, 4, 5, 7})
 
 
 @dataclass
-class Known:
+class Named:
     """Markets and collateral tokens that records named, each with a bit of a reference; who has ranges; and
     where the exchange's parts are."""
 
@@ -42,6 +43,7 @@ class Known:
     makers: set[str] = field(default_factory=set)
     beside: tuple[Lens, ...] = ()
     emitters: tuple[str, ...] = ()
+    insurance: str = ""
 
     def bit(self, address: str, *, is_base: bool) -> int:
         if is_base:
@@ -75,8 +77,8 @@ class CurieMarket(Adapter[CurieState, Trader]):
             topic("PnlRealized(address,int256)"): (1,),
             topic("Deposited(address,address,uint256)"): (2,),
             topic("Withdrawn(address,address,uint256)"): (2,),
-            topic("CollateralLiquidated(address,address,address,uint256,uint256,uint256,uint24)"): (1, 3),
-            topic("BadDebtSettled(address,uint256)"): (1,),
+            _SOLD: (1, 3),
+            _LOST: (1,),
         }
     )
     what = "a ClearingHouse of Perp v2"
@@ -85,7 +87,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
     def __init__(self, name: str, address: str, from_block: int) -> None:
         super().__init__(name, address, from_block)
         self.references = self
-        self._known = Known()
+        self._known = Named()
 
     # Copying.
 
@@ -99,6 +101,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         self._known.beside = tuple(placed)
         emitters = (self.contract, state.account_balance, state.vault)
         self._known.emitters = tuple(each.lower() for each in emitters)
+        self._known.insurance = state.insurance.lower()
         return state
 
     def lenses(self) -> tuple[Lens, ...]:
@@ -108,11 +111,14 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return self._known.emitters
 
     def touched(self, logs: Iterable[Log]) -> ChangedAccounts:
-        """A swap moves what grew beyond ticks, so everybody with ranges may be another."""
+        """A swap moves what grew beyond ticks: everybody with ranges may be another. And the insurance fund,
+        which is a trader too, bears losses without an event of its own."""
         kept = list(logs)
         found = self.heard.touched(kept)
-        swapped = any(each.topics[0] == _SWAPPED for each in kept)
-        return replace(found, accounts=found.accounts | self._known.makers) if swapped else found
+        more = self._known.makers if any(each.topics[0] == _SWAPPED for each in kept) else set[str]()
+        if any(each.topics[0] in _BORNE for each in kept):
+            more = more | {self._known.insurance}
+        return replace(found, accounts=found.accounts | more)
 
     def market_call(self, references: Iterable[int]) -> Call:
         bases, tokens = self._known.of(references)
@@ -160,19 +166,22 @@ class CurieMarket(Adapter[CurieState, Trader]):
 
     def priced_assets(self, state: CurieState) -> list[PricedAsset]:
         bases = [
-            PricedAsset(each.base, each.price, Call(each.base, encoded("getPriceFeed()")), symbol(each.base))
+            PricedAsset(each.base, each.price, self._source(each.base), symbol(each.base))
             for each in state.markets.values()
         ]
         tokens = [
             PricedAsset(
                 each.token,
                 None if each.price is None else each.price * 10 ** (18 - each.price_decimals),
-                self.lens.call("feedOf(address,address)", self.contract, each.token),
+                self._source(each.token),
                 symbol(each.token),
             )
             for each in state.tokens.values()
         ]
         return [*bases, *tokens]
+
+    def _source(self, token: str) -> Call:
+        return self.lens.call("sourceOf(address,address)", self.contract, token)
 
     def price_dependencies(self, state: CurieState, raw: Trader) -> frozenset[str]:
         return frozenset([*(each.base for each in raw.positions), *(token for token, _ in raw.tokens)])

@@ -18,7 +18,7 @@ from keeper.margin.perps.perp_v2_ranges import (
     range_growth,
 )
 from keeper.model.valuation import Valuation, ratio_down
-from keeper.protocols.perp_v2.lens import CurieState, Market
+from keeper.protocols.perp_v2.lens import CurieBook, CurieState
 from keeper.protocols.perp_v2.records import StoredPosition, StoredRange, Trader
 from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at
 
@@ -28,7 +28,7 @@ Growths = Mapping[str, PremiumGrowth]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldPosition:
     """A trader in one market, with what its funding and its ranges' fees come to."""
 
     position: Position
@@ -40,12 +40,12 @@ def growths(state: CurieState, timestamp: int) -> Growths:
     return {each.base: each.growth_at(state.max_rate, timestamp) for each in state.markets.values()}
 
 
-def held(market: Market, raw: StoredPosition, growth: PremiumGrowth) -> Held:
+def held(market: CurieBook, raw: StoredPosition, growth: PremiumGrowth) -> HeldPosition:
     pairs = [(_range(each), _grown(market, each, growth)) for each in raw.ranges]
     ranges = [each for each, _ in pairs]
     base = raw.size - sum(each.base_debt for each in ranges)
     own = sum(range_funding(*pair) for pair in pairs)
-    return Held(
+    return HeldPosition(
         maker_position(raw.size, raw.notional, ranges, market.root, market.price or 0),
         funding_payment(base, growth, raw.settled, own),
         sum(pending_fee(*pair) for pair in pairs),
@@ -57,7 +57,7 @@ def _range(raw: StoredRange) -> MakerRange:
     return MakerRange(lower, upper, raw.liquidity, raw.base_debt, raw.quote_debt, raw.settled)
 
 
-def _grown(market: Market, raw: StoredRange, growth: PremiumGrowth) -> RangeGrowth:
+def _grown(market: CurieBook, raw: StoredRange, growth: PremiumGrowth) -> RangeGrowth:
     side = -1 if market.tick < raw.lower else 0 if market.tick < raw.upper else 1
     return range_growth(raw.beyond_lower, raw.beyond_upper, side, growth, market.fees)
 
