@@ -18,7 +18,6 @@ from keeper.model.valuation import Explanation
 from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market, policies_of
-from keeper.service.planning.purses import purse_of
 from keeper.service.reporting.record import account_json, block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation
 
@@ -95,7 +94,7 @@ def _explain(market: Market, at: MarketValuation, account: str) -> Explanation:
         )
     state = market.book.state
     # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
-    symbols = purse_of(market, head, market.adapter.owner(account)).symbols
+    symbols = market.purse(head, market.adapter.owner(account)).symbols
     return market.adapter.explainer.explain(
         state, account, market.book.accounts[account], head.timestamp, symbols
     )

@@ -11,7 +11,6 @@ from keeper.config import ChainSettings
 from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
-from keeper.service.planning.purses import purse_of
 
 MOST_DECIMALS = 36
 """No token that means what it says has more."""
@@ -34,7 +33,7 @@ def funds(settings: ChainSettings, pool: NodePool, markets: list[Market], payer:
 def _market(settings: ChainSettings, pool: NodePool, market: Market, payer: str) -> Iterator[Finding]:
     head = blocks.latest(pool)
     contract = market.adapter.contract
-    purse = purse_of(market, head, payer)
+    purse = market.purse(head, payer)
     tokens = list(purse.funds)
     reads = ContractReads(pool, head)
     asked = [reads.at("ERC20", token).functions.allowance(payer, contract) for token in tokens]

@@ -14,7 +14,6 @@ from keeper.service.markets import Market
 from keeper.service.planning import data_fees
 from keeper.service.planning.gas_ceilings import GasCeilings, gas_ceilings, gas_level
 from keeper.service.planning.native_price import native_price, native_price_assumption, unknown_native_price
-from keeper.service.planning.purses import purse_of
 
 
 def gas(settings: ChainSettings, pool: NodePool, markets: list[Market]) -> Iterator[Finding]:
@@ -31,7 +30,7 @@ def _price(settings: ChainSettings, markets: list[Market], found: GasCeilings, f
     """What tells what a native coin costs, and what gas may cost."""
     subject = f"chain {settings.name}, gas price"
     known = {
-        market.name: purse_of(market, blocks.latest(market.book.pool), market.adapter.contract)
+        market.name: market.purse(blocks.latest(market.book.pool), market.adapter.contract)
         for market in markets
     }
     price = native_price(settings, markets, known)

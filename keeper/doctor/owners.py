@@ -14,7 +14,6 @@ from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service import contract_versions
 from keeper.service.markets import Market, policies_of
-from keeper.service.planning.purses import purse_of
 
 
 def owners(settings: Settings, market: Market, operator: str) -> Iterator[Finding]:
@@ -59,7 +58,7 @@ def _owner(market: Market, subject: str, owner: str, money: OwnerMoney, operator
         )
     state, payments = market.book.state, market.adapter.owner_payments
     assert payments is not None, "the configuration names an owner's contract where there is such a thing"
-    purse = purse_of(market, head, operator)
+    purse = market.purse(head, operator)
     answers = answers_to(market.book.pool, head, payments.owner_calls(state, owner, money, operator))
     found = payments.read_owner(state, owner, money, operator, answers, head.timestamp)
     decimals = decimals_of(reads, list(found.available))

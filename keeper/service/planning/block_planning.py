@@ -17,9 +17,9 @@ from keeper.service.contract_versions import Abilities
 from keeper.service.market_troubles import MarketTroubles, is_everyones
 from keeper.service.markets import Market
 from keeper.service.planning.breach import Breach, MarketBreaches
+from keeper.service.planning.gas_money import SignerFundsRequest
 from keeper.service.planning.inputs import InputReader, PlanningInputs
 from keeper.service.planning.planner import plan_block
-from keeper.service.planning.signer_funds import SignerFundsRequest
 from keeper.service.reporting.block_report import Decided
 from keeper.store.database import Store
 

@@ -35,6 +35,17 @@ class Breach:
     def kind(self) -> Kind:
         return "top_up" if self.levels.protection else "liquidate"
 
+    @property
+    def traded_tokens(self) -> frozenset[str]:
+        """Every token that a liquidation could repay or seize; none for a top-up."""
+        state, adapter = self.market.book.state, self.market.adapter
+        if self.kind != "liquidate":
+            return frozenset()
+        if self.sale:
+            assert adapter.seller is not None, "what is on sale has a seller"
+            return adapter.seller.sold_for(state)
+        return adapter.planner.liquidation_tokens(state, self.market.book.accounts[self.valuation.account])
+
 
 @dataclass(frozen=True, slots=True)
 class MarketBreaches:

@@ -1,8 +1,9 @@
-"""Gas money: what is kept for protected accounts, what was spent lately, how many hours are left."""
+"""Gas money: what the signer has, what is kept for protected accounts, how many hours the rest lasts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from keeper.chain import fees
+from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.config import ChainSettings, Policy
 from keeper.store.tables.journal import Transaction
@@ -40,6 +42,27 @@ class Forecast:
 def gas_price(pool: NodePool, base_fee: int) -> int:
     """Wei a unit of gas that a transaction sent now should pay: the next base fee and the usual tip."""
     return max(fees.present(pool), base_fee)
+
+
+@dataclass(frozen=True, slots=True)
+class SignerFunds:
+    """Wei that the payer holds at the block, and wei a unit of gas that a transaction sent now should pay."""
+
+    native: int
+    gas_price: int
+
+
+class SignerFundsRequest:
+    """Funds on their way, asked for on threads of their own; `result` waits for them, and raises what asking
+    raised."""
+
+    def __init__(self, threads: ThreadPoolExecutor, pool: NodePool, head: Head, payer: str) -> None:
+        self.head = head
+        self._native = threads.submit(pool.call, "eth_getBalance", payer, {"blockHash": head.hash})
+        self._price = threads.submit(gas_price, pool, head.base_fee)
+
+    def result(self) -> SignerFunds:
+        return SignerFunds(int(self._native.result(), 16), self._price.result())
 
 
 def gas_reserve(settings: ChainSettings, base_fee: int) -> int:

@@ -22,12 +22,10 @@ from keeper.service.contract_versions import Abilities
 from keeper.service.markets import Market
 from keeper.service.planning import data_fees, refused_routes
 from keeper.service.planning.breach import Breach, episodes_of
-from keeper.service.planning.candidates import traded_tokens
 from keeper.service.planning.contract_liquidations import ContractLiquidations, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
-from keeper.service.planning.gas_money import gas_reserve
+from keeper.service.planning.gas_money import SignerFundsRequest, gas_reserve
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
-from keeper.service.planning.signer_funds import SignerFundsRequest
 from keeper.store.database import Store
 
 Key = tuple[str, str, Kind]
@@ -141,7 +139,8 @@ class InputReader:
             for name, market in markets.items()
         }
         # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
-        known, traded = [market for market in self.markets if market.book.read], traded_tokens(due)
+        known = [market for market in self.markets if market.book.read]
+        traded = {token for each in due for token in each.traded_tokens}
         selling = trading.calls(traded) if trading else []
         lending = trading.lending_calls(traded, known) if trading else []
         lenses = trading.lenses() if trading else ()

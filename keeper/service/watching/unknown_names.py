@@ -16,7 +16,6 @@ from keeper.model.cure import action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
 from keeper.service.markets import Market
-from keeper.service.planning.purses import purse_of
 from keeper.store.database import Store
 from keeper.store.types import now
 
@@ -60,7 +59,7 @@ def _loan_tokens(market: Market) -> Iterator[Misnamed]:
 
 def _steps(settings: ChainSettings, market: Market, head: Head) -> Iterator[Misnamed]:
     """A step is well where any of the account's positions takes it."""
-    purse = purse_of(market, head, market.adapter.contract)
+    purse = market.purse(head, market.adapter.contract)
     for i, protect in settings.protect.items():
         if protect.market != market.name:
             continue

@@ -19,9 +19,13 @@ from keeper.service.markets import Market
 from keeper.service.watching.comparison import differences
 from keeper.service.watching.market_valuation import MarketRequest, MarketValuation
 from keeper.service.watching.memory import BLANK, MarketMemory, WatchOnly
-from keeper.service.watching.own_numbers import by_views, own_numbers, without_suspended
-from keeper.service.watching.sample import first_sample, next_sample
-from keeper.service.watching.unvaluable import unvaluable_accounts
+from keeper.service.watching.own_numbers import (
+    by_views,
+    own_numbers,
+    unvaluable_accounts,
+    without_suspended,
+)
+from keeper.service.watching.selection import first_sample, next_sample
 
 log = structlog.get_logger()
 

@@ -14,8 +14,8 @@ from keeper.execution import rehearsal
 from keeper.execution.unseen_gas import Unseen
 from keeper.model.plan import NATIVE, Spend, kept_of
 from keeper.model.purse import Purse
+from keeper.service.planning.gas_money import SignerFunds
 from keeper.service.planning.inputs import InputReader, unpromised
-from keeper.service.planning.signer_funds import SignerFunds
 from keeper.store.database import open_store
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import USDC, plan
