@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from keeper.chain import blocks
 from keeper.chain.answers import CannotError, NodeError, RpcError
+from keeper.chain.block_time import clock_complaint
 from keeper.chain.calls import GAS
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
@@ -15,7 +16,6 @@ from keeper.config import ChainSettings
 from keeper.errors import ConfigError, KeeperError
 from keeper.execution.rehearsal import means
 from keeper.model.finding import Finding
-from keeper.service.watching import clock
 
 OLD_HEAD_SECONDS = 300
 # Blocks that a node may lag behind the best of its chain before it is told.
@@ -156,7 +156,7 @@ def _gas_cap(node: Node) -> int:
 
 def _clock(settings: ChainSettings, pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
     chain = settings.chain
-    held = clock.complaint(chain, head, time.time())
+    held = clock_complaint(chain, head, time.time())
     age = int(time.time()) - head.timestamp
     side = "old" if age >= 0 else "ahead of this clock"
     if held:

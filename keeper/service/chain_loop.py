@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from keeper.alerts import keeper_alerts
 from keeper.book.reads import Reader
-from keeper.chain.block_time import BlockTime
+from keeper.chain.block_time import BlockTime, clock_complaint
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
 from keeper.chain.heads import Heads
@@ -34,7 +34,7 @@ from keeper.service.reporting.log_throttle import LogThrottle
 from keeper.service.reporting.market_alerts import MarketAlerts
 from keeper.service.reporting.record import Recorder
 from keeper.service.watchdog import Pulse
-from keeper.service.watching import breaches, clock, price_status
+from keeper.service.watching import breaches, price_status
 from keeper.service.watching.confirmation import confirm as confirm_with_views
 from keeper.service.watching.market_valuation import MarketRequest, MarketValuation
 from keeper.service.watching.memory import BLANK, MarketMemory
@@ -200,7 +200,7 @@ class ChainLoop:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
         before = self.halt_reason
         outages = (market.prices.sequencer.complaint for market in self.markets if market.prices is not None)
-        off = clock.complaint(self.settings.chain, head, time.time())
+        off = clock_complaint(self.settings.chain, head, time.time())
         self.halt_reason = off or next(filter(None, outages), "")
         if self.halt_reason and not before:
             log.error("held", chain=self.pool.name, why=self.halt_reason)

@@ -251,11 +251,5 @@ def _calls(market: Market) -> list[Call]:
 
 def _episode(market: Market, valuation: Valuation) -> Episode:
     assert market.book.head is not None and valuation.health is not None
-    return Episode(
-        market=market.name,
-        account=valuation.account,
-        threshold="liquidate",
-        opened_block=market.book.head.number + 1,
-        opened_health=valuation.health,
-        lowest_health=valuation.health,
-    )
+    block = market.book.head.number + 1
+    return Episode.begin(market.name, valuation.account, "liquidate", block, valuation.health)

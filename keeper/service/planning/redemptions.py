@@ -14,7 +14,7 @@ from keeper.chain.pool import NodePool
 from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
-from keeper.model.plan import Blocked, Plan
+from keeper.model.plan import Blocked
 from keeper.service.markets import Market
 from keeper.service.planning.costs import costs_of
 from keeper.service.planning.gas_money import gas_price
@@ -41,17 +41,7 @@ def expect(session: Session, market: str, owner: str, asset: str, block: int) ->
         )
     ).first()
     if known is None:
-        session.add(
-            Episode(
-                market=market,
-                account=owner.lower(),
-                threshold=THRESHOLD,
-                asset=asset,
-                opened_block=block,
-                opened_health=0,
-                lowest_health=0,
-            )
-        )
+        session.add(Episode.begin(market, owner.lower(), THRESHOLD, block, asset=asset))
         session.flush()
 
 
@@ -120,31 +110,11 @@ def _redeem(
         else:
             row.blocked_reason, row.retry_at = "", None
             worth = market.rate.down(outcome.gain_base)
-            _commit(session, pool.name, row, replace(outcome, gas_budget=costs.gas_budget(worth)), head)
+            assert row.id is not None
+            plan = replace(outcome, account=row.account, gas_budget=costs.gas_budget(worth))
+            journal.commit(session, pool.name, head, plan, row.id, "live")
 
 
 def _liquidating(session: Session, chain: str) -> bool:
     """Whether claims may still be on their way."""
     return any(intent.kind == "liquidate" for intent in journal.open_intents(session, chain, "live"))
-
-
-def _commit(session: Session, chain: str, episode: Episode, plan: Plan, head: Head) -> None:
-    assert episode.id is not None
-    journal.commit(
-        session,
-        journal.Draft(
-            chain=chain,
-            market=plan.market,
-            account=episode.account,
-            kind=plan.kind,
-            mode="live",
-            episode_id=episode.id,
-            plan=plan.to_json(),
-            summary=plan.summary,
-            health=0,
-            spend=0,
-            gain=0,
-            block=head.number,
-            timestamp=head.timestamp,
-        ),
-    )

@@ -99,21 +99,14 @@ class RetryPolicy:
             redemptions.expect(session, wanted.market.name, self.payer, outcome.redeem, head.number)
         intent = journal.commit(
             session,
-            journal.Draft(
-                chain=self.chain,
-                market=outcome.market,
-                account=outcome.account,
-                kind=outcome.kind,
-                mode=self.mode,
-                episode_id=wanted.episode.id,
-                plan=outcome.to_json(),
-                summary=outcome.summary,
-                health=wanted.valuation.health or 0,
-                spend=wanted.market.rate.up(outcome.spend_base),
-                gain=wanted.market.rate.down(outcome.gain_base),
-                block=head.number,
-                timestamp=head.timestamp,
-            ),
+            self.chain,
+            head,
+            outcome,
+            wanted.episode.id,
+            self.mode,
+            health=wanted.valuation.health or 0,
+            spend=wanted.market.rate.up(outcome.spend_base),
+            gain=wanted.market.rate.down(outcome.gain_base),
         )
         return intent if self._within_cap(session, head, wanted, intent) else None
 

@@ -72,14 +72,7 @@ class StoreFront:
                 update_row(session, episode, closed_block=head.number)
             return None
         if episode is None:
-            episode = Episode(
-                market=market.name,
-                account=account,
-                threshold=SALE,
-                opened_block=head.number,
-                opened_health=0,
-                lowest_health=0,
-            )
+            episode = Episode.begin(market.name, account, SALE, head.number)
             session.add(episode)
             session.flush()
         levels = self.policies.levels(market.name, account)
