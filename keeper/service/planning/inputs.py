@@ -217,7 +217,7 @@ class InputReader:
 
     def _data_cost(self, gas_price: int) -> int:
         """Wei that the chain takes for a plan's data: as a fee, or as gas that no rehearsal shows."""
-        fee = data_fees.of(self.settings.chain).wei(self.pool, self.head)
+        fee = data_fees.wei(self.settings.chain, self.pool, self.head)
         unseen = rehearsal.unseen_of(self.pool, self.payer, self.next_timestamp)
         return fee + unseen.whole(0, data_fees.SAMPLE.hex()) * gas_price
 
