@@ -16,10 +16,8 @@ from keeper.chain.block_time import BlockTime, clock_complaint
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
 from keeper.chain.heads import Heads
-from keeper.chain.pool import NodePool
-from keeper.config import ChainSettings, known_chain
-from keeper.execution.journal import Mode
-from keeper.policy.levels import Policies
+from keeper.config import known_chain
+from keeper.service.chain_context import ChainContext
 from keeper.service.market_troubles import MarketTroubles
 from keeper.service.markets import Market
 from keeper.service.outage import Outage
@@ -40,22 +38,14 @@ from keeper.service.watching.market_valuation import MarketRequest, MarketValuat
 from keeper.service.watching.memory import BLANK, MarketMemory
 from keeper.service.watching.unknown_names import UnknownNames
 from keeper.service.watching.value import value_together
-from keeper.store.database import Store
 
 log = structlog.get_logger()
 
 
 @dataclass
-class ChainLoop:
-    """State of one chain's deciding loop: its markets, the last head, what the block time seems to be."""
+class ChainLoop(ChainContext):
+    """State of one chain's deciding loop: the last head, what the block time seems to be, open episodes."""
 
-    pool: NodePool
-    store: Store
-    settings: ChainSettings
-    policies: Policies
-    markets: list[Market]
-    mode: Mode
-    payer: str | None
     recorder: Recorder | None = None
     head: Head | None = None
     blocks_seen: int = 0
@@ -86,25 +76,8 @@ class ChainLoop:
         self.troubles = MarketTroubles(self.store, self._throttle)
         self.outage = Outage(self.pool.name, self.mode, self.store, self._throttle)
         self._unknown_names = UnknownNames(self.settings, self.store)
-        self._block_report = BlockReport(
-            self.pool,
-            self.store,
-            self.settings,
-            self.policies,
-            self.mode,
-            self.payer,
-            self.recorder,
-        )
-        self.planning = BlockPlanning(
-            self.pool,
-            self.markets,
-            self.store,
-            self.settings,
-            self.policies.owner,
-            self.mode,
-            self.payer,
-            self.troubles,
-        )
+        self._block_report = BlockReport(self, self.recorder)
+        self.planning = BlockPlanning(self, self.troubles)
         self._acting: dict[str, bool] = {}
         self._decided_at = time.monotonic()
         self.last_valued: dict[str, MarketValuation] = {}
@@ -287,7 +260,7 @@ class ChainLoop:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
         valued = [(each.market, each.valued) for each in breaches]
-        changed = [(r, one) for r, one in valued if _is_news(one) or acting.get(r.name) != one.acting]
+        changed = [(r, one) for r, one in valued if one.is_news or acting.get(r.name) != one.acting]
         if not decisions and not changed:
             return
         with self.store.session() as session:
@@ -301,8 +274,3 @@ class ChainLoop:
     def unreachable(self, error: Exception) -> None:
         """The chain does not answer."""
         self.outage.report(error, float(self.seconds_a_block or 0))
-
-
-def _is_news(valued: MarketValuation) -> bool:
-    """Whether acting in the market, or in a part of it, began or ceased."""
-    return bool(valued.newly_stopped or valued.newly_suspended or valued.resumed or valued.retried)

@@ -102,10 +102,7 @@ class Daemon:
             if signer is not None and wanted is not None and wanted.mempool_ws is not None:
                 later = partial(self._once, f"update:{name}")
                 loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
-        self._ledgers = {
-            name: Ledger(loops.deciding.pool, store, settings.of_chain(name), loops.deciding.markets)
-            for name, loops in self.chains.items()
-        }
+        self._ledgers = {name: Ledger(loops.deciding) for name, loops in self.chains.items()}
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.

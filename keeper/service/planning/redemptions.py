@@ -10,15 +10,13 @@ from sqlmodel import Session, col, select
 
 from keeper.chain.blocks import Head
 from keeper.chain.calls import answers_to
-from keeper.chain.pool import NodePool
-from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
 from keeper.model.plan import Blocked
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
 from keeper.service.planning.costs import costs_of
 from keeper.service.planning.gas_money import gas_price
-from keeper.store.database import Store
 from keeper.store.tables.watching import Episode
 
 log = structlog.get_logger()
@@ -45,12 +43,12 @@ def expect(session: Session, market: str, owner: str, asset: str, block: int) ->
         session.flush()
 
 
-def redeem(
-    pool: NodePool, store: Store, settings: ChainSettings, head: Head, markets: Sequence[Market], owner: str
-) -> None:
-    """Plan a redemption for the claims of each open episode; close those whose claims are gone."""
+def redeem(chain: ChainContext, head: Head, markets: Sequence[Market]) -> None:
+    """Plan a redemption for the payer's claims of each open episode; close those whose claims are gone."""
+    if chain.payer is None:
+        return
     for market in markets:
-        with store.session() as session:
+        with chain.store.session() as session:
             waiting = session.exec(
                 select(Episode).where(
                     Episode.market == market.name,
@@ -62,7 +60,7 @@ def redeem(
             if not due(episode, head):
                 continue
             try:
-                _redeem(pool, store, settings, head, markets, market, episode, owner)
+                _redeem(chain, head, markets, market, episode, chain.payer)
             except UnreachableError:
                 raise
             except KeeperError as error:
@@ -77,23 +75,17 @@ def due(episode: Episode, head: Head) -> bool:
 
 
 def _redeem(
-    pool: NodePool,
-    store: Store,
-    settings: ChainSettings,
-    head: Head,
-    markets: Sequence[Market],
-    market: Market,
-    episode: Episode,
-    owner: str,
+    chain: ChainContext, head: Head, markets: Sequence[Market], market: Market, episode: Episode, owner: str
 ) -> None:
+    pool = chain.pool
     state, adapter, redeemer = market.book.state, market.adapter, market.adapter.redeemer
     assert redeemer is not None, "claims come from where they can be redeemed"
     holding = redeemer.claim_reads(state, episode.asset, owner)
     answers = answers_to(pool, head, [*holding, *adapter.planner.planning_calls(state, [], owner)])
     purse = adapter.planner.read_planning(state, [], owner, answers)
-    costs = costs_of(settings, markets, {market.name: purse}, gas_price(pool, head.base_fee))
+    costs = costs_of(chain.settings, markets, {market.name: purse}, gas_price(pool, head.base_fee))
     outcome = redeemer.plan_redemption(state, episode.asset, owner, answers)
-    with store.session() as session:
+    with chain.store.session() as session:
         row = session.merge(episode)
         row.looked_at = head.timestamp
         if journal.has_open(session, pool.name, market.name, owner.lower(), THRESHOLD, "live"):

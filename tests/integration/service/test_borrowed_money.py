@@ -67,8 +67,7 @@ def keeper(
 
 
 def books(w: World) -> int:
-    deciding = w.deciding
-    return Ledger(deciding.pool, w.store, deciding.settings, deciding.markets).book()
+    return Ledger(w.deciding).book()
 
 
 def first_in_line(anvil: Anvil, tx: Tx) -> None:
