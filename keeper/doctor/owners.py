@@ -32,17 +32,15 @@ def _owner(market: Market, subject: str, owner: str, money: OwnerMoney, operator
     reads = ContractReads(market.book.pool, head)
     pool = reads.read_or_none(reads.at("OwnerTopUp", money.contract).functions.POOL())
     if pool is None:
-        return Finding(
+        return Finding.fault(
             subject,
-            "fault",
             f"{money.contract} is no OwnerTopUp contract",
             f"Correct markets.{market.name}.{table_of(market.settings.protocol)}.owner_top_up, or make one: "
             "keeper contracts deploy owner-top-up",
         )
     if pool.lower() != market.adapter.contract.lower():
-        return Finding(
+        return Finding.fault(
             subject,
-            "fault",
             f"{money.contract} is for the pool {pool}",
             f"Make one for {market.adapter.contract}: "
             f"keeper contracts deploy owner-top-up --market {market.name}",
@@ -68,11 +66,10 @@ def _owner(market: Market, subject: str, owner: str, money: OwnerMoney, operator
         if units
     ]
     if open_to_us:
-        return Finding(subject, "ok", f"may spend {', '.join(open_to_us)} of {owner} today")
+        return Finding.ok(subject, f"may spend {', '.join(open_to_us)} of {owner} today")
     reasons = sorted(set(found.why.values()))
-    return Finding(
+    return Finding.warning(
         subject,
-        "warning",
         f"nothing of {owner} can be spent: {'; '.join(reasons)}",
         f"{owner} calls setOperator({operator}, true) and setLimit on {money.contract}, and approves it",
     )

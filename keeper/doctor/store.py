@@ -21,8 +21,8 @@ def store(settings: Settings) -> Iterator[Finding]:
             with opened.engine.connect() as connection:
                 said = str(connection.execute(text("PRAGMA quick_check(1)")).scalar())
             if said != "ok":
-                yield Finding(
-                    "store", "fault", f"{shown} is damaged: {said}", "Restore a copy, or move it aside"
+                yield Finding.fault(
+                    "store", f"{shown} is damaged: {said}", "Restore a copy, or move it aside"
                 )
                 return
         with opened.engine.connect() as connection:
@@ -30,7 +30,7 @@ def store(settings: Settings) -> Iterator[Finding]:
                 # Takes the lock of a writer and gives it back.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 connection.exec_driver_sql("ROLLBACK")
-        yield Finding("store", "ok", f"{shown} is sound and can be written")
+        yield Finding.ok("store", f"{shown} is sound and can be written")
     except SQLAlchemyError as error:
         raise failure(error, opened.engine.url) from None
     finally:
