@@ -169,16 +169,15 @@ def _signed(sender: Sender, contract: Contract, head: Head) -> Transaction:
             missing, where=f"chain {sender.chain}", remedy=f"Send native currency to {sender.address}"
         )
     gas = with_margin(needed)
-    price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
-    pending = nonces.pending(sender.pool, sender.store, sender.address)
+    quote = sender.quote()
     action = Action("deploy", CREATE2_DEPLOYER, contract.request)
     # The operator has just asked for it: the list of what the daemon may call does not speak of it.
     allow = {**(sender.limits.allow or {}), CREATE2_DEPLOYER: None}
     asked = replace(sender, limits=replace(sender.limits, allow=allow))
     with sender.store.session() as session:
         begin(asked, session)
-        nonce = nonces.following(session, sender.chain, sender.address, pending)
-        return sign(asked, session, head, action, gas, price, nonce, why=f"deploys {contract.name}")
+        nonce = nonces.following(session, sender.chain, sender.address, quote.pending)
+        return sign(asked, session, head, action, gas, quote.price, nonce, why=f"deploys {contract.name}")
 
 
 def _included(sender: Sender, contract: Contract, transaction: Transaction, wait: float) -> Deployed:
