@@ -30,11 +30,7 @@ def create(path: Path, key: LocalAccount, password: str) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise ConfigError(
-            "exists and is not overwritten: the key in it would be lost",
-            where=str(path),
-            remedy="Name another file with --keystore",
-        ) from None
+        raise _exists(path) from None
     except OSError as error:
         raise ConfigError(
             f"cannot be written: {error.strerror}",
@@ -51,6 +47,20 @@ def create(path: Path, key: LocalAccount, password: str) -> None:
         raise ConfigError(
             f"cannot be written: {error.strerror}", where=str(path), remedy="Free some space"
         ) from None
+
+
+def refuse_existing(path: Path) -> None:
+    """ConfigError where there is a file: before anything is asked for."""
+    if path.exists():
+        raise _exists(path)
+
+
+def _exists(path: Path) -> ConfigError:
+    return ConfigError(
+        "exists and is not overwritten: the key in it would be lost",
+        where=str(path),
+        remedy="Name another file with --keystore",
+    )
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -11,15 +11,14 @@ from keeper.demo.day import prices
 from keeper.demo.hostile import Beat, Feeds, beats, rest, transactions
 from keeper.demo.running import RunningDaemon, daemon
 from keeper.demo.stage import BLOCK_SECONDS, Stage
+from keeper.execution.lifecycle import LIVE
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import queue
 from keeper.store.tables.journal import Intent
-from keeper.store.tables.states import TransactionState
 
 # Blocks granted after the day for what was begun in it.
 LATE_BLOCKS = 25
-_MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class _Day:
         self.tell(replace(moment, title=beat.title, truth=beat.truth) if beat else moment)
 
     def is_unfinished(self) -> bool:
-        return self.daemon.is_unfinished(_newest_record(self.stage)["accounts"], _MOVING)
+        return self.daemon.is_unfinished(_newest_record(self.stage)["accounts"], LIVE)
 
 
 def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:

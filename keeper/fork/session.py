@@ -20,6 +20,7 @@ from keeper.chain.pool import NodePool
 from keeper.chain.signer import Signer
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
+from keeper.execution import journal, transactions
 from keeper.fork import funds, ground, shocks
 from keeper.fork.ground import ForkAsset
 from keeper.fork.known import copy_known
@@ -33,15 +34,13 @@ from keeper.model.plan import NATIVE
 from keeper.service.daemon import Daemon
 from keeper.service.markets import build, pools
 from keeper.store.database import Store, open_store
-from keeper.store.tables.journal import Intent, Transaction
-from keeper.store.tables.states import OPEN_INTENTS, TransactionState
+from keeper.store.tables.journal import Intent
 
 NATIVE_WEI = 1000 * 10**18
 # Blocks in which nothing is under way and nothing new began, after which a rehearsal ends.
 QUIET_BLOCKS = 3
 # The first block may need a discovery of the whole market.
 PATIENCE_FIRST, PATIENCE = 3600.0, 300.0
-_MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def rehearse(
                 block = fork.anvil.mine()
                 _worked(fork, daemon, thread, PATIENCE)
                 tell(f"block {block}: {_newest_intent(fork.store) - seen} intents planned")
-                idle = not _under_way(fork.store) and _newest_intent(fork.store) == seen
+                idle = not _under_way(fork) and _newest_intent(fork.store) == seen
                 quiet = quiet + 1 if idle else 0
                 if quiet == QUIET_BLOCKS:
                     break
@@ -216,8 +215,8 @@ def _newest_intent(store: Store) -> int:
         return session.exec(select(Intent.id).order_by(col(Intent.id).desc())).first() or 0
 
 
-def _under_way(store: Store) -> bool:
-    with store.session() as session:
-        planned = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
-        moving = session.exec(select(Transaction.id).where(col(Transaction.state).in_(_MOVING))).first()
-    return planned is not None or moving is not None
+def _under_way(fork: Fork) -> bool:
+    """Whether an intent is open, or a transaction not final."""
+    with fork.store.session() as session:
+        moving = transactions.live(session, fork.chain, fork.signer.address)
+        return bool(moving) or journal.any_open(session, fork.chain, "live")

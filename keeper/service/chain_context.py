@@ -23,3 +23,8 @@ class ChainContext:
     markets: list[Market]
     mode: Mode
     payer: str | None
+
+    @property
+    def name(self) -> str:
+        """The chain's name in the configuration."""
+        return self.pool.name

@@ -23,7 +23,6 @@ from keeper.service.markets import Market
 from keeper.service.outage import Outage
 from keeper.service.planning.block_planning import BlockPlanning
 from keeper.service.planning.breach import Breach, MarketBreaches
-from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
 from keeper.service.reporting import status
@@ -62,19 +61,12 @@ class ChainLoop(ChainContext):
         self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
         self.reader = Reader(self.pool, self.settings.chain.parallel_requests)
         self.heads = Heads(self.pool, self.settings.chain, self.on_head)
-        self.retries = RetryPolicy(
-            self.pool.name,
-            self.mode,
-            self.payer,
-            self.settings.policy.max_attempts,
-            losses_of_a_day(self.settings.policy),
-            owner=self.policies.owner,
-        )
+        self.retries = RetryPolicy(self)
         self._store_front = StoreFront(self.store, self.policies, self.retries)
         self._market_alerts = MarketAlerts(self.store)
         self._throttle = LogThrottle()
         self.troubles = MarketTroubles(self.store, self._throttle)
-        self.outage = Outage(self.pool.name, self.mode, self.store, self._throttle)
+        self.outage = Outage(self.name, self.mode, self.store, self._throttle)
         self._unknown_names = UnknownNames(self.settings, self.store)
         self._block_report = BlockReport(self, self.recorder)
         self.planning = BlockPlanning(self, self.troubles)
@@ -176,10 +168,10 @@ class ChainLoop(ChainContext):
         off = clock_complaint(self.settings.chain, head, time.time())
         self.halt_reason = off or next(filter(None, outages), "")
         if self.halt_reason and not before:
-            log.error("held", chain=self.pool.name, why=self.halt_reason)
+            log.error("held", chain=self.name, why=self.halt_reason)
             with self.store.session() as session:
                 kind = "clock_off" if off else "sequencer_down"
-                keeper_alerts.held(session, self.pool.name, head.number, kind, self.halt_reason)
+                keeper_alerts.held(session, self.name, head.number, kind, self.halt_reason)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
@@ -268,7 +260,7 @@ class ChainLoop(ChainContext):
                 self.retries.commit_intent(session, head, wanted, decision)
         for market, one in changed:
             with self.troubles.contained(market, head), self.store.session() as session:
-                status.write_market(session, self.pool.name, market, one, self.policies)
+                status.write_market(session, self.name, market, one, self.policies)
         self._acting.update({market.name: one.acting for market, one in valued})
 
     def unreachable(self, error: Exception) -> None:

@@ -28,7 +28,7 @@ class BlockPlanning:
     _funds: SignerFundsRequest | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"funds-{self.chain.pool.name}")
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"funds-{self.chain.name}")
         self._abilities = Abilities(self.chain.pool)
 
     def begin(self) -> None:

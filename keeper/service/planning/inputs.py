@@ -148,7 +148,7 @@ class InputReader:
         with self.chain.store.session() as session:
             promised = [
                 Plan.from_json(i.plan)
-                for i in journal.open_intents(session, self.chain.pool.name, self.chain.mode)
+                for i in journal.open_intents(session, self.chain.name, self.chain.mode)
             ]
         return unpromised(purses.values(), native, promised, self.head.base_fee)
 

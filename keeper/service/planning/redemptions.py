@@ -88,7 +88,7 @@ def _redeem(
     with chain.store.session() as session:
         row = session.merge(episode)
         row.looked_at = head.timestamp
-        if journal.has_open(session, pool.name, market.name, owner.lower(), THRESHOLD, "live"):
+        if journal.has_open(session, chain.name, market.name, owner.lower(), THRESHOLD, "live"):
             return
         if outcome is None:
             if not _liquidating(session, pool.name):
@@ -104,7 +104,7 @@ def _redeem(
             worth = market.rate.down(outcome.gain_base)
             assert row.id is not None
             plan = replace(outcome, account=row.account, gas_budget=costs.gas_budget(worth))
-            journal.commit(session, pool.name, head, plan, row.id, "live")
+            journal.commit(session, chain.name, head, plan, row.id, "live")
 
 
 def _liquidating(session: Session, chain: str) -> bool:

@@ -64,7 +64,7 @@ class BlockReport:
                     self._record(self.recorder, done, market, valued)
         log.info(
             "block",
-            chain=self.chain.pool.name,
+            chain=self.chain.name,
             number=head.number,
             accounts=sum(valued.accounts for _, valued in done.valued),
             exact=sum(len(valued.valuations) for _, valued in done.valued),
@@ -93,14 +93,14 @@ class BlockReport:
     def _write_market(self, session: Session, market: Market, valued: MarketValuation) -> None:
         # What is news was written before anybody acted.
         if not valued.is_news:
-            status.write_market(session, self.chain.pool.name, market, valued, self.chain.policies)
+            status.write_market(session, self.chain.name, market, valued, self.chain.policies)
         price_status.write(
             session, market, valued, self.chain.policies.protected(market.name), self.unknown_sources
         )
 
     def _write_chain(self, session: Session, head: Head, halt_reason: str) -> None:
         status.write_chain(
-            session, self.chain.pool.name, self.chain.mode, head, halt_reason, self.chain.pool.requests
+            session, self.chain.name, self.chain.mode, head, halt_reason, self.chain.pool.requests
         )
 
     def _record(self, recorder: Recorder, done: TickResult, market: Market, valued: MarketValuation) -> None:

@@ -76,7 +76,7 @@ class Ledger:
         came of the last one where none could be booked for want of an answer.
         """
         with self.chain.store.session() as session:
-            waiting = unbooked(session, self.chain.pool.name)
+            waiting = unbooked(session, self.chain.name)
             markets = {t.id: _market_of(session, t) for t in waiting}
         known = [each for each in self.chain.markets if each.book.head is not None]
         booked, unanswered, receipts = 0, list[Exception](), Receipts(self.chain.pool)
@@ -120,9 +120,9 @@ class Ledger:
         if self.troubles.get(transaction.id) == why:
             return
         self.troubles[transaction.id] = why
-        log.error("not posted", chain=self.chain.pool.name, transaction=transaction.hash, error=why)
+        log.error("not posted", chain=self.chain.name, transaction=transaction.hash, error=why)
         with self.chain.store.session() as session:
-            keeper_alerts.not_posted(session, self.chain.pool.name, transaction.hash, why)
+            keeper_alerts.not_posted(session, self.chain.name, transaction.hash, why)
 
     def _book(self, transaction: Transaction, markets: list[Market], receipts: Receipts) -> bool:
         """`markets`: whose prices count, its own market's before the others'."""

@@ -53,7 +53,7 @@ def posting(
     monkeypatch.setattr(Ledger, "_book", book)
     monkeypatch.setattr(keeper_alerts, "not_posted", lambda *said: told.append(said[2]))
     run = cast(Any, SimpleNamespace(name="m", book=SimpleNamespace(head=object())))
-    chain = SimpleNamespace(pool=SimpleNamespace(name="x"), store=NoStore(), markets=[run])
+    chain = SimpleNamespace(name="x", pool=None, store=NoStore(), markets=[run])
     return Ledger(cast(Any, chain)), tried, told
 
 
