@@ -7,7 +7,7 @@ computed in, so that a node that answers for another block is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -72,6 +72,29 @@ def answers_to(
     """The same as `run`, by the call that asked."""
     asked = list(dict.fromkeys(calls))
     return dict(zip(asked, run(pool, head, asked, lenses), strict=True))
+
+
+class Reads:
+    """What is known of the state of `head`: what was answered for whatever purpose is not asked again."""
+
+    def __init__(self, pool: NodePool, head: Head) -> None:
+        self.head = head
+        self._pool = pool
+        self._known: dict[Call, Answer] = {}
+
+    def learn(self, answers: Mapping[Call, Answer]) -> None:
+        """Take over what was answered at this very block."""
+        self._known.update(answers)
+
+    def known(self, wanted: Iterable[Call]) -> bool:
+        """Whether all of it is answered already."""
+        return all(call in self._known for call in wanted)
+
+    def answers_to(self, wanted: Sequence[Call], lenses: Iterable[Lens] = ()) -> Mapping[Call, Answer]:
+        """All that is known, by the call that asked; one request for what of `wanted` is not known yet."""
+        unknown = [call for call in wanted if call not in self._known]
+        self._known.update(answers_to(self._pool, self.head, unknown, lenses))
+        return self._known
 
 
 def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()) -> list[Answer]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+from keeper.chain import abi
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call, run
 from keeper.chain.pool import NodePool
 from keeper.config import ChainlinkSource, PythSource, UniswapV3Source
 from keeper.errors import ConfigError
-from keeper.oracles import abi, shapes
+from keeper.oracles import shapes
 
 # Digits of the mean price: far more than any price has.
 PRECISION = 60

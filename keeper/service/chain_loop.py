@@ -126,9 +126,8 @@ class ChainLoop(ChainContext):
 
     def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
         """All markets of the chain, read together; one that fails is told of and left out."""
-        if self.open is None:
-            self.open = breaches.open_episodes(self.store, [market.name for market in self.markets])
-        asked = [self._request(market, head, self.open[market.name]) for market in self.markets]
+        known = self._open_episodes()
+        asked = [self._request(market, head, known[market.name]) for market in self.markets]
         found = value_together(self.reader, head, asked, self.next_timestamp(head))
         valued: list[tuple[Market, MarketValuation]] = []
         for market, one in zip(self.markets, found, strict=True):
@@ -140,6 +139,12 @@ class ChainLoop(ChainContext):
             with self.troubles.contained(market, head):
                 self._market_alerts.raise_for(market, one)
         return valued
+
+    def _open_episodes(self) -> dict[str, breaches.OpenEpisodes]:
+        """As remembered, or read from the store."""
+        if self.open is None:
+            self.open = breaches.open_episodes(self.store, [market.name for market in self.markets])
+        return self.open
 
     def _request(self, market: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
         """What planning is certain to ask for comes along with the book, and costs no request."""
@@ -187,14 +192,12 @@ class ChainLoop(ChainContext):
 
     def _judged(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         """What is asked for, and what of it may be attempted now."""
-        if self.open is None:
-            self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
         try:
             try:
                 return self._judge(market, valued)
             except (IntegrityError, breaches.StaleEpisodesError):
                 # Another keeper writes to the same store: what is remembered of it is out of date.
-                self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
+                self.open = None
                 return self._judge(market, valued)
         except BaseException:
             # What was not committed must not be remembered.
@@ -202,9 +205,9 @@ class ChainLoop(ChainContext):
             raise
 
     def _judge(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
-        assert self.open is not None
+        known = self._open_episodes()[market.name]
         with self.store.session() as session:
-            wanted = breaches.judge(session, market, valued, self.policies, self.open[market.name])
+            wanted = breaches.judge(session, market, valued, self.policies, known)
             due = [] if self.halt_reason else self.retries.ready(session, wanted, valued.head)
             if due:
                 self.planning.ask_funds(valued.head)

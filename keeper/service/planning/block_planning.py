@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from keeper.chain.blocks import Head
-from keeper.chain.reads import Reads
+from keeper.chain.calls import Reads
 from keeper.service.chain_context import ChainContext
 from keeper.service.contract_versions import Abilities
 from keeper.service.market_troubles import MarketTroubles, is_everyones

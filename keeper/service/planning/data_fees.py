@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from keeper.chain import abi
 from keeper.chain.blocks import Head
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call, run
@@ -55,7 +56,7 @@ def wei(chain: Chain, pool: NodePool, head: Head) -> int:
     answers = _ask(pool, head, _CALLS if chain.data_fee is None else (chain.data_fee,))
     kind = _kind(answers)
     if kind != "none":
-        _LAST[pool] = sum(_word(each) or 0 for each in answers[kind])
+        _LAST[pool] = sum(abi.word(each) or 0 for each in answers[kind])
     elif pool in _LAST:
         log.warning("data fee not told", chain=pool.name, counted=_LAST[pool])
     elif chain.data_fee is None:
@@ -83,9 +84,4 @@ def _ask(pool: NodePool, head: Head, kinds: Iterable[Kind]) -> dict[Kind, Sequen
 
 
 def _kind(answers: dict[Kind, Sequence[Answer]]) -> Kind:
-    return next((kind for kind, said in answers.items() if _word(said[0]) is not None), "none")
-
-
-def _word(answer: Answer) -> int | None:
-    """One number; None from who does not answer with one."""
-    return int.from_bytes(answer.data, "big") if answer.ok and len(answer.data) == 32 else None
+    return next((kind for kind, said in answers.items() if abi.word(said[0]) is not None), "none")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Head
-from keeper.chain.reads import Reads
+from keeper.chain.calls import Reads
 from keeper.execution import journal, rehearsal
 from keeper.model.cure import CureRequest, OwnerFunds
 from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from eth_utils.address import is_hex_address
 
+from keeper.chain import abi
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Call
 from keeper.chain.calls import run as read
@@ -141,12 +142,9 @@ def _feed(address: str, everywhere: Sequence[Market], own: Sequence[Market]) -> 
         assert market.book.head is not None
         asked = [Call(address, data) for data in (_DECIMALS, _LATEST_ROUND, _LATEST_ANSWER)]
         decimals, newest_round, newest_answer = read(market.book.pool, market.book.head, asked)
-        if not decimals.ok or len(decimals.data) != 32:
-            return None
-        for answer, word in ((newest_round, 1), (newest_answer, 0)):
-            if answer.ok and len(answer.data) >= 32 * (word + 1):
-                said = int.from_bytes(answer.data[32 * word : 32 * (word + 1)], "big", signed=True)
-                return _scaled(said, int.from_bytes(decimals.data, "big"))
+        places, said = abi.word(decimals), abi.signed(newest_round, 1)
+        said = abi.signed(newest_answer) if said is None else said
+        return None if places is None or said is None else _scaled(said, places)
     return None
 
 

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -24,7 +25,7 @@ from keeper.chain.calls import run as read
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.logs import parse
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import transactions
+from keeper.execution import journal, transactions
 from keeper.execution.receipts import Receipts
 from keeper.execution.turns import Turns
 from keeper.model.format import format_money
@@ -36,8 +37,8 @@ from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
 from keeper.service.planning.native_price import native_price
 from keeper.service.reporting.receipts import gas_wei, movements
-from keeper.store.tables.journal import LedgerEntry, Transaction
-from keeper.store.tables.states import TransactionState
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction
+from keeper.store.tables.states import IntentState, TransactionState
 
 log = structlog.get_logger()
 
@@ -224,6 +225,25 @@ def unbooked(session: Session, chain: str) -> list[Transaction]:
         .order_by(col(Transaction.id))
     ).all()
     return list(rows)
+
+
+def earned(session: Session, intent: Intent) -> Decimal | None:
+    """What an intent earned: what its transactions brought, less their gas, in whole units of account.
+
+    In a transaction of several each has an equal part of the gas and, if it was done, a part of the proceeds
+    by what it was expected to gain. None while nothing of it is booked."""
+    total, found = Decimal(0), False
+    for transaction in journal.transactions_of(session, intent.id or 0):
+        booking = session.get(LedgerEntry, transaction.id)
+        if booking is None or booking.block_hash != transaction.block_hash:
+            continue
+        carried = transactions.intents_of(session, transaction.id or 0)
+        done = [each for each in carried if each.state == IntentState.SETTLED] or carried
+        weights = {each.id: max(each.gain, 1) for each in done}
+        share = booking.value * weights.get(intent.id, 0) // sum(weights.values())
+        net = share - -(-booking.gas // len(carried))
+        total, found = total + Decimal(net).scaleb(-18), True
+    return total if found else None
 
 
 def value(moved: Mapping[str, int], prices: Mapping[str, Priced]) -> tuple[int, list[str]]:
