@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from keeper.chain import fees
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.config import ChainSettings, Policy
+from keeper.execution.journal import fee_of
 from keeper.store.tables.journal import Transaction
 
 WEI = 10**18
@@ -82,17 +82,12 @@ def forecast(session: Session, chain: str, sender: str, balance: int, moment: da
             col(Transaction.gas_used).is_not(None),
         )
     ).all()
-    spent = _spent(rows)
+    spent = sum(fee_of(row) or 0 for row in rows)
     if not spent:
         return Forecast(balance, 0, None)
     since = moment - min(row.created_at for row in rows)
     seconds = int(max(since, SHORTEST).total_seconds())
     return Forecast(balance, spent, min(balance * seconds // (spent * 3600), MOST_HOURS))
-
-
-def _spent(rows: Iterable[Transaction]) -> int:
-    """What their receipts say was charged."""
-    return sum((row.gas_used or 0) * (row.gas_price or 0) + (row.data_fee or 0) for row in rows)
 
 
 def runs_low(found: Forecast, policy: Policy) -> str:
