@@ -30,12 +30,6 @@ __all__ = ["field"]
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As often asked again, and sooner."""
-    monkeypatch.setattr("keeper.chain.pool.PAUSES", (0.01, 0.02, 0.02, 0.02))
-
-
 GETH_GAS = 50_000_000
 
 

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from keeper.localchain import aave_actions as act
+from keeper.localchain.aave_market import demo_market
+from keeper.localchain.aave_v36 import deploy
+from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import send_batch
-from tests.conftest import LocalMarket
+from tests.conftest import GENESIS, LocalMarket
 from tests.support.keeping import KEY, PASSWORD, write_keystore
 from tests.support.program import run_keeper
 from tests.support.rpc_proxy import RpcProxy, deny, longest_range, proxy_to
@@ -47,9 +50,17 @@ class Patient:
         return done.returncode, {f["subject"]: f for f in json.loads(done.stdout)}
 
 
+@pytest.fixture(scope="module")
+def young() -> Iterator[LocalMarket]:
+    """A chain of its own: of one that made thousands of blocks, Anvil has forgotten the oldest states."""
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as running:
+        yield LocalMarket(running, deploy(running.rpc, *demo_market()))
+
+
 @pytest.fixture
-def patient(aave_v36: LocalMarket, tmp_path: Path) -> Iterator[Patient]:
-    anvil, market = aave_v36.anvil, aave_v36.market
+def patient(young: LocalMarket, tmp_path: Path) -> Iterator[Patient]:
+    anvil, market = young.anvil, young.market
+    before = anvil.snapshot()
     open_market(anvil, market)
     key = write_keystore(tmp_path)
     weth = market.reserves["WETH"]
@@ -59,7 +70,8 @@ def patient(aave_v36: LocalMarket, tmp_path: Path) -> Iterator[Patient]:
     with proxy_to(anvil.url) as proxy:
         text = config_text(anvil, market, '[service]\nalerts_file = "alerts.jsonl"\n')
         (tmp_path / "keeper.toml").write_text(text.replace(anvil.url, proxy.url))
-        yield Patient(aave_v36, proxy, tmp_path, key.address)
+        yield Patient(young, proxy, tmp_path, key.address)
+    anvil.revert(before)
 
 
 def test_every_part_has_its_line_and_health_is_exit_0(patient: Patient) -> None:

@@ -165,7 +165,8 @@ def test_wrong_words_about_a_price_are_named(tmp_path: Path, right: str, wrong: 
         (
             "target = 1.25",
             'target = 1.25\nsteps = [{ action = "give", asset = "WETH" }]',
-            "protect[0].steps[0].action: must be one of 'add_collateral', 'repay' (got 'give')",
+            "protect[0].steps[0].action: must be one of 'repay', 'add_collateral', 'reduce', 'close' "
+            "(got 'give')",
         ),
     ],
 )
