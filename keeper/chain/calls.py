@@ -139,7 +139,7 @@ def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Le
                 raise
         else:
             if answer:
-                return _decoded(answer, node.label)
+                return decoded(answer, node.label)
         # Empty: the override was ignored, and there is no code at that address.
         found = _by_initcode(node, head, calls, lenses)
         node.overrides = False
@@ -159,11 +159,6 @@ def behind(calls: Sequence[Call], lenses: Iterable[Lens]) -> tuple[dict[str, str
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
     overrides.update({lens.address: {"code": lens.code} for lens in lenses})
     return {"to": BATCH_ADDRESS, "data": "0x" + (_RUN + _encoded(calls)).hex()}, overrides
-
-
-def decoded(returned: str, label: str) -> Answered:
-    """What that call returned (0x hex); NodeError for bytes that are not whole."""
-    return _decoded(bytes.fromhex(returned.removeprefix("0x")), label)
 
 
 def _encoded(calls: Sequence[Call]) -> bytes:
@@ -210,12 +205,13 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
     except RevertError as error:
         if error.data is None or len(error.data) <= 2 + 64 * 3:
             raise
-        return _decoded(bytes.fromhex(error.data.removeprefix("0x")), node.label)
+        return decoded(bytes.fromhex(error.data.removeprefix("0x")), node.label)
     raise WrongStateError("ran initcode that always reverts as if it did not", where=node.label)
 
 
-def _decoded(answer: bytes, label: str) -> Answered:
-    """(uint256, uint256, (bool, bool, bytes)[]) read by hand: it is the same at every tick, and long."""
+def decoded(answer: bytes, label: str) -> Answered:
+    """What a call of the dispatcher returned; NodeError for bytes that are not whole. The type (uint256,
+    uint256, (bool, bool, bytes)[]) is read by hand: it is the same at every tick, and long."""
 
     def word(at: int) -> int:
         if at + 32 > len(answer):

@@ -86,12 +86,12 @@ def held_object(moment: Moment) -> dict[str, Any]:
 
 
 def tell_outcome(result: DayOutcome) -> None:
-    rows = [_row(line) for line in result.lines]
     print_table(
         "the day, account by account",
         ["account", "who", "before", "lowest", "after", "what was done", "transactions", "gain or cost"],
-        rows,
+        [_row(line) for line in result.lines],
     )
+    amounts = (result.bad_debt, result.earned, result.booked, result.gas_cost, result.profit)
     print_table(
         "totals",
         ["liquidations", "top-ups", "bad debt", "at oracle prices", "booked", "gas", "profit after gas"],
@@ -99,11 +99,7 @@ def tell_outcome(result: DayOutcome) -> None:
             [
                 str(result.liquidations),
                 str(result.top_ups),
-                money(result.bad_debt, BASE_DECIMALS),
-                money(result.earned, BASE_DECIMALS),
-                money(result.booked, BASE_DECIMALS),
-                money(result.gas_cost, BASE_DECIMALS),
-                money(result.profit, BASE_DECIMALS),
+                *(money(amount, BASE_DECIMALS) for amount in amounts),
             ]
         ],
     )

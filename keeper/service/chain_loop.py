@@ -82,7 +82,6 @@ class ChainLoop(ChainContext):
         """As configured or learnt; None before the first block."""
         return self._block_time.seconds
 
-    @property
     def pulse(self) -> Pulse:
         """When this loop last decided; read without a lock, from any thread."""
         return Pulse(self._decided_at, float(self.seconds_a_block or 0))

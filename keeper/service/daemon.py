@@ -35,7 +35,7 @@ from keeper.service.reporting.log_throttle import LogThrottle
 from keeper.service.reporting.record import Recorder
 from keeper.service.store_watch import StoreFaults, StoreWatch
 from keeper.service.tick import ChainLoops, advance, tick
-from keeper.service.watchdog import Pulse, Watchdog
+from keeper.service.watchdog import Watchdog
 from keeper.store.database import Store
 
 log = structlog.get_logger()
@@ -51,10 +51,6 @@ class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no t
 
     def join(self) -> None:
         self._pool.shutdown(wait=True)
-
-
-def _pulse(deciding: ChainLoop) -> Pulse:
-    return deciding.pulse
 
 
 class Daemon:
@@ -91,7 +87,7 @@ class Daemon:
                     mode=self.mode,
                     payer=payer,
                     recorder=recorder,
-                    on_head=partial(self._wake, name),
+                    on_head=partial(self._at_once, f"decide:{name}"),
                 ),
                 actor_of(settings, pool, store, payer, signer) if payer else None,
             )
@@ -113,7 +109,7 @@ class Daemon:
         )
         self._watchdog = Watchdog(
             store,
-            {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()},
+            {name: loops.deciding.pulse for name, loops in self.chains.items()},
             self.deliverer.tell_without_store,
         )
         self._store_faults = StoreFaults()
@@ -183,15 +179,13 @@ class Daemon:
     def _close_books(self) -> None:
         """Book what the last blocks brought; what cannot be read now is booked at the next start."""
         for name, ledger in self._ledgers.items():
-            problem = ""
             for _ in range(LAST_TRIES):
+                problem = ""
                 try:
                     if not ledger.book():
                         break
                 except (KeeperError, SQLAlchemyError) as error:
                     problem = str(error)
-                else:
-                    problem = ""
             if problem:
                 log.warning("books are not complete", chain=name, error=problem)
 
@@ -199,11 +193,8 @@ class Daemon:
         """Ask the daemon to end; safe from any thread and from a signal handler."""
         self._wish.put(None)
 
-    def _wake(self, name: str) -> None:
-        """A subscription told of a block: decide at once."""
-        self._at_once(f"decide:{name}")
-
     def _at_once(self, job: str) -> None:
+        """Do not wait for the job's time: a subscription told of a block, or the first was decided."""
         try:
             self.scheduler.modify_job(job, next_run_time=datetime.now())
         except JobLookupError:
