@@ -32,11 +32,7 @@ def create(path: Path, key: LocalAccount, password: str) -> None:
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="Name a file in a folder that exists and may be written",
-        ) from None
+        raise ConfigError.unwritable(path, error) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -44,9 +40,7 @@ def create(path: Path, key: LocalAccount, password: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", where=str(path), remedy="Free some space"
-        ) from None
+        raise ConfigError.unwritable(path, error, "Free some space") from None
 
 
 def refuse_existing(path: Path) -> None:

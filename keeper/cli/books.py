@@ -80,4 +80,4 @@ def _opened(where: str) -> Iterator[TextIO]:
         with Path(where).open("w", newline="", encoding="utf-8") as file:
             yield file
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=where) from None
+        raise ConfigError.unwritable(where, error) from None

@@ -62,12 +62,12 @@ class ChainLoop(ChainContext):
         self.reader = Reader(self.pool, self.settings.chain.parallel_requests)
         self.heads = Heads(self.pool, self.settings.chain, self.on_head)
         self.retries = RetryPolicy(self)
-        self._store_front = StoreFront(self.store, self.policies, self.retries)
+        self._store_front = StoreFront(self, self.retries)
         self._market_alerts = MarketAlerts(self.store)
         self._throttle = LogThrottle()
         self.troubles = MarketTroubles(self.store, self._throttle)
-        self.outage = Outage(self.name, self.mode, self.store, self._throttle)
-        self._unknown_names = UnknownNames(self.settings, self.store)
+        self.outage = Outage(self, self._throttle)
+        self._unknown_names = UnknownNames(self)
         self._block_report = BlockReport(self, self.recorder)
         self.planning = BlockPlanning(self, self.troubles)
         self._acting: dict[str, bool] = {}
@@ -242,7 +242,7 @@ class ChainLoop(ChainContext):
         for each in breaches:
             sales: list[Breach] = []
             with self.troubles.contained(each.market, head):
-                sales = self._store_front.due(head, [(each.market, each.valued)])
+                sales = self._store_front.due(each.market, each.valued)
             found.append(replace(each, due=[*each.due, *sales]))
         return found
 

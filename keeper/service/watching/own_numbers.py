@@ -163,11 +163,11 @@ def _silence(market: Market, asset: str) -> str:
 
 def by_views(market: Market, valued: MarketValuation) -> MarketValuation:
     """The contract's own numbers instead of ours."""
-    own = list(market.book.views(valued.head, list(market.book.accounts)).values())
-    answered = {v.account for v in own}
+    views = market.book.views(valued.head, list(market.book.accounts))
     unvaluable = {
         a: valued.unvaluable.get(a, "the contract's own view reverts")
         for a in market.book.accounts
-        if a not in answered
+        if a not in views
     }
+    own = list(views.values())
     return replace(valued, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block={})

@@ -15,8 +15,8 @@ from keeper.config.policy import Action
 from keeper.model.cure import action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
-from keeper.store.database import Store
 from keeper.store.types import now
 
 log = structlog.get_logger()
@@ -86,9 +86,8 @@ def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]])
 class UnknownNames:
     """Tells once, at the first block that each market is read at."""
 
-    def __init__(self, settings: ChainSettings, store: Store) -> None:
-        self._settings = settings
-        self._store = store
+    def __init__(self, chain: ChainContext) -> None:
+        self._chain = chain
         self._looked: set[str] = set()
 
     def alert(self, market: Market, head: Head) -> None:
@@ -96,7 +95,7 @@ class UnknownNames:
         if market.name in self._looked:
             return
         try:
-            found = misnamed(self._settings, market, head)
+            found = misnamed(self._chain.settings, market, head)
         except (NodeError, RpcError) as error:
             # It is asked again at the next block.
             log.warning("names not looked at", market=market.name, error=str(error))
@@ -105,7 +104,7 @@ class UnknownNames:
         for each in found:
             log.warning("misnamed", market=market.name, where=each.where, what=each.what, remedy=each.remedy)
         if found:
-            with self._store.session() as session:
+            with self._chain.store.session() as session:
                 day = now().date().isoformat()
                 for each in found:
                     alert(
