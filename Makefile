@@ -10,7 +10,7 @@ demo: setup
 	$(RUN)/keeper demo $(ARGS)
 
 test: setup lint
-	$(RUN)/pytest -n 2 $(ARGS)
+	$(RUN)/pytest -n 3 --dist worksteal $(ARGS)
 
 soak: setup
 	KEEPER_SOAK=1 $(RUN)/pytest -n 2 $(ARGS)

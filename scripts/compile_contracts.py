@@ -25,6 +25,7 @@ CONTRACTS = (
     "CometLens",
     "MorphoBlueLens",
     "TroveLens",
+    "SynthetixV3Lens",
     "OwnerTopUp",
     "ShockedFeed",
     "Liquidator",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from types import MappingProxyType
 
+from keeper.model.account_key import NUMBER_LETTERS, account_name
+
 # As many characters as an address has, and as many of what follows.
 _WHOLE, _MORE = 42, 8
 
@@ -19,5 +21,8 @@ def format_summary(summary: str) -> str:
 
 
 def format_account(key: str) -> str:
-    """An account's key, whole as far as an address goes; of a longer one a little more is enough."""
+    """A number in decimal; else the key, whole as far as an address goes: of a longer one a little more is
+    enough."""
+    if len(key) == NUMBER_LETTERS:
+        return account_name(key)
     return key if len(key) <= _WHOLE else f"{key[:_WHOLE]} 0x{key[_WHOLE : _WHOLE + _MORE]}"

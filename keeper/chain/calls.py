@@ -64,6 +64,8 @@ class Lens:
 
     address: str
     code: str
+    in_place: bool = False
+    """Laid over a contract that is there, whose storage it reads: initcode cannot do that."""
 
 
 def answers_to(
@@ -187,6 +189,12 @@ def _encoded(calls: Sequence[Call]) -> bytes:
 
 def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
     used = [lens for lens in lenses if any(call.target == lens.address for call in calls)]
+    if any(lens.in_place for lens in used):
+        raise CannotError(
+            "takes no state overrides, and what a market keeps in its storage is read by them only",
+            where=node.label,
+            about="method",
+        )
     arguments = encode(
         ["address[]", "bytes[]", "(address,uint256,bytes)[]"],
         [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eth_utils.address import is_address
 from rich.text import Text
 
 from keeper.chain.blocks import Head
@@ -14,7 +13,8 @@ from keeper.cli.output import console, money, name, print_json, print_table
 from keeper.cli.scan import in_words, try_markets
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
-from keeper.model.valuation import Explanation
+from keeper.model.account_key import account_key
+from keeper.model.valuation import Explanation, PositionLine
 from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market, policies_of
@@ -45,13 +45,17 @@ def explain(config: Path, account: str, *, as_json: bool) -> int:
 
     An error ends it only where no market has an answer.
     """
-    if not is_address(account):
+    try:
+        key = account_key(account)
+    except ValueError as error:
         raise ConfigError(
-            f"{account!r} is not an address", where="explain", remedy="Give 0x and 40 hexadecimal digits"
-        )
+            f"{account!r} is no account",
+            where="explain",
+            remedy="Give an address (0x and 40 hexadecimal digits) or an account's number",
+        ) from error
     settings = load(config)
     policies = policies_of(settings)
-    found = list(_ask(settings, account.lower()))
+    found = list(_ask(settings, key))
     answers = [each for each in found if isinstance(each, Explained)]
     failures = [each for each in found if isinstance(each, Unanswered)]
     if not answers and len(failures) == 1:
@@ -93,8 +97,8 @@ def _explain(market: Market, at: MarketValuation, account: str) -> Explanation:
             where=f"market {market.name}",
         )
     state = market.book.state
-    # Planning reads symbols too; nobody pays here, so the balances asked for are the owner's own.
-    symbols = market.purse(head, market.adapter.owner(account)).symbols
+    # Planning reads symbols too; nobody pays here, so the balances asked for are the market's own.
+    symbols = market.purse(head, market.adapter.contract).symbols
     return market.adapter.explainer.explain(
         state, account, market.book.accounts[account], head.timestamp, symbols
     )
@@ -117,7 +121,12 @@ def _object(answer: Explained, policies: Policies) -> dict[str, object]:
         "assets": [
             {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()} for line in e.lines
         ],
+        **({"positions": [_position(line) for line in e.positions]} if e.positions else {}),
     }
+
+
+def _position(line: PositionLine) -> dict[str, object]:
+    return {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()}
 
 
 def _print(answer: Explained, policies: Policies) -> None:
@@ -141,8 +150,25 @@ def _print(answer: Explained, policies: Policies) -> None:
         ["asset", "price", "supplied", "collateral", "threshold", "owed", "debt", "breaks at price"],
         rows,
     )
+    if e.positions:
+        _print_positions(e.positions, decimals)
     breach = policies.crossed(market.name, e.valuation)
     words = policies.words(market.name, e.valuation.account, breach or "")
     below = f": {'' if words == NEAR else 'below '}{words}" if words else ""
     console.print(Text(in_words(market, e.valuation) + below, "bold"))
     console.print(e.formula, style="dim")
+
+
+def _print_positions(lines: Sequence[PositionLine], decimals: int) -> None:
+    numbers = ("size", "entry", "mark", "pnl", "funding", "initial", "maintenance")
+    breaks = ("breaks_below", "breaks_above")
+    rows = [
+        [
+            line.symbol,
+            *(money(getattr(line, number), decimals) for number in numbers),
+            *("" if (at := getattr(line, edge)) is None else money(at, decimals) for edge in breaks),
+        ]
+        for line in lines
+    ]
+    columns = ["market", *numbers, "breaks below", "breaks above"]
+    print_table("positions", columns, rows)

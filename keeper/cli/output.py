@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
-from eth_utils.address import is_address, to_checksum_address
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from keeper.alerts.wording import format_account
+from keeper.model.account_key import account_name
 
 T = TypeVar("T")
 # Piped output is wide enough for whole addresses and hashes.
@@ -50,9 +50,9 @@ def print_rows(title: str, rows: Iterable[T], columns: Mapping[str, Callable[[T]
 
 
 def name(account: str) -> str:
-    """An account's key, what looks like an address with its checksum."""
+    """An account as people know it: an address with its checksum, a number in decimal."""
     first, _, more = format_account(account).partition(" ")
-    return " ".join([str(to_checksum_address(first)) if is_address(first) else first, *filter(None, [more])])
+    return " ".join([account_name(first), *filter(None, [more])])
 
 
 def cell(account: str) -> str:

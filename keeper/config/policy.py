@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from keeper.config.values import Address, Money, Ratio, Section
+from keeper.config.values import Account, Address, Money, Ratio, Section
 
 
 class AccountPolicy(Section):
     """Thresholds for one account instead of the general ones."""
 
     market: str
-    account: Address
+    account: Account
     warn: Ratio | None = None
     top_up: Ratio | None = None
     liquidate: Ratio | None = None
@@ -92,7 +92,7 @@ class SignedAllowance(Section):
 
 class Protect(Section):
     market: str
-    account: Address
+    account: Account
     target: Ratio | None = None
     top_up: Ratio | None = None
     warn: Ratio | None = None

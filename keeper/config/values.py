@@ -27,7 +27,15 @@ def checked_address(value: str) -> str:
     return str(to_checksum_address(value))
 
 
+def checked_account(value: str) -> str:
+    """An account by its address or, where accounts are numbered, its number in decimal."""
+    if value.isascii() and value.isdecimal() and int(value) < 2**128:
+        return str(int(value))
+    return checked_address(value)
+
+
 Address = Annotated[str, AfterValidator(checked_address)]
+Account = Annotated[str, AfterValidator(checked_account)]
 # A health of a hundred is none; a percentage is.
 Ratio = Annotated[Decimal, Field(gt=0, lt=100)]
 # Whole units and coins: more than all there are is an amount of wei, or of a token's smallest units.

@@ -8,6 +8,7 @@ from keeper.chain import blocks
 from keeper.chain.contract_reads import ContractReads
 from keeper.config import ChainSettings
 from keeper.doctor.prices import price_lines
+from keeper.model.account_key import account_key
 from keeper.model.finding import Finding
 from keeper.oracles.sequencer import Sequencer
 from keeper.protocols.identity import identify
@@ -71,7 +72,7 @@ def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
         watches = prices.chain.sequencer_feed is not None
         yield from checks(reads, market.name, market.adapter.contract, watches_sequencer=watches)
     for i, protect in settings.protect.items():
-        if protect.market == market.name and not market.of([protect.account.lower()]):
+        if protect.market == market.name and not market.of([account_key(protect.account)]):
             yield Finding.warning(
                 f"protect[{i}]",
                 f"{protect.account} has no position in {market.name}",

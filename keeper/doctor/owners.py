@@ -9,6 +9,7 @@ from keeper.chain.calls import answers_to
 from keeper.chain.contract_reads import ContractReads
 from keeper.config import Settings, table_of
 from keeper.doctor.funds import decimals_of
+from keeper.model.account_key import account_key
 from keeper.model.cure import OwnerMoney
 from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
@@ -22,7 +23,7 @@ def owners(settings: Settings, market: Market, operator: str) -> Iterator[Findin
     for i, protect in enumerate(settings.protect):
         if protect.market != market.name or protect.paid_by != "owner":
             continue
-        protection = policies.levels(market.name, protect.account.lower()).protection
+        protection = policies.levels(market.name, account_key(protect.account)).protection
         assert protection is not None and protection.owner is not None
         yield _owner(market, f"protect[{i}], owner's money", protect.account, protection.owner, operator)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from keeper.config import Settings
+from keeper.model.account_key import account_key
 from keeper.model.finding import Finding
 from keeper.service.markets import Market
 
@@ -13,16 +14,16 @@ def together(settings: Settings, markets: list[Market]) -> Iterator[Finding]:
     """Of the markets that were read."""
     entries: dict[str, list[int]] = {}
     for i, protect in enumerate(settings.protect):
-        entries.setdefault(protect.account.lower(), []).append(i)
+        entries.setdefault(account_key(protect.account), []).append(i)
     for owner, indices in entries.items():
         yield from _elsewhere(settings, markets, owner, indices[0])
         yield from _budgets(settings, indices)
 
 
 def _elsewhere(settings: Settings, markets: list[Market], owner: str, entry: int) -> Iterator[Finding]:
-    protected = {each.market for each in settings.protect if each.account.lower() == owner}
+    protected = {each.market for each in settings.protect if account_key(each.account) == owner}
     ignored = {
-        each.market for each in settings.policy.accounts if each.ignore and each.account.lower() == owner
+        each.market for each in settings.policy.accounts if each.ignore and account_key(each.account) == owner
     }
     for market in markets:
         if market.name not in protected | ignored and market.of([owner]):

@@ -16,6 +16,7 @@ from keeper.fork import funds
 from keeper.fork.ground import ForkAsset
 from keeper.fork.shocks import PriceMove
 from keeper.localchain.anvil import Anvil
+from keeper.model.account_key import account_key
 from keeper.store.database import Store
 from keeper.store.tables.alerts import Alert
 from keeper.store.tables.journal import Intent, Transaction
@@ -145,7 +146,7 @@ def _action(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
 
 
 def _left(session: Session, fork: Fork) -> list[OpenBreach]:
-    protected = {(each.market, each.account.lower()) for each in fork.settings.protect}
+    protected = {(each.market, account_key(each.account)) for each in fork.settings.protect}
     left = []
     for row in session.exec(select(Episode).where(col(Episode.closed_block).is_(None))).all():
         asks = "top_up" if (row.market, row.account) in protected else "liquidate"

@@ -84,9 +84,29 @@ class AssetLine:
 
 
 @dataclass(frozen=True, slots=True)
+class PositionLine:
+    """One derivative position of an account, for people: signed `size` and money, in the decimals of the
+    account's values."""
+
+    market: str
+    symbol: str
+    size: int
+    entry: int
+    mark: int
+    pnl: int
+    funding: int
+    initial: int
+    maintenance: int
+    breaks_below: int | None = None
+    breaks_above: int | None = None
+    """The nearest prices of this market, others unchanged, at which the account can be liquidated."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """How an account's health comes about."""
 
     valuation: Valuation
     lines: tuple[AssetLine, ...]
     formula: str
+    positions: tuple[PositionLine, ...] = ()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from keeper.config import Protect, Settings, wad
 from keeper.config.policy import Step
+from keeper.model.account_key import account_key
 from keeper.model.cure import OwnerMoney
 from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
@@ -80,14 +81,14 @@ class Policies:
         self._special: dict[tuple[str, str], Levels] = {}
         self.hysteresis = wad(policy.hysteresis)
         for account in policy.accounts:
-            self._special[(account.market, account.account.lower())] = Levels(
+            self._special[(account.market, account_key(account.account))] = Levels(
                 wad(account.warn or policy.warn),
                 wad(account.top_up or policy.top_up),
                 wad(account.liquidate or policy.liquidate),
                 ignored=account.ignore,
             )
         for protect in settings.protect:
-            key = (protect.market, protect.account.lower())
+            key = (protect.market, account_key(protect.account))
             base = self._special.get(key, self.general)
             self._special[key] = Levels(
                 wad(protect.warn) if protect.warn else base.warn,

@@ -39,7 +39,7 @@ class Adapter(
 
     called: ClassVar[tuple[str, ...]]
     """What the keeper itself calls on the market's contract."""
-    lens: ClassVar[LensContract]
+    lens: LensContract
     heard: ClassVar[EventTable]
     what: ClassVar[str]
     """What must stand at the configured address, for people."""

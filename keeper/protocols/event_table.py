@@ -13,17 +13,19 @@ from keeper.chain.logs import Log
 UPGRADED = topic("Upgraded(address)")
 
 
-def account_at(log: Log, place: int) -> str:
-    return "0x" + log.topics[place][26:]
+def account_at(log: Log, place: int, key_bytes: int = 20) -> str:
+    return "0x" + log.topics[place][-2 * key_bytes :]
 
 
 @dataclass(frozen=True, slots=True)
 class EventTable:
     """`places`: where the accounts stand among the topics of an event. `of_all` are events after which any
-    account may be another. A proxy's upgrade is always heard."""
+    account may be another. A proxy's upgrade is always heard. Accounts' keys are the last `key_bytes` of a
+    topic: an address, or a number."""
 
     places: Mapping[str, tuple[int, ...]]
     of_all: frozenset[str] = frozenset()
+    key_bytes: int = 20
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -36,6 +38,7 @@ class EventTable:
             event = log.topics[0]
             upgraded = upgraded or event == UPGRADED
             everyone = everyone or event in self.of_all
-            accounts.update(account_at(log, place) for place in self.places.get(event, ()))
+            places = self.places.get(event, ())
+            accounts.update(account_at(log, place, self.key_bytes) for place in places)
         accounts.discard(ZERO_ADDRESS)
         return ChangedAccounts(frozenset(accounts), upgraded, everyone)

@@ -21,9 +21,11 @@ class LensContract:
 
     name: str
     address: str
+    in_place: bool = False
+    """Whether it is laid over a contract that is there, whose storage it reads."""
 
     def placed(self) -> Lens:
-        return Lens(self.address, runtime_code(self.name))
+        return Lens(self.address, runtime_code(self.name), self.in_place)
 
     def call(self, signature: str, *arguments: object) -> Call:
         return Call(self.address, encoded(signature, *arguments), ALL_GAS)

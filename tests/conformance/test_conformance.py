@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from keeper.chain import blocks
 from keeper.localchain.anvil import Anvil, AnvilOptions
@@ -17,6 +18,7 @@ from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
 from tests.conformance.morpho_case import MorphoCase
+from tests.conformance.synthetix_case import SynthetixCase
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import GENESIS
 from tests.support.keeping import BLOCK_SECONDS, MARKET, keeping, reading, valued
@@ -34,6 +36,7 @@ CASES: dict[str, Callable[[Anvil], Case]] = {
     "morpho-blue": MorphoCase,
     "compound-v3": CometCase,
     "liquity": TroveCase,
+    "synthetix-v3": SynthetixCase,
     "aave-3.0.2": AaveCase.of("3.0.2"),
     "aave-3.6": AaveCase.of("3.6"),
 }
@@ -83,18 +86,18 @@ def test_local_numbers_are_the_contracts_to_the_unit(case: Case, tmp_path: Path)
     case.open(dice, ACCOUNTS_OPENED)
     run = reading(case.anvil, case.toml(), tmp_path)
     compared = 0
-    for _ in range(STIRS):
-        case.stir(dice)
-        at = valued(run)
-        assert at.acting, at.memory.watch_only
-        views = run.book.views(blocks.latest(run.book.pool), list(run.book.accounts))
-        assert {v.account: v for v in at.valuations} == views
-        assert (
-            run.adapter.auditor.unbalanced(run.book.state, run.adapter.auditor.sums(run.book.rows.records))
-            == ""
-        )
-        compared += len(views)
+    with capture_logs() as logs:
+        for _ in range(STIRS):
+            case.stir(dice)
+            at = valued(run)
+            assert at.acting, at.memory.watch_only
+            views = run.book.views(blocks.latest(run.book.pool), list(run.book.accounts))
+            assert {v.account: v for v in at.valuations} == views
+            sums = run.adapter.auditor.sums(run.book.rows.records)
+            assert run.adapter.auditor.unbalanced(run.book.state, sums) == ""
+            compared += len(views)
     assert compared >= 300
+    assert "silent change" not in {each["event"] for each in logs}, "whatever changes an account is heard"
 
 
 def test_with_borrowed_money_a_breach_is_liquidated_and_earns(case: Case, tmp_path: Path) -> None:

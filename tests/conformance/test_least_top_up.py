@@ -28,6 +28,7 @@ COINS = 10**26
 # Debts repaid and collaterals added, by the names that the cases' protections use.
 STEPS: dict[str, dict[Action, str]] = {
     "liquity": {"repay": "MUSD", "add_collateral": NATIVE},
+    "synthetix-v3": {"repay": "snxUSD", "add_collateral": "snxUSD"},
     **{
         name: {"repay": "USDC", "add_collateral": "WETH"}
         for name in ("morpho-blue", "compound-v3", "aave-3.0.2", "aave-3.6")

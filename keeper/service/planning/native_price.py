@@ -47,15 +47,16 @@ def native_price(
 
 
 def wrapped_names(settings: ChainSettings) -> tuple[str, ...]:
-    """Address and symbol by which markets may list the wrapped native coin, the surest first."""
+    """Address and symbol by which markets may list the wrapped native coin, and the coin's own symbol, by
+    which derivatives go; the surest first."""
     if settings.policy.wrapped_native is not None:
         return (settings.policy.wrapped_native,)
     row = known_chain(settings.chain.chain_id)
     if row is None:
-        return ("WETH",)
+        return ("WETH", "ETH")
     if row.wrapped is None:
         return ()
-    return tuple(filter(None, (row.wrapped.address, row.wrapped.symbol)))
+    return tuple(filter(None, (row.wrapped.address, row.wrapped.symbol, row.native)))
 
 
 def native_price_assumption(settings: ChainSettings) -> str:

@@ -8,9 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
 from keeper.chain.blocks import Head
+from keeper.model.account_key import account_name
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Policies
 from keeper.service.markets import Adapter, Market
@@ -28,7 +27,7 @@ def account_json(adapter: Adapter, account: str) -> dict[str, str]:
     """Whose account it is, and in which part of the market where it has parts."""
     part = adapter.part(account)
     return {
-        "account": to_checksum_address(adapter.owner(account)),
+        "account": account_name(adapter.owner(account)),
         **({"part": part} if part else {}),
     }
 

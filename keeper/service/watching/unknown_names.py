@@ -12,6 +12,7 @@ from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.config import ChainSettings, table_of
 from keeper.config.policy import Action
+from keeper.model.account_key import account_key
 from keeper.model.cure import action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
@@ -63,7 +64,9 @@ def _steps(settings: ChainSettings, market: Market, head: Head) -> Iterator[Misn
     for i, protect in settings.protect.items():
         if protect.market != market.name:
             continue
-        raws = {account: market.book.accounts[account] for account in market.of([protect.account.lower()])}
+        raws = {
+            account: market.book.accounts[account] for account in market.of([account_key(protect.account)])
+        }
         taken = market.adapter.planner.accepted_assets(market.book.state, raws, purse)
         for j, step in enumerate(protect.steps):
             same = [asset for action, asset in taken if action == step.action]

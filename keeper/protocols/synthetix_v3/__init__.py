@@ -1,0 +1,1 @@
+"""Synthetix v3 perps: cross-margined perpetuals of numbered accounts."""

@@ -1,0 +1,254 @@
+"""A Synthetix v3 perps market behind the keeper's interface. Money has 18 decimals, accounts are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from keeper.chain.calldata import encoded
+from keeper.chain.calls import Answer, Call
+from keeper.chain.erc20 import read_uint, symbol
+from keeper.config.policy import Action, Step
+from keeper.margin.rounding import WAD
+from keeper.model.cure import CureRequest
+from keeper.model.offer import Asset, Offer
+from keeper.model.plan import Blocked
+from keeper.model.purse import Purse
+from keeper.model.valuation import AssetLine, Explanation, Valuation
+from keeper.protocols.adapter import Adapter
+from keeper.protocols.cures import Cure
+from keeper.protocols.event_table import EventTable, topic
+from keeper.protocols.lenses import LensContract
+from keeper.protocols.roles.market import PricedAsset
+from keeper.protocols.synthetix_v3 import explaining, planning, records, valuing
+from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState, read_state
+from keeper.protocols.synthetix_v3.records import PerpsAccount
+
+_SIGNED = frozenset({0, 5})
+
+
+class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
+    """One perps market with all its markets and accounts."""
+
+    protocol = "synthetix-v3"
+    called = (
+        planning.LIQUIDATE,
+        planning.LIQUIDATE_MARGIN,
+        planning.LIQUIDATE_FLAGGED,
+        planning.PAY_DEBT,
+        planning.DEPOSIT,
+    )
+    view_words, scale = 9, 18
+    needs_capital = False
+    # Debt is charged and cleared, and an order dropped, only together with these.
+    heard = EventTable(
+        {
+            topic("CollateralModified(uint128,uint128,int256,address)"): (1,),
+            topic("DebtPaid(uint128,uint256,address)"): (1,),
+            topic("InterestCharged(uint128,uint256)"): (1,),
+            topic(
+                "OrderCommitted(uint128,uint128,uint8,int128,uint256,uint256,uint256,uint256,uint256,"
+                "bytes32,address)"
+            ): (2,),
+            topic("PreviousOrderExpired(uint128,uint128,int128,uint256,uint256,bytes32)"): (2,),
+            topic("OrderCancelled(uint128,uint128,uint256,uint256,int128,uint256,bytes32,address)"): (2,),
+            topic(
+                "OrderSettled(uint128,uint128,uint256,int256,int256,int128,int128,uint256,uint256,uint256,"
+                "uint256,bytes32,address)"
+            ): (2,),
+            topic("AccountFlaggedForLiquidation(uint128,int256,uint256,uint256,uint256)"): (1,),
+            topic("PositionLiquidated(uint128,uint128,uint256,int128)"): (1,),
+            topic("AccountLiquidationAttempt(uint128,uint256,bool)"): (1,),
+            topic("AccountMarginLiquidation(uint128,uint256,uint256)"): (1,),
+        },
+        key_bytes=16,
+    )
+    what = "a Synthetix v3 perps market"
+    remedy = "Name the perps market's proxy; its nodes must take state overrides"
+
+    def __init__(self, name: str, address: str, from_block: int) -> None:
+        super().__init__(name, address, from_block)
+        # Laid over the market's own proxy: only there it reads the market's storage.
+        self.lens = LensContract("SynthetixV3Lens", address.lower(), in_place=True)
+
+    # Copying.
+
+    read_state = staticmethod(read_state)
+    record_length = staticmethod(records.length)
+    decode = staticmethod(records.decode)
+
+    def counted(self, raw: PerpsAccount) -> Mapping[str, int]:
+        found = {"debt": raw.debt}
+        found |= {f"collateral {identity}": amount for identity, amount in raw.collaterals}
+        for each in raw.positions:
+            found |= {f"size of {each.market}": abs(each.size), f"skew of {each.market}": each.size}
+        return found
+
+    def totals(self, state: PerpsState) -> Mapping[str, int]:
+        found = {"debt": state.debt}
+        found |= {f"collateral {each.id}": each.amount for each in state.synths.values()}
+        for each in state.perps.values():
+            found |= {f"size of {each.id}": each.size, f"skew of {each.id}": each.funding.skew}
+        return found
+
+    def view_call(self, account: str) -> Call:
+        return self.lens.call("valued(address,uint128)", self.contract, planning.number(account))
+
+    def read_words(self, account: str, view: Sequence[int]) -> Valuation:
+        signed = [_signed(word) if place in _SIGNED else word for place, word in enumerate(view)]
+        equity, initial, maintenance, reward, collateral, pnl, debt, may_flag, may_seize = signed
+        due = bool(may_flag or may_seize)
+        return valuing.valuation(account, equity, initial, maintenance, reward, collateral, pnl, debt, due)
+
+    # Valuing.
+
+    def revision(self, state: PerpsState) -> int:
+        return 3
+
+    def version(self, state: PerpsState) -> str | None:
+        return "3.13.0"
+
+    def value(
+        self, state: PerpsState, accounts: Mapping[str, PerpsAccount], timestamp: int
+    ) -> list[Valuation]:
+        now = valuing.accrued(state, timestamp)
+        return [valuing.valued(state, account, raw, now) for account, raw in accounts.items()]
+
+    def valued(self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int) -> Valuation:
+        return valuing.valued(state, account, raw, valuing.accrued(state, timestamp))
+
+    def priced_assets(self, state: PerpsState) -> list[PricedAsset]:
+        return [
+            *(
+                PricedAsset(
+                    _of_perp(each.id),
+                    each.price,
+                    self.lens.call("sourceOf(bytes32)", each.feed),
+                    self.lens.call("symbolOf(address,uint128)", self.contract, each.id),
+                )
+                for each in state.perps.values()
+            ),
+            *(
+                PricedAsset(
+                    each.token,
+                    each.price,
+                    self.lens.call("sourceOfSynth(uint128)", each.id),
+                    symbol(each.token),
+                )
+                for each in state.synths.values()
+                if each.id != DOLLAR
+            ),
+        ]
+
+    def price_dependencies(self, state: PerpsState, raw: PerpsAccount) -> frozenset[str]:
+        held = {state.synths[identity].token for identity, _ in raw.collaterals if identity != DOLLAR}
+        return frozenset(held | {_of_perp(each.market) for each in raw.positions})
+
+    def indices(self, state: PerpsState, timestamp: int) -> dict[str, dict[str, int]]:
+        now = valuing.accrued(state, timestamp)
+        funding = {_of_perp(identity): {"funding": value} for identity, value in now.funding.items()}
+        return {**funding, state.dollar.lower(): {"interest": now.interest}}
+
+    def market_warnings(self, state: PerpsState) -> Mapping[str, str]:
+        found = {}
+        if not state.open:
+            found["closed"] = "the market is closed: nothing can be traded, added or liquidated"
+        if not state.costs_known:
+            found["costs"] = "what keepers' work costs cannot be had: nobody's requirement is known"
+        for each in state.perps.values():
+            if each.price is not None and each.strict_price is None:
+                found[f"strict_{each.id}"] = f"{each.symbol} has no price fresh enough for a liquidation"
+        return found
+
+    def lines(
+        self,
+        state: PerpsState,
+        valuation: Valuation,
+        raw: PerpsAccount,
+        timestamp: int,
+        symbols: Mapping[str, str],
+    ) -> tuple[Sequence[AssetLine], str]:
+        return explaining.collaterals(state, raw, symbols), explaining.FORMULA
+
+    def explain(
+        self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, symbols: Mapping[str, str]
+    ) -> Explanation:
+        found = super().explain(state, account, raw, timestamp, symbols)
+        return replace(found, positions=tuple(explaining.positions(state, account, raw, timestamp)))
+
+    # Planning.
+
+    def tokens(self, state: PerpsState) -> Sequence[str]:
+        held = [each.token for each in state.synths.values() if each.id != DOLLAR]
+        return [state.dollar.lower(), *held]
+
+    def assets(self, state: PerpsState, purse: Purse) -> Mapping[str, Asset]:
+        return {token: asset for token, (_, asset) in planning.assets(state, purse.symbols).items()} | {
+            state.dollar.lower(): self._dollars(state, purse)
+        }
+
+    def liquidation_tokens(self, state: PerpsState, raw: PerpsAccount) -> frozenset[str]:
+        return frozenset({state.dollar.lower()})
+
+    def planning_calls(self, state: PerpsState, accounts: Sequence[str], payer: str) -> list[Call]:
+        rights = [self._right(account, payer) for account in accounts]
+        return [*super().planning_calls(state, accounts, payer), *rights]
+
+    def read_planning(
+        self, state: PerpsState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        purse = super().read_planning(state, accounts, payer, answers)
+        may = frozenset(each for each in accounts if read_uint(answers[self._right(each, payer)]))
+        return replace(purse, permitted=may)
+
+    def _right(self, account: str, payer: str) -> Call:
+        asked = encoded(planning.HAS_RIGHT, planning.number(account), planning.MAY_DEPOSIT, payer)
+        return Call(self.contract, asked)
+
+    def offers(
+        self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, purse: Purse
+    ) -> list[Offer] | Blocked:
+        dollars = self._dollars(state, purse)
+        return planning.offers(self.contract, state, account, raw, timestamp, dollars)
+
+    def blocked_reason(self, state: PerpsState, raw: PerpsAccount, request: CureRequest) -> str:
+        if not state.open:
+            return "the market is closed"
+        if raw.flagged:
+            return "it is flagged for liquidation: nothing can help it any more"
+        if planning.waits(state, raw, request.timestamp):
+            return "an order of it waits to be settled: until then nothing is taken"
+        return ""
+
+    def cures(
+        self, state: PerpsState, raw: PerpsAccount, request: CureRequest
+    ) -> Sequence[tuple[Action, Asset]]:
+        found: list[tuple[Action, Asset]] = []
+        if raw.debt:
+            found.append(("repay", self._dollars(state, request.purse)))
+        if request.account in request.purse.permitted:
+            found += [
+                ("add_collateral", asset)
+                for identity, asset in planning.assets(state, request.purse.symbols).values()
+                if state.synths[identity].supported
+            ]
+        return found
+
+    def cure(
+        self, state: PerpsState, raw: PerpsAccount, request: CureRequest, step: Step, asset: Asset
+    ) -> Cure | Blocked:
+        listed = planning.assets(state, request.purse.symbols)
+        identity = listed[asset.token][0] if asset.token in listed else DOLLAR
+        return planning.cure(self.contract, state, raw, request, step, asset, identity)
+
+    def _dollars(self, state: PerpsState, purse: Purse) -> Asset:
+        token = state.dollar.lower()
+        return Asset(token, purse.symbol(token), WAD, WAD)
+
+
+def _of_perp(identity: int) -> str:
+    return f"market:{identity}"
+
+
+def _signed(word: int) -> int:
+    return word - 2**256 if word >> 255 else word
