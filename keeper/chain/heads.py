@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -33,8 +34,8 @@ USUAL_SECONDS = 12.0
 LEAST_SECONDS = 0.05
 
 
-def _seconds(block_seconds: float | None) -> float:
-    return USUAL_SECONDS if block_seconds is None else max(block_seconds, LEAST_SECONDS)
+def _seconds(block_seconds: Decimal | float | None) -> float:
+    return USUAL_SECONDS if block_seconds is None else max(float(block_seconds), LEAST_SECONDS)
 
 
 class Subscription(Stream):
@@ -86,7 +87,7 @@ class Heads:
         if self.subscription is not None:
             self.subscription.stop()
 
-    def newest(self, block_seconds: float | None) -> Head | None:
+    def newest(self, block_seconds: Decimal | float | None) -> Head | None:
         """The newest block, if it is not done; NodeError when no node answers."""
         seconds = _seconds(block_seconds)
         self._survey()
@@ -169,7 +170,7 @@ class Heads:
         silent = time.monotonic() - self._heard_at > SILENT_BLOCKS * seconds
         return silent and not blocks.is_known(self.pool, done.hash)
 
-    def told(self, block_seconds: float | None) -> bool:
+    def told(self, block_seconds: Decimal | float | None) -> bool:
         """Whether the subscription told of a block that is not done; no request is made."""
         return self._told(_seconds(block_seconds)) is not None
 

@@ -113,21 +113,15 @@ def decrypt(path: Path, password_file: Path | None) -> LocalAccount:
 
 def existing_password(file: Path | None, keystore: Path) -> str:
     """The password of a keystore: from its file, a systemd credential, the environment, or asked for."""
-    given = given_password(file)
-    if given is not None:
-        return given
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Password of {keystore.name}: ")
-    raise _no_password(keystore)
+    given = _given_or_asked_for(file, keystore)
+    return getpass.getpass(f"Password of {keystore.name}: ") if given is None else given
 
 
 def new_password(file: Path | None, keystore: Path) -> str:
     """A password for a keystore to be made; at a terminal it is asked for twice."""
-    given = given_password(file)
+    given = _given_or_asked_for(file, keystore)
     if given is not None:
         return given
-    if not sys.stdin.isatty():
-        raise _no_password(keystore)
     first = getpass.getpass(f"New password for {keystore.name}: ")
     if getpass.getpass("The same again: ") != first:
         raise ConfigError("the two passwords differ", where=str(keystore), remedy="Try again")
@@ -161,10 +155,14 @@ def credential() -> Path | None:
     return file if file is not None and file.exists() else None
 
 
-def _no_password(keystore: Path) -> ConfigError:
-    return ConfigError(
-        "the keystore's password is missing",
-        where=str(keystore),
-        remedy="Name a password file, give systemd a credential "
-        f"{CREDENTIAL}, set {PASSWORD_VARIABLE}, or run from a terminal to be asked",
-    )
+def _given_or_asked_for(file: Path | None, keystore: Path) -> str | None:
+    """The password that is given; None where it can be asked for, ConfigError where nobody is there."""
+    given = given_password(file)
+    if given is None and not sys.stdin.isatty():
+        raise ConfigError(
+            "the keystore's password is missing",
+            where=str(keystore),
+            remedy="Name a password file, give systemd a credential "
+            f"{CREDENTIAL}, set {PASSWORD_VARIABLE}, or run from a terminal to be asked",
+        )
+    return given

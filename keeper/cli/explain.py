@@ -14,7 +14,7 @@ from keeper.cli.scan import in_words, try_markets
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.model.account_key import account_key
-from keeper.model.valuation import Explanation, PositionLine
+from keeper.model.valuation import AssetLine, Explanation, PositionLine
 from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market, policies_of
@@ -118,14 +118,12 @@ def _object(answer: Explained, policies: Policies) -> dict[str, object]:
             answer.market.adapter, e.valuation, policies.crossed(answer.market.name, e.valuation)
         ),
         "formula": e.formula,
-        "assets": [
-            {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()} for line in e.lines
-        ],
-        **({"positions": [_position(line) for line in e.positions]} if e.positions else {}),
+        "assets": [_line(line) for line in e.lines],
+        **({"positions": [_line(line) for line in e.positions]} if e.positions else {}),
     }
 
 
-def _position(line: PositionLine) -> dict[str, object]:
+def _line(line: AssetLine | PositionLine) -> dict[str, object]:
     return {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,7 @@ def tell_block(moment: Moment) -> None:
         f"{symbol} {moment.prices[symbol] / 10**BASE_DECIMALS:>9,.2f}"
         for symbol in ("WETH", "WBTC", "wstETH")
     )
-    states = {"liquidate": 0, "top_up": 0, "warn": 0}
-    for account in moment.accounts:
-        if account["breach"]:
-            states[account["breach"]] += 1
+    states = Counter(account["breach"] for account in moment.accounts)
     warned = states["warn"] + states["top_up"]
     healthy = sum(1 for a in moment.accounts if a["health"] is not None and not a["breach"])
     console.print(

@@ -319,9 +319,4 @@ class ExecutionLoop:
     ) -> None:
         with self.store.session() as session:
             row = session.get_one(Intent, intent.id)
-            journal.move_intent(session, row, state, head.number, why, unsent=unsent)
-            if unsent is not None:
-                self.tell.not_sent(session, row, unsent, why)
-            else:
-                self.tell.intent_ended(session, row, None, needless=settlement.needless(row))
-        log.info("intent ended", id=intent.id, account=intent.account, kind=intent.kind, state=state, why=why)
+            settlement.end(self.tell, session, row, head, state, why, unsent=unsent)

@@ -96,6 +96,10 @@ class FlashLoan:
     lender: str
     fee: int
 
+    def cost(self, amount: int) -> int:
+        """What a loan of so many units costs; rounded up, though not every lender does."""
+        return -(-amount * self.fee // 10**6)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:

@@ -149,24 +149,18 @@ def judge(now: Observation, memory: Memory, terms: GuardTerms) -> Judgement:
     if second is None and beyond is None and not (silent and old):
         market = price
     agreed = second is not None and disagree is None
-    hold = closed or ("" if agreed else _hold(price, old, beyond, jump, disagree, memory, terms))
+    hold = closed or ("" if agreed else _hold(price, (beyond, *old, jump), disagree, memory, terms))
     if not hold and not agreed and now.basis == "nothing" and not terms.act_unresolved:
         hold = FEEDLESS
     return Judgement(faults, market, hold, price, closed)
 
 
 def _hold(
-    price: int,
-    old: tuple[Fault, ...],
-    beyond: Fault | None,
-    jump: Fault | None,
-    disagree: Fault | None,
-    memory: Memory,
-    terms: GuardTerms,
+    price: int, wrong: tuple[Fault | None, ...], disagree: Fault | None, memory: Memory, terms: GuardTerms
 ) -> str:
-    """Why a price that no second source confirms is not enough for a top-up."""
+    """Why a price that no second source confirms is not enough for a top-up; `wrong`: with itself."""
     alone = " and no second source confirms it"
-    for fault in (beyond, *old, jump):
+    for fault in wrong:
         if fault is not None:
             return fault.detail + alone
     if disagree is None:

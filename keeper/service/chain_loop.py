@@ -88,13 +88,11 @@ class ChainLoop(ChainContext):
 
     def next_head(self) -> Head | None:
         """The newest block, or None when this loop has been there or none is due."""
-        seconds = self.seconds_a_block
-        return self.heads.newest(float(seconds) if seconds is not None else None)
+        return self.heads.newest(self.seconds_a_block)
 
     def has_newer_head(self) -> bool:
         """Whether a subscription told of a newer block; no request is made."""
-        seconds = self.seconds_a_block
-        return self.heads.told(float(seconds) if seconds is not None else None)
+        return self.heads.told(self.seconds_a_block)
 
     def begin(self, head: Head) -> None:
         """A new block: what was asked for the last one is forgotten."""

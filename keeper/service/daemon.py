@@ -104,15 +104,13 @@ class Daemon:
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._throttle = LogThrottle()
         self._gas_watch = GasWatch(store, payer, self._throttle)
-        self._store_watch = StoreWatch(
-            settings.store.url, self._tell_of_store, lambda: bool(self._store_faults.lately(time.monotonic()))
-        )
+        self._store_faults = StoreFaults()
+        self._store_watch = StoreWatch(settings.store.url, self._tell_of_store, self._store_faults)
         self._watchdog = Watchdog(
             store,
             {name: loops.deciding.pulse for name, loops in self.chains.items()},
             self.deliverer.tell_without_store,
         )
-        self._store_faults = StoreFaults()
         self._threads = Threads(4 * len(nodes) + 3)
         self.scheduler = BackgroundScheduler(
             executors={"default": self._threads},

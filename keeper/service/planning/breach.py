@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlmodel import Session, col, select
+
 from keeper.model.plan import Kind
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Levels
@@ -55,6 +57,15 @@ class MarketBreaches:
     valued: MarketValuation
     wanted: list[Breach]
     due: list[Breach]
+
+
+def open_episodes(session: Session, market: str, threshold: str) -> Sequence[Episode]:
+    """The episodes of this threshold in a market that have not ended."""
+    return session.exec(
+        select(Episode).where(
+            Episode.market == market, Episode.threshold == threshold, col(Episode.closed_block).is_(None)
+        )
+    ).all()
 
 
 def episodes_of(wanted: Sequence[Breach], kind: Kind) -> list[int]:

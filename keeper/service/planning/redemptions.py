@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.calls import answers_to
@@ -15,6 +15,7 @@ from keeper.execution import journal
 from keeper.model.plan import Blocked
 from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
+from keeper.service.planning.breach import open_episodes
 from keeper.service.planning.costs import costs_of
 from keeper.service.planning.gas_money import gas_price
 from keeper.store.tables.watching import Episode
@@ -29,17 +30,9 @@ EVERY_SECONDS = 60
 
 def expect(session: Session, market: str, owner: str, asset: str, block: int) -> None:
     """A planned liquidation may bring claims on `asset` to `owner`."""
-    known = session.exec(
-        select(Episode.id).where(
-            Episode.market == market,
-            Episode.account == owner.lower(),
-            Episode.threshold == THRESHOLD,
-            Episode.asset == asset,
-            col(Episode.closed_block).is_(None),
-        )
-    ).first()
-    if known is None:
-        session.add(Episode.begin(market, owner.lower(), THRESHOLD, block, asset=asset))
+    account, known = owner.lower(), open_episodes(session, market, THRESHOLD)
+    if all((each.account, each.asset) != (account, asset) for each in known):
+        session.add(Episode.begin(market, account, THRESHOLD, block, asset=asset))
         session.flush()
 
 
@@ -49,13 +42,7 @@ def redeem(chain: ChainContext, head: Head, markets: Sequence[Market]) -> None:
         return
     for market in markets:
         with chain.store.session() as session:
-            waiting = session.exec(
-                select(Episode).where(
-                    Episode.market == market.name,
-                    Episode.threshold == THRESHOLD,
-                    col(Episode.closed_block).is_(None),
-                )
-            ).all()
+            waiting = open_episodes(session, market.name, THRESHOLD)
         for episode in waiting:
             if not due(episode, head):
                 continue

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
 from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
-from keeper.service.planning.breach import Breach
+from keeper.service.planning.breach import Breach, open_episodes
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.store.rows import update_row
@@ -54,14 +54,8 @@ class StoreFront:
     def _wanted(self, session: Session, market: Market, head: Head, selling: bool) -> Breach | None:
         """With its episode, which lasts as long as the market sells."""
         account = market.adapter.contract.lower()
-        episode = session.exec(
-            select(Episode).where(
-                Episode.market == market.name,
-                Episode.account == account,
-                Episode.threshold == SALE,
-                col(Episode.closed_block).is_(None),
-            )
-        ).first()
+        known = open_episodes(session, market.name, SALE)
+        episode = next((each for each in known if each.account == account), None)
         if not selling:
             if episode is not None:
                 update_row(session, episode, closed_block=head.number)
