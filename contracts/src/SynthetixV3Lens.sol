@@ -279,9 +279,27 @@ contract SynthetixV3Lens {
     /// price (32).
     function accounts(IPerps perps, bytes calldata packed) external view returns (bytes memory records) {
         if (address(perps) != address(this)) revert NotInPlace();
-        for (uint256 i; i < packed.length / 16; ++i) {
-            uint128 id = uint128(bytes16(packed[16 * i:16 * i + 16]));
-            records = bytes.concat(records, _record(id));
+        bytes[] memory parts = new bytes[](packed.length / 16);
+        uint256 length;
+        for (uint256 i; i < parts.length; ++i) {
+            parts[i] = _record(uint128(bytes16(packed[16 * i:16 * i + 16])));
+            length += parts[i].length;
+        }
+        // Room for whole words: a record's last one may reach beyond it.
+        records = new bytes(length + 32);
+        uint256 at;
+        for (uint256 i; i < parts.length; ++i) {
+            bytes memory part = parts[i];
+            assembly ("memory-safe") {
+                let to := add(add(records, 32), at)
+                let from := add(part, 32)
+                let size := mload(part)
+                for { let j := 0 } lt(j, size) { j := add(j, 32) } { mstore(add(to, j), mload(add(from, j))) }
+            }
+            at += part.length;
+        }
+        assembly ("memory-safe") {
+            mstore(records, length)
         }
     }
 

@@ -12,7 +12,7 @@ from keeper.policy.levels import THRESHOLDS, Levels, Policies, Threshold, is_bel
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """An account below a threshold."""
+    """An account below a threshold. `health` is 0 where nothing is required and only the verdict says so."""
 
     account: str
     threshold: Threshold
@@ -44,11 +44,11 @@ def changes(
             continue
         for threshold in THRESHOLDS:
             known = lowest.get((valuation.account, threshold))
-            if health is not None and is_below(valuation, levels.of(threshold)):
-                below = Below(valuation.account, threshold, health)
+            if is_below(valuation, levels.of(threshold)):
+                below = Below(valuation.account, threshold, health or 0)
                 if known is None:
                     found.opened.append(below)
-                elif health < known:
+                elif below.health < known:
                     found.lowered.append(below)
             elif known is not None and _recovered(health, levels, threshold, policies.hysteresis):
                 found.closed.append((valuation.account, threshold, health))

@@ -26,10 +26,10 @@ def is_below(valuation: Valuation, level: int) -> bool:
     """Whether the account lies below a level (1e18 is 1): the one place where that is decided.
 
     At 1 the protocol's own verdict decides, elsewhere equity < level · maintenance, of which the protocol's
-    own ratio tells as much (`ratio_down`). Where nothing is required nobody is below anything.
+    own ratio tells as much (`ratio_down`). Where nothing is required there is the verdict alone.
     """
     if valuation.health is None:
-        return False
+        return valuation.liquidatable
     return valuation.liquidatable if level == WAD else valuation.health < level
 
 

@@ -26,13 +26,14 @@ class ErrorBounds:
     """How far sums over columns may lie from what the protocol computes until the next block.
 
     `relative` is what floats add either way. Of what counts for the account no less than `plus_low` is left,
-    of what counts against its equity no more than `minus_high` comes of it, and of maintenance no more than
-    `maintenance_high`; the flat terms come on top.
+    of what counts against its equity no more than `minus_high` comes of it, and of maintenance between
+    `maintenance_low` and `maintenance_high`; the flat terms come on top.
     """
 
     relative: float
     plus_low: float
     minus_high: float
+    maintenance_low: float
     maintenance_high: float
     equity_flat: float
     maintenance_flat: float
@@ -46,6 +47,7 @@ class ErrorBounds:
             relative=relative,
             plus_low=(1 - relative) * (1 - weights.spread) * (1 - weights.drift),
             minus_high=more * (1 + weights.spread) * (1 + weights.drift),
+            maintenance_low=(1 - relative) * weights.maintenance_share,
             maintenance_high=more * (1 + weights.drift),
             equity_flat=(depth * weights.equity_dust + weights.flat) * more,
             maintenance_flat=depth * weights.maintenance_dust * more,
@@ -151,7 +153,7 @@ def _bounds(
     else:
         np.add(equity, by.relative * gross, out=one)
     np.add(one, by.equity_flat, out=one)
-    np.multiply(maintenance, 1 - by.relative, out=two)
+    np.multiply(maintenance, by.maintenance_low, out=two)
     np.subtract(two, by.maintenance_flat, out=two)
     np.maximum(two, 0.0, out=two)
     if gross is not None:

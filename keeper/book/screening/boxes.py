@@ -50,7 +50,7 @@ def make(
     with np.errstate(divide="ignore", invalid="ignore"):
         least = total_plus * by.plus_low - total_minus * by.minus_high - by.equity_flat
         most = total_plus * (1 + by.relative) - total_minus * (1 - by.relative) + by.equity_flat
-        required = np.maximum(total * (1 - by.relative) - by.maintenance_flat, 0.0)
+        required = np.maximum(total * by.maintenance_low - by.maintenance_flat, 0.0)
         low = np.maximum(least, 0.0) / (total * by.maintenance_high + by.maintenance_flat)
         high = np.where(required > 0, np.maximum(most, 0.0) / required, np.inf)
     free = total == 0.0
@@ -76,7 +76,7 @@ def make(
     box_low, box_high = np.full((rows, groups), -np.inf), np.full((rows, groups), np.inf)
     up, down = np.exp(drift)[:, None], np.exp(-drift)[:, None]
     against = maintenance * (by.maintenance_high * up) * floor[:, None]
-    pulling = maintenance * ((1 - by.relative) * down) * top[:, None]
+    pulling = maintenance * (by.maintenance_low * down) * top[:, None]
     if minus is not None:
         against += minus * (by.minus_high * up)
         pulling += minus * ((1 - by.relative) * down)

@@ -51,7 +51,7 @@ class PriceIndex:
         self.cell: NDArray[np.int8] = np.zeros(0, np.int8)
         self.clock = 0.0
         self._levels: Floats = np.ones(self.count)
-        self._by = ErrorBounds(0.0, 1.0, 1.0, 1.0, 0.0, 0.0)
+        self._by = ErrorBounds(0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)
         self._recent = 0
         self._looked_at: Floats = self._levels
         self._home: NDArray[np.int8] = np.zeros(0, np.int8)
@@ -215,6 +215,7 @@ class PriceIndex:
             weights.spread > built.spread
             or weights.equity_dust > built.equity_dust
             or weights.maintenance_dust > built.maintenance_dust
+            or weights.maintenance_share < built.maintenance_share
             or weights.flat > built.flat
             or weights.drift > built.drift
             or weights.unbounded != self._unbounded_factors

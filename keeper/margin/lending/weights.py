@@ -20,7 +20,7 @@ class Weights:
 
         equity  ≥  E⁺·(1 − spread) − E⁻·(1 + spread) − k·equity_dust − flat
         equity  ≤  E⁺ − E⁻ + k·equity_dust + flat
-        N − k·maintenance_dust  ≤  maintenance  ≤  N + k·maintenance_dust
+        N·maintenance_share − k·maintenance_dust  ≤  maintenance  ≤  N + k·maintenance_dust
 
     hold for what the protocol computes with its rounding, and its health is equity over maintenance within
     2e-18. Each weight is off by at most one part in 2^52. Factors in `unbounded` are bounded by nothing.
@@ -33,6 +33,7 @@ class Weights:
     spread: float = 0.0
     equity_dust: float = 0.0
     maintenance_dust: float = 0.0
+    maintenance_share: float = 1.0
     flat: float = 0.0
     unbounded: frozenset[int] = frozenset()
     drift: float = 0.0

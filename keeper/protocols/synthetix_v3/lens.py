@@ -45,8 +45,8 @@ class Strategy:
 @dataclass(frozen=True, slots=True)
 class Perp:
     """One market. `price` (18 decimals) is None where its feed fails, `strict_price` also where it is older
-    than liquidations take. `capacity` is the size that may be liquidated now, `limited_at` when it was last
-    used; `size` the sum of all positions' sizes."""
+    than liquidations take. `capacity` is the size that may be liquidated now, out of that of a window of
+    `window` seconds, which was last drawn on at `limited_at`; `size` is the sum of all positions' sizes."""
 
     id: int
     symbol: str
@@ -60,9 +60,14 @@ class Perp:
     locked_ratio: int
     capacity: int
     limited_at: int
+    window: int
     max_pd: int
     endorsed: str
     strategies: tuple[Strategy, ...]
+
+    def capacity_at(self, timestamp: int) -> int:
+        """The size that may be liquidated then, at least, if nobody draws on it until then."""
+        return self.terms.window_max if timestamp - self.window >= self.limited_at else self.capacity
 
     def funding_at(self, timestamp: int) -> int:
         """Funding a unit of size, accumulated to `timestamp` at the present price."""
@@ -172,6 +177,7 @@ def _perp(row: tuple[Any, ...]) -> Perp:
         locked,
         left,
         latest,
+        limits[1],
         limits[2],
         row[11],
         tuple(Strategy(*each[1:]) for each in row[12]),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from keeper.book.entries import Entries
 from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.chain.erc20 import read_uint, symbol
 from keeper.config.policy import Action, Step
+from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer
@@ -20,7 +22,7 @@ from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract
 from keeper.protocols.roles.market import PricedAsset
-from keeper.protocols.synthetix_v3 import explaining, planning, records, valuing
+from keeper.protocols.synthetix_v3 import explaining, planning, records, screening, valuing
 from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState, read_state
 from keeper.protocols.synthetix_v3.records import PerpsAccount
 
@@ -70,12 +72,24 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
         super().__init__(name, address, from_block)
         # Laid over the market's own proxy: only there it reads the market's storage.
         self.lens = LensContract("SynthetixV3Lens", address.lower(), in_place=True)
+        self.screener = self
+        self._places = screening.Places()
 
     # Copying.
 
     read_state = staticmethod(read_state)
     record_length = staticmethod(records.length)
     decode = staticmethod(records.decode)
+
+    def entries(self, found: Sequence[bytes]) -> Entries:
+        return screening.entries(found, self._places)
+
+    def weights(self, state: PerpsState, timestamp: int, factors: Sequence[int]) -> Weights:
+        return screening.weights(state, timestamp, factors, self._places)
+
+    def factor_assets(self, state: PerpsState, factors: Sequence[int]) -> list[str]:
+        markets = [self._places.market(factor) for factor in factors]
+        return [state.dollar.lower() if market is None else _of_perp(market) for market in markets]
 
     def counted(self, raw: PerpsAccount) -> Mapping[str, int]:
         found = {"debt": raw.debt}

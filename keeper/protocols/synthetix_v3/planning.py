@@ -114,7 +114,7 @@ def _flag_rewards(worth: CrossAccount) -> int:
 def _capacity(perp: Perp, timestamp: int) -> bool:
     """Whether any size can be liquidated at `timestamp`: the window has room, or the market is so balanced
     that another block is allowed."""
-    if not perp.terms.window_max or perp.capacity:
+    if not perp.terms.window_max or perp.capacity_at(timestamp):
         return True
     if not perp.max_pd or perp.limited_at >= timestamp or not perp.terms.skew_scale:
         return False

@@ -85,3 +85,17 @@ def test_thresholds_of_one_account_override_the_general_ones() -> None:
 
 def test_ratios_are_exact() -> None:
     assert policies(warn="1.10").levels("m", WHO).warn == 1_100_000_000_000_000_000
+
+
+def test_where_nothing_is_required_the_verdict_alone_opens_an_episode() -> None:
+    seized = Valuation("a", -5, 0, -5, True)
+    found = changes("m", [seized], {}, policies())
+    assert [(each.threshold, each.health) for each in found.opened] == [
+        ("warn", 0),
+        ("top_up", 0),
+        ("liquidate", 0),
+    ]
+    fine = Valuation("a", 5, 0, 5, False)
+    assert changes("m", [fine], {}, policies()).opened == []
+    known = {("a", "liquidate"): 0}
+    assert [each[1] for each in changes("m", [fine], known, policies()).closed] == ["liquidate"]

@@ -1,0 +1,225 @@
+"""Screening of perps accounts: nobody who can be liquidated is called safe, whatever prices and time do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from keeper.book.screening.bounds import Screen
+from keeper.book.screening.columns import Columns
+from keeper.book.screening.near_threshold import NearThreshold
+from keeper.margin.lending.weights import Weights
+from keeper.margin.perps.synthetix_v3.account import KeeperTerms, MarketTerms
+from keeper.margin.perps.synthetix_v3.market import FundingState
+from keeper.margin.rounding import WAD
+from keeper.protocols.synthetix_v3 import records, screening
+from keeper.protocols.synthetix_v3.lens import InterestState, Perp, PerpsState, Synth
+from keeper.protocols.synthetix_v3.records import PerpsAccount, Position
+from keeper.protocols.synthetix_v3.valuing import TimeMoved, accrued, valued
+
+pytestmark = pytest.mark.unit
+
+SOAK = bool(os.environ.get("KEEPER_SOAK"))
+ACCOUNTS = 60_000 if SOAK else 1_500
+TICKS = 2_000 if SOAK else 60
+NOW, DOLLAR = 1_800_000_000, "0x" + "dd" * 20
+EDGE = (0.0, 1e-15, 1e-9, 1e-3, 0.2, 1.0)
+LEVELS = (1.0, 1.05, 1.1)
+
+
+def market(identity: int, price: int, dice: np.random.Generator) -> Perp:
+    terms = MarketTerms(
+        skew_scale=int(10 ** dice.uniform(22, 26)),
+        initial_ratio=int(dice.uniform(0.5, 3) * WAD),
+        min_initial_ratio=int(dice.uniform(0.005, 0.1) * WAD),
+        maintenance_scalar=int(dice.uniform(0.3, 0.8) * WAD),
+        min_position_margin=int(dice.uniform(0, 30) * WAD),
+        flag_reward_ratio=int(dice.uniform(0.0001, 0.01) * WAD),
+        window_max=int(10 ** dice.uniform(19, 23)) if identity % 3 else 0,
+    )
+    rate, value = int(dice.normal(0, 0.3) * WAD), int(dice.normal(0, 0.01) * price)
+    funding = FundingState(int(dice.normal(0, 0.2) * terms.skew_scale), rate, value, NOW - 3_600)
+    strategies = ()
+    return Perp(
+        identity,
+        f"M{identity}",
+        b"",
+        price,
+        price,
+        funding,
+        0,
+        9 * WAD,
+        terms,
+        WAD // 2,
+        0,
+        0,
+        30,
+        0,
+        "0x",
+        strategies,
+    )
+
+
+def made(dice: np.random.Generator) -> PerpsState:
+    perps = {100 + i: market(100 + i, int(10 ** dice.uniform(16, 23)), dice) for i in range(6)}
+    keeper = KeeperTerms(2 * WAD, 500 * WAD, WAD // 10, WAD // 2, 0, WAD, WAD // 1_000)
+    dollars = Synth(0, DOLLAR, WAD, WAD, 0, 0, 0, 0, 0, 0, True)
+    costs = tuple(int(1.3 * n * WAD) + 7 for n in range(9))
+    interest = InterestState(3 * WAD // 100, WAD // 10, NOW - 7_200)
+    return PerpsState(
+        *("0x", "0x", DOLLAR, "0x", "0x"),
+        True,
+        keeper,
+        interest,
+        0,
+        0,
+        costs,
+        True,
+        MappingProxyType(perps),
+        MappingProxyType({0: dollars}),
+    )
+
+
+def crowded(state: PerpsState, dice: np.random.Generator, count: int) -> list[PerpsAccount]:
+    """Accounts long and short whose margin is just what is required, and a little more or less."""
+    now, found = accrued(state, NOW), []
+    for _ in range(count):
+        open_ = dice.choice(list(state.perps), int(dice.integers(1, 5)), replace=False)
+        held = tuple(_position(state.perps[int(each)], now, dice) for each in open_)
+        account = PerpsAccount(False, 0, ((0, 10**12),), held)
+        for _ in range(3):
+            worth = valued(state, "a", account, now)
+            missing = worth.maintenance - worth.equity
+            dollars = dict(account.collaterals)[0] + missing
+            if dollars > 0:
+                account = replace(account, collaterals=((0, dollars),), debt=0)
+            else:
+                account = replace(account, collaterals=((0, 10**9),), debt=10**9 - dollars)
+        apart = float(dice.choice(EDGE)) * float(dice.normal())
+        more = int(worth.maintenance * apart)
+        stake = dict(account.collaterals)[0] + more
+        found.append(replace(account, collaterals=((0, max(stake, 1)),)))
+    return found
+
+
+def _position(perp: Perp, now: TimeMoved, dice: np.random.Generator) -> Position:
+    assert perp.price is not None
+    size = int(10 ** dice.uniform(0, 7) * WAD / perp.price * WAD) * (1 if dice.random() < 0.5 else -1)
+    entry = int(perp.price * dice.uniform(0.7, 1.4))
+    funding = now.funding[perp.id] + int(dice.normal(0, 0.02) * perp.price)
+    return Position(perp.id, size or 1, entry, funding, now.interest * int(dice.integers(0, 10)) // 10)
+
+
+def packed(account: PerpsAccount) -> bytes:
+    """As the lens packs it; no order waits."""
+    head = bytes([account.flagged]) + account.debt.to_bytes(32, "big")
+    parts = [head, bytes([len(account.collaterals), len(account.positions)])]
+    for identity, amount in account.collaterals:
+        parts.append(identity.to_bytes(16, "big") + amount.to_bytes(32, "big"))
+    for each in account.positions:
+        numbers = [each.market.to_bytes(16, "big"), each.size.to_bytes(16, "big", signed=True)]
+        numbers += [each.price.to_bytes(16, "big"), each.funding.to_bytes(16, "big", signed=True)]
+        parts.append(b"".join(numbers) + each.interest.to_bytes(32, "big"))
+    return b"".join(parts)
+
+
+class Screened:
+    """Accounts in columns, as the market's adapter has them."""
+
+    def __init__(self, accounts: list[PerpsAccount]) -> None:
+        self.places = screening.Places()
+        self.accounts, self.records = accounts, [packed(each) for each in accounts]
+        self.columns = Columns(lambda found: screening.entries(found, self.places))
+        self.columns.update(range(len(accounts)), self.records)
+
+    def weights(self, state: PerpsState, timestamp: int) -> Weights:
+        return screening.weights(state, timestamp, sorted(self.columns.factors), self.places)
+
+    def due(self, state: PerpsState, timestamp: int) -> set[int]:
+        now = accrued(state, timestamp)
+        return {i for i, each in enumerate(self.accounts) if valued(state, "a", each, now).liquidatable}
+
+
+def test_a_record_comes_back_as_it_was_packed() -> None:
+    dice = np.random.default_rng(1)
+    for account in crowded(made(dice), dice, 30):
+        assert records.decode(packed(account)) == account
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_whoever_can_be_liquidated_is_never_called_safe(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    state = made(dice)
+    at = Screened(crowded(state, dice, ACCOUNTS))
+    screen = Screen(at.columns)
+    screen.run(at.weights(state, NOW))
+    safe = set(screen.rows[screen.low >= np.nextafter(1.0, 2.0)].tolist())
+    due = at.due(state, NOW)
+    assert not due & safe
+    assert 0.3 * ACCOUNTS < len(due) < 0.7 * ACCOUNTS
+
+
+def test_bounds_call_most_of_the_healthy_safe() -> None:
+    dice = np.random.default_rng(4)
+    state = made(dice)
+    now = accrued(state, NOW)
+    rich = []
+    for account in crowded(state, dice, 400):
+        worth = valued(state, "a", account, now)
+        more = max(3 * worth.maintenance - worth.equity, 0)
+        rich.append(replace(account, collaterals=((0, dict(account.collaterals)[0] + more),)))
+    at = Screened(rich)
+    screen = Screen(at.columns)
+    screen.run(at.weights(state, NOW))
+    assert (screen.low > 1.1).mean() > 0.9
+
+
+def test_prices_up_and_down_funding_and_interest_are_in_the_index() -> None:
+    dice = np.random.default_rng(5)
+    state = made(dice)
+    at = Screened(crowded(state, dice, 250))
+    groups = np.zeros(screening.FACTORS, np.int32)
+    for factor in at.columns.factors:
+        found = at.places.market(factor)
+        groups[factor] = 0 if found is None else 1 + at.places.ids.index(found)
+    near_threshold = NearThreshold(at.columns, least_accounts=0)
+    named = 0
+    for tick in range(TICKS):
+        timestamp = NOW + 12 * tick
+        perps = dict(state.perps)
+        moved = perps[int(dice.choice(list(perps)))]
+        assert moved.price is not None
+        perps[moved.id] = replace(moved, price=int(moved.price * (1 + dice.normal(0, 1e-3))))
+        state = replace(state, perps=MappingProxyType(perps))
+        now, then = (at.weights(state, when) for when in (timestamp, timestamp + 12))
+        drift = _drift(now, then)
+        near = near_threshold.near(replace(now, drift=drift), [], LEVELS, groups)
+        assert at.due(state, timestamp) | at.due(state, timestamp + 12) <= set(near.rows.tolist())
+        named += len(near.rows)
+    assert named < TICKS * len(at.accounts), "the index names only some"
+
+
+def _drift(now: Weights, then: Weights) -> float:
+    most = 0.0
+    for before, after in ((now.equity, then.equity), (now.maintenance, then.maintenance)):
+        there = before > 0
+        most = max(most, float(np.abs(after[there] / before[there] - 1).max()))
+    return most
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        PerpsAccount(True, 0, (), (Position(100, WAD, WAD, 0, 0),)),
+        PerpsAccount(False, 0, ((1, WAD),), (Position(100, WAD, WAD, 0, 0),)),
+        PerpsAccount(False, 5, ((0, 4),)),
+    ],
+    ids=["flagged", "a synth", "debt alone"],
+)
+def test_what_no_sum_bounds_is_valued_exactly(account: PerpsAccount) -> None:
+    found = screening.entries([packed(account)], screening.Places())
+    assert found.unbounded.tolist() == [True]
