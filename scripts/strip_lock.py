@@ -1,4 +1,5 @@
-"""Removes funding links from an npm lock file, so that it names no host at all."""
+"""Removes addresses from an npm lock file, so that it names no host at all: download and funding links, and
+dependencies wanted from an address, which `overrides` in package.json replace."""
 
 import json
 import sys
@@ -9,4 +10,6 @@ lock = json.loads(path.read_text())
 for package in lock["packages"].values():
     package.pop("funding", None)
     package.pop("resolved", None)
+    wanted = package.get("dependencies", {})
+    wanted.update({name: "*" for name, version in wanted.items() if "://" in version})
 path.write_text(json.dumps(lock, indent=2) + "\n")

@@ -7,7 +7,7 @@ computed in, so that a node that answers for another block is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -23,6 +23,7 @@ from keeper.contracts import artifact, runtime_code
 log = structlog.get_logger()
 
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
+SPARE = 0xBA7C << 144
 _RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
 # More than any node grants: most cap it at their own limit; what others take is found (`Node.most_gas`).
 GAS = 2_000_000_000
@@ -65,7 +66,8 @@ class Lens:
     address: str
     code: str
     in_place: bool = False
-    """Laid over a contract that is there, whose storage it reads: initcode cannot do that."""
+    """Laid over a contract that is there, whose storage it reads, and whose own code then stands at
+    `spare_of` its address. Initcode cannot do that."""
 
 
 def answers_to(
@@ -151,16 +153,27 @@ def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Le
 
 
 def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> bytes:
-    call, overrides = behind(calls, lenses)
+    call, overrides = behind(calls, lenses, node.code)
     result = node.call("eth_call", [{**call, "gas": hex(GAS)}, {"blockHash": head.hash}, overrides])
     return bytes.fromhex(str(result).removeprefix("0x"))
 
 
-def behind(calls: Sequence[Call], lenses: Iterable[Lens]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """`calls` as one call of a simulation, and the state overrides it needs."""
+def behind(
+    calls: Sequence[Call], lenses: Iterable[Lens], code_at: Callable[[str], str]
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """`calls` as one call of a simulation, and the state overrides it needs; `code_at` tells the code of a
+    contract that a lens is laid over."""
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
-    overrides.update({lens.address: {"code": lens.code} for lens in lenses})
+    for lens in lenses:
+        overrides[lens.address] = {"code": lens.code}
+        if lens.in_place:
+            overrides[spare_of(lens.address)] = {"code": code_at(lens.address)}
     return {"to": BATCH_ADDRESS, "data": "0x" + (_RUN + _encoded(calls)).hex()}, overrides
+
+
+def spare_of(address: str) -> str:
+    """The unused address beside a contract, as `contracts/src/lens/InPlace.sol` has it."""
+    return f"0x{int(address, 16) ^ SPARE:040x}"
 
 
 def _encoded(calls: Sequence[Call]) -> bytes:

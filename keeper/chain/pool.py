@@ -58,6 +58,10 @@ class NodePool(NodeChoice):
         is one. NodeError where all nodes are in trouble, with each one's words."""
         return self.call_by(lambda node: node.call(method, list(params)))
 
+    def code(self, address: str) -> str:
+        """As `Node.code`."""
+        return str(self.call_by(lambda node: node.code(address)))
+
     def call_by(self, ask: Callable[[Node], Any]) -> Any:
         """As `call`, for a request that depends on what the node can do; `ask` makes it."""
         failures: dict[int, NodeError] = {}

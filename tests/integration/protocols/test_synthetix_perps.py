@@ -190,3 +190,48 @@ def test_a_node_without_state_overrides_is_named(case: SynthetixCase, tmp_path: 
         ended = run_keeper("scan", "--config", str(tmp_path / "keeper.toml"))
     assert ended.returncode == 3 and "state overrides" in ended.stderr + ended.stdout, ended.stderr
     assert MARKET and PASSWORD
+
+
+def test_a_closed_market_is_said_and_an_open_one_acted_in(case: SynthetixCase, tmp_path: Path) -> None:
+    long_eth(case, SMALL, 2_000, 15)
+    k = watched(case, tmp_path)
+    case.prices["ETH"] = 1_880
+    k.step([*case.hold(), act.set_open(case.at.system, False)])
+    assert k.intents() == []
+    assert "closed" in k.alerts("cannot_act")[0].body
+    k.step([*case.hold(), act.set_open(case.at.system, True)])
+    k.step(case.hold())
+    assert [each.state for each in done(k, SMALL)] == ["settled"]
+
+
+def test_a_feed_that_expired_blinds_only_whom_it_concerns(case: SynthetixCase, tmp_path: Path) -> None:
+    long_eth(case, LARGE, 2_000, 15)
+    case.at.open_account(TRADER, SMALL, dollars=2_000)
+    case.at.trade(TRADER, SMALL, case.at.btc, WAD, 30_000, KEEPER)
+    k = watched(case, tmp_path)
+    case.anvil.set_timestamp_interval(31 * 86_400)
+    case.prices["BTC"] = 28_200
+    k.step([act.set_price(case.at.system, "BTC", 28_200 * 10**8)])
+    case.anvil.set_timestamp_interval(BLOCK_SECONDS)
+    k.step([act.set_price(case.at.system, "BTC", 28_200 * 10**8)])
+    assert done(k, LARGE) == [] and [each.kind for each in done(k, SMALL)] == ["liquidate"]
+    told = [each.title + each.body for each in k.alerts() if "price" in each.kind]
+    assert any("ETH" in each for each in told), told
+
+
+def test_dust_and_an_account_in_every_market_are_valued_as_the_market_does(
+    case: SynthetixCase, tmp_path: Path
+) -> None:
+    case.at.open_account(TRADER, LARGE, dollars=5_000, synths=1)
+    for perp, size in ((case.at.eth, -(10**18)), (case.at.btc, 10**16)):
+        case.at.trade(TRADER, LARGE, perp, size, case.prices[perp.symbol], KEEPER)
+    case.at.open_account(TRADER, SMALL, dollars=50)
+    case.at.trade(TRADER, SMALL, case.at.eth, 1, 2_000, KEEPER)
+    k = watched(case, tmp_path)
+    for price in (1, 1_999, 2_001, 10**6):
+        case.prices["ETH"] = price
+        k.step(case.hold())
+        [run] = k.deciding.markets
+        head = k.heads[-1]
+        ours = run.adapter.valuer.value(run.book.state, run.book.accounts, head.timestamp)
+        assert {each.account: each for each in ours} == run.book.views(head, list(run.book.accounts))
