@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+_WRITABLE = "Name a file in a folder that exists and may be written"
+
 
 class KeeperError(Exception):
     """Base of all errors the keeper raises on purpose.
@@ -27,6 +31,11 @@ class ConfigError(KeeperError):
     """The configuration, the keystore or the command line is wrong."""
 
     exit_code = 2
+
+    @classmethod
+    def unwritable(cls, path: object, error: OSError, remedy: str = _WRITABLE) -> Self:
+        """Of a file that cannot be written, as the system says it."""
+        return cls(f"cannot be written: {error.strerror}", where=str(path), remedy=remedy)
 
 
 class UnreachableError(KeeperError):

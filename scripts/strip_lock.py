@@ -1,5 +1,5 @@
-"""Removes funding links and download addresses from an npm lock file, so that it names no host at all. Links
-to folders of ours stay."""
+"""Removes addresses from an npm lock file, so that it names no host at all: download and funding links, and
+dependencies wanted from an address, which `overrides` in package.json replace. Folders of ours stay."""
 
 import json
 import sys
@@ -11,4 +11,6 @@ for package in lock["packages"].values():
     package.pop("funding", None)
     if not package.get("link"):
         package.pop("resolved", None)
+    wanted = package.get("dependencies", {})
+    wanted.update({name: "*" for name, version in wanted.items() if "://" in version})
 path.write_text(json.dumps(lock, indent=2) + "\n")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.27;
 
+import {InPlace} from "./lens/InPlace.sol";
+
 /// @dev What a Synthetix v3 perps market publishes of itself and its accounts.
 interface IPerps {
     struct Strategy {
@@ -88,9 +90,9 @@ interface IOracle {
 
 /// @title SynthetixV3Lens
 /// @notice Reads a Synthetix v3 perps market (3.13.0) and its accounts as they are stored, and what the market itself
-/// says of an account. It is never deployed: the caller lays its code over the market's own proxy in an `eth_call`,
-/// where it reads the market's storage, which no view tells; whatever else is called there goes on to the market.
-contract SynthetixV3Lens {
+/// says of an account. It is never deployed: the caller lays its code over the market itself in an `eth_call`, where it
+/// reads the market's storage, which no view tells.
+contract SynthetixV3Lens is InPlace {
     struct Price {
         bool known;
         uint256 value;
@@ -126,7 +128,6 @@ contract SynthetixV3Lens {
     }
 
     struct State {
-        address implementation;
         address oracle;
         address dollar;
         address core;
@@ -145,9 +146,6 @@ contract SynthetixV3Lens {
         Collateral[] collaterals;
     }
 
-    error NotInPlace();
-
-    bytes32 private constant PROXY = keccak256(abi.encode("io.synthetix.core-contracts.Proxy"));
     bytes32 private constant FACTORY = keccak256(abi.encode("io.synthetix.perps-market.PerpsMarketFactory"));
     bytes32 private constant WHOLE = keccak256(abi.encode("io.synthetix.perps-market.GlobalPerpsMarket"));
     bytes32 private constant INTEREST = keccak256(abi.encode("io.synthetix.perps-market.InterestRate"));
@@ -156,22 +154,8 @@ contract SynthetixV3Lens {
     /// Behind a market's order fees, which take two words.
     uint256 private constant STRATEGIES = 2;
 
-    /// @dev As the proxy would.
-    fallback() external payable {
-        address implementation = address(uint160(_word(PROXY, 0)));
-        assembly {
-            calldatacopy(0, 0, calldatasize())
-            let done := delegatecall(gas(), implementation, 0, calldatasize(), 0, 0)
-            returndatacopy(0, 0, returndatasize())
-            if iszero(done) { revert(0, returndatasize()) }
-            return(0, returndatasize())
-        }
-    }
-
     /// @notice The market at this block; what is not `known` of a price could not be had.
-    function market(IPerps perps) external view returns (State memory state) {
-        if (address(perps) != address(this)) revert NotInPlace();
-        state.implementation = address(uint160(_word(PROXY, 0)));
+    function market(IPerps perps) external view only(address(perps)) returns (State memory state) {
         state.oracle = address(uint160(_word(FACTORY, 0)));
         state.dollar = address(uint160(_word(FACTORY, 1)));
         state.core = address(uint160(_word(FACTORY, 2)));
@@ -277,8 +261,12 @@ contract SynthetixV3Lens {
     /// amount (32); of each position its market (16), size (16, two's complement), price (16), funding (16, two's
     /// complement) and interest (32); of the order its market (16), size (16), strategy (16), time (8) and acceptable
     /// price (32).
-    function accounts(IPerps perps, bytes calldata packed) external view returns (bytes memory records) {
-        if (address(perps) != address(this)) revert NotInPlace();
+    function accounts(IPerps perps, bytes calldata packed)
+        external
+        view
+        only(address(perps))
+        returns (bytes memory records)
+    {
         bytes[] memory parts = new bytes[](packed.length / 16);
         uint256 length;
         for (uint256 i; i < parts.length; ++i) {
@@ -421,19 +409,8 @@ contract SynthetixV3Lens {
         return keccak256(abi.encode(string.concat("io.synthetix.perps-market.", name), id));
     }
 
-    /// @dev Where a mapping at `slot` keeps the value of a number.
-    function _valueOf(uint128 key, bytes32 slot) private pure returns (bytes32) {
-        return keccak256(abi.encode(uint256(key), slot));
-    }
-
     /// @dev An item of the list whose length is kept so many words after `base`.
     function _item(bytes32 base, uint256 offset, uint256 place) private view returns (uint256) {
         return _word(keccak256(abi.encode(uint256(base) + offset)), place);
-    }
-
-    function _word(bytes32 base, uint256 offset) private view returns (uint256 word) {
-        assembly {
-            word := sload(add(base, offset))
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlmodel import Session
 
 from keeper.alerts.outbox import Severity, alert
@@ -9,28 +11,26 @@ from keeper.alerts.wording import format_account
 from keeper.model.format import format_health, format_time
 from keeper.store.tables.watching import Episode
 
+_BELOW: Mapping[str, tuple[Severity, str]] = {
+    "warn": ("warning", "health below the warning threshold"),
+    "top_up": ("warning", "health below the top-up threshold"),
+    "liquidate": ("critical", "account can be liquidated"),
+}
+"""By threshold: how bad it is for a protected account, and how it is told."""
+
 
 def episode_opened(session: Session, episode: Episode, level: int, *, protected: bool) -> None:
-    severities: dict[str, tuple[Severity, Severity]] = {
-        "warn": ("warning", "info"),
-        "top_up": ("warning", "info"),
-        "liquidate": ("critical", "info"),
-    }
     if episode.threshold == "top_up" and not protected:
         return
-    titles = {
-        "warn": "health below the warning threshold",
-        "top_up": "health below the top-up threshold",
-        "liquidate": "account can be liquidated",
-    }
+    severity, title = _BELOW[episode.threshold]
     alert(
         session,
         dedup_key=f"episode:{episode.id}",
         kind=f"below_{episode.threshold}",
-        severity=severities[episode.threshold][0 if protected else 1],
+        severity=severity if protected else "info",
         market=episode.market,
         account=episode.account,
-        title=f"{format_account(episode.account)}: {titles[episode.threshold]}",
+        title=f"{format_account(episode.account)}: {title}",
         fields={
             "health": format_health(episode.opened_health),
             "threshold": f"{episode.threshold} {format_health(level)}",

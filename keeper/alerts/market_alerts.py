@@ -20,16 +20,8 @@ def suspended(session: Session, market: str, block: int, part: str, why: str, *,
     """As `stopped`, for one part of a market; of a stranger's nobody waits for anything."""
     title = f"market {market} is watched only in its part {part}: {why}"
     severity: Severity = "critical" if is_listed else "warning"
-    _alert(
-        session,
-        market,
-        block,
-        "part_watch_only",
-        severity,
-        title,
-        once=f"{part}:{block // 7_200}",
-        why=why,
-    )
+    once = f"{part}:{block // 7_200}"
+    _alert(session, market, block, "part_watch_only", severity, title, once=once, why=why)
 
 
 def strangers_silent(session: Session, market: str, block: int, day: int, parts: Sequence[str]) -> None:

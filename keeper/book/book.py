@@ -10,7 +10,7 @@ from typing import Generic
 
 import structlog
 
-from keeper.book.reads import Reader, ReadRequest
+from keeper.book.reads import Reader, ReadRequest, refused
 from keeper.book.rows import AccountRows, Rows
 from keeper.book.screening.columns import Columns
 from keeper.book.source import A, BookSource, S, V
@@ -194,8 +194,7 @@ class Book(Generic[S, A, V]):
                 calls = [self.source.auditor.view_call(account) for account in chunk]
                 answers = run(self.pool, head, calls, self.source.mirror.lenses())
             except (RpcError, NodeError) as error:
-                refused = isinstance(error, RpcError) or error.refused
-                if not refused or len(chunk) == 1:
+                if not refused(error) or len(chunk) == 1:
                     raise
                 width = len(chunk) // 2
                 continue

@@ -183,7 +183,7 @@ class _Reading:
                 enough = _something if single else _anything
                 got = run_whole(self.pool, self.head, [*single, *calls, *strange], self.lenses, enough)
             except (RpcError, NodeError) as error:
-                if not _refused(error) or (len(asked) <= 1 and not strange):
+                if not refused(error) or (len(asked) <= 1 and not strange):
                     raise
                 if strange:
                     # What strangers made is asked for by itself, after all that matters.
@@ -222,7 +222,7 @@ class _Reading:
                 self.faults[number] = error
                 continue
             except (RpcError, NodeError) as error:
-                if not _refused(error) or len(chunk) == 1:
+                if not refused(error) or len(chunk) == 1:
                     raise
                 width = len(chunk) // 2
                 continue
@@ -255,7 +255,7 @@ def _read_apart(
         try:
             return list(zip(some, run(pool, head, some, lenses), strict=True))
         except (RpcError, NodeError) as error:
-            if not _refused(error) or width == 1:
+            if not refused(error) or width == 1:
                 raise
             width //= 2
 
@@ -297,7 +297,7 @@ def apart_calls(source: BookSource[Any, Any, Any], references: Iterable[int]) ->
     return tuple(source.stranger_reads.apart_calls(references)) if source.stranger_reads else ()
 
 
-def _refused(error: RpcError | NodeError) -> bool:
+def refused(error: RpcError | NodeError) -> bool:
     return isinstance(error, RpcError) or error.refused
 
 

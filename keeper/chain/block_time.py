@@ -1,4 +1,5 @@
-"""How far apart blocks are: a median over several gaps, which one missed slot or one lull does not move."""
+"""How far apart blocks are (a median over several gaps, which one missed slot or one lull does not move), and
+whether their time agrees with this machine's clock."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from keeper.chain import blocks
 from keeper.chain.answers import NodeError
 from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
+from keeper.config import Chain
 
 # Timestamps are whole seconds: gaps are taken over so many blocks, that a quarter of a second shows.
 STRIDE = 8
@@ -63,3 +65,20 @@ class BlockTime:
         if not found and len(seen) > 1:
             found = [Decimal(seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])]
         return [each for each in found if each > 0] or ([Decimal(0)] if found else [])
+
+
+def clock_complaint(chain: Chain, head: Head, wall: float) -> str:
+    """Why nothing may be sent at this head, in words; empty when block time and clock (Unix seconds) agree.
+
+    An old head is a node that is behind, or a clock that is ahead; one from the future a clock that is
+    behind. Which of them cannot be told from here, and acting on an old state spends money blindly.
+    """
+    limit = chain.head_age_limit
+    age = int(wall) - head.timestamp
+    if limit is None or abs(age) <= limit:
+        return ""
+    side = "behind" if age > 0 else "ahead of"
+    return (
+        f"block {head.number} is {abs(age)} s {side} this machine's clock (limit {limit} s): "
+        "nothing is sent. Check the clock (NTP) and whether the node is synchronised, or set max_head_age"
+    )

@@ -7,7 +7,7 @@ computed in, so that a node that answers for another block is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -23,6 +23,7 @@ from keeper.contracts import artifact, runtime_code
 log = structlog.get_logger()
 
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
+SPARE = 0xBA7C << 144
 _RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
 # More than any node grants: most cap it at their own limit; what others take is found (`Node.most_gas`).
 GAS = 2_000_000_000
@@ -65,7 +66,8 @@ class Lens:
     address: str
     code: str
     in_place: bool = False
-    """Laid over a contract that is there, whose storage it reads: initcode cannot do that."""
+    """Laid over a contract that is there, whose storage it reads, and whose own code then stands at
+    `spare_of` its address. Initcode cannot do that."""
 
 
 def answers_to(
@@ -74,6 +76,29 @@ def answers_to(
     """The same as `run`, by the call that asked."""
     asked = list(dict.fromkeys(calls))
     return dict(zip(asked, run(pool, head, asked, lenses), strict=True))
+
+
+class Reads:
+    """What is known of the state of `head`: what was answered for whatever purpose is not asked again."""
+
+    def __init__(self, pool: NodePool, head: Head) -> None:
+        self.head = head
+        self._pool = pool
+        self._known: dict[Call, Answer] = {}
+
+    def learn(self, answers: Mapping[Call, Answer]) -> None:
+        """Take over what was answered at this very block."""
+        self._known.update(answers)
+
+    def known(self, wanted: Iterable[Call]) -> bool:
+        """Whether all of it is answered already."""
+        return all(call in self._known for call in wanted)
+
+    def answers_to(self, wanted: Sequence[Call], lenses: Iterable[Lens] = ()) -> Mapping[Call, Answer]:
+        """All that is known, by the call that asked; one request for what of `wanted` is not known yet."""
+        unknown = [call for call in wanted if call not in self._known]
+        self._known.update(answers_to(self._pool, self.head, unknown, lenses))
+        return self._known
 
 
 def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()) -> list[Answer]:
@@ -118,7 +143,7 @@ def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Le
                 raise
         else:
             if answer:
-                return _decoded(answer, node.label)
+                return decoded(answer, node.label)
         # Empty: the override was ignored, and there is no code at that address.
         found = _by_initcode(node, head, calls, lenses)
         node.overrides = False
@@ -128,21 +153,27 @@ def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Le
 
 
 def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> bytes:
-    call, overrides = behind(calls, lenses)
+    call, overrides = behind(calls, lenses, node.code)
     result = node.call("eth_call", [{**call, "gas": hex(GAS)}, {"blockHash": head.hash}, overrides])
     return bytes.fromhex(str(result).removeprefix("0x"))
 
 
-def behind(calls: Sequence[Call], lenses: Iterable[Lens]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """`calls` as one call of a simulation, and the state overrides it needs."""
+def behind(
+    calls: Sequence[Call], lenses: Iterable[Lens], code_at: Callable[[str], str]
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """`calls` as one call of a simulation, and the state overrides it needs; `code_at` tells the code of a
+    contract that a lens is laid over."""
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
-    overrides.update({lens.address: {"code": lens.code} for lens in lenses})
+    for lens in lenses:
+        overrides[lens.address] = {"code": lens.code}
+        if lens.in_place:
+            overrides[spare_of(lens.address)] = {"code": code_at(lens.address)}
     return {"to": BATCH_ADDRESS, "data": "0x" + (_RUN + _encoded(calls)).hex()}, overrides
 
 
-def decoded(returned: str, label: str) -> Answered:
-    """What that call returned (0x hex); NodeError for bytes that are not whole."""
-    return _decoded(bytes.fromhex(returned.removeprefix("0x")), label)
+def spare_of(address: str) -> str:
+    """The unused address beside a contract, as `contracts/src/lens/InPlace.sol` has it."""
+    return f"0x{int(address, 16) ^ SPARE:040x}"
 
 
 def _encoded(calls: Sequence[Call]) -> bytes:
@@ -195,12 +226,13 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
     except RevertError as error:
         if error.data is None or len(error.data) <= 2 + 64 * 3:
             raise
-        return _decoded(bytes.fromhex(error.data.removeprefix("0x")), node.label)
+        return decoded(bytes.fromhex(error.data.removeprefix("0x")), node.label)
     raise WrongStateError("ran initcode that always reverts as if it did not", where=node.label)
 
 
-def _decoded(answer: bytes, label: str) -> Answered:
-    """(uint256, uint256, (bool, bool, bytes)[]) read by hand: it is the same at every tick, and long."""
+def decoded(answer: bytes, label: str) -> Answered:
+    """What a call of the dispatcher returned; NodeError for bytes that are not whole. The type (uint256,
+    uint256, (bool, bool, bytes)[]) is read by hand: it is the same at every tick, and long."""
 
     def word(at: int) -> int:
         if at + 32 > len(answer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from keeper.chain import abi
 from keeper.chain.calldata import calldata, encoded
 from keeper.chain.calls import Answer, Call
 
@@ -36,18 +37,8 @@ def read_address(answer: Answer) -> str:
 
 
 def read_symbol(answer: Answer, token: str) -> str:
-    """A token's symbol, also where it is a bytes32 as with the oldest tokens; its address if it has none.
-
-    It is anybody's text: what does not print is left out, and it is cut to `SYMBOL_LETTERS`."""
-    if not answer.ok or len(answer.data) < 32:
-        return token
-    if len(answer.data) == 32:
-        text = answer.data.rstrip(b"\0")
-    else:
-        length = int.from_bytes(answer.data[32:64], "big")
-        text = answer.data[64 : 64 + min(length, 4 * SYMBOL_LETTERS)]
-    letters = [each for each in text.decode("utf-8", "replace") if each.isprintable()]
-    return "".join(letters[:SYMBOL_LETTERS]) or token
+    """A token's symbol, cut to `SYMBOL_LETTERS`; its address if it has none."""
+    return abi.text(answer, SYMBOL_LETTERS) or token
 
 
 def approve(spender: str, amount: int) -> str:

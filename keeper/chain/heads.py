@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
 
 import structlog
 
@@ -12,7 +14,7 @@ from keeper.chain import blocks
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError
 from keeper.chain.pool import NodePool
-from keeper.chain.subscription import Subscription
+from keeper.chain.stream import ASK_HEADS, Stream
 from keeper.config import LOCAL_CHAIN_IDS, Chain
 
 log = structlog.get_logger()
@@ -32,8 +34,27 @@ USUAL_SECONDS = 12.0
 LEAST_SECONDS = 0.05
 
 
-def _seconds(block_seconds: float | None) -> float:
-    return USUAL_SECONDS if block_seconds is None else max(block_seconds, LEAST_SECONDS)
+def _seconds(block_seconds: Decimal | float | None) -> float:
+    return USUAL_SECONDS if block_seconds is None else max(float(block_seconds), LEAST_SECONDS)
+
+
+class Subscription(Stream):
+    """The newest head that any of `urls` told of.
+
+    `on_head` is called from the subscription's own thread, after `newest` has changed."""
+
+    def __init__(self, chain: str, chain_id: int, urls: Sequence[str], on_head: Callable[[], None]) -> None:
+        super().__init__(chain, chain_id, urls, ASK_HEADS, "heads", self._take_head)
+        self.on_head = on_head
+        self.newest: Head | None = None
+
+    def heard_within(self, seconds: float) -> bool:
+        """Whether a head came within the last so many seconds."""
+        return self.newest is not None and time.monotonic() - self.heard_at <= seconds
+
+    def _take_head(self, header: Any) -> None:
+        self.newest = blocks.parse(header)
+        self.on_head()
 
 
 class Heads:
@@ -66,7 +87,7 @@ class Heads:
         if self.subscription is not None:
             self.subscription.stop()
 
-    def newest(self, block_seconds: float | None) -> Head | None:
+    def newest(self, block_seconds: Decimal | float | None) -> Head | None:
         """The newest block, if it is not done; NodeError when no node answers."""
         seconds = _seconds(block_seconds)
         self._survey()
@@ -149,7 +170,7 @@ class Heads:
         silent = time.monotonic() - self._heard_at > SILENT_BLOCKS * seconds
         return silent and not blocks.is_known(self.pool, done.hash)
 
-    def told(self, block_seconds: float | None) -> bool:
+    def told(self, block_seconds: Decimal | float | None) -> bool:
         """Whether the subscription told of a block that is not done; no request is made."""
         return self._told(_seconds(block_seconds)) is not None
 

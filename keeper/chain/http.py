@@ -85,11 +85,8 @@ class Poster:
         parts = urlsplit(self._url)
         plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-        manager: PoolManager
-        if proxy:
-            manager = ProxyManager(proxy, maxsize=KEPT_OPEN, ca_certs=_trusted())
-        else:
-            manager = PoolManager(maxsize=KEPT_OPEN, ca_certs=_trusted())
+        options: dict[str, Any] = {"maxsize": KEPT_OPEN, "ca_certs": _trusted()}
+        manager = ProxyManager(proxy, **options) if proxy else PoolManager(**options)
         manager.pool_classes_by_scheme = TIMELY_POOLS
         if proxy:
             origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -30,17 +30,9 @@ def create(path: Path, key: LocalAccount, password: str) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise ConfigError(
-            "exists and is not overwritten: the key in it would be lost",
-            where=str(path),
-            remedy="Name another file with --keystore",
-        ) from None
+        raise _exists(path) from None
     except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="Name a file in a folder that exists and may be written",
-        ) from None
+        raise ConfigError.unwritable(path, error) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -48,9 +40,21 @@ def create(path: Path, key: LocalAccount, password: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", where=str(path), remedy="Free some space"
-        ) from None
+        raise ConfigError.unwritable(path, error, "Free some space") from None
+
+
+def refuse_existing(path: Path) -> None:
+    """ConfigError where there is a file: before anything is asked for."""
+    if path.exists():
+        raise _exists(path)
+
+
+def _exists(path: Path) -> ConfigError:
+    return ConfigError(
+        "exists and is not overwritten: the key in it would be lost",
+        where=str(path),
+        remedy="Name another file with --keystore",
+    )
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -109,21 +113,15 @@ def decrypt(path: Path, password_file: Path | None) -> LocalAccount:
 
 def existing_password(file: Path | None, keystore: Path) -> str:
     """The password of a keystore: from its file, a systemd credential, the environment, or asked for."""
-    given = given_password(file)
-    if given is not None:
-        return given
-    if sys.stdin.isatty():
-        return getpass.getpass(f"Password of {keystore.name}: ")
-    raise _no_password(keystore)
+    given = _given_or_asked_for(file, keystore)
+    return getpass.getpass(f"Password of {keystore.name}: ") if given is None else given
 
 
 def new_password(file: Path | None, keystore: Path) -> str:
     """A password for a keystore to be made; at a terminal it is asked for twice."""
-    given = given_password(file)
+    given = _given_or_asked_for(file, keystore)
     if given is not None:
         return given
-    if not sys.stdin.isatty():
-        raise _no_password(keystore)
     first = getpass.getpass(f"New password for {keystore.name}: ")
     if getpass.getpass("The same again: ") != first:
         raise ConfigError("the two passwords differ", where=str(keystore), remedy="Try again")
@@ -157,10 +155,14 @@ def credential() -> Path | None:
     return file if file is not None and file.exists() else None
 
 
-def _no_password(keystore: Path) -> ConfigError:
-    return ConfigError(
-        "the keystore's password is missing",
-        where=str(keystore),
-        remedy="Name a password file, give systemd a credential "
-        f"{CREDENTIAL}, set {PASSWORD_VARIABLE}, or run from a terminal to be asked",
-    )
+def _given_or_asked_for(file: Path | None, keystore: Path) -> str | None:
+    """The password that is given; None where it can be asked for, ConfigError where nobody is there."""
+    given = given_password(file)
+    if given is None and not sys.stdin.isatty():
+        raise ConfigError(
+            "the keystore's password is missing",
+            where=str(keystore),
+            remedy="Name a password file, give systemd a credential "
+            f"{CREDENTIAL}, set {PASSWORD_VARIABLE}, or run from a terminal to be asked",
+        )
+    return given

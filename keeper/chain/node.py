@@ -73,6 +73,7 @@ class Node:
         """Whether it is thought to take state overrides in `eth_call`."""
         self.most_gas: int | None = None
         """The most gas it takes in an `eth_call`; None: what it was asked so far."""
+        self._codes: dict[str, str] = {}
         self._lacks: dict[str, _Lack] = {}
         self._served: set[str] = set()
         self._refused: Counter[str] = Counter()
@@ -84,6 +85,15 @@ class Node:
     def offers_websocket(self) -> bool:
         """Whether new heads can be subscribed to at this address."""
         return offers_heads(self._url)
+
+    def code(self, address: str) -> str:
+        """A contract's code (0x hex), which never changes: asked once, until there is some."""
+        known = self._codes.get(address)
+        if known is None:
+            known = str(self.call("eth_getCode", [address, "latest"]))
+            if len(known) > len("0x"):
+                self._codes[address] = known
+        return known
 
     def call(self, method: str, params: list[Any]) -> Any:
         """The result of one request. RpcError where it is the chain's own answer, NodeError where there is no

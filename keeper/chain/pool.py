@@ -41,7 +41,7 @@ class NodePool(NodeChoice):
         self.chain_id = chain.chain_id
         self.budget = RequestBudget(chain.requests_per_second)
         self._checked: set[int] = set()
-        self._threads: list[ThreadPoolExecutor | None] = [None for _ in self.nodes]
+        self._threads = [ThreadPoolExecutor(MOST_OWED, f"each-{name}-{i}") for i in range(len(self.nodes))]
         self._owed: list[list[Future[Any]]] = [[] for _ in self.nodes]
         self._was_right: set[int] = set()
         self.worked_at: Head | None = None
@@ -57,6 +57,10 @@ class NodePool(NodeChoice):
         RpcError where the chain's answer is an error: a refusal was then repeated by another node, if there
         is one. NodeError where all nodes are in trouble, with each one's words."""
         return self.call_by(lambda node: node.call(method, list(params)))
+
+    def code(self, address: str) -> str:
+        """As `Node.code`."""
+        return str(self.call_by(lambda node: node.code(address)))
 
     def call_by(self, ask: Callable[[Node], Any]) -> Any:
         """As `call`, for a request that depends on what the node can do; `ask` makes it."""
@@ -173,12 +177,7 @@ class NodePool(NodeChoice):
             silent: Future[Any] = Future()
             silent.set_result(BusyError("still owes earlier answers", where=self.nodes[index].label))
             return silent
-        if self._threads[index] is None:
-            name = f"each-{self.name}-{index}"
-            self._threads[index] = ThreadPoolExecutor(MOST_OWED, thread_name_prefix=name)
-        threads = self._threads[index]
-        assert threads is not None
-        owed.append(threads.submit(ask, index))
+        owed.append(self._threads[index].submit(ask, index))
         return owed[-1]
 
     def _round(
@@ -283,10 +282,8 @@ class NodePool(NodeChoice):
         raise NodeError(standing.excluded, where=f"chains.{self.name}, {node.label}")
 
     def _nobody(self) -> ConfigError:
-        reasons: Sequence[str] = [each.excluded for each in self.standings]
-        node = self.nodes[0]
         return ConfigError(
-            reasons[0],
-            where=f"chains.{self.name}, {node.label}",
+            self.standings[0].excluded,
+            where=f"chains.{self.name}, {self.nodes[0].label}",
             remedy="Correct chain_id or the rpc entry",
         )

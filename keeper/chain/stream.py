@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -93,10 +94,8 @@ class Stream:
         """Close the present connection: the next address is tried."""
         socket = self._socket
         if socket is not None:
-            try:
+            with suppress(OSError, WebSocketException):
                 socket.close()
-            except (OSError, WebSocketException):
-                return
 
     def _run(self) -> None:
         turn, wait = 0, 0.5

@@ -16,10 +16,9 @@ from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCError, RPCResponse
 
 from keeper.chain.answers import RevertError, RpcError
-from keeper.chain.calls import CALL_GAS, Answer, Call
+from keeper.chain.calls import CALL_GAS, Answer, Call, Reads
 from keeper.chain.head import Head
 from keeper.chain.pool import NodePool
-from keeper.chain.reads import Reads
 
 # Where the block stands among the parameters of a method that reads a state.
 _BLOCK_PLACES = {

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 
 from keeper.errors import ConfigError
 from keeper.execution import transactions
+from keeper.model.format import format_amount
 from keeper.store.tables.journal import LedgerEntry, Transaction
 
 COLUMNS = (
@@ -58,23 +59,16 @@ def _row(session: Session, entry: LedgerEntry, transaction: Transaction) -> list
         " ".join(each.account for each in carried),
         "; ".join(moved),
         entry.unpriced,
-        _whole(entry.value, 18),
+        format_amount(entry.value, 18),
         transaction.gas_used,
-        _whole(entry.gas_wei, 18),
-        _whole(entry.gas, 18),
-        _whole(entry.net, 18),
+        format_amount(entry.gas_wei, 18),
+        format_amount(entry.gas, 18),
+        format_amount(entry.net, 18),
     ]
 
 
 def _signed(units: int, decimals: int) -> str:
-    return f"{'+' if units > 0 else ''}{_whole(units, decimals)}"
-
-
-def _whole(units: int, decimals: int) -> str:
-    """Whole units with every digit that counts and no other."""
-    whole, rest = divmod(abs(units), 10**decimals)
-    digits = f"{rest:0{decimals}d}".rstrip("0") if rest else ""
-    return f"{'-' if units < 0 else ''}{whole}{'.' if digits else ''}{digits}"
+    return f"{'+' if units > 0 else ''}{format_amount(units, decimals)}"
 
 
 @contextmanager
@@ -86,4 +80,4 @@ def _opened(where: str) -> Iterator[TextIO]:
         with Path(where).open("w", newline="", encoding="utf-8") as file:
             yield file
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=where) from None
+        raise ConfigError.unwritable(where, error) from None

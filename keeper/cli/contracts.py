@@ -8,7 +8,8 @@ from pathlib import Path
 from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
-from keeper.config import Settings, table_of
+from keeper.cli.run import signer_of
+from keeper.config import Settings, SignerSettings, table_of
 from keeper.config.old_keys import Place, words
 from keeper.config.values import checked_address
 from keeper.errors import ConfigError, KeeperError
@@ -42,15 +43,10 @@ def deploy(
         )
     profit_to = None if owner is None else _address(owner)
     settings = load(config)
-    if settings.signer is None:
-        raise ConfigError(
-            "deploying needs a key to sign with",
-            where=str(config),
-            remedy='Add [signer] with keystore = "path"',
-        )
-    payer = keys.public_address(settings.signer)
+    signer = signer_of(settings, config, "deploying")
+    payer = keys.public_address(signer)
     if payer is None:
-        raise ConfigError("does not name its address", where=str(settings.signer.keystore))
+        raise ConfigError("does not name its address", where=str(signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, profit_to or payer, payer)
     moves = redeployment.moves(
         settings, chain, market if name == "owner-top-up" else None, contract.address, payer
@@ -68,7 +64,7 @@ def deploy(
         )
         _tell_dry(contract, gas, missing, moves.steps, as_json=as_json)
         return
-    done = Deployed(contract.address, "") if there else _deploy(settings, pool, payer, contract)
+    done = Deployed(contract.address, "") if there else _deploy(settings, pool, payer, signer, contract)
     _write(config, text, place, done.address)
     if as_json:
         told = {str(place[-1]): done.address, "transaction": done.transaction, "chain": chain}
@@ -137,11 +133,12 @@ def _write(config: Path, text: str, place: Place, address: str) -> None:
         ) from None
 
 
-def _deploy(settings: Settings, pool: NodePool, payer: str, contract: Contract) -> Deployed:
-    assert settings.signer is not None
+def _deploy(
+    settings: Settings, pool: NodePool, payer: str, signer: SignerSettings, contract: Contract
+) -> Deployed:
     store = open_store(settings.store.url)
     try:
-        actor = actor_of(settings, pool, store, payer, keys.load(settings.signer))
+        actor = actor_of(settings, pool, store, payer, keys.load(signer))
         actor.fit()
         assert actor.sender is not None
         return deployment.deploy(actor.sender, contract)

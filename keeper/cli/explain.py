@@ -14,11 +14,10 @@ from keeper.cli.scan import in_words, try_markets
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
 from keeper.model.account_key import account_key
-from keeper.model.valuation import Explanation, PositionLine
+from keeper.model.valuation import AssetLine, Explanation, PositionLine
 from keeper.policy.levels import NEAR, Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import Market, policies_of
-from keeper.service.planning.purses import purse_of
 from keeper.service.reporting.record import account_json, block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation
 
@@ -99,7 +98,7 @@ def _explain(market: Market, at: MarketValuation, account: str) -> Explanation:
         )
     state = market.book.state
     # Planning reads symbols too; nobody pays here, so the balances asked for are the market's own.
-    symbols = purse_of(market, head, market.adapter.contract).symbols
+    symbols = market.purse(head, market.adapter.contract).symbols
     return market.adapter.explainer.explain(
         state, account, market.book.accounts[account], head.timestamp, symbols
     )
@@ -119,14 +118,12 @@ def _object(answer: Explained, policies: Policies) -> dict[str, object]:
             answer.market.adapter, e.valuation, policies.crossed(answer.market.name, e.valuation)
         ),
         "formula": e.formula,
-        "assets": [
-            {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()} for line in e.lines
-        ],
-        **({"positions": [_position(line) for line in e.positions]} if e.positions else {}),
+        "assets": [_line(line) for line in e.lines],
+        **({"positions": [_line(line) for line in e.positions]} if e.positions else {}),
     }
 
 
-def _position(line: PositionLine) -> dict[str, object]:
+def _line(line: AssetLine | PositionLine) -> dict[str, object]:
     return {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()}
 
 

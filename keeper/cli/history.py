@@ -17,7 +17,7 @@ from keeper.errors import ConfigError
 from keeper.execution import journal
 from keeper.model.format import format_health
 from keeper.protocols.registry import load
-from keeper.service.reporting.earnings import earned
+from keeper.service.reporting.ledger import earned
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, Transaction, Transition
 

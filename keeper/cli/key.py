@@ -18,7 +18,7 @@ _DIGITS = 64
 
 def new(path: Path, password_file: Path | None, *, as_json: bool) -> None:
     """Make a new random key."""
-    _refuse_existing(path)
+    keystore.refuse_existing(path)
     password = keystore.new_password(password_file, path)
     key: LocalAccount = Account.create()
     keystore.create(path, key, password)
@@ -27,7 +27,7 @@ def new(path: Path, password_file: Path | None, *, as_json: bool) -> None:
 
 def import_key(path: Path, password_file: Path | None, *, as_json: bool) -> None:
     """Take a key over: asked for at a terminal, else the first line of standard input."""
-    _refuse_existing(path)
+    keystore.refuse_existing(path)
     if sys.stdin.isatty():
         text = getpass.getpass("Private key (hexadecimal, not shown): ")
     else:
@@ -61,16 +61,6 @@ def parse_key(text: str) -> LocalAccount:
         where="standard input",
         remedy="Give 64 hexadecimal digits (32 bytes), with or without 0x",
     )
-
-
-def _refuse_existing(path: Path) -> None:
-    """Before anything is asked for."""
-    if path.exists():
-        raise ConfigError(
-            "exists and is not overwritten: the key in it would be lost",
-            where=str(path),
-            remedy="Name another file with --keystore",
-        )
 
 
 def _tell(path: Path, address: str, verb: str, *, as_json: bool) -> None:

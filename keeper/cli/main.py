@@ -12,11 +12,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from keeper.cli.groups import alerts_app, contracts_app, key_app
-from keeper.cli.options import (
-    DEFAULT_CONFIG,
-    ConfigOption,
-    JsonOption,
-)
+from keeper.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 from keeper.cli.output import setup_logging
 from keeper.errors import KeeperError
 

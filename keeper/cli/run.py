@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from keeper.chain import signer as keys
-from keeper.config import Settings
+from keeper.config import Settings, SignerSettings
 from keeper.errors import ConfigError
 from keeper.protocols.registry import load
 from keeper.service.daemon import Daemon
@@ -21,13 +21,7 @@ def run(config: Path, *, live: bool, for_blocks: int | None, as_json: bool) -> N
     settings = load(config)
     signer = None
     if live:
-        if settings.signer is None:
-            raise ConfigError(
-                "--live needs a key to sign with",
-                where=str(config),
-                remedy='Add [signer] with keystore = "path"',
-            )
-        signer = keys.load(settings.signer)
+        signer = keys.load(signer_of(settings, config, "--live"))
     payer = signer.address if signer else public_address(settings)
     store = open_store(settings.store.url)
     daemon = Daemon(settings, store, payer, signer, config)
@@ -37,6 +31,17 @@ def run(config: Path, *, live: bool, for_blocks: int | None, as_json: bool) -> N
         daemon.run(for_blocks)
     finally:
         store.close()
+
+
+def signer_of(settings: Settings, config: Path, what: str) -> SignerSettings:
+    """The configured signer, which `what` needs; ConfigError where there is none."""
+    if settings.signer is None:
+        raise ConfigError(
+            f"{what} needs a key to sign with",
+            where=str(config),
+            remedy='Add [signer] with keystore = "path"',
+        )
+    return settings.signer
 
 
 def public_address(settings: Settings) -> str | None:

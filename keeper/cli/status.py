@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 from sqlmodel import col, select
@@ -13,7 +12,7 @@ from sqlmodel import col, select
 from keeper.alerts.backlog import backlog
 from keeper.cli.output import cell, console, exact, print_json, print_rows, print_table
 from keeper.execution.pause_file import paused
-from keeper.model.format import format_health, format_time
+from keeper.model.format import format_amount, format_health, format_time
 from keeper.policy.levels import Policies
 from keeper.protocols.registry import load
 from keeper.service.markets import policies_of
@@ -198,10 +197,7 @@ def _node(chain: ChainStatus) -> str:
 
 
 def _whole(price: int | None, decimals: int) -> str:
-    """A price in whole units, with no digit lost."""
-    if price is None:
-        return ""
-    return f"{Decimal(price).scaleb(-decimals).normalize():f}"
+    return "" if price is None else format_amount(price, decimals)
 
 
 def _ago(format_time: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,7 @@ def tell_block(moment: Moment) -> None:
         f"{symbol} {moment.prices[symbol] / 10**BASE_DECIMALS:>9,.2f}"
         for symbol in ("WETH", "WBTC", "wstETH")
     )
-    states = {"liquidate": 0, "top_up": 0, "warn": 0}
-    for account in moment.accounts:
-        if account["breach"]:
-            states[account["breach"]] += 1
+    states = Counter(account["breach"] for account in moment.accounts)
     warned = states["warn"] + states["top_up"]
     healthy = sum(1 for a in moment.accounts if a["health"] is not None and not a["breach"])
     console.print(
@@ -86,12 +84,12 @@ def held_object(moment: Moment) -> dict[str, Any]:
 
 
 def tell_outcome(result: DayOutcome) -> None:
-    rows = [_row(line) for line in result.lines]
     print_table(
         "the day, account by account",
         ["account", "who", "before", "lowest", "after", "what was done", "transactions", "gain or cost"],
-        rows,
+        [_row(line) for line in result.lines],
     )
+    amounts = (result.bad_debt, result.earned, result.booked, result.gas_cost, result.profit)
     print_table(
         "totals",
         ["liquidations", "top-ups", "bad debt", "at oracle prices", "booked", "gas", "profit after gas"],
@@ -99,11 +97,7 @@ def tell_outcome(result: DayOutcome) -> None:
             [
                 str(result.liquidations),
                 str(result.top_ups),
-                money(result.bad_debt, BASE_DECIMALS),
-                money(result.earned, BASE_DECIMALS),
-                money(result.booked, BASE_DECIMALS),
-                money(result.gas_cost, BASE_DECIMALS),
-                money(result.profit, BASE_DECIMALS),
+                *(money(amount, BASE_DECIMALS) for amount in amounts),
             ]
         ],
     )

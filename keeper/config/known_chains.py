@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from keeper.config.values import Section
 
 TABLE = Path(__file__).with_name("known_chains.json")
 
@@ -20,20 +20,16 @@ Kind = Literal["", "op-stack", "arbitrum"]
 DataFee = Literal["none", "op-stack", "scroll"]
 
 
-class WrappedNative(BaseModel):
+class WrappedNative(Section):
     """The token that stands for a chain's own coin; `address` empty where it differs (local chains)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     symbol: str
     address: str = ""
 
 
-class KnownChain(BaseModel):
+class KnownChain(Section):
     """One chain. `native` is its coin's symbol, `block_time` in seconds, `native_feed` a Chainlink feed of
     the coin in dollars, `data_fee` who says what data costs besides gas; None: nobody published it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: int
     name: str

@@ -124,14 +124,8 @@ def comet(chain: CheckedChain, entry: dict[str, Any], account: Account) -> Compa
 
 def morpho(chain: CheckedChain, entry: dict[str, Any], account: Account) -> Compared:
     block, at, identity = entry["block"]["hash"], entry["address"], bytes.fromhex(account["part"][2:])
-    params = chain.ask(
-        block,
-        at,
-        "idToMarketParams(bytes32)",
-        ["address", "address", "address", "address", "uint256"],
-        identity,
-    )
-    who = account["account"]
+    who, parameters = account["account"], [*["address"] * 4, "uint256"]
+    params = chain.ask(block, at, "idToMarketParams(bytes32)", parameters, identity)
     _, shares, collateral = chain.ask(block, at, "position(bytes32,address)", ["uint256"] * 3, identity, who)
     yield "owes", account["debt"] != "0", shares != 0
     if not shares or not collateral:

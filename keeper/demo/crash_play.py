@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from keeper.demo.crash_stage import CrashStage
-from keeper.demo.running import Process, daemon, ended_since, is_unfinished, store_of, wait_for
+from keeper.demo.running import RunningDaemon, daemon
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.four_markets import FIRST_PRICE, PROTOCOLS
 from keeper.localchain.transactions import queue
-from keeper.store.database import Store
 from keeper.store.tables.journal import Intent
 
 BLOCKS = 16
@@ -46,22 +45,18 @@ def path(seed: int) -> list[int]:
 
 def play_crash(stage: CrashStage, seed: int, tell: Callable[[CrashMoment], None]) -> int:
     """The whole day; returns the last block."""
-    told: set[int] = set()
     last, ether = stage.first_block, FIRST_PRICE
-    with daemon(stage.folder, stage.config) as process:
-        store = store_of(stage.folder, process)
-        try:
-            tell(_moment(stage, store, process, last, ether, told))
-            for ether in path(seed):
-                last = _block(stage, ether)
-                tell(_moment(stage, store, process, last, ether, told))
-            for _ in range(LATE_BLOCKS):
-                if not _unfinished(stage, store):
-                    break
-                last = _block(stage, ether)
-                tell(_moment(stage, store, process, last, ether, told))
-        finally:
-            store.close()
+    with daemon(stage.folder) as running:
+        tell(_moment(stage, running, last, ether))
+        for ether in path(seed):
+            last = _block(stage, ether)
+            tell(_moment(stage, running, last, ether))
+        for _ in range(LATE_BLOCKS):
+            everybody = recorded(stage, last).values()
+            if not running.is_unfinished(account for each in everybody for account in each):
+                break
+            last = _block(stage, ether)
+            tell(_moment(stage, running, last, ether))
     return last
 
 
@@ -74,12 +69,10 @@ def _block(stage: CrashStage, ether: int) -> int:
     return stage.anvil.mine()
 
 
-def _moment(
-    stage: CrashStage, store: Store, process: Process, block: int, ether: int, told: set[int]
-) -> CrashMoment:
+def _moment(stage: CrashStage, running: RunningDaemon, block: int, ether: int) -> CrashMoment:
     """Wait until the keeper has worked at this block in all markets, then look at what it left."""
-    wait_for(stage.folder, process, store, block, len(PROTOCOLS))
-    return CrashMoment(block, ether, recorded(stage, block), ended_since(store, told))
+    running.wait_for(block, len(PROTOCOLS))
+    return CrashMoment(block, ether, recorded(stage, block), running.newly_ended())
 
 
 def recorded(stage: CrashStage, block: int) -> Mapping[str, list[dict[str, Any]]]:
@@ -87,8 +80,3 @@ def recorded(stage: CrashStage, block: int) -> Mapping[str, list[dict[str, Any]]
     with stage.record.open() as lines:
         entries = [json.loads(line) for line in lines.readlines()[-4 * len(PROTOCOLS) :]]
     return {e["market"]: e["accounts"] for e in entries if e["block"]["number"] == block}
-
-
-def _unfinished(stage: CrashStage, store: Store) -> bool:
-    everybody = recorded(stage, stage.anvil.block_number()).values()
-    return is_unfinished(store, [account for each in everybody for account in each])

@@ -13,7 +13,8 @@ from eth_utils.crypto import keccak
 
 from keeper.demo.exchange import DemoExchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
-from keeper.demo.stage import BLOCK_SECONDS, GENESIS, policy, protect, write_keystore
+from keeper.demo.running import CONFIG, RECORD, Ground
+from keeper.demo.stage import BLOCK_SECONDS, GENESIS, POLICY, protect, write_keystore
 from keeper.localchain import four_markets
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import Anvil, AnvilOptions
@@ -41,15 +42,11 @@ class Person:
 
 
 @dataclass(frozen=True)
-class CrashStage:
-    anvil: Anvil
+class CrashStage(Ground):
+    """Everything that stands when prices begin to fall."""
+
     markets: FourMarkets
     people: tuple[Person, ...]
-    keeper: str
-    folder: Path
-    config: Path
-    record: Path
-    first_block: int
     exchange: DemoExchange
 
 
@@ -73,12 +70,10 @@ def crash_stage(seed: int, folder: Path) -> Iterator[CrashStage]:
         anvil.set_automine(True)
         send_batch(anvil.rpc, [markets.held(FIRST_PRICE)])
         anvil.set_automine(False)
-        keystore = write_keystore(folder, key)
-        config, record = folder / "keeper.toml", folder / "record.jsonl"
+        write_keystore(folder, key)
         chain, venue = exchange_settings(exchange, markets.aave)
-        config.write_text(_config(markets, key.address, keystore, record, chain, venue))
-        first = anvil.block_number()
-        yield CrashStage(anvil, markets, people, key.address, folder, config, record, first, exchange)
+        (folder / CONFIG).write_text(_config(markets, key.address, chain, venue))
+        yield CrashStage(anvil, folder, key.address, anvil.block_number(), markets, people, exchange)
 
 
 def _open(markets: FourMarkets, dice: random.Random, keeper: str) -> tuple[Person, ...]:
@@ -104,7 +99,7 @@ def _opened(markets: FourMarkets, market: str, who: str, ether: int, part: int) 
     send_batch(markets.anvil.rpc, txs, markets.aave.errors)
 
 
-def _config(markets: FourMarkets, keeper: str, keystore: Path, record: Path, chain: str, venue: str) -> str:
+def _config(markets: FourMarkets, keeper: str, chain: str, venue: str) -> str:
     protected = "\n".join(
         protect(market, account, "1.20", BUDGET, step, asset)
         for market, account, step, asset in (
@@ -121,8 +116,8 @@ poll = 0.02
 {chain}
 {venue}
 {four_markets.settings(markets)}
-{policy(keystore)}
+{POLICY}
 {protected}
 [service]
-record = "{record.name}"
+record = "{RECORD}"
 """

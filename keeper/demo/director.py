@@ -9,18 +9,16 @@ from typing import Any
 
 from keeper.demo.day import prices
 from keeper.demo.hostile import Beat, Feeds, beats, rest, transactions
-from keeper.demo.running import Process, daemon, ended_since, is_unfinished, store_of, wait_for
+from keeper.demo.running import RunningDaemon, daemon
 from keeper.demo.stage import BLOCK_SECONDS, Stage
+from keeper.execution.lifecycle import LIVE
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict, as_int
 from keeper.localchain.transactions import queue
-from keeper.store.database import Store
 from keeper.store.tables.journal import Intent
-from keeper.store.tables.states import TransactionState
 
 # Blocks granted after the day for what was begun in it.
 LATE_BLOCKS = 25
-_MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
 
 
 @dataclass(frozen=True)
@@ -43,36 +41,27 @@ class _Day:
     """A stage, the daemon that works on it, and who is told of every block."""
 
     stage: Stage
-    process: Process
-    store: Store
+    daemon: RunningDaemon
     tell: Callable[[Moment], None]
-    told: set[int] = field(default_factory=set)
 
     def show(self, block: int, now: Mapping[str, int], beat: Beat | None = None) -> None:
         """Wait until both loops have worked at this block, then tell what they left."""
-        wait_for(self.stage.folder, self.process, self.store, block)
-        seen = _newest_record(self.stage)
-        ended = ended_since(self.store, self.told)
+        self.daemon.wait_for(block)
+        seen, ended = _newest_record(self.stage), self.daemon.newly_ended()
         moment = Moment(block, dict(now), seen["accounts"], ended, seen["held"], seen["unvaluable"])
         self.tell(replace(moment, title=beat.title, truth=beat.truth) if beat else moment)
 
     def is_unfinished(self) -> bool:
-        return is_unfinished(self.store, _newest_record(self.stage)["accounts"], _MOVING)
+        return self.daemon.is_unfinished(_newest_record(self.stage)["accounts"], LIVE)
 
 
 def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
     """Play the whole day; returns the last block. `tell` hears of every block."""
     now = {spec.symbol: spec.price for spec in stage.specs}
-    with daemon(stage.folder, stage.config) as process:
-        store = store_of(stage.folder, process)
-        day = _Day(stage, process, store, tell)
-        try:
-            day.show(stage.first_block, now)
-            if stage.feeds is not None:
-                return _hostile(day, stage.feeds, seed)
-            return _falling(day, seed, now)
-        finally:
-            store.close()
+    with daemon(stage.folder) as running:
+        day = _Day(stage, running, tell)
+        day.show(stage.first_block, now)
+        return _falling(day, seed, now) if stage.feeds is None else _hostile(day, stage.feeds, seed)
 
 
 def _falling(day: _Day, seed: int, now: Mapping[str, int]) -> int:

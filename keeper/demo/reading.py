@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.chain.calldata import calldata, topic
-from keeper.demo.crash_stage import CrashStage
+from keeper.demo.running import Ground
 from keeper.demo.stage import Stage
 from keeper.localchain.rpc import Json, as_dict, as_int, as_list, as_str
 
@@ -58,7 +58,7 @@ def price(stage: Stage, asset: str, block: int) -> int:
 
 
 def checked(
-    stage: Stage | CrashStage, last: int, protocols: Collection[str], accounts: Collection[str] = ()
+    stage: Ground, last: int, protocols: Collection[str], accounts: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
     """What the comparison found, in a process that cannot import keeper, and what it says is wrong."""
     arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last), ",".join(protocols)]

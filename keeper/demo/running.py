@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from keeper.chain.signer import PASSWORD_VARIABLE
 from keeper.errors import KeeperError
+from keeper.localchain.anvil import Anvil
 from keeper.model.money import WAD
 from keeper.store.database import Store, open_store
 from keeper.store.tables.journal import Intent, Transaction
@@ -27,17 +29,81 @@ PATIENCE = 60.0
 PASSWORD = "only for the demo"  # noqa: S105  (a throw-away key on a local chain)
 
 Process = subprocess.Popen[bytes]
+# The daemon's files in a demo's folder.
+CONFIG, KEYSTORE, RECORD, ALERTS = "keeper.toml", "keystore.json", "record.jsonl", "alerts.jsonl"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every demo stands on: its chain, a folder with the daemon's files, and the daemon's address."""
+
+    anvil: Anvil
+    folder: Path
+    keeper: str
+    first_block: int
+
+    @property
+    def record(self) -> Path:
+        return self.folder / RECORD
+
+    @property
+    def alerts(self) -> Path:
+        return self.folder / ALERTS
+
+
+@dataclass(frozen=True)
+class RunningDaemon:
+    """The daemon at work, its store, and which intents were told of as ended."""
+
+    folder: Path
+    process: Process
+    store: Store
+    told: set[int] = field(default_factory=set)
+
+    def wait_for(self, block: int, markets: int = 1) -> None:
+        """Until both loops have worked at this block, and so many markets are recorded at it."""
+
+        def worked() -> bool:
+            with self.store.session() as session:
+                row = session.get(ChainStatus, "local")
+                acted = row is not None and row.acted_block == block
+            return acted and _recorded(self.folder / RECORD, block) >= markets
+
+        _wait(self.folder, self.process, worked)
+
+    def newly_ended(self) -> list[Intent]:
+        """Intents that have ended and were not told of yet, which they then are."""
+        with self.store.session() as session:
+            rows = session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
+        ended = [row for row in rows if row.id not in self.told]
+        self.told.update(row.id for row in ended if row.id is not None)
+        return ended
+
+    def is_unfinished(self, accounts: Iterable[Mapping[str, Any]], moving: Iterable[str] = ()) -> bool:
+        """Whether anything is under way, or anyone whom the keeper would liquidate is left. `accounts` as
+        they are recorded; `moving`: the states of transactions that are under way."""
+        with self.store.session() as session:
+            planned = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
+            sent = session.exec(select(Transaction.id).where(col(Transaction.state).in_(moving))).first()
+        broken = (
+            a["health"] is not None and int(a["health"]) < WAD and int(a["collateral"]) for a in accounts
+        )
+        return planned is not None or sent is not None or any(broken)
 
 
 @contextmanager
-def daemon(folder: Path, config: Path) -> Iterator[Process]:
-    """`keeper run --live` as a process of its own; ended as an operator would end it."""
-    command = [sys.executable, "-m", "keeper.cli.main", "run", "--live", "--config", str(config)]
+def daemon(folder: Path) -> Iterator[RunningDaemon]:
+    """`keeper run --live` as a process of its own, which has worked at its first block; ended as an operator
+    would end it."""
+    options = ["--live", "--config", str(folder / CONFIG)]
+    command = [sys.executable, "-m", "keeper.cli.main", "run", *options]
     environment = {**os.environ, PASSWORD_VARIABLE: PASSWORD}
     with (folder / "keeper.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
         try:
-            yield process
+            _wait(folder, process, lambda: (folder / RECORD).exists())
+            with closing(_store(folder)) as store:
+                yield RunningDaemon(folder, process, store)
             process.send_signal(signal.SIGINT)
             if process.wait(PATIENCE) != 0:
                 raise KeeperError(
@@ -49,50 +115,15 @@ def daemon(folder: Path, config: Path) -> Iterator[Process]:
                 process.wait()
 
 
-def store_of(folder: Path, process: Process) -> Store:
-    """The daemon's store, opened once the daemon has worked at its first block."""
-    _wait(folder, process, lambda: (folder / "record.jsonl").exists())
-    return open_store(f"sqlite:///{folder / 'keeper.db'}")
-
-
 @contextmanager
 def journal_of(folder: Path) -> Iterator[Session]:
     """The daemon's store, once it has ended."""
-    store = open_store(f"sqlite:///{folder / 'keeper.db'}")
-    with store.session() as session:
+    with closing(_store(folder)) as store, store.session() as session:
         yield session
-    store.close()
 
 
-def wait_for(folder: Path, process: Process, store: Store, block: int, markets: int = 1) -> None:
-    """Until both loops have worked at this block, and so many markets are recorded at it."""
-
-    def worked() -> bool:
-        with store.session() as session:
-            row = session.get(ChainStatus, "local")
-            acted = row is not None and row.acted_block == block
-        return acted and _recorded(folder / "record.jsonl", block) >= markets
-
-    _wait(folder, process, worked)
-
-
-def ended_since(store: Store, told: set[int]) -> list[Intent]:
-    """Intents that have ended and are not yet among those `told`, which they then are."""
-    with store.session() as session:
-        rows = session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
-    ended = [row for row in rows if row.id not in told]
-    told.update(row.id for row in ended if row.id is not None)
-    return ended
-
-
-def is_unfinished(store: Store, accounts: Iterable[Mapping[str, Any]], moving: Iterable[str] = ()) -> bool:
-    """Whether anything is under way, or anyone whom the keeper would liquidate is left. `accounts` as they
-    are recorded; `moving`: the states of transactions that are under way."""
-    with store.session() as session:
-        planned = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
-        sent = session.exec(select(Transaction.id).where(col(Transaction.state).in_(moving))).first()
-    broken = (a["health"] is not None and int(a["health"]) < WAD and int(a["collateral"]) for a in accounts)
-    return planned is not None or sent is not None or any(broken)
+def _store(folder: Path) -> Store:
+    return open_store(f"sqlite:///{folder / 'keeper.db'}")
 
 
 def _recorded(record: Path, block: int) -> int:

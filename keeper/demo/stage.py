@@ -18,7 +18,7 @@ from keeper.demo.cast import Cast, cast, opening
 from keeper.demo.exchange import DemoExchange, open_exchange
 from keeper.demo.exchange import settings as exchange_settings
 from keeper.demo.hostile import Feeds, beats, install, settings, transactions
-from keeper.demo.running import PASSWORD
+from keeper.demo.running import ALERTS, CONFIG, KEYSTORE, PASSWORD, RECORD, Ground
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import AaveDeployment, ReserveSpec, demo_market
 from keeper.localchain.aave_v302 import deploy
@@ -41,19 +41,12 @@ DOLLARS = Rate.of(8, Decimal(1))
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Ground):
     """Everything that stands when the curtain rises."""
 
-    anvil: Anvil
     market: AaveDeployment
     people: Cast
     specs: list[ReserveSpec]
-    keeper: str
-    folder: Path
-    config: Path
-    record: Path
-    alerts: Path
-    first_block: int
     feeds: Feeds | None = None
     """On a hostile day: whose word the director may bend."""
     exchange: DemoExchange | None = None
@@ -96,9 +89,7 @@ def stage(seed: int, folder: Path, *, hostile: bool = False, world: Profile | No
             for tx in transactions(feeds, opening_beat, GENESIS + SEASON + BLOCK_SECONDS):
                 queue(anvil, tx)
         first = anvil.mine()
-        keystore = write_keystore(folder, key)
-        config = folder / "keeper.toml"
-        record, alerts = folder / "record.jsonl", folder / "alerts.jsonl"
+        write_keystore(folder, key)
         known = settings(feeds) if feeds else ""
         chain, venue = exchange_settings(exchange, market) if exchange else ("", "")
         nodes = [anvil.url]
@@ -110,40 +101,23 @@ def stage(seed: int, folder: Path, *, hostile: bool = False, world: Profile | No
             chain = f"timeout = {world.timeout}\n{world.settings}{chain}"
         if world is None or not world.learns_block_time:
             chain = f"block_time = {BLOCK_SECONDS}\n{chain}"
-        text = _config(nodes, market, people, keystore, record, alerts, chain, venue)
-        config.write_text(text + known + (world.more if world else ""))
-        yield Stage(
-            anvil,
-            market,
-            people,
-            specs,
-            key.address,
-            folder,
-            config,
-            record,
-            alerts,
-            first,
-            feeds,
-            exchange,
-            world,
-        )
+        text = _config(nodes, market, people, chain, venue)
+        (folder / CONFIG).write_text(text + known + (world.more if world else ""))
+        yield Stage(anvil, folder, key.address, first, market, people, specs, feeds, exchange, world)
 
 
-def write_keystore(folder: Path, key: LocalAccount) -> Path:
-    path = folder / "keystore.json"
+def write_keystore(folder: Path, key: LocalAccount) -> None:
+    path = folder / KEYSTORE
     path.write_text(json.dumps(key.encrypt(PASSWORD, kdf="pbkdf2", iterations=1000)))
     path.chmod(0o600)
-    return path
 
 
-def policy(keystore: Path) -> str:
-    """Store, signer and thresholds of every demo."""
-    return f"""\
+POLICY = f"""\
 [store]
 url = "sqlite:///keeper.db"
 
 [signer]
-keystore = "{keystore.name}"
+keystore = "{KEYSTORE}"
 
 [policy]
 warn = 1.10
@@ -153,6 +127,7 @@ min_profit = -25    # the demo also clears dust that does not pay for its gas
 realize_bad_debt = true
 max_bad_debt_loss = 100
 """
+"""Store, signer and thresholds of every demo."""
 
 
 def protect(market: str, account: str, target: str, most: int, action: str, asset: str) -> str:
@@ -167,16 +142,7 @@ steps = [{{ action = "{action}", asset = "{asset}" }}]
 """
 
 
-def _config(
-    nodes: list[str],
-    market: AaveDeployment,
-    people: Cast,
-    keystore: Path,
-    record: Path,
-    alerts: Path,
-    chain: str,
-    venue: str,
-) -> str:
+def _config(nodes: list[str], market: AaveDeployment, people: Cast, chain: str, venue: str) -> str:
     return f"""\
 [chains.local]
 chain_id = 31337
@@ -190,10 +156,10 @@ chain = "local"
 address = "{market.pool}"
 from_block = 0
 
-{policy(keystore)}
+{POLICY}
 {protect("aave", people.saver, "1.25", 100_000, "add_collateral", "WETH")}
 {protect("aave", people.repayer, "1.20", 100_000, "repay", "DAI")}
 [service]
-record = "{record.name}"
-alerts_file = "{alerts.name}"
+record = "{RECORD}"
+alerts_file = "{ALERTS}"
 """

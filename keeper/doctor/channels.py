@@ -25,14 +25,11 @@ def is_known(url: str) -> bool:
 def channels(settings: Settings) -> Iterator[Finding]:
     """Whether every channel is one that Apprise knows; nothing is sent."""
     if not settings.alerts and settings.service.alerts_file is None:
-        yield Finding("alerts", "warning", "only the console is told", "Add [[alerts]] with an Apprise URL")
+        yield Finding.warning("alerts", "only the console is told", "Add [[alerts]] with an Apprise URL")
     for i, channel in enumerate(settings.alerts):
         if is_known(channel.url):
-            yield Finding(f"alerts[{i}]", "ok", "a service Apprise knows; `keeper alerts test` sends to it")
+            yield Finding.ok(f"alerts[{i}]", "a service Apprise knows; `keeper alerts test` sends to it")
         else:
-            yield Finding(
-                f"alerts[{i}]",
-                "fault",
-                "not an address that Apprise knows",
-                "See Apprise's list of services",
+            yield Finding.fault(
+                f"alerts[{i}]", "not an address that Apprise knows", "See Apprise's list of services"
             )

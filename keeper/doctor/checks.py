@@ -27,7 +27,7 @@ def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
     """All findings."""
     yield from files(settings, config)
     for key, instead in settings.old_keys:
-        yield Finding(key, "warning", "is an old key, which the next version does not know", instead)
+        yield Finding.warning(key, "is an old key, which the next version does not know", instead)
     connections = pools(settings)
     reachable = set()
     for name, pool in connections.items():
@@ -40,7 +40,7 @@ def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
     for run in markets:
         subject = f"market {run.name}"
         if run.settings.chain not in reachable:
-            yield Finding(subject, "fault", "its chain cannot be reached", "See the chain's own line above")
+            yield Finding.fault(subject, "its chain cannot be reached", "See the chain's own line above")
             continue
         found = list(attempt(f"{subject}, contract", partial(contract, run)))
         yield from found
@@ -75,4 +75,4 @@ def attempt(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Fin
         yield from look()
     except KeeperError as error:
         where = f"{error.where}: " if error.where else ""
-        yield Finding(subject, "fault", where + error.what, error.remedy)
+        yield Finding.fault(subject, where + error.what, error.remedy)

@@ -18,9 +18,8 @@ def outdated(subject: str, address: str, version: Version, remedy: str) -> Itera
     if version.is_latest:
         return
     lacks = "; ".join(version.lacks.values())
-    yield Finding(
+    yield Finding.warning(
         f"{subject}, version",
-        "warning",
         f"{address} is version {version.number} of our {version.name}, the latest is {version.latest}; it "
         f"works, but lacks: {lacks}",
         f"Deploy the latest: {remedy}",
@@ -35,9 +34,8 @@ def liquidator(settings: Settings, chain: str, pool: NodePool, payer: str) -> It
     subject = f"liquidator on {chain}"
     version = contract_versions.at(pool, "Liquidator", address)
     if version is None:
-        yield Finding(
+        yield Finding.fault(
             subject,
-            "fault",
             f"{address} is not our Liquidator: no version of it has this code",
             "Deploy it: keeper contracts deploy liquidator --live",
         )
@@ -47,11 +45,10 @@ def liquidator(settings: Settings, chain: str, pool: NodePool, payer: str) -> It
     ours = reads.at("Liquidator", address).functions
     owner, operator = reads.read_each([ours.owner(), ours.isOperator(payer)])
     if owner != payer and not operator:
-        yield Finding(
+        yield Finding.fault(
             subject,
-            "fault",
             f"{address} does not work for the signer",
             f"Its owner {owner} calls setOperator({payer}, true) on it",
         )
         return
-    yield Finding(subject, "ok", f"{address}, profit goes to {owner}")
+    yield Finding.ok(subject, f"{address}, profit goes to {owner}")

@@ -19,32 +19,28 @@ def files(settings: Settings, config: Path) -> Iterator[Finding]:
     """Configuration, password file and the files that the keeper writes."""
     mode = stat.S_IMODE(config.stat().st_mode)
     if os.name == "posix" and mode & _OTHERS and _holds_secrets(settings):
-        yield Finding(
+        yield Finding.warning(
             "file",
-            "warning",
             f"{config} is valid, but holds access keys and is open to others (mode {mode:04o})",
             f"Run: chmod 600 {config}",
         )
     elif os.name == "posix" and mode & (stat.S_IWOTH | stat.S_IWGRP):
-        yield Finding(
-            "file", "warning", f"{config} is valid, but others may change it", f"Run: chmod go-w {config}"
+        yield Finding.warning(
+            "file", f"{config} is valid, but others may change it", f"Run: chmod go-w {config}"
         )
     else:
-        yield Finding("file", "ok", f"{config} is valid")
+        yield Finding.ok("file", f"{config} is valid")
     password = settings.signer.password_file if settings.signer else None
     if password is not None and password.exists() and keystore.too_open(password):
-        yield Finding(
-            "signer, password file",
-            "warning",
-            f"{password} {keystore.too_open(password)}",
-            f"Run: chmod 600 {password}",
+        yield Finding.warning(
+            "signer, password file", f"{password} {keystore.too_open(password)}", f"Run: chmod 600 {password}"
         )
     for key, path in (
         ("service.alerts_file", settings.service.alerts_file),
         ("service.record", settings.service.record),
     ):
         if path is not None and not _writable(path):
-            yield Finding(key, "fault", f"{path} cannot be written", "Make its folder, or correct the path")
+            yield Finding.fault(key, f"{path} cannot be written", "Make its folder, or correct the path")
 
 
 def _holds_secrets(settings: Settings) -> bool:

@@ -11,7 +11,6 @@ from keeper.config import ChainSettings
 from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
-from keeper.service.planning.purses import purse_of
 
 MOST_DECIMALS = 36
 """No token that means what it says has more."""
@@ -34,7 +33,7 @@ def funds(settings: ChainSettings, pool: NodePool, markets: list[Market], payer:
 def _market(settings: ChainSettings, pool: NodePool, market: Market, payer: str) -> Iterator[Finding]:
     head = blocks.latest(pool)
     contract = market.adapter.contract
-    purse = purse_of(market, head, payer)
+    purse = market.purse(head, payer)
     tokens = list(purse.funds)
     reads = ContractReads(pool, head)
     asked = [reads.at("ERC20", token).functions.allowance(payer, contract) for token in tokens]
@@ -47,20 +46,18 @@ def _market(settings: ChainSettings, pool: NodePool, market: Market, payer: str)
     ]
     subject, needed = f"funds for {market.name}", _needed_for(settings, market)
     if held or not needed:
-        yield Finding(subject, "ok", ", ".join(held) or "none, and none are needed here")
+        yield Finding.ok(subject, ", ".join(held) or "none, and none are needed here")
     else:
-        yield Finding(
+        yield Finding.warning(
             subject,
-            "warning",
             f"none: {' and '.join(needed)} have nothing to pay with",
             f"Send tokens of the market to {payer}",
         )
     for token, units in zip(tokens, allowances, strict=True):
         if units:
             symbol = purse.symbol(token)
-            yield Finding(
+            yield Finding.warning(
                 f"allowance for {market.name}",
-                "warning",
                 f"{format_amount_short(units, decimals[token])} {symbol} were left standing to {contract}",
                 f"Revoke it: approve({contract}, 0) on {symbol} {token}, unless a transaction is under way",
             )

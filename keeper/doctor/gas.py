@@ -14,7 +14,6 @@ from keeper.service.markets import Market
 from keeper.service.planning import data_fees
 from keeper.service.planning.gas_ceilings import GasCeilings, gas_ceilings, gas_level
 from keeper.service.planning.native_price import native_price, native_price_assumption, unknown_native_price
-from keeper.service.planning.purses import purse_of
 
 
 def gas(settings: ChainSettings, pool: NodePool, markets: list[Market]) -> Iterator[Finding]:
@@ -31,20 +30,20 @@ def _price(settings: ChainSettings, markets: list[Market], found: GasCeilings, f
     """What tells what a native coin costs, and what gas may cost."""
     subject = f"chain {settings.name}, gas price"
     known = {
-        market.name: purse_of(market, blocks.latest(market.book.pool), market.adapter.contract)
+        market.name: market.purse(blocks.latest(market.book.pool), market.adapter.contract)
         for market in markets
     }
     price = native_price(settings, markets, known)
     if price is None:
-        return Finding(subject, "warning", *unknown_native_price(settings))
+        return Finding.warning(subject, *unknown_native_price(settings))
     besides = "" if fee == "none" else f"; data is charged besides gas, as on {fee} chains"
     coin = native_coin(settings.chain.chain_id)
     counted = f"a native coin ({coin}) is counted as {format_money(price)}; ceilings: {found.words}{besides}"
     assumed = native_price_assumption(settings)
     if assumed:
         remedy = f"Set chains.{settings.name}.native_price"
-        return Finding(subject, "warning", f"{counted}; {assumed}", remedy)
-    return Finding(subject, "ok", counted)
+        return Finding.warning(subject, f"{counted}; {assumed}", remedy)
+    return Finding.ok(subject, counted)
 
 
 def _data_fee(settings: ChainSettings, found: Kind) -> Iterator[Finding]:
@@ -68,16 +67,14 @@ def _known(settings: ChainSettings) -> Iterator[Finding]:
     if row is None or row.sequencer_feed is None:
         return
     if at.sequencer_feed is None:
-        yield Finding(
+        yield Finding.warning(
             f"chain {settings.name}, sequencer",
-            "warning",
             "nothing tells when its sequencer is down",
             f'Set chains.{settings.name}.sequencer_feed = "{row.sequencer_feed}"',
         )
     elif at.sequencer_feed.lower() != row.sequencer_feed.lower():
-        yield Finding(
+        yield Finding.warning(
             f"chain {settings.name}, sequencer",
-            "warning",
             f"sequencer_feed is not the published one, {row.sequencer_feed}",
             "Check it",
         )

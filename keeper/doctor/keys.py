@@ -13,21 +13,19 @@ from keeper.model.finding import Finding
 def signer(settings: Settings) -> Iterator[Finding]:
     """The keystore's file, and whether its password opens it."""
     if settings.signer is None:
-        yield Finding(
-            "signer", "warning", "none: the keeper can only watch", "Make one with `keeper key new`"
-        )
+        yield Finding.warning("signer", "none: the keeper can only watch", "Make one with `keeper key new`")
         return
     try:
         loaded = keys.load(settings.signer)
     except KeeperError as error:
-        yield Finding("signer", "fault", f"{error.where}: {error.what}", error.remedy)
+        yield Finding.fault("signer", f"{error.where}: {error.what}", error.remedy)
         return
     where = (
         f"{settings.signer.keystore} is its owner's only"
         if settings.signer.keystore
         else "signed for by web3signer"
     )
-    yield Finding("signer", "ok", f"{loaded.address}, {where}")
+    yield Finding.ok("signer", f"{loaded.address}, {where}")
 
 
 def address_of(settings: Settings) -> str | None:

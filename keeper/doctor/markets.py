@@ -25,22 +25,20 @@ def contract(market: Market) -> Iterator[Finding]:
     found = identify(pool, blocks.latest(pool), market.adapter.contract)
     subject = f"market {market.name}, contract"
     if found.led_from is not None:
-        yield Finding(
+        yield Finding.fault(
             subject,
-            "fault",
             f"{found.led_from} is not {PROTOCOLS[found.protocol].title} but leads to it",
             f'Set markets.{market.name}.address = "{found.address}"',
         )
         return
     if found.protocol != market.adapter.protocol:
-        yield Finding(
+        yield Finding.fault(
             subject,
-            "fault",
             f"{found.address} is {PROTOCOLS[found.protocol].title}",
             f'Set markets.{market.name}.protocol = "{found.protocol}"',
         )
         return
-    yield Finding(subject, "ok", f"{found.address} is {PROTOCOLS[found.protocol].title}")
+    yield Finding.ok(subject, f"{found.address} is {PROTOCOLS[found.protocol].title}")
 
 
 def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
@@ -52,20 +50,19 @@ def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
     version = market.adapter.valuer.version(market.book.state)
     revision = market.adapter.valuer.revision(market.book.state)
     if halted := at.memory.watch_only.reason:
-        yield Finding(
+        yield Finding.fault(
             f"market {market.name}",
-            "fault",
             f"watched only: {halted}",
             "Wait for a keeper that knows this version; nothing is sent meanwhile",
         )
     else:
         detail = f"{market.adapter.protocol} {version or '?'} (revision {revision}), {at.accounts} accounts"
         if at.accounts:
-            yield Finding(f"market {market.name}", "ok", detail)
+            yield Finding.ok(f"market {market.name}", detail)
         else:
             remedy = f"Check markets.{market.name}.from_block and address, unless the market is new"
-            yield Finding(f"market {market.name}", "warning", f"{detail}: nobody was ever here", remedy)
-        yield Finding(f"market {market.name}, parity", "ok", "a sample equals the contract's own view")
+            yield Finding.warning(f"market {market.name}", f"{detail}: nobody was ever here", remedy)
+        yield Finding.ok(f"market {market.name}, parity", "a sample equals the contract's own view")
     yield from price_lines(prices, UnknownSources().hanging(market, at))
     if prices.chain.sequencer_feed is not None:
         yield _sequencer(market.name, prices.chain.sequencer_feed, prices.sequencer)
@@ -76,21 +73,20 @@ def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
         yield from checks(reads, market.name, market.adapter.contract, watches_sequencer=watches)
     for i, protect in settings.protect.items():
         if protect.market == market.name and not market.of([account_key(protect.account)]):
-            yield Finding(
+            yield Finding.warning(
                 f"protect[{i}]",
-                "warning",
                 f"{protect.account} has no position in {market.name}",
                 "Check the address, or the market's from_block",
             )
     for wrong in misnamed(settings, market, head):
-        yield Finding(wrong.where, "fault", wrong.what, wrong.remedy)
+        yield Finding.fault(wrong.where, wrong.what, wrong.remedy)
     for what, remedy in market.adapter.explainer.setup_warnings(market.book.state):
-        yield Finding(f"market {market.name}, trust", "warning", what, remedy)
+        yield Finding.warning(f"market {market.name}, trust", what, remedy)
 
 
 def _sequencer(market: str, feed: str, said: Sequencer) -> Finding:
     subject = f"market {market}, sequencer"
     if said.complaint:
         remedy = "Nothing is sent until it is up; if it is, correct sequencer_feed"
-        return Finding(subject, "fault", said.complaint, remedy)
-    return Finding(subject, "ok", f"up since {said.up_since} by {feed}")
+        return Finding.fault(subject, said.complaint, remedy)
+    return Finding.ok(subject, f"up since {said.up_since} by {feed}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from keeper.chain import blocks
 from keeper.chain.answers import CannotError, NodeError, RpcError
+from keeper.chain.block_time import clock_complaint
 from keeper.chain.calls import GAS
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
@@ -15,7 +16,6 @@ from keeper.config import ChainSettings
 from keeper.errors import ConfigError, KeeperError
 from keeper.execution.rehearsal import means
 from keeper.model.finding import Finding
-from keeper.service.watching import clock
 
 OLD_HEAD_SECONDS = 300
 # Blocks that a node may lag behind the best of its chain before it is told.
@@ -45,8 +45,8 @@ def nodes(settings: ChainSettings, pool: NodePool) -> Iterator[Finding]:
         try:
             seen.append(_look(node, pool.chain_id))
         except KeeperError as error:
-            yield Finding(
-                f"chain {pool.name}, {node.label}", "fault", error.what, error.remedy or "Use another node"
+            yield Finding.fault(
+                f"chain {pool.name}, {node.label}", error.what, error.remedy or "Use another node"
             )
     if not seen:
         return
@@ -56,9 +56,9 @@ def nodes(settings: ChainSettings, pool: NodePool) -> Iterator[Finding]:
     try:
         head = blocks.latest(pool)
     except KeeperError as error:
-        yield Finding(f"chain {pool.name}, nodes", "fault", error.what, error.remedy)
+        yield Finding.fault(f"chain {pool.name}, nodes", error.what, error.remedy)
         return
-    yield Finding(f"chain {pool.name}", "ok", f"chain id {pool.chain_id}, block {head.number}")
+    yield Finding.ok(f"chain {pool.name}", f"chain id {pool.chain_id}, block {head.number}")
     yield from _clock(settings, pool, head)
     yield from _logs(settings, pool, head)
     yield from _rehearsals(pool, head)
@@ -70,21 +70,19 @@ def _rehearsals(pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
     try:
         found = means(pool, _PROBE, head.timestamp + 1)
     except KeeperError as error:
-        yield Finding(subject, "fault", error.what, error.remedy)
+        yield Finding.fault(subject, error.what, error.remedy)
         return
     if found == "simulation":
-        yield Finding(subject, "ok", "whole plans, by eth_simulateV1")
+        yield Finding.ok(subject, "whole plans, by eth_simulateV1")
     elif found == "as signer":
-        yield Finding(
+        yield Finding.ok(
             subject,
-            "ok",
             "whole plans, in one eth_call as the signer (no eth_simulateV1: liquidations share no "
             "transaction, and oracle updates are waited for)",
         )
     else:
-        yield Finding(
+        yield Finding.warning(
             subject,
-            "warning",
             "neither eth_simulateV1 nor state overrides: allowance and action are rehearsed one after the "
             "other, a block later",
             "Use a node with eth_simulateV1 (geth 1.14.9 or newer)",
@@ -106,24 +104,22 @@ def _look(node: Node, chain_id: int) -> Seen:
 def _node(chain: str, seen: Seen, newest: int) -> Iterator[Finding]:
     subject = f"chain {chain}, {seen.node.label}"
     if newest - seen.number > LAG_BLOCKS:
-        yield Finding(
+        yield Finding.warning(
             subject,
-            "warning",
             f"is {newest - seen.number} blocks behind the newest of this chain's nodes",
             "Wait until it is synchronised, or list it last",
         )
     try:
         cap = _gas_cap(seen.node)
     except CannotError as error:
-        yield Finding(
+        yield Finding.fault(
             f"{subject}, state override",
-            "fault",
             f"eth_call with replaced code is refused: {error.what}",
             "The keeper reads through it: use a node that offers it (geth, erigon, reth, nethermind)",
         )
         return
     except (NodeError, RpcError) as error:
-        yield Finding(f"{subject}, reads", "fault", error.what, "Use another node, or ask its operator")
+        yield Finding.fault(f"{subject}, reads", error.what, "Use another node, or ask its operator")
         return
     small = cap < SMALL_GAS_CAP
     yield Finding(
@@ -133,15 +129,14 @@ def _node(chain: str, seen: Seen, newest: int) -> Iterator[Finding]:
         "Reads are cut into many requests; raise the node's cap (geth: --rpc.gascap)" if small else "",
     )
     heads = "offers new heads" if seen.node.offers_websocket() else "none at this address"
-    yield Finding(f"{subject}, websocket", "ok", f"{heads}; blocks are polled")
+    yield Finding.ok(f"{subject}, websocket", f"{heads}; blocks are polled")
     old = max(seen.number - RECENT_BLOCKS, 0)
     try:
         seen.node.call("eth_getBalance", [_PROBE, hex(old)])
-        yield Finding(f"{subject}, archive", "ok", f"knows the state of block {old}")
+        yield Finding.ok(f"{subject}, archive", f"knows the state of block {old}")
     except (NodeError, RpcError):
-        yield Finding(
+        yield Finding.warning(
             f"{subject}, archive",
-            "warning",
             f"does not know the state of block {old}",
             "Nothing needs it but `fork --block` and explanations of the past; an archive node has it",
         )
@@ -156,25 +151,23 @@ def _gas_cap(node: Node) -> int:
 
 def _clock(settings: ChainSettings, pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
     chain = settings.chain
-    held = clock.complaint(chain, head, time.time())
+    held = clock_complaint(chain, head, time.time())
     age = int(time.time()) - head.timestamp
     side = "old" if age >= 0 else "ahead of this clock"
     if held:
-        yield Finding(
+        yield Finding.fault(
             f"chain {pool.name}, clock",
-            "fault",
             f"the newest block is {abs(age)} s {side}: nothing would be sent",
             "Check this machine's clock (NTP) and whether the node is synchronised, or set max_head_age",
         )
     elif abs(age) > OLD_HEAD_SECONDS:
-        yield Finding(
+        yield Finding.warning(
             f"chain {pool.name}, clock",
-            "warning",
             f"the newest block is {abs(age)} s {side}, which is not checked on this chain",
             "On a fork or local chain this is normal; else set max_head_age",
         )
     else:
-        yield Finding(f"chain {pool.name}, clock", "ok", f"the newest block is {abs(age)} s {side}")
+        yield Finding.ok(f"chain {pool.name}, clock", f"the newest block is {abs(age)} s {side}")
 
 
 def _logs(settings: ChainSettings, pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
@@ -191,15 +184,14 @@ def _logs(settings: ChainSettings, pool: NodePool, head: blocks.Head) -> Iterato
             width //= 2
     subject = f"chain {pool.name}, logs"
     if not width:
-        yield Finding(
-            subject, "fault", "eth_getLogs is refused", "Accounts are found by it: use a node that offers it"
+        yield Finding.fault(
+            subject, "eth_getLogs is refused", "Accounts are found by it: use a node that offers it"
         )
     elif width < wanted:
-        yield Finding(
+        yield Finding.warning(
             subject,
-            "warning",
             f"{wanted} blocks a request are refused, {width} are answered",
             f"Ranges shrink by themselves; log_range = {width} saves the refused requests",
         )
     else:
-        yield Finding(subject, "ok", f"{wanted} blocks a request")
+        yield Finding.ok(subject, f"{wanted} blocks a request")

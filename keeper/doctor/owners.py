@@ -15,7 +15,6 @@ from keeper.model.finding import Finding
 from keeper.model.format import format_amount_short
 from keeper.service import contract_versions
 from keeper.service.markets import Market, policies_of
-from keeper.service.planning.purses import purse_of
 
 
 def owners(settings: Settings, market: Market, operator: str) -> Iterator[Finding]:
@@ -34,17 +33,15 @@ def _owner(market: Market, subject: str, owner: str, money: OwnerMoney, operator
     reads = ContractReads(market.book.pool, head)
     pool = reads.read_or_none(reads.at("OwnerTopUp", money.contract).functions.POOL())
     if pool is None:
-        return Finding(
+        return Finding.fault(
             subject,
-            "fault",
             f"{money.contract} is no OwnerTopUp contract",
             f"Correct markets.{market.name}.{table_of(market.settings.protocol)}.owner_top_up, or make one: "
             "keeper contracts deploy owner-top-up",
         )
     if pool.lower() != market.adapter.contract.lower():
-        return Finding(
+        return Finding.fault(
             subject,
-            "fault",
             f"{money.contract} is for the pool {pool}",
             f"Make one for {market.adapter.contract}: "
             f"keeper contracts deploy owner-top-up --market {market.name}",
@@ -60,7 +57,7 @@ def _owner(market: Market, subject: str, owner: str, money: OwnerMoney, operator
         )
     state, payments = market.book.state, market.adapter.owner_payments
     assert payments is not None, "the configuration names an owner's contract where there is such a thing"
-    purse = purse_of(market, head, operator)
+    purse = market.purse(head, operator)
     answers = answers_to(market.book.pool, head, payments.owner_calls(state, owner, money, operator))
     found = payments.read_owner(state, owner, money, operator, answers, head.timestamp)
     decimals = decimals_of(reads, list(found.available))
@@ -70,11 +67,10 @@ def _owner(market: Market, subject: str, owner: str, money: OwnerMoney, operator
         if units
     ]
     if open_to_us:
-        return Finding(subject, "ok", f"may spend {', '.join(open_to_us)} of {owner} today")
+        return Finding.ok(subject, f"may spend {', '.join(open_to_us)} of {owner} today")
     reasons = sorted(set(found.why.values()))
-    return Finding(
+    return Finding.warning(
         subject,
-        "warning",
         f"nothing of {owner} can be spent: {'; '.join(reasons)}",
         f"{owner} calls setOperator({operator}, true) and setLimit on {money.contract}, and approves it",
     )

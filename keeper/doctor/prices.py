@@ -23,28 +23,27 @@ def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> 
         for fault in faults:
             if fault.kind != "unresolved":
                 remedy = "Compare with other sources; until it is well the guards hold what depends on it"
-                yield Finding(subject, "warning", fault.detail, remedy)
+                yield Finding.warning(subject, fault.detail, remedy)
         key = f"markets.{prices.market}.oracles.{watched.symbol}"
         feeds = list(watched.source.feeds())
         if watched.source.basis == "nothing" and not unknown and watched.second is None:
             detail = f"{_kinds(watched.source)}: {FEEDLESS}; top-ups wait"
             remedy = f"Set {key}.second_source: a source that agrees lets them go"
-            yield Finding(subject, "warning", detail, remedy)
+            yield Finding.warning(subject, detail, remedy)
         elif feeds and watched.settings.heartbeat is None:
             remedy = f"Set {key}.heartbeat in seconds; it is published with the feed, not on chain"
             detail = f"{_kinds(watched.source)}; no heartbeat: its age is not judged"
-            yield Finding(subject, "warning", detail, remedy)
+            yield Finding.warning(subject, detail, remedy)
         elif feeds and watched.settings.heartbeat_guessed:
             guess = f"a heartbeat of {watched.settings.heartbeat} s is a guess: too few rounds to tell"
             remedy = f"Check it with the feed's publisher, then take {key}.heartbeat_guessed out"
-            yield Finding(subject, "warning", f"{_kinds(watched.source)}; {guess}", remedy)
+            yield Finding.warning(subject, f"{_kinds(watched.source)}; {guess}", remedy)
         elif not faults and not unknown:
             second = f", second source {watched.second.settings.kind}" if watched.second else ""
-            yield Finding(subject, "ok", f"{_kinds(watched.source)}{second}")
+            yield Finding.ok(subject, f"{_kinds(watched.source)}{second}")
     for name in prices.unmatched():
-        yield Finding(
+        yield Finding.fault(
             f"markets.{prices.market}.oracles.{name}",
-            "fault",
             "is no asset of this market",
             f"Name one of {', '.join(sorted(prices.symbols.values()))}, or an asset's address",
         )
@@ -59,7 +58,7 @@ def _unresolved(
     remedy = "" if act else f'Check the source; markets.{prices.market}.unknown_oracles = "act" trusts it'
     much = f"; {hangs.words}" if hangs is not None else ""
     detail = f"source of no known kind: {places}; its accounts are {done}{much}"
-    return Finding(subject, "warning", detail, remedy)
+    return Finding.warning(subject, detail, remedy)
 
 
 def _kinds(source: Source) -> str:

@@ -28,9 +28,8 @@ def _elsewhere(settings: Settings, markets: list[Market], owner: str, entry: int
     for market in markets:
         if market.name not in protected | ignored and market.of([owner]):
             account = settings.protect[entry].account
-            yield Finding(
+            yield Finding.warning(
                 f"protect[{entry}]",
-                "warning",
                 f"{account} also has a position in {market.name}, where it is not protected: this keeper may "
                 "liquidate it there",
                 f'Add [[protect]] with market = "{market.name}", or [[policy.accounts]] with ignore = true',
@@ -41,9 +40,8 @@ def _budgets(settings: Settings, indices: list[int]) -> Iterator[Finding]:
     caps = {settings.protect[i].max_spend_per_owner_day for i in indices}
     if len(caps) > 1:
         said = ", ".join(f"protect[{i}] {settings.protect[i].max_spend_per_owner_day}" for i in indices)
-        yield Finding(
+        yield Finding.warning(
             f"protect[{indices[0]}]",
-            "warning",
             f"{settings.protect[indices[0]].account} has several max_spend_per_owner_day ({said}): each is "
             "held against what is spent for the owner in all markets, so that the lowest ends first",
             "Give all entries of an owner the same max_spend_per_owner_day",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from keeper.config import Settings
@@ -17,20 +16,18 @@ def store(settings: Settings) -> Iterator[Finding]:
     opened = open_store(settings.store.url)
     shown = opened.engine.url.render_as_string(hide_password=True)
     try:
-        if opened.engine.dialect.name == "sqlite":
-            with opened.engine.connect() as connection:
-                said = str(connection.execute(text("PRAGMA quick_check(1)")).scalar())
-            if said != "ok":
-                yield Finding(
-                    "store", "fault", f"{shown} is damaged: {said}", "Restore a copy, or move it aside"
-                )
-                return
         with opened.engine.connect() as connection:
             if opened.engine.dialect.name == "sqlite":
+                said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+                if said != "ok":
+                    yield Finding.fault(
+                        "store", f"{shown} is damaged: {said}", "Restore a copy, or move it aside"
+                    )
+                    return
                 # Takes the lock of a writer and gives it back.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 connection.exec_driver_sql("ROLLBACK")
-        yield Finding("store", "ok", f"{shown} is sound and can be written")
+        yield Finding.ok("store", f"{shown} is sound and can be written")
     except SQLAlchemyError as error:
         raise failure(error, opened.engine.url) from None
     finally:

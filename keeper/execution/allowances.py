@@ -6,7 +6,6 @@ from __future__ import annotations
 import structlog
 from sqlmodel import Session, select
 
-from keeper.chain import fees
 from keeper.chain.answers import BusyError, NodeError
 from keeper.chain.blocks import Head
 from keeper.chain.erc20 import allowance, approve
@@ -83,14 +82,13 @@ def _clear(sender: Sender, standing: StandingAllowance, head: Head) -> None:
     call = {"from": sender.address, "to": action.target, "data": action.data}
     try:
         gas = with_margin(int(sender.pool.call("eth_estimateGas", call), 16))
-        price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
-        pending = nonces.pending(sender.pool, sender.store, sender.address)
+        quote = sender.quote()
         with sender.store.session() as session:
             begin(sender, session)
-            nonce = nonces.following(session, sender.chain, sender.address, pending)
+            nonce = nonces.following(session, sender.chain, sender.address, quote.pending)
             last = journal.last_of_allowance(session, sender.chain, standing.token, standing.spender)
             carries = [last] if last is not None else []
-            transaction = sign(sender, session, head, action, gas, price, nonce, carries)
+            transaction = sign(sender, session, head, action, gas, quote.price, nonce, carries)
     except NotSignedError:
         return
     except (KeeperError, RpcError) as error:

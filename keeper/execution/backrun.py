@@ -11,17 +11,16 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
-from keeper.chain import fees
 from keeper.chain.backrun import Backrun, PendingUpdate, submit
 from keeper.chain.blocks import Head
 from keeper.chain.node import NodeError, RpcError
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import nonces, transactions
+from keeper.execution import transactions
 from keeper.execution.batch_rehearsal import BatchRehearsal, Planned, groups, rehearse_together
 from keeper.execution.commitment import sign_and_commit
 from keeper.execution.lease import LostLeaseError
 from keeper.execution.rehearsal import Action, Rehearsal, rehearse
-from keeper.execution.sender import GasQuote, Sender
+from keeper.execution.sender import Sender
 from keeper.model.plan import Plan
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import TransactionState
@@ -106,9 +105,7 @@ def _rehearsed(
 def _sign(sender: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
     """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
     try:
-        price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
-        quote = GasQuote(price, nonces.pending(sender.pool, sender.store, sender.address))
-        return sign_and_commit(sender, carried, rehearsal, quote, head, bundled=True)[0]
+        return sign_and_commit(sender, carried, rehearsal, sender.quote(), head, bundled=True)[0]
     except (UnreachableError, LostLeaseError):
         raise
     except KeeperError as error:

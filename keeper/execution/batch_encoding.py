@@ -114,7 +114,7 @@ def own_swaps(item: BatchItem, shared: Mapping[str, str], places: Mapping[str, i
     if calls_back(item):
         return swaps
     if item.pays != item.profit_token and item.route:
-        fee = -(-item.allowance * item.loan.fee // 10**6) if item.loan else 0
+        fee = item.loan.cost(item.allowance) if item.loan else 0
         route = bytes.fromhex(item.route[2:])
         swaps.append((places[item.gets], places[item.pays], True, fee, ZERO_ADDRESS, route))
     if item.sale and item.sale != shared[item.gets]:

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_abi.abi import decode
-from eth_utils.abi import event_signature_to_log_topic, function_signature_to_4byte_selector
+from eth_utils.abi import function_signature_to_4byte_selector
 
+from keeper.chain.calldata import topic
 from keeper.execution import batch_encoding as encoding
 from keeper.execution import batch_gas
 from keeper.execution.rehearsal import reason
 from keeper.model.bisection import edge
 from keeper.model.plan import KEPT_PERCENT, BatchItem, Plan
 
-_DONE = "0x" + event_signature_to_log_topic("LegDone(uint64,uint256)").hex()
-_FAILED = "0x" + event_signature_to_log_topic("LegFailed(uint64,bytes)").hex()
+_DONE = topic("LegDone(uint64,uint256)")
+_FAILED = topic("LegFailed(uint64,bytes)")
 
 # OutOfGas and NotEnoughGas; of contracts that know no OutOfGas, NothingDone: a call that gave no reason.
 _STARVED = tuple(

@@ -160,7 +160,7 @@ class InFlight:
             carried = transactions.intents_of(session, row.id or 0) if row.purpose == "act" else []
             for intent in carried:
                 if intent.state == IntentState.REHEARSED:
-                    settlement.end(self.sender, session, intent, self.head, IntentState.EXPIRED, why)
+                    settlement.end(self.sender.tell, session, intent, self.head, IntentState.EXPIRED, why)
 
     def _cancel(self, transaction: Transaction, why: str) -> None:
         log.info("cancelling", hash=transaction.hash, nonce=transaction.nonce, why=why)

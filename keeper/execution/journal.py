@@ -11,7 +11,9 @@ from typing import Literal
 from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select
 
+from keeper.chain.blocks import Head
 from keeper.execution.lifecycle import check_intent
+from keeper.model.plan import Plan
 from keeper.store.rows import insert_row, insert_values, update_row
 from keeper.store.tables.journal import Intent, Transaction, TransactionIntent, Transition
 from keeper.store.tables.states import OPEN_INTENTS, IntentState, Unsent
@@ -65,26 +67,6 @@ _CARRIED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What an intent is made of; `plan` is the serialised plan. `spend` and `gain` are money (1e-18 of the
-    unit of account)."""
-
-    chain: str
-    market: str
-    account: str
-    kind: str
-    mode: Mode
-    episode_id: int
-    plan: str
-    summary: dict[str, str]
-    health: int
-    spend: int
-    gain: int
-    block: int
-    timestamp: int
-
-
-@dataclass(frozen=True, slots=True)
 class Attempts:
     """What became of an episode's attempts so far. Those that never left for no fault of their plan are
     counted, and are no failures: `last_block` is where the last other one ended. `retry_at` is the Unix time
@@ -132,29 +114,40 @@ def has_open(session: Session, chain: str, market: str, account: str, kind: str,
     )
 
 
-def commit(session: Session, draft: Draft) -> Intent:
-    """Write a planned intent; the store's unique indices refuse a second open one for the same key."""
-    made = attempts(session, draft.episode_id, draft.kind, draft.mode)
+def commit(
+    session: Session,
+    chain: str,
+    head: Head,
+    plan: Plan,
+    episode_id: int,
+    mode: Mode,
+    *,
+    health: int = 0,
+    spend: int = 0,
+    gain: int = 0,
+) -> Intent:
+    """Write a plan made at `head` as an intent; the store's unique indices refuse a second open one for the
+    same key. `spend` and `gain` are money (1e-18 of the unit of account)."""
     intent = Intent(
-        chain=draft.chain,
-        market=draft.market,
-        account=draft.account,
-        kind=draft.kind,
-        mode=draft.mode,
-        episode_id=draft.episode_id,
-        attempt=made.count + 1,
+        chain=chain,
+        market=plan.market,
+        account=plan.account,
+        kind=plan.kind,
+        mode=mode,
+        episode_id=episode_id,
+        attempt=attempts(session, episode_id, plan.kind, mode).count + 1,
         state=IntentState.PLANNED,
-        plan=draft.plan,
-        summary=json.dumps(draft.summary),
-        health=draft.health,
-        spend=draft.spend,
-        gain=draft.gain,
-        loss=int(json.loads(draft.plan).get("loss", 0)),
-        planned_block=draft.block,
-        planned_timestamp=draft.timestamp,
+        plan=plan.to_json(),
+        summary=json.dumps(plan.summary),
+        health=health,
+        spend=spend,
+        gain=gain,
+        loss=plan.loss,
+        planned_block=head.number,
+        planned_timestamp=head.timestamp,
     )
     insert_row(session, intent)
-    note(session, intent_id=intent.id, after=IntentState.PLANNED, block=draft.block)
+    note(session, intent_id=intent.id, after=IntentState.PLANNED, block=head.number)
     return intent
 
 

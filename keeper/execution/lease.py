@@ -43,9 +43,8 @@ class LostLeaseError(KeeperError):
 def this_process() -> str:
     """Machine, process space, process and when it began: the same again only for the same process."""
     machine = [socket.gethostname()]
-    for file in ("/proc/sys/kernel/random/boot_id",):
-        with suppress(OSError):
-            machine.append(Path(file).read_text().strip()[:8])
+    with suppress(OSError):
+        machine.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
     with suppress(OSError):
         machine.append(Path("/proc/self/ns/pid").readlink().name)
     return f"{'/'.join(machine)} process {os.getpid()} {_began(os.getpid())}"

@@ -111,10 +111,8 @@ def gas_overspent(
     ).all()
     counted = [row for row in rows if row.id != instead_of]
     data = max((row.data_fee or 0 for row in counted), default=0)
-    charged = [fee_of(row) for row in counted]
     spent = sum(
-        row.gas_limit * row.max_fee + data if fee is None else fee
-        for row, fee in zip(counted, charged, strict=True)
+        row.gas_limit * row.max_fee + data if (fee := fee_of(row)) is None else fee for row in counted
     )
     wei += data
     if spent + wei > limits.max_gas_per_day:

@@ -14,7 +14,6 @@ from keeper.chain.backrun import Backrun, PendingUpdate
 from keeper.chain.blocks import Head
 from keeper.chain.fees import TooDearError
 from keeper.chain.pool import NodePool
-from keeper.chain.refusals import TipFloor
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
 from keeper.errors import KeeperError, UnreachableError
@@ -28,7 +27,7 @@ from keeper.execution.limits import Limits
 from keeper.execution.pause_file import paused
 from keeper.execution.queue import Queue
 from keeper.execution.rehearsal import Action, Rehearsal, is_needless, rehearse
-from keeper.execution.sender import Bidding, ExecutionEvents, GasQuote, Sender
+from keeper.execution.sender import ExecutionEvents, GasQuote, Sender
 from keeper.execution.signatures import NotSignedError
 from keeper.execution.submission import send
 from keeper.model.plan import Plan
@@ -65,11 +64,7 @@ class ExecutionLoop:
         self.sender: Sender | None = None
         if signer is not None:
             held = lease or KeyLease(store, f"{pool.name}:{payer}")
-            floor = TipFloor()
-            bidding = Bidding(pool, store, payer, limits.max_gas_price, floor)
-            self.sender = Sender(
-                pool, store, limits, payer, signer, held, tell, bidding, relay, pause_file, floor
-            )
+            self.sender = Sender(pool, store, limits, payer, signer, held, tell, relay, pause_file)
         self._fitting = fitting
         self.standby_reason = ""
         self.leading = True
@@ -92,8 +87,7 @@ class ExecutionLoop:
             return
         self._fitting = None
         if self.sender is not None:
-            bidding = Bidding(self.pool, self.store, self.payer, self.limits.max_gas_price, self.sender.floor)
-            self.sender = replace(self.sender, limits=self.limits, bidding=bidding)
+            self.sender = replace(self.sender, limits=self.limits)
 
     def settle(self, head: Head) -> None:
         """Follow what was sent and end what the chain has decided: before the deciding loop looks again."""
@@ -152,7 +146,7 @@ class ExecutionLoop:
         self._end_all(now, head)
         if not now.waiting or flying >= self.limits.max_in_flight:
             return
-        bid = sender.bidding.ask()
+        bid = sender.ask_quote()
         self._silence, self._heard = None, False
         for group in groups(now.waiting, head.gas_limit):
             if flying >= self.limits.max_in_flight:
@@ -325,9 +319,4 @@ class ExecutionLoop:
     ) -> None:
         with self.store.session() as session:
             row = session.get_one(Intent, intent.id)
-            journal.move_intent(session, row, state, head.number, why, unsent=unsent)
-            if unsent is not None:
-                self.tell.not_sent(session, row, unsent, why)
-            else:
-                self.tell.intent_ended(session, row, None, needless=settlement.needless(row))
-        log.info("intent ended", id=intent.id, account=intent.account, kind=intent.kind, state=state, why=why)
+            settlement.end(self.tell, session, row, head, state, why, unsent=unsent)

@@ -6,11 +6,11 @@ still tells of its blocks: where no node tells by hash, the blocks below the hea
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from web3.utils import SimpleCache
 
 from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
@@ -38,8 +38,8 @@ class Receipts:
     """One chain's receipts; what was seen of blocks is kept, as blocks are searched again and again."""
 
     pool: NodePool
-    _blocks: OrderedDict[str, _Block] = field(default_factory=OrderedDict)
-    _found: OrderedDict[str, Receipt] = field(default_factory=OrderedDict)
+    _blocks: SimpleCache = field(default_factory=lambda: SimpleCache(4 * SEARCHED))
+    _found: SimpleCache = field(default_factory=lambda: SimpleCache(4 * SEARCHED))
     _mute_at: str = ""
 
     def of(self, digest: str, head: Head, since: int) -> Receipt | None:
@@ -80,14 +80,15 @@ class Receipts:
         return None
 
     def _block(self, block_hash: str) -> _Block:
-        if block_hash not in self._blocks:
+        found: _Block | None = self._blocks.get_cache_entry(block_hash)
+        if found is None:
             told = self.pool.call("eth_getBlockByHash", block_hash, False)
             try:
                 found = _Block(str(told["parentHash"]), frozenset(map(str, told["transactions"])))
             except (KeyError, TypeError) as error:
                 raise NodeError(f"no block {block_hash}", where=self.pool.name) from error
-            _keep(self._blocks, block_hash, found)
-        return self._blocks[block_hash]
+            self._blocks.cache(block_hash, found)
+        return found
 
     def _receipt(self, block_hash: str, digest: str) -> Receipt | None:
         key = block_hash + digest
@@ -96,8 +97,8 @@ class Receipts:
             ours: Receipt = next((each for each in told if each.get("transactionHash") == digest), {})
             for each in told:
                 if each.get("from") == ours.get("from"):
-                    _keep(self._found, block_hash + str(each.get("transactionHash")), each)
-        return self._found.get(key)
+                    self._found.cache(block_hash + str(each.get("transactionHash")), each)
+        return self._found.get_cache_entry(key)
 
     def _holds(self, digest: str, found: Any, head: Head) -> bool:
         if not isinstance(found, dict):
@@ -133,9 +134,3 @@ class Receipts:
         if without or otherwise:
             log.error("receipt disputed", chain=self.pool.name, hash=digest, block=found["blockHash"])
         return without or otherwise
-
-
-def _keep(kept: OrderedDict[str, Any], key: str, value: Any, most: int = 4 * SEARCHED) -> None:
-    kept[key] = value
-    while len(kept) > most:
-        kept.popitem(last=False)

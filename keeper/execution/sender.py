@@ -26,29 +26,11 @@ from keeper.store.tables.journal import Intent, Transaction
 
 @dataclass(frozen=True, slots=True)
 class GasQuote:
-    """`pending` is the sender's count of transactions with those that wait at nodes."""
+    """What a unit of gas should be bid; `pending` is the sender's count of transactions with those that wait
+    at nodes."""
 
     price: Fees
     pending: int
-
-
-class Bidding:
-    """Asks for one sender on a thread of its own."""
-
-    def __init__(
-        self, pool: NodePool, store: Store, sender: str, ceiling: int, floor: TipFloor | None = None
-    ) -> None:
-        self._pool, self._store, self._sender, self._ceiling = pool, store, sender, ceiling
-        self._floor = floor or TipFloor()
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"bidding-{pool.name}")
-
-    def ask(self) -> Future[GasQuote]:
-        """Begin to ask. The result raises what asking raised: KeeperError where gas is above the ceiling."""
-        return self._threads.submit(self._ask)
-
-    def _ask(self) -> GasQuote:
-        pending = nonces.pending(self._pool, self._store, self._sender)
-        return GasQuote(fees.suggest(self._pool, self._ceiling, least=self._floor.wei), pending)
 
 
 class ExecutionEvents(Protocol):
@@ -80,7 +62,6 @@ class Sender:
     signer: Signing
     lease: KeyLease
     tell: ExecutionEvents
-    bidding: Bidding
     relay: Relay | None = None
     pause_file: Path | None = None
     floor: TipFloor = field(default_factory=TipFloor)
@@ -91,10 +72,22 @@ class Sender:
     settling: Turns = field(default_factory=Turns)
     revisiting: Turns = field(default_factory=Turns)
     receipts: Receipts = field(init=False)
+    _threads: ThreadPoolExecutor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "receipts", Receipts(self.pool))
+        object.__setattr__(self, "_threads", ThreadPoolExecutor(1, f"quotes-{self.chain}"))
 
     @property
     def chain(self) -> str:
         return self.pool.name
+
+    def quote(self) -> GasQuote:
+        """Ask what a transaction should bid, and how many there are. KeeperError where gas is above the
+        ceiling."""
+        pending = nonces.pending(self.pool, self.store, self.address)
+        return GasQuote(fees.suggest(self.pool, self.limits.max_gas_price, least=self.floor.wei), pending)
+
+    def ask_quote(self) -> Future[GasQuote]:
+        """Ask the same on a thread of its own; the result raises what asking raised."""
+        return self._threads.submit(self.quote)

@@ -12,7 +12,7 @@ from keeper.execution import batches, journal, transactions
 from keeper.execution.follow import waiting
 from keeper.execution.lifecycle import LifecycleError
 from keeper.execution.rehearsal import is_needless
-from keeper.execution.sender import Sender
+from keeper.execution.sender import ExecutionEvents, Sender
 from keeper.model.plan import Plan
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState, TransactionState, Unsent
@@ -37,7 +37,7 @@ def settle(sender: Sender, head: Head) -> None:
             carried = journal.transactions_of(session, number)
             outcome = _outcome(sender, row, carried, head, sender.limits.settle_blocks)
             if outcome is not None and row.state == IntentState.REHEARSED:
-                end(sender, session, row, head, *outcome)
+                end(sender.tell, session, row, head, *outcome)
 
     def untold(number: int, error: Exception) -> None:
         # Undecided for want of an answer: it is looked at again with a later block.
@@ -47,7 +47,7 @@ def settle(sender: Sender, head: Head) -> None:
 
 
 def end(
-    sender: Sender,
+    tell: ExecutionEvents,
     session: Session,
     row: Intent,
     head: Head,
@@ -56,13 +56,16 @@ def end(
     act: Transaction | None = None,
     unsent: Unsent | None = None,
 ) -> None:
-    """End an intent in the caller's transaction, and tell."""
+    """End an intent in the caller's transaction, and tell; `unsent`: what kept it from leaving."""
     journal.move_intent(session, row, state, head.number, why, act, unsent=unsent)
-    sender.tell.intent_ended(session, row, act, needless=needless(row))
+    if unsent is None or why == OVERTAKEN:
+        tell.intent_ended(session, row, act, needless=_is_needless(row))
+    else:
+        tell.not_sent(session, row, unsent, why)
     log.info("intent ended", id=row.id, account=row.account, kind=row.kind, state=state, why=why)
 
 
-def needless(intent: Intent) -> bool:
+def _is_needless(intent: Intent) -> bool:
     """Whether an intent ended because nothing was left to do: nobody wants to hear of it."""
     return intent.reason == OVERTAKEN or is_needless(intent.reason, Plan.from_json(intent.plan).errors)
 
@@ -142,7 +145,7 @@ def _set_right(sender: Sender, session: Session, row: Intent, head: Head) -> Non
         state, why, act = outcome
         if state != row.state and not (row.state == IntentState.EXPIRED and act and act.purpose == "cancel"):
             log.warning("decided otherwise", intent=row.id, before=row.state, after=state)
-            end(sender, session, row, head, state, why or "the chain decided otherwise", act)
+            end(sender.tell, session, row, head, state, why or "the chain decided otherwise", act)
         return
     if not any(waiting(t) for t in carried if t.purpose in ("act", "cancel")):
         return
@@ -150,7 +153,7 @@ def _set_right(sender: Sender, session: Session, row: Intent, head: Head) -> Non
     key = (row.chain, row.market, row.account, row.kind)
     if journal.has_open(session, *key, "live"):
         if row.state == IntentState.SETTLED:
-            end(sender, session, row, head, IntentState.EXPIRED, OVERTAKEN, unsent=Unsent.REORGANISED)
+            end(sender.tell, session, row, head, IntentState.EXPIRED, OVERTAKEN, unsent=Unsent.REORGANISED)
         return
     log.warning("opened again", intent=row.id, before=row.state)
     journal.move_intent(session, row, IntentState.REHEARSED, head.number, left)

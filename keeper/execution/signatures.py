@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eth_utils.address import to_checksum_address
-from sqlalchemy import bindparam, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.erc20 import APPROVE
@@ -16,20 +15,8 @@ from keeper.execution import limits, transactions
 from keeper.execution.pause_file import paused
 from keeper.execution.rehearsal import Action
 from keeper.execution.sender import Sender
-from keeper.store.rows import insert_values
 from keeper.store.tables.journal import StandingAllowance, Transaction
 from keeper.store.tables.states import TransactionState
-
-_GRANTED_AGAIN = (
-    update(StandingAllowance)
-    .where(
-        col(StandingAllowance.chain) == bindparam("to_chain"),
-        col(StandingAllowance.owner) == bindparam("to_owner"),
-        col(StandingAllowance.token) == bindparam("to_token"),
-        col(StandingAllowance.spender) == bindparam("to_spender"),
-    )
-    .values(since_block=bindparam("block"))
-)
 
 
 class NotSignedError(KeeperError):
@@ -111,15 +98,12 @@ def sign(
 def _note_allowance(sender: Sender, session: Session, head: Head, action: Action) -> None:
     """What is granted is written down with the grant: taking it back cannot be forgotten."""
     token, spender = action.target.lower(), "0x" + action.data[34:74].lower()
-    known = {"to_chain": sender.chain, "to_owner": sender.address, "to_token": token, "to_spender": spender}
-    if session.connection().execute(_GRANTED_AGAIN, {**known, "block": head.number}).rowcount:
-        return
-    insert_values(
-        session,
-        StandingAllowance,
-        chain=sender.chain,
-        owner=sender.address,
-        token=token,
-        spender=spender,
-        since_block=head.number,
+    session.merge(
+        StandingAllowance(
+            chain=sender.chain,
+            owner=sender.address,
+            token=token,
+            spender=spender,
+            since_block=head.number,
+        )
     )

@@ -12,7 +12,6 @@ from keeper.fork.leaves import leaves_of
 from keeper.localchain.rpc import LocalRpc
 from keeper.model.money import Rate
 from keeper.service.markets import Market
-from keeper.service.planning.purses import purse_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def _of(pool: NodePool, market: Market) -> list[ForkAsset]:
     head, adapter = latest(pool), market.adapter
     lenses = adapter.mirror.lenses()
     state = adapter.mirror.read_market(read(pool, head, [adapter.mirror.market_call([])], lenses)[0])
-    facts = purse_of(market, head, adapter.contract, state)
+    facts = market.purse(head, adapter.contract, state)
     priced = adapter.valuer.priced_assets(state)
     sources: dict[str, list[str]] = {}
     for each, answer in zip(priced, read(pool, head, [p.source_call for p in priced], lenses), strict=True):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from keeper.chain import abi
 from keeper.chain.calls import Answer
 from keeper.errors import KeeperError
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import Json, LocalRpc, as_dict, as_int, as_list, as_str
-from keeper.oracles import abi, shapes
+from keeper.oracles import shapes
 
 # As Aave, Compound and the trove systems ask, and as Morpho Blue does.
 _QUESTIONS = ("latestAnswer()", "latestRoundData()", "price()", "fetchPrice()")

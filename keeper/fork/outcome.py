@@ -123,7 +123,7 @@ def outcome(
         left=tuple(left),
         earned=sum(action.gain for action in done if action.kind == "liquidate"),
         spent=sum(action.spent for action in done if action.kind == "top_up"),
-        gas=sum(_gas(each) for each in paid),
+        gas=sum(journal.fee_of(each) or 0 for each in paid),
         inventory=_inventory(fork, after),
         alerts=alerts,
     )
@@ -140,13 +140,9 @@ def _action(row: Intent, sent: Sequence[Transaction]) -> ForkAction:
         why=row.reason,
         gain=row.gain,
         spent=row.spend,
-        gas=sum(_gas(each) for each in sent),
+        gas=sum(journal.fee_of(each) or 0 for each in sent),
         transactions=tuple(each.hash for each in sent),
     )
-
-
-def _gas(sent: Transaction) -> int:
-    return (sent.gas_used or 0) * (sent.gas_price or 0)
 
 
 def _left(session: Session, fork: Fork) -> list[OpenBreach]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +20,7 @@ from keeper.chain.pool import NodePool
 from keeper.chain.signer import Signer
 from keeper.config import Settings
 from keeper.errors import ConfigError, KeeperError
+from keeper.execution import journal, transactions
 from keeper.fork import funds, ground, shocks
 from keeper.fork.ground import ForkAsset
 from keeper.fork.known import copy_known
@@ -33,15 +34,13 @@ from keeper.model.plan import NATIVE
 from keeper.service.daemon import Daemon
 from keeper.service.markets import build, pools
 from keeper.store.database import Store, open_store
-from keeper.store.tables.journal import Intent, Transaction
-from keeper.store.tables.states import OPEN_INTENTS, TransactionState
+from keeper.store.tables.journal import Intent
 
 NATIVE_WEI = 1000 * 10**18
 # Blocks in which nothing is under way and nothing new began, after which a rehearsal ends.
 QUIET_BLOCKS = 3
 # The first block may need a discovery of the whole market.
 PATIENCE_FIRST, PATIENCE = 3600.0, 300.0
-_MOVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.INCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +64,18 @@ def rehearse(
     with _fork(settings, asked, folder) as fork:
         tell(f"forked {fork.chain} at block {fork.forked_at}; signer {fork.signer.address} (throw-away)")
         before = _prices(fork)
-        with _daemon(fork) as (daemon, thread):
+        with _daemon(fork) as (daemon, running):
             fork.anvil.mine()
-            _worked(fork, daemon, thread, PATIENCE_FIRST)
+            _worked(fork, daemon, running, PATIENCE_FIRST)
             if fork.moves:
                 shocks.announce(fork.anvil, fork.moves)
             quiet = 0
             for _ in range(asked.longest):
                 seen = _newest_intent(fork.store)
                 block = fork.anvil.mine()
-                _worked(fork, daemon, thread, PATIENCE)
+                _worked(fork, daemon, running, PATIENCE)
                 tell(f"block {block}: {_newest_intent(fork.store) - seen} intents planned")
-                idle = not _under_way(fork.store) and _newest_intent(fork.store) == seen
+                idle = not _under_way(fork) and _newest_intent(fork.store) == seen
                 quiet = quiet + 1 if idle else 0
                 if quiet == QUIET_BLOCKS:
                     break
@@ -165,35 +164,25 @@ def _fund(fork: Fork, amount: Decimal) -> None:
 
 
 @contextmanager
-def _daemon(fork: Fork) -> Iterator[tuple[Daemon, threading.Thread]]:
+def _daemon(fork: Fork) -> Iterator[tuple[Daemon, Future[None]]]:
     """The daemon of `keeper run --live`, with the throw-away signer, until the block ends."""
     daemon = Daemon(fork.settings, fork.store, fork.signer.address, fork.signer)
     daemon.deliverer = Deliverer(fork.store, [], fork.settings.service.alerts_file, local_only=True)
-    failures: list[KeeperError] = []
-
-    def work() -> None:
+    with ThreadPoolExecutor(1, "fork-daemon") as threads:
+        running = threads.submit(daemon.run)
         try:
-            daemon.run()
-        except KeeperError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=work, name="fork-daemon", daemon=True)
-    thread.start()
-    try:
-        yield daemon, thread
-    finally:
-        daemon.stop()
-        thread.join()
-        if failures:
-            raise failures[0]
+            yield daemon, running
+        finally:
+            daemon.stop()
+            running.result()
 
 
-def _worked(fork: Fork, daemon: Daemon, thread: threading.Thread, patience: float) -> None:
+def _worked(fork: Fork, daemon: Daemon, running: Future[None], patience: float) -> None:
     """Wait until both loops have worked at the newest block."""
     block = fork.anvil.block_number()
     limit = time.monotonic() + patience
     while daemon.chains[fork.chain].acted_at != block:
-        if not thread.is_alive():
+        if running.done():
             return  # it ended with an error of its own, which is raised when the daemon is left
         if time.monotonic() > limit:
             raise KeeperError(
@@ -216,8 +205,8 @@ def _newest_intent(store: Store) -> int:
         return session.exec(select(Intent.id).order_by(col(Intent.id).desc())).first() or 0
 
 
-def _under_way(store: Store) -> bool:
-    with store.session() as session:
-        planned = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
-        moving = session.exec(select(Transaction.id).where(col(Transaction.state).in_(_MOVING))).first()
-    return planned is not None or moving is not None
+def _under_way(fork: Fork) -> bool:
+    """Whether an intent is open, or a transaction not final."""
+    with fork.store.session() as session:
+        moving = transactions.live(session, fork.chain, fork.signer.address)
+        return bool(moving) or journal.any_open(session, fork.chain, "live")

@@ -12,8 +12,7 @@ from keeper.contracts import runtime_code
 from keeper.errors import ConfigError
 from keeper.fork.leaves import Leaf, read_leaf
 from keeper.localchain.anvil import Anvil
-from keeper.localchain.calldata import calldata
-from keeper.localchain.transactions import queue
+from keeper.localchain.transactions import call_of, queue
 
 _STATE = int.from_bytes(keccak(text="keeper.fork.feed"))
 _MOVER = "0x" + "5f" * 20
@@ -84,10 +83,7 @@ def put_in_place(anvil: Anvil, moves: Sequence[PriceMove]) -> None:
 def announce(anvil: Anvil, moves: Sequence[PriceMove]) -> None:
     """Leave the new rounds for the next block."""
     for move in moves:
-        queue(
-            anvil,
-            {"from": _MOVER, "to": move.leaf.address, "data": calldata("update(int256)", move.answer)},
-        )
+        queue(anvil, call_of(_MOVER, move.leaf.address, "update(int256)", move.answer))
 
 
 def _find(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.localchain.aave_market import AaveDeployment, DeployedReserve, ReserveSpec
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import view
+from keeper.localchain.calldata import view, view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 
+Listed = tuple[ReserveSpec, str, str]
+"""A reserve, its token and its feed."""
 _BASE_CURRENCY_UNIT = 10**8
 
 
@@ -38,10 +40,41 @@ def create_provider(queue: Deployer, provider_code: Artifact, acl_code: Artifact
     return provider
 
 
-def create_oracle(
-    queue: Deployer, code: Artifact, provider: str, assets: Sequence[str], feeds: Sequence[str]
-) -> str:
+def create_libraries(
+    queue: Deployer, names: Sequence[str], code: Callable[[str], Artifact]
+) -> dict[str, str]:
+    """Queue the libraries of logic, each linked with those before it; addresses by name."""
+    libraries: dict[str, str] = {}
+    for name in names:
+        libraries[f"{name}Logic"] = queue.create(code(f"{name}Logic"), libraries=libraries)
+    return libraries
+
+
+def create_core(
+    queue: Deployer,
+    provider: str,
+    implementation: str,
+    configurator_code: Artifact,
+    data_provider_code: Artifact,
+    libraries: Mapping[str, str],
+) -> Core:
+    """Put pool, configurator and data provider behind the addresses provider, and send all that is queued."""
+    queue.call(provider, "setPoolImpl(address)", implementation)
+    configurator = queue.create(configurator_code, libraries=libraries)
+    queue.call(provider, "setPoolConfiguratorImpl(address)", configurator)
+    # Some data providers read the pool's address when they are created, so the pool comes first.
+    data_provider = queue.create(data_provider_code, provider)
+    queue.call(provider, "setPoolDataProvider(address)", data_provider)
+    queue.flush()
+    pool, configurator = (
+        view_address(queue.rpc, provider, each) for each in ("getPool()", "getPoolConfigurator()")
+    )
+    return Core(provider, pool, configurator, data_provider, libraries)
+
+
+def create_oracle(queue: Deployer, code: Artifact, provider: str, listed: Sequence[Listed]) -> str:
     """Queue the price oracle: base currency US dollar with 8 decimals, no fallback."""
+    assets, feeds = [asset for _, asset, _ in listed], [feed for _, _, feed in listed]
     oracle = queue.create(code, provider, assets, feeds, ZERO_ADDRESS, ZERO_ADDRESS, _BASE_CURRENCY_UNIT)
     queue.call(provider, "setPriceOracle(address)", oracle)
     return oracle
@@ -66,11 +99,11 @@ def deployed(
     core: Core,
     version: str,
     oracle: str,
-    listed: Sequence[tuple[ReserveSpec, str, str]],
+    listed: Sequence[Listed],
     emode_feeds: Mapping[int, str] = MappingProxyType({}),
     errors: Mapping[str, str] = MappingProxyType({}),
 ) -> AaveDeployment:
-    """Send what is queued and read what the market has become; `listed` are reserves, assets and feeds."""
+    """Send what is queued and read what the market has become."""
     queue.flush()
     reserves = {each[0].symbol: deployed_reserve(queue.rpc, core.data_provider, *each) for each in listed}
     return AaveDeployment(

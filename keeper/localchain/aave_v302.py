@@ -10,13 +10,14 @@ from keeper.localchain.aave_market import AaveDeployment, EModeSpec, RateSpec, R
 from keeper.localchain.aave_setup import (
     Core,
     configure_reserve,
+    create_core,
+    create_libraries,
     create_oracle,
     create_provider,
     deployed,
 )
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact, package_artifact
-from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.tokens import create_feed, create_token
@@ -50,53 +51,31 @@ def deploy(
     """
     queue = Deployer(rpc, deployer)
     core = _core(queue)
-    assets = [
-        create_token(queue, spec, core_artifact("mocks/tokens/MintableERC20.sol/MintableERC20"))
-        for spec in reserves
-    ]
-    feeds = [create_feed(queue, spec.price) for spec in reserves]
-    oracle = create_oracle(
-        queue, core_artifact("misc/AaveOracle.sol/AaveOracle"), core.provider, assets, feeds
-    )
+    token = core_artifact("mocks/tokens/MintableERC20.sol/MintableERC20")
+    listed = [(spec, create_token(queue, spec, token), create_feed(queue, spec.price)) for spec in reserves]
+    oracle = create_oracle(queue, core_artifact("misc/AaveOracle.sol/AaveOracle"), core.provider, listed)
     tokens = _token_implementations(queue, core.pool)
-    for spec, asset in zip(reserves, assets, strict=True):
+    for spec, asset, _ in listed:
         _list_reserve(queue, core, tokens, spec, asset, deployer)
-    by_symbol = {spec.symbol: asset for spec, asset in zip(reserves, assets, strict=True)}
-    emode_feeds = {emode.id: _add_emode(queue, core, oracle, emode, by_symbol) for emode in emodes}
+    assets = {spec.symbol: asset for spec, asset, _ in listed}
+    emode_feeds = {emode.id: _add_emode(queue, core, oracle, emode, assets) for emode in emodes}
     own_feeds = {key: feed for key, feed in emode_feeds.items() if feed != ZERO_ADDRESS}
-    listed = list(zip(reserves, assets, feeds, strict=True))
     return deployed(queue, core, VERSION, oracle, listed, MappingProxyType(own_feeds))
 
 
 def _core(queue: Deployer) -> Core:
-    libraries: dict[str, str] = {}
-    for name in _LIBRARIES:
-        logic = f"{name}Logic"
-        libraries[logic] = queue.create(core_artifact(_LOGIC.format(logic)), libraries=libraries)
+    libraries = create_libraries(queue, _LIBRARIES, lambda name: core_artifact(_LOGIC.format(name)))
     configuration = "protocol/configuration/{0}.sol/{0}"
     provider_code, acl_code = (
         core_artifact(configuration.format(name)) for name in ("PoolAddressesProvider", "ACLManager")
     )
     provider = create_provider(queue, provider_code, acl_code)
-    data_provider = queue.create(
-        core_artifact("misc/AaveProtocolDataProvider.sol/AaveProtocolDataProvider"), provider
-    )
-    queue.call(provider, "setPoolDataProvider(address)", data_provider)
     pool_code = core_artifact("protocol/pool/Pool.sol/Pool")
     implementation = queue.create(pool_code, provider, libraries=libraries)
     queue.call(implementation, "initialize(address)", provider)
-    queue.call(provider, "setPoolImpl(address)", implementation)
-    configurator_code = core_artifact("protocol/pool/PoolConfigurator.sol/PoolConfigurator")
-    configurator = queue.create(configurator_code, libraries=libraries)
-    queue.call(provider, "setPoolConfiguratorImpl(address)", configurator)
-    queue.flush()
-    return Core(
-        provider,
-        view_address(queue.rpc, provider, "getPool()"),
-        view_address(queue.rpc, provider, "getPoolConfigurator()"),
-        data_provider,
-        libraries,
-    )
+    configurator = core_artifact("protocol/pool/PoolConfigurator.sol/PoolConfigurator")
+    data_provider = core_artifact("misc/AaveProtocolDataProvider.sol/AaveProtocolDataProvider")
+    return create_core(queue, provider, implementation, configurator, data_provider, libraries)
 
 
 def _token_implementations(queue: Deployer, pool: str) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from keeper.localchain.aave_market import AaveDeployment, EModeSpec, RateSpec, R
 from keeper.localchain.aave_setup import (
     Core,
     configure_reserve,
+    create_core,
+    create_libraries,
     create_oracle,
     create_provider,
     deployed,
 )
 from keeper.localchain.anvil import ACCOUNTS
 from keeper.localchain.artifacts import Artifact
-from keeper.localchain.calldata import view_address
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.solc import Compilation, artifacts
@@ -67,17 +68,18 @@ def deploy(
     queue = Deployer(rpc, deployer, error_names())
     core = _core(queue)
     standard = origin_artifact("TestnetERC20")
-    assets = [create_token(queue, spec, standard, deployer) for spec in reserves]
-    feeds = [create_feed(queue, spec.price) for spec in reserves]
-    oracle = create_oracle(queue, origin_artifact("AaveOracle"), core.provider, assets, feeds)
+    listed = [
+        (spec, create_token(queue, spec, standard, deployer), create_feed(queue, spec.price))
+        for spec in reserves
+    ]
+    oracle = create_oracle(queue, origin_artifact("AaveOracle"), core.provider, listed)
     a_token = queue.create(origin_artifact("ATokenInstance"), core.pool, ZERO_ADDRESS, deployer)
     debt_token = queue.create(origin_artifact("VariableDebtTokenInstance"), core.pool, ZERO_ADDRESS)
-    for spec, asset in zip(reserves, assets, strict=True):
+    for spec, asset, _ in listed:
         _list_reserve(queue, core.configurator, (a_token, debt_token), spec, asset)
-    by_symbol = {spec.symbol: asset for spec, asset in zip(reserves, assets, strict=True)}
+    assets = {spec.symbol: asset for spec, asset, _ in listed}
     for emode in emodes:
-        _add_emode(queue, core.configurator, emode, by_symbol)
-    listed = list(zip(reserves, assets, feeds, strict=True))
+        _add_emode(queue, core.configurator, emode, assets)
     return deployed(queue, core, VERSION, oracle, listed, errors=error_names())
 
 
@@ -95,28 +97,14 @@ def error_names() -> Mapping[str, str]:
 
 
 def _core(queue: Deployer) -> Core:
-    libraries: dict[str, str] = {}
-    for name in _LIBRARIES:
-        logic = f"{name}Logic"
-        libraries[logic] = queue.create(origin_artifact(logic), libraries=libraries)
+    libraries = create_libraries(queue, _LIBRARIES, origin_artifact)
     provider = create_provider(queue, origin_artifact("PoolAddressesProvider"), origin_artifact("ACLManager"))
     strategy = queue.create(origin_artifact("DefaultReserveInterestRateStrategyV2"), provider)
     pool_code = origin_artifact("PoolInstance")
     implementation = queue.create(pool_code, provider, strategy, libraries=libraries)
-    queue.call(provider, "setPoolImpl(address)", implementation)
-    configurator = queue.create(origin_artifact("PoolConfiguratorInstance"), libraries=libraries)
-    queue.call(provider, "setPoolConfiguratorImpl(address)", configurator)
-    # The data provider reads the pool's address when it is created, so the pool comes first.
-    data_provider = queue.create(origin_artifact("AaveProtocolDataProvider"), provider)
-    queue.call(provider, "setPoolDataProvider(address)", data_provider)
-    queue.flush()
-    return Core(
-        provider,
-        view_address(queue.rpc, provider, "getPool()"),
-        view_address(queue.rpc, provider, "getPoolConfigurator()"),
-        data_provider,
-        libraries,
-    )
+    configurator = origin_artifact("PoolConfiguratorInstance")
+    data_provider = origin_artifact("AaveProtocolDataProvider")
+    return create_core(queue, provider, implementation, configurator, data_provider, libraries)
 
 
 def _list_reserve(

@@ -193,25 +193,21 @@ def find_anvil() -> Path:
 
 
 def _arguments(options: AnvilOptions) -> list[str]:
-    arguments = ["--chain-id", str(options.chain_id)]
-    for flag, value in (
-        ("--timestamp", options.timestamp),
-        ("--gas-limit", options.gas_limit),
-        ("--fork-url", options.fork_url),
-        ("--fork-block-number", options.fork_block),
-    ):
-        if value is not None:
-            arguments += [flag, str(value)]
-    if options.fork_url is not None:
-        arguments.append("--no-storage-caching")
-    for flag, wanted in (
-        ("--no-mining", options.no_mining),
-        ("--enable-tx-gas-limit", options.tx_gas_limit),
-        ("--preserve-historical-states", options.preserve_historical_states),
-    ):
-        if wanted:
-            arguments.append(flag)
-    return [*arguments, *options.extra]
+    values = {
+        "--chain-id": options.chain_id,
+        "--timestamp": options.timestamp,
+        "--gas-limit": options.gas_limit,
+        "--fork-url": options.fork_url,
+        "--fork-block-number": options.fork_block,
+    }
+    flags = {
+        "--no-storage-caching": options.fork_url is not None,
+        "--no-mining": options.no_mining,
+        "--enable-tx-gas-limit": options.tx_gas_limit,
+        "--preserve-historical-states": options.preserve_historical_states,
+    }
+    given = [each for flag, value in values.items() if value is not None for each in (flag, str(value))]
+    return [*given, *(flag for flag, wanted in flags.items() if wanted), *options.extra]
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:

@@ -38,9 +38,14 @@ class Deployer:
     ) -> str:
         """Queue a creation and return the address it will have."""
         code = contract.creation(arguments, libraries or {})
-        address = get_create_address(HexAddress(HexStr(self.sender)), Nonce(self._nonce))
+        (address,) = self.upcoming(1)
         self._add({"from": self.sender, "data": "0x" + code.hex(), "gas": DEPLOY_GAS})
         return address
+
+    def upcoming(self, count: int) -> list[str]:
+        """The addresses that the next creations will have, if no call comes between them."""
+        sender = HexAddress(HexStr(self.sender))
+        return [get_create_address(sender, Nonce(self._nonce + place)) for place in range(count)]
 
     def call(self, target: str, signature: str, *arguments: object, value: int = 0) -> None:
         """Queue a call that carries `value` wei."""

@@ -124,7 +124,7 @@ def _open(positions: str, trader: str, spec: PoolSpec, tokens: Mapping[str, Toke
     root = sqrt_price(low, high)
     spacing = SPACING[spec.fee]
     if spec.width:
-        middle = _tick(root) // spacing * spacing
+        middle = tick_near(root) // spacing * spacing
         bottom, top = middle - spec.width // spacing * spacing, middle + spec.width // spacing * spacing
     else:
         top = MAX_TICK // spacing * spacing
@@ -138,7 +138,7 @@ def _open(positions: str, trader: str, spec: PoolSpec, tokens: Mapping[str, Toke
     ]
 
 
-def _tick(root: int) -> int:
+def tick_near(root: int) -> int:
     """The tick of a price, near enough to place liquidity around it."""
     return int(2 * log(root / Q96) / log(1.0001))
 

@@ -16,3 +16,15 @@ class Finding:
     verdict: Verdict
     detail: str
     remedy: str = ""
+
+    @classmethod
+    def ok(cls, subject: str, detail: str) -> Finding:
+        return cls(subject, "ok", detail)
+
+    @classmethod
+    def warning(cls, subject: str, detail: str, remedy: str) -> Finding:
+        return cls(subject, "warning", detail, remedy)
+
+    @classmethod
+    def fault(cls, subject: str, detail: str, remedy: str) -> Finding:
+        return cls(subject, "fault", detail, remedy)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 NATIVE = "native"
 """The chain's own coin, where a token is named."""
@@ -93,6 +95,10 @@ class FlashLoan:
     kind: Literal["aave-v3", "uniswap-v3", "callback"]
     lender: str
     fee: int
+
+    def cost(self, amount: int) -> int:
+        """What a loan of so many units costs; rounded up, though not every lender does."""
+        return -(-amount * self.fee // 10**6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +194,7 @@ class Plan:
 
     @staticmethod
     def from_json(text: str) -> Plan:
-        raw = json.loads(text)
-        check = raw.pop("postcondition")
-        trade = raw.pop("trade", None)
-        item = raw.pop("batch_item", None)
-        return Plan(
-            spend=Spend(**raw.pop("spend")),
-            postcondition=Check(**check) if check else None,
-            trade=Trade(**trade) if trade else None,
-            batch_item=_item(item) if item else None,
-            **raw,
-        )
+        return _PLAN.validate_json(text)
 
 
-def _item(raw: dict[str, Any]) -> BatchItem:
-    loan = raw.pop("loan")
-    return BatchItem(calls=tuple(raw.pop("calls")), loan=FlashLoan(**loan) if loan else None, **raw)
+_PLAN = TypeAdapter(Plan)

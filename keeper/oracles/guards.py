@@ -118,7 +118,7 @@ def remember(seen_now: Observation, before: Memory | None, terms: GuardTerms) ->
     rounds = tuple(each for each, _ in found)
     anew = before is None or rounds != before.rounds or before.price is None
     memory = Memory(tuple(found), seen_now.price if anew or before is None else before.price)
-    if not _disagrees(seen_now, terms):
+    if _disagreement(seen_now, terms) is None:
         return memory
     price = seen_now.price or 0
     if (
@@ -142,31 +142,25 @@ def judge(now: Observation, memory: Memory, terms: GuardTerms) -> Judgement:
     old = _old(now, memory, terms)
     beyond = _beyond(price, terms)
     jump = _jump(price, now, memory, terms)
-    disagree = _disagreement(price, now, terms)
+    disagree = _disagreement(now, terms)
     silent = Fault("second_silent", now.second.why) if now.second is not None and second is None else None
     faults = (*old, *(each for each in (beyond, jump, disagree, silent) if each), *unresolved)
     market = second
     if second is None and beyond is None and not (silent and old):
         market = price
     agreed = second is not None and disagree is None
-    hold = closed or ("" if agreed else _hold(price, old, beyond, jump, disagree, memory, terms))
+    hold = closed or ("" if agreed else _hold(price, (beyond, *old, jump), disagree, memory, terms))
     if not hold and not agreed and now.basis == "nothing" and not terms.act_unresolved:
         hold = FEEDLESS
     return Judgement(faults, market, hold, price, closed)
 
 
 def _hold(
-    price: int,
-    old: tuple[Fault, ...],
-    beyond: Fault | None,
-    jump: Fault | None,
-    disagree: Fault | None,
-    memory: Memory,
-    terms: GuardTerms,
+    price: int, wrong: tuple[Fault | None, ...], disagree: Fault | None, memory: Memory, terms: GuardTerms
 ) -> str:
-    """Why a price that no second source confirms is not enough for a top-up."""
+    """Why a price that no second source confirms is not enough for a top-up; `wrong`: with itself."""
     alone = " and no second source confirms it"
-    for fault in (beyond, *old, jump):
+    for fault in wrong:
         if fault is not None:
             return fault.detail + alone
     if disagree is None:
@@ -238,16 +232,11 @@ def _jump(price: int, now: Observation, memory: Memory, terms: GuardTerms) -> Fa
     return Fault("no_round", f"the price moved from {memory.price} to {price} without a new round")
 
 
-def _disagreement(price: int, now: Observation, terms: GuardTerms) -> Fault | None:
-    if not _disagrees(now, terms):
-        return None
-    assert now.second is not None
-    return Fault("disagreeing", f"the second source says {now.second.price}, the protocol {price}")
-
-
-def _disagrees(now: Observation, terms: GuardTerms) -> bool:
+def _disagreement(now: Observation, terms: GuardTerms) -> Fault | None:
     second = now.second.price if now.second is not None else None
-    return bool(now.price) and second is not None and not _near(now.price or 0, second, terms.deviation)
+    if not now.price or second is None or _near(now.price, second, terms.deviation):
+        return None
+    return Fault("disagreeing", f"the second source says {second}, the protocol {now.price}")
 
 
 def _near(price: int, reference: int, deviation: int) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from keeper.chain import abi
 from keeper.chain.calls import Answer, Call
-from keeper.oracles import abi, shapes
+from keeper.oracles import shapes
 from keeper.oracles.sources import PROXIES, Source
 
 _PHASE = 1 << 64

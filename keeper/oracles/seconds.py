@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+from keeper.chain import abi
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Answer, Call, run
 from keeper.chain.pool import NodePool
 from keeper.config import ChainlinkSource, PythSource, UniswapV3Source
+from keeper.config.markets import SecondSource
 from keeper.errors import ConfigError
-from keeper.oracles import abi, shapes
+from keeper.oracles import shapes
 
 # Digits of the mean price: far more than any price has.
 PRECISION = 60
@@ -40,17 +42,11 @@ class SourcePair:
 class Second:
     """A configured second source with the facts that never change."""
 
-    settings: ChainlinkSource | UniswapV3Source | PythSource
+    settings: SecondSource
     pair: SourcePair | None = None
 
 
-def prepare(
-    pool: NodePool,
-    head: Head,
-    asset: str,
-    settings: ChainlinkSource | UniswapV3Source | PythSource,
-    where: str,
-) -> Second:
+def prepare(pool: NodePool, head: Head, asset: str, settings: SecondSource, where: str) -> Second:
     """Look once at what never changes. ConfigError when a pool is none of this asset. A feed that does not
     answer is no such error: it may be down on the very day the keeper is started again, and is told as
     silent."""
@@ -61,19 +57,16 @@ def prepare(
 
 def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, where: str) -> SourcePair:
     answers = run(pool, head, [abi.call(settings.address, each) for each in ("token0()", "token1()")])
-    tokens = [abi.address(each) for each in answers]
-    first, second = tokens
-    if first is None or second is None or asset not in tokens:
+    first, second = (abi.address(each) for each in answers)
+    if first is None or second is None or asset not in (first, second):
         raise ConfigError(
             f"is no Uniswap v3 pool of {asset}",
             where=f"{where}.second_source.address {settings.address}",
             remedy="Name a pool with this asset as one of its tokens",
         )
     quote = second if asset == first else first
-    decimals = [
-        abi.word(each) for each in run(pool, head, [abi.call(t, "decimals()") for t in (asset, quote)])
-    ]
-    own, other = decimals
+    answers = run(pool, head, [abi.call(token, "decimals()") for token in (asset, quote)])
+    own, other = (abi.word(each) for each in answers)
     if own is None or other is None:
         raise ConfigError(
             "has a token without decimals", where=f"{where}.second_source.address {settings.address}"
@@ -111,18 +104,13 @@ def read(
         return _mean(settings, second.pair, found[0], base_decimals, market_price)
     if isinstance(settings, PythSource):
         return _pyth(settings, found[0], base_decimals, timestamp)
-    decimals, newest, latest = found
-    return _chainlink(settings, decimals, newest, latest, base_decimals, timestamp)
+    return _chainlink(settings, found, base_decimals, timestamp)
 
 
 def _chainlink(
-    settings: ChainlinkSource,
-    decimals: Answer,
-    newest: Answer,
-    latest: Answer,
-    base_decimals: int,
-    timestamp: int,
+    settings: ChainlinkSource, found: list[Answer], base_decimals: int, timestamp: int
 ) -> SecondPrice:
+    decimals, newest, latest = found
     scale = abi.word(decimals)
     if shapes.is_round(newest):
         answer, updated = abi.signed(newest, 1), abi.word(newest, 3)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keeper.chain import abi
 from keeper.chain.calls import Answer, Call
-from keeper.oracles import abi, shapes
+from keeper.oracles import shapes
 
 UP = 0
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from keeper.chain import abi
 from keeper.chain.calls import Answer, Call
-from keeper.oracles import abi
 from keeper.oracles.sources import Kind
 
 _MORPHO_FEEDS = ("BASE_FEED_1()", "BASE_FEED_2()", "QUOTE_FEED_1()", "QUOTE_FEED_2()")

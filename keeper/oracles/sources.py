@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from keeper.oracles import abi
+from keeper.chain import abi
 
 Kind = Literal[
     "chainlink",

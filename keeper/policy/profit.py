@@ -14,7 +14,6 @@ from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import CONTRACT_ERRORS, KEPT_PERCENT, BatchItem, Blocked, FlashLoan, Plan, Spend, Trade
 from keeper.venues.base import Exchange
 
-MILLION = 10**6
 # A size is fine when the best one is known to this part of itself.
 FINENESS = 2_000
 
@@ -135,7 +134,7 @@ def count(taken: Plan, exchange: Exchange) -> None:
         exchange.lend(item.loan, item.pays, item.allowance)
     left = item.expected
     if item.pays != item.profit_token and item.route:
-        owed = item.allowance + (fee_of(item.loan, item.allowance) if item.loan else 0)
+        owed = item.allowance + (item.loan.cost(item.allowance) if item.loan else 0)
         spent = exchange.buy(item.route, owed) or 0
         exchange.make(item.route, spent)
         left -= spent
@@ -146,7 +145,7 @@ def count(taken: Plan, exchange: Exchange) -> None:
 def _lent_fee(sized: Sized) -> int:
     """What the loan costs in units of its token; 0 where the target itself waits for its money."""
     loan = sized.loan
-    return fee_of(loan, sized.deal.allowance) if loan is not None and loan.kind != "callback" else 0
+    return loan.cost(sized.deal.allowance) if loan is not None and loan.kind != "callback" else 0
 
 
 def _fee_earned(sized: Sized) -> int:
@@ -172,11 +171,6 @@ def _cover(sized: Sized, exchange: Exchange) -> str:
     return min(costs)[1] if costs else ""
 
 
-def fee_of(loan: FlashLoan, amount: int) -> int:
-    """What a loan costs, in units of its token; rounded up, though not every lender does."""
-    return -(-amount * loan.fee // MILLION)
-
-
 @dataclass(frozen=True, slots=True)
 class _Way:
     """A way to turn what an offer brings into what it takes, over `back`, and into profit, over `sale`; each
@@ -197,7 +191,7 @@ class _Way:
         loan = _cheapest(offer, deal.allowance, self.back if direct else self.back + self.sale, self.terms)
         if loan is None and deal.allowance:
             return None
-        owed = deal.repaid + (fee_of(loan, deal.allowance) if loan else 0)
+        owed = deal.repaid + (loan.cost(deal.allowance) if loan else 0)
         profit = self._direct(deal.received, owed) if direct else self._converted(deal.received, owed)
         return None if profit is None else Sized(offer, deal, self.back, self.sale, self.earns, loan, profit)
 

@@ -49,12 +49,8 @@ def of_the_moment(reason: str) -> bool:
 
 def refused(attempts: Iterable[tuple[Plan, str]]) -> list[Route]:
     """The ways of attempts (with the reason each ended for) that the chain refused for their own sake."""
-    found = []
-    for plan, reason in attempts:
-        way = way_of(plan)
-        if way is not None and not of_the_moment(reason):
-            found.append(way)
-    return found
+    lasting = (way_of(plan) for plan, reason in attempts if not of_the_moment(reason))
+    return [way for way in lasting if way is not None]
 
 
 def untried(plans: Sequence[Plan], tried: Sequence[Route]) -> list[Plan]:

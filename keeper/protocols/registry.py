@@ -11,11 +11,12 @@ from keeper.protocols.aave_v3.spec import SPEC as AAVE_V3
 from keeper.protocols.compound_v3.spec import SPEC as COMPOUND_V3
 from keeper.protocols.liquity.spec import SPEC as LIQUITY
 from keeper.protocols.morpho_blue.spec import SPEC as MORPHO_BLUE
+from keeper.protocols.perp_v2.spec import SPEC as PERP_V2
 from keeper.protocols.spec import Spec
 from keeper.protocols.synthetix_v3.spec import SPEC as SYNTHETIX_V3
 
 PROTOCOLS: Mapping[str, Spec] = MappingProxyType(
-    {spec.name: spec for spec in (AAVE_V3, COMPOUND_V3, MORPHO_BLUE, LIQUITY, SYNTHETIX_V3)}
+    {spec.name: spec for spec in (AAVE_V3, COMPOUND_V3, MORPHO_BLUE, LIQUITY, SYNTHETIX_V3, PERP_V2)}
 )
 _TABLES = {spec.name: spec.settings for spec in PROTOCOLS.values()}
 MARKET = market_model(_TABLES)

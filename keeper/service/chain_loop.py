@@ -12,20 +12,17 @@ from sqlalchemy.exc import IntegrityError
 
 from keeper.alerts import keeper_alerts
 from keeper.book.reads import Reader
-from keeper.chain.block_time import BlockTime
+from keeper.chain.block_time import BlockTime, clock_complaint
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
 from keeper.chain.heads import Heads
-from keeper.chain.pool import NodePool
-from keeper.config import ChainSettings, known_chain
-from keeper.execution.journal import Mode
-from keeper.policy.levels import Policies
+from keeper.config import known_chain
+from keeper.service.chain_context import ChainContext
 from keeper.service.market_troubles import MarketTroubles
 from keeper.service.markets import Market
 from keeper.service.outage import Outage
 from keeper.service.planning.block_planning import BlockPlanning
 from keeper.service.planning.breach import Breach, MarketBreaches
-from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
 from keeper.service.reporting import status
@@ -34,28 +31,20 @@ from keeper.service.reporting.log_throttle import LogThrottle
 from keeper.service.reporting.market_alerts import MarketAlerts
 from keeper.service.reporting.record import Recorder
 from keeper.service.watchdog import Pulse
-from keeper.service.watching import breaches, clock, price_status
+from keeper.service.watching import breaches, price_status
 from keeper.service.watching.confirmation import confirm as confirm_with_views
 from keeper.service.watching.market_valuation import MarketRequest, MarketValuation
 from keeper.service.watching.memory import BLANK, MarketMemory
 from keeper.service.watching.unknown_names import UnknownNames
 from keeper.service.watching.value import value_together
-from keeper.store.database import Store
 
 log = structlog.get_logger()
 
 
 @dataclass
-class ChainLoop:
-    """State of one chain's deciding loop: its markets, the last head, what the block time seems to be."""
+class ChainLoop(ChainContext):
+    """State of one chain's deciding loop: the last head, what the block time seems to be, open episodes."""
 
-    pool: NodePool
-    store: Store
-    settings: ChainSettings
-    policies: Policies
-    markets: list[Market]
-    mode: Mode
-    payer: str | None
     recorder: Recorder | None = None
     head: Head | None = None
     blocks_seen: int = 0
@@ -72,39 +61,15 @@ class ChainLoop:
         self._block_time = BlockTime(chain.block_time, row.block_time if row else None)
         self.reader = Reader(self.pool, self.settings.chain.parallel_requests)
         self.heads = Heads(self.pool, self.settings.chain, self.on_head)
-        self.retries = RetryPolicy(
-            self.pool.name,
-            self.mode,
-            self.payer,
-            self.settings.policy.max_attempts,
-            losses_of_a_day(self.settings.policy),
-            owner=self.policies.owner,
-        )
-        self._store_front = StoreFront(self.store, self.policies, self.retries)
+        self.retries = RetryPolicy(self)
+        self._store_front = StoreFront(self, self.retries)
         self._market_alerts = MarketAlerts(self.store)
         self._throttle = LogThrottle()
         self.troubles = MarketTroubles(self.store, self._throttle)
-        self.outage = Outage(self.pool.name, self.mode, self.store, self._throttle)
-        self._unknown_names = UnknownNames(self.settings, self.store)
-        self._block_report = BlockReport(
-            self.pool,
-            self.store,
-            self.settings,
-            self.policies,
-            self.mode,
-            self.payer,
-            self.recorder,
-        )
-        self.planning = BlockPlanning(
-            self.pool,
-            self.markets,
-            self.store,
-            self.settings,
-            self.policies.owner,
-            self.mode,
-            self.payer,
-            self.troubles,
-        )
+        self.outage = Outage(self, self._throttle)
+        self._unknown_names = UnknownNames(self)
+        self._block_report = BlockReport(self, self.recorder)
+        self.planning = BlockPlanning(self, self.troubles)
         self._acting: dict[str, bool] = {}
         self._decided_at = time.monotonic()
         self.last_valued: dict[str, MarketValuation] = {}
@@ -117,20 +82,17 @@ class ChainLoop:
         """As configured or learnt; None before the first block."""
         return self._block_time.seconds
 
-    @property
     def pulse(self) -> Pulse:
         """When this loop last decided; read without a lock, from any thread."""
         return Pulse(self._decided_at, float(self.seconds_a_block or 0))
 
     def next_head(self) -> Head | None:
         """The newest block, or None when this loop has been there or none is due."""
-        seconds = self.seconds_a_block
-        return self.heads.newest(float(seconds) if seconds is not None else None)
+        return self.heads.newest(self.seconds_a_block)
 
     def has_newer_head(self) -> bool:
         """Whether a subscription told of a newer block; no request is made."""
-        seconds = self.seconds_a_block
-        return self.heads.told(float(seconds) if seconds is not None else None)
+        return self.heads.told(self.seconds_a_block)
 
     def begin(self, head: Head) -> None:
         """A new block: what was asked for the last one is forgotten."""
@@ -161,9 +123,8 @@ class ChainLoop:
 
     def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
         """All markets of the chain, read together; one that fails is told of and left out."""
-        if self.open is None:
-            self.open = breaches.open_episodes(self.store, [market.name for market in self.markets])
-        asked = [self._request(market, head, self.open[market.name]) for market in self.markets]
+        known = self._open_episodes()
+        asked = [self._request(market, head, known[market.name]) for market in self.markets]
         found = value_together(self.reader, head, asked, self.next_timestamp(head))
         valued: list[tuple[Market, MarketValuation]] = []
         for market, one in zip(self.markets, found, strict=True):
@@ -175,6 +136,12 @@ class ChainLoop:
             with self.troubles.contained(market, head):
                 self._market_alerts.raise_for(market, one)
         return valued
+
+    def _open_episodes(self) -> dict[str, breaches.OpenEpisodes]:
+        """As remembered, or read from the store."""
+        if self.open is None:
+            self.open = breaches.open_episodes(self.store, [market.name for market in self.markets])
+        return self.open
 
     def _request(self, market: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
         """What planning is certain to ask for comes along with the book, and costs no request."""
@@ -200,13 +167,13 @@ class ChainLoop:
         """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
         before = self.halt_reason
         outages = (market.prices.sequencer.complaint for market in self.markets if market.prices is not None)
-        off = clock.complaint(self.settings.chain, head, time.time())
+        off = clock_complaint(self.settings.chain, head, time.time())
         self.halt_reason = off or next(filter(None, outages), "")
         if self.halt_reason and not before:
-            log.error("held", chain=self.pool.name, why=self.halt_reason)
+            log.error("held", chain=self.name, why=self.halt_reason)
             with self.store.session() as session:
                 kind = "clock_off" if off else "sequencer_down"
-                keeper_alerts.held(session, self.pool.name, head.number, kind, self.halt_reason)
+                keeper_alerts.held(session, self.name, head.number, kind, self.halt_reason)
 
     def next_timestamp(self, head: Head) -> int:
         """When the next block is expected: the amounts of a plan are exact at that second."""
@@ -222,14 +189,12 @@ class ChainLoop:
 
     def _judged(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
         """What is asked for, and what of it may be attempted now."""
-        if self.open is None:
-            self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
         try:
             try:
                 return self._judge(market, valued)
             except (IntegrityError, breaches.StaleEpisodesError):
                 # Another keeper writes to the same store: what is remembered of it is out of date.
-                self.open = breaches.open_episodes(self.store, [each.name for each in self.markets])
+                self.open = None
                 return self._judge(market, valued)
         except BaseException:
             # What was not committed must not be remembered.
@@ -237,9 +202,9 @@ class ChainLoop:
             raise
 
     def _judge(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
-        assert self.open is not None
+        known = self._open_episodes()[market.name]
         with self.store.session() as session:
-            wanted = breaches.judge(session, market, valued, self.policies, self.open[market.name])
+            wanted = breaches.judge(session, market, valued, self.policies, known)
             due = [] if self.halt_reason else self.retries.ready(session, wanted, valued.head)
             if due:
                 self.planning.ask_funds(valued.head)
@@ -275,7 +240,7 @@ class ChainLoop:
         for each in breaches:
             sales: list[Breach] = []
             with self.troubles.contained(each.market, head):
-                sales = self._store_front.due(head, [(each.market, each.valued)])
+                sales = self._store_front.due(each.market, each.valued)
             found.append(replace(each, due=[*each.due, *sales]))
         return found
 
@@ -287,7 +252,7 @@ class ChainLoop:
         """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
         acting = self._acting
         valued = [(each.market, each.valued) for each in breaches]
-        changed = [(r, one) for r, one in valued if _is_news(one) or acting.get(r.name) != one.acting]
+        changed = [(r, one) for r, one in valued if one.is_news or acting.get(r.name) != one.acting]
         if not decisions and not changed:
             return
         with self.store.session() as session:
@@ -295,14 +260,9 @@ class ChainLoop:
                 self.retries.commit_intent(session, head, wanted, decision)
         for market, one in changed:
             with self.troubles.contained(market, head), self.store.session() as session:
-                status.write_market(session, self.pool.name, market, one, self.policies)
+                status.write_market(session, self.name, market, one, self.policies)
         self._acting.update({market.name: one.acting for market, one in valued})
 
     def unreachable(self, error: Exception) -> None:
         """The chain does not answer."""
         self.outage.report(error, float(self.seconds_a_block or 0))
-
-
-def _is_news(valued: MarketValuation) -> bool:
-    """Whether acting in the market, or in a part of it, began or ceased."""
-    return bool(valued.newly_stopped or valued.newly_suspended or valued.resumed or valued.retried)

@@ -35,7 +35,7 @@ from keeper.service.reporting.log_throttle import LogThrottle
 from keeper.service.reporting.record import Recorder
 from keeper.service.store_watch import StoreFaults, StoreWatch
 from keeper.service.tick import ChainLoops, advance, tick
-from keeper.service.watchdog import Pulse, Watchdog
+from keeper.service.watchdog import Watchdog
 from keeper.store.database import Store
 
 log = structlog.get_logger()
@@ -51,10 +51,6 @@ class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no t
 
     def join(self) -> None:
         self._pool.shutdown(wait=True)
-
-
-def _pulse(deciding: ChainLoop) -> Pulse:
-    return deciding.pulse
 
 
 class Daemon:
@@ -91,7 +87,7 @@ class Daemon:
                     mode=self.mode,
                     payer=payer,
                     recorder=recorder,
-                    on_head=partial(self._wake, name),
+                    on_head=partial(self._at_once, f"decide:{name}"),
                 ),
                 actor_of(settings, pool, store, payer, signer) if payer else None,
             )
@@ -102,24 +98,19 @@ class Daemon:
             if signer is not None and wanted is not None and wanted.mempool_ws is not None:
                 later = partial(self._once, f"update:{name}")
                 loops.watch = UpdateWatch(nodes[name], wanted, PendingUpdates(loops.deciding), loops, later)
-        self._ledgers = {
-            name: Ledger(loops.deciding.pool, store, settings.of_chain(name), loops.deciding.markets)
-            for name, loops in self.chains.items()
-        }
+        self._ledgers = {name: Ledger(loops.deciding) for name, loops in self.chains.items()}
         self.deliverer = Deliverer(store, settings.alerts, settings.service.alerts_file)
         self.payer = payer
         # Everything a job may wait for has a limit of its own, so that stopping is never long.
         self._throttle = LogThrottle()
         self._gas_watch = GasWatch(store, payer, self._throttle)
-        self._store_watch = StoreWatch(
-            settings.store.url, self._tell_of_store, lambda: bool(self._store_faults.lately(time.monotonic()))
-        )
+        self._store_faults = StoreFaults()
+        self._store_watch = StoreWatch(settings.store.url, self._tell_of_store, self._store_faults)
         self._watchdog = Watchdog(
             store,
-            {name: partial(_pulse, loops.deciding) for name, loops in self.chains.items()},
+            {name: loops.deciding.pulse for name, loops in self.chains.items()},
             self.deliverer.tell_without_store,
         )
-        self._store_faults = StoreFaults()
         self._threads = Threads(4 * len(nodes) + 3)
         self.scheduler = BackgroundScheduler(
             executors={"default": self._threads},
@@ -186,15 +177,13 @@ class Daemon:
     def _close_books(self) -> None:
         """Book what the last blocks brought; what cannot be read now is booked at the next start."""
         for name, ledger in self._ledgers.items():
-            problem = ""
             for _ in range(LAST_TRIES):
+                problem = ""
                 try:
                     if not ledger.book():
                         break
                 except (KeeperError, SQLAlchemyError) as error:
                     problem = str(error)
-                else:
-                    problem = ""
             if problem:
                 log.warning("books are not complete", chain=name, error=problem)
 
@@ -202,11 +191,8 @@ class Daemon:
         """Ask the daemon to end; safe from any thread and from a signal handler."""
         self._wish.put(None)
 
-    def _wake(self, name: str) -> None:
-        """A subscription told of a block: decide at once."""
-        self._at_once(f"decide:{name}")
-
     def _at_once(self, job: str) -> None:
+        """Do not wait for the job's time: a subscription told of a block, or the first was decided."""
         try:
             self.scheduler.modify_job(job, next_run_time=datetime.now())
         except JobLookupError:

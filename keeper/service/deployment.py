@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from eth_typing import HexAddress, HexStr
 from eth_utils.address import to_checksum_address
-from sqlmodel import select
 from web3 import Web3
 from web3.constants import HASH_ZERO
 from web3.utils.address import get_create2_address
@@ -24,8 +23,7 @@ from keeper.chain.node import RpcError
 from keeper.chain.pool import NodePool
 from keeper.contracts import artifact
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import follow, nonces
-from keeper.execution.lifecycle import UNMINED
+from keeper.execution import follow, nonces, transactions
 from keeper.execution.rehearsal import Action, with_margin
 from keeper.execution.sender import Sender
 from keeper.execution.signatures import begin, sign
@@ -149,15 +147,9 @@ def deploy(sender: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> De
 def _under_way(sender: Sender, contract: Contract) -> Transaction | None:
     """An earlier attempt that no block has yet."""
     with sender.store.session() as session:
-        rows = session.exec(
-            select(Transaction).where(
-                Transaction.chain == sender.chain,
-                Transaction.sender == sender.address,
-                Transaction.target == CREATE2_DEPLOYER,
-                Transaction.data == contract.request,
-            )
-        ).all()
-    return next((row for row in rows if row.state in UNMINED), None)
+        flying = transactions.unmined(session, sender.chain, sender.address)
+    asked = (CREATE2_DEPLOYER, contract.request)
+    return next((each for each in flying if (each.target, each.data) == asked), None)
 
 
 def _signed(sender: Sender, contract: Contract, head: Head) -> Transaction:
@@ -169,16 +161,15 @@ def _signed(sender: Sender, contract: Contract, head: Head) -> Transaction:
             missing, where=f"chain {sender.chain}", remedy=f"Send native currency to {sender.address}"
         )
     gas = with_margin(needed)
-    price = fees.suggest(sender.pool, sender.limits.max_gas_price, least=sender.floor.wei)
-    pending = nonces.pending(sender.pool, sender.store, sender.address)
+    quote = sender.quote()
     action = Action("deploy", CREATE2_DEPLOYER, contract.request)
     # The operator has just asked for it: the list of what the daemon may call does not speak of it.
     allow = {**(sender.limits.allow or {}), CREATE2_DEPLOYER: None}
     asked = replace(sender, limits=replace(sender.limits, allow=allow))
     with sender.store.session() as session:
         begin(asked, session)
-        nonce = nonces.following(session, sender.chain, sender.address, pending)
-        return sign(asked, session, head, action, gas, price, nonce, why=f"deploys {contract.name}")
+        nonce = nonces.following(session, sender.chain, sender.address, quote.pending)
+        return sign(asked, session, head, action, gas, quote.price, nonce, why=f"deploys {contract.name}")
 
 
 def _included(sender: Sender, contract: Contract, transaction: Transaction, wait: float) -> Deployed:

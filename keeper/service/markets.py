@@ -11,9 +11,12 @@ import numpy as np
 from keeper.book.book import Book
 from keeper.book.entries import Ints
 from keeper.book.screening.near_threshold import NearThreshold
+from keeper.chain.blocks import Head
+from keeper.chain.calls import answers_to
 from keeper.chain.pool import NodePool
 from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
 from keeper.model.money import Rate
+from keeper.model.purse import Purse
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Owner, Policies
 from keeper.protocols.registry import PROTOCOLS
@@ -73,6 +76,13 @@ class Market:
         """All accounts of these owners that the book knows."""
         rows = self.book.rows
         return [rows.account(row) for owner in owners for row in rows.of(owner)]
+
+    def purse(self, head: Head, payer: str, state: Any = None) -> Purse:
+        """What a payer holds here at `head`, read by itself (the tick reads it along with the book): of a
+        market that was read, or of this `state` of it."""
+        state, planner = self.book.state if state is None else state, self.adapter.planner
+        answers = answers_to(self.book.pool, head, planner.planning_calls(state, [], payer))
+        return planner.read_planning(state, [], payer, answers)
 
 
 def owner_of(settings: Settings) -> Owner:

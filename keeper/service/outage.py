@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import structlog
 
 from keeper.chain.blocks import Head
-from keeper.execution.journal import Mode
+from keeper.service.chain_context import ChainContext
 from keeper.service.reporting import status
 from keeper.service.reporting.log_throttle import LogThrottle
-from keeper.store.database import Store
 
 log = structlog.get_logger()
 
@@ -26,9 +25,7 @@ _CHAIN = ""
 class Outage:
     """One chain's. `is_on`: it did not answer the last request for a block or its state."""
 
-    chain: str
-    mode: Mode
-    store: Store
+    chain: ChainContext
     throttle: LogThrottle
     is_on: bool = False
     since: float | None = None
@@ -39,15 +36,15 @@ class Outage:
         now = time.monotonic()
         self.since = now if self.since is None else self.since
         if now - self.since < min(max(block_seconds, LEAST_PATIENCE), MOST_PATIENCE):
-            log.debug("tried again", chain=self.chain, error=str(error))
+            log.debug("tried again", chain=self.chain.name, error=str(error))
             return
         if self.throttle.should_log(_CHAIN, str(error)):
-            log.error("chain unreachable", chain=self.chain, error=str(error))
-        with self.store.session() as session:
-            status.write_unreachable(session, self.chain, self.mode, str(error))
+            log.error("chain unreachable", chain=self.chain.name, error=str(error))
+        with self.chain.store.session() as session:
+            status.write_unreachable(session, self.chain.name, self.chain.mode, str(error))
 
     def end(self, head: Head) -> None:
         """The chain answered."""
         self.is_on, self.since = False, None
         if self.throttle.clear(_CHAIN):
-            log.info("chain answers again", chain=self.chain, number=head.number)
+            log.info("chain answers again", chain=self.chain.name, number=head.number)

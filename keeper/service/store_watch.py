@@ -51,11 +51,11 @@ class StoreFaults:
 
 class StoreWatch:
     """Writes nothing and asks each second whether something could be written, from `start` to `stop`.
-    `failing` says whether a job of the keeper's has just failed at the store, whatever is answered here."""
+    What jobs of the keeper's have just failed at (`faults`) counts, whatever is answered here."""
 
-    def __init__(self, url: str, tell: Tell, failing: Callable[[], bool], patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, tell: Tell, faults: StoreFaults, patience: float = PATIENCE) -> None:
         self._engine = _engine(url)
-        self._tell, self._failing, self._patience = tell, failing, patience
+        self._tell, self._faults, self._patience = tell, faults, patience
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="store-ask")
         self._asked: Future[str] | None = None
         self._answered = time.monotonic()
@@ -88,7 +88,7 @@ class StoreWatch:
             self._asked = self._worker.submit(self._ask)
         if self._asked.done():
             problem, self._asked = self._asked.result(), None
-            if problem or self._failing():
+            if problem or self._faults.lately(moment):
                 self._why = problem or "what jobs write is refused"
             else:
                 self._answered = moment

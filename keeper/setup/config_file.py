@@ -52,11 +52,7 @@ def _beside(path: Path, text: str) -> Iterator[Path]:
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="Name a file in a folder that exists and may be written",
-        ) from None
+        raise ConfigError.unwritable(path, error) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

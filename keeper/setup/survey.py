@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eth_utils.address import is_address, to_checksum_address
 
-from keeper.chain import blocks, logs
+from keeper.chain import abi, blocks, logs
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run
 from keeper.chain.contract_reads import ContractReads
@@ -19,7 +19,6 @@ from keeper.config.known_chains import DataFee as Kind
 from keeper.errors import KeeperError
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
-from keeper.oracles import abi
 from keeper.oracles.resolution import resolve
 from keeper.oracles.sources import Source
 from keeper.protocols.identity import Identity, first_block, identify

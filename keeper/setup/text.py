@@ -56,17 +56,15 @@ def _head(found: Survey) -> str:
 
 
 def _chain(found: Survey, answers: InitAnswers) -> str:
+    # What is known by id, or probed now, each with its reason.
+    known = "\n".join([*_sequencer(found), *_gas(found), *_data(found), *_coin(found)])
     return f"""\
 [chains.{dotted([answers.chain])}]
 chain_id = {found.chain_id}
 # Tried in this order; list a second node. A URL may hold an access key, so this file is for you alone.
 rpc = [{inline(found.rpc)}]
-{_chain_lines(found)}"""
-
-
-def _chain_lines(found: Survey) -> str:
-    """Lines below `[chains.NAME]`: known by id, or probed now, each with its reason."""
-    return "".join(f"{line}\n" for line in [*_sequencer(found), *_gas(found), *_data(found), *_coin(found)])
+{known}
+"""
 
 
 def _sequencer(found: Survey) -> list[str]:

@@ -11,7 +11,7 @@ from eth_typing import HexStr
 from web3 import Web3
 from web3.types import StateOverride
 
-from keeper.chain import blocks
+from keeper.chain import abi, blocks
 from keeper.chain.blocks import Head
 from keeper.chain.calls import run
 from keeper.chain.pool import NodePool
@@ -21,7 +21,6 @@ from keeper.contracts import artifact
 from keeper.localchain.aave_market import AaveDeployment, demo_market
 from keeper.localchain.aave_v36 import deploy
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.oracles import abi
 from keeper.protocols.aave_v3.lens import LENS, market_call, read_market
 from keeper.protocols.lenses import packed
 from scripts.bench import large_book

@@ -114,7 +114,7 @@ def _all_accounts(daemon: Daemon) -> list[Any]:
         book.source.mirror.market_call(book.references),
         book.source.mirror.accounts_call(list(book.accounts)),
     ]
-    read, overrides = calls.behind(wanted, book.source.mirror.lenses())
+    read, overrides = calls.behind(wanted, book.source.mirror.lenses(), book.pool.code)
     return [{**read, "gas": hex(calls.GAS)}, {"blockHash": head.hash}, overrides]
 
 

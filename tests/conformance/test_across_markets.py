@@ -68,7 +68,7 @@ def test_a_crash_of_all_markets_is_answered_most_valuable_first(markets: Togethe
     assert {i.state for i in k.intents()} == {"settled"}
     nonces = [t.nonce for t in k.transactions()]
     assert nonces == sorted(set(nonces)), "one signer, one row of nonces"
-    assert Ledger(k.deciding.pool, k.store, k.deciding.settings, k.deciding.markets).book() == len(nonces)
+    assert Ledger(k.deciding).book() == len(nonces)
     with k.store.session() as session:
         booked = session.exec(select(LedgerEntry)).all()
     assert all(row.gas > 0 and not row.unpriced for row in booked)

@@ -43,7 +43,8 @@ V2 = CurieTerms()
 class Position:
     """One market: signed base `size` (pool liquidity included), signed quote balance, both 18 decimals.
 
-    `mark` values positions; `index` values base debt for the initial requirement.
+    `mark` values positions; `index` values base debt for the initial requirement (since 2.6 that is the mark
+    as well). `base_debt` and `quote_balance` leave out what ranges hold in the pool.
     """
 
     size: int
@@ -51,6 +52,7 @@ class Position:
     mark: int
     index: int
     base_debt: int | None = None
+    quote_balance: int | None = None
 
     def __post_init__(self) -> None:
         integer(self.size, "size")
@@ -79,7 +81,7 @@ def total_abs_value(positions: Sequence[Position]) -> int:
 
 def total_debt_value(positions: Sequence[Position]) -> int:
     """Base debt in each market, and quote debt netted over all."""
-    quote = sum(each.quote for each in positions)
+    quote = sum(each.quote if each.quote_balance is None else each.quote_balance for each in positions)
     return sum(each.debt_value for each in positions) + max(0, -quote)
 
 
@@ -87,6 +89,12 @@ def free_collateral(positions: Sequence[Position], collateral: int, ratio: int) 
     """min(collateral, account value) − debt·ratio; negative: may not open. `collateral` after settled PnL."""
     required = total_debt_value(positions) * ratio // RATIO
     return min(collateral, collateral + unrealized_pnl(positions)) - required
+
+
+def in_settlement_units(value: int, decimals: int) -> int:
+    """An 18-decimal value in the settlement token's own units, rounded down as the vault does."""
+    unit: int = 10 ** (18 - decimals)
+    return value // unit
 
 
 def requirement(positions: Sequence[Position], collateral: int, terms: CurieTerms = V2) -> Requirement:

@@ -29,16 +29,15 @@ def _sentinel(
     leads = reads.at("AaveV3AddressesProvider", provider or ZERO_ADDRESS).functions
     address = reads.read_or_none(leads.getPriceOracleSentinel())
     if address in (None, ZERO_ADDRESS):
-        yield Finding(subject, "ok", "none" if watches_sequencer else "none: no sequencer is watched here")
+        yield Finding.ok(subject, "none" if watches_sequencer else "none: no sequencer is watched here")
         return
     allowed = reads.read_or_none(reads.at("AaveV3Sentinel", address).functions.isLiquidationAllowed())
     if allowed:
-        yield Finding(subject, "ok", f"{address} allows liquidations")
+        yield Finding.ok(subject, f"{address} allows liquidations")
         return
     said = "does not answer" if allowed is None else "forbids liquidations now"
-    yield Finding(
+    yield Finding.warning(
         subject,
-        "warning",
         f"{address} {said}",
         "The chain's sequencer was down a short while ago: liquidations open again after its grace period",
     )

@@ -23,7 +23,7 @@ _MARKET = (
 )
 _COLLATERAL = f"(uint128,address,{_PRICE},uint256,uint256[4],uint256,bool)"
 _STATE = (
-    "(address,address,address,address,address,bool,uint256[4],uint256,uint256[3],uint256,uint256,uint256,"
+    "(address,address,address,address,bool,uint256[4],uint256,uint256[3],uint256,uint256,uint256,"
     f"uint256[],bool,{_MARKET}[],{_COLLATERAL}[])"
 )
 
@@ -112,7 +112,6 @@ class PerpsState:
     `costs_known` is False where the node that tells keepers' costs fails; `flag_costs` are by the number of
     feeds that flagging updates."""
 
-    implementation: str
     oracle: str
     dollar: str
     core: str
@@ -130,18 +129,17 @@ class PerpsState:
 
 def read_state(data: bytes) -> PerpsState:
     row = decode([_STATE], data)[0]
-    contracts = row[:5]
-    is_open, guards, collateral_reward, interest, debt, settle, liquidate = row[5:12]
-    flags, known, markets, collaterals = row[12:]
+    contracts = row[:4]
+    is_open, guards, collateral_reward, interest, debt, settle, liquidate = row[4:11]
+    flags, known, markets, collaterals = row[11:]
     least, least_profit, most, most_scaling = guards
     keeper = KeeperTerms(
         least, most, least_profit, most_scaling, 0, liquidate, collateral_reward_ratio=collateral_reward
     )
     perps = {each[0]: _perp(each) for each in markets}
     synths = {each[0]: _synth(each) for each in collaterals}
-    implementation, oracle, dollar, core, spot = contracts
+    oracle, dollar, core, spot = contracts
     return PerpsState(
-        implementation,
         oracle,
         dollar,
         core,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.policy.choose import Decision
@@ -11,7 +9,7 @@ from keeper.service.chain_loop import ChainLoop
 from keeper.service.markets import Market
 from keeper.service.planning.breach import Breach
 from keeper.service.watching import breaches
-from keeper.service.watching.selection import Rows
+from keeper.service.watching.selection import NO_ROWS, Rows
 
 
 def decide_ahead(deciding: ChainLoop, head: Head, wanted: list[Breach]) -> list[int]:
@@ -52,7 +50,7 @@ def _write(
 def liquidatable(deciding: ChainLoop, market: Market) -> Rows:
     """Rows with an open episode of the liquidation threshold."""
     if deciding.open is None:
-        return np.zeros(0, np.int64)
+        return NO_ROWS
     return deciding.open[market.name].rows("liquidate", market.book.rows)
 
 

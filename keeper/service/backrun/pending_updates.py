@@ -217,21 +217,13 @@ class PendingUpdates:
         after = self._after(update, head, calls, list(markets.values()))
         if after.timestamp != timestamp:
             return []
-        views: dict[str, dict[str, Valuation]] = {name: {} for name in markets}
-        reverted: dict[str, set[str]] = {name: set() for name in markets}
-        for each in wanted:
-            account = each.valuation.account
-            view = each.market.adapter.auditor.read_view(
-                account, after.answers[each.market.adapter.auditor.view_call(account)]
-            )
-            if view is None:
-                reverted[each.market.name].add(account)
-            else:
-                views[each.market.name][account] = view
         agreed = set()
-        for name in markets:
+        for name, market in markets.items():
             own = [w.valuation for w in wanted if w.market.name == name]
-            difference = compare(own, views[name], reverted[name])
+            accounts = [valuation.account for valuation in own]
+            answers = [after.answers[market.adapter.auditor.view_call(account)] for account in accounts]
+            views = market.book.read_views(accounts, answers)
+            difference = compare(own, views, set(accounts) - views.keys())
             if difference:
                 log.warning("not behind the update", market=name, update=update.hash, why=difference)
             else:
@@ -251,11 +243,5 @@ def _calls(market: Market) -> list[Call]:
 
 def _episode(market: Market, valuation: Valuation) -> Episode:
     assert market.book.head is not None and valuation.health is not None
-    return Episode(
-        market=market.name,
-        account=valuation.account,
-        threshold="liquidate",
-        opened_block=market.book.head.number + 1,
-        opened_health=valuation.health,
-        lowest_health=valuation.health,
-    )
+    block = market.book.head.number + 1
+    return Episode.begin(market.name, valuation.account, "liquidate", block, valuation.health)

@@ -8,39 +8,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from keeper.chain.blocks import Head
-from keeper.chain.pool import NodePool
-from keeper.chain.reads import Reads
-from keeper.config import ChainSettings
-from keeper.execution.journal import Mode
-from keeper.policy.levels import Owner
+from keeper.chain.calls import Reads
+from keeper.service.chain_context import ChainContext
 from keeper.service.contract_versions import Abilities
 from keeper.service.market_troubles import MarketTroubles, is_everyones
-from keeper.service.markets import Market
 from keeper.service.planning.breach import Breach, MarketBreaches
+from keeper.service.planning.gas_money import SignerFundsRequest
 from keeper.service.planning.inputs import InputReader, PlanningInputs
 from keeper.service.planning.planner import plan_block
-from keeper.service.planning.signer_funds import SignerFundsRequest
 from keeper.service.reporting.block_report import Decided
-from keeper.store.database import Store
 
 
 @dataclass
 class BlockPlanning:
-    """Plans for one payer (None: nobody acts) in the markets of one chain."""
+    """Plans for the payer in the markets of one chain."""
 
-    pool: NodePool
-    markets: Sequence[Market]
-    store: Store
-    settings: ChainSettings
-    owner: Owner
-    mode: Mode
-    payer: str | None
+    chain: ChainContext
     troubles: MarketTroubles
     _funds: SignerFundsRequest | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"funds-{self.pool.name}")
-        self._abilities = Abilities(self.pool)
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"funds-{self.chain.name}")
+        self._abilities = Abilities(self.chain.pool)
 
     def begin(self) -> None:
         """Forget what was asked for the block before."""
@@ -48,13 +37,13 @@ class BlockPlanning:
 
     def ask_funds(self, head: Head) -> None:
         """Ask what the payer acts with: as early as it is known that it will be needed, once a block."""
-        if self.payer is not None and (self._funds is None or self._funds.head != head):
-            self._funds = SignerFundsRequest(self._threads, self.pool, head, self.payer)
+        if self.chain.payer is not None and (self._funds is None or self._funds.head != head):
+            self._funds = SignerFundsRequest(self._threads, self.chain.pool, head, self.chain.payer)
 
     def plan_all(self, head: Head, next_timestamp: int, breaches: Sequence[MarketBreaches]) -> Decided:
         """What to do about all that is due; a market that cannot be planned for is left out."""
         due = [each for market in breaches for each in market.due]
-        reads = Reads(self.pool, head)
+        reads = Reads(self.chain.pool, head)
         for each in breaches:
             reads.learn(each.valued.refresh.answers if each.valued.refresh else {})
         try:
@@ -78,29 +67,16 @@ class BlockPlanning:
         self, head: Head, next_timestamp: int, due: Sequence[Breach], reads: Reads | None = None
     ) -> Decided:
         """What to do about each; `reads` is what is known already of the state."""
-        return plan_block(due, self._inputs(head, next_timestamp, due, reads or Reads(self.pool, head)))
+        return plan_block(due, self._inputs(head, next_timestamp, due, reads or Reads(self.chain.pool, head)))
 
     def _inputs(
         self, head: Head, next_timestamp: int, due: Sequence[Breach], reads: Reads
     ) -> PlanningInputs | None:
         """What planning goes by, read now; None where there is nothing to plan or nobody to act."""
-        if not due or self.payer is None:
+        payer = self.chain.payer
+        if not due or payer is None:
             return None
         self.ask_funds(head)
         funds, self._funds = self._funds, None
         assert funds is not None, "they were just asked for"
-        reader = InputReader(
-            self.pool,
-            self.markets,
-            self.store,
-            self.settings,
-            self.owner,
-            head,
-            next_timestamp,
-            self.mode,
-            self.payer,
-            reads,
-            funds,
-            self._abilities,
-        )
-        return reader.read(due)
+        return InputReader(self.chain, payer, head, next_timestamp, reads, funds, self._abilities).read(due)

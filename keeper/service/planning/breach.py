@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlmodel import Session, col, select
+
 from keeper.model.plan import Kind
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Levels
@@ -35,6 +37,17 @@ class Breach:
     def kind(self) -> Kind:
         return "top_up" if self.levels.protection else "liquidate"
 
+    @property
+    def traded_tokens(self) -> frozenset[str]:
+        """Every token that a liquidation could repay or seize; none for a top-up."""
+        state, adapter = self.market.book.state, self.market.adapter
+        if self.kind != "liquidate":
+            return frozenset()
+        if self.sale:
+            assert adapter.seller is not None, "what is on sale has a seller"
+            return adapter.seller.sold_for(state)
+        return adapter.planner.liquidation_tokens(state, self.market.book.accounts[self.valuation.account])
+
 
 @dataclass(frozen=True, slots=True)
 class MarketBreaches:
@@ -44,6 +57,15 @@ class MarketBreaches:
     valued: MarketValuation
     wanted: list[Breach]
     due: list[Breach]
+
+
+def open_episodes(session: Session, market: str, threshold: str) -> Sequence[Episode]:
+    """The episodes of this threshold in a market that have not ended."""
+    return session.exec(
+        select(Episode).where(
+            Episode.market == market, Episode.threshold == threshold, col(Episode.closed_block).is_(None)
+        )
+    ).all()
 
 
 def episodes_of(wanted: Sequence[Breach], kind: Kind) -> list[int]:

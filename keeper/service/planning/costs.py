@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from keeper.chain.blocks import Head
 from keeper.config import ChainSettings, Policy
 from keeper.execution import journal
-from keeper.execution.journal import Mode
 from keeper.model.money import money
 from keeper.model.purse import Purse
 from keeper.policy.costs import Budget, Costs, Spending
-from keeper.policy.levels import Owner, Protection
+from keeper.policy.levels import Protection
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
 from keeper.service.planning.gas_money import gas_reserve
 from keeper.service.planning.native_price import native_price
-from keeper.store.database import Store
 
 DAY = 24 * 3600
 LOSSES_PER_DAY = 10
@@ -57,25 +56,23 @@ class Budgets:
     """What accounts and owners may still cost today. An owner has one budget, in whatever markets he is: each
     of his caps counts what all of his top-ups have spent, those chosen in the same tick included."""
 
-    policy: Policy
-    whose: Owner
-    store: Store
-    mode: Mode
+    chain: ChainContext
     head: Head
     _owners: dict[str, Spending] = field(default_factory=dict)
 
     def of(self, market: str, account: str, protection: Protection | None) -> list[Budget]:
         found = []
-        since = self.head.timestamp - DAY
-        if self.policy.max_spend_per_account_day is not None:
-            with self.store.session() as session:
-                spent = journal.spent_since(session, market, account, self.mode, since)
-            found.append(Budget(money(self.policy.max_spend_per_account_day), Spending(spent)))
+        store, mode, since = self.chain.store, self.chain.mode, self.head.timestamp - DAY
+        most, whose = self.chain.settings.policy.max_spend_per_account_day, self.chain.policies.owner
+        if most is not None:
+            with store.session() as session:
+                spent = journal.spent_since(session, market, account, mode, since)
+            found.append(Budget(money(most), Spending(spent)))
         if protection is not None:
-            owner = self.whose(market, account)
+            owner = whose(market, account)
             if owner not in self._owners:
-                with self.store.session() as session:
-                    spent = journal.spent_for_owner(session, owner, self.whose, self.mode, since)
+                with store.session() as session:
+                    spent = journal.spent_for_owner(session, owner, whose, mode, since)
                 self._owners[owner] = Spending(spent)
             found.append(Budget(protection.max_spend_per_owner_day, self._owners[owner]))
         return found

@@ -1,8 +1,8 @@
-"""Gas money: what is kept for protected accounts, what was spent lately, how many hours are left."""
+"""Gas money: what the signer has, what is kept for protected accounts, how many hours the rest lasts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,8 +10,10 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from keeper.chain import fees
+from keeper.chain.blocks import Head
 from keeper.chain.pool import NodePool
 from keeper.config import ChainSettings, Policy
+from keeper.execution.journal import fee_of
 from keeper.store.tables.journal import Transaction
 
 WEI = 10**18
@@ -42,6 +44,27 @@ def gas_price(pool: NodePool, base_fee: int) -> int:
     return max(fees.present(pool), base_fee)
 
 
+@dataclass(frozen=True, slots=True)
+class SignerFunds:
+    """Wei that the payer holds at the block, and wei a unit of gas that a transaction sent now should pay."""
+
+    native: int
+    gas_price: int
+
+
+class SignerFundsRequest:
+    """Funds on their way, asked for on threads of their own; `result` waits for them, and raises what asking
+    raised."""
+
+    def __init__(self, threads: ThreadPoolExecutor, pool: NodePool, head: Head, payer: str) -> None:
+        self.head = head
+        self._native = threads.submit(pool.call, "eth_getBalance", payer, {"blockHash": head.hash})
+        self._price = threads.submit(gas_price, pool, head.base_fee)
+
+    def result(self) -> SignerFunds:
+        return SignerFunds(int(self._native.result(), 16), self._price.result())
+
+
 def gas_reserve(settings: ChainSettings, base_fee: int) -> int:
     """Wei that liquidations leave: gas_reserve, or the chain's protected accounts' gas if that is more."""
     return max(
@@ -59,17 +82,12 @@ def forecast(session: Session, chain: str, sender: str, balance: int, moment: da
             col(Transaction.gas_used).is_not(None),
         )
     ).all()
-    spent = _spent(rows)
+    spent = sum(fee_of(row) or 0 for row in rows)
     if not spent:
         return Forecast(balance, 0, None)
     since = moment - min(row.created_at for row in rows)
     seconds = int(max(since, SHORTEST).total_seconds())
     return Forecast(balance, spent, min(balance * seconds // (spent * 3600), MOST_HOURS))
-
-
-def _spent(rows: Iterable[Transaction]) -> int:
-    """What their receipts say was charged."""
-    return sum((row.gas_used or 0) * (row.gas_price or 0) + (row.data_fee or 0) for row in rows)
 
 
 def runs_low(found: Forecast, policy: Policy) -> str:

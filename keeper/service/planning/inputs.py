@@ -7,28 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Head
-from keeper.chain.pool import NodePool
-from keeper.chain.reads import Reads
-from keeper.config import ChainSettings
+from keeper.chain.calls import Reads
 from keeper.execution import journal, rehearsal
-from keeper.execution.journal import Mode
 from keeper.model.cure import CureRequest, OwnerFunds
 from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
 from keeper.model.purse import Purse
 from keeper.policy.costs import Budget, Costs, affordable
-from keeper.policy.levels import Owner
 from keeper.policy.routes import Route
+from keeper.service.chain_context import ChainContext
 from keeper.service.contract_versions import Abilities
-from keeper.service.markets import Market
 from keeper.service.planning import data_fees, refused_routes
 from keeper.service.planning.breach import Breach, episodes_of
-from keeper.service.planning.candidates import traded_tokens
 from keeper.service.planning.contract_liquidations import ContractLiquidations, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
-from keeper.service.planning.gas_money import gas_reserve
+from keeper.service.planning.gas_money import SignerFundsRequest, gas_reserve
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
-from keeper.service.planning.signer_funds import SignerFundsRequest
-from keeper.store.database import Store
 
 Key = tuple[str, str, Kind]
 """Market, account, kind: what tells one breach of a block from the others."""
@@ -59,18 +52,13 @@ class PlanningInputs:
 
 @dataclass(frozen=True, slots=True)
 class InputReader:
-    """Reads for one chain and one payer at one block. `markets` are all markets of the chain; `reads` is what
-    is known already of the state, `signer_funds` on its way."""
+    """Reads for one chain and one payer at one block. `reads` is what is known already of the state,
+    `signer_funds` on its way."""
 
-    pool: NodePool
-    markets: Sequence[Market]
-    store: Store
-    settings: ChainSettings
-    whose: Owner
+    chain: ChainContext
+    payer: str
     head: Head
     next_timestamp: int
-    mode: Mode
-    payer: str
     reads: Reads
     signer_funds: SignerFundsRequest
     abilities: Abilities | None = None
@@ -80,7 +68,7 @@ class InputReader:
         trading = self._trading(due)
         found = self._purses(due, trading)
         signer = self.signer_funds.result()
-        reserve = gas_reserve(self.settings, signer.gas_price)
+        reserve = gas_reserve(self.chain.settings, signer.gas_price)
         recipient = trading.recipient if trading else ""
         purses = {
             name: replace(each, payer=self.payer, recipient=recipient, gas_reserve=reserve)
@@ -88,7 +76,7 @@ class InputReader:
         }
         funds = self._funds(purses, signer.native)
         owners = self._owners(due)
-        day = Budgets(self.settings.policy, self.whose, self.store, self.mode, self.head)
+        day = Budgets(self.chain, self.head)
         budgets = {
             each.key: day.of(each.market.name, each.valuation.account, each.levels.protection) for each in due
         }
@@ -96,8 +84,8 @@ class InputReader:
             self.next_timestamp,
             self.head.gas_limit,
             costs_of(
-                self.settings,
-                self.markets,
+                self.chain.settings,
+                self.chain.markets,
                 purses,
                 signer.gas_price,
                 self._data_cost(signer.gas_price),
@@ -112,13 +100,13 @@ class InputReader:
                 for each in due
                 if each.levels.protection is not None and not each.known
             },
-            refused_routes.ways(self.store, episodes_of(due, "liquidate")),
-            refused_routes.tokens(self.store, episodes_of(due, "top_up")),
+            refused_routes.ways(self.chain.store, episodes_of(due, "liquidate")),
+            refused_routes.tokens(self.chain.store, episodes_of(due, "top_up")),
             trading,
         )
 
     def _trading(self, due: Sequence[Breach]) -> ContractLiquidations | None:
-        chain = self.settings.chain
+        chain = self.chain.settings.chain
         venue = venue_of(chain)
         if venue is None or not any(each.kind == "liquidate" for each in due):
             return None
@@ -141,7 +129,8 @@ class InputReader:
             for name, market in markets.items()
         }
         # Every market that is known lends, and tells of tokens whose pools do, whoever's accounts are due.
-        known, traded = [market for market in self.markets if market.book.read], traded_tokens(due)
+        known = [market for market in self.chain.markets if market.book.read]
+        traded = {token for each in due for token in each.traded_tokens}
         selling = trading.calls(traded) if trading else []
         lending = trading.lending_calls(traded, known) if trading else []
         lenses = trading.lenses() if trading else ()
@@ -156,9 +145,10 @@ class InputReader:
         }
 
     def _funds(self, purses: Mapping[str, Purse], native: int) -> dict[str, int]:
-        with self.store.session() as session:
+        with self.chain.store.session() as session:
             promised = [
-                Plan.from_json(i.plan) for i in journal.open_intents(session, self.pool.name, self.mode)
+                Plan.from_json(i.plan)
+                for i in journal.open_intents(session, self.chain.name, self.chain.mode)
             ]
         return unpromised(purses.values(), native, promised, self.head.base_fee)
 
@@ -213,21 +203,21 @@ class InputReader:
         )
         raw = market.book.accounts[account]
         steps = market.adapter.unsized_cures.unsized_top_ups(market.book.state, raw, request)
-        sizing = RehearsalSizing(self.pool, self.payer, self.next_timestamp)
+        sizing = RehearsalSizing(self.chain.pool, self.payer, self.next_timestamp)
         return sizing.size(steps, breach.valuation.health or 0, protection.target)
 
     def _data_cost(self, gas_price: int) -> int:
         """Wei that the chain takes for a plan's data: as a fee, or as gas that no rehearsal shows."""
-        fee = data_fees.of(self.settings.chain).wei(self.pool, self.head)
-        unseen = rehearsal.unseen_of(self.pool, self.payer, self.next_timestamp)
+        fee = data_fees.wei(self.chain.settings.chain, self.chain.pool, self.head)
+        unseen = rehearsal.unseen_of(self.chain.pool, self.payer, self.next_timestamp)
         return fee + unseen.whole(0, data_fees.SAMPLE.hex()) * gas_price
 
     def _lost_today(self) -> int:
         """Money that realizing bad debt may have cost today, on all chains."""
-        if not self.settings.policy.realize_bad_debt:
+        if not self.chain.settings.policy.realize_bad_debt:
             return 0
-        with self.store.session() as session:
-            return journal.lost_since(session, self.mode, self.head.timestamp - DAY)
+        with self.chain.store.session() as session:
+            return journal.lost_since(session, self.chain.mode, self.head.timestamp - DAY)
 
 
 def unpromised(

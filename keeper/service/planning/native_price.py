@@ -7,22 +7,19 @@ from decimal import Decimal
 
 from eth_utils.address import is_hex_address
 
-from keeper.chain.calldata import encoded
-from keeper.chain.calls import Call
+from keeper.chain import abi
 from keeper.chain.calls import run as read
 from keeper.config import ChainSettings, known_chain, native_coin
 from keeper.model.money import WAD, money
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
+from keeper.oracles.shapes import LATEST
 from keeper.service.markets import Market
 from keeper.service.watching.prices import Pricing
 
 Known = Mapping[str, Purse]
 """What planning knows of each market, by its name; of some markets, or none."""
 
-_LATEST_ROUND = encoded("latestRoundData()")
-_LATEST_ANSWER = encoded("latestAnswer()")
-_DECIMALS = encoded("decimals()")
 # More than any feed has; a stranger's answer must not become a power of ten that fills the memory.
 _MOST_DECIMALS = 36
 
@@ -140,14 +137,11 @@ def _feed(address: str, everywhere: Sequence[Market], own: Sequence[Market]) -> 
             return found
     for market in own[:1]:
         assert market.book.head is not None
-        asked = [Call(address, data) for data in (_DECIMALS, _LATEST_ROUND, _LATEST_ANSWER)]
+        asked = [abi.call(address, each) for each in ("decimals()", LATEST, "latestAnswer()")]
         decimals, newest_round, newest_answer = read(market.book.pool, market.book.head, asked)
-        if not decimals.ok or len(decimals.data) != 32:
-            return None
-        for answer, word in ((newest_round, 1), (newest_answer, 0)):
-            if answer.ok and len(answer.data) >= 32 * (word + 1):
-                said = int.from_bytes(answer.data[32 * word : 32 * (word + 1)], "big", signed=True)
-                return _scaled(said, int.from_bytes(decimals.data, "big"))
+        places, said = abi.word(decimals), abi.signed(newest_round, 1)
+        said = abi.signed(newest_answer) if said is None else said
+        return None if places is None or said is None else _scaled(said, places)
     return None
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from keeper.model.cure import CureRequest
 from keeper.model.offer import Offer
 from keeper.model.plan import Blocked, Plan
+from keeper.model.purse import Purse
 from keeper.policy.choose import Candidate, Decision, choose
-from keeper.policy.costs import affordable
+from keeper.policy.costs import Budget, affordable
 from keeper.policy.guards import Verdicts, at_market, closed, may_top_up
+from keeper.policy.routes import Route, untried
 from keeper.protocols import inventory
 from keeper.service.planning.breach import Breach
-from keeper.service.planning.candidates import candidate_of, sealed, traded_tokens
-from keeper.service.planning.contract_liquidations import LiquidationBatches
+from keeper.service.planning.contract_liquidations import LiquidationBatches, seal
 from keeper.service.planning.inputs import PlanningInputs
-from keeper.service.planning.options import best_open, confirmed_plans, either, open_plans, paid_out_plans
 
 Plans = Callable[[Mapping[str, int]], list[Plan] | Blocked]
 """The plans that are possible with these funds, best first, or why there are none."""
@@ -28,12 +28,36 @@ def plan_block(due: Sequence[Breach], inputs: PlanningInputs | None) -> list[tup
     """A decision for each breach, in the order in which they should be sent. Without `inputs` there is nobody
     who could act."""
     if inputs is None:
-        return [(each, Decision(candidate_of(each), NOBODY)) for each in due]
+        return [(each, Decision(_candidate(each), NOBODY)) for each in due]
     planner = _Planner(inputs)
     by_key = {each.key: each for each in due}
     batches = LiquidationBatches(inputs.block_gas_limit) if inputs.trading else None
     chosen = choose([planner.candidate(each) for each in due], inputs.funds, inputs.costs, batches)
-    return [(by_key[each.candidate.key], sealed(each)) for each in chosen]
+    return [(by_key[each.candidate.key], _sealed(each)) for each in chosen]
+
+
+def _sealed(decision: Decision) -> Decision:
+    """The decision with its plan complete: target and calldata of the transaction that carries it out."""
+    return decision if decision.plan is None else Decision(decision.candidate, seal(decision.plan))
+
+
+def _candidate(
+    breach: Breach,
+    budgets: Sequence[Budget] = (),
+    plan: Plans = lambda _: Blocked(""),
+    reserve: Callable[[Plan], None] = lambda _: None,
+) -> Candidate:
+    """What choosing compares of a breach."""
+    valuation = breach.valuation
+    return Candidate(
+        *breach.key,
+        valuation.health or 0,
+        budgets,
+        plan,
+        reserve,
+        underwater=valuation.net < 0,
+        rate=breach.market.rate,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +69,8 @@ class _Planner:
         budgets, trading = self.inputs.budgets[breach.key], self.inputs.trading
         if breach.levels.protection is None:
             reserve = trading.reserve if trading else lambda _: None
-            return candidate_of(breach, budgets, self._liquidation(breach), reserve)
-        return candidate_of(breach, budgets, self._top_up(breach) if breach.known else self._sized(breach))
+            return _candidate(breach, budgets, self._liquidation(breach), reserve)
+        return _candidate(breach, budgets, self._top_up(breach) if breach.known else self._sized(breach))
 
     def _verdicts(self, breach: Breach, assets: frozenset[str]) -> Verdicts:
         return breach.market.prices.verdicts(assets) if breach.market.prices is not None else {}
@@ -108,7 +132,7 @@ class _Planner:
         state, purse = market.book.state, self.inputs.purses[market.name]
         if breach.sale:
             assert market.adapter.seller is not None, "what is on sale has a seller"
-            return market.adapter.seller.sales(state, purse), frozenset(traded_tokens([breach]))
+            return market.adapter.seller.sales(state, purse), breach.traded_tokens
         raw = market.book.accounts[account]
         offers = market.adapter.planner.offers(state, account, raw, self.inputs.next_timestamp, purse)
         return offers, market.adapter.valuer.price_dependencies(state, raw)
@@ -135,3 +159,48 @@ class _Planner:
             return open_plans(either(at_market(borrowed, verdicts, purse.symbols), own), refused)
 
         return plans
+
+
+def best_open(
+    sized: Callable[[frozenset[str]], Plan | Blocked], refused: Mapping[str, int], target: int
+) -> Plan | Blocked:
+    """A token that was refused (paused, blacklisted) closes its own steps only, while others help: after one
+    refusal where these reach the target or do no less, after more wherever they do anything."""
+    found = sized(frozenset(refused))
+    if refused and _reached(found) < target:
+        again = sized(frozenset(token for token, count in refused.items() if count > 1))
+        found = again if _reached(again) > _reached(found) else found
+    return sized(frozenset()) if refused and isinstance(found, Blocked) else found
+
+
+def _reached(found: Plan | Blocked) -> int:
+    """The health that a top-up is to lead to; below all where there is none."""
+    return -1 if isinstance(found, Blocked) else int(found.summary.get("health_after", 0))
+
+
+def open_plans(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Plan] | Blocked:
+    """Without the ways that were refused in this episode, as long as there are others."""
+    return found if isinstance(found, Blocked) else untried(found, refused)
+
+
+def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, purse: Purse) -> list[Plan] | Blocked:
+    """Top-ups wait while nothing confirms the price of what they spend."""
+    if isinstance(found, Blocked):
+        return found
+    why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, purse.symbols)
+    return Blocked(why) if why else found
+
+
+def paid_out_plans(found: list[Plan] | Blocked, reason: str) -> list[Plan] | Blocked:
+    """Without the liquidations that would bring claims only, for this reason."""
+    if isinstance(found, Blocked):
+        return found
+    paid = [each for each in found if not each.redeem]
+    return paid or Blocked(f"the pool has none of the collateral to pay out ({reason})")
+
+
+def either(first: list[Plan] | Blocked, second: list[Plan] | Blocked) -> list[Plan] | Blocked:
+    """The plans of both; if there are none, why the first has none."""
+    if isinstance(first, Blocked):
+        return first if isinstance(second, Blocked) else second
+    return first if isinstance(second, Blocked) else [*first, *second]

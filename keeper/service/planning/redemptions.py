@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.chain.calls import answers_to
-from keeper.chain.pool import NodePool
-from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
 from keeper.execution import journal
-from keeper.model.plan import Blocked, Plan
+from keeper.model.plan import Blocked
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
+from keeper.service.planning.breach import open_episodes
 from keeper.service.planning.costs import costs_of
 from keeper.service.planning.gas_money import gas_price
-from keeper.store.database import Store
 from keeper.store.tables.watching import Episode
 
 log = structlog.get_logger()
@@ -31,48 +30,24 @@ EVERY_SECONDS = 60
 
 def expect(session: Session, market: str, owner: str, asset: str, block: int) -> None:
     """A planned liquidation may bring claims on `asset` to `owner`."""
-    known = session.exec(
-        select(Episode.id).where(
-            Episode.market == market,
-            Episode.account == owner.lower(),
-            Episode.threshold == THRESHOLD,
-            Episode.asset == asset,
-            col(Episode.closed_block).is_(None),
-        )
-    ).first()
-    if known is None:
-        session.add(
-            Episode(
-                market=market,
-                account=owner.lower(),
-                threshold=THRESHOLD,
-                asset=asset,
-                opened_block=block,
-                opened_health=0,
-                lowest_health=0,
-            )
-        )
+    account, known = owner.lower(), open_episodes(session, market, THRESHOLD)
+    if all((each.account, each.asset) != (account, asset) for each in known):
+        session.add(Episode.begin(market, account, THRESHOLD, block, asset=asset))
         session.flush()
 
 
-def redeem(
-    pool: NodePool, store: Store, settings: ChainSettings, head: Head, markets: Sequence[Market], owner: str
-) -> None:
-    """Plan a redemption for the claims of each open episode; close those whose claims are gone."""
+def redeem(chain: ChainContext, head: Head, markets: Sequence[Market]) -> None:
+    """Plan a redemption for the payer's claims of each open episode; close those whose claims are gone."""
+    if chain.payer is None:
+        return
     for market in markets:
-        with store.session() as session:
-            waiting = session.exec(
-                select(Episode).where(
-                    Episode.market == market.name,
-                    Episode.threshold == THRESHOLD,
-                    col(Episode.closed_block).is_(None),
-                )
-            ).all()
+        with chain.store.session() as session:
+            waiting = open_episodes(session, market.name, THRESHOLD)
         for episode in waiting:
             if not due(episode, head):
                 continue
             try:
-                _redeem(pool, store, settings, head, markets, market, episode, owner)
+                _redeem(chain, head, markets, market, episode, chain.payer)
             except UnreachableError:
                 raise
             except KeeperError as error:
@@ -87,26 +62,20 @@ def due(episode: Episode, head: Head) -> bool:
 
 
 def _redeem(
-    pool: NodePool,
-    store: Store,
-    settings: ChainSettings,
-    head: Head,
-    markets: Sequence[Market],
-    market: Market,
-    episode: Episode,
-    owner: str,
+    chain: ChainContext, head: Head, markets: Sequence[Market], market: Market, episode: Episode, owner: str
 ) -> None:
+    pool = chain.pool
     state, adapter, redeemer = market.book.state, market.adapter, market.adapter.redeemer
     assert redeemer is not None, "claims come from where they can be redeemed"
     holding = redeemer.claim_reads(state, episode.asset, owner)
     answers = answers_to(pool, head, [*holding, *adapter.planner.planning_calls(state, [], owner)])
     purse = adapter.planner.read_planning(state, [], owner, answers)
-    costs = costs_of(settings, markets, {market.name: purse}, gas_price(pool, head.base_fee))
+    costs = costs_of(chain.settings, markets, {market.name: purse}, gas_price(pool, head.base_fee))
     outcome = redeemer.plan_redemption(state, episode.asset, owner, answers)
-    with store.session() as session:
+    with chain.store.session() as session:
         row = session.merge(episode)
         row.looked_at = head.timestamp
-        if journal.has_open(session, pool.name, market.name, owner.lower(), THRESHOLD, "live"):
+        if journal.has_open(session, chain.name, market.name, owner.lower(), THRESHOLD, "live"):
             return
         if outcome is None:
             if not _liquidating(session, pool.name):
@@ -120,31 +89,11 @@ def _redeem(
         else:
             row.blocked_reason, row.retry_at = "", None
             worth = market.rate.down(outcome.gain_base)
-            _commit(session, pool.name, row, replace(outcome, gas_budget=costs.gas_budget(worth)), head)
+            assert row.id is not None
+            plan = replace(outcome, account=row.account, gas_budget=costs.gas_budget(worth))
+            journal.commit(session, chain.name, head, plan, row.id, "live")
 
 
 def _liquidating(session: Session, chain: str) -> bool:
     """Whether claims may still be on their way."""
     return any(intent.kind == "liquidate" for intent in journal.open_intents(session, chain, "live"))
-
-
-def _commit(session: Session, chain: str, episode: Episode, plan: Plan, head: Head) -> None:
-    assert episode.id is not None
-    journal.commit(
-        session,
-        journal.Draft(
-            chain=chain,
-            market=plan.market,
-            account=episode.account,
-            kind=plan.kind,
-            mode="live",
-            episode_id=episode.id,
-            plan=plan.to_json(),
-            summary=plan.summary,
-            health=0,
-            spend=0,
-            gain=0,
-            block=head.number,
-            timestamp=head.timestamp,
-        ),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from sqlmodel import Session
@@ -11,12 +11,12 @@ from sqlmodel import Session
 from keeper.alerts import account_alerts, execution_alerts
 from keeper.chain.blocks import Head
 from keeper.execution import journal
-from keeper.execution.journal import Mode
 from keeper.model.plan import Blocked
 from keeper.policy.choose import Decision
-from keeper.policy.levels import Owner
+from keeper.service.chain_context import ChainContext
 from keeper.service.planning import redemptions
 from keeper.service.planning.breach import Breach
+from keeper.service.planning.costs import losses_of_a_day
 from keeper.store.rows import update_row
 from keeper.store.tables.journal import Intent
 from keeper.store.tables.states import IntentState, Unsent
@@ -35,28 +35,23 @@ IN_TURN = 64
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The journal of one chain, for one payer (None: nobody acts) in one mode. `max_attempts`: failures on
-    chain after which an account is not liquidated for a day. `max_losses`: money that realizing bad debt may
-    cost in a day, on all chains (None: any). `owner` answers whose an account is."""
+    """The journal of one chain, in the mode of whoever acts there."""
 
-    chain: str
-    mode: Mode
-    payer: str | None
-    max_attempts: int
-    max_losses: int | None = None
-    owner: Owner = field(kw_only=True)
+    chain: ChainContext
 
     def ready(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
         """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
         out; of very many liquidations some."""
         if not wanted:
             return []
-        busy = {(i.market, i.account, i.kind) for i in journal.open_intents(session, self.chain, self.mode)}
+        waiting = journal.open_intents(session, self.chain.name, self.chain.mode)
+        busy = {(each.market, each.account, each.kind) for each in waiting}
         free = [w for w in wanted if (w.market.name, w.valuation.account, w.kind) not in busy]
         over = self.over_limit(session, free, head)
         for each in over:
             # Whoever makes ours fail again and again, in whichever episode, must not bleed us of gas.
-            why = f"{self.max_attempts} attempts failed on chain within 24 hours (policy.max_attempts)"
+            most = self.chain.settings.policy.max_attempts
+            why = f"{most} attempts failed on chain within 24 hours (policy.max_attempts)"
             if each.episode.blocked_reason != why:
                 _note_blocked(session, each, Blocked(why))
         left_alone = {each.key for each in over}
@@ -65,17 +60,16 @@ class RetryPolicy:
 
     def over_limit(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
         """Those whose liquidation failed on chain too often within 24 hours, in whichever episode."""
-        failed = journal.failed_since(session, self.chain, "liquidate", self.mode, head.timestamp - DAY)
+        chain, most = self.chain, self.chain.settings.policy.max_attempts
+        failed = journal.failed_since(session, chain.name, "liquidate", chain.mode, head.timestamp - DAY)
         return [
-            w
-            for w in wanted
-            if w.kind == "liquidate" and failed[w.market.name, w.valuation.account] >= self.max_attempts
+            w for w in wanted if w.kind == "liquidate" and failed[w.market.name, w.valuation.account] >= most
         ]
 
     def _waited_out(self, session: Session, wanted: Breach, head: Head) -> bool:
         assert wanted.episode.id is not None
-        made = journal.attempts(session, wanted.episode.id, wanted.kind, self.mode)
-        if self.mode == "dry":
+        made = journal.attempts(session, wanted.episode.id, wanted.kind, self.chain.mode)
+        if self.chain.mode == "dry":
             return made.count == 0
         if head.timestamp < made.retry_at:
             return False
@@ -95,25 +89,18 @@ class RetryPolicy:
             return None
         if (wanted.episode.blocked_reason, wanted.episode.retry_at) != ("", None):
             update_row(session, wanted.episode, blocked_reason="", retry_at=None)
-        if outcome.redeem and self.payer is not None:
-            redemptions.expect(session, wanted.market.name, self.payer, outcome.redeem, head.number)
+        if outcome.redeem and self.chain.payer is not None:
+            redemptions.expect(session, wanted.market.name, self.chain.payer, outcome.redeem, head.number)
         intent = journal.commit(
             session,
-            journal.Draft(
-                chain=self.chain,
-                market=outcome.market,
-                account=outcome.account,
-                kind=outcome.kind,
-                mode=self.mode,
-                episode_id=wanted.episode.id,
-                plan=outcome.to_json(),
-                summary=outcome.summary,
-                health=wanted.valuation.health or 0,
-                spend=wanted.market.rate.up(outcome.spend_base),
-                gain=wanted.market.rate.down(outcome.gain_base),
-                block=head.number,
-                timestamp=head.timestamp,
-            ),
+            self.chain.name,
+            head,
+            outcome,
+            wanted.episode.id,
+            self.chain.mode,
+            health=wanted.valuation.health or 0,
+            spend=wanted.market.rate.up(outcome.spend_base),
+            gain=wanted.market.rate.down(outcome.gain_base),
         )
         return intent if self._within_cap(session, head, wanted, intent) else None
 
@@ -130,14 +117,14 @@ class RetryPolicy:
 
     def _used_up(self, session: Session, since: int, wanted: Breach, intent: Intent) -> str:
         """Which limit this intent exceeds; empty for none."""
-        protection = wanted.levels.protection
+        protection, mode, whose = wanted.levels.protection, self.chain.mode, self.chain.policies.owner
         if protection is not None:
-            owner = self.owner(intent.market, intent.account)
-            spent = journal.spent_for_owner(session, owner, self.owner, self.mode, since)
+            owner = whose(intent.market, intent.account)
+            spent = journal.spent_for_owner(session, owner, whose, mode, since)
             if spent > protection.max_spend_per_owner_day:
                 return "the owner's cap of the day was used up on another chain meanwhile"
-        most = self.max_losses if intent.loss else None
-        if most is not None and journal.lost_since(session, self.mode, since) > most:
+        most = losses_of_a_day(self.chain.settings.policy)
+        if intent.loss and journal.lost_since(session, mode, since) > most:
             return "what bad debt may cost in a day was used up on another chain meanwhile"
         return ""
 

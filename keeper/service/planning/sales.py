@@ -6,19 +6,17 @@ that holds for those (profit at a market price, funds, batches, waits after fail
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
-from keeper.policy.levels import Policies
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
-from keeper.service.planning.breach import Breach
+from keeper.service.planning.breach import Breach, open_episodes
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.watching.market_valuation import MarketValuation
-from keeper.store.database import Store
 from keeper.store.rows import update_row
 from keeper.store.tables.watching import SALE, Episode
 
@@ -30,24 +28,21 @@ EVERY_SECONDS = 60
 class StoreFront:
     """Remembers what it saw on sale, and when: a market without anything new asks for no request."""
 
-    store: Store
-    policies: Policies
+    chain: ChainContext
     retries: RetryPolicy
     _seen: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
 
-    def due(self, head: Head, valued: Sequence[tuple[Market, MarketValuation]]) -> list[Breach]:
-        """The purchases that may be attempted now, one a market."""
-        found = []
-        for market, at in valued:
-            seller = market.adapter.seller
-            if seller is None or not at.acting:
-                continue
-            goods = tuple(sorted(seller.on_sale(market.book.state).items()))
-            if self._is_new(market.name, head, goods):
-                with self.store.session() as session:
-                    wanted = self._wanted(session, market, head, bool(goods))
-                    found += self.retries.ready(session, [wanted], head) if wanted else []
-        return found
+    def due(self, market: Market, valued: MarketValuation) -> list[Breach]:
+        """The purchase that may be attempted now, if any."""
+        seller, head = market.adapter.seller, valued.head
+        if seller is None or not valued.acting:
+            return []
+        goods = tuple(sorted(seller.on_sale(market.book.state).items()))
+        if not self._is_new(market.name, head, goods):
+            return []
+        with self.chain.store.session() as session:
+            wanted = self._wanted(session, market, head, bool(goods))
+            return self.retries.ready(session, [wanted], head) if wanted else []
 
     def _is_new(self, market: str, head: Head, goods: tuple[tuple[str, int], ...]) -> bool:
         looked, before = self._seen.get(market, (0, ()))
@@ -59,28 +54,15 @@ class StoreFront:
     def _wanted(self, session: Session, market: Market, head: Head, selling: bool) -> Breach | None:
         """With its episode, which lasts as long as the market sells."""
         account = market.adapter.contract.lower()
-        episode = session.exec(
-            select(Episode).where(
-                Episode.market == market.name,
-                Episode.account == account,
-                Episode.threshold == SALE,
-                col(Episode.closed_block).is_(None),
-            )
-        ).first()
+        known = open_episodes(session, market.name, SALE)
+        episode = next((each for each in known if each.account == account), None)
         if not selling:
             if episode is not None:
                 update_row(session, episode, closed_block=head.number)
             return None
         if episode is None:
-            episode = Episode(
-                market=market.name,
-                account=account,
-                threshold=SALE,
-                opened_block=head.number,
-                opened_health=0,
-                lowest_health=0,
-            )
+            episode = Episode.begin(market.name, account, SALE, head.number)
             session.add(episode)
             session.flush()
-        levels = self.policies.levels(market.name, account)
+        levels = self.chain.policies.levels(market.name, account)
         return Breach(market, Valuation(account, 0, 0, 0, liquidatable=False), levels, episode, sale=True)

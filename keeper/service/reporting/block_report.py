@@ -11,12 +11,9 @@ import structlog
 from sqlmodel import Session
 
 from keeper.chain.blocks import Head
-from keeper.chain.pool import NodePool
-from keeper.config import ChainSettings
 from keeper.errors import UnreachableError
-from keeper.execution.journal import Mode
 from keeper.policy.choose import Decision
-from keeper.policy.levels import Policies
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
 from keeper.service.planning import redemptions
 from keeper.service.planning.breach import Breach
@@ -25,7 +22,6 @@ from keeper.service.reporting.record import Recorder
 from keeper.service.watching import price_status
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.unknown_sources import UnknownSources
-from keeper.store.database import Store
 
 log = structlog.get_logger()
 
@@ -50,12 +46,7 @@ class TickResult:
 class BlockReport:
     """Ends the rounds of one chain."""
 
-    pool: NodePool
-    store: Store
-    settings: ChainSettings
-    policies: Policies
-    mode: Mode
-    payer: str | None
+    chain: ChainContext
     recorder: Recorder | None
     unknown_sources: UnknownSources = field(default_factory=UnknownSources)
 
@@ -64,20 +55,20 @@ class BlockReport:
         sent; `contained` keeps what goes wrong with one market from the others."""
         head = done.head
         self._write(done, halt_reason, contained)
-        if self.mode == "live" and self.payer is not None and not halt_reason:
+        if self.chain.mode == "live" and not halt_reason:
             acting = [market for market, valued in done.valued if valued.acting]
-            redemptions.redeem(self.pool, self.store, self.settings, head, acting, self.payer)
+            redemptions.redeem(self.chain, head, acting)
         if self.recorder is not None:
             for market, valued in done.valued:
                 with contained(market, head):
                     self._record(self.recorder, done, market, valued)
         log.info(
             "block",
-            chain=self.pool.name,
+            chain=self.chain.name,
             number=head.number,
             accounts=sum(valued.accounts for _, valued in done.valued),
             exact=sum(len(valued.valuations) for _, valued in done.valued),
-            below=sum(status.below(market, valued, self.policies) for market, valued in done.valued),
+            below=sum(status.below(market, valued, self.chain.policies) for market, valued in done.valued),
             wanted=len(done.wanted),
             planned=sum(d.plan is not None for _, d in done.decisions),
             ms=round((time.monotonic() - done.started) * 1000, 1),
@@ -86,29 +77,31 @@ class BlockReport:
     def _write(self, done: TickResult, halt_reason: str, contained: Contained) -> None:
         """All in one transaction; where the store refuses what one market says, that market's apart."""
         try:
-            with self.store.session() as session:
+            with self.chain.store.session() as session:
                 for market, valued in done.valued:
                     self._write_market(session, market, valued)
                 self._write_chain(session, done.head, halt_reason)
         except UnreachableError:
             raise
         except Exception:  # noqa: BLE001  (whose fault it is, each market's own transaction tells)
-            with self.store.session() as session:
+            with self.chain.store.session() as session:
                 self._write_chain(session, done.head, halt_reason)
             for market, valued in done.valued:
-                with contained(market, done.head), self.store.session() as session:
+                with contained(market, done.head), self.chain.store.session() as session:
                     self._write_market(session, market, valued)
 
     def _write_market(self, session: Session, market: Market, valued: MarketValuation) -> None:
         # What is news was written before anybody acted.
-        if not (valued.newly_stopped or valued.newly_suspended or valued.resumed or valued.retried):
-            status.write_market(session, self.pool.name, market, valued, self.policies)
+        if not valued.is_news:
+            status.write_market(session, self.chain.name, market, valued, self.chain.policies)
         price_status.write(
-            session, market, valued, self.policies.protected(market.name), self.unknown_sources
+            session, market, valued, self.chain.policies.protected(market.name), self.unknown_sources
         )
 
     def _write_chain(self, session: Session, head: Head, halt_reason: str) -> None:
-        status.write_chain(session, self.pool.name, self.mode, head, halt_reason, self.pool.requests)
+        status.write_chain(
+            session, self.chain.name, self.chain.mode, head, halt_reason, self.chain.pool.requests
+        )
 
     def _record(self, recorder: Recorder, done: TickResult, market: Market, valued: MarketValuation) -> None:
         planned = {w.key for w, _ in done.decisions}
@@ -119,4 +112,4 @@ class BlockReport:
             for w, d in done.decisions
             if w.market is market and d.blocked is not None
         }
-        recorder.write(market, valued, self.policies, blocked)
+        recorder.write(market, valued, self.chain.policies, blocked)

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -23,10 +24,8 @@ from keeper.chain.blocks import Head
 from keeper.chain.calls import run as read
 from keeper.chain.contract_reads import ContractReads
 from keeper.chain.logs import parse
-from keeper.chain.pool import NodePool
-from keeper.config import ChainSettings
 from keeper.errors import KeeperError, UnreachableError
-from keeper.execution import transactions
+from keeper.execution import journal, transactions
 from keeper.execution.receipts import Receipts
 from keeper.execution.turns import Turns
 from keeper.model.format import format_money
@@ -34,12 +33,12 @@ from keeper.model.money import WAD, Rate
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
 from keeper.service.planning.native_price import native_price
 from keeper.service.reporting.receipts import gas_wei, movements
-from keeper.store.database import Store
-from keeper.store.tables.journal import LedgerEntry, Transaction
-from keeper.store.tables.states import TransactionState
+from keeper.store.tables.journal import Intent, LedgerEntry, Transaction
+from keeper.store.tables.states import IntentState, TransactionState
 
 log = structlog.get_logger()
 
@@ -62,12 +61,9 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the books of one chain are made from. `markets` are its markets, read at least once."""
+    """The books of one chain, whose markets are read at least once."""
 
-    pool: NodePool
-    store: Store
-    settings: ChainSettings
-    markets: Sequence[Market]
+    chain: ChainContext
     troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
     """Why transactions (ids) could not be booked when they were last tried: each is said once."""
     stateless: Counter[int] = field(default_factory=Counter, compare=False, repr=False)
@@ -80,11 +76,11 @@ class Ledger:
         One that cannot be booked is told of, tried again the next time, and holds up no other. Raises what
         came of the last one where none could be booked for want of an answer.
         """
-        with self.store.session() as session:
-            waiting = unbooked(session, self.pool.name)
+        with self.chain.store.session() as session:
+            waiting = unbooked(session, self.chain.name)
             markets = {t.id: _market_of(session, t) for t in waiting}
-        known = [each for each in self.markets if each.book.head is not None]
-        booked, unanswered, receipts = 0, list[Exception](), Receipts(self.pool)
+        known = [each for each in self.chain.markets if each.book.head is not None]
+        booked, unanswered, receipts = 0, list[Exception](), Receipts(self.chain.pool)
 
         def ask(transaction: Transaction) -> None:
             nonlocal booked
@@ -125,14 +121,14 @@ class Ledger:
         if self.troubles.get(transaction.id) == why:
             return
         self.troubles[transaction.id] = why
-        log.error("not posted", chain=self.pool.name, transaction=transaction.hash, error=why)
-        with self.store.session() as session:
-            keeper_alerts.not_posted(session, self.pool.name, transaction.hash, why)
+        log.error("not posted", chain=self.chain.name, transaction=transaction.hash, error=why)
+        with self.chain.store.session() as session:
+            keeper_alerts.not_posted(session, self.chain.name, transaction.hash, why)
 
     def _book(self, transaction: Transaction, markets: list[Market], receipts: Receipts) -> bool:
         """`markets`: whose prices count, its own market's before the others'."""
         assert transaction.block is not None and transaction.id is not None
-        head = blocks.by_number(self.pool, transaction.block)
+        head = blocks.by_number(self.chain.pool, transaction.block)
         receipt = None if head is None else receipts.of(transaction.hash, head, head.number)
         if receipt is None or head is None or head.hash != receipt["blockHash"]:
             return False
@@ -158,7 +154,7 @@ class Ledger:
             gas_wei=wei,
             gas=-(-wei * (native or 0) // WAD),
         )
-        with self.store.session() as session:
+        with self.chain.store.session() as session:
             session.merge(entry)
         log.info(
             "booked",
@@ -175,14 +171,14 @@ class Ledger:
         if int(receipt["status"], 16) != 1:
             return 0
         logs = parse(receipt["logs"])
-        rewards = (market.adapter.native_rewards for market in self.markets)
+        rewards = (market.adapter.native_rewards for market in self.chain.markets)
         return sum(each.rewards(logs) for each in rewards if each is not None) - transaction.value
 
     def _liquidator(self, head: Head) -> Iterator[str]:
         """Our contract and who owned it at a block (lower case)."""
-        if address := self.settings.chain.liquidator:
+        if address := self.chain.settings.chain.liquidator:
             yield address.lower()
-            reads = ContractReads(self.pool, head)
+            reads = ContractReads(self.chain.pool, head)
             if owner := reads.read_or_none(reads.at("Liquidator", address).functions.owner()):
                 yield str(owner).lower()
 
@@ -191,7 +187,7 @@ class Ledger:
         price); one call."""
         calls = [market.adapter.mirror.market_call(market.book.references) for market in markets]
         lenses = tuple(dict.fromkeys(lens for market in markets for lens in market.adapter.mirror.lenses()))
-        answers = iter(read(self.pool, head, calls, lenses))
+        answers = iter(read(self.chain.pool, head, calls, lenses))
         symbols = _symbols(markets)
         known = {market.name: Purse({}, {**symbols, **_own_symbols(market)}) for market in markets}
         then = []
@@ -210,7 +206,7 @@ class Ledger:
         for market in then:
             for token, asset in market.adapter.planner.assets(market.book.state, known[market.name]).items():
                 priced.setdefault(token, Priced(asset, market.rate))
-        native = native_price(self.settings, then, known)
+        native = native_price(self.chain.settings, then, known)
         if native is not None:
             priced[NATIVE] = Priced(Asset(NATIVE, NATIVE, native, WAD), Rate())
         return priced, native
@@ -229,6 +225,25 @@ def unbooked(session: Session, chain: str) -> list[Transaction]:
         .order_by(col(Transaction.id))
     ).all()
     return list(rows)
+
+
+def earned(session: Session, intent: Intent) -> Decimal | None:
+    """What an intent earned: what its transactions brought, less their gas, in whole units of account.
+
+    In a transaction of several each has an equal part of the gas and, if it was done, a part of the proceeds
+    by what it was expected to gain. None while nothing of it is booked."""
+    total, found = Decimal(0), False
+    for transaction in journal.transactions_of(session, intent.id or 0):
+        booking = session.get(LedgerEntry, transaction.id)
+        if booking is None or booking.block_hash != transaction.block_hash:
+            continue
+        carried = transactions.intents_of(session, transaction.id or 0)
+        done = [each for each in carried if each.state == IntentState.SETTLED] or carried
+        weights = {each.id: max(each.gain, 1) for each in done}
+        share = booking.value * weights.get(intent.id, 0) // sum(weights.values())
+        net = share - -(-booking.gas // len(carried))
+        total, found = total + Decimal(net).scaleb(-18), True
+    return total if found else None
 
 
 def value(moved: Mapping[str, int], prices: Mapping[str, Priced]) -> tuple[int, list[str]]:

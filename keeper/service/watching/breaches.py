@@ -129,14 +129,7 @@ def judge(
     found = episodes.changes(market.name, valuations, lowest, policies)
     fresh: dict[int, Episode] = {}
     for below in found.opened:
-        episode = Episode(
-            market=market.name,
-            account=below.account,
-            threshold=below.threshold,
-            opened_block=valued.head.number,
-            opened_health=below.health,
-            lowest_health=below.health,
-        )
+        episode = Episode.begin(market.name, below.account, below.threshold, valued.head.number, below.health)
         insert_row(session, episode)
         assert episode.id is not None
         fresh[episode.id] = episode

@@ -47,6 +47,11 @@ class MarketValuation:
         """Whether the market may be acted in."""
         return not self.memory.watch_only.reason
 
+    @property
+    def is_news(self) -> bool:
+        """Whether acting in the market, or in a part of it, began or ceased."""
+        return bool(self.newly_stopped or self.newly_suspended or self.resumed or self.retried)
+
 
 @dataclass(frozen=True, slots=True)
 class MarketRequest:

@@ -9,10 +9,13 @@ import numpy as np
 import structlog
 
 from keeper.model.valuation import Valuation
+from keeper.protocols.roles.market import PricedAsset
 from keeper.service.markets import Market
 from keeper.service.watching import selection
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.selection import NO_ROWS, Selected, Watch
+
+log = structlog.get_logger()
 
 
 def without_suspended(
@@ -25,9 +28,6 @@ def without_suspended(
     why = {account: suspended[part] for account, part in parts if part in suspended}
     kept = [v for v in valued.valuations if v.account not in why]
     return replace(valued, valuations=kept, unvaluable={**why, **valued.unvaluable})
-
-
-log = structlog.get_logger()
 
 
 def own_numbers(
@@ -137,13 +137,37 @@ def _nearness(valuation: Valuation) -> tuple[bool, int]:
     return valuation.health is None, valuation.health or 0
 
 
+def unvaluable_accounts(market: Market, assets: Sequence[PricedAsset]) -> dict[str, str]:
+    """Accounts for which the contract needs a price that its oracle does not give."""
+    silent = {each.asset for each in assets if each.price is None}
+    if not silent:
+        return {}
+    why = {asset: _silence(market, asset) for asset in silent}
+    found = {}
+    accounts = market.book.accounts
+    for account in accounts:
+        # Strangers' markets are silent at most blocks: whoever is in another need not be looked at.
+        if (part := market.adapter.part(account)) and part not in silent:
+            continue
+        missing = market.adapter.valuer.price_dependencies(market.book.state, accounts[account]) & silent
+        if missing:
+            found[account] = "; ".join(why[asset] for asset in sorted(missing))
+    return found
+
+
+def _silence(market: Market, asset: str) -> str:
+    verdict = market.prices.judgements.get(asset) if market.prices is not None else None
+    name = market.prices.symbols.get(asset, asset) if market.prices is not None else asset
+    return f"{name} has no price: {verdict.closed}" if verdict else f"{name} has no price"
+
+
 def by_views(market: Market, valued: MarketValuation) -> MarketValuation:
     """The contract's own numbers instead of ours."""
-    own = list(market.book.views(valued.head, list(market.book.accounts)).values())
-    answered = {v.account for v in own}
+    views = market.book.views(valued.head, list(market.book.accounts))
     unvaluable = {
         a: valued.unvaluable.get(a, "the contract's own view reverts")
         for a in market.book.accounts
-        if a not in answered
+        if a not in views
     }
+    own = list(views.values())
     return replace(valued, valuations=own, unvaluable=unvaluable, below_unvalued=0, next_block={})

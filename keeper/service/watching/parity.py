@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from keeper.book.book import VIEWS_A_CALL
 from keeper.chain.blocks import Head
 from keeper.model.valuation import Valuation
 from keeper.service.markets import Market
@@ -50,12 +49,7 @@ def audit(market: Market, head: Head, progress: Callable[[int], None] | None = N
     else:
         raws = {a: market.book.accounts[a] for a in accounts if a not in valued.unvaluable}
         own = {v.account: v for v in market.adapter.valuer.value(state, raws, head.timestamp)}
-    differences: list[Difference] = []
-    for first in range(0, len(accounts), VIEWS_A_CALL):
-        chunk = accounts[first : first + VIEWS_A_CALL]
-        theirs = market.book.views(head, chunk)
-        for account in chunk:
-            mine, its = own.get(account), theirs.get(account)
-            if not unknown and mine != its:
-                differences.append(Difference(account, mine, its))
+    theirs = market.book.views(head, accounts)
+    compared = (Difference(account, own.get(account), theirs.get(account)) for account in accounts)
+    differences = [each for each in compared if not unknown and each.ours != each.theirs]
     return Audit(market, head, len(accounts), differences, market.book.unbalanced, unknown)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
+from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session, col, select
 
 from keeper.alerts import price_alerts as alerts
-from keeper.oracles.guards import FaultKind, Judgement, Memory, RoundKey
+from keeper.oracles.guards import FaultKind, Judgement, Memory
 from keeper.service.markets import Market
 from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.prices import Pricing
@@ -19,6 +20,7 @@ from keeper.store.tables.watching import PriceFault, PriceStatus
 # A feed may say that it was updated at any second; a store keeps no more.
 MOST_AGE = 2**62
 DAY = 24 * 3600
+_MEMORY = TypeAdapter(Memory)
 
 PRICELESS: frozenset[FaultKind] = frozenset({"zero", "negative", "reverting"})
 """The faults that leave the protocol itself without a price."""
@@ -141,18 +143,7 @@ def _held(judgement: Judgement) -> str:
 
 def _memory(text: str) -> Memory | None:
     """None for what an earlier version remembered: it knew a round by its id alone."""
-    raw = json.loads(text)
     try:
-        return Memory(
-            seen=tuple((_round(key), int(since)) for key, since in raw["seen"]),
-            price=raw["price"],
-            disputed=None if raw["disputed"] is None else tuple(_round(key) for key in raw["disputed"]),
-            disputed_price=raw["disputed_price"],
-        )
-    except (KeyError, TypeError, ValueError):
+        return _MEMORY.validate_json(text)
+    except ValidationError:
         return None
-
-
-def _round(key: list[int]) -> RoundKey:
-    number, updated = key
-    return int(number), int(updated)

@@ -11,6 +11,7 @@ import structlog
 
 from keeper.book.book import Refresh
 from keeper.book.source import ExtraReads
+from keeper.chain import abi
 from keeper.chain.blocks import Head
 from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.chain.calls import Answer, Call, Lens, run
@@ -19,7 +20,7 @@ from keeper.config import Chain, MarketSettings, Oracle
 from keeper.errors import KeeperError
 from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
-from keeper.oracles import abi, guards, resolution, rounds, seconds, sequencer
+from keeper.oracles import guards, resolution, rounds, seconds, sequencer
 from keeper.oracles.guards import GuardTerms, Judgement, Memory, Observation
 from keeper.oracles.seconds import Second
 from keeper.oracles.sequencer import Sequencer

@@ -1,9 +1,10 @@
 """Which accounts are valued in exact integers at a block: those whose bounds leave a threshold open, those
-about whom something is to be told or done, and those who are always."""
+about whom something is to be told or done, and those who are always; and which are compared with the
+contract's own view."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from keeper.margin.lending.weights import Weights
 from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Threshold
+from keeper.service.markets import Market
+from keeper.service.watching.memory import MarketMemory
 
 # Of those certainly below the liquidation threshold, so many are valued: the largest maintenances first.
 MOST_BREACHES = 2_000
@@ -24,6 +27,8 @@ MOST_BREACHES = 2_000
 FOLLOWED = 64
 # So many times a level health may be to be valued at the next block's time too, where nothing tells more.
 FAR = 2.0
+# Accounts compared before a market may be acted in.
+START_SAMPLE = 64
 # Two units in the last place of a health scaled 1e18: what bounds in real numbers leave out.
 _ROUNDING = 4e-18
 
@@ -116,6 +121,24 @@ def _marked(everyone: int, *some: Rows) -> NDArray[np.bool_]:
     for rows in some:
         marked[rows] = True
     return marked
+
+
+def first_sample(accounts: Iterable[str]) -> list[str]:
+    """Accounts compared at the start, spread evenly over all."""
+    ordered = sorted(accounts)
+    stride = max(len(ordered) // START_SAMPLE, 1)
+    return ordered[::stride][:START_SAMPLE]
+
+
+def next_sample(market: Market, memory: MarketMemory, protected: Sequence[str]) -> tuple[Sequence[str], int]:
+    """The protected accounts, those nearest to 1, and the next in turn; and whose turn it is then (a row)."""
+    size, rows = market.settings.audit_sample, market.book.rows
+    chosen = dict.fromkeys(market.of(protected))
+    chosen.update(dict.fromkeys(memory.nearest[: size // 2]))
+    in_turn = size - size // 2
+    for step in range(min(in_turn, len(rows))):
+        chosen[rows.account((memory.turn + step) % len(rows))] = None
+    return list(chosen), memory.turn + in_turn
 
 
 def thresholds(watch: Watch) -> list[float]:

@@ -16,9 +16,8 @@ from keeper.model.account_key import account_key
 from keeper.model.cure import action_words
 from keeper.model.offer import Asset
 from keeper.protocols.cures import named
+from keeper.service.chain_context import ChainContext
 from keeper.service.markets import Market
-from keeper.service.planning.purses import purse_of
-from keeper.store.database import Store
 from keeper.store.types import now
 
 log = structlog.get_logger()
@@ -61,7 +60,7 @@ def _loan_tokens(market: Market) -> Iterator[Misnamed]:
 
 def _steps(settings: ChainSettings, market: Market, head: Head) -> Iterator[Misnamed]:
     """A step is well where any of the account's positions takes it."""
-    purse = purse_of(market, head, market.adapter.contract)
+    purse = market.purse(head, market.adapter.contract)
     for i, protect in settings.protect.items():
         if protect.market != market.name:
             continue
@@ -90,9 +89,8 @@ def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]])
 class UnknownNames:
     """Tells once, at the first block that each market is read at."""
 
-    def __init__(self, settings: ChainSettings, store: Store) -> None:
-        self._settings = settings
-        self._store = store
+    def __init__(self, chain: ChainContext) -> None:
+        self._chain = chain
         self._looked: set[str] = set()
 
     def alert(self, market: Market, head: Head) -> None:
@@ -100,7 +98,7 @@ class UnknownNames:
         if market.name in self._looked:
             return
         try:
-            found = misnamed(self._settings, market, head)
+            found = misnamed(self._chain.settings, market, head)
         except (NodeError, RpcError) as error:
             # It is asked again at the next block.
             log.warning("names not looked at", market=market.name, error=str(error))
@@ -109,7 +107,7 @@ class UnknownNames:
         for each in found:
             log.warning("misnamed", market=market.name, where=each.where, what=each.what, remedy=each.remedy)
         if found:
-            with self._store.session() as session:
+            with self._chain.store.session() as session:
                 day = now().date().isoformat()
                 for each in found:
                     alert(

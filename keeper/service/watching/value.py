@@ -19,9 +19,13 @@ from keeper.service.markets import Market
 from keeper.service.watching.comparison import differences
 from keeper.service.watching.market_valuation import MarketRequest, MarketValuation
 from keeper.service.watching.memory import BLANK, MarketMemory, WatchOnly
-from keeper.service.watching.own_numbers import by_views, own_numbers, without_suspended
-from keeper.service.watching.sample import first_sample, next_sample
-from keeper.service.watching.unvaluable import unvaluable_accounts
+from keeper.service.watching.own_numbers import (
+    by_views,
+    own_numbers,
+    unvaluable_accounts,
+    without_suspended,
+)
+from keeper.service.watching.selection import first_sample, next_sample
 
 log = structlog.get_logger()
 
@@ -56,7 +60,7 @@ def value_together(
         try:
             visits[each.market.name] = _visit(each, head)
         except Exception as error:  # noqa: BLE001  (one market's fault is that market's alone)
-            outcomes[each.market.name] = _markets_own(each.market, error)
+            outcomes[each.market.name] = _markets_own(error, was_read=each.market.book.was_read)
     refreshed = refresh_together(reader, head, [visit.refresh for visit in visits.values()])
     for visit, refresh in zip(visits.values(), refreshed, strict=True):
         name = visit.asked.market.name
@@ -65,12 +69,8 @@ def value_together(
             continue
         try:
             outcomes[name] = _value(visit, head, refresh, next_timestamp)
-        except ConfigError as error:
-            if not visit.was_read:
-                raise
-            outcomes[name] = error
         except Exception as error:  # noqa: BLE001
-            outcomes[name] = error
+            outcomes[name] = _markets_own(error, was_read=visit.was_read)
     return [outcomes[each.market.name] for each in asked]
 
 
@@ -85,9 +85,9 @@ class _MarketVisit:
     was_read: bool
 
 
-def _markets_own(market: Market, error: Exception) -> Exception:
+def _markets_own(error: Exception, *, was_read: bool) -> Exception:
     """The error as one market's; raised where the configuration is at fault for all that is known."""
-    if isinstance(error, ConfigError) and not market.book.was_read:
+    if isinstance(error, ConfigError) and not was_read:
         raise error
     return error
 

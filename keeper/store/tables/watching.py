@@ -145,3 +145,18 @@ class Episode(SQLModel, table=True):
     retry_at: int | None = Field(default=None, sa_type=BigInteger)
     looked_at: int | None = Field(default=None, sa_type=BigInteger)
     """Unix time of the block at which a redemption was last looked for."""
+
+    @classmethod
+    def begin(
+        cls, market: str, account: str, threshold: str, block: int, health: int = 0, asset: str = ""
+    ) -> Episode:
+        """An episode that begins at a block, in no store yet."""
+        return cls(
+            market=market,
+            account=account,
+            threshold=threshold,
+            asset=asset,
+            opened_block=block,
+            opened_health=health,
+            lowest_health=health,
+        )

@@ -12,9 +12,9 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from keeper.chain.backrun import PendingUpdate
+from keeper.chain.heads import Subscription
 from keeper.chain.pending import pending
 from keeper.chain.stream import Stream
-from keeper.chain.subscription import Subscription
 from tests.unit.chain.test_block_time import block, head
 
 pytestmark = pytest.mark.integration

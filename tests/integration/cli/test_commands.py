@@ -112,4 +112,4 @@ def test_explain_of_a_stranger_is_a_usage_error(config: Path) -> None:
     done = CliRunner().invoke(app, ["explain", "0x" + "99" * 20, "--config", str(config)])
     assert "no market knows the account" in str(done.exception)
     done = CliRunner().invoke(app, ["explain", "me", "--config", str(config)])
-    assert "is not an address" in str(done.exception)
+    assert "is no account" in str(done.exception)

@@ -123,7 +123,7 @@ def test_the_books_name_tokens_by_symbol_in_plain_decimals(case: Case, tmp_path:
     for _ in range(3):
         k.step(case.hold())
     with capture_logs() as logs:
-        Ledger(k.deciding.pool, k.store, k.deciding.settings, k.deciding.markets).book()
+        Ledger(k.deciding).book()
     lines = shown(tmp_path, "history", "--csv", "-").splitlines()
     header = lines[0].split(",")
     moved = [line.split(",")[header.index("moved")] for line in lines[1:]]

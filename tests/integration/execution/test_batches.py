@@ -10,7 +10,6 @@ from sqlmodel import select
 
 from keeper.chain.answers import BusyError
 from keeper.execution import batch_rehearsal, journal, rehearsal
-from keeper.execution.journal import Draft
 from keeper.localchain import aave_actions as act
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.aave_v36 import deploy
@@ -24,6 +23,7 @@ from tests.conftest import GENESIS
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD
 from tests.support import aave_users
 from tests.support.liquidations import liquidations
+from tests.support.plans import written_plan
 from tests.support.positions import ether_for_dollars
 from tests.support.selling import Selling, open_exchange
 from tests.support.ticks import act_again, look
@@ -101,9 +101,8 @@ def test_what_failed_on_chain_lately_takes_no_others_with_it(w: tuple[World, Sel
         session.add(past)
         session.flush()
         assert past.id is not None and keeper.deciding.head is not None
-        now = keeper.deciding.head.timestamp
-        draft = Draft("local", run.name, OTHER, "liquidate", "live", past.id, "{}", {}, 1, 0, 0, 1, now)
-        intent = journal.commit(session, draft)
+        plan = written_plan(run.name, OTHER)
+        intent = journal.commit(session, "local", keeper.deciding.head, plan, past.id, "live")
         journal.move_intent(session, intent, IntentState.REHEARSED, 1)
         journal.move_intent(session, intent, IntentState.FAILED, 2)
     selling.follow(CRASH)

@@ -41,7 +41,7 @@ def test_one_transaction_that_cannot_be_booked_holds_up_no_other(fresh: Fresh, r
         w.step()
         acts = [t for t in w.transactions() if t.state == "final" and t.purpose == "act"]
         broken.append(acts[0].hash)
-        ledger = Ledger(w.deciding.pool, w.store, w.deciding.settings, w.deciding.markets)
+        ledger = Ledger(w.deciding)
         others = len([t for t in w.transactions() if t.state == "final"]) - 1
         assert ledger.book() == others > 0
         assert ledger.book() == 0

@@ -15,7 +15,6 @@ from sqlmodel import select
 from keeper.chain.backrun import PendingUpdate
 from keeper.chain.pending import parse, raw_of
 from keeper.execution import journal
-from keeper.execution.journal import Draft
 from keeper.localchain import aave_actions as act
 from keeper.localchain.rpc import as_dict
 from keeper.localchain.transactions import Tx
@@ -24,6 +23,7 @@ from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import Episode
 from tests.integration.execution.conftest import CRASH, OTHER, THIRD, WELL, Fresh, Ready
 from tests.support.liquidations import liquidations
+from tests.support.plans import written_plan
 from tests.support.positions import protect
 from tests.support.standin_relay import StandInRelay, standin_relay
 from tests.support.world import World
@@ -162,7 +162,6 @@ def test_whoever_failed_too_often_today_is_not_bundled_either(
     _, look = by_hand(w)
     [run] = w.deciding.markets
     assert w.deciding.head is not None
-    now = w.deciding.head.timestamp
     with w.store.session() as session:
         past = Episode(
             market=run.name, account=OTHER, threshold="liquidate",
@@ -172,8 +171,8 @@ def test_whoever_failed_too_often_today_is_not_bundled_either(
         session.flush()
         assert past.id is not None
         for _ in range(w.settings.policy.max_attempts):
-            draft = Draft("local", run.name, OTHER, "liquidate", "live", past.id, "{}", {}, 1, 0, 0, 1, now)
-            intent = journal.commit(session, draft)
+            plan = written_plan(run.name, OTHER)
+            intent = journal.commit(session, "local", w.deciding.head, plan, past.id, "live")
             journal.move_intent(session, intent, IntentState.REHEARSED, 1)
             journal.move_intent(session, intent, IntentState.FAILED, 2)
     look(crash(w))

@@ -17,6 +17,7 @@ from keeper.localchain.aave_v302 import deploy as deploy_v302
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import Tx, queue
 from tests.conftest import GENESIS
+from tests.support.plans import written_plan
 from tests.support.ticks import act_again, look
 from tests.support.world import World, account, config_text, open_market, world
 
@@ -194,22 +195,9 @@ def test_two_chains_that_plan_at_once_do_not_spend_an_owners_cap_twice(
         found = plan(head, *known)
         with w.store.session() as session:
             for wanted, _ in found:
-                elsewhere = journal.Draft(
-                    chain="other",
-                    market="other",
-                    account=OWNER.lower(),
-                    kind="top_up",
-                    mode="live",
-                    episode_id=wanted.episode.id or 0,
-                    plan="{}",
-                    summary={},
-                    health=0,
-                    spend=19_000 * WAD,
-                    gain=0,
-                    block=1,
-                    timestamp=head.timestamp,
-                )
-                journal.commit(session, elsewhere)
+                elsewhere = written_plan("other", OWNER.lower(), "top_up")
+                episode = wanted.episode.id or 0
+                journal.commit(session, "other", head, elsewhere, episode, "live", spend=19_000 * WAD)
         return found
 
     monkeypatch.setattr(w.deciding.planning, "plan", meanwhile)

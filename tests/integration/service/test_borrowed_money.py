@@ -22,8 +22,8 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.rpc import Json
 from keeper.localchain.transactions import Tx
 from keeper.model.plan import Plan
-from keeper.service.reporting.earnings import earned as booking_of
 from keeper.service.reporting.ledger import Ledger
+from keeper.service.reporting.ledger import earned as booking_of
 from keeper.store.tables.journal import Intent, LedgerEntry, Transaction, TransactionIntent
 from tests.conftest import GENESIS
 from tests.support import aave_users
@@ -67,8 +67,7 @@ def keeper(
 
 
 def books(w: World) -> int:
-    deciding = w.deciding
-    return Ledger(deciding.pool, w.store, deciding.settings, deciding.markets).book()
+    return Ledger(w.deciding).book()
 
 
 def first_in_line(anvil: Anvil, tx: Tx) -> None:

@@ -30,11 +30,11 @@ def test_an_op_chain_is_asked_what_data_costs_and_others_are_not(anvil: Anvil) -
     anvil.mine()
     settings = chain(anvil, "op-stack")
     pool = NodePool("local", settings)
-    wei = data_fees.of(settings).wei(pool, blocks.latest(pool))
+    wei = data_fees.wei(settings, pool, blocks.latest(pool))
     l1_fee, operator_fee = 16 * (4 + 64 + -(-len(data_fees.SAMPLE) // 32) * 32), 16 * (4 + 32)
     assert wei == l1_fee + operator_fee
     before = pool.requests
-    assert data_fees.of(chain(anvil, "none")).wei(pool, blocks.latest(pool)) == 0
+    assert data_fees.wei(chain(anvil, "none"), pool, blocks.latest(pool)) == 0
     assert pool.requests == before + 1
 
 
@@ -47,8 +47,8 @@ def test_who_tells_what_data_costs_is_found_by_asking(anvil: Anvil, at: str, kin
     pool = NodePool("local", chain(anvil, "none"))
     assert data_fees.probe(pool, blocks.latest(pool)) == kind
     asked = Chain.model_validate({"chain_id": 31337, "rpc": [anvil.url]})
-    found = data_fees.of(asked).wei(pool, blocks.latest(pool))
-    assert found == data_fees.of(chain(anvil, kind)).wei(pool, blocks.latest(pool)) > 0
+    found = data_fees.wei(asked, pool, blocks.latest(pool))
+    assert found == data_fees.wei(chain(anvil, kind), pool, blocks.latest(pool)) > 0
 
 
 def test_an_operator_fee_counts_only_where_the_chain_answers_it(anvil: Anvil) -> None:
@@ -57,7 +57,7 @@ def test_an_operator_fee_counts_only_where_the_chain_answers_it(anvil: Anvil) ->
     anvil.mine()
     settings = chain(anvil, "op-stack")
     pool = NodePool("local", settings)
-    wei = data_fees.of(settings).wei(pool, blocks.latest(pool))
+    wei = data_fees.wei(settings, pool, blocks.latest(pool))
     assert wei == 16 * (4 + 64 + -(-len(data_fees.SAMPLE) // 32) * 32)
 
 
@@ -66,9 +66,9 @@ def test_a_chain_without_either_is_asked_once(anvil: Anvil) -> None:
     asked = Chain.model_validate({"chain_id": 31337, "rpc": [anvil.url]})
     pool = NodePool("local", asked)
     head = blocks.latest(pool)
-    assert data_fees.of(asked).wei(pool, head) == 0
+    assert data_fees.wei(asked, pool, head) == 0
     before = pool.requests
-    assert data_fees.of(asked).wei(pool, head) == 0 and pool.requests == before
+    assert data_fees.wei(asked, pool, head) == 0 and pool.requests == before
 
 
 def test_a_chain_that_is_none_of_the_op_stack_is_said_to_be_none(anvil: Anvil) -> None:
@@ -76,4 +76,4 @@ def test_a_chain_that_is_none_of_the_op_stack_is_said_to_be_none(anvil: Anvil) -
     settings = chain(anvil, "op-stack")
     pool = NodePool("local", settings)
     with pytest.raises(UnreachableError, match="does not say what data costs"):
-        data_fees.of(settings).wei(pool, blocks.latest(pool))
+        data_fees.wei(settings, pool, blocks.latest(pool))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
 import keeper.store.tables  # noqa: F401  (registers the tables)
 from keeper.errors import ConfigError, UnreachableError
 from keeper.execution import journal
-from keeper.execution.journal import Draft, Mode
+from keeper.execution.journal import Mode
 from keeper.store.database import Store, open_store
 from keeper.store.tables.journal import Intent
 from keeper.store.tables.states import IntentState, Unsent
 from keeper.store.tables.watching import Episode
+from tests.support.plans import written_plan
+from tests.unit.chain.test_block_time import head
 
 pytestmark = pytest.mark.integration
 
@@ -44,8 +45,9 @@ def episode(store: Store) -> int:
         return row.id
 
 
-def draft(episode_id: int, mode: Mode = "live", spend: int = 1) -> Draft:
-    return Draft("c", "m", "a", "liquidate", mode, episode_id, "{}", {}, LARGE, spend, 0, 5, 1000)
+def commit(session: Session, episode_id: int, mode: Mode = "live", spend: int = 1, loss: int = 0) -> Intent:
+    plan = written_plan("m", "a", loss=loss)
+    return journal.commit(session, "c", head(5, 1000), plan, episode_id, mode, health=LARGE, spend=spend)
 
 
 def test_a_new_store_has_exactly_the_tables_of_the_code(store: Store) -> None:
@@ -57,7 +59,7 @@ def test_a_new_store_has_exactly_the_tables_of_the_code(store: Store) -> None:
 def test_integers_of_256_bits_come_back_whole(store: Store) -> None:
     number = episode(store)
     with store.session() as session:
-        journal.commit(session, draft(number))
+        commit(session, number)
     with store.session() as session:
         row = session.get(Intent, 1)
         assert row is not None and row.health == LARGE
@@ -66,16 +68,16 @@ def test_integers_of_256_bits_come_back_whole(store: Store) -> None:
 def test_a_second_open_intent_for_the_same_account_is_refused_by_the_store(store: Store) -> None:
     number = episode(store)
     with store.session() as session:
-        journal.commit(session, draft(number))
+        commit(session, number)
     with pytest.raises(IntegrityError), store.session() as session:
-        journal.commit(session, draft(number))
+        commit(session, number)
 
 
 def test_a_dry_intent_does_not_stand_in_the_way_of_a_live_one(store: Store) -> None:
     number = episode(store)
     with store.session() as session:
-        journal.commit(session, draft(number, "dry"))
-        journal.commit(session, draft(number, "live"))
+        commit(session, number, "dry")
+        commit(session, number, "live")
         assert journal.has_open(session, "c", "m", "a", "liquidate", "live")
 
 
@@ -83,7 +85,7 @@ def test_attempts_count_up_and_failures_in_a_row_are_known(store: Store) -> None
     number = episode(store)
     for state in (IntentState.SETTLED, IntentState.REFUSED, IntentState.FAILED):
         with store.session() as session:
-            intent = journal.commit(session, draft(number))
+            intent = commit(session, number)
             if state != IntentState.REFUSED:
                 journal.move_intent(session, intent, IntentState.REHEARSED, 5)
             journal.move_intent(session, intent, state, 6)
@@ -96,7 +98,7 @@ def test_only_what_was_or_may_be_spent_counts_against_the_cap(store: Store) -> N
     number = episode(store)
     for state, spend in ((IntentState.SETTLED, 5), (IntentState.REFUSED, 70), (None, 11)):
         with store.session() as session:
-            intent = journal.commit(session, draft(number, spend=spend))
+            intent = commit(session, number, spend=spend)
             if state == IntentState.SETTLED:
                 journal.move_intent(session, intent, IntentState.REHEARSED, 5)
             if state:
@@ -117,8 +119,7 @@ def test_attempts_that_never_left_are_no_failures_and_losses_of_a_day_are_added_
     )
     for block, (state, unsent) in enumerate(ends, start=6):
         with store.session() as session:
-            plan = replace(draft(number), plan='{"loss": 7}')
-            intent = journal.commit(session, plan)
+            intent = commit(session, number, loss=7)
             if unsent is None:
                 journal.move_intent(session, intent, IntentState.REHEARSED, 5)
             journal.move_intent(session, intent, state, block, unsent=unsent)

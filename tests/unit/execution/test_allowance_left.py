@@ -41,6 +41,6 @@ def test_only_a_number_takes_it_out_of_the_books(
     with store.session() as session:
         where = {"chain": "x", "owner": US, "token": TOKEN, "spender": SPENDER}
         insert_values(session, StandingAllowance, **where, since_block=1)
-    take_back(Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, None, None))), HEAD)
+    take_back(Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, None))), HEAD)
     with store.session() as session:
         assert (session.exec(select(StandingAllowance)).first() is None) == forgotten

@@ -125,7 +125,7 @@ def _tend(store: Store, monkeypatch: pytest.MonkeyPatch, fails: set[int]) -> lis
     with store.session() as session:
         for nonce in (5, 6):
             transaction(session, nonce, TransactionState.SENT)
-    sender = Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
+    sender = Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet())))
     tended: list[int] = []
 
     def tend(_: InFlight, each: Transaction) -> None:

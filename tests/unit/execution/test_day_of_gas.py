@@ -52,7 +52,5 @@ def test_a_limit_that_forbids_a_successor_is_told(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(in_flight.InFlight, "_tend", tend)
     pool, _ = scripted_pool(healthy)
-    InFlight(
-        Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Telling(), None))), HEAD, 1001
-    ).all(5)
+    InFlight(Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Telling()))), HEAD, 1001).all(5)
     assert told == [(number, "limit", "gas exceeds max_gas_per_day")]

@@ -70,7 +70,7 @@ def settled(folder: Path, *nodes: Script) -> list[str]:
 
 
 def _sender(pool: pool_module.NodePool, store: Store) -> Sender:
-    return Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet(), None)))
+    return Sender(pool, store, Limits(10**12), US, *cast(Any, (None, None, Quiet())))
 
 
 def test_a_receipt_that_the_node_asked_first_does_not_know_is_asked_of_the_others(tmp_path: Path) -> None:

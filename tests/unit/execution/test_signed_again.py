@@ -37,7 +37,7 @@ def test_a_cancellation_that_a_reorganisation_undid_can_be_made_again(
 ) -> None:
     pool, _ = scripted_pool(healthy)
     store = open_store(f"sqlite:///{tmp_path}/keeper.db")
-    rest = cast(Any, (Deterministic(), None, None, None))
+    rest = cast(Any, (Deterministic(), None, None))
     sender = Sender(pool, store, Limits(10**12), US, *rest)
     signed: list[tuple[str, int]] = []
     with store.session() as session:

@@ -29,6 +29,14 @@ def test_health(health: int | None, said: str) -> None:
 
 def test_amounts() -> None:
     assert [format_amount(n, 6) for n in (0, 1, 1_500_000, -1_500_000)] == ["0", "0.000001", "1.5", "-1.5"]
+    assert (format_amount(7, 0), format_amount(100 * WAD, 18), format_amount(1, 18)) == (
+        "7",
+        "100",
+        "0.000000000000000001",
+    )
+    assert (
+        format_amount(12345678901234567890123456789012345678, 18) == "12345678901234567890.123456789012345678"
+    )
     assert format_amount_short(-1_234_567_891, 6) == "-1,234.5678" and format_amount_short(7, 0) == "7"
 
 

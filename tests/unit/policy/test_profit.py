@@ -10,7 +10,7 @@ import pytest
 
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
 from keeper.model.plan import FlashLoan
-from keeper.policy.profit import ProfitTerms, best, count, demanding, fee_of, plan
+from keeper.policy.profit import ProfitTerms, best, count, demanding, plan
 from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, unpacked
 from keeper.venues.uniswap_v3.pool import Pool
@@ -117,14 +117,14 @@ def by_force(asked: list[Offer], terms: ProfitTerms) -> int:
 def direct(exchange: Exchange, route: str) -> Callable[[Quote], int | None]:
     def value(deal: Quote) -> int | None:
         brought = exchange.sell(route, deal.received)
-        return None if brought is None else brought - deal.repaid - fee_of(AAVE, deal.allowance)
+        return None if brought is None else brought - deal.repaid - AAVE.cost(deal.allowance)
 
     return value
 
 
 def converted(exchange: Exchange, back: str, sale: str) -> Callable[[Quote], int | None]:
     def value(deal: Quote) -> int | None:
-        spent = exchange.buy(back, deal.repaid + fee_of(AAVE, deal.allowance))
+        spent = exchange.buy(back, deal.repaid + AAVE.cost(deal.allowance))
         if spent is None or spent >= deal.received:
             return None
         if not sale:

@@ -71,7 +71,7 @@ def made(dice: np.random.Generator) -> PerpsState:
     costs = tuple(int(1.3 * n * WAD) + 7 for n in range(9))
     interest = InterestState(3 * WAD // 100, WAD // 10, NOW - 7_200)
     return PerpsState(
-        *("0x", "0x", DOLLAR, "0x", "0x"),
+        *("0x", DOLLAR, "0x", "0x"),
         True,
         keeper,
         interest,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from keeper.chain.calls import Answer
 from keeper.chain.pool import NodePool
+from keeper.config import Chain
 from keeper.errors import UnreachableError
 from keeper.service.market_troubles import is_everyones
 from keeper.service.planning import data_fees
-from keeper.service.planning.data_fees import DataFee, ProbedDataFee, ToldDataFee
 from tests.support.scripted_node import healthy, scripted_pool
 from tests.unit.chain.test_block_time import head
 
@@ -35,18 +35,20 @@ def says(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     return told
 
 
-@pytest.mark.parametrize("fee", [ToldDataFee("op-stack"), ToldDataFee("scroll"), ProbedDataFee()])
-def test_what_was_told_last_counts_while_nothing_is(fee: DataFee, says: list[int | None]) -> None:
+def chain(kind: str | None) -> Chain:
+    return Chain.model_validate({"chain_id": 1, "rpc": ["http://node"], "data_fee": kind})
+
+
+@pytest.mark.parametrize("kind", ["op-stack", "scroll", None])
+def test_what_was_told_last_counts_while_nothing_is(kind: str | None, says: list[int | None]) -> None:
     pool = scripted_pool(healthy)[0]
     for told, counted in ((7, 7), (None, 7), (9, 9), (None, 9)):
         says[0] = told
-        assert fee.wei(pool, HEAD) == counted
+        assert data_fees.wei(chain(kind), pool, HEAD) == counted
 
 
 @pytest.mark.parametrize("kind", ["op-stack", "scroll"])
-def test_without_any_only_what_is_planned_waits(
-    kind: Literal["op-stack", "scroll"], says: list[int | None]
-) -> None:
+def test_without_any_only_what_is_planned_waits(kind: str, says: list[int | None]) -> None:
     with pytest.raises(UnreachableError, match="does not say what data costs") as raised:
-        ToldDataFee(kind).wei(scripted_pool(healthy)[0], HEAD)
+        data_fees.wei(chain(kind), scripted_pool(healthy)[0], HEAD)
     assert not is_everyones(raised.value), "the chain is there"

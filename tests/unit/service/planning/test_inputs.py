@@ -14,8 +14,9 @@ from keeper.execution import rehearsal
 from keeper.execution.unseen_gas import Unseen
 from keeper.model.plan import NATIVE, Spend, kept_of
 from keeper.model.purse import Purse
+from keeper.service.chain_context import ChainContext
+from keeper.service.planning.gas_money import SignerFunds
 from keeper.service.planning.inputs import InputReader, unpromised
-from keeper.service.planning.signer_funds import SignerFunds
 from keeper.store.database import open_store
 from tests.unit.chain.test_block_time import head
 from tests.unit.execution.test_batching import USDC, plan
@@ -75,16 +76,20 @@ def test_all_markets_are_asked_in_one_request_and_each_gets_its_own_answers(
     monkeypatch.setattr(rehearsal, "unseen_of", lambda *_: Unseen())
     reads, one, other = CountedReads(), asking("one"), asking("other")
     due = [breach(one, 1, protected=True), breach(other, 2), breach(other, 3, protected=True)]
-    reader = InputReader(
+    chain = ChainContext(
         cast(Any, SimpleNamespace(name="c")),
-        [one, other],
         open_store(f"sqlite:///{tmp_path}/keeper.db"),
         settings(1, {"data_fee": "none"}).of_chain("c"),
-        lambda market, account: account,
-        head(1, 1),
-        2,
+        cast(Any, SimpleNamespace(owner=lambda market, account: account)),
+        [one, other],
         "live",
         PAYER,
+    )
+    reader = InputReader(
+        chain,
+        PAYER,
+        head(1, 1),
+        2,
         cast(Any, reads),
         cast(Any, SimpleNamespace(result=lambda: SignerFunds(10**18, 10**9))),
     )

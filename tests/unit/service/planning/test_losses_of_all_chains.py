@@ -13,6 +13,7 @@ from sqlmodel import select
 from keeper.chain.blocks import Head
 from keeper.model.money import Rate
 from keeper.policy.choose import Decision
+from keeper.service.chain_context import ChainContext
 from keeper.service.planning.costs import losses_of_a_day
 from keeper.service.planning.retry_policy import DAY, RetryPolicy
 from keeper.store.database import Store, open_store
@@ -32,7 +33,7 @@ def store(tmp_path: Path) -> Store:
     return open_store(f"sqlite:///{tmp_path}/keeper.db")
 
 
-def write(store: Store, chain: str, loss: int, at: Head, most: int | None = 100) -> Intent | None:
+def write(store: Store, chain: str, loss: int, at: Head) -> Intent | None:
     """What one chain journals of a plan that was decided before it knew of the other's."""
     with store.session() as session:
         episode = Episode(
@@ -45,9 +46,11 @@ def write(store: Store, chain: str, loss: int, at: Head, most: int | None = 100)
         wanted = SimpleNamespace(
             market=run, valuation=SimpleNamespace(health=1), levels=levels, episode=episode
         )
-        decided = Decision(cast(Any, None), replace(plan(1), market=chain, loss=loss))
-        retries = RetryPolicy(chain, "live", "0x" + "11" * 20, 3, most, owner=lambda _, account: account)
-        return retries.commit_intent(session, at, cast(Any, wanted), decided)
+        decided = Decision(cast(Any, None), replace(plan(1), market=chain, loss=loss * 10**18))
+        own = settings(1, policy={"realize_bad_debt": True, "max_bad_debt_loss": 10}).of_chain("c")
+        pool, policies = cast(Any, SimpleNamespace(name=chain)), cast(Any, SimpleNamespace(owner=None))
+        context = ChainContext(pool, store, own, policies, [], "live", "0x" + "11" * 20)
+        return RetryPolicy(context).commit_intent(session, at, cast(Any, wanted), decided)
 
 
 def test_the_days_losses_hold_where_two_chains_decide_at_once(store: Store) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from keeper.model.plan import Blocked, Plan
 from keeper.service.planning import refused_routes
-from keeper.service.planning.options import best_open
+from keeper.service.planning.planner import best_open
 from keeper.store.database import Store, open_store
 from keeper.store.tables.journal import Intent
 from keeper.store.tables.states import IntentState, Unsent

@@ -11,7 +11,6 @@ from keeper.alerts import keeper_alerts
 from keeper.chain.answers import BusyError, CannotError, NodeError, WrongStateError
 from keeper.service.reporting import ledger
 from keeper.service.reporting.ledger import Ledger
-from keeper.store.database import Store
 from keeper.store.tables.journal import Transaction
 from tests.unit.execution.test_refused import bid
 
@@ -54,8 +53,8 @@ def posting(
     monkeypatch.setattr(Ledger, "_book", book)
     monkeypatch.setattr(keeper_alerts, "not_posted", lambda *said: told.append(said[2]))
     run = cast(Any, SimpleNamespace(name="m", book=SimpleNamespace(head=object())))
-    pool = cast(Any, SimpleNamespace(name="x"))
-    return Ledger(pool, cast(Store, NoStore()), cast(Any, None), [run]), tried, told
+    chain = SimpleNamespace(name="x", pool=None, store=NoStore(), markets=[run])
+    return Ledger(cast(Any, chain)), tried, told
 
 
 @pytest.mark.parametrize("gone", [PRUNED, CANNOT])

@@ -1,4 +1,4 @@
-"""The few contract functions that price sources publish, as calls, and their answers as words."""
+"""Reads of strangers' contracts, and what their answers say: words, addresses, texts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,113 @@
+"""What a local Perp v2 is made of: the specification it is deployed from and the addresses that result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+WAD = 10**18
+DOLLAR = 10**6
+"""One dollar of the settlement token, in which the vault counts."""
+RATIO = 10**6
+"""Perp's ratios are millionths."""
+
+CurieBuild = Literal["2.6.0", "2.8.4"]
+"""The version of the contracts. 2.6.0 as Optimism ran it in 2023: the mark looks at the pool's price of the
+moment, and a close beyond the price limit closes a quarter. 2.8.4: at the average of 15 seconds, and a close
+stops at the limit."""
+
+
+@dataclass(frozen=True)
+class BaseSpec:
+    """One market: its first price (8 decimals, of index and pool alike) and its Uniswap pool's fee.
+
+    `depth` is in dollars on each side, spread over `width` ticks each way. A trade may move the pool by
+    `max_ticks` from where it was up to 15 seconds before.
+    """
+
+    symbol: str
+    price: int
+    fee: int = 3_000
+    depth: int = 20_000_000
+    width: int = 12_000
+    max_ticks: int = 1_000
+    insurance_fee: int = 100_000
+    """The insurance fund's part of the fee, in millionths."""
+
+
+@dataclass(frozen=True)
+class VaultCollateralSpec:
+    """A token besides the dollar that counts as collateral: its price has 8 decimals."""
+
+    symbol: str
+    price: int
+    decimals: int = 18
+    collateral_ratio: int = 700_000
+    discount_ratio: int = 100_000
+    deposit_cap: int = 10**30
+
+
+@dataclass(frozen=True)
+class CurieSpec:
+    """What holds for all markets together; amounts in units of the settlement token."""
+
+    insurance: int = 1_000_000 * DOLLAR
+    max_collaterals: int = 5
+    debt_to_collateral: int = 750_000
+    liquidation_ratio: int = 500_000
+    mm_ratio_buffer: int = 2_000
+    collateral_fee: int = 30_000
+    """The insurance fund's part of what a liquidator of collateral repays."""
+    debt_threshold: int = 10_000 * DOLLAR
+    collateral_dust: int = 500 * DOLLAR
+    price_timeout: int = 30 * 86_400
+
+
+@dataclass(frozen=True)
+class LocalBase:
+    """One market by its base token: its pool, and the price source's aggregator, feed and dispatcher."""
+
+    symbol: str
+    token: str
+    pool: str
+    aggregator: str
+    feed: str
+    dispatcher: str
+    spec: BaseSpec
+
+
+@dataclass(frozen=True)
+class LocalVaultCollateral:
+    """One collateral token with its price's aggregator and Perp's feed before it."""
+
+    symbol: str
+    token: str
+    aggregator: str
+    feed: str
+
+
+@dataclass(frozen=True)
+class CurieDeployment:
+    """Addresses of one system. `owner` may configure everything; `maker` gave the pools their liquidity and
+    `mover` trades where the pools are to go."""
+
+    build: CurieBuild
+    clearing_house: str
+    vault: str
+    exchange: str
+    order_book: str
+    account_balance: str
+    insurance_fund: str
+    registry: str
+    config: str
+    collateral_manager: str
+    delegate_approval: str
+    quote: str
+    usd: str
+    factory: str
+    owner: str
+    maker: str
+    mover: str
+    markets: Mapping[str, LocalBase]
+    collaterals: Mapping[str, LocalVaultCollateral]

@@ -1,0 +1,100 @@
+"""Perp v2's second verdict: when an account's collateral tokens may be bought for its debt, and how much.
+
+Values are scaled 1e18, ratios are millionths, amounts `in units` are the settlement token's own. Source:
+perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/Vault.sol, CollateralManager.sol.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keeper.errors import MarginError
+from keeper.margin.checks import natural
+from keeper.margin.perps.perp_v2 import RATIO, in_settlement_units
+from keeper.margin.rounding import mul_div_up
+
+Cause = Literal["margin", "share", "threshold"]
+"""Why collateral is due: too little margin, debt too large a part of the collateral, debt beyond a sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaleTerms:
+    """What Perp v2's collateral manager holds; `threshold` and `dust` in units of `decimals`."""
+
+    mm_ratio_buffer: int
+    debt_to_collateral: int
+    liquidation_ratio: int
+    fee_ratio: int
+    threshold: int
+    dust: int
+    decimals: int = 6
+
+    def __post_init__(self) -> None:
+        for name in ("mm_ratio_buffer", "debt_to_collateral", "liquidation_ratio", "threshold", "dust"):
+            natural(getattr(self, name), name)
+        if not 0 <= self.fee_ratio < RATIO:
+            raise MarginError("must be from 0 to below 1e6", field="fee_ratio")
+
+
+@dataclass(frozen=True, slots=True)
+class Pledge:
+    """An account with collateral tokens: their weighted value, its value in the settlement token with
+    unrealised profit, and what its positions are worth without their signs."""
+
+    tokens: int
+    settlement: int
+    positions: int
+
+    @property
+    def debt(self) -> int:
+        return max(0, -self.settlement)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLot:
+    """One collateral token of an account: amount, average price and decimals of both, discount to buyers."""
+
+    amount: int
+    price: int
+    discount_ratio: int
+    decimals: int = 18
+    price_decimals: int = 8
+
+    def __post_init__(self) -> None:
+        natural(self.amount, "amount")
+        if not 0 <= self.decimals <= 18:
+            raise MarginError("must be at most 18", field="decimals")
+
+
+def sale_causes(account: Pledge, mm_ratio: int, terms: SaleTerms) -> tuple[Cause, ...]:
+    """Why the account's collateral is due; none where it is not. Only for an account that has some."""
+    needed = account.positions * (mm_ratio + terms.mm_ratio_buffer) // RATIO
+    due: dict[Cause, bool] = {
+        "margin": account.tokens + account.settlement < needed,
+        "share": account.debt > account.tokens * terms.debt_to_collateral // RATIO,
+        "threshold": in_settlement_units(account.debt, terms.decimals) > terms.threshold,
+    }
+    return tuple(cause for cause, holds in due.items() if holds)
+
+
+def most_repaid(account: Pledge, initial: int, terms: SaleTerms) -> int:
+    """What all buyers together may repay, the insurance fund's fee included. `initial`: the margin that the
+    account's debts ask for at the initial ratio."""
+    debt = max(account.debt, initial)
+    unit: int = 10 ** (18 - terms.decimals)
+    if debt > terms.dust * unit:
+        debt = debt * terms.liquidation_ratio // RATIO
+    return debt * RATIO // (RATIO - terms.fee_ratio)
+
+
+def most_sold(lot: TokenLot, repaid: int, decimals: int = 6) -> tuple[int, int]:
+    """The most of a token that may be bought, and for how much: (units paid, amount of the token)."""
+    price = lot.price * (RATIO - lot.discount_ratio) // RATIO
+    one = 10**lot.price_decimals
+    scale: int = 10 ** (18 - lot.decimals)
+    amount = mul_div_up(repaid, one, price) // scale
+    if amount > lot.amount:
+        amount = lot.amount
+        repaid = amount * scale * price // one
+    return in_settlement_units(repaid, decimals), amount

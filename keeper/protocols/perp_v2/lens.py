@@ -1,0 +1,172 @@
+"""Answers of `contracts/src/PerpV2Lens.sol` of the whole exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from eth_abi.abi import decode
+
+from keeper.margin.perps.perp_v2 import CurieTerms
+from keeper.margin.perps.perp_v2_collateral import SaleTerms
+from keeper.margin.perps.perp_v2_market import PremiumGrowth, accrue_premium, mean_tick
+from keeper.protocols.lenses import LensContract
+from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at
+
+LENS = LensContract("PerpV2Lens", "0x00000000000000000000000000000000ba7c00d1")
+# Of a shorter interval the pool's price of the moment is taken.
+_SHORTEST = 10
+_MARKET = (
+    "(address,string,address,address,uint8,bool,uint256,uint160,int24,bool,int256[2],uint256[2],uint256,"
+    "uint256[2],int56[2],uint256)"
+)
+_TOKEN = "(address,uint8,bool,uint256,uint8,(address,uint24,uint24,uint256),uint256)"  # noqa: S105
+_STATE = (
+    "(address,address,address,address,address,address,uint8,bool,uint24[4],uint256[5],"
+    f"{_MARKET}[],{_TOKEN}[])"
+)
+Status = Literal["open", "paused", "closed"]
+_STATUS: tuple[Status, ...] = ("open", "paused", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class CurieBook:
+    """One market by its base token. `price` values positions (None where it cannot be had): the mark, of a
+    paused market its last index, of a closed one what it closed at. `average` is the pool's root over the
+    interval of funding, `index` the index over it, `until` when funding stopped or None while it grows."""
+
+    base: str
+    symbol: str
+    feed: str
+    pool: str
+    status: Status
+    price: int | None
+    root: int
+    tick: int
+    stored: PremiumGrowth
+    fees: int
+    until: int | None
+    average: int
+    index: int
+
+    def growth_at(self, max_rate: int, timestamp: int) -> PremiumGrowth:
+        """Funding accumulated to `timestamp`, at the averages of the block that was read."""
+        now = timestamp if self.until is None else self.until
+        return accrue_premium(self.stored, self.average, self.index, self.root, max_rate, now)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultToken:
+    """One collateral: average `price` with `price_decimals`, None where it cannot be had; `weight` in
+    millionths of its value; the vault takes up to `cap` and has `held`."""
+
+    token: str
+    decimals: int
+    price: int | None
+    price_decimals: int
+    feed: str
+    weight: int
+    discount: int
+    cap: int
+    held: int
+
+    def value(self, amount: int) -> int:
+        """18 decimals, without weight, rounded as the vault does."""
+        unit: int = 10 ** (18 - self.decimals)
+        price_unit: int = 10**self.price_decimals
+        return amount * unit * (self.price or 0) // price_unit
+
+
+@dataclass(frozen=True, slots=True)
+class CurieState:
+    """Perp v2 at one block: everything that all traders share."""
+
+    vault: str
+    exchange: str
+    order_book: str
+    account_balance: str
+    insurance: str
+    settlement: str
+    decimals: int
+    paused: bool
+    terms: CurieTerms
+    max_rate: int
+    sales: SaleTerms
+    markets: Mapping[str, CurieBook]
+    tokens: Mapping[str, VaultToken]
+    whole: bool
+    """Whether what no view tells could be read: the first time it is not yet known where that is."""
+
+
+def read_state(data: bytes) -> CurieState:
+    row = decode([_STATE], data)[0]
+    (
+        vault,
+        exchange,
+        book,
+        balance,
+        insurance,
+        settlement,
+        decimals,
+        paused,
+        ratios,
+        sales,
+        markets,
+        tokens,
+    ) = row
+    initial, maintenance, penalty, max_rate = ratios
+    buffer, share, part, fee, dust = sales
+    return CurieState(
+        vault,
+        exchange,
+        book,
+        balance,
+        insurance,
+        settlement,
+        decimals,
+        paused,
+        CurieTerms(initial, maintenance, penalty),
+        max_rate,
+        SaleTerms(buffer, share, part, fee, 0, dust, decimals),
+        MappingProxyType({each[0].lower(): _market(each) for each in markets}),
+        MappingProxyType({each[0].lower(): _token(each) for each in tokens}),
+        whole=all(each[9] for each in markets),
+    )
+
+
+def _market(row: tuple[Any, ...]) -> CurieBook:
+    base, symbol, feed, pool, status, priced, price, root, tick, stored = row[:10]
+    (premium, over_root), (settled, _), fees, (until, interval), (earlier, later), index = row[10:]
+    average = root if interval < _SHORTEST else sqrt_ratio_at(mean_tick(earlier, later, interval))
+    return CurieBook(
+        base.lower(),
+        symbol,
+        feed,
+        pool,
+        _STATUS[status],
+        price if priced and stored else None,
+        root,
+        tick,
+        PremiumGrowth(premium, over_root, settled),
+        fees,
+        None if status == 0 else until,
+        average,
+        index,
+    )
+
+
+def _token(row: tuple[Any, ...]) -> VaultToken:
+    token, decimals, priced, price, price_decimals, (feed, weight, discount, cap), held = row
+    return VaultToken(
+        token.lower(),
+        decimals,
+        price if priced else None,
+        price_decimals,
+        feed,
+        weight,
+        discount,
+        cap,
+        held,
+    )

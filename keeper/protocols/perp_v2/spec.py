@@ -1,0 +1,15 @@
+"""Perp v2, as the registry lists it."""
+
+from __future__ import annotations
+
+from keeper.protocols.perp_v2.market import CurieMarket
+from keeper.protocols.spec import Spec
+
+SPEC = Spec(
+    name="perp-v2",
+    title="a ClearingHouse (Perp v2)",
+    market="perp",
+    marks=("getClearingHouseConfig()", "getAccountBalance()", "getQuoteToken()"),
+    leads=("getClearingHouse()",),
+    adapter=CurieMarket,
+)
