@@ -10,11 +10,11 @@ from enum import IntEnum
 from keeper.localchain.lyra_avalon_parameters import (
     WAD,
     WEEK,
+    AvalonTerms,
     ForcedClose,
     GreekCaching,
     HedgerTerms,
     LiquidationPenalty,
-    MarketTerms,
     MinimumCollateral,
     PoolTerms,
     TradeFees,
@@ -61,7 +61,7 @@ class AvalonSpec:
     liquidity: int = 500_000 * WAD
     base_fee: int = 75 * WAD // 10_000
     quote_fee: int = 50 * WAD // 10_000
-    market: MarketTerms = field(default_factory=MarketTerms)
+    market: AvalonTerms = field(default_factory=AvalonTerms)
     minimum: MinimumCollateral = field(default_factory=MinimumCollateral)
     penalty: LiquidationPenalty = field(default_factory=LiquidationPenalty)
     forced: ForcedClose = field(default_factory=ForcedClose)

@@ -77,7 +77,7 @@ class GreekCaching:
 
 
 @dataclass(frozen=True)
-class MarketTerms:
+class AvalonTerms:
     """What holds for all boards: how far expiries may be, and fees."""
 
     max_expiry: int = 48 * WEEK

@@ -20,6 +20,7 @@ from keeper.margin.catalogue.reading import Fields
 from keeper.margin.interface import MarginModel, Provenance, Requirement
 from keeper.margin.options import deribit, deribit_portfolio, deribit_tables, opyn, opyn_naked, span
 from keeper.margin.options.derive import pmrm, pmrm2, pmrm2_parameters, srm
+from keeper.margin.options.lyra_avalon import minimum, shorts
 from keeper.margin.portfolio.accounts import Accounts
 from keeper.margin.portfolio.engine import PortfolioMargin
 from keeper.margin.portfolio.explain import explain
@@ -118,6 +119,11 @@ def _vault(needed: Requirement, _: object) -> Lines:
     return (f"needs {need:g} of its collateral, holds {held:g}",)
 
 
+def _short(needed: Requirement, _: object) -> Lines:
+    need, held = (float(each) / 1e18 for each in (needed.maintenance, needed.equity))
+    return (f"needs {need:g} of its collateral, holds {held:g}",)
+
+
 def _span(needed: Requirement, _: object) -> Lines:
     losses = np.asarray(needed.parts["losses"], dtype=np.float64)
     return (f"worst of 16 scenarios: {int(losses.argmax()) + 1}, loss {losses.max():,.2f}",)
@@ -196,6 +202,13 @@ _PROBLEMS = (
         _Problem(
             opyn_naked.NakedVaults(), "collateral, 27 decimals", _vault, opyn.Vault, opyn_naked.NakedMarket,
             opyn_naked.NakedParameters,
+        ),
+    ),
+    (
+        "Lyra Avalon short position, exact",
+        _Problem(
+            shorts.AvalonShorts(), "collateral, 18 decimals", _short, shorts.AvalonShort,
+            shorts.AvalonMarket, minimum.MinimumTerms,
         ),
     ),
     (

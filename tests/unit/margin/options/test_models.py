@@ -9,6 +9,7 @@ import pytest
 from keeper.margin.interface import MarginModel
 from keeper.margin.options import deribit, deribit_portfolio, opyn, opyn_naked, span
 from keeper.margin.options.derive import pmrm, pmrm2, srm
+from keeper.margin.options.lyra_avalon import shorts
 from keeper.margin.portfolio import engine
 
 pytestmark = pytest.mark.unit
@@ -21,6 +22,7 @@ MODELS: tuple[MarginModel[Any, Any, Any], ...] = (
     pmrm2.PortfolioMarginManager2(),
     opyn.GammaVaults(),
     opyn_naked.NakedVaults(),
+    shorts.AvalonShorts(),
     span.Span(),
     engine.PortfolioMargin(),
 )
