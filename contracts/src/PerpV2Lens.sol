@@ -3,6 +3,7 @@ pragma solidity 0.8.27;
 
 import {PerpV2Growth} from "./PerpV2Growth.sol";
 import {PerpV2Ticks} from "./PerpV2Ticks.sol";
+import {Records} from "./lens/Records.sol";
 
 /// @dev What Perp v2 publishes, by the contract that does.
 interface IClearingHouse {
@@ -294,7 +295,7 @@ contract PerpV2Lens {
             address who = address(bytes20(packed[20 * i:20 * i + 20]));
             parts[i] = bytes.concat(_money(vault, balances, who), _positions(balances, book, who));
         }
-        return _joined(parts);
+        return Records.joined(parts);
     }
 
     function _money(ICurieVault vault, IAccountBalance balances, address who) private view returns (bytes memory out) {
@@ -335,27 +336,6 @@ contract PerpV2Lens {
     function _beyond(address book, address base, int24 tick) private view returns (bytes memory) {
         (uint256 fee, int256 premium, int256 overRoot) = PerpV2Ticks(payable(book)).beyond(base, tick);
         return abi.encodePacked(fee, premium, overRoot);
-    }
-
-    function _joined(bytes[] memory parts) private pure returns (bytes memory out) {
-        uint256 length;
-        for (uint256 i; i < parts.length; ++i) length += parts[i].length;
-        // Room for whole words: a part's last one may reach beyond it.
-        out = new bytes(length + 32);
-        uint256 at;
-        for (uint256 i; i < parts.length; ++i) {
-            bytes memory part = parts[i];
-            assembly ("memory-safe") {
-                let to := add(add(out, 32), at)
-                let from := add(part, 32)
-                let size := mload(part)
-                for { let j := 0 } lt(j, size) { j := add(j, 32) } { mstore(add(to, j), mload(add(from, j))) }
-            }
-            at += part.length;
-        }
-        assembly ("memory-safe") {
-            mstore(out, length)
-        }
     }
 
     /// @notice The aggregator that a market's or a collateral token's price rests on; the feed itself where it names none.

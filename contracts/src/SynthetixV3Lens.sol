@@ -2,6 +2,7 @@
 pragma solidity 0.8.27;
 
 import {InPlace} from "./lens/InPlace.sol";
+import {Records} from "./lens/Records.sol";
 
 /// @dev What a Synthetix v3 perps market publishes of itself and its accounts.
 interface IPerps {
@@ -268,27 +269,10 @@ contract SynthetixV3Lens is InPlace {
         returns (bytes memory records)
     {
         bytes[] memory parts = new bytes[](packed.length / 16);
-        uint256 length;
         for (uint256 i; i < parts.length; ++i) {
             parts[i] = _record(uint128(bytes16(packed[16 * i:16 * i + 16])));
-            length += parts[i].length;
         }
-        // Room for whole words: a record's last one may reach beyond it.
-        records = new bytes(length + 32);
-        uint256 at;
-        for (uint256 i; i < parts.length; ++i) {
-            bytes memory part = parts[i];
-            assembly ("memory-safe") {
-                let to := add(add(records, 32), at)
-                let from := add(part, 32)
-                let size := mload(part)
-                for { let j := 0 } lt(j, size) { j := add(j, 32) } { mstore(add(to, j), mload(add(from, j))) }
-            }
-            at += part.length;
-        }
-        assembly ("memory-safe") {
-            mstore(records, length)
-        }
+        return Records.joined(parts);
     }
 
     function _record(uint128 id) private view returns (bytes memory record) {

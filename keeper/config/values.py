@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-WAD = 10**18
 _BLANK = re.compile(r"\s")
 
 
@@ -85,7 +84,7 @@ NativePrice = Annotated[
 
 def wad(ratio: Decimal) -> int:
     """A ratio scaled to 1e18, exactly."""
-    return int(ratio * WAD)
+    return int(ratio.scaleb(18))
 
 
 class Section(BaseModel):

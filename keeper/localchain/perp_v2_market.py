@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-WAD = 10**18
+from keeper.model.money import WAD as WAD
+
 DOLLAR = 10**6
 """One dollar of the settlement token, in which the vault counts."""
 RATIO = 10**6

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from keeper.chain.calldata import ZERO_ADDRESS
+from keeper.model.money import WAD as WAD
 
-WAD = 10**18
 USD_ID = 0
 """The dollar's id among collaterals; every other collateral has its synth's."""
 DAY = 86_400

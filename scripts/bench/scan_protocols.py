@@ -21,11 +21,14 @@ from keeper.localchain import aave_actions as act
 from keeper.localchain import aave_v36, troves
 from keeper.localchain import comet_standin as comet
 from keeper.localchain import morpho_blue as morpho
+from keeper.localchain import perp_v2_actions as curie_act
+from keeper.localchain import perp_v2_market as curie
 from keeper.localchain import synthetix_v3_actions as perp_act
 from keeper.localchain import synthetix_v3_market as synthetix
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
+from keeper.localchain.perp_v2 import deploy as deploy_curie
 from keeper.localchain.synthetix_v3 import deploy as deploy_synthetix
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.service.markets import Market, build, pools
@@ -57,7 +60,7 @@ class Deployed:
 
 def measure() -> list[Result]:
     found: list[Result] = []
-    for deploy in (_aave, _morpho, _comet, _troves, _synthetix):
+    for deploy in (_aave, _morpho, _comet, _troves, _synthetix, _perp):
         with Anvil(AnvilOptions(timestamp=GENESIS, gas_limit=10**9)) as anvil:
             found += _measured(anvil, deploy(anvil))
     return found
@@ -278,3 +281,19 @@ def _synthetix(anvil: Anvil) -> Deployed:
         return at.perps, calldata("getRequiredMargins(uint128)", number + 1)
 
     return Deployed("synthetix-v3", at.perps, view, opening, settle=settle, least=5)
+
+
+def _perp(anvil: Anvil) -> Deployed:
+    base = curie.BaseSpec("vETH", 2_000 * 10**8, depth=200_000_000)
+    at = deploy_curie(anvil.rpc, [base], [])
+    ether = at.markets["vETH"]
+
+    def opening(number: int) -> list[Tx]:
+        who, size = _who(number), (1 + number % 7) * WAD * (1 if number % 2 else -1)
+        stake = curie_act.mint_and_deposit(at, who, 5_000 * curie.DOLLAR)
+        return [*stake, curie_act.open_position(at, who, ether, size)]
+
+    def view(number: int) -> tuple[str, str]:
+        return at.clearing_house, calldata("getAccountValue(address)", _who(number))
+
+    return Deployed("perp-v2", at.clearing_house, view, opening, least=5)

@@ -30,7 +30,7 @@ def venue_of(chain: Chain) -> Venue | None:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationBatches:
-    """Implements policy's view of `execution.batching` for one chain."""
+    """Implements policy's view of `execution.batches` for one chain."""
 
     block_gas_limit: int
 
