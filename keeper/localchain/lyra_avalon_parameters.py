@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keeper.chain.calldata import ZERO_ADDRESS
+from keeper.model.money import WAD as WAD
 
-WAD = 10**18
 HOUR = 3_600
 DAY = 24 * HOUR
 WEEK = 7 * DAY

@@ -10,7 +10,7 @@ from typing import cast
 
 from keeper.localchain import lyra_avalon_actions as actions
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.calldata import view
+from keeper.localchain.calldata import decoded, view
 from keeper.localchain.lyra_avalon import deploy
 from keeper.localchain.lyra_avalon_market import (
     AvalonDeployment,
@@ -22,8 +22,10 @@ from keeper.localchain.lyra_avalon_market import (
     StrikeSpec,
 )
 from keeper.localchain.lyra_avalon_parameters import WAD, WEEK
-from keeper.localchain.rpc import Json, as_dict, as_int
+from keeper.localchain.lyra_avalon_sources import avalon_artifact, signature_of
+from keeper.localchain.rpc import Json, as_dict, as_int, as_str
 from keeper.localchain.transactions import Tx, send_batch
+from tests.support.synthetix_exchange import logged
 from tests.support.views import view_int
 
 STRIKES = (
@@ -43,6 +45,25 @@ class PositionState(IntEnum):
     LIQUIDATED = 3
     SETTLED = 4
     MERGED = 5
+
+
+class PositionUpdate(IntEnum):
+    """What an update of a position tells of, by the token's own numbers."""
+
+    OPENED = 0
+    ADJUSTED = 1
+    CLOSED = 2
+    SPLIT_FROM = 3
+    SPLIT_INTO = 4
+    MERGED = 5
+    MERGED_INTO = 6
+    SETTLED = 7
+    LIQUIDATED = 8
+    TRANSFER = 9
+
+
+TOTAL_COST, RETURNED, LIQUIDATOR_FEE, INSOLVENT = 9, 13, 16, 18
+"""Places among a trade's words."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +161,12 @@ class AvalonExchange:
 
     def ether(self, who: str) -> int:
         return view_int(self.anvil.rpc, self.system.base, "balanceOf(address)", who)
+
+
+def trade_words(receipt: dict[str, Json]) -> tuple[int, ...]:
+    """The words of the one trade's event in a receipt."""
+    (log,) = logged(receipt, signature_of(avalon_artifact("OptionMarket"), "Trade"))
+    return cast(tuple[int, ...], decoded(["uint256"] * 20, as_str(log["data"])))
 
 
 @contextmanager

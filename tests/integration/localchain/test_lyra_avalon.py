@@ -4,20 +4,28 @@ rules."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 
 from keeper.localchain import lyra_avalon_actions as actions
 from keeper.localchain.anvil import ACCOUNTS
-from keeper.localchain.calldata import decoded, view
+from keeper.localchain.calldata import view
 from keeper.localchain.lyra_avalon_market import AvalonOption
-from keeper.localchain.lyra_avalon_parameters import WAD, WEEK
-from keeper.localchain.lyra_avalon_sources import avalon_artifact, signature_of
+from keeper.localchain.lyra_avalon_parameters import WAD
 from keeper.localchain.rpc import Json, as_list, as_str
 from keeper.localchain.transactions import TransactionFailedError
 from tests.conftest import GENESIS
-from tests.support.avalon_exchange import AvalonExchange, PositionState, avalon_exchange
+from tests.support.avalon_exchange import (
+    INSOLVENT,
+    LIQUIDATOR_FEE,
+    RETURNED,
+    TOTAL_COST,
+    AvalonExchange,
+    PositionState,
+    PositionUpdate,
+    avalon_exchange,
+    trade_words,
+)
 from tests.support.synthetix_exchange import logged
 
 pytestmark = pytest.mark.integration
@@ -25,11 +33,6 @@ pytestmark = pytest.mark.integration
 TRADER, OTHER, KEEPER, STRANGER = *ACCOUNTS[1:4], "0x" + "5e" * 20
 LONG_CALL, LONG_PUT, BASE_CALL, QUOTE_CALL, QUOTE_PUT = AvalonOption
 UPDATED = "PositionUpdated(uint256,address,uint8,(uint256,uint256,uint8,uint256,uint256,uint8),uint256)"
-OPENED, ADJUSTED, CLOSED, SPLIT_FROM, SPLIT_INTO, MERGED, MERGED_INTO, SETTLED, LIQUIDATED, TRANSFER = range(
-    10
-)
-TOTAL_COST, RETURNED, LIQUIDATOR_FEE, INSOLVENT = 9, 13, 16, 18
-"""Places in the data of a trade's event."""
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +48,6 @@ def market(session: AvalonExchange) -> Iterator[AvalonExchange]:
     session.fund(TRADER, dollars=100_000, ether=100)
     yield session
     session.anvil.revert(snapshot)
-
-
-def trade(receipt: dict[str, Json]) -> tuple[int, ...]:
-    """The words of a trade's event."""
-    (log,) = logged(receipt, signature_of(avalon_artifact("OptionMarket"), "Trade"))
-    return cast(tuple[int, ...], decoded(["uint256"] * 20, as_str(log["data"])))
 
 
 def updates(receipt: dict[str, Json]) -> list[tuple[int, str, int]]:
@@ -86,12 +83,12 @@ def test_a_position_of_each_kind_is_opened_and_told_of(
     (receipt,) = market.send(
         actions.open_position(market.system, TRADER, market.strike, kind, 2 * WAD, collateral)
     )
-    assert updates(receipt) == [(1, TRADER.lower(), OPENED)]
+    assert updates(receipt) == [(1, TRADER.lower(), PositionUpdate.OPENED)]
     held = market.position(1)
     assert (held.kind, held.strike, held.amount, held.collateral) == (kind, 2, 2 * WAD, collateral)
     assert held.state == PositionState.ACTIVE and not market.is_liquidatable(1)
 
-    premium = trade(receipt)[TOTAL_COST]
+    premium = trade_words(receipt)[TOTAL_COST]
     assert 150 * WAD < premium < 600 * WAD
     assert market.ether(TRADER) - ether == (-collateral if kind is BASE_CALL else 0)
     paid = {BASE_CALL: -premium, QUOTE_CALL: collateral - premium, QUOTE_PUT: collateral - premium}
@@ -145,7 +142,7 @@ def test_a_move_of_spot_makes_a_short_liquidatable_and_the_keeper_is_paid(
     balance = market.ether if kind is BASE_CALL else market.dollars
     before = balance(TRADER)
     (receipt,) = market.send(take)
-    told = trade(receipt)
+    told = trade_words(receipt)
     price, least, multiplier = told[TOTAL_COST], 15 * WAD, WAD
     if kind is BASE_CALL:
         multiplier = first * WAD
@@ -160,7 +157,7 @@ def test_a_move_of_spot_makes_a_short_liquidatable_and_the_keeper_is_paid(
     penalty = times(collateral - price, WAD // 5)
     assert fees[3] == times(max(penalty, least), 2 * WAD // 5)
 
-    assert updates(receipt) == [(short, TRADER.lower(), LIQUIDATED)]
+    assert updates(receipt) == [(short, TRADER.lower(), PositionUpdate.LIQUIDATED)]
     assert market.position(short).state == PositionState.LIQUIDATED and not market.is_liquidatable(short)
     assert market.numbers(system.token, "balanceOf(address)", "uint256", TRADER) == (0,)
     with pytest.raises(TransactionFailedError, match="nonexistent token"):
@@ -171,48 +168,9 @@ def test_an_insolvent_short_pays_the_liquidator_a_share_of_the_least_penalty(mar
     short = market.open(TRADER, QUOTE_CALL, WAD, 900 * WAD)
     market.set_spot(4_000)
     (receipt,) = market.send(actions.liquidate_position(market.system, STRANGER, short))
-    told = trade(receipt)
+    told = trade_words(receipt)
     assert told[LIQUIDATOR_FEE] == market.dollars(STRANGER) == 6 * WAD
     assert told[INSOLVENT] == told[TOTAL_COST] + 15 * WAD - 900 * WAD > 1_000 * WAD
-
-
-def test_what_is_shut_refuses_liquidation_that_the_view_still_promises(market: AvalonExchange) -> None:
-    system = market.system
-    short = market.open(TRADER, QUOTE_CALL, WAD, 900 * WAD)
-    market.set_spot(2_600)
-    take = actions.liquidate_position(system, KEEPER, short)
-    add = actions.add_collateral(system, TRADER, short, WAD)
-
-    market.send(actions.freeze_board(system, market.board))
-    assert market.is_liquidatable(short)
-    with pytest.raises(TransactionFailedError, match="BoardIsFrozen"):
-        market.send(take)
-    market.send(add, actions.freeze_board(system, market.board, False), actions.pause_market(system))
-    with pytest.raises(TransactionFailedError, match="MarketIsPaused"):
-        market.send(take)
-    market.send(add, actions.pause_market(system, False), actions.set_spot(system, 2_600 * WAD, invalid=True))
-    with pytest.raises(TransactionFailedError, match="RateIsInvalid"):
-        market.send(take)
-    market.send(add, actions.set_spot(system, 2_600 * WAD), actions.pause_all(system))
-    for refused in (take, add):
-        with pytest.raises(TransactionFailedError, match="AllMarketsPaused"):
-            market.send(refused)
-    market.send(actions.pause_all(system, False), take)
-
-
-def test_a_short_that_holds_base_is_liquidated_only_while_base_can_be_exchanged(
-    market: AvalonExchange,
-) -> None:
-    system = market.system
-    base = market.open(TRADER, BASE_CALL, WAD, 35 * WAD // 100)
-    quote = market.open(TRADER, QUOTE_CALL, WAD, 900 * WAD)
-    market.set_spot(2_600)
-    market.send(actions.stop_exchange(system), actions.liquidate_position(system, KEEPER, quote))
-    take = actions.liquidate_position(system, KEEPER, base)
-    assert market.is_liquidatable(base)
-    with pytest.raises(TransactionFailedError, match="ReceivedZeroFromExchange"):
-        market.send(take)
-    market.send(actions.stop_exchange(system, False), take)
 
 
 def test_anyone_adds_collateral_and_the_owner_takes_out_what_is_not_needed(market: AvalonExchange) -> None:
@@ -222,7 +180,7 @@ def test_anyone_adds_collateral_and_the_owner_takes_out_what_is_not_needed(marke
     assert market.is_liquidatable(short)
     market.fund(STRANGER, ether=1)
     (receipt,) = market.send(actions.add_collateral(system, STRANGER, short, WAD // 20))
-    assert updates(receipt) == [(short, TRADER.lower(), ADJUSTED)]
+    assert updates(receipt) == [(short, TRADER.lower(), PositionUpdate.ADJUSTED)]
     assert not market.is_liquidatable(short) and market.position(short).collateral == 40 * WAD // 100
 
     def leave(collateral: int) -> None:
@@ -245,11 +203,17 @@ def test_positions_are_handed_over_split_merged_and_closed_by_whom_their_owner_a
     system, strike = market.system, market.strike
     short = market.open(TRADER, QUOTE_PUT, 2 * WAD, 3_000 * WAD)
     (split,) = market.send(actions.split_position(system, TRADER, short, WAD, 1_200 * WAD, OTHER))
-    assert updates(split) == [(2, OTHER.lower(), SPLIT_INTO), (1, TRADER.lower(), SPLIT_FROM)]
+    assert updates(split) == [
+        (2, OTHER.lower(), PositionUpdate.SPLIT_INTO),
+        (1, TRADER.lower(), PositionUpdate.SPLIT_FROM),
+    ]
     (moved,) = market.send(actions.transfer_position(system, OTHER, TRADER, 2))
-    assert updates(moved) == [(2, TRADER.lower(), TRANSFER)]
+    assert updates(moved) == [(2, TRADER.lower(), PositionUpdate.TRANSFER)]
     (merged,) = market.send(actions.merge_positions(system, TRADER, [2, 1]))
-    assert updates(merged) == [(1, TRADER.lower(), MERGED), (2, TRADER.lower(), MERGED_INTO)]
+    assert updates(merged) == [
+        (1, TRADER.lower(), PositionUpdate.MERGED),
+        (2, TRADER.lower(), PositionUpdate.MERGED_INTO),
+    ]
     held = market.position(2)
     assert (held.amount, held.collateral) == (2 * WAD, 3_000 * WAD)
     assert market.position(1).state == PositionState.MERGED
@@ -263,44 +227,11 @@ def test_positions_are_handed_over_split_merged_and_closed_by_whom_their_owner_a
         close,
         actions.transfer_position(system, OTHER, TRADER, 2),
     )
-    held, cost = market.position(2), trade(closed)[TOTAL_COST]
+    held, cost = market.position(2), trade_words(closed)[TOTAL_COST]
     assert (held.amount, held.collateral) == (WAD, 1_500 * WAD)
     assert market.dollars(OTHER) == 1_500 * WAD - cost > 1_000 * WAD
     (whole,) = market.send(actions.close_position(system, TRADER, strike, QUOTE_PUT, 2, WAD))
-    assert updates(whole) == [(2, TRADER.lower(), CLOSED)]
-
-
-def test_cached_greeks_grow_stale_and_neither_hinder_liquidation_nor_enter_the_minimum(
-    market: AvalonExchange,
-) -> None:
-    system, cache = market.system, market.system.greek_cache
-    short = market.open(TRADER, QUOTE_CALL, WAD, 900 * WAD)
-    stale = (cache, "isBoardCacheStale(uint256)", "bool", market.board.id)
-    assert market.numbers(*stale) == (False,)
-    market.set_spot(2_300)
-    assert market.numbers(*stale) == (True,)
-    market.anvil.set_next_timestamp(market.now())
-    minimum = market.minimum(short)
-    market.send(actions.update_greeks(system, STRANGER, market.board))
-    assert market.numbers(*stale) == (False,) and market.minimum(short) == minimum
-    market.set_spot(2_600)
-    assert market.numbers(*stale) == (True,)
-    market.send(actions.liquidate_position(system, KEEPER, short))
-
-
-def test_trade_ends_before_expiry_and_closing_by_force_costs_more(market: AvalonExchange) -> None:
-    system, strike = market.system, market.strike
-    short = market.open(TRADER, QUOTE_CALL, 2 * WAD, 2_000 * WAD)
-    market.wait(market.board.expiry - market.now() - 6 * 3_600)
-    close = (system, TRADER, strike, QUOTE_CALL, short, WAD, 1_000 * WAD)
-    with pytest.raises(TransactionFailedError, match="TradingCutoffReached"):
-        market.send(actions.close_position(*close))
-    (receipt,) = market.send(actions.force_close(*close))
-    assert trade(receipt)[TOTAL_COST] > 20 * WAD
-    market.set_spot(2_700)
-    assert market.is_liquidatable(short)
-    market.send(actions.liquidate_position(system, STRANGER, short))
-    assert market.dollars(STRANGER) > 0
+    assert updates(whole) == [(2, TRADER.lower(), PositionUpdate.CLOSED)]
 
 
 def test_a_board_expires_and_settles_at_the_spot_of_the_block_that_settles_it(market: AvalonExchange) -> None:
@@ -340,36 +271,10 @@ def test_a_board_expires_and_settles_at_the_spot_of_the_block_that_settles_it(ma
 
     dollars, ether = market.dollars(TRADER), market.ether(TRADER)
     (receipt,) = market.send(settle)
-    assert updates(receipt) == [(number, TRADER.lower(), SETTLED) for number in held.values()]
+    assert updates(receipt) == [(number, TRADER.lower(), PositionUpdate.SETTLED) for number in held.values()]
     assert market.dollars(TRADER) - dollars == (400 + 901 - 400 + 900) * WAD
     # Base goes back less what the profit costs at the fee of selling it.
     profit = rounded_down(rounded_down(400 * WAD, 2_400 * WAD), WAD - 75 * WAD // 10_000)
     assert market.ether(TRADER) - ether == WAD // 2 - profit
     with pytest.raises(TransactionFailedError, match="nonexistent token"):
         market.send(settle)
-
-
-def test_a_frozen_board_is_settled_before_its_time_by_the_owner(market: AvalonExchange) -> None:
-    system = market.system
-    short = market.open(TRADER, QUOTE_PUT, WAD, 900 * WAD)
-    with pytest.raises(TransactionFailedError, match="BoardNotFrozen"):
-        market.send(actions.force_settle_board(system, market.board))
-    market.send(actions.freeze_board(system, market.board), actions.force_settle_board(system, market.board))
-    before = market.dollars(TRADER)
-    market.send(actions.settle_options(system, STRANGER, [short]))
-    assert market.dollars(TRADER) - before == 900 * WAD
-
-
-def test_time_alone_moves_the_minimum(market: AvalonExchange) -> None:
-    short = market.open(TRADER, QUOTE_CALL, WAD, 900 * WAD)
-    minimum = market.minimum(short)
-    market.wait(WEEK)
-    # Nearer to expiry the shock is greater: less than its time is worth.
-    later = market.minimum(short)
-    assert 0 < minimum - later < 100 * WAD
-    market.wait(3 * WEEK)
-    # From expiry on a second is left, for ever.
-    assert 0 <= market.minimum(short) - 400 * WAD < 10_000
-    expired = market.minimum(short)
-    market.wait(WEEK)
-    assert market.minimum(short) == expired
