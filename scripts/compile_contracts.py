@@ -29,6 +29,7 @@ CONTRACTS = (
     "PerpV2Lens",
     "PerpV2Growth",
     "PerpV2Ticks",
+    "AvalonLens",
     "OwnerTopUp",
     "ShockedFeed",
     "Liquidator",

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.27;
+
+import {InPlace} from "./lens/InPlace.sol";
+import {Records} from "./lens/Records.sol";
+
+/// @dev What Lyra Avalon publishes, by the contract that does.
+interface IAvalonMarket {
+    struct Board {
+        uint256 id;
+        uint256 expiry;
+        uint256 iv;
+        bool frozen;
+        uint256[] strikes;
+    }
+
+    function boardToPriceAtExpiry(uint256 board) external view returns (uint256);
+    function getLiveBoards() external view returns (uint256[] memory);
+    function getOptionBoard(uint256 board) external view returns (Board memory);
+    function getStrike(uint256 strike)
+        external
+        view
+        returns (
+            uint256 id,
+            uint256 price,
+            uint256 skew,
+            uint256 longCall,
+            uint256 shortCallBase,
+            uint256 shortCallQuote,
+            uint256 longPut,
+            uint256 shortPut,
+            uint256 board
+        );
+}
+
+interface IAvalonToken {
+    struct Position {
+        uint256 id;
+        uint256 strike;
+        uint8 kind;
+        uint256 amount;
+        uint256 collateral;
+        uint8 state;
+    }
+
+    struct Fees {
+        uint256 penalty;
+        uint256 liquidator;
+        uint256 security;
+        uint256 least;
+    }
+
+    function canLiquidate(Position memory position, uint256 expiry, uint256 price, uint256 spot)
+        external
+        view
+        returns (bool);
+    function getOptionPosition(uint256 id) external view returns (Position memory);
+    function getPartialCollatParams() external view returns (Fees memory);
+}
+
+interface IAvalonCache {
+    struct Least {
+        uint256[8] numbers;
+    }
+
+    struct Rates {
+        uint256[9] others;
+        int256 rate;
+    }
+
+    function getGreekCacheParams() external view returns (Rates memory);
+    function getMinCollatParams() external view returns (Least memory);
+    function getMinCollateral(uint8 kind, uint256 price, uint256 expiry, uint256 spot, uint256 amount)
+        external
+        view
+        returns (uint256);
+}
+
+interface IAvalonAdapter {
+    function getSpotPriceForMarket(address market) external view returns (uint256);
+    function isGlobalPaused() external view returns (bool);
+    function isMarketPaused(address market) external view returns (bool);
+}
+
+/// @title AvalonLens
+/// @notice Reads a Lyra Avalon market and its positions, and what its contracts themselves say of one. It is never
+/// deployed: the caller lays its code over the market in an `eth_call`, whose neighbours only its storage tells.
+contract AvalonLens is InPlace {
+    struct Board {
+        uint256 id;
+        uint256 expiry;
+        bool frozen;
+    }
+
+    struct State {
+        address adapter;
+        address cache;
+        address token;
+        address quote;
+        address base;
+        /// Meaningless unless `priced`: nothing is traded or liquidated then.
+        bool priced;
+        uint256 spot;
+        bool paused;
+        uint256[8] least;
+        int256 rate;
+        IAvalonToken.Fees fees;
+        Board[] boards;
+    }
+
+    uint256 private constant ADAPTER = 3;
+    uint256 private constant CACHE = 6;
+    uint256 private constant TOKEN = 8;
+    uint256 private constant QUOTE = 9;
+    uint256 private constant BASE = 10;
+    uint8 private constant ACTIVE = 1;
+    uint8 private constant FIRST_SHORT = 2;
+
+    /// @notice The market at this block.
+    function market(IAvalonMarket at) external view only(address(at)) returns (State memory state) {
+        state.adapter = _neighbour(ADAPTER);
+        state.cache = _neighbour(CACHE);
+        state.token = _neighbour(TOKEN);
+        state.quote = _neighbour(QUOTE);
+        state.base = _neighbour(BASE);
+        (state.priced, state.spot) = _spot();
+        IAvalonAdapter adapter = IAvalonAdapter(state.adapter);
+        state.paused = adapter.isGlobalPaused() || adapter.isMarketPaused(address(at));
+        state.least = IAvalonCache(state.cache).getMinCollatParams().numbers;
+        state.rate = IAvalonCache(state.cache).getGreekCacheParams().rate;
+        state.fees = IAvalonToken(state.token).getPartialCollatParams();
+        uint256[] memory live = at.getLiveBoards();
+        state.boards = new Board[](live.length);
+        for (uint256 i; i < live.length; ++i) {
+            IAvalonMarket.Board memory board = at.getOptionBoard(live[i]);
+            state.boards[i] = Board(board.id, board.expiry, board.frozen);
+        }
+    }
+
+    /// @notice For each 16 bytes of `packed`, a position's number: kind and state (a byte each), board (16), strike's
+    /// price, amount and collateral (32 each), expiry (8). All but the state are zero of one that is not active.
+    function accounts(IAvalonMarket at, bytes calldata packed)
+        external
+        view
+        only(address(at))
+        returns (bytes memory records)
+    {
+        bytes[] memory parts = new bytes[](packed.length / 16);
+        for (uint256 i; i < parts.length; ++i) {
+            parts[i] = _record(at, uint128(bytes16(packed[16 * i:16 * i + 16])));
+        }
+        return Records.joined(parts);
+    }
+
+    function _record(IAvalonMarket at, uint256 id) private view returns (bytes memory) {
+        IAvalonToken.Position memory held = _position(id);
+        if (held.state != ACTIVE) return abi.encodePacked(uint8(0), held.state, new bytes(120));
+        (uint256 price, uint256 board, uint256 expiry) = _terms(at, held.strike);
+        return abi.encodePacked(
+            held.kind, held.state, uint128(board), price, held.amount, held.collateral, uint64(expiry)
+        );
+    }
+
+    /// @notice What the contracts say of a position: collateral, the least it must have, and whether it can be
+    /// liquidated, which the token's own view answers rightly only where nothing else stands in the way.
+    function valued(IAvalonMarket at, uint256 id)
+        external
+        view
+        only(address(at))
+        returns (uint256 collateral, uint256 least, bool liquidatable, uint256 spot, uint256 price, uint256 amount, uint256 kind)
+    {
+        IAvalonToken.Position memory held = _position(id);
+        if (held.state != ACTIVE) return (0, 0, false, 0, 0, 0, 0);
+        uint256 board;
+        uint256 expiry;
+        (price, board, expiry) = _terms(at, held.strike);
+        bool priced;
+        (priced, spot) = _spot();
+        require(priced);
+        (collateral, amount, kind) = (held.collateral, held.amount, held.kind);
+        if (held.kind < FIRST_SHORT) return (0, 0, false, spot, price, amount, kind);
+        least = IAvalonCache(_neighbour(CACHE)).getMinCollateral(held.kind, price, expiry, spot, amount);
+        liquidatable = !at.getOptionBoard(board).frozen && block.timestamp < expiry
+            && IAvalonToken(_neighbour(TOKEN)).canLiquidate(held, expiry, price, spot);
+    }
+
+    /// @notice The contract that tells the spot price.
+    function source() external view returns (address) {
+        return _neighbour(ADAPTER);
+    }
+
+    function _position(uint256 id) private view returns (IAvalonToken.Position memory) {
+        return IAvalonToken(_neighbour(TOKEN)).getOptionPosition(id);
+    }
+
+    function _terms(IAvalonMarket at, uint256 strike)
+        private
+        view
+        returns (uint256 price, uint256 board, uint256 expiry)
+    {
+        (, price,,,,,,, board) = at.getStrike(strike);
+        expiry = at.getOptionBoard(board).expiry;
+    }
+
+    function _spot() private view returns (bool, uint256) {
+        try IAvalonAdapter(_neighbour(ADAPTER)).getSpotPriceForMarket(address(this)) returns (uint256 spot) {
+            return (true, spot);
+        } catch {
+            return (false, 0);
+        }
+    }
+
+    function _neighbour(uint256 slot) private view returns (address) {
+        return address(uint160(_word(bytes32(slot), 0)));
+    }
+}

@@ -1,0 +1,1 @@
+"""Lyra Avalon: options of one token, each position with a number and collateral of its own."""
