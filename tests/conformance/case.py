@@ -43,6 +43,8 @@ class Case(Protocol):
     by_contract_only: bool
     """Whether a liquidation earns only through our contract."""
 
+    chain: str
+    """What the chain's section says besides."""
     oracle: str
     """The priced asset that `fall` moves, as the configuration names it."""
     owner: str

@@ -34,6 +34,7 @@ class CometCase:
     owner = "0x" + "a1" * 20
     oracle = "WETH"
     by_contract_only = False
+    chain = ""
 
     def __init__(self, anvil: Anvil) -> None:
         self.anvil = anvil

@@ -31,6 +31,7 @@ class SynthetixCase:
     """The number of an account of the signer's."""
     oracle = "ETH"
     by_contract_only = False
+    chain = ""
 
     def __init__(self, anvil: Anvil) -> None:
         self.anvil = anvil

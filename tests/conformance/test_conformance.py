@@ -14,6 +14,7 @@ from keeper.chain import blocks
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import queue, send_batch
 from tests.conformance.aave_case import AaveCase
+from tests.conformance.avalon_case import AvalonCase
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
@@ -37,9 +38,12 @@ CASES: dict[str, Callable[[Anvil], Case]] = {
     "compound-v3": CometCase,
     "liquity": TroveCase,
     "synthetix-v3": SynthetixCase,
+    "lyra-avalon": AvalonCase,
     "aave-3.0.2": AaveCase.of("3.0.2"),
     "aave-3.6": AaveCase.of("3.6"),
 }
+# A price of Synthetix v2 reaches Avalon without the time at which it was told.
+AGED = [name for name in CASES if name != "lyra-avalon"]
 CLOSED = [
     ("compound-v3", "supply paused"),
     ("compound-v3", "supply cap"),
@@ -104,7 +108,7 @@ def test_with_borrowed_money_a_breach_is_liquidated_and_earns(case: Case, tmp_pa
     account = case.near(OTHER)
     exchange = open_exchange(case)
     quiet(case)
-    k = keeping(case.anvil, case.toml(), tmp_path, chain=exchange.settings())
+    k = keeping(case.anvil, case.toml(), tmp_path, chain=case.chain + exchange.settings())
     k.step(case.hold())
     fall = case.fall()
     exchange.follow()
@@ -124,7 +128,7 @@ def test_a_breach_is_liquidated_in_the_block_that_causes_it_and_cured_or_emptied
     account = case.near(OTHER)
     case.open(random.Random(3), 5)
     quiet(case)
-    k = keeping(case.anvil, case.toml(), tmp_path)
+    k = keeping(case.anvil, case.toml(), tmp_path, chain=case.chain)
     k.send(case.fund(k.payer))
     k.step(case.hold())
     assert k.intents() == []
@@ -143,7 +147,7 @@ def test_a_breach_is_liquidated_in_the_block_that_causes_it_and_cured_or_emptied
 def test_a_top_up_is_the_least_that_reaches_its_target(case: Case, tmp_path: Path) -> None:
     account = case.near(case.owner)
     quiet(case)
-    k = keeping(case.anvil, case.toml(), tmp_path, case.protect(case.owner))
+    k = keeping(case.anvil, case.toml(), tmp_path, case.protect(case.owner), chain=case.chain)
     k.send(case.fund(k.payer))
     k.step(case.hold())
     k.step(case.fall())
@@ -156,6 +160,7 @@ def test_a_top_up_is_the_least_that_reaches_its_target(case: Case, tmp_path: Pat
     assert [i.state for i in k.intents()] == ["settled"]
 
 
+@pytest.mark.parametrize("case", AGED, indirect=True)
 def test_a_stale_price_blocks_a_top_up_until_a_new_round(case: Case, tmp_path: Path) -> None:
     case.near(case.owner)
     quiet(case)
@@ -163,7 +168,7 @@ def test_a_stale_price_blocks_a_top_up_until_a_new_round(case: Case, tmp_path: P
         queue(case.anvil, tx)
     case.anvil.mine(4)
     told = f'\n[markets.{MARKET}.oracles."{case.oracle}"]\nheartbeat = {2 * BLOCK_SECONDS}\n'
-    k = keeping(case.anvil, case.toml() + told, tmp_path, case.protect(case.owner))
+    k = keeping(case.anvil, case.toml() + told, tmp_path, case.protect(case.owner), chain=case.chain)
     k.send(case.fund(k.payer))
     k.work()
     assert k.intents() == [] and "heartbeat" in k.alerts("cannot_act")[0].body
@@ -176,7 +181,7 @@ def test_a_version_that_is_unknown_is_only_watched(
 ) -> None:
     account = case.near(OTHER)
     quiet(case)
-    k = keeping(case.anvil, case.toml(), tmp_path)
+    k = keeping(case.anvil, case.toml(), tmp_path, chain=case.chain)
     monkeypatch.setattr(type(k.deciding.markets[0].adapter), "version", lambda *_: None)
     k.send(case.fund(k.payer))
     k.step(case.hold())
@@ -195,7 +200,7 @@ def test_what_is_closed_is_understood_and_not_tried(protocol: str, what: str, tm
         closing = case.closings()[what]
         send_batch(anvil.rpc, closing.txs)
         quiet(case)
-        k = keeping(anvil, case.toml(), tmp_path, case.protect(case.owner, closing.action))
+        k = keeping(anvil, case.toml(), tmp_path, case.protect(case.owner, closing.action), chain=case.chain)
         k.send(case.fund(k.payer))
         k.step(case.hold())
         k.step(case.fall())
@@ -215,7 +220,7 @@ def test_requests_a_block_do_not_grow_with_accounts(case: Case, tmp_path: Path) 
         quiet(case)
         folder = tmp_path / str(number)
         folder.mkdir()
-        k = keeping(case.anvil, case.toml(), folder)
+        k = keeping(case.anvil, case.toml(), folder, chain=case.chain)
         k.step(case.hold())
         before = k.deciding.pool.requests
         for _ in range(3):

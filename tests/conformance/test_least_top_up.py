@@ -29,6 +29,7 @@ COINS = 10**26
 STEPS: dict[str, dict[Action, str]] = {
     "liquity": {"repay": "MUSD", "add_collateral": NATIVE},
     "synthetix-v3": {"repay": "snxUSD", "add_collateral": "snxUSD"},
+    "lyra-avalon": {"add_collateral": "sUSD"},
     **{
         name: {"repay": "USDC", "add_collateral": "WETH"}
         for name in ("morpho-blue", "compound-v3", "aave-3.0.2", "aave-3.6")
@@ -36,8 +37,7 @@ STEPS: dict[str, dict[Action, str]] = {
 }
 
 
-@pytest.mark.parametrize("action", ["repay", "add_collateral"])
-@pytest.mark.parametrize("protocol", CASES)
+@pytest.mark.parametrize(("protocol", "action"), [(name, each) for name in CASES for each in STEPS[name]])
 def test_one_unit_less_misses_the_target(protocol: str, action: Action, tmp_path: Path) -> None:
     with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
         case = CASES[protocol](anvil)
