@@ -22,7 +22,7 @@ from tests.support.views import view_int
 TRADER, OTHER = ACCOUNTS[1:3]
 PAYER = str(Account.from_key(KEY).address)
 # A least fee that pays for the gas.
-SPEC = AvalonSpec(penalty=LiquidationPenalty(minimum=100 * WAD))
+SPEC = AvalonSpec(penalty=LiquidationPenalty(minimum=500 * WAD))
 WEEK = 7 * 86_400
 
 
@@ -46,7 +46,7 @@ class AvalonCase:
         return f'protocol = "lyra-avalon"\naddress = "{self.at.system.market}"\nunknown_oracles = "act"'
 
     def open(self, dice: random.Random, count: int) -> list[str]:
-        found = []
+        found: list[str] = []
         while len(found) < count:
             kind = dice.choice(list(AvalonOption))
             strike = dice.choice([s for board in self.at.system.boards for s in board.strikes])

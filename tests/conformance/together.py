@@ -11,10 +11,12 @@ from keeper.localchain.liquidator import deploy_liquidator
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import PoolSpec, Token, UniswapDeployment
 from tests.conformance.aave_case import AaveCase
+from tests.conformance.avalon_case import AvalonCase
 from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import PAYER
 from tests.conformance.morpho_case import MorphoCase
+from tests.conformance.synthetix_case import SynthetixCase
 from tests.conformance.trove_case import TroveCase
 from tests.support.keeping import MARKET
 
@@ -70,12 +72,14 @@ hops = [{hops}]
 
 
 def together(anvil: Anvil) -> Together:
-    """Aave, Morpho Blue, a trove system and (our stand-in of) Compound v3."""
+    """Aave, Morpho Blue, a trove system, (our stand-in of) Compound v3, Synthetix v3 and Lyra Avalon."""
     cases: dict[str, Case] = {
         MARKET: AaveCase(anvil, "3.0.2"),
         "morpho": MorphoCase(anvil),
         "comet": CometCase(anvil),
         "troves": TroveCase(anvil),
+        "perps": SynthetixCase(anvil),
+        "options": AvalonCase(anvil),
     }
     pools = [
         PoolSpec(f"{name} {symbol}", f"{name} USDC", 3000, DOLLARS)
