@@ -20,6 +20,7 @@ from keeper.config import Settings
 from keeper.localchain import aave_actions as act
 from keeper.localchain import aave_v36, troves
 from keeper.localchain import comet_standin as comet
+from keeper.localchain import lyra_avalon_actions as avalon_act
 from keeper.localchain import morpho_blue as morpho
 from keeper.localchain import perp_v2_actions as curie_act
 from keeper.localchain import perp_v2_market as curie
@@ -28,6 +29,9 @@ from keeper.localchain import synthetix_v3_market as synthetix
 from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
+from keeper.localchain.lyra_avalon import deploy as deploy_avalon
+from keeper.localchain.lyra_avalon_market import AvalonOption, AvalonSpec, BoardSpec, StrikeSpec
+from keeper.localchain.lyra_avalon_parameters import TradeFees
 from keeper.localchain.perp_v2 import deploy as deploy_curie
 from keeper.localchain.synthetix_v3 import deploy as deploy_synthetix
 from keeper.localchain.transactions import Tx, send_batch
@@ -60,7 +64,7 @@ class Deployed:
 
 def measure() -> list[Result]:
     found: list[Result] = []
-    for deploy in (_aave, _morpho, _comet, _troves, _synthetix, _perp):
+    for deploy in (_aave, _morpho, _comet, _troves, _synthetix, _perp, _avalon):
         with Anvil(AnvilOptions(timestamp=GENESIS, gas_limit=10**9)) as anvil:
             found += _measured(anvil, deploy(anvil))
     return found
@@ -297,3 +301,25 @@ def _perp(anvil: Anvil) -> Deployed:
         return at.clearing_house, calldata("getAccountValue(address)", _who(number))
 
     return Deployed("perp-v2", at.clearing_house, view, opening, least=5)
+
+
+def _avalon(anvil: Anvil) -> Deployed:
+    price = 2_000 * WAD
+    # A thousand trades in a row hardly move volatility.
+    spec = AvalonSpec(fees=TradeFees(standard_size=10**6 * WAD))
+    at = deploy_avalon(anvil.rpc, [BoardSpec((StrikeSpec(price),))], spec)
+    [board] = at.boards
+    [strike] = board.strikes
+    send_batch(anvil.rpc, avalon_act.mint_and_approve(at, LENDER, 10**7 * WAD), at.errors)
+    kinds, size = (AvalonOption.SHORT_CALL_QUOTE, AvalonOption.SHORT_PUT_QUOTE), WAD
+
+    def opening(number: int) -> list[Tx]:
+        least = (1_200 + number % 500) * size
+        return [avalon_act.open_position(at, LENDER, strike, kinds[number % 2], size, least)]
+
+    def view(number: int) -> tuple[str, str]:
+        signature = "getMinCollateral(uint8,uint256,uint256,uint256,uint256)"
+        terms = (int(kinds[number % 2]), price, board.expiry, price, size)
+        return at.greek_cache, calldata(signature, *terms)
+
+    return Deployed("lyra-avalon", at.market, view, opening, least=5)
