@@ -10,10 +10,10 @@ from keeper.localchain.solc import Compilation, artifacts
 from keeper.localchain.tokens import PRICE_STANDINS
 
 _ORACLES = "node_modules/@gearbox-protocol/oracles-v3/contracts/oracles"
-# Gearbox builds on OpenZeppelin 4, which Chainlink's package brings along.
+# Gearbox builds on OpenZeppelin 4.
 _REMAPPINGS = (
     ("@gearbox-protocol/", "node_modules/@gearbox-protocol/"),
-    ("@openzeppelin/", "node_modules/@chainlink/contracts/node_modules/@openzeppelin/"),
+    ("@openzeppelin/contracts/", "node_modules/openzeppelin-4/"),
     ("@solady/utils/", "node_modules/solady/src/utils/"),
 )
 _FILES = (
