@@ -8,7 +8,7 @@ from typing import Literal
 
 from keeper.chain.calldata import encoded
 from keeper.config.policy import Step
-from keeper.margin.rounding import wad_div_down, wad_mul_down
+from keeper.margin.rounding import WAD, wad_div_down, wad_mul_down
 from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer, Quote
 from keeper.model.plan import Blocked
@@ -48,14 +48,20 @@ def offers(
         return Blocked("its board is frozen: nothing can be liquidated")
     if not valued(state, account, raw, timestamp).liquidatable:
         return Blocked("it has collateral enough again")
-    dollars = wad_mul_down(state.least_penalty, state.fee_share)
     in_token = gets.token == state.base.lower()
-    reward = min(wad_div_down(dollars, state.spot) if in_token else dollars, raw.collateral)
+    reward = least_reward(state, raw.collateral, state.spot if in_token else WAD)
     found = []
     for taker, recipient in _takers(purse):
         deal = Quote(0, 0, reward, (encoded(LIQUIDATE, number(account), recipient),))
         found.append(Offer(gets, gets, market, (0,), partial(_whole, deal), LIQUIDATION_GAS, taker=taker))
     return found or Blocked("nobody is named who would get what it pays")
+
+
+def least_reward(state: AvalonState, collateral: int, price: int) -> int:
+    """What liquidating pays at least, in units of the collateral at its price (18 decimals): a share of the
+    least penalty, or of all collateral where that is less. Source: OptionToken.getLiquidationFees."""
+    penalty = min(wad_div_down(state.least_penalty, price), collateral)
+    return wad_mul_down(penalty, state.fee_share)
 
 
 def _whole(deal: Quote, _: int) -> Quote:

@@ -19,6 +19,7 @@ from keeper.localchain.lyra_avalon_parameters import WAD, WEEK
 from keeper.localchain.transactions import TransactionFailedError
 from keeper.model.account_key import account_key
 from keeper.model.valuation import Valuation
+from keeper.protocols.lyra_avalon.planning import least_reward
 from tests.conformance.case import protection
 from tests.conftest import GENESIS
 from tests.support.avalon_exchange import BOARDS, AvalonExchange
@@ -126,6 +127,25 @@ def test_a_short_that_breaks_is_liquidated_and_pays(
     assert (intent.kind, intent.state) == ("liquidate", "settled")
     assert market.position(position).amount == 0 or market.position(position).state != 1
     assert market.dollars(k.payer) + market.ether(k.payer) > 0
+
+
+@pytest.mark.parametrize("price", [WAD, 2_600 * WAD])
+def test_what_a_liquidation_pays_at_least_is_the_contracts_fee_of_a_short_that_owes_more_than_it_has(
+    market: AvalonExchange, tmp_path: Path, price: int
+) -> None:
+    opened(market)
+    run = reading(market.anvil, toml(market), tmp_path)
+    valued(run)
+    state = run.book.state
+    least = state.least_penalty * WAD // price
+    fees = "getLiquidationFees(uint256,uint256,uint256,uint256)"
+    for collateral in (0, 1, least // 3, least - 1, least, least + 1, 50 * least):
+        paid = [
+            market.numbers(market.system.token, fees, ",".join(["uint256"] * 6), owed, collateral, least, WAD)
+            for owed in (10**6 * WAD, 0)
+        ]
+        found = least_reward(state, collateral, price)
+        assert found == paid[0][3] <= paid[1][3]
 
 
 def test_a_protected_short_gets_the_least_that_reaches_the_target(
