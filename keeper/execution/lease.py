@@ -34,6 +34,7 @@ _RENEW = (
     .where(col(Row.name) == bindparam("lease"), col(Row.token) == bindparam("ours"))
     .values(holder=bindparam("who"), renewed_at=bindparam("since"), expires_at=bindparam("until"))
 )
+_TRY_LOCK, _UNLOCK = sql("SELECT pg_try_advisory_lock(:key)"), sql("SELECT pg_advisory_unlock(:key)")
 
 
 class LostLeaseError(KeeperError):
@@ -129,9 +130,16 @@ class KeyLease:
             if row is not None and row.token == self.token:
                 session.delete(row)
         if self._lock is not None:
+            # Closing alone would give the connection back to its pool with the lock still on it.
+            with suppress(SQLAlchemyError):
+                self._lock.execute(_UNLOCK, {"key": self._key})
             with suppress(SQLAlchemyError):
                 self._lock.close()
             self._lock = None
+
+    @property
+    def _key(self) -> int:
+        return crc32(self.name.encode())
 
     def _words(self, row: Row) -> str:
         until = f"{row.expires_at:%H:%M:%S} UTC"
@@ -141,7 +149,6 @@ class KeyLease:
         """Whether PostgreSQL's advisory lock is ours; None where the database has none."""
         if self.store.engine.dialect.name != "postgresql":
             return None
-        key = crc32(self.name.encode())
         if self._lock is not None:
             try:
                 self._lock.execute(sql("SELECT 1"))
@@ -150,7 +157,7 @@ class KeyLease:
                 self._lock.invalidate()
                 self._lock = None
         connection = self.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if connection.execute(sql("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
+        if connection.execute(_TRY_LOCK, {"key": self._key}).scalar():
             self._lock = connection
             return True
         connection.close()

@@ -7,8 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from tests.support import processes
 from tests.support.keeping import KEY, PASSWORD, write_keystore
 from tests.support.liquidations import liquidations
 from tests.support.standin_web3signer import standin_web3signer
+from tests.support.waiting import wait_for
 from tests.support.world import config_text
 
 pytestmark = pytest.mark.integration
@@ -117,13 +116,6 @@ def test_an_external_signer_signs_for_the_whole_daemon_and_the_key_is_never_here
 def test_an_external_signer_without_the_key_is_said(tmp_path: Path) -> None:
     with standin_web3signer(KEY) as outside, pytest.raises(ConfigError, match="has no key for"):
         signer.load(SignerSettings(web3signer=outside.url, address="0x" + "12" * 20))
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 40) -> None:
-    limit = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.05)
 
 
 def prepared(anvil: Anvil, market: AaveDeployment, ready: Ready, more: str = "") -> Path:

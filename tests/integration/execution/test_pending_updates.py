@@ -4,7 +4,6 @@ bundles liquidations right behind them. An update that comes to nothing leaves n
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +25,7 @@ from tests.support.liquidations import liquidations
 from tests.support.plans import written_plan
 from tests.support.positions import protect
 from tests.support.standin_relay import StandInRelay, standin_relay
+from tests.support.waiting import wait_for
 from tests.support.world import World
 
 pytestmark = pytest.mark.integration
@@ -48,13 +48,6 @@ kind = "bundle"
 bundle_method = "{behind}"
 mempool_ws = "ws{fresh[0].url.removeprefix("http")}"
 """
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 20) -> None:
-    limit = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.02)
 
 
 def daemon_of(w: World) -> Daemon:

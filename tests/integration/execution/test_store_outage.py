@@ -7,7 +7,6 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.integration.execution.conftest import CRASH, OTHER, Fresh, Ready
 from tests.support.faulty_node import FaultyNode, faulty
 from tests.support.inbox import Inbox
 from tests.support.liquidations import liquidations
+from tests.support.waiting import wait_for
 from tests.support.world import World
 
 pytestmark = pytest.mark.integration
@@ -27,15 +27,6 @@ pytestmark = pytest.mark.integration
 WAD = 10**18
 SOAK = os.environ.get("KEEPER_SOAK") == "1"
 SECONDS, PATIENCE = (60.0, 10.0) if SOAK else (4.0, 1.0)
-LONG = 60.0
-
-
-def wait_for(done: Callable[[], bool], each: Callable[[], object] = lambda: None) -> None:
-    until = time.monotonic() + LONG
-    while not done():
-        assert time.monotonic() < until, "it did not come to it"
-        each()
-        time.sleep(0.05)
 
 
 def lived_through(w: World, node: FaultyNode, inbox: Inbox, begin: Any, end: Any) -> None:
@@ -67,7 +58,7 @@ def lived_through(w: World, node: FaultyNode, inbox: Inbox, begin: Any, end: Any
         told = [each["title"] for each in inbox.messages]
         assert any("store cannot be reached" in each for each in told), "told while it lasted"
         end()
-        wait_for(lambda: done(w), w.anvil.mine)
+        wait_for(lambda: done(w), each=w.anvil.mine)
         wait_for(lambda: any("answers again" in each["title"] for each in inbox.messages))
     finally:
         daemon.stop()

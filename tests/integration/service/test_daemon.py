@@ -21,6 +21,7 @@ from tests.conftest import GENESIS
 from tests.support.inbox import Inbox
 from tests.support.keeping import PASSWORD, write_keystore
 from tests.support.program import Running, start_keeper
+from tests.support.waiting import wait_for
 from tests.support.world import account, config_text, open_market
 
 pytestmark = pytest.mark.integration
@@ -81,13 +82,6 @@ def ask(*arguments: str) -> Any:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return json.loads(out)
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 30) -> None:
-    limit = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.05)
 
 
 def acted_at(config: Path, block: int) -> Callable[[], bool]:
