@@ -60,6 +60,8 @@ def market(identity: int, price: int, dice: np.random.Generator) -> Perp:
         30,
         0,
         "0x",
+        0,
+        0,
         strategies,
     )
 
