@@ -9,11 +9,11 @@ from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.cli.run import signer_of
-from keeper.config import Settings, SignerSettings, table_of
+from keeper.config import MarketSettings, Settings, SignerSettings, table_of
 from keeper.config.old_keys import Place, words
 from keeper.config.values import checked_address
 from keeper.errors import ConfigError, KeeperError
-from keeper.protocols.registry import load
+from keeper.protocols.registry import PROTOCOLS, load
 from keeper.service import deployment, redeployment
 from keeper.service.deployment import Contract, Deployed
 from keeper.service.execution import actor_of
@@ -22,7 +22,7 @@ from keeper.setup.config_file import check, write
 from keeper.setup.toml_edit import with_value
 from keeper.store.database import open_store
 
-NAMES = ("liquidator", "owner-top-up")
+NAMES = ("liquidator", "owner-top-up", "grant")
 
 
 def deploy(
@@ -48,9 +48,7 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, profit_to or payer, payer)
-    moves = redeployment.moves(
-        settings, chain, market if name == "owner-top-up" else None, contract.address, payer
-    )
+    moves = redeployment.moves(settings, chain, name, market, contract.address, payer)
     text = with_value(config.read_text(), place, contract.address)
     for entry, address in moves.allowed:
         text = with_value(text, entry, address)
@@ -79,6 +77,11 @@ def deploy(
             "Each owner then calls setOperator(keeper, true) and setLimit(token, units a day) on it, and "
             "gives it an allowance."
         )
+    if name == "grant" and not moves.steps:
+        console.print(
+            "Each account's owner then gives it the protocol's rights, and calls on it setOperator(account, "
+            "keeper, true), setLimit(account, position, size a day) and setShare(account, share of price)."
+        )
 
 
 def _wanted(
@@ -88,19 +91,27 @@ def _wanted(
     if name == "liquidator":
         found = deployment.chains_with(list(settings.chains), chain)
         return found, deployment.liquidator(owner, payer), ("chains", found, "liquidator")
-    known = ", ".join(sorted(name for name, of in settings.markets.items() if of.own.owners_may_pay))
-    remedy = f"Name one of {known}" if known else "No configured market lets owners pay"
+
+    def fits(of: MarketSettings) -> bool:
+        return bool(PROTOCOLS[of.protocol].grant) if name == "grant" else of.own.owners_may_pay
+
+    known = ", ".join(sorted(each for each, of in settings.markets.items() if fits(of)))
+    remedy = f"Name one of {known}" if known else "No configured market has such a contract"
     if market is None:
         raise ConfigError("is missing: the contract is for one market", where="--market", remedy=remedy)
     if market not in settings.markets:
         raise ConfigError(f"{market!r} is not a market", where="--market", remedy=remedy)
     of = settings.markets[market]
-    if not of.own.owners_may_pay:
+    if not fits(of):
+        lacks = "there are no rights to give" if name == "grant" else "an owner's own money cannot top up"
         raise ConfigError(
-            f"{market!r} is {of.protocol}, where an owner's own money cannot top up",
+            f"{market!r} is {of.protocol}, where {lacks}",
             where="--market",
             remedy=remedy,
         )
+    if name == "grant":
+        contract = deployment.grant(PROTOCOLS[of.protocol].grant, of.address)
+        return of.chain, contract, ("markets", market, table_of(of.protocol), "grant")
     place = ("markets", market, table_of(of.protocol), "owner_top_up")
     return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
 

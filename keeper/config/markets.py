@@ -87,6 +87,11 @@ class ProtocolSettings(Section):
         return None
 
     @property
+    def grant_contract(self) -> str | None:
+        """Our contract that holds the rights which accounts' owners give."""
+        return None
+
+    @property
     def no_claims_reason(self) -> str:
         """Why plans may not take claims on an asset that itself cannot be paid out; empty where they may."""
         return ""

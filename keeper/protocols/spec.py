@@ -39,7 +39,9 @@ class Spec:
     """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
 
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
-    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays."""
+    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays,
+    `grant_calls` on the one (`grant`,
+    made for a market's address) that holds account owners' rights."""
 
     name: str
     title: str
@@ -49,6 +51,8 @@ class Spec:
     leads: tuple[str, ...] = ()
     settings: type[ProtocolSettings] = ProtocolSettings
     owner_calls: tuple[str, ...] = ()
+    grant: str = ""
+    grant_calls: tuple[str, ...] = ()
     setup: SetupHints = SetupHints()
     checks: Checks | None = None
     """What `keeper doctor` asks besides, of a market's contract."""

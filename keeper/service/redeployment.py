@@ -18,9 +18,11 @@ class Moves:
     steps: Sequence[str] = ()
 
 
-def moves(settings: Settings, chain: str, market: str | None, new: str, payer: str) -> Moves:
-    """What a new contract takes over from the configured one: a market's OwnerTopUp, or the Liquidator."""
-    old = settings.chains[chain].liquidator if market is None else settings.markets[market].own.owner_contract
+def moves(settings: Settings, chain: str, name: str, market: str | None, new: str, payer: str) -> Moves:
+    """What a new contract takes over from the configured one of its name: a market's, or the Liquidator."""
+    own = settings.markets[market].own if market is not None and name != "liquidator" else None
+    by_name = {"owner-top-up": own.owner_contract, "grant": own.grant_contract} if own is not None else {}
+    old = by_name.get(name) if own is not None else settings.chains[chain].liquidator
     if old is None or old.lower() == new.lower():
         return Moves()
     allow = settings.execution.allow or ()
@@ -29,11 +31,12 @@ def moves(settings: Settings, chain: str, market: str | None, new: str, payer: s
         for number, each in enumerate(allow)
         if each.target.lower() == old.lower()
     ]
-    steps = (
-        _of_owners(settings, market, old, new, payer)
-        if market is not None
-        else _of_operators(old, new, payer)
-    )
+    if own is None or market is None:
+        steps = _of_operators(old, new, payer)
+    elif name == "grant":
+        steps = _of_accounts(settings, market, old, new, payer)
+    else:
+        steps = _of_owners(settings, market, old, new, payer)
     return Moves(tuple(places), (*steps, "keeper doctor says whether all of it is done"))
 
 
@@ -44,6 +47,16 @@ def _of_operators(old: str, new: str, payer: str) -> Sequence[str]:
         f"when nothing is under way at {old}, its owner forbids it: setOperator({payer}, false)",
         f"what lies in {old} by accident, its owner takes out: rescue(token, to, amount)",
     )
+
+
+def _of_accounts(settings: Settings, market: str, old: str, new: str, payer: str) -> Sequence[str]:
+    found = []
+    for account in [e.account for e in settings.protect if e.market == market]:
+        found += [
+            f"the owner of {account} gives {new} the rights that {old} has, and takes them from {old}",
+            f"and calls setOperator(account, {payer}, true), setLimit and setShare on {new}, as on {old}",
+        ]
+    return (*found, f"restart the keeper: it calls {new} from then on")
 
 
 def _of_owners(settings: Settings, market: str, old: str, new: str, payer: str) -> Sequence[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from keeper.protocols.spec import Spec
+from keeper.protocols.synthetix_v3 import planning, reducing
 from keeper.protocols.synthetix_v3.market import PerpsMarket
+from keeper.protocols.synthetix_v3.settings import SynthetixV3Settings
 
 SPEC = Spec(
     name="synthetix-v3",
@@ -11,4 +13,7 @@ SPEC = Spec(
     market="perps",
     marks=("getKeeperCostNodeId()", "getKeeperRewardGuards()", "flaggedAccounts()"),
     adapter=PerpsMarket,
+    settings=SynthetixV3Settings,
+    grant="SynthetixGrant",
+    grant_calls=(planning.ADD, reducing.REDUCE),
 )

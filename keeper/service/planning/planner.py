@@ -120,6 +120,10 @@ class _Planner:
                     protection.target,
                     budget,
                     owner.without(without) if owner is not None else None,
+                    refused=without,
+                    most_slippage=protection.max_slippage,
+                    cheapest=protection.cheapest,
+                    capital_cost=protection.capital_cost,
                 )
                 return planner.plan_top_up(state, raw, request)
 

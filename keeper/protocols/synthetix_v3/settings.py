@@ -1,0 +1,16 @@
+"""[markets.NAME.synthetix_v3]: what only a Synthetix v3 perps market needs to be told."""
+
+from __future__ import annotations
+
+from keeper.config import ProtocolSettings
+from keeper.config.values import Address
+
+
+class SynthetixV3Settings(ProtocolSettings):
+    grant: Address | None = None
+    """Our SynthetixGrant contract, which accounts' owners give their permissions to; `keeper contracts
+    deploy` makes one. Without it only accounts of the signer's own are added to and reduced."""
+
+    @property
+    def grant_contract(self) -> str | None:
+        return self.grant
