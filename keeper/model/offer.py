@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keeper.model.format import format_amount
-from keeper.model.plan import FlashLoan
+from keeper.model.plan import FlashLoan, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,9 @@ class Offer:
     later: str = ""
     """Where it is one call (of this name) after which anybody can buy what it brings, at the price quoted:
     the money is kept for the purchase."""
+    kind: Kind = "liquidate"
+    action: str = "liquidate"
+    """What it is, and how people and the journal call it."""
     gas_of_signer: int | None = None
     """What it takes where the signer calls it alone, if another than `gas` and `cold_gas`."""
 

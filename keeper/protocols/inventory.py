@@ -69,8 +69,8 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
     plan = Plan(
         market=market,
         account=account,
-        kind="liquidate",
-        action="liquidate",
+        kind=offer.kind,
+        action=offer.action,
         target=offer.target,
         data="0x" + quote.calls[0].hex(),
         spend=Spend(offer.pays.token, offer.target if quote.allowance else "", quote.allowance),

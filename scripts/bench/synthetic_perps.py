@@ -66,6 +66,8 @@ def _market(identity: int, price: int, dice: np.random.Generator) -> Perp:
         30,
         0,
         "0x",
+        0,
+        0,
         strategies,
     )
 

@@ -20,9 +20,9 @@ from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
-from keeper.protocols.lenses import LensContract
+from keeper.protocols.lenses import LensContract, words
 from keeper.protocols.roles.market import PricedAsset
-from keeper.protocols.synthetix_v3 import explaining, planning, records, screening, valuing
+from keeper.protocols.synthetix_v3 import explaining, planning, records, screening, upkeep, valuing
 from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState, read_state
 from keeper.protocols.synthetix_v3.records import PerpsAccount
 
@@ -39,6 +39,8 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
         planning.LIQUIDATE_FLAGGED,
         planning.PAY_DEBT,
         planning.DEPOSIT,
+        upkeep.SETTLE,
+        upkeep.CANCEL,
     )
     view_words, scale = 9, 18
     needs_capital = False
@@ -73,6 +75,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
         # Laid over the market's own proxy: only there it reads the market's storage.
         self.lens = LensContract("SynthetixV3Lens", address.lower(), in_place=True)
         self.screener = self
+        self.upkeep = self
         self._places = screening.Places()
 
     # Copying.
@@ -225,12 +228,37 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
         dollars = self._dollars(state, purse)
         return planning.offers(self.contract, state, account, raw, timestamp, dollars)
 
+    # Upkeep.
+
+    has_work = staticmethod(records.has_order)
+    is_due = staticmethod(upkeep.is_due)
+
+    def work_calls(self, state: PerpsState, account: str) -> list[Call]:
+        return [self.lens.call("settlementPrice(address,uint128)", self.contract, planning.number(account))]
+
+    def work(
+        self,
+        state: PerpsState,
+        account: str,
+        raw: PerpsAccount,
+        timestamp: int,
+        purse: Purse,
+        answers: Mapping[Call, Answer],
+    ) -> list[Offer] | Blocked:
+        [asked] = self.work_calls(state, account)
+        known, price = words(answers[asked].data) if answers[asked].ok else (0, 0)
+        dollars = self._dollars(state, purse)
+        told = price if known else None
+        return upkeep.offers(self.contract, state, account, raw, timestamp, told, dollars)
+
+    # Protecting.
+
     def blocked_reason(self, state: PerpsState, raw: PerpsAccount, request: CureRequest) -> str:
         if not state.open:
             return "the market is closed"
         if raw.flagged:
             return "it is flagged for liquidation: nothing can help it any more"
-        if planning.waits(state, raw, request.timestamp):
+        if upkeep.waits(state, raw, request.timestamp):
             return "an order of it waits to be settled: until then nothing is taken"
         return ""
 

@@ -121,17 +121,6 @@ def _capacity(perp: Perp, timestamp: int) -> bool:
     return wad_div_trunc(abs(perp.funding.skew), perp.terms.skew_scale) < perp.max_pd
 
 
-def waits(state: PerpsState, raw: PerpsAccount, timestamp: int) -> bool:
-    """Whether an order of the account can still be settled: until then nothing else can be done with it."""
-    if raw.order is None:
-        return False
-    strategies = state.perps[raw.order.market].strategies
-    if raw.order.strategy >= len(strategies):
-        return False
-    strategy = strategies[raw.order.strategy]
-    return timestamp <= raw.order.time + strategy.delay + strategy.window
-
-
 def cure(
     market: str,
     state: PerpsState,

@@ -50,7 +50,7 @@ def both(loop: Loop) -> ChainLoops:
     return ChainLoops(loop, loop)  # type: ignore[arg-type]
 
 
-DECIDING = ["begin", "value", "check_halt", "judge", "confirm", "with_sales", "plan_all", "commit", "end"]
+DECIDING = ["begin", "value", "check_halt", "judge", "confirm", "with_work", "plan_all", "commit", "end"]
 
 
 def test_what_was_decided_is_committed_before_anybody_acts_and_told_of_after() -> None:
