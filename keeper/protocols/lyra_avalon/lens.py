@@ -34,8 +34,8 @@ class AvalonBoard:
     skews: Mapping[int, int]
 
     def volatility(self, strike: int) -> int:
-        """A year's, 18 decimals, cut as the contract cuts it."""
-        return wad_mul_down(self.iv, self.skews[strike])
+        """A year's, 18 decimals, cut as the contract cuts it; 0 of a strike that is none of the board's."""
+        return wad_mul_down(self.iv, self.skews.get(strike, 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ SETTLE = "settleExpiredBoard(uint256)"
 PAY = "settleOptions(uint256[])"
 MOST_POSITIONS = 50
 """Of one call."""
+TOO_LATE = 300
+"""Seconds before expiry in which Greeks are left as they are: what lands after it reverts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ def jobs(
     timestamp: int,
     most: int = MOST_POSITIONS,
 ) -> list[Job]:
-    """All that is due in a block of this timestamp, in the order in which it must be sent; nothing while the
-    market is paused or has no spot, for then all of it reverts.
+    """All that is due in a block of this timestamp or a later one, in the order in which it must be sent;
+    nothing while the market is paused or has no spot, for then all of it reverts.
 
     Boards that end come first: the spot of the very block that settles one is its settlement price. Then
     positions of settled boards are paid, `most` in a call, those first that owe more than they have: only
@@ -75,7 +77,7 @@ def jobs(
     return found + [
         _updating(state, each)
         for each in state.boards.values()
-        if timestamp < each.expiry and _is_stale(state, state.spot, each, timestamp)
+        if timestamp < each.expiry - TOO_LATE and _is_stale(state, state.spot, each, timestamp)
     ]
 
 

@@ -16,7 +16,7 @@ from keeper.localchain.lyra_avalon_parameters import HOUR, WAD
 from keeper.localchain.rpc import as_int
 from keeper.localchain.transactions import TransactionFailedError, Tx, send_batch
 from keeper.protocols.lyra_avalon.planning import number
-from keeper.protocols.lyra_avalon.upkeep import Job, jobs, owed
+from keeper.protocols.lyra_avalon.upkeep import TOO_LATE, Job, jobs, owed
 from keeper.service.markets import Market
 from tests.conftest import GENESIS
 from tests.support.avalon_exchange import BOARDS, AvalonExchange, PositionState
@@ -143,9 +143,14 @@ def test_an_expired_board_is_settled_at_the_spot_of_that_block_and_then_its_posi
     assert "settle positions" not in named(due(market, run))
 
 
-def test_a_second_before_expiry_nothing_is_settled(market: AvalonExchange, run: Market) -> None:
-    wait(market, market.board.expiry - market.now() - 2)
-    assert "settle board" not in named(due(market, run))
+def test_a_second_before_expiry_nothing_is_settled_nor_brought_up_to_date(
+    market: AvalonExchange, run: Market
+) -> None:
+    wait(market, market.board.expiry - market.now() - TOO_LATE - 3)
+    assert len(due(market, run)) == len(market.system.boards) == 2
+    wait(market, TOO_LATE + 1)
+    [other] = due(market, run)
+    assert "board 2" in other.why
     wait(market, 1)
     [first, *_] = due(market, run)
     assert first.name == "settle board"
