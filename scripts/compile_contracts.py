@@ -31,6 +31,7 @@ CONTRACTS = (
     "PerpV2Ticks",
     "AvalonLens",
     "OwnerTopUp",
+    "PerpTakeover",
     "ShockedFeed",
     "Liquidator",
     "UniswapV3Lens",

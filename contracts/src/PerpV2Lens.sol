@@ -59,6 +59,7 @@ interface IOrderBook {
 
 interface ICurieExchange {
     function getAllPendingFundingPayment(address trader) external view returns (int256);
+    function getMaxTickCrossedWithinBlock(address base) external view returns (uint24);
 }
 
 interface ICurieVault {
@@ -101,7 +102,25 @@ interface IBaseToken {
 }
 
 interface IRegistry {
-    function getPool(address base) external view returns (address);
+    struct Info {
+        address pool;
+        uint24 fee;
+        uint24 poolFee;
+        uint24 insuranceFee;
+        uint24 band;
+    }
+
+    function getMarketInfo(address base) external view returns (Info memory);
+    function getQuoteToken() external view returns (address);
+}
+
+interface IInsurance {
+    function getInsuranceFundCapacity() external view returns (int256);
+}
+
+/// @dev `UniswapV3Lens`, laid where `keeper/venues/uniswap_v3/lens.py` has it.
+interface IPoolLens {
+    function one(address at, address token, address other, uint24 fee, int24 reach) external view;
 }
 
 interface ICuriePool {
@@ -141,6 +160,22 @@ contract PerpV2Lens {
         uint256[2] interval;
         int56[2] ticks;
         uint256 index;
+        Trading trading;
+    }
+
+    /// @dev What closing a position hangs on.
+    struct Trading {
+        uint24 fee;
+        /// How far the pool may lie from the index, in millionths.
+        uint24 band;
+        /// How far a trade may move the pool, from which tick, and when that was noted.
+        uint24 maxTicks;
+        int24 lastTick;
+        uint256 lastTime;
+        /// The index of the moment.
+        uint256 spot;
+        /// The pool as `UniswapV3Lens` tells of it; empty where it could not be read.
+        bytes pool;
     }
 
     struct Token {
@@ -165,12 +200,17 @@ contract PerpV2Lens {
         uint24[4] ratios;
         /// When collateral is due, and how much of it: buffer, debt's share, part, fee, dust.
         uint256[5] sales;
+        /// What the insurance fund can cover, in units of the settlement token.
+        int256 capacity;
         Market[] markets;
         Token[] tokens;
     }
 
     uint256 private constant COLLATERAL_INTERVAL = 900;
     uint256 private constant SHORTEST = 10;
+    IPoolLens private constant POOLS = IPoolLens(0x00000000000000000000000000000000ba7c0034);
+    /// A trade moves the pool by 1,000 ticks at most, from where it was not long ago.
+    int24 private constant REACH = 2_000;
 
     /// @notice The exchange at this block, with these of its markets and collateral tokens.
     function market(IClearingHouse house, address[] calldata bases, address[] calldata tokens)
@@ -191,6 +231,9 @@ contract PerpV2Lens {
         state.ratios =
             [config.getImRatio(), config.getMmRatio(), config.getLiquidationPenaltyRatio(), config.getMaxFundingRate()];
         _sales(ICollateralManager(vault.getCollateralManager()), state);
+        try IInsurance(state.insurance).getInsuranceFundCapacity() returns (int256 capacity) {
+            state.capacity = capacity;
+        } catch {}
         state.markets = new Market[](bases.length);
         for (uint256 i; i < bases.length; ++i) _market(state, config, bases[i], state.markets[i]);
         state.tokens = new Token[](tokens.length);
@@ -214,7 +257,9 @@ contract PerpV2Lens {
         each.symbol = IToken(base).symbol();
         each.feed = token.getPriceFeed();
         each.status = token.isOpen() ? 0 : token.isClosed() ? 2 : 1;
-        each.pool = _pool(state.orderBook, base);
+        IRegistry registry = _registry(state.orderBook);
+        IRegistry.Info memory info = registry.getMarketInfo(base);
+        each.pool = info.pool;
         (each.root, each.tick,,,,,) = ICuriePool(each.pool).slot0();
         if (each.status == 0) {
             try IAccountBalance(state.accountBalance).getMarkPrice(base) returns (uint256 price) {
@@ -230,6 +275,27 @@ contract PerpV2Lens {
             each.stored = true;
         } catch {}
         _averages(config, token, each);
+        if (each.status == 0) _trading(state, registry, info, each);
+    }
+
+    function _trading(State memory state, IRegistry registry, IRegistry.Info memory info, Market memory each) private view {
+        Trading memory trading = each.trading;
+        (trading.fee, trading.band) = (info.fee, info.band);
+        trading.maxTicks = ICurieExchange(state.exchange).getMaxTickCrossedWithinBlock(each.base);
+        try PerpV2Growth(payable(state.exchange)).limitOf(each.base) returns (int24 tick, uint256 time) {
+            (trading.lastTick, trading.lastTime) = (tick, time);
+        } catch {
+            return;
+        }
+        try IBaseToken(each.base).getIndexPrice(0) returns (uint256 spot) {
+            trading.spot = spot;
+        } catch {
+            return;
+        }
+        bytes memory asked =
+            abi.encodeCall(IPoolLens.one, (each.pool, each.base, registry.getQuoteToken(), info.poolFee, REACH));
+        (bool ok, bytes memory answer) = address(POOLS).staticcall(asked);
+        if (ok) trading.pool = answer;
     }
 
     /// @dev What funding grows by: averages until now, or until a market was paused.
@@ -262,10 +328,10 @@ contract PerpV2Lens {
         }
     }
 
-    function _pool(address orderBook, address base) private view returns (address) {
+    function _registry(address orderBook) private view returns (IRegistry) {
         (bool ok, bytes memory answer) = orderBook.staticcall(abi.encodeWithSignature("getMarketRegistry()"));
         require(ok);
-        return IRegistry(abi.decode(answer, (address))).getPool(base);
+        return IRegistry(abi.decode(answer, (address)));
     }
 
     function _token(ICollateralManager manager, address vault, address token, Token memory each) private view {

@@ -13,22 +13,44 @@ from keeper.margin.perps.perp_v2 import CurieTerms
 from keeper.margin.perps.perp_v2_collateral import SaleTerms
 from keeper.margin.perps.perp_v2_market import PremiumGrowth, accrue_premium, mean_tick
 from keeper.protocols.lenses import LensContract
+from keeper.venues.uniswap_v3.lens import read_pool
+from keeper.venues.uniswap_v3.pool import Pool
 from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at
 
 LENS = LensContract("PerpV2Lens", "0x00000000000000000000000000000000ba7c00d1")
+# After so many seconds the pool's tick counts anew for how far a trade may move it.
+_LIMIT_INTERVAL = 15
 # Of a shorter interval the pool's price of the moment is taken.
 _SHORTEST = 10
 _MARKET = (
     "(address,string,address,address,uint8,bool,uint256,uint160,int24,bool,int256[2],uint256[2],uint256,"
-    "uint256[2],int56[2],uint256)"
+    "uint256[2],int56[2],uint256,(uint24,uint24,uint24,int24,uint256,uint256,bytes))"
 )
 _TOKEN = "(address,uint8,bool,uint256,uint8,(address,uint24,uint24,uint256),uint256)"  # noqa: S105
 _STATE = (
-    "(address,address,address,address,address,address,uint8,bool,uint24[4],uint256[5],"
+    "(address,address,address,address,address,address,uint8,bool,uint24[4],uint256[5],int256,"
     f"{_MARKET}[],{_TOKEN}[])"
 )
 Status = Literal["open", "paused", "closed"]
 _STATUS: tuple[Status, ...] = ("open", "paused", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class Trading:
+    """What a trade hangs on: `fee` and the `band` around the `index` of the moment in millionths, the pool, and
+    that a trade may move it by `max_ticks` from the tick that was noted at `noted`."""
+
+    fee: int
+    band: int
+    max_ticks: int
+    tick: int
+    noted: int
+    index: int
+    pool: Pool
+
+    def middle(self, timestamp: int) -> int:
+        """The tick from which a trade's move counts at that second, if nobody trades before."""
+        return self.pool.tick if timestamp >= self.noted + _LIMIT_INTERVAL else self.tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,8 @@ class CurieBook:
     until: int | None
     average: int
     index: int
+    trading: Trading | None
+    """None where the market is not open, or its pool could not be read."""
 
     def growth_at(self, max_rate: int, timestamp: int) -> PremiumGrowth:
         """Funding accumulated to `timestamp`, at the averages of the block that was read."""
@@ -94,6 +118,8 @@ class CurieState:
     terms: CurieTerms
     max_rate: int
     sales: SaleTerms
+    capacity: int
+    """Units of the settlement token that the insurance fund can cover."""
     markets: Mapping[str, CurieBook]
     tokens: Mapping[str, VaultToken]
     whole: bool
@@ -113,6 +139,7 @@ def read_state(data: bytes) -> CurieState:
         paused,
         ratios,
         sales,
+        capacity,
         markets,
         tokens,
     ) = row
@@ -130,6 +157,7 @@ def read_state(data: bytes) -> CurieState:
         CurieTerms(initial, maintenance, penalty),
         max_rate,
         SaleTerms(buffer, share, part, fee, 0, dust, decimals),
+        capacity,
         MappingProxyType({each[0].lower(): _market(each) for each in markets}),
         MappingProxyType({each[0].lower(): _token(each) for each in tokens}),
         whole=all(each[9] for each in markets),
@@ -138,7 +166,7 @@ def read_state(data: bytes) -> CurieState:
 
 def _market(row: tuple[Any, ...]) -> CurieBook:
     base, symbol, feed, pool, status, priced, price, root, tick, stored = row[:10]
-    (premium, over_root), (settled, _), fees, (until, interval), (earlier, later), index = row[10:]
+    (premium, over_root), (settled, _), fees, (until, interval), (earlier, later), index, trading = row[10:]
     average = root if interval < _SHORTEST else sqrt_ratio_at(mean_tick(earlier, later, interval))
     return CurieBook(
         base.lower(),
@@ -154,7 +182,13 @@ def _market(row: tuple[Any, ...]) -> CurieBook:
         None if status == 0 else until,
         average,
         index,
+        _trading(*trading),
     )
+
+
+def _trading(*row: Any) -> Trading | None:
+    *numbers, pool = row
+    return Trading(*numbers, read_pool(pool)) if pool else None
 
 
 def _token(row: tuple[Any, ...]) -> VaultToken:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from keeper.book.source import ChangedAccounts
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.erc20 import symbol
 from keeper.chain.logs import Log
+from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
@@ -21,10 +22,12 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract, packed
-from keeper.protocols.perp_v2 import explaining, planning, records, valuing
+from keeper.protocols.perp_v2 import explaining, planning, records, takeover, valuing
 from keeper.protocols.perp_v2.lens import LENS, CurieState, read_state
 from keeper.protocols.perp_v2.records import Trader
+from keeper.protocols.perp_v2.settings import PerpV2Settings
 from keeper.protocols.roles.market import PricedAsset
+from keeper.venues.uniswap_v3 import lens as pools
 
 _SWAPPED = topic("PositionChanged(address,address,int256,int256,uint256,int256,int256,uint256)")
 _SOLD = topic("CollateralLiquidated(address,address,address,uint256,uint256,uint256,uint24)")
@@ -60,8 +63,8 @@ class Named:
 
 
 class CurieMarket(Adapter[CurieState, Trader]):
-    """One ClearingHouse with all its markets and traders. Its liquidations take positions over, which the
-    keeper does not do yet: it watches, and adds collateral."""
+    """One ClearingHouse with all its markets and traders. Its liquidations take positions over, by a contract
+    of ours; without one the keeper watches, and adds collateral."""
 
     protocol = "perp-v2"
     called = ()
@@ -84,10 +87,15 @@ class CurieMarket(Adapter[CurieState, Trader]):
     what = "a ClearingHouse of Perp v2"
     remedy = "Name the ClearingHouse's proxy; its nodes must take state overrides"
 
-    def __init__(self, name: str, address: str, from_block: int) -> None:
+    def __init__(self, name: str, address: str, from_block: int, takeover: str | None = None) -> None:
         super().__init__(name, address, from_block)
         self.references = self
-        self._known = Named()
+        self._known, self._takeover = Named(), takeover
+
+    @classmethod
+    def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
+        own = settings.own_as(PerpV2Settings)
+        return cls(name, settings.address, settings.from_block, own.takeover)
 
     # Copying.
 
@@ -105,7 +113,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return state
 
     def lenses(self) -> tuple[Lens, ...]:
-        return (LENS.placed(), *self._known.beside)
+        return (LENS.placed(), pools.lens(), *self._known.beside)
 
     def emitters(self, state: CurieState) -> tuple[str, ...]:
         return self._known.emitters
@@ -228,7 +236,8 @@ class CurieMarket(Adapter[CurieState, Trader]):
     def offers(
         self, state: CurieState, account: str, raw: Trader, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        return Blocked("its positions would have to be taken over, which this keeper does not do yet")
+        dollar = self.assets(state, purse)[state.settlement.lower()]
+        return takeover.offers(self._takeover, state, account, raw, timestamp, dollar)
 
     def blocked_reason(self, state: CurieState, raw: Trader, request: CureRequest) -> str:
         return "the exchange is paused" if state.paused else ""
