@@ -1,6 +1,7 @@
 """Closing a position against the pool: its price and fee, and how far a trade may go.
 
-Source: perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/Exchange.sol, OrderBook.sol, lib/SwapMath.sol.
+Source: perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/Exchange.sol, OrderBook.sol,
+lib/SwapMath.sol.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ def closed(trading: Trading, size: int, timestamp: int) -> int | None:
     if not trading.max_ticks or not size:
         return None
     swapped = _swapped(trading.pool, size)
-    if swapped is None or not swapped.taken or not swapped.given or not _may_reach(trading, swapped.pool, timestamp):
+    if (
+        swapped is None
+        or not swapped.taken
+        or not swapped.given
+        or not _may_reach(trading, swapped.pool, timestamp)
+    ):
         return None
     fee = trading.fee
     if size > 0:

@@ -37,8 +37,8 @@ _STATUS: tuple[Status, ...] = ("open", "paused", "closed")
 
 @dataclass(frozen=True, slots=True)
 class Trading:
-    """What a trade hangs on: `fee` and the `band` around the `index` of the moment in millionths, the pool, and
-    that a trade may move it by `max_ticks` from the tick that was noted at `noted`."""
+    """What a trade hangs on: `fee` and the `band` around the `index` of the moment in millionths, the pool,
+    and that a trade may move it by `max_ticks` from the `tick` that was noted at `noted`."""
 
     fee: int
     band: int
@@ -186,9 +186,10 @@ def _market(row: tuple[Any, ...]) -> CurieBook:
     )
 
 
-def _trading(*row: Any) -> Trading | None:
-    *numbers, pool = row
-    return Trading(*numbers, read_pool(pool)) if pool else None
+def _trading(
+    fee: int, band: int, most: int, tick: int, noted: int, index: int, pool: bytes
+) -> Trading | None:
+    return Trading(fee, band, most, tick, noted, index, read_pool(pool)) if pool else None
 
 
 def _token(row: tuple[Any, ...]) -> VaultToken:

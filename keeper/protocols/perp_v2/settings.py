@@ -11,8 +11,8 @@ from keeper.protocols.perp_v2.takeover import TAKE
 
 class PerpV2Settings(ProtocolSettings):
     takeover: Address | None = None
-    """Our PerpTakeover contract for this exchange, which liquidates with the signer's money. Absent: nobody is
-    liquidated."""
+    """Our PerpTakeover contract for this exchange, which liquidates with the signer's money; absent: nobody
+    is liquidated. `keeper contracts deploy` makes one."""
 
     @property
     def own_calls(self) -> Mapping[str, tuple[str, ...]]:

@@ -24,7 +24,7 @@ TAKE = "take(address,address[],address,int256,uint256,uint256)"
 ERRORS = "perp_v2_errors"
 # Measured: 1,600,000 to 2,000,000, and 450,000 for each market with ranges, with room.
 TAKE_GAS, CANCEL_GAS = 2_400_000, 700_000
-# The mark moves until inclusion, and the margin with it: what is not needed comes back in the same transaction.
+# The mark moves until inclusion, and the margin with it: what is not needed comes back at once.
 MARGIN_PERCENT = 102
 # A size is fine when the best one is known to this part of itself.
 FINENESS = 2_000
@@ -32,7 +32,7 @@ FINENESS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A signed size taken over and closed: the margin put up and the profit, units of the settlement token."""
+    """A signed size taken over and closed: margin put up and profit, units of the settlement token."""
 
     size: int
     margin: int
@@ -41,7 +41,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One position at one second: its `trading` without the trader's ranges, the mark, and the account's value
+    """One position at one second: `trading` without the trader's ranges, the mark, and the account's value
     (18 decimals)."""
 
     state: CurieState
@@ -65,12 +65,12 @@ class Target:
         return Deal(size, max(margin, 1), (brought - notional + reward) // self._unit)
 
     def _reward(self, penalty: int) -> int:
-        """The liquidator's part of the penalty: half, all of it where the account is worth less than nothing."""
+        """The liquidator's part of the penalty: half, all of it where the account's value is below zero."""
         return penalty if self.value < 0 else penalty // 2
 
     def _lost(self, penalty: int) -> int:
-        """What the insurance fund must be able to cover besides its own part of the penalty; the account's value
-        may come out a unit lower."""
+        """What the insurance fund must be able to cover besides its own part of the penalty; the account's
+        value may come out a unit lower."""
         return penalty - self.value + self._unit - (penalty - self._reward(penalty))
 
     @property
@@ -104,7 +104,9 @@ class Target:
                 low += third
             else:
                 high -= third
-        return max((value(each) for each in (low, (low + high) // 2, high, top) if each), key=lambda d: d.profit)
+        return max(
+            (value(each) for each in (low, (low + high) // 2, high, top) if each), key=lambda d: d.profit
+        )
 
 
 def offers(
@@ -123,12 +125,18 @@ def offers(
     if valuation.equity >= valuation.maintenance:
         return Blocked(
             "it has margin enough for its positions"
-            + ("; its collateral is for sale, which this keeper does not buy" if valuation.liquidatable else "")
+            + (
+                "; its collateral is for sale, which this keeper does not buy"
+                if valuation.liquidatable
+                else ""
+            )
         )
     ranged = [each.base for each in raw.positions if each.ranges]
     if stuck := [state.markets[base].symbol for base in ranged if state.markets[base].status != "open"]:
         return Blocked(f"its ranges in {', '.join(stuck)} cannot be cancelled: the market is not open")
-    positions = {each.base: held(state.markets[each.base], each, now[each.base]).position for each in raw.positions}
+    positions = {
+        each.base: held(state.markets[each.base], each, now[each.base]).position for each in raw.positions
+    }
     found, reasons = [], []
     for each in raw.positions:
         target = _target(state, raw, each.base, valuation.equity, timestamp)
