@@ -236,7 +236,7 @@ TAKE = "take(address,address[],address,int256,uint256,uint256)"
 def refused(scene: Scene, who: str, target: str, signature: str, *arguments: object) -> str:
     """The error by which a call reverts, of our own by its name."""
     names = {key: name for key, name in perp_errors().items() if key.startswith("0x")}
-    call = {**call_of(who, target, signature, *arguments), "gas": 4_000_000}
+    call: Tx = {**call_of(who, target, signature, *arguments), "gas": 4_000_000}
     with pytest.raises(TransactionFailedError) as found:
         send_batch(scene.market.anvil.rpc, [call], names)
     return str(found.value)
