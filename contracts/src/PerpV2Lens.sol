@@ -3,6 +3,7 @@ pragma solidity 0.8.27;
 
 import {PerpV2Growth} from "./PerpV2Growth.sol";
 import {PerpV2Ticks} from "./PerpV2Ticks.sol";
+import {Averages, IObservedPool} from "./lens/Averages.sol";
 import {Records} from "./lens/Records.sol";
 
 /// @dev What Perp v2 publishes, by the contract that does.
@@ -20,6 +21,7 @@ interface IClearingHouse {
 interface ICurieConfig {
     function getImRatio() external view returns (uint24);
     function getLiquidationPenaltyRatio() external view returns (uint24);
+    function getMarkPriceConfig() external view returns (uint32 market, uint32 premium);
     function getMaxFundingRate() external view returns (uint24);
     function getMmRatio() external view returns (uint24);
     function getTwapInterval() external view returns (uint32);
@@ -111,6 +113,7 @@ interface IRegistry {
     }
 
     function getMarketInfo(address base) external view returns (Info memory);
+    function getMarketInfoByTrader(address trader, address base) external view returns (Info memory);
     function getQuoteToken() external view returns (address);
 }
 
@@ -161,6 +164,24 @@ contract PerpV2Lens {
         int56[2] ticks;
         uint256 index;
         Trading trading;
+        Ahead ahead;
+    }
+
+    /// @dev What the mark and funding come from in the seconds to come, if nothing happens: the pool's cumulative ticks
+    /// now, the mark's intervals, funding's once the market is old enough (0 before its first trade), and `Averages` of each.
+    struct Ahead {
+        int56 cumulative;
+        uint32 market;
+        uint32 premium;
+        uint32 funding;
+        /// Whether the mark looks at an average where earlier builds took the pool's price of the moment.
+        bool later;
+        bytes shortTicks;
+        bytes marketTicks;
+        bytes premiumTicks;
+        bytes fundingTicks;
+        bytes premiumIndex;
+        bytes fundingIndex;
     }
 
     /// @dev What closing a position hangs on.
@@ -186,6 +207,9 @@ contract PerpV2Lens {
         uint8 feedDecimals;
         ICollateralManager.Config config;
         uint256 held;
+        /// The price of the moment, and `Averages` of the one that counts.
+        uint256 spot;
+        bytes ahead;
     }
 
     struct State {
@@ -202,11 +226,14 @@ contract PerpV2Lens {
         uint256[5] sales;
         /// What the insurance fund can cover, in units of the settlement token.
         int256 capacity;
+        uint256 time;
         Market[] markets;
         Token[] tokens;
     }
 
-    uint256 private constant COLLATERAL_INTERVAL = 900;
+    uint32 private constant COLLATERAL_INTERVAL = 900;
+    /// Of later builds; earlier ones take the price of the moment.
+    uint32 private constant SHORT_INTERVAL = 15;
     uint256 private constant SHORTEST = 10;
     IPoolLens private constant POOLS = IPoolLens(0x00000000000000000000000000000000ba7c0034);
     /// A trade moves the pool by 1,000 ticks at most, from where it was not long ago.
@@ -230,6 +257,7 @@ contract PerpV2Lens {
         state.paused = house.paused();
         state.ratios =
             [config.getImRatio(), config.getMmRatio(), config.getLiquidationPenaltyRatio(), config.getMaxFundingRate()];
+        state.time = block.timestamp;
         _sales(ICollateralManager(vault.getCollateralManager()), state);
         try IInsurance(state.insurance).getInsuranceFundCapacity() returns (int256 capacity) {
             state.capacity = capacity;
@@ -275,7 +303,31 @@ contract PerpV2Lens {
             each.stored = true;
         } catch {}
         _averages(config, token, each);
-        if (each.status == 0) _trading(state, registry, info, each);
+        if (each.status != 0) return;
+        _trading(state, registry, info, each);
+        _ahead(config, registry, each);
+    }
+
+    function _ahead(ICurieConfig config, IRegistry registry, Market memory each) private view {
+        Ahead memory ahead = each.ahead;
+        IObservedPool pool = IObservedPool(each.pool);
+        (ahead.market, ahead.premium) = config.getMarkPriceConfig();
+        if (each.times[1] != 0) ahead.funding = config.getTwapInterval();
+        bytes memory present = Averages.ticks(pool, 0);
+        if (present.length != 7) return;
+        ahead.cumulative = int56(uint56(bytes7(present)));
+        try registry.getMarketInfoByTrader(address(0), each.base) returns (IRegistry.Info memory) {
+            ahead.later = true;
+        } catch {}
+        ahead.shortTicks = Averages.ticks(pool, SHORT_INTERVAL);
+        ahead.marketTicks = Averages.ticks(pool, ahead.market);
+        ahead.premiumTicks = Averages.ticks(pool, ahead.premium);
+        ahead.premiumIndex = Averages.prices(each.base, "getIndexPrice(uint256)", address(0), ahead.premium);
+        uint32 funding = uint32(each.interval[1]);
+        ahead.fundingTicks = funding == ahead.premium ? ahead.premiumTicks : Averages.ticks(pool, funding);
+        ahead.fundingIndex = funding == ahead.premium
+            ? ahead.premiumIndex
+            : Averages.prices(each.base, "getIndexPrice(uint256)", address(0), funding);
     }
 
     function _trading(State memory state, IRegistry registry, IRegistry.Info memory info, Market memory each) private view {
@@ -342,6 +394,13 @@ contract PerpV2Lens {
         each.feedDecimals = manager.getPriceFeedDecimals(token);
         try manager.getPrice(token, COLLATERAL_INTERVAL) returns (uint256 price) {
             (each.priced, each.price) = (true, price);
+        } catch {
+            return;
+        }
+        string memory asked = "getPrice(address,uint256)";
+        each.ahead = Averages.prices(address(manager), asked, token, COLLATERAL_INTERVAL);
+        try manager.getPrice(token, 0) returns (uint256 price) {
+            each.spot = price;
         } catch {}
     }
 

@@ -153,7 +153,7 @@ def move_pool(rpc: LocalRpc, system: CurieDeployment, market: LocalBase, price: 
 
 
 def push_pool(rpc: LocalRpc, system: CurieDeployment, market: LocalBase, price: int) -> Tx:
-    """One trade of the mover towards a price (8 decimals) from where the pool is, as far as the limit lets."""
+    """One trade of the mover towards a price (8 decimals), as far as the limit lets."""
     present, wanted = pool_root(rpc, market), _root(system, market, price)
     reach = 1.0001 ** ((market.spec.max_ticks - 1) / 2)
     down = wanted < present

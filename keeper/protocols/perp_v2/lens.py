@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from keeper.margin.perps.perp_v2 import CurieTerms
 from keeper.margin.perps.perp_v2_collateral import SaleTerms
 from keeper.margin.perps.perp_v2_market import PremiumGrowth, accrue_premium, mean_tick
 from keeper.protocols.lenses import LensContract
+from keeper.protocols.perp_v2.averages import SHORTEST, Ahead, PriceWindow, ahead_of, price_window
 from keeper.venues.uniswap_v3.lens import read_pool
 from keeper.venues.uniswap_v3.pool import Pool
 from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at
@@ -20,15 +21,16 @@ from keeper.venues.uniswap_v3.tick_math import sqrt_ratio_at
 LENS = LensContract("PerpV2Lens", "0x00000000000000000000000000000000ba7c00d1")
 # After so many seconds the pool's tick counts anew for how far a trade may move it.
 _LIMIT_INTERVAL = 15
-# Of a shorter interval the pool's price of the moment is taken.
-_SHORTEST = 10
+# Seconds that the price of a collateral is averaged over.
+_COLLATERAL_INTERVAL = 900
 _MARKET = (
     "(address,string,address,address,uint8,bool,uint256,uint160,int24,bool,int256[2],uint256[2],uint256,"
-    "uint256[2],int56[2],uint256,(uint24,uint24,uint24,int24,uint256,uint256,bytes))"
+    "uint256[2],int56[2],uint256,(uint24,uint24,uint24,int24,uint256,uint256,bytes),"
+    "(int56,uint32,uint32,uint32,bool,bytes,bytes,bytes,bytes,bytes,bytes))"
 )
-_TOKEN = "(address,uint8,bool,uint256,uint8,(address,uint24,uint24,uint256),uint256)"  # noqa: S105
+_TOKEN = "(address,uint8,bool,uint256,uint8,(address,uint24,uint24,uint256),uint256,uint256,bytes)"  # noqa: S105
 _STATE = (
-    "(address,address,address,address,address,address,uint8,bool,uint24[4],uint256[5],int256,"
+    "(address,address,address,address,address,address,uint8,bool,uint24[4],uint256[5],int256,uint256,"
     f"{_MARKET}[],{_TOKEN}[])"
 )
 Status = Literal["open", "paused", "closed"]
@@ -74,6 +76,15 @@ class CurieBook:
     index: int
     trading: Trading | None
     """None where the market is not open, or its pool could not be read."""
+    ahead: Ahead | None
+    """None where the market is not open, or averages could not be read: they then count as standing still."""
+
+    def at(self, timestamp: int) -> CurieBook:
+        """The market at that second, if nothing happens until then."""
+        if self.ahead is None:
+            return self
+        average, index = self.ahead.of_funding(timestamp)
+        return replace(self, price=self.ahead.mark(timestamp), average=average, index=index)
 
     def growth_at(self, max_rate: int, timestamp: int) -> PremiumGrowth:
         """Funding accumulated to `timestamp`, at the averages of the block that was read."""
@@ -95,6 +106,15 @@ class VaultToken:
     discount: int
     cap: int
     held: int
+    spot: int
+    window: PriceWindow | None
+    """What its price is averaged over, where it could be read."""
+
+    def after(self, passed: int) -> VaultToken:
+        """The token so many seconds later, if nothing happens until then."""
+        if self.window is None:
+            return self
+        return replace(self, price=self.window.average(passed, passed, self.window.interval, self.spot))
 
     def value(self, amount: int) -> int:
         """18 decimals, without weight, rounded as the vault does."""
@@ -120,10 +140,21 @@ class CurieState:
     sales: SaleTerms
     capacity: int
     """Units of the settlement token that the insurance fund can cover."""
+    read: int
+    """The second it is of."""
     markets: Mapping[str, CurieBook]
     tokens: Mapping[str, VaultToken]
     whole: bool
     """Whether what no view tells could be read: the first time it is not yet known where that is."""
+
+    def at(self, timestamp: int) -> CurieState:
+        """All prices and averages at that second, if nothing happens until then."""
+        passed = timestamp - self.read
+        if passed <= 0:
+            return self
+        markets = {base: each.at(timestamp) for base, each in self.markets.items()}
+        tokens = {token: each.after(passed) for token, each in self.tokens.items()}
+        return replace(self, markets=MappingProxyType(markets), tokens=MappingProxyType(tokens))
 
 
 def read_state(data: bytes) -> CurieState:
@@ -140,6 +171,7 @@ def read_state(data: bytes) -> CurieState:
         ratios,
         sales,
         capacity,
+        read,
         markets,
         tokens,
     ) = row
@@ -158,6 +190,7 @@ def read_state(data: bytes) -> CurieState:
         max_rate,
         SaleTerms(buffer, share, part, fee, 0, dust, decimals),
         capacity,
+        read,
         MappingProxyType({each[0].lower(): _market(each) for each in markets}),
         MappingProxyType({each[0].lower(): _token(each) for each in tokens}),
         whole=all(each[9] for each in markets),
@@ -166,15 +199,18 @@ def read_state(data: bytes) -> CurieState:
 
 def _market(row: tuple[Any, ...]) -> CurieBook:
     base, symbol, feed, pool, status, priced, price, root, tick, stored = row[:10]
-    (premium, over_root), (settled, _), fees, (until, interval), (earlier, later), index, trading = row[10:]
-    average = root if interval < _SHORTEST else sqrt_ratio_at(mean_tick(earlier, later, interval))
+    (premium, over_root), (settled, _), fees, (until, interval), (earlier, later), index, trading, ahead = (
+        row[10:]
+    )
+    price = price if priced and stored else None
+    average = root if interval < SHORTEST else sqrt_ratio_at(mean_tick(earlier, later, interval))
     return CurieBook(
         base.lower(),
         symbol,
         feed,
         pool,
         _STATUS[status],
-        price if priced and stored else None,
+        price,
         root,
         tick,
         PremiumGrowth(premium, over_root, settled),
@@ -183,6 +219,7 @@ def _market(row: tuple[Any, ...]) -> CurieBook:
         average,
         index,
         _trading(*trading),
+        None if price is None or status else ahead_of(until, tick, root, trading[5], price, interval, ahead),
     )
 
 
@@ -193,7 +230,7 @@ def _trading(
 
 
 def _token(row: tuple[Any, ...]) -> VaultToken:
-    token, decimals, priced, price, price_decimals, (feed, weight, discount, cap), held = row
+    token, decimals, priced, price, price_decimals, (feed, weight, discount, cap), held, spot, ahead = row
     return VaultToken(
         token.lower(),
         decimals,
@@ -204,4 +241,6 @@ def _token(row: tuple[Any, ...]) -> VaultToken:
         discount,
         cap,
         held,
+        spot,
+        price_window(_COLLATERAL_INTERVAL, ahead) if spot else None,
     )

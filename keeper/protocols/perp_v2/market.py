@@ -166,11 +166,12 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return "2"
 
     def value(self, state: CurieState, accounts: Mapping[str, Trader], timestamp: int) -> list[Valuation]:
-        now = valuing.growths(state, timestamp)
-        return [valuing.valued(state, account, raw, now) for account, raw in accounts.items()]
+        then = state.at(timestamp)
+        now = valuing.growths(then, timestamp)
+        return [valuing.valued(then, account, raw, now) for account, raw in accounts.items()]
 
     def valued(self, state: CurieState, account: str, raw: Trader, timestamp: int) -> Valuation:
-        return valuing.valued(state, account, raw, valuing.growths(state, timestamp))
+        return self.value(state, {account: raw}, timestamp)[0]
 
     def priced_assets(self, state: CurieState) -> list[PricedAsset]:
         bases = [
@@ -195,7 +196,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return frozenset([*(each.base for each in raw.positions), *(token for token, _ in raw.tokens)])
 
     def indices(self, state: CurieState, timestamp: int) -> dict[str, dict[str, int]]:
-        now = valuing.growths(state, timestamp)
+        now = valuing.growths(state.at(timestamp), timestamp)
         return {base: {"premium": each.premium} for base, each in now.items()}
 
     def market_warnings(self, state: CurieState) -> Mapping[str, str]:
@@ -214,7 +215,9 @@ class CurieMarket(Adapter[CurieState, Trader]):
         self, state: CurieState, account: str, raw: Trader, timestamp: int, symbols: Mapping[str, str]
     ) -> Explanation:
         found = super().explain(state, account, raw, timestamp, symbols)
-        return replace(found, positions=tuple(explaining.positions(state, account, raw, timestamp)))
+        return replace(
+            found, positions=tuple(explaining.positions(state.at(timestamp), account, raw, timestamp))
+        )
 
     # Planning.
 
@@ -237,7 +240,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         self, state: CurieState, account: str, raw: Trader, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         dollar = self.assets(state, purse)[state.settlement.lower()]
-        return takeover.offers(self._takeover, state, account, raw, timestamp, dollar)
+        return takeover.offers(self._takeover, state.at(timestamp), account, raw, timestamp, dollar)
 
     def blocked_reason(self, state: CurieState, raw: Trader, request: CureRequest) -> str:
         return "the exchange is paused" if state.paused else ""
@@ -248,7 +251,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
     def cure(
         self, state: CurieState, raw: Trader, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        return planning.cure(state, raw, request, step, asset)
+        return planning.cure(state.at(request.timestamp), raw, request, step, asset)
 
     def accounts_call(self, accounts: Sequence[str]) -> Call:
         return self.lens.call("accounts(address,bytes)", self.contract, packed(accounts))

@@ -138,6 +138,24 @@ def test_a_long_is_taken_over_in_a_crash_and_all_that_was_promised_arrives(
     assert allowance == 0
 
 
+def test_while_averages_are_still_moving_the_mark_of_the_next_block_is_counted_on(scene: Scene) -> None:
+    market = scene.market
+    market.fund(LONG, dollars=4_500)
+    market.trade(LONG, market.eth, 20 * WAD)
+    for step in (1_890, 1_800):
+        market.set_price(market.eth, step)
+    market.wait(200)
+    market.set_index(market.eth, 1_815)
+    k = scene.keeper()
+    plan = scene.promised(k)
+    before = market.mark(market.eth)
+    k.step()
+    assert abs(scene.arrived() - profit(plan)) <= 1 and scene.arrived() > 0
+    assert market.mark(market.eth) != before
+    k.step()
+    assert [each.state for each in k.intents()] == ["settled"]
+
+
 def test_a_short_is_taken_over_in_a_squeeze(scene: Scene) -> None:
     market = scene.market
     market.fund(SHORT, dollars=4_500)
