@@ -1,8 +1,8 @@
 """Averages in the seconds to come, if nothing happens: they move by time alone, mark and funding with them.
 
 A window that begins later leaves out what was at its beginning: the lens tells it of each of the next
-seconds, beyond which the last one's slope is taken on. The pool's averages are exact. The index's are rounded down to
-its own decimals in the view that they are read from, and may come out one of these units lower.
+seconds, beyond which the last one's slope is taken on. The pool's averages are exact. The index's are rounded
+down to its own decimals in the view they are read from, and may come out one of these units lower.
 """
 
 from __future__ import annotations

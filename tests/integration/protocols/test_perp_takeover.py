@@ -142,10 +142,10 @@ def test_while_averages_are_still_moving_the_mark_of_the_next_block_is_counted_o
     market = scene.market
     market.fund(LONG, dollars=4_500)
     market.trade(LONG, market.eth, 20 * WAD)
-    for step in (1_890, 1_800):
+    for step in (1_890, 1_800, 1_770):
         market.set_price(market.eth, step)
     market.wait(200)
-    market.set_index(market.eth, 1_815)
+    market.set_index(market.eth, 1_774)
     k = scene.keeper()
     plan = scene.promised(k)
     before = market.mark(market.eth)
