@@ -32,6 +32,7 @@ CONTRACTS = (
     "AvalonLens",
     "OwnerTopUp",
     "SynthetixGrant",
+    "PerpTakeover",
     "ShockedFeed",
     "Liquidator",
     "UniswapV3Lens",

@@ -92,6 +92,11 @@ class ProtocolSettings(Section):
         return None
 
     @property
+    def own_calls(self) -> Mapping[str, tuple[str, ...]]:
+        """Contracts of ours for this market, each with what is called on it."""
+        return {}
+
+    @property
     def no_claims_reason(self) -> str:
         """Why plans may not take claims on an asset that itself cannot be paid out; empty where they may."""
         return ""

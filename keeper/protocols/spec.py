@@ -39,9 +39,8 @@ class Spec:
     """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
 
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
-    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays,
-    `grant_calls` on the one (`grant`,
-    made for a market's address) that holds account owners' rights."""
+    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays; `grant`
+    names the one that holds account owners' rights, made for a market's address."""
 
     name: str
     title: str
@@ -52,7 +51,6 @@ class Spec:
     settings: type[ProtocolSettings] = ProtocolSettings
     owner_calls: tuple[str, ...] = ()
     grant: str = ""
-    grant_calls: tuple[str, ...] = ()
     setup: SetupHints = SetupHints()
     checks: Checks | None = None
     """What `keeper doctor` asks besides, of a market's contract."""

@@ -94,8 +94,8 @@ def allowed(settings: Settings, chain: str) -> Allow:
         found[market.address.lower()] = _selectors(spec.adapter.called)
         if owners is not None:
             found[owners.lower()] = _selectors(spec.owner_calls)
-        if market.own.grant_contract is not None:
-            found[market.own.grant_contract.lower()] = _selectors(spec.grant_calls)
+        for ours, signatures in market.own.own_calls.items():
+            found[ours.lower()] = _selectors(signatures)
     liquidator = settings.chains[chain].liquidator
     if liquidator is not None:
         found[liquidator.lower()] = _selectors((batch_encoding.SIGNATURE,))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from keeper.book.source import ChangedAccounts
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.erc20 import symbol
 from keeper.chain.logs import Log
+from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
@@ -21,10 +22,12 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract, packed
-from keeper.protocols.perp_v2 import explaining, planning, records, valuing
+from keeper.protocols.perp_v2 import explaining, planning, records, takeover, valuing
 from keeper.protocols.perp_v2.lens import LENS, CurieState, read_state
 from keeper.protocols.perp_v2.records import Trader
+from keeper.protocols.perp_v2.settings import PerpV2Settings
 from keeper.protocols.roles.market import PricedAsset
+from keeper.venues.uniswap_v3 import lens as pools
 
 _SWAPPED = topic("PositionChanged(address,address,int256,int256,uint256,int256,int256,uint256)")
 _SOLD = topic("CollateralLiquidated(address,address,address,uint256,uint256,uint256,uint24)")
@@ -60,8 +63,8 @@ class Named:
 
 
 class CurieMarket(Adapter[CurieState, Trader]):
-    """One ClearingHouse with all its markets and traders. Its liquidations take positions over, which the
-    keeper does not do yet: it watches, and adds collateral."""
+    """One ClearingHouse with all its markets and traders. Its liquidations take positions over, by a contract
+    of ours; without one the keeper watches, and adds collateral."""
 
     protocol = "perp-v2"
     called = ()
@@ -84,10 +87,15 @@ class CurieMarket(Adapter[CurieState, Trader]):
     what = "a ClearingHouse of Perp v2"
     remedy = "Name the ClearingHouse's proxy; its nodes must take state overrides"
 
-    def __init__(self, name: str, address: str, from_block: int) -> None:
+    def __init__(self, name: str, address: str, from_block: int, takeover: str | None = None) -> None:
         super().__init__(name, address, from_block)
         self.references = self
-        self._known = Named()
+        self._known, self._takeover = Named(), takeover
+
+    @classmethod
+    def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
+        own = settings.own_as(PerpV2Settings)
+        return cls(name, settings.address, settings.from_block, own.takeover)
 
     # Copying.
 
@@ -105,7 +113,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return state
 
     def lenses(self) -> tuple[Lens, ...]:
-        return (LENS.placed(), *self._known.beside)
+        return (LENS.placed(), pools.lens(), *self._known.beside)
 
     def emitters(self, state: CurieState) -> tuple[str, ...]:
         return self._known.emitters
@@ -158,11 +166,12 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return "2"
 
     def value(self, state: CurieState, accounts: Mapping[str, Trader], timestamp: int) -> list[Valuation]:
-        now = valuing.growths(state, timestamp)
-        return [valuing.valued(state, account, raw, now) for account, raw in accounts.items()]
+        then = state.at(timestamp)
+        now = valuing.growths(then, timestamp)
+        return [valuing.valued(then, account, raw, now) for account, raw in accounts.items()]
 
     def valued(self, state: CurieState, account: str, raw: Trader, timestamp: int) -> Valuation:
-        return valuing.valued(state, account, raw, valuing.growths(state, timestamp))
+        return self.value(state, {account: raw}, timestamp)[0]
 
     def priced_assets(self, state: CurieState) -> list[PricedAsset]:
         bases = [
@@ -187,7 +196,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return frozenset([*(each.base for each in raw.positions), *(token for token, _ in raw.tokens)])
 
     def indices(self, state: CurieState, timestamp: int) -> dict[str, dict[str, int]]:
-        now = valuing.growths(state, timestamp)
+        now = valuing.growths(state.at(timestamp), timestamp)
         return {base: {"premium": each.premium} for base, each in now.items()}
 
     def market_warnings(self, state: CurieState) -> Mapping[str, str]:
@@ -206,7 +215,9 @@ class CurieMarket(Adapter[CurieState, Trader]):
         self, state: CurieState, account: str, raw: Trader, timestamp: int, symbols: Mapping[str, str]
     ) -> Explanation:
         found = super().explain(state, account, raw, timestamp, symbols)
-        return replace(found, positions=tuple(explaining.positions(state, account, raw, timestamp)))
+        return replace(
+            found, positions=tuple(explaining.positions(state.at(timestamp), account, raw, timestamp))
+        )
 
     # Planning.
 
@@ -228,7 +239,8 @@ class CurieMarket(Adapter[CurieState, Trader]):
     def offers(
         self, state: CurieState, account: str, raw: Trader, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        return Blocked("its positions would have to be taken over, which this keeper does not do yet")
+        dollar = self.assets(state, purse)[state.settlement.lower()]
+        return takeover.offers(self._takeover, state.at(timestamp), account, raw, timestamp, dollar)
 
     def blocked_reason(self, state: CurieState, raw: Trader, request: CureRequest) -> str:
         return "the exchange is paused" if state.paused else ""
@@ -239,7 +251,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
     def cure(
         self, state: CurieState, raw: Trader, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        return planning.cure(state, raw, request, step, asset)
+        return planning.cure(state.at(request.timestamp), raw, request, step, asset)
 
     def accounts_call(self, accounts: Sequence[str]) -> Call:
         return self.lens.call("accounts(address,bytes)", self.contract, packed(accounts))

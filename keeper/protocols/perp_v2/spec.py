@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keeper.protocols.perp_v2.market import CurieMarket
+from keeper.protocols.perp_v2.settings import PerpV2Settings
 from keeper.protocols.spec import Spec
 
 SPEC = Spec(
@@ -12,4 +13,5 @@ SPEC = Spec(
     marks=("getClearingHouseConfig()", "getAccountBalance()", "getQuoteToken()"),
     leads=("getClearingHouse()",),
     adapter=CurieMarket,
+    settings=PerpV2Settings,
 )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from keeper.config import ProtocolSettings
 from keeper.config.values import Address
+from keeper.protocols.synthetix_v3.planning import ADD
+from keeper.protocols.synthetix_v3.reducing import REDUCE
 
 
 class SynthetixV3Settings(ProtocolSettings):
@@ -14,3 +18,7 @@ class SynthetixV3Settings(ProtocolSettings):
     @property
     def grant_contract(self) -> str | None:
         return self.grant
+
+    @property
+    def own_calls(self) -> Mapping[str, tuple[str, ...]]:
+        return {} if self.grant is None else {self.grant: (ADD, REDUCE)}
