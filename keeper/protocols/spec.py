@@ -39,8 +39,8 @@ class Spec:
     """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
 
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
-    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays; `grant`
-    names the one that holds account owners' rights, made for a market's address."""
+    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays;
+    `grant` names the one that holds account owners' rights, made for a market's address."""
 
     name: str
     title: str
