@@ -248,7 +248,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
     # Upkeep.
 
     has_work = staticmethod(records.has_order)
-    is_due = staticmethod(upkeep.is_due)
+    window = staticmethod(upkeep.window)
 
     def work_calls(self, state: PerpsState, account: str) -> list[Call]:
         return [self.lens.call("settlementPrice(address,uint128)", self.contract, planning.number(account))]
