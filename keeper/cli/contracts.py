@@ -9,7 +9,7 @@ from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.cli.run import signer_of
-from keeper.config import Settings, SignerSettings, table_of
+from keeper.config import MarketSettings, Settings, SignerSettings, table_of
 from keeper.config.old_keys import Place, words
 from keeper.config.values import checked_address
 from keeper.errors import ConfigError, KeeperError
@@ -22,7 +22,7 @@ from keeper.setup.config_file import check, write
 from keeper.setup.toml_edit import with_value
 from keeper.store.database import open_store
 
-NAMES = ("liquidator", "owner-top-up")
+NAMES = ("liquidator", "owner-top-up", "takeover")
 
 
 def deploy(
@@ -39,7 +39,7 @@ def deploy(
         raise ConfigError(
             f"{name!r} is no contract of ours",
             where="contracts deploy",
-            remedy=f"Give {' or '.join(NAMES)}",
+            remedy=f"Give {', '.join(NAMES[:-1])} or {NAMES[-1]}",
         )
     profit_to = None if owner is None else _address(owner)
     settings = load(config)
@@ -48,9 +48,8 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, profit_to or payer, payer)
-    moves = redeployment.moves(
-        settings, chain, market if name == "owner-top-up" else None, contract.address, payer
-    )
+    whose = None if name == "liquidator" else market
+    moves = redeployment.moves(settings, chain, whose, contract.address, payer, takes_over=name == "takeover")
     text = with_value(config.read_text(), place, contract.address)
     for entry, address in moves.allowed:
         text = with_value(text, entry, address)
@@ -88,21 +87,33 @@ def _wanted(
     if name == "liquidator":
         found = deployment.chains_with(list(settings.chains), chain)
         return found, deployment.liquidator(owner, payer), ("chains", found, "liquidator")
-    known = ", ".join(sorted(name for name, of in settings.markets.items() if of.own.owners_may_pay))
-    remedy = f"Name one of {known}" if known else "No configured market lets owners pay"
+    if name == "takeover":
+        fits = [each for each, of in settings.markets.items() if of.own.takes_over]
+        found, of = _market(
+            settings, market, fits, "nothing is taken over", "No configured market has takeovers"
+        )
+        place = ("markets", found, table_of(of.protocol), "takeover")
+        return of.chain, deployment.takeover(of.address, owner, payer), settings.written_at(place)
+    fits = [each for each, of in settings.markets.items() if of.own.owners_may_pay]
+    cannot, none = "an owner's own money cannot top up", "No configured market lets owners pay"
+    found, of = _market(settings, market, fits, cannot, none)
+    place = ("markets", found, table_of(of.protocol), "owner_top_up")
+    return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
+
+
+def _market(
+    settings: Settings, market: str | None, fits: Sequence[str], cannot: str, none: str
+) -> tuple[str, MarketSettings]:
+    """The market that a contract is for, one of those that it fits."""
+    remedy = f"Name one of {', '.join(sorted(fits))}" if fits else none
     if market is None:
         raise ConfigError("is missing: the contract is for one market", where="--market", remedy=remedy)
     if market not in settings.markets:
         raise ConfigError(f"{market!r} is not a market", where="--market", remedy=remedy)
     of = settings.markets[market]
-    if not of.own.owners_may_pay:
-        raise ConfigError(
-            f"{market!r} is {of.protocol}, where an owner's own money cannot top up",
-            where="--market",
-            remedy=remedy,
-        )
-    place = ("markets", market, table_of(of.protocol), "owner_top_up")
-    return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
+    if market not in fits:
+        raise ConfigError(f"{market!r} is {of.protocol}, where {cannot}", where="--market", remedy=remedy)
+    return market, of
 
 
 def _address(owner: str) -> str:

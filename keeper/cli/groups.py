@@ -31,16 +31,20 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
 @contracts_app.command("deploy")
 def contracts_deploy(
     contract: Annotated[
-        str, typer.Argument(help="liquidator, or owner-top-up (through which owners pay for themselves).")
+        str,
+        typer.Argument(
+            help="liquidator, owner-top-up (through which owners pay for themselves), or takeover (which "
+            "takes positions over)."
+        ),
     ] = "liquidator",
     market: Annotated[
-        str | None, typer.Option("--market", help="For owner-top-up: the market it tops up in.")
+        str | None, typer.Option("--market", help="For owner-top-up and takeover: the market it works in.")
     ] = None,
     chain: Annotated[
         str | None, typer.Option("--chain", help="For liquidator: the chain, where there are several.")
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", help="For liquidator: who gets the profit; else the signer.")
+        str | None, typer.Option("--owner", help="For liquidator and takeover: its owner; else the signer.")
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Sign and send; without it only the cost is told.")

@@ -86,6 +86,14 @@ class ProtocolSettings(Section):
         """Our contract through which an owner's own money pays."""
         return None
 
+    takes_over: ClassVar[bool] = False
+    """Whether a contract of ours takes positions over there to liquidate, with the signer's money."""
+
+    @property
+    def takeover_contract(self) -> str | None:
+        """That contract."""
+        return None
+
     @property
     def own_calls(self) -> Mapping[str, tuple[str, ...]]:
         """Contracts of ours that liquidate in this market, each with what is called on it."""

@@ -18,9 +18,16 @@ class Moves:
     steps: Sequence[str] = ()
 
 
-def moves(settings: Settings, chain: str, market: str | None, new: str, payer: str) -> Moves:
-    """What a new contract takes over from the configured one: a market's OwnerTopUp, or the Liquidator."""
-    old = settings.chains[chain].liquidator if market is None else settings.markets[market].own.owner_contract
+def moves(
+    settings: Settings, chain: str, market: str | None, new: str, payer: str, *, takes_over: bool = False
+) -> Moves:
+    """What a new contract takes over from the configured one: a market's OwnerTopUp (or what takes positions
+    over there), or the Liquidator."""
+    if market is None:
+        old = settings.chains[chain].liquidator
+    else:
+        own = settings.markets[market].own
+        old = own.takeover_contract if takes_over else own.owner_contract
     if old is None or old.lower() == new.lower():
         return Moves()
     allow = settings.execution.allow or ()
@@ -31,7 +38,7 @@ def moves(settings: Settings, chain: str, market: str | None, new: str, payer: s
     ]
     steps = (
         _of_owners(settings, market, old, new, payer)
-        if market is not None
+        if market is not None and not takes_over
         else _of_operators(old, new, payer)
     )
     return Moves(tuple(places), (*steps, "keeper doctor says whether all of it is done"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from keeper.config import ProtocolSettings
 from keeper.config.values import Address
@@ -10,9 +11,15 @@ from keeper.protocols.perp_v2.takeover import TAKE
 
 
 class PerpV2Settings(ProtocolSettings):
+    takes_over: ClassVar[bool] = True
+
     takeover: Address | None = None
     """Our PerpTakeover contract for this exchange, which liquidates with the signer's money; absent: nobody
-    is liquidated. `keeper contracts deploy` makes one."""
+    is liquidated. `keeper contracts deploy takeover` makes one."""
+
+    @property
+    def takeover_contract(self) -> str | None:
+        return self.takeover
 
     @property
     def own_calls(self) -> Mapping[str, tuple[str, ...]]:
