@@ -18,6 +18,8 @@ class SetupHints:
 
     created: str = ""
     """The event (topic) of what only events tell of, to be heard before the first read."""
+    told_by: Callable[[Any], str] | None = None
+    """The contract that tells of it, of a market's state; the market's own where that is not said."""
     by_address: bool = False
     """Whether assets go by their addresses in the file: their symbols name several."""
     oracle: Callable[[Any], str] = lambda state: ""

@@ -73,8 +73,8 @@ hops = [{hops}]
 
 
 def together(anvil: Anvil) -> Together:
-    """Aave, Morpho Blue, a trove system, (our stand-in of) Compound v3, Synthetix v3, Lyra Avalon and Perp v2,
-    for whose takeovers the signer has dollars of its own."""
+    """Aave, Morpho Blue, a trove system, (our stand-in of) Compound v3, Synthetix v3, Lyra Avalon, and Perp
+    v2, for whose takeovers the signer has dollars."""
     # It lets half an hour pass, in which others' prices would grow old.
     takeovers = PerpCase(anvil)
     send_batch(anvil.rpc, takeovers.fund(PAYER))
