@@ -218,6 +218,7 @@ contract PerpV2Lens {
         address orderBook;
         address accountBalance;
         address insurance;
+        address registry;
         address settlement;
         uint8 decimals;
         bool paused;
@@ -252,6 +253,7 @@ contract PerpV2Lens {
         state.orderBook = house.getOrderBook();
         state.accountBalance = house.getAccountBalance();
         state.insurance = house.getInsuranceFund();
+        state.registry = address(_registry(state.orderBook));
         state.settlement = vault.getSettlementToken();
         state.decimals = vault.decimals();
         state.paused = house.paused();
@@ -285,7 +287,7 @@ contract PerpV2Lens {
         each.symbol = IToken(base).symbol();
         each.feed = token.getPriceFeed();
         each.status = token.isOpen() ? 0 : token.isClosed() ? 2 : 1;
-        IRegistry registry = _registry(state.orderBook);
+        IRegistry registry = IRegistry(state.registry);
         IRegistry.Info memory info = registry.getMarketInfo(base);
         each.pool = info.pool;
         (each.root, each.tick,,,,,) = ICuriePool(each.pool).slot0();

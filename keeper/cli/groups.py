@@ -31,7 +31,11 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
 @contracts_app.command("deploy")
 def contracts_deploy(
     contract: Annotated[
-        str, typer.Argument(help="liquidator, owner-top-up (owners pay for themselves) or grant (holds their rights).")
+        str,
+        typer.Argument(
+            help="liquidator; or for one market owner-top-up (owners pay for themselves), grant (holds their "
+            "rights), takeover (takes positions over)."
+        ),
     ] = "liquidator",
     market: Annotated[
         str | None, typer.Option("--market", help="For all but liquidator: the market it is for.")

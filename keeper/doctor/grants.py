@@ -19,7 +19,7 @@ _NEEDS_RIGHT = frozenset({"add_collateral", "reduce", "close"})
 
 def grants(settings: Settings, market: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market, where its cures need a right."""
-    spec, contract = PROTOCOLS[market.settings.protocol], market.settings.own.grant_contract
+    spec, contract = PROTOCOLS[market.settings.protocol], market.settings.own.ours("grant")
     if not spec.grant:
         return
     if (

@@ -30,7 +30,7 @@ _MARKET = (
 )
 _TOKEN = "(address,uint8,bool,uint256,uint8,(address,uint24,uint24,uint256),uint256,uint256,bytes)"  # noqa: S105
 _STATE = (
-    "(address,address,address,address,address,address,uint8,bool,uint24[4],uint256[5],int256,uint256,"
+    "(address,address,address,address,address,address,address,uint8,bool,uint24[4],uint256[5],int256,uint256,"
     f"{_MARKET}[],{_TOKEN}[])"
 )
 Status = Literal["open", "paused", "closed"]
@@ -132,6 +132,7 @@ class CurieState:
     order_book: str
     account_balance: str
     insurance: str
+    registry: str
     settlement: str
     decimals: int
     paused: bool
@@ -165,6 +166,7 @@ def read_state(data: bytes) -> CurieState:
         book,
         balance,
         insurance,
+        registry,
         settlement,
         decimals,
         paused,
@@ -183,6 +185,7 @@ def read_state(data: bytes) -> CurieState:
         book,
         balance,
         insurance,
+        registry,
         settlement,
         decimals,
         paused,

@@ -32,6 +32,8 @@ from keeper.venues.uniswap_v3 import lens as pools
 _SWAPPED = topic("PositionChanged(address,address,int256,int256,uint256,int256,int256,uint256)")
 _SOLD = topic("CollateralLiquidated(address,address,address,uint256,uint256,uint256,uint24)")
 _LOST = topic("BadDebtSettled(address,uint256)")
+LISTED = topic("PoolAdded(address,uint24,address)")
+"""What the registry tells of a market, by its base token."""
 _BORNE = frozenset({_SOLD, _LOST})
 _SIGNED = frozenset({0, 1, 4, 5, 7})
 
@@ -42,6 +44,8 @@ class Named:
     where the exchange's parts are."""
 
     bits: dict[str, int] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    """Markets that were heard of besides."""
     bases: set[str] = field(default_factory=set)
     makers: set[str] = field(default_factory=set)
     beside: tuple[Lens, ...] = ()
@@ -59,7 +63,8 @@ class Named:
         for each in references:
             wanted |= each
         named = [address for address, bit in self.bits.items() if wanted & bit]
-        return [a for a in named if a in self.bases], [a for a in named if a not in self.bases]
+        bases = sorted(self.listed.union(a for a in named if a in self.bases))
+        return bases, [a for a in named if a not in self.bases]
 
 
 class CurieMarket(Adapter[CurieState, Trader]):
@@ -123,6 +128,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         which is a trader too, bears losses without an event of its own."""
         kept = list(logs)
         found = self.heard.touched(kept)
+        self._known.listed.update("0x" + each.topics[1][-40:] for each in kept if each.topics[0] == LISTED)
         more = self._known.makers if any(each.topics[0] == _SWAPPED for each in kept) else set[str]()
         if any(each.topics[0] in _BORNE for each in kept):
             more = more | {self._known.insurance}

@@ -93,7 +93,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> PerpsMarket:
         market = cls(name, settings.address, settings.from_block)
-        market.grant = settings.own.grant_contract or ""
+        market.grant = settings.own.ours("grant") or ""
         return market
 
     # Copying.
