@@ -32,6 +32,7 @@ CONTRACTS = (
     "AvalonLens",
     "OwnerTopUp",
     "SynthetixGrant",
+    "CurieGrant",
     "PerpTakeover",
     "ShockedFeed",
     "Liquidator",

@@ -14,6 +14,7 @@ from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
+from keeper.model.grant import NOTHING
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
@@ -22,7 +23,7 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract, packed
-from keeper.protocols.perp_v2 import explaining, planning, records, takeover, valuing
+from keeper.protocols.perp_v2 import explaining, planning, records, reducing, takeover, valuing
 from keeper.protocols.perp_v2.lens import LENS, CurieState, read_state
 from keeper.protocols.perp_v2.records import Trader
 from keeper.protocols.perp_v2.settings import PerpV2Settings
@@ -72,7 +73,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
     of ours; without one the keeper watches, and adds collateral."""
 
     protocol = "perp-v2"
-    called = ()
+    called = (reducing.OPEN,)
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {"getVault()": (planning.DEPOSIT_FOR,)}
     lens, view_words, scale = LENS, 9, 18
     heard = EventTable(
@@ -92,15 +93,17 @@ class CurieMarket(Adapter[CurieState, Trader]):
     what = "a ClearingHouse of Perp v2"
     remedy = "Name the ClearingHouse's proxy; its nodes must take state overrides"
 
-    def __init__(self, name: str, address: str, from_block: int, takeover: str | None = None) -> None:
+    def __init__(
+        self, name: str, address: str, from_block: int, takeover: str | None = None, grant: str | None = None
+    ) -> None:
         super().__init__(name, address, from_block)
         self.references = self
-        self._known, self._takeover = Named(), takeover
+        self._known, self._takeover, self._grant = Named(), takeover, grant or ""
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
         own = settings.own_as(PerpV2Settings)
-        return cls(name, settings.address, settings.from_block, own.takeover)
+        return cls(name, settings.address, settings.from_block, own.takeover, own.grant)
 
     # Copying.
 
@@ -252,12 +255,36 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return "the exchange is paused" if state.paused else ""
 
     def cures(self, state: CurieState, raw: Trader, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        return [("add_collateral", asset) for asset in self.assets(state, request.purse).values()]
+        positions = [reducing.position_asset(state.markets[each.base]) for each in raw.positions if each.size]
+        actions: tuple[Action, ...] = ("reduce", "close")
+        return [
+            *(("add_collateral", asset) for asset in self.assets(state, request.purse).values()),
+            *((action, each) for each in positions for action in actions),
+        ]
 
     def cure(
         self, state: CurieState, raw: Trader, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        return planning.cure(state.at(request.timestamp), raw, request, step, asset)
+        then = state.at(request.timestamp)
+        if step.action == "add_collateral":
+            return planning.cure(then, raw, request, step, asset)
+        grant = request.purse.grants.get(request.account, NOTHING)
+        if why := grant.lacks(step.action, asset.token):
+            return Blocked(why)
+        return reducing.cure(self.contract, then, raw, request, step, asset, grant)
+
+    def planning_calls(self, state: CurieState, accounts: Sequence[str], payer: str) -> list[Call]:
+        asked = [call for each in accounts for call in self._delegated(state, each, payer).calls()]
+        return [*super().planning_calls(state, accounts, payer), *asked]
+
+    def read_planning(
+        self, state: CurieState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        grants = {each: self._delegated(state, each, payer).read(answers) for each in accounts}
+        return replace(super().read_planning(state, accounts, payer, answers), grants=grants)
+
+    def _delegated(self, state: CurieState, trader: str, payer: str) -> reducing.DelegateReads:
+        return reducing.DelegateReads(self._grant, trader, tuple(state.markets), payer)
 
     def accounts_call(self, accounts: Sequence[str]) -> Call:
         return self.lens.call("accounts(address,bytes)", self.contract, packed(accounts))

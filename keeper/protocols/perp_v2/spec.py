@@ -14,5 +14,6 @@ SPEC = Spec(
     leads=("getClearingHouse()",),
     adapter=CurieMarket,
     settings=PerpV2Settings,
+    grant="CurieGrant",
     setup=SetupHints(created=LISTED, told_by=lambda state: state.registry),
 )
