@@ -26,6 +26,7 @@ REDUCE = "reduce(address,address,int256,uint256)"
 HAS_RIGHT = "hasRight(bytes32)"
 OPEN = "openPosition((address,bool,bool,uint256,uint256,uint256,uint160,bytes32))"
 SIZE = "getTakerPositionSize(address,address)"
+# Measured: 685,000 to 876,000, with room.
 GAS = 1_000_000
 _FOREVER = 2**256 - 1
 
