@@ -22,8 +22,8 @@ from keeper.protocols.perp_v2.valuing import growths, held, valued
 
 TAKE = "take(address,address[],address,int256,uint256,uint256)"
 ERRORS = "perp_v2_errors"
-# Measured: 1,600,000 to 2,000,000, and 450,000 for each market with ranges, with room.
-TAKE_GAS, CANCEL_GAS = 2_400_000, 700_000
+# Measured: 1,900,000 to 2,000,000, and 560,000 for a market with one range, with room.
+TAKE_GAS, CANCEL_GAS, RANGE_GAS = 2_400_000, 300_000, 400_000
 # The mark moves until inclusion, and the margin with it: what is not needed comes back at once.
 MARGIN_PERCENT = 102
 # A size is fine when the best one is known to this part of itself.
@@ -134,6 +134,7 @@ def offers(
     ranged = [each.base for each in raw.positions if each.ranges]
     if stuck := [state.markets[base].symbol for base in ranged if state.markets[base].status != "open"]:
         return Blocked(f"its ranges in {', '.join(stuck)} cannot be cancelled: the market is not open")
+    gas = TAKE_GAS + CANCEL_GAS * len(ranged) + RANGE_GAS * sum(len(each.ranges) for each in raw.positions)
     positions = {
         each.base: held(state.markets[each.base], each, now[each.base]).position for each in raw.positions
     }
@@ -144,7 +145,7 @@ def offers(
         if isinstance(deal, str):
             reasons.append(f"{state.markets[each.base].symbol}: {deal}")
         elif isinstance(target, Target):
-            found.append(_offer(takeover, target, deal, account, ranged, each.base, dollar))
+            found.append(_offer(takeover, target, deal, account, ranged, each.base, dollar, gas))
     return found or Blocked("; ".join(reasons) or "it has no position to take over")
 
 
@@ -170,7 +171,14 @@ def _best(target: Target, positions: Mapping[str, Position], base: str) -> Deal 
 
 
 def _offer(
-    takeover: str, target: Target, best: Deal, account: str, ranged: Sequence[str], base: str, dollar: Asset
+    takeover: str,
+    target: Target,
+    best: Deal,
+    account: str,
+    ranged: Sequence[str],
+    base: str,
+    dollar: Asset,
+    gas: int,
 ) -> Offer:
     def deal(spend: int) -> Quote | None:
         size = best.size if spend >= best.margin else _scaled(best.size, max(spend - 2, 0), best.margin)
@@ -181,7 +189,6 @@ def _offer(
         call = encoded(TAKE, account, list(ranged), base, size, found.margin, least)
         return Quote(found.margin, found.margin, found.margin + found.profit, (call,))
 
-    gas = TAKE_GAS + CANCEL_GAS * len(ranged)
     return Offer(dollar, dollar, takeover, (best.margin,), deal, gas, ERRORS, taker="signer")
 
 
