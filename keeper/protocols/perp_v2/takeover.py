@@ -54,7 +54,7 @@ class Target:
         """What taking so much over comes to, or why it cannot be done."""
         notional = wad_mul_trunc(size, self.mark)
         penalty = liquidation_penalty(abs(notional), self.state.terms)
-        if self._lost(penalty) > self.state.capacity * self._unit:
+        if self._is_uncovered(penalty):
             return "the insurance fund could not cover the bad debt"
         brought = closed(self.trading, size, self.timestamp)
         if brought is None:
@@ -68,10 +68,11 @@ class Target:
         """The liquidator's part of the penalty: half, all of it where the account's value is below zero."""
         return penalty if self.value < 0 else penalty // 2
 
-    def _lost(self, penalty: int) -> int:
-        """What the insurance fund must be able to cover besides its own part of the penalty; the account's
-        value may come out a unit lower."""
-        return penalty - self.value + self._unit - (penalty - self._reward(penalty))
+    def _is_uncovered(self, penalty: int) -> bool:
+        """Whether there is bad debt that the insurance fund, its own part of the penalty included, cannot
+        cover. The account's value may come out a unit lower."""
+        bad_debt, part = penalty - self.value + self._unit, penalty - self._reward(penalty)
+        return bad_debt > 0 and bad_debt > self.state.capacity * self._unit + part
 
     @property
     def _unit(self) -> int:
