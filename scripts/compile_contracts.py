@@ -33,6 +33,7 @@ CONTRACTS = (
     "OwnerTopUp",
     "ShockedFeed",
     "Liquidator",
+    "PriceCarrier",
     "UniswapV3Lens",
 )
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""

@@ -1,7 +1,7 @@
 """Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages; and
 abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called; and
-abis/liquidator_errors.json: those of our Liquidator alone (tables are joined by `+`), and the same of Morpho
-Blue, Comet and Synthetix v3.
+abis/liquidator_errors.json and abis/price_carrier_errors.json: those of our own contracts alone (tables are
+joined by `+`), and the same of Morpho Blue, Comet and Synthetix v3.
 
 core-v3 reverts with numbers as strings, Origin with custom errors (selector → name). `needless` lists the
 names that mean: somebody else did it, or it is no longer needed.
@@ -118,6 +118,12 @@ for package in SYNTHETIX:
     synthetix |= elementary_errors(MODULES / "@synthetixio" / package / "contracts")
 write(
     "synthetix_v3", dict(sorted(synthetix.items(), key=lambda each: (each[1], each[0]))), SYNTHETIX_NEEDLESS
+)
+
+carrier = filter_abi_by_type("error", json.loads(Path("abis/PriceCarrier.json").read_text())["abi"])
+write(
+    "price_carrier",
+    {"0x" + function_abi_to_4byte_selector(each).hex(): str(each["name"]) for each in carrier},
 )
 
 own = {}

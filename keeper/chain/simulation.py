@@ -34,7 +34,7 @@ def read_after(
     """Read behind `update` in a block on top of `head`, at `timestamp` or, where the node chooses its time
     itself, later. WrongStateError when another block was built upon; RpcError from a node without
     `eth_simulateV1`."""
-    read, overrides = calls.behind(wanted, lenses, pool.code)
+    read, overrides = calls.behind(wanted, lenses, pool.code, head.prelude)
     first = {"from": update.sender, "to": update.target, "data": update.data, "value": hex(update.value)}
     block: dict[str, Any] = {
         "blockOverrides": {"time": hex(timestamp)},
