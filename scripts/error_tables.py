@@ -120,11 +120,15 @@ write(
     "synthetix_v3", dict(sorted(synthetix.items(), key=lambda each: (each[1], each[0]))), SYNTHETIX_NEEDLESS
 )
 
-carrier = filter_abi_by_type("error", json.loads(Path("abis/PriceCarrier.json").read_text())["abi"])
-write(
-    "price_carrier",
-    {"0x" + function_abi_to_4byte_selector(each).hex(): str(each["name"]) for each in carrier},
-)
+# Of our carrier, of what asks for prices (ERC-7412), and of Pyth, whose wrappers pass its errors on.
+carrier = {
+    "0x" + function_abi_to_4byte_selector(each).hex(): str(each["name"])
+    for each in filter_abi_by_type("error", json.loads(Path("abis/PriceCarrier.json").read_text())["abi"])
+}
+carrier |= elementary_errors(MODULES / "@synthetixio/oracle-manager/contracts/mocks/pyth")
+for each in ("FeeRequired(uint256)", "NotSupported(uint8)", "OracleDataRequired(address,bytes)"):
+    carrier["0x" + function_signature_to_4byte_selector(each).hex()] = each.split("(")[0]
+write("price_carrier", carrier)
 
 own = {}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):

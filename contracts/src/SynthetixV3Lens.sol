@@ -158,6 +158,7 @@ contract SynthetixV3Lens is InPlace {
     bytes32 private constant INTEREST = keccak256(abi.encode("io.synthetix.perps-market.InterestRate"));
     uint128 private constant SELLING = 2;
     uint8 private constant CHAINLINK = 3;
+    uint8 private constant STALENESS = 7;
     bytes4 private constant DATA_REQUIRED = bytes4(keccak256("OracleDataRequired(address,bytes)"));
     bytes4 private constant SEVERAL = bytes4(keccak256("Errors(bytes[])"));
     bytes32 private constant TOLERANCE = "stalenessTolerance";
@@ -223,8 +224,11 @@ contract SynthetixV3Lens is InPlace {
         price.wanted = _wanted(oracle, node);
     }
 
-    /// @dev With what a node asks for data; empty where it answers, or reverts for another reason.
+    /// @dev With what a node asks for data; empty where it answers, or reverts for another reason. One that looks up what
+    /// is too old asks in any case: else a price of this very second would hide it.
     function _wanted(IOracle oracle, bytes32 node) private view returns (bytes memory) {
+        IOracle.Node memory found = oracle.getNode(node);
+        if (found.kind == STALENESS && found.parents.length == 2) node = found.parents[1];
         (bytes32[] memory keys, bytes32[] memory values) = (new bytes32[](1), new bytes32[](1));
         (keys[0], values[0]) = (TOLERANCE, 0);
         try oracle.processWithRuntime(node, keys, values) returns (IOracle.Output memory) {

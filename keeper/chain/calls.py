@@ -245,8 +245,8 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
     used = [lens for lens in lenses if any(call.target == lens.address for call in calls)]
     if head.prelude or any(lens.in_place for lens in used):
         raise CannotError(
-            "takes no state overrides: what a market keeps in its storage, and what is behind prices that are "
-            "brought, is read by them only",
+            "takes no state overrides: what a market keeps in its storage, and what is behind prices that "
+            "are brought, is read by them only",
             where=node.label,
             about="method",
         )

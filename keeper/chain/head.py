@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PreludeCall:
-    """What is done before anything is read at a block: a price that is brought to the oracle `target` (ERC-7412).
-    The fee that it asks for goes along."""
+    """What is done before anything is read at a block: a price that is brought to the oracle `target`
+    (ERC-7412). The fee that it asks for goes along."""
 
     target: str
     data: bytes

@@ -140,3 +140,4 @@ class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
     redeemer: optional.Redeemer[S] | None = None
     owner_payments: optional.OwnerPayments[S] | None = None
     unsized_cures: optional.UnsizedCures[S, A] | None = None
+    pulled: optional.PulledPricing[S] | None = None

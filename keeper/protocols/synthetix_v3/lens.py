@@ -12,10 +12,11 @@ from eth_abi.abi import decode
 from keeper.margin.perps.synthetix_v3.account import KeeperTerms, MarketTerms
 from keeper.margin.perps.synthetix_v3.cross_margin import next_interest
 from keeper.margin.perps.synthetix_v3.market import FundingState, accrue
+from keeper.oracles.pull.queries import OracleQuery, asked
 
 DOLLAR = 0
 """The number of snxUSD among the collaterals."""
-_PRICE = "(bool,uint256,bool,uint256)"
+_PRICE = "(bool,uint256,bool,uint256,uint256,uint256,bytes)"
 _STRATEGY = "(uint8,uint256,uint256,address,bytes32,uint256,bool,uint256)"
 _MARKET = (
     f"(uint128,string,bytes32,{_PRICE},int256[4],uint256,uint256[2],uint256[5],uint256,uint256[3],"
@@ -24,8 +25,26 @@ _MARKET = (
 _COLLATERAL = f"(uint128,address,{_PRICE},uint256,uint256[4],uint256,bool)"
 _STATE = (
     "(address,address,address,address,bool,uint256[4],uint256,uint256[3],uint256,uint256,uint256,"
-    f"uint256[],bool,{_MARKET}[],{_COLLATERAL}[])"
+    f"uint256[],bool,bytes,{_MARKET}[],{_COLLATERAL}[])"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old a price liquidations take (seconds), when it was published (Unix time; 0: nobody says), and by
+    which queries a fresher one is asked for where it must be brought."""
+
+    tolerance: int
+    published: int
+    queries: tuple[OracleQuery, ...] = ()
+
+    @property
+    def ids(self) -> frozenset[bytes]:
+        """The prices that are brought for it."""
+        return frozenset(each for query in self.queries for each in query.ids)
+
+
+TIMELESS = Freshness(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,7 @@ class Perp:
     max_pd: int
     endorsed: str
     strategies: tuple[Strategy, ...]
+    freshness: Freshness = TIMELESS
 
     def capacity_at(self, timestamp: int) -> int:
         """The size that may be liquidated then, at least, if nobody draws on it until then."""
@@ -91,6 +111,7 @@ class Synth:
     scalar: int
     amount: int
     supported: bool
+    freshness: Freshness = TIMELESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +146,15 @@ class PerpsState:
     costs_known: bool
     perps: Mapping[int, Perp]
     synths: Mapping[int, Synth]
+    cost_queries: tuple[OracleQuery, ...] = ()
+    """What telling the costs asks for."""
 
 
 def read_state(data: bytes) -> PerpsState:
     row = decode([_STATE], data)[0]
     contracts = row[:4]
     is_open, guards, collateral_reward, interest, debt, settle, liquidate = row[4:11]
-    flags, known, markets, collaterals = row[11:]
+    flags, known, costs_wanted, markets, collaterals = row[11:]
     least, least_profit, most, most_scaling = guards
     keeper = KeeperTerms(
         least, most, least_profit, most_scaling, 0, liquidate, collateral_reward_ratio=collateral_reward
@@ -153,6 +176,7 @@ def read_state(data: bytes) -> PerpsState:
         known,
         MappingProxyType(perps),
         MappingProxyType(synths),
+        asked(costs_wanted),
     )
 
 
@@ -179,16 +203,32 @@ def _perp(row: tuple[Any, ...]) -> Perp:
         limits[2],
         row[11],
         tuple(Strategy(*each[1:]) for each in row[12]),
+        _freshness(price),
     )
 
 
 def _synth(row: tuple[Any, ...]) -> Synth:
     identity, token, price, scale, (most, upper, lower, scalar), amount, supported = row
     return Synth(
-        identity, token.lower(), *_prices(price), scale, most, upper, lower, scalar, amount, supported
+        identity,
+        token.lower(),
+        *_prices(price),
+        scale,
+        most,
+        upper,
+        lower,
+        scalar,
+        amount,
+        supported,
+        _freshness(price),
     )
 
 
-def _prices(row: tuple[bool, int, bool, int]) -> tuple[int | None, int | None]:
-    known, value, strictly_known, strict = row
+def _prices(row: tuple[Any, ...]) -> tuple[int | None, int | None]:
+    known, value, strictly_known, strict = row[:4]
     return value if known else None, strict if strictly_known else None
+
+
+def _freshness(row: tuple[Any, ...]) -> Freshness:
+    tolerance, published, wanted = row[4:]
+    return Freshness(tolerance, published, asked(wanted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keeper.protocols.spec import Spec
 from keeper.protocols.synthetix_v3.market import PerpsMarket
+from keeper.protocols.synthetix_v3.settings import SynthetixV3Settings
 
 SPEC = Spec(
     name="synthetix-v3",
@@ -11,4 +12,5 @@ SPEC = Spec(
     market="perps",
     marks=("getKeeperCostNodeId()", "getKeeperRewardGuards()", "flaggedAccounts()"),
     adapter=PerpsMarket,
+    settings=SynthetixV3Settings,
 )

@@ -1,0 +1,73 @@
+"""One market's prices that must be brought: which ones, what the service signed, and what the oracles made of
+it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from keeper.chain.calls import Answer, Outcome, outcomes
+from keeper.chain.head import Head, PreludeCall
+from keeper.execution.rehearsal import reason
+from keeper.model.price_update import PriceUpdate
+from keeper.oracles.pull.carrier import ERRORS, NOTHING_FRESHER
+from keeper.oracles.pull.judging import UpdateFault
+from keeper.oracles.pull.service import PriceService, WantedPrice
+
+
+class PulledPrices:
+    """Brings the newest signed prices to every block: all that is read of the market is behind them."""
+
+    def __init__(self, service: PriceService) -> None:
+        self.service = service
+        self.warnings: Mapping[str, str] = {}
+        """What is wrong with the present block's, in words, by a name that stays while it lasts."""
+        self.updates: tuple[PriceUpdate, ...] = ()
+        """What the oracles took, with the fee that each asks for."""
+        self.wanted: tuple[WantedPrice, ...] | None = None
+        """What was wanted last; None before the market was read."""
+        self._offered: tuple[PriceUpdate, ...] = ()
+        self._faults: dict[bytes, UpdateFault] = {}
+
+    def bring(self, wanted: Iterable[WantedPrice], head: Head) -> list[PreludeCall]:
+        """What to do before anything is read at `head`, and forget what was brought to other blocks."""
+        self.wanted = tuple(wanted)
+        found = self.service.supply(self.wanted, head.timestamp)
+        self._offered, self.updates, self._faults = found.updates, (), dict(found.faults)
+        self.warnings = self._words()
+        return [_call(each) for each in self._offered]
+
+    def learn(self, head: Head, answer: Answer) -> None:
+        """What the oracles made of the prelude of `head`."""
+        became: dict[PreludeCall, Outcome] = dict(zip(head.prelude, outcomes(answer), strict=False))
+        taken = []
+        for each in self._offered:
+            outcome = became.get(_call(each))
+            if outcome is None:
+                continue
+            if outcome.ok:
+                taken.append(replace(each, fee=outcome.fee))
+            elif outcome.reverted[:4] != NOTHING_FRESHER:
+                why = reason({"returnData": "0x" + outcome.reverted.hex()}, ERRORS)
+                refused = UpdateFault("refused", f"is refused by the oracle {each.oracle}: {why}")
+                self._faults |= dict.fromkeys(each.ids, refused)
+        self.updates = tuple(taken)
+        self.warnings = self._words()
+
+    def _words(self) -> dict[str, str]:
+        """A line for the service where that is the trouble, else one for each price."""
+        found: dict[str, str] = {}
+        for each in self.wanted or ():
+            fault = self._faults.get(each.id)
+            if fault is None:
+                continue
+            if fault.kind == "missing":
+                found["price_service"] = f"no price is brought: {fault.detail}"
+                continue
+            name = f"price_{fault.kind.replace(' ', '_')}_{each.id.hex()[:8]}"
+            found[name] = f"the signed price of {each.name} {fault.detail}; it is not brought"
+        return found
+
+
+def _call(update: PriceUpdate) -> PreludeCall:
+    return PreludeCall(update.oracle, update.data)
