@@ -70,7 +70,7 @@ Answered = tuple[int, int, list[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PreludeOutcome:
     """What became of a call of the prelude: the wei that it asked for, and what it reverted with."""
 
     ok: bool
@@ -78,13 +78,13 @@ class Outcome:
     reverted: bytes
 
 
-def outcomes(answer: Answer) -> list[Outcome]:
+def outcomes(answer: Answer) -> list[PreludeOutcome]:
     """What `OUTCOMES` was answered with."""
     try:
         [found] = decode(["(bool,uint256,bytes)[]"], answer.data)
     except DecodingError:
         return []
-    return [Outcome(*each) for each in found]
+    return [PreludeOutcome(*each) for each in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from keeper.chain import signer as keys
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.cli.run import signer_of
-from keeper.config import Settings, SignerSettings, table_of
+from keeper.config import MarketSettings, Settings, SignerSettings, table_of
 from keeper.config.old_keys import Place, words
 from keeper.config.values import checked_address
 from keeper.errors import ConfigError, KeeperError
@@ -22,7 +22,7 @@ from keeper.setup.config_file import check, write
 from keeper.setup.toml_edit import with_value
 from keeper.store.database import open_store
 
-NAMES = ("liquidator", "owner-top-up")
+NAMES = ("liquidator", "owner-top-up", "price-carrier")
 
 
 def deploy(
@@ -39,7 +39,7 @@ def deploy(
         raise ConfigError(
             f"{name!r} is no contract of ours",
             where="contracts deploy",
-            remedy=f"Give {' or '.join(NAMES)}",
+            remedy=f"Give {', '.join(NAMES[:-1])} or {NAMES[-1]}",
         )
     profit_to = None if owner is None else _address(owner)
     settings = load(config)
@@ -48,9 +48,12 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, profit_to or payer, payer)
-    moves = redeployment.moves(
-        settings, chain, market if name == "owner-top-up" else None, contract.address, payer
-    )
+    if name == "price-carrier":
+        assert market is not None, "its market was just looked up"
+        moves = redeployment.carrier_moves(settings, market, contract.address)
+    else:
+        of = market if name == "owner-top-up" else None
+        moves = redeployment.moves(settings, chain, of, contract.address, payer)
     text = with_value(config.read_text(), place, contract.address)
     for entry, address in moves.allowed:
         text = with_value(text, entry, address)
@@ -88,19 +91,25 @@ def _wanted(
     if name == "liquidator":
         found = deployment.chains_with(list(settings.chains), chain)
         return found, deployment.liquidator(owner, payer), ("chains", found, "liquidator")
-    known = ", ".join(sorted(name for name, of in settings.markets.items() if of.own.owners_may_pay))
-    remedy = f"Name one of {known}" if known else "No configured market lets owners pay"
+    carries = name == "price-carrier"
+
+    def suits(of: MarketSettings) -> bool:
+        return of.own.prices_are_brought if carries else of.own.owners_may_pay
+
+    known = ", ".join(sorted(name for name, of in settings.markets.items() if suits(of)))
+    nowhere = "has prices that must be brought" if carries else "lets owners pay"
+    remedy = f"Name one of {known}" if known else f"No configured market {nowhere}"
     if market is None:
         raise ConfigError("is missing: the contract is for one market", where="--market", remedy=remedy)
     if market not in settings.markets:
         raise ConfigError(f"{market!r} is not a market", where="--market", remedy=remedy)
     of = settings.markets[market]
-    if not of.own.owners_may_pay:
-        raise ConfigError(
-            f"{market!r} is {of.protocol}, where an owner's own money cannot top up",
-            where="--market",
-            remedy=remedy,
-        )
+    if not suits(of):
+        why = "no price must be brought" if carries else "an owner's own money cannot top up"
+        raise ConfigError(f"{market!r} is {of.protocol}, where {why}", where="--market", remedy=remedy)
+    if carries:
+        place: Place = ("markets", market, table_of(of.protocol), "price_carrier")
+        return of.chain, deployment.price_carrier(), settings.written_at(place)
     place = ("markets", market, table_of(of.protocol), "owner_top_up")
     return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
 

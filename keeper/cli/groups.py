@@ -31,10 +31,14 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
 @contracts_app.command("deploy")
 def contracts_deploy(
     contract: Annotated[
-        str, typer.Argument(help="liquidator, or owner-top-up (through which owners pay for themselves).")
+        str,
+        typer.Argument(
+            help="liquidator, owner-top-up (through which owners pay for themselves), or price-carrier "
+            "(which brings signed prices along)."
+        ),
     ] = "liquidator",
     market: Annotated[
-        str | None, typer.Option("--market", help="For owner-top-up: the market it tops up in.")
+        str | None, typer.Option("--market", help="For owner-top-up and price-carrier: the market it is for.")
     ] = None,
     chain: Annotated[
         str | None, typer.Option("--chain", help="For liquidator: the chain, where there are several.")

@@ -89,6 +89,8 @@ class ProtocolSettings(Section):
     moved_from_policy: ClassVar[Mapping[str, str]] = {}
     """The same of `[policy]`: they gave the value for all markets of the protocol."""
 
+    prices_are_brought: ClassVar[bool] = False
+    """Whether there may be prices that must be brought, by a contract of ours along with an action."""
     owners_may_pay: ClassVar[bool] = False
     """Whether an owner's own money can top up, through a contract of ours."""
 

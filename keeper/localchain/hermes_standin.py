@@ -1,7 +1,7 @@
-"""A stand-in for Pyth's Hermes on local chains: its HTTP interface, and prices that are signed with a key of ours.
+"""A stand-in for Pyth's Hermes on local chains: its HTTP interface, and prices signed with a key of ours.
 
-Updates are as our stand-in for Pyth takes them (`signed_pyth`), one for each price, and can be spoilt in every way
-that a keeper must survive. Times are the chain's, not the clock's.
+Updates are as our stand-in for Pyth takes them (`signed_pyth`), one for each price, and can be spoilt in
+every way that a keeper must survive. Times are the chain's, not the clock's.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import time
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR, socket
 from threading import Thread
 from typing import Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -48,6 +50,7 @@ class HermesStandIn:
     def __post_init__(self) -> None:
         self._history: dict[bytes, list[PublishedPrice]] = {}
         self._server: ThreadingHTTPServer | None = None
+        self._open: set[socket] = set()
         self._port = 0
 
     @property
@@ -73,11 +76,18 @@ class HermesStandIn:
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Nobody listens any more."""
+        """Nobody listens any more, and nobody who was connected is answered."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        while self._open:
+            with suppress(OSError):
+                self._open.pop().shutdown(SHUT_RDWR)
+
+    def connected(self, connection: socket) -> None:
+        """Somebody is, until this ends."""
+        self._open.add(connection)
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Status and body for a request."""
@@ -118,16 +128,14 @@ class HermesStandIn:
         before = (history[place - 1].published if place else one.published - 1) + moved
         confidence = one.price // 10 if self.trouble == "unsure" else one.confidence
         signer = {"signer": _STRANGER} if self.trouble == "wrongly signed" else {}
-        update = signed_update(
-            identity, one.price, published, before=before, confidence=confidence, **signer
-        )
+        update = signed_update(identity, one.price, published, before=before, confidence=confidence, **signer)
         price = {
             "price": str(one.price),
             "conf": str(confidence),
             "expo": EXPONENT,
             "publish_time": published,
         }
-        row = {
+        row: dict[str, object] = {
             "id": identity.hex(),
             "price": price,
             "ema_price": price,
@@ -140,7 +148,11 @@ def _handler(service: HermesStandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802
+        def setup(self) -> None:
+            super().setup()
+            service.connected(self.connection)
+
+        def do_GET(self) -> None:
             status, body = service.answer(self.path)
             try:
                 self.send_response(status)

@@ -80,6 +80,11 @@ def owner_top_up(market_pool: str) -> Contract:
     return Contract("OwnerTopUp", (to_checksum_address(market_pool),))
 
 
+def price_carrier() -> Contract:
+    """For everybody: nobody owns it."""
+    return Contract("PriceCarrier", ())
+
+
 def is_there(pool: NodePool, contract: Contract) -> bool:
     """Whether it has been deployed: only these very bytes can be at its address."""
     return bool(pool.call("eth_getCode", contract.address, "latest") not in ("0x", ""))

@@ -23,18 +23,31 @@ def moves(settings: Settings, chain: str, market: str | None, new: str, payer: s
     old = settings.chains[chain].liquidator if market is None else settings.markets[market].own.owner_contract
     if old is None or old.lower() == new.lower():
         return Moves()
-    allow = settings.execution.allow or ()
-    places = [
-        (("execution", "allow", number, "target"), new)
-        for number, each in enumerate(allow)
-        if each.target.lower() == old.lower()
-    ]
     steps = (
         _of_owners(settings, market, old, new, payer)
         if market is not None
         else _of_operators(old, new, payer)
     )
-    return Moves(tuple(places), (*steps, "keeper doctor says whether all of it is done"))
+    return Moves(_allowed(settings, old, new), (*steps, "keeper doctor says whether all of it is done"))
+
+
+def carrier_moves(settings: Settings, market: str, new: str) -> Moves:
+    """The same of a market's PriceCarrier, which nobody owns and which holds nothing."""
+    old = settings.markets[market].own.carrier_contract
+    if old is None or old.lower() == new.lower():
+        return Moves()
+    return Moves(
+        _allowed(settings, old, new),
+        (f"restart the keeper: it calls {new} from then on", "keeper doctor says whether all of it is done"),
+    )
+
+
+def _allowed(settings: Settings, old: str, new: str) -> tuple[tuple[Sequence[str | int], str], ...]:
+    return tuple(
+        (("execution", "allow", number, "target"), new)
+        for number, each in enumerate(settings.execution.allow or ())
+        if each.target.lower() == old.lower()
+    )
 
 
 def _of_operators(old: str, new: str, payer: str) -> Sequence[str]:

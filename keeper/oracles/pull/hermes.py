@@ -67,11 +67,11 @@ class Delivery:
 class HermesClient:
     """One service. `label` is what may be shown of its URL: credentials, path and query may hold a key."""
 
-    def __init__(self, url: str, seconds: float = SECONDS) -> None:
+    def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.label = f"price service {parts.hostname}" + (f":{parts.port}" if parts.port else "")
         self._path, self._query = parts.path.rstrip("/"), parts.query
-        self._poster = Poster(url, seconds, most=MOST_ANSWER)
+        self._poster = Poster(url, SECONDS, most=MOST_ANSWER)
 
     def latest(self, ids: Sequence[bytes]) -> Delivery:
         """The newest update of each. PriceServiceError where there is none of any."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from keeper.config.values import Address, one_url
 
 
 class SynthetixV3Settings(ProtocolSettings):
+    prices_are_brought: ClassVar[bool] = True
+
     price_service: Annotated[str, one_url("price_service", "https", "http")] | None = None
     """The service of Pyth's signed prices, by Hermes' interface. Absent: only what others brought counts."""
     max_price_age: int = Field(default=60, gt=0)

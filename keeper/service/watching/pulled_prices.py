@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from keeper.chain.calls import Answer, Outcome, outcomes
+from keeper.chain.calls import Answer, PreludeOutcome, outcomes
 from keeper.chain.head import Head, PreludeCall
 from keeper.execution.rehearsal import reason
 from keeper.model.price_update import PriceUpdate
@@ -39,7 +39,7 @@ class PulledPrices:
 
     def learn(self, head: Head, answer: Answer) -> None:
         """What the oracles made of the prelude of `head`."""
-        became: dict[PreludeCall, Outcome] = dict(zip(head.prelude, outcomes(answer), strict=False))
+        became: dict[PreludeCall, PreludeOutcome] = dict(zip(head.prelude, outcomes(answer), strict=False))
         taken = []
         for each in self._offered:
             outcome = became.get(_call(each))

@@ -1,5 +1,5 @@
-"""Synthetix v3 perps whose prices must be brought: valued behind signed updates, liquidated with them, and every way
-in which their service errs."""
+"""Synthetix v3 perps whose prices must be brought: valued behind signed updates, liquidated with them, and
+every way in which their service errs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from keeper.localchain import synthetix_v3_actions as act
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
@@ -19,6 +18,7 @@ from keeper.localchain.hermes_standin import HermesStandIn, Trouble
 from keeper.localchain.synthetix_v3 import deploy
 from keeper.localchain.synthetix_v3_market import WAD
 from keeper.model.account_key import account_key
+from keeper.oracles.pull import hermes
 from keeper.store.tables.journal import Intent
 from tests.conftest import GENESIS
 from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping
@@ -94,7 +94,7 @@ def test_accounts_are_valued_behind_the_update_as_the_market_itself_values_them(
         assert market.book.state.perps[bench.at.btc.id].price == price * WAD
     # Behind the update only: on chain the price is as old as its market was made.
     assert bench.at.number("indexPrice(uint128)", bench.at.btc.id) == 30_000 * WAD
-    assert k.alerts() == []
+    assert k.alerts("market_warning") == []
 
 
 def test_a_crash_is_liquidated_with_its_price_in_one_transaction_and_pays_the_signer(bench: Bench) -> None:
@@ -129,6 +129,8 @@ TROUBLES: dict[Trouble | str, str] = {
 def test_whatever_is_wrong_with_the_service_is_said_and_nothing_sent_until_it_is_well(
     bench: Bench, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hermes, "SECONDS", 0.3)
+    bench.service.seconds = 0.5
     k = bench.keeper('unknown_oracles = "act"')
     bench.step(k, 30_000)
     if trouble == "down":
