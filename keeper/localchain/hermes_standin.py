@@ -101,8 +101,10 @@ class HermesStandIn:
         parts = urlsplit(path)
         which = parts.path.removeprefix(_PATH)
         ids = [bytes.fromhex(each.removeprefix("0x")) for each in parse_qs(parts.query).get("ids[]", [])]
+        # As Hermes does where it is told to ignore what it does not know.
+        ids = [each for each in ids if each in self._history]
         found = [self._found(each, which) for each in ids]
-        if not parts.path.startswith(_PATH) or not ids or None in found:
+        if not parts.path.startswith(_PATH) or None in found:
             return 404, b"not found"
         updates, told = [], []
         for identity, place in zip(ids, found, strict=True):

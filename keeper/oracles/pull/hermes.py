@@ -74,7 +74,7 @@ class HermesClient:
         self._poster = Poster(url, SECONDS, most=MOST_ANSWER)
 
     def latest(self, ids: Sequence[bytes]) -> Delivery:
-        """The newest update of each. PriceServiceError where there is none of any."""
+        """The newest update of each that it knows. PriceServiceError where it gives no answer."""
         return self._ask("latest", ids)
 
     def first_from(self, ids: Sequence[bytes], time: int) -> Delivery:
@@ -82,7 +82,9 @@ class HermesClient:
         return self._ask(str(time), ids)
 
     def _ask(self, which: str, ids: Sequence[bytes]) -> Delivery:
-        named = [*(("ids[]", "0x" + each.hex()) for each in ids), ("encoding", "hex"), ("parsed", "true")]
+        # One id that it does not know is no reason to withhold the others.
+        how = {"encoding": "hex", "parsed": "true", "ignore_invalid_price_ids": "true"}
+        named = [*(("ids[]", "0x" + each.hex()) for each in ids), *how.items()]
         query = "&".join(filter(None, (self._query, urlencode(named))))
         try:
             body = self._poster.ask("GET", f"{self._path}/v2/updates/price/{which}?{query}")
@@ -102,10 +104,9 @@ class HermesClient:
             found = _read(orjson.loads(body))
         except (ValueError, TypeError, KeyError, AttributeError):
             raise self._error("answered with what is no price update") from None
-        if missing := [each for each in ids if each not in found.prices]:
-            raise self._error(f"left out price 0x{missing[0].hex()}")
-        wanted = {each: found.prices[each] for each in found.prices if each in set(ids)}
-        return found if len(wanted) == len(found.prices) else Delivery(wanted, found.updates)
+        if found.prices.keys() <= set(ids):
+            return found
+        raise self._error("answered with prices that nobody asked for")
 
     def _error(self, what: str) -> PriceServiceError:
         return PriceServiceError(what, where=self.label, remedy="Check the service, or name another")
@@ -119,7 +120,7 @@ def _read(answer: Any) -> Delivery:
     updates = tuple(_bytes(each) for each in binary["data"])
     prices = [_price(each) for each in answer["parsed"]]
     by_id = {each.id: each for each in prices}
-    if not updates or len(by_id) != len(prices) or len(prices) > MOST_IDS:
+    if bool(updates) != bool(prices) or len(by_id) != len(prices) or len(prices) > MOST_IDS:
         raise ValueError("no update, or prices twice")
     return Delivery(by_id, updates)
 

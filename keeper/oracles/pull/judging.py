@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-UpdateFaultKind = Literal["missing", "no price", "too early", "too old", "unsure", "refused"]
+UpdateFaultKind = Literal["missing", "no price", "too early", "too old", "unsure", "unknown", "refused"]
 
 
 @dataclass(frozen=True, slots=True)

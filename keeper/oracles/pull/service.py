@@ -16,6 +16,7 @@ _STEPS_BACK = (0, 1, 4)
 # A service that fails is asked again after a second of block time, and ever later.
 _LONGEST_PAUSE = 60
 _MOST_REMEMBERED = 256
+_UNKNOWN = UpdateFault("unknown", "is none that the price service knows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ class PriceService:
                 faults |= dict.fromkeys(some, UpdateFault("missing", str(error)))
                 continue
             for identity in some:
-                price, places = delivery.prices[identity], by_id[identity]
+                price, places = delivery.prices.get(identity), by_id[identity]
+                if price is None:
+                    faults[identity] = _UNKNOWN
+                    continue
                 fault = judge(price, now, self.max_age, self.max_confidence)
                 if fault is not None:
                     faults[identity] = fault
@@ -94,7 +98,7 @@ class PriceService:
     def _not_later(self, ids: Sequence[bytes], now: int) -> Delivery:
         found = self.client.latest(ids)
         for step in _STEPS_BACK:
-            if all(found.prices[each].published <= now for each in ids):
+            if all(each.published <= now for each in found.prices.values()):
                 break
             try:
                 found = self.client.first_from(ids, now - step)
@@ -111,7 +115,8 @@ class PriceService:
         if found is None:
             found = self.client.first_from(ids, at)
         for identity in ids:
-            fault = judge_benchmark(found.prices[identity], at, self.max_confidence)
+            price = found.prices.get(identity)
+            fault = _UNKNOWN if price is None else judge_benchmark(price, at, self.max_confidence)
             if fault is not None:
                 what = f"price 0x{identity.hex()} {fault.detail}"
                 raise PriceServiceError(what, where=self.client.label, remedy="It is asked for again")

@@ -4,15 +4,15 @@ it."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
-from keeper.chain.calls import Answer, PreludeOutcome, outcomes
+from keeper.chain.calls import Answer
 from keeper.chain.head import Head, PreludeCall
 from keeper.execution.rehearsal import reason
 from keeper.model.price_update import PriceUpdate
 from keeper.oracles.pull.carrier import ERRORS, NOTHING_FRESHER
 from keeper.oracles.pull.judging import UpdateFault
 from keeper.oracles.pull.service import PriceService, WantedPrice
+from keeper.oracles.pull.trial import became, prelude
 
 
 class PulledPrices:
@@ -35,22 +35,18 @@ class PulledPrices:
         found = self.service.supply(self.wanted, head.timestamp)
         self._offered, self.updates, self._faults = found.updates, (), dict(found.faults)
         self.warnings = self._words()
-        return [_call(each) for each in self._offered]
+        return prelude(self._offered)
 
     def learn(self, head: Head, answer: Answer) -> None:
         """What the oracles made of the prelude of `head`."""
-        became: dict[PreludeCall, PreludeOutcome] = dict(zip(head.prelude, outcomes(answer), strict=False))
         taken = []
-        for each in self._offered:
-            outcome = became.get(_call(each))
-            if outcome is None:
-                continue
-            if outcome.ok:
-                taken.append(replace(each, fee=outcome.fee))
-            elif outcome.reverted[:4] != NOTHING_FRESHER:
-                why = reason({"returnData": "0x" + outcome.reverted.hex()}, ERRORS)
-                refused = UpdateFault("refused", f"is refused by the oracle {each.oracle}: {why}")
-                self._faults |= dict.fromkeys(each.ids, refused)
+        for each in became(self._offered, head, answer):
+            if each.reverted is None:
+                taken.append(each.update)
+            elif each.reverted[:4] != NOTHING_FRESHER:
+                why = reason({"returnData": "0x" + each.reverted.hex()}, ERRORS)
+                refused = UpdateFault("refused", f"is refused by the oracle {each.update.oracle}: {why}")
+                self._faults |= dict.fromkeys(each.update.ids, refused)
         self.updates = tuple(taken)
         self.warnings = self._words()
 
@@ -67,7 +63,3 @@ class PulledPrices:
             name = f"price_{fault.kind.replace(' ', '_')}_{each.id.hex()[:8]}"
             found[name] = f"the signed price of {each.name} {fault.detail}; it is not brought"
         return found
-
-
-def _call(update: PriceUpdate) -> PreludeCall:
-    return PreludeCall(update.oracle, update.data)

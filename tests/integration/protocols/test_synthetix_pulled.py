@@ -7,27 +7,42 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from keeper.chain import blocks
+from keeper.chain.calldata import encoded
+from keeper.cli.pause import pause, resume
+from keeper.localchain import synthetix_v3_actions as act
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.hermes_standin import HermesStandIn, Trouble
 from keeper.localchain.synthetix_v3 import deploy
 from keeper.localchain.synthetix_v3_market import WAD
+from keeper.localchain.transactions import Tx
 from keeper.model.account_key import account_key
 from keeper.oracles.pull import hermes
+from keeper.oracles.pull.carrier import carried
+from keeper.oracles.pull.hermes import NotServedError
+from keeper.oracles.pull.service import PriceService
+from keeper.oracles.pull.trial import tried
 from keeper.store.tables.journal import Intent
 from tests.conftest import GENESIS
 from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping
-from tests.support.synthetix_exchange import FEEDS, PERPS, SYNTHS, Exchange
+from tests.support.program import run_keeper
+from tests.support.synthetix_exchange import FEEDS, PERPS, SYNTHS, Exchange, logged
 
 pytestmark = pytest.mark.integration
 
 TRADER, KEEPER = ACCOUNTS[2], ACCOUNTS[3]
 LONG, OTHER = 1_000_001, 1_000_002
+SETTLED = (
+    "OrderSettled(uint128,uint128,uint256,int256,int256,int128,int128,uint256,uint256,uint256,uint256,"
+    "bytes32,address)"
+)
 
 
 @dataclass
@@ -39,16 +54,17 @@ class Bench:
     carrier: str
     folder: Path
 
-    def keeper(self, more: str = "", carrier: bool = True) -> Keeping:
+    def keeper(
+        self, more: str = "", *, carrier: bool = True, service: bool = True, execution: str = ""
+    ) -> Keeping:
         """From here on a block at a time."""
         self.at.anvil.set_automine(False)
         self.at.anvil.set_timestamp_interval(BLOCK_SECONDS)
-        own = f'price_carrier = "{self.carrier}"' if carrier else ""
-        market = (
-            f'protocol = "synthetix-v3"\naddress = "{self.at.system.perps}"\n{more}\n'
-            f'[markets.m.synthetix_v3]\nprice_service = "{self.service.url}"\n{own}'
-        )
-        return keeping(self.at.anvil, market, self.folder)
+        own = [f'price_service = "{self.service.url}"'] if service else []
+        own += [f'price_carrier = "{self.carrier}"'] if carrier else []
+        lines = ['protocol = "synthetix-v3"', f'address = "{self.at.system.perps}"', more]
+        market = "\n".join([*lines, "[markets.m.synthetix_v3]", *own])
+        return keeping(self.at.anvil, market, self.folder, f"[execution]\n{execution}")
 
     def publish(self, dollars: int, back: int = 0) -> None:
         """BTC's signed price, so many seconds before the present block."""
@@ -152,3 +168,87 @@ def test_whatever_is_wrong_with_the_service_is_said_and_nothing_sent_until_it_is
         bench.step(k, 28_300)
     assert [each.state for each in done(k)] == ["settled"]
     assert len(k.alerts("market_warning_over")) == 1
+
+
+def test_an_order_settles_at_the_first_price_from_its_time_on_which_the_carrier_brings(bench: Bench) -> None:
+    at, rpc = bench.at, bench.at.anvil.rpc
+    at.open_account(TRADER, OTHER, dollars=5_000)
+    at.commit(TRADER, OTHER, at.btc, WAD // 10)
+    time = act.price_time(rpc, at.system, OTHER, at.btc)
+    signer = PriceService(bench.service.url, 60, Decimal("0.01"))
+    identity = at.btc.feed.price_id
+    with pytest.raises(NotServedError):
+        signer.benchmark(at.system.wrapper, [identity], time)
+    for second, dollars in ((time - 1, 29_000), (time + 1, 30_100), (time + 2, 31_000)):
+        bench.service.publish(identity, dollars * 10**8, second)
+    update = signer.benchmark(at.system.wrapper, [identity], time)
+
+    k = bench.keeper()
+    [found] = tried(k.deciding.pool, blocks.latest(k.deciding.pool), [update])
+    assert found.reverted is None and found.update.fee == 1
+    at.anvil.set_automine(True)
+    before = at.dollars(KEEPER)
+    call = encoded("settleOrder(uint128)", OTHER)
+    data = carried([found.update], at.system.perps, call, {at.system.usd: WAD})
+    tx: Tx = {"from": KEEPER, "to": bench.carrier, "data": "0x" + data.hex(), "value": 1, "gas": 4_000_000}
+    [receipt] = at.send(tx)
+    assert at.size(OTHER, at.btc) == WAD // 10
+    # A dollar for settling, and what it costs to.
+    assert at.dollars(KEEPER) - before == 5 * WAD // 2 and at.dollars(bench.carrier) == 0
+    [settled] = logged(receipt, SETTLED)
+    assert int(str(settled["data"])[2:66], 16) // WAD in range(30_100, 30_105), (
+        "a ten-thousandth more for the skew"
+    )
+
+
+def test_a_plan_whose_prices_have_aged_is_never_sent_and_made_anew(bench: Bench) -> None:
+    k = bench.keeper('unknown_oracles = "act"', execution="plan_blocks = 30")
+    bench.step(k, 30_000)
+    pause(bench.folder / "keeper.toml", "a look", as_json=False)
+    bench.step(k, 28_300)
+    [planned] = done(k)
+    assert planned.state == "planned"
+    for _ in range(6):
+        bench.step(k, 28_300)
+    resume(bench.folder / "keeper.toml", as_json=False)
+    bench.step(k, 28_300)
+    assert k.transactions() == []
+    [over] = done(k)
+    assert (over.state, over.unsent) == ("expired", "aged") and "too old" in over.reason
+    for _ in range(3):
+        bench.step(k, 28_300)
+    assert [each.state for each in done(k)] == ["expired", "settled"]
+    assert [each.purpose for each in k.transactions()] == ["act"]
+
+
+def test_without_a_carrier_nothing_is_sent_and_what_to_do_is_said(bench: Bench) -> None:
+    k = bench.keeper('unknown_oracles = "act"', carrier=False)
+    bench.step(k, 30_000)
+    bench.step(k, 28_300)
+    assert k.intents() == []
+    [told] = k.alerts("cannot_act")
+    assert "keeper contracts deploy price-carrier" in told.body
+
+
+def test_without_a_service_what_is_missing_is_said(bench: Bench) -> None:
+    k = bench.keeper(service=False)
+    k.step()
+    [told] = k.alerts("market_warning")
+    assert "markets.m.synthetix_v3.price_service" in told.title
+    # What others brought counts.
+    assert k.deciding.markets[0].book.state.perps[bench.at.btc.id].price == 30_000 * WAD
+
+
+def test_commands_that_look_once_look_behind_the_update(bench: Bench) -> None:
+    k = bench.keeper()
+    bench.publish(29_000)
+    config = str(bench.folder / "keeper.toml")
+    scanned = run_keeper("scan", "--json", "--config", config)
+    [account] = json.loads(scanned.stdout)["markets"][0]["accounts"]
+    assert 970 * WAD < int(account["equity"]) < 1_000 * WAD, "2,000 less fees and a fall of 1,000"
+    assert run_keeper("audit", "--config", config).returncode == 0
+    looked = run_keeper("doctor", "--json", "--config", config)
+    told = {each["subject"]: each for each in json.loads(looked.stdout)}
+    assert told["market m, signed prices"]["verdict"] == "ok"
+    assert told["market m, price carrier"]["verdict"] == "ok"
+    assert k.transactions() == []
