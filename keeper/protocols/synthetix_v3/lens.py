@@ -13,6 +13,7 @@ from keeper.margin.perps.synthetix_v3.account import KeeperTerms, MarketTerms
 from keeper.margin.perps.synthetix_v3.cross_margin import next_interest
 from keeper.margin.perps.synthetix_v3.market import FundingState, accrue
 from keeper.oracles.pull.queries import OracleQuery, asked
+from keeper.protocols.roles.market import PulledFeed
 
 DOLLAR = 0
 """The number of snxUSD among the collaterals."""
@@ -42,6 +43,14 @@ class Freshness:
     def ids(self) -> frozenset[bytes]:
         """The prices that are brought for it."""
         return frozenset(each for query in self.queries for each in query.ids)
+
+    @property
+    def feed(self) -> PulledFeed | None:
+        """The signed price that it is; None where it is none, or made of several."""
+        if len(self.queries) != 1 or len(self.queries[0].ids) != 1:
+            return None
+        [query] = self.queries
+        return PulledFeed(f"{query.oracle}/0x{query.ids[0].hex()}", self.published)
 
 
 TIMELESS = Freshness(0, 0)

@@ -151,6 +151,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
                     each.price,
                     self.lens.call("sourceOf(bytes32)", each.feed),
                     self.lens.call("symbolOf(address,uint128)", self.contract, each.id),
+                    pulled=each.freshness.feed,
                 )
                 for each in state.perps.values()
             ),
@@ -160,6 +161,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
                     each.price,
                     self.lens.call("sourceOfSynth(uint128)", each.id),
                     symbol(each.token),
+                    pulled=each.freshness.feed,
                 )
                 for each in state.synths.values()
                 if each.id != DOLLAR

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 
 from keeper.chain import blocks
 from keeper.chain.calldata import encoded
@@ -30,14 +31,16 @@ from keeper.oracles.pull.hermes import NotServedError
 from keeper.oracles.pull.service import PriceService
 from keeper.oracles.pull.trial import tried
 from keeper.store.tables.journal import Intent
+from tests.conformance.case import protection
 from tests.conftest import GENESIS
-from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping
+from tests.support.keeping import BLOCK_SECONDS, KEY, Keeping, keeping
 from tests.support.program import run_keeper
 from tests.support.synthetix_exchange import FEEDS, PERPS, SYNTHS, Exchange, logged
 
 pytestmark = pytest.mark.integration
 
 TRADER, KEEPER = ACCOUNTS[2], ACCOUNTS[3]
+PAYER = str(Account.from_key(KEY).address)
 LONG, OTHER = 1_000_001, 1_000_002
 SETTLED = (
     "OrderSettled(uint128,uint128,uint256,int256,int256,int128,int128,uint256,uint256,uint256,uint256,"
@@ -55,16 +58,16 @@ class Bench:
     folder: Path
 
     def keeper(
-        self, more: str = "", *, carrier: bool = True, service: bool = True, execution: str = ""
+        self, *, carrier: bool = True, service: bool = True, execution: str = "", protect: str = ""
     ) -> Keeping:
         """From here on a block at a time."""
         self.at.anvil.set_automine(False)
         self.at.anvil.set_timestamp_interval(BLOCK_SECONDS)
         own = [f'price_service = "{self.service.url}"'] if service else []
         own += [f'price_carrier = "{self.carrier}"'] if carrier else []
-        lines = ['protocol = "synthetix-v3"', f'address = "{self.at.system.perps}"', more]
+        lines = ['protocol = "synthetix-v3"', f'address = "{self.at.system.perps}"']
         market = "\n".join([*lines, "[markets.m.synthetix_v3]", *own])
-        return keeping(self.at.anvil, market, self.folder, f"[execution]\n{execution}")
+        return keeping(self.at.anvil, market, self.folder, f"[execution]\n{execution}\n{protect}")
 
     def publish(self, dollars: int, back: int = 0) -> None:
         """BTC's signed price, so many seconds before the present block."""
@@ -88,6 +91,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         queue.flush()
         at.open_account(TRADER, LONG, dollars=2_000)
         at.trade(TRADER, LONG, at.btc, WAD, 30_000, KEEPER)
+        anvil.set_balance(PAYER, 10**20)
         made = Bench(at, service, carrier, tmp_path)
         made.publish(30_000)
         yield made
@@ -110,11 +114,11 @@ def test_accounts_are_valued_behind_the_update_as_the_market_itself_values_them(
         assert market.book.state.perps[bench.at.btc.id].price == price * WAD
     # Behind the update only: on chain the price is as old as its market was made.
     assert bench.at.number("indexPrice(uint128)", bench.at.btc.id) == 30_000 * WAD
-    assert k.alerts("market_warning") == []
+    assert k.alerts() == []
 
 
 def test_a_crash_is_liquidated_with_its_price_in_one_transaction_and_pays_the_signer(bench: Bench) -> None:
-    k = bench.keeper('unknown_oracles = "act"')
+    k = bench.keeper()
     bench.step(k, 30_000)
     assert k.intents() == []
     bench.step(k, 28_300)
@@ -147,7 +151,7 @@ def test_whatever_is_wrong_with_the_service_is_said_and_nothing_sent_until_it_is
 ) -> None:
     monkeypatch.setattr(hermes, "SECONDS", 0.3)
     bench.service.seconds = 0.5
-    k = bench.keeper('unknown_oracles = "act"')
+    k = bench.keeper()
     bench.step(k, 30_000)
     if trouble == "down":
         bench.service.stop()
@@ -202,7 +206,7 @@ def test_an_order_settles_at_the_first_price_from_its_time_on_which_the_carrier_
 
 
 def test_a_plan_whose_prices_have_aged_is_never_sent_and_made_anew(bench: Bench) -> None:
-    k = bench.keeper('unknown_oracles = "act"', execution="plan_blocks = 30")
+    k = bench.keeper(execution="plan_blocks = 30")
     bench.step(k, 30_000)
     pause(bench.folder / "keeper.toml", "a look", as_json=False)
     bench.step(k, 28_300)
@@ -221,8 +225,24 @@ def test_a_plan_whose_prices_have_aged_is_never_sent_and_made_anew(bench: Bench)
     assert [each.purpose for each in k.transactions()] == ["act"]
 
 
+def test_an_owner_is_helped_at_a_price_that_is_brought_each_new_one_being_a_round(bench: Bench) -> None:
+    bench.at.open_account(PAYER, OTHER, dollars=2_000)
+    bench.at.trade(PAYER, OTHER, bench.at.btc, WAD, 30_000, KEEPER)
+    bench.at.send(act.mint(bench.at.system, PAYER, 10**5 * WAD))
+    k = bench.keeper(protect=protection(str(OTHER), "add_collateral", "snxUSD"))
+    bench.step(k, 30_000)
+    [market] = k.deciding.markets
+    assert market.prices is not None
+    watched = next(each for each in market.prices.watched.values() if each.symbol == "BTC")
+    assert (watched.source.kind, watched.source.basis) == ("pulled", "feeds")
+    for _ in range(3):
+        bench.step(k, 28_600)
+    [helped] = done(k, OTHER)
+    assert (helped.kind, helped.state) == ("top_up", "settled")
+
+
 def test_without_a_carrier_nothing_is_sent_and_what_to_do_is_said(bench: Bench) -> None:
-    k = bench.keeper('unknown_oracles = "act"', carrier=False)
+    k = bench.keeper(carrier=False)
     bench.step(k, 30_000)
     bench.step(k, 28_300)
     assert k.intents() == []
