@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -26,6 +26,7 @@ from keeper.chain.http import (
     PostUnsentError,
 )
 from keeper.errors import KeeperError
+from keeper.oracles.pull.accumulator import proven_prices
 from keeper.oracles.pull.judging import SignedPrice
 
 # Within which the whole answer must be there: a block's other markets wait for it.
@@ -52,13 +53,17 @@ class NotServedError(PriceServiceError):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one request brought: each price by its id, and the signed updates that hold them all."""
+    """What one request brought: each price by its id, the signed updates that hold them all, and those that
+    hold one alone, by its id."""
 
     prices: Mapping[bytes, SignedPrice]
     updates: tuple[bytes, ...]
+    single: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def of_one(self, identity: bytes) -> tuple[bytes, ...]:
         """The updates to bring for one price: its own where each price has one, in their order; else all."""
+        if identity in self.single:
+            return (self.single[identity],)
         if len(self.updates) != len(self.prices):
             return self.updates
         return (self.updates[list(self.prices).index(identity)],)
@@ -122,7 +127,10 @@ def _read(answer: Any) -> Delivery:
     by_id = {each.id: each for each in prices}
     if bool(updates) != bool(prices) or len(by_id) != len(prices) or len(prices) > MOST_IDS:
         raise ValueError("no update, or prices twice")
-    return Delivery(by_id, updates)
+    # What is signed is believed before what is said of it.
+    proven = [each for update in updates for each in proven_prices(update) if each.price.id in by_id]
+    by_id |= {each.price.id: each.price for each in proven}
+    return Delivery(by_id, updates, {each.price.id: each.update for each in proven})
 
 
 def _price(row: Any) -> SignedPrice:

@@ -16,6 +16,7 @@ from keeper.chain.http import (
     PostUnsentError,
 )
 from keeper.oracles.pull.hermes import HermesClient, NotServedError, PriceServiceError
+from tests.unit.oracles.pull.test_accumulator import message, part, update
 
 pytestmark = pytest.mark.unit
 
@@ -73,6 +74,17 @@ def test_a_price_is_read_and_asked_for_beside_what_the_url_says() -> None:
 def test_one_update_of_all_prices_is_brought_for_each() -> None:
     made, _ = client(body(row(), row(OTHER), data=["cafe"]))
     assert made.latest([ONE, OTHER]).of_one(OTHER) == (b"\xca\xfe",)
+
+
+def test_what_is_signed_counts_before_what_is_said_of_it_and_each_price_is_brought_alone() -> None:
+    parts = [part(message(ONE, 5)), part(message(OTHER, 6))]
+    made, _ = client(body(row(), row(OTHER), data=[update(*parts).hex()]))
+    found = made.latest([ONE, OTHER])
+    assert [found.prices[each].price for each in (ONE, OTHER)] == [5, 6]
+    assert found.of_one(OTHER) == (update(parts[1]),) and found.updates == (update(*parts),)
+    made, _ = client(body(row(), data=[update(*parts).hex()[:-2]]))
+    with pytest.raises(PriceServiceError, match="what is no price update"):
+        made.latest([ONE])
 
 
 def test_prices_that_nobody_asked_for_are_no_answer() -> None:
