@@ -123,14 +123,16 @@ def _carried(
 
 
 def _freshnesses(state: PerpsState, raw: PerpsAccount) -> list[Freshness]:
-    """Of every price that a liquidation of the account reads."""
+    """Of the account's own prices, which a liquidation wants young."""
     held = [state.synths[identity].freshness for identity, _ in raw.collaterals if identity != DOLLAR]
     return [*(state.perps[each.market].freshness for each in raw.positions), *held]
 
 
 def brought(state: PerpsState, raw: PerpsAccount, updates: Sequence[PriceUpdate]) -> list[PriceUpdate]:
-    """Those of the updates that bring prices of the account, or those by which costs are told."""
-    wanted = {identity for each in _freshnesses(state, raw) for identity in each.ids}
+    """Those of the updates that bring prices which a liquidation reads: the account's, those by which
+    costs are told, and of whatever anybody has as collateral, by which the rate of interest is found."""
+    held = [each.freshness for each in state.synths.values() if each.amount]
+    wanted = {identity for each in (*_freshnesses(state, raw), *held) for identity in each.ids}
     wanted |= {identity for query in state.cost_queries for identity in query.ids}
     return [each for each in updates if each.ids & wanted]
 

@@ -22,8 +22,8 @@ from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.hermes_standin import HermesStandIn, Trouble
 from keeper.localchain.synthetix_v3 import deploy
-from keeper.localchain.synthetix_v3_market import WAD
-from keeper.localchain.transactions import Tx
+from keeper.localchain.synthetix_v3_market import WAD, SynthSpec
+from keeper.localchain.transactions import TransactionFailedError, Tx
 from keeper.model.account_key import account_key
 from keeper.oracles.pull import hermes
 from keeper.oracles.pull.carrier import carried
@@ -41,7 +41,8 @@ pytestmark = pytest.mark.integration
 
 TRADER, KEEPER = ACCOUNTS[2], ACCOUNTS[3]
 PAYER = str(Account.from_key(KEY).address)
-LONG, OTHER = 1_000_001, 1_000_002
+LONG, OTHER, THIRD = 1_000_001, 1_000_002, 1_000_003
+SBTC = SynthSpec("sBTC", "BTC")
 SETTLED = (
     "OrderSettled(uint128,uint128,uint256,int256,int256,int128,int128,uint256,uint256,uint256,uint256,"
     "bytes32,address)"
@@ -85,7 +86,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     with ExitStack() as stack:
         anvil = stack.enter_context(Anvil(AnvilOptions(timestamp=GENESIS)))
         service = stack.enter_context(HermesStandIn())
-        at = Exchange(anvil, deploy(anvil.rpc, FEEDS, PERPS, SYNTHS))
+        at = Exchange(anvil, deploy(anvil.rpc, FEEDS, PERPS, (*SYNTHS, SBTC)))
         queue = Deployer(anvil.rpc, ACCOUNTS[0])
         carrier = queue.create(own_artifact("PriceCarrier"))
         queue.flush()
@@ -239,6 +240,28 @@ def test_an_owner_is_helped_at_a_price_that_is_brought_each_new_one_being_a_roun
         bench.step(k, 28_600)
     [helped] = done(k, OTHER)
     assert (helped.kind, helped.state) == ("top_up", "settled")
+
+
+def test_prices_of_what_others_have_as_collateral_are_brought_along_too(bench: Bench) -> None:
+    """The rate of interest, which a liquidation finds anew, hangs on the worth of all collateral."""
+    at, system = bench.at, bench.at.system
+    at.open_account(TRADER, OTHER)
+    at.send(*act.mint_and_deposit(system, TRADER, OTHER, WAD, system.synths["sBTC"]))
+    at.open_account(TRADER, THIRD, dollars=2_000)
+    at.trade(TRADER, THIRD, at.eth, 15 * WAD, 2_000, KEEPER)
+    at.anvil.increase_time(4_000)
+    at.anvil.mine()
+    k = bench.keeper()
+    bench.step(k, 30_000)
+    k.anvil.set_automine(True)
+    at.send(act.set_price(system, "ETH", 1_880 * 10**8))
+    with pytest.raises(TransactionFailedError, match="OracleDataRequired"):
+        at.send(act.liquidate(system, KEEPER, THIRD))
+    k.anvil.set_automine(False)
+    for _ in range(3):
+        bench.step(k, 30_000)
+    [intent] = done(k, THIRD)
+    assert intent.state == "settled" and json.loads(intent.plan)["target"] == bench.carrier.lower()
 
 
 def test_without_a_carrier_nothing_is_sent_and_what_to_do_is_said(bench: Bench) -> None:
