@@ -26,7 +26,7 @@ def pulled_prices(market: Market, head: Head) -> Iterator[Finding]:
             f"Set {table}.price_service; until then only what others bring counts",
         )
         return
-    for words in pulled.warnings.values():
+    for words in pulled.troubles.values():
         yield Finding.warning(subject, words, f"Check {table}.price_service; accounts with it wait meanwhile")
     if pulled.updates:
         oldest = head.timestamp - min(each.published for each in pulled.updates)

@@ -15,13 +15,15 @@ from eth_account import Account
 
 from keeper.chain import blocks
 from keeper.chain.calldata import encoded
+from keeper.cli.contracts import deploy
 from keeper.cli.pause import pause, resume
+from keeper.errors import ConfigError
+from keeper.localchain import synthetix_v3
 from keeper.localchain import synthetix_v3_actions as act
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.hermes_standin import HermesStandIn, Trouble
-from keeper.localchain.synthetix_v3 import deploy
 from keeper.localchain.synthetix_v3_market import WAD, SynthSpec
 from keeper.localchain.transactions import TransactionFailedError, Tx
 from keeper.model.account_key import account_key
@@ -30,10 +32,13 @@ from keeper.oracles.pull.carrier import carried
 from keeper.oracles.pull.hermes import NotServedError
 from keeper.oracles.pull.service import PriceService
 from keeper.oracles.pull.trial import tried
+from keeper.protocols.registry import load
+from keeper.service import contract_versions
+from keeper.service.execution import allowed
 from keeper.store.tables.journal import Intent
 from tests.conformance.case import protection
 from tests.conftest import GENESIS
-from tests.support.keeping import BLOCK_SECONDS, KEY, Keeping, keeping
+from tests.support.keeping import BLOCK_SECONDS, KEY, PASSWORD, Keeping, keeping
 from tests.support.program import run_keeper
 from tests.support.synthetix_exchange import FEEDS, PERPS, SYNTHS, Exchange, logged
 
@@ -86,7 +91,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     with ExitStack() as stack:
         anvil = stack.enter_context(Anvil(AnvilOptions(timestamp=GENESIS)))
         service = stack.enter_context(HermesStandIn())
-        at = Exchange(anvil, deploy(anvil.rpc, FEEDS, PERPS, (*SYNTHS, SBTC)))
+        at = Exchange(anvil, synthetix_v3.deploy(anvil.rpc, FEEDS, PERPS, (*SYNTHS, SBTC)))
         queue = Deployer(anvil.rpc, ACCOUNTS[0])
         carrier = queue.create(own_artifact("PriceCarrier"))
         queue.flush()
@@ -295,3 +300,19 @@ def test_commands_that_look_once_look_behind_the_update(bench: Bench) -> None:
     assert told["market m, signed prices"]["verdict"] == "ok"
     assert told["market m, price carrier"]["verdict"] == "ok"
     assert k.transactions() == []
+
+
+def test_the_carrier_is_made_by_a_command(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEEPER_KEYSTORE_PASSWORD", PASSWORD)
+    k, config = bench.keeper(carrier=False), bench.folder / "keeper.toml"
+    bench.at.anvil.set_automine(True)
+    with pytest.raises(ConfigError, match="is missing"):
+        deploy(config, "price-carrier", live=True, as_json=True)
+    deploy(config, "price-carrier", market="m", live=True, as_json=True)
+    made = json.loads(capsys.readouterr().out.splitlines()[-1])["price_carrier"]
+    assert load(config).markets["m"].own.carrier_contract == made
+    found = contract_versions.at(k.deciding.pool, "PriceCarrier", made)
+    assert found is not None and found.is_latest
+    assert made.lower() in allowed(load(config), "local")
