@@ -83,6 +83,12 @@ class Source:
         return (each for each in self.everything() if each.kind == "unresolved")
 
 
+def pulled(name: str) -> Source:
+    """The feed of a signed price that is brought: `name` is the oracle and the price's id there."""
+    oracle, _, identity = name.partition("/")
+    return Source(name, "pulled", note=f"price {identity}, brought to {oracle}")
+
+
 def tree(source: Source, indent: int = 0) -> str:
     """The source and what it rests on, a line each, for people."""
     name = f" {source.description!r}" if source.description else ""

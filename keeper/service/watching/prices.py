@@ -26,7 +26,8 @@ from keeper.oracles.rounds import FeedRead, Round
 from keeper.oracles.seconds import Second
 from keeper.oracles.sequencer import Sequencer
 from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
-from keeper.protocols.roles.market import PricedAsset, PulledFeed
+from keeper.oracles.sources import pulled as pulled_feed
+from keeper.protocols.roles.market import PricedAsset
 
 log = structlog.get_logger()
 
@@ -195,7 +196,9 @@ class Pricing:
         calls = [call for each in assets for call in (each.source_call, each.symbol_call)]
         answers = iter(run(self.pool, head, calls, self.lenses))
         found = {each.asset: (_source_of(each, next(answers)), abi.text(next(answers))) for each in assets}
-        pulled = {each.pulled.name: _pulled(each.pulled) for each in assets if each.pulled is not None}
+        pulled = {
+            each.pulled.name: pulled_feed(each.pulled.name) for each in assets if each.pulled is not None
+        }
         others = {valued for valued, _ in found.values()} - {ZERO_ADDRESS} - pulled.keys()
         sources = {**resolution.resolve(self.pool, head, others), **pulled}
         nowhere = Source(ZERO_ADDRESS, "unresolved", note="the oracle names no source")
@@ -273,11 +276,6 @@ def _trusted(assets: list[PricedAsset]) -> list[PricedAsset]:
 def _source_of(asset: PricedAsset, answer: Answer) -> str:
     """Where its price comes from, by name."""
     return asset.pulled.name if asset.pulled is not None else abi.address(answer) or ZERO_ADDRESS
-
-
-def _pulled(feed: PulledFeed) -> Source:
-    oracle, _, identity = feed.name.partition("/")
-    return Source(feed.name, "pulled", note=f"price {identity}, brought to {oracle}")
 
 
 def _pulled_rounds(assets: list[PricedAsset]) -> dict[str, FeedRead]:

@@ -316,3 +316,12 @@ def test_the_carrier_is_made_by_a_command(
     found = contract_versions.at(k.deciding.pool, "PriceCarrier", made)
     assert found is not None and found.is_latest
     assert made.lower() in allowed(load(config), "local")
+
+
+def test_a_new_configuration_says_what_must_be_named(bench: Bench) -> None:
+    flags = ("--rpc", bench.at.anvil.url, "--json", "--config", str(bench.folder / "new.toml"))
+    done = run_keeper("init", bench.at.system.perps, *flags)
+    assert done.returncode == 0, done.stderr
+    text = (bench.folder / "new.toml").read_text()
+    assert "# price_service = " in text and "--market perps" in text
+    assert "Of no known kind" not in text and "pulled " in text
