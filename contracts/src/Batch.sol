@@ -41,34 +41,39 @@ contract Batch {
         view
         returns (uint256 number, uint256 timestamp, Reads.Result[] memory results)
     {
-        return _run(calls, new Outcome[](0));
+        results = new Reads.Result[](calls.length);
+        _ask(calls, results, 0, new Outcome[](0));
+        return (Reads.blockNumber(), block.timestamp, results);
     }
 
-    /// @notice The same behind `updates`, of which one that fails changes nothing and ends nothing. A call of this very
-    /// contract, whatever its data, is answered with what became of them.
-    function runBehind(Update[] calldata updates, Call[] calldata calls)
+    /// @notice Makes the calls of `plain`, then `updates`, of which one that fails changes nothing and ends nothing,
+    /// and those of `behind` them. A call of this very contract, whatever its data, is answered with what became of the
+    /// updates.
+    /// @return number The chain's own number of the block.
+    /// @return timestamp The block's Unix time.
+    /// @return results One for each call, in this order.
+    function runBehind(Call[] calldata plain, Update[] calldata updates, Call[] calldata behind)
         external
         returns (uint256 number, uint256 timestamp, Reads.Result[] memory results)
     {
+        results = new Reads.Result[](plain.length + behind.length);
         Outcome[] memory outcomes = new Outcome[](updates.length);
+        _ask(plain, results, 0, outcomes);
         for (uint256 i; i < updates.length; ++i) {
             outcomes[i] = _brought(updates[i]);
         }
-        return _run(calls, outcomes);
+        _ask(behind, results, plain.length, outcomes);
+        return (Reads.blockNumber(), block.timestamp, results);
     }
 
-    function _run(Call[] calldata calls, Outcome[] memory outcomes)
+    function _ask(Call[] calldata calls, Reads.Result[] memory results, uint256 from, Outcome[] memory outcomes)
         private
         view
-        returns (uint256 number, uint256 timestamp, Reads.Result[] memory results)
     {
-        number = Reads.blockNumber();
-        timestamp = block.timestamp;
-        results = new Reads.Result[](calls.length);
         for (uint256 i; i < calls.length; ++i) {
-            results[i] = calls[i].target == address(this)
+            results[from + i] = calls[i].target == address(this)
                 ? Reads.Result(true, false, abi.encode(outcomes))
-                : Reads.ask(calls[i].target, calls[i].gas, calls[i].data, i == 0);
+                : Reads.ask(calls[i].target, calls[i].gas, calls[i].data, from + i == 0);
         }
     }
 

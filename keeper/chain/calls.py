@@ -28,7 +28,9 @@ log = structlog.get_logger()
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
 SPARE = 0xBA7C << 144
 _RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
-_RUN_BEHIND = function_signature_to_4byte_selector("runBehind((address,bytes)[],(address,uint256,bytes)[])")
+_RUN_BEHIND = function_signature_to_4byte_selector(
+    "runBehind((address,uint256,bytes)[],(address,bytes)[],(address,uint256,bytes)[])"
+)
 # What the dispatcher can pay fees of a prelude with: more than any asks for that is worth its price.
 _PURSE = 10**24
 # More than any node grants: most cap it at their own limit; what others take is found (`Node.most_gas`).
@@ -44,14 +46,15 @@ _MOST_INITCODE = 49_152
 class Call:
     """One read: a contract and its calldata. `gas` is what it may use, so that no contract takes the gas of
     the reads after it; such an answer is at most 16 KiB long. ALL_GAS: nearly all that is left, for code of
-    ours only."""
+    ours only. `behind`: it is read behind the head's prelude, where there is one; all others before it."""
 
     target: str
     data: bytes
     gas: int = CALL_GAS
+    behind: bool = False
 
 
-OUTCOMES = Call(BATCH_ADDRESS, b"", ALL_GAS)
+OUTCOMES = Call(BATCH_ADDRESS, b"", ALL_GAS, behind=True)
 """Reads what became of a head's prelude, each of its calls in order: see `outcomes`."""
 
 
@@ -152,7 +155,9 @@ def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens
 
 def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> list[Answer]:
     """What one node answers for exactly this block."""
-    number, timestamp, answers = _answered(node, head, calls, lenses)
+    number, timestamp, found = _answered(node, head, calls, lenses)
+    made = dict(zip(arranged(calls, head.prelude), found, strict=True))
+    answers = [made[place] for place in range(len(calls))]
     if (number, timestamp) != (head.number, head.timestamp):
         raise WrongStateError(
             f"answered a read of block {head.number} with the state of block {number}", where=node.label
@@ -192,9 +197,11 @@ def behind(
     code_at: Callable[[str], str],
     prelude: Sequence[PreludeCall] = (),
 ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """`calls` behind the prelude as one call of a simulation, and the state overrides it needs; `code_at`
-    tells the code of a contract that a lens is laid over."""
+    """`calls` as one call of a simulation, with the prelude where any is behind it, and the state overrides
+    it needs; `code_at` tells the code of a contract that a lens is laid over. The answers come as `arranged`
+    has the calls."""
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
+    prelude = prelude if any(call.behind for call in calls) else ()
     if prelude:
         overrides[BATCH_ADDRESS]["balance"] = hex(_PURSE)
     for lens in lenses:
@@ -214,8 +221,16 @@ def _calldata(calls: Sequence[Call], prelude: Sequence[PreludeCall]) -> bytes:
         return _RUN + (32).to_bytes(32, "big") + _array(calls)
     # One argument alone is encoded as where it stands, and itself.
     updates = encode(["(address,bytes)[]"], [[(each.target, each.data) for each in prelude]])[32:]
-    places = (64, 64 + len(updates))
-    return _RUN_BEHIND + b"".join(each.to_bytes(32, "big") for each in places) + updates + _array(calls)
+    plain = _array([call for call in calls if not call.behind])
+    places = (96, 96 + len(plain), 96 + len(plain) + len(updates))
+    after = _array([call for call in calls if call.behind])
+    return _RUN_BEHIND + b"".join(each.to_bytes(32, "big") for each in places) + plain + updates + after
+
+
+def arranged(calls: Sequence[Call], prelude: Sequence[PreludeCall]) -> list[int]:
+    """The places of the calls in the order in which they are made: first those before the prelude."""
+    places = range(len(calls))
+    return sorted(places, key=lambda place: calls[place].behind) if prelude else list(places)
 
 
 def _array(calls: Sequence[Call]) -> bytes:
@@ -243,7 +258,8 @@ def _array(calls: Sequence[Call]) -> bytes:
 
 def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
     used = [lens for lens in lenses if any(call.target == lens.address for call in calls)]
-    if head.prelude or any(lens.in_place for lens in used):
+    is_behind = bool(head.prelude) and any(call.behind for call in calls)
+    if is_behind or any(lens.in_place for lens in used):
         raise CannotError(
             "takes no state overrides: what a market keeps in its storage, and what is behind prices that "
             "are brought, is read by them only",

@@ -26,4 +26,5 @@ class Head:
     gas_limit: int
     bloom: int | None = field(default=None, compare=False, repr=False)
     prelude: tuple[PreludeCall, ...] = field(default=(), compare=False, repr=False)
-    """What every read at this block is behind; it is the same block with and without."""
+    """What reads at this block stand behind that ask for it (`Call.behind`); it is the same block with and
+    without."""

@@ -47,6 +47,7 @@ def read_after(
     _, found = answer[0]["calls"]
     returned = bytes.fromhex(found.get("returnData", "0x").removeprefix("0x"))
     number, at, answers = calls.decoded(returned, f"chain {pool.name}")
+    made = [wanted[place] for place in calls.arranged(wanted, head.prelude)]
     if number not in (head.number, head.number + 1) or at < timestamp:
         raise WrongStateError(f"simulated block {number} on block {head.number}", where=f"chain {pool.name}")
-    return After(dict(zip(wanted, answers, strict=True)), at)
+    return After(dict(zip(made, answers, strict=True)), at)

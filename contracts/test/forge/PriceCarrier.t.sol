@@ -223,15 +223,18 @@ contract BatchBehindTest {
         updates[3] = _update(OracleStandIn(address(0xBAD)), 1);
         // The second fee is more than there is.
         updates[4] = _update(paid, 13);
-        Batch.Call[] memory calls = new Batch.Call[](3);
-        calls[0] = _read(address(paid), abi.encodeWithSignature("price()"));
-        calls[1] = _read(address(batch), "");
-        calls[2] = _read(address(free), abi.encodeWithSignature("price()"));
-        (uint256 number, uint256 timestamp, Reads.Result[] memory results) = batch.runBehind(updates, calls);
+        Batch.Call[] memory plain = new Batch.Call[](1);
+        Batch.Call[] memory behind = new Batch.Call[](3);
+        plain[0] = _read(address(paid), abi.encodeWithSignature("price()"));
+        behind[0] = plain[0];
+        behind[1] = _read(address(batch), "");
+        behind[2] = _read(address(free), abi.encodeWithSignature("price()"));
+        (uint256 number, uint256 timestamp, Reads.Result[] memory results) = batch.runBehind(plain, updates, behind);
         check(number == block.number && timestamp == block.timestamp, "block");
-        check(abi.decode(results[0].result, (uint256)) == 11, "paid");
-        check(abi.decode(results[2].result, (uint256)) == 12, "free");
-        Batch.Outcome[] memory outcomes = abi.decode(results[1].result, (Batch.Outcome[]));
+        check(abi.decode(results[0].result, (uint256)) == 0, "before it was brought");
+        check(abi.decode(results[1].result, (uint256)) == 11, "paid");
+        check(abi.decode(results[3].result, (uint256)) == 12, "free");
+        Batch.Outcome[] memory outcomes = abi.decode(results[2].result, (Batch.Outcome[]));
         check(outcomes[0].ok && outcomes[0].fee == 7, "the fee was asked for and paid");
         check(!outcomes[1].ok && bytes4(outcomes[1].result) == OracleStandIn.InvalidUpdateDataSource.selector, "why");
         check(outcomes[2].ok && outcomes[2].fee == 0, "free");

@@ -79,7 +79,12 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         super().__init__(name, address, from_block)
         self.own = own or SynthetixV3Settings()
         # Laid over the market's own proxy: only there it reads the market's storage.
-        self.lens = LensContract("SynthetixV3Lens", address.lower(), in_place=True)
+        self.lens = LensContract(
+            "SynthetixV3Lens",
+            address.lower(),
+            in_place=True,
+            behind=self.own.price_service is not None,
+        )
         self.screener = self.pulled = self
         self._places = screening.Places()
 

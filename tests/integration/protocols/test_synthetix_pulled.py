@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -137,6 +137,41 @@ def test_a_crash_is_liquidated_with_its_price_in_one_transaction_and_pays_the_si
     assert bench.at.size(LONG, bench.at.btc) == 0
     assert bench.at.dollars(k.payer) > 0 and bench.at.dollars(bench.carrier) == 0
     assert len([each for each in k.transactions() if each.purpose == "act"]) == 1
+
+
+@pytest.mark.parametrize("trouble", ["", "wrongly signed"])
+def test_other_markets_are_read_as_the_chain_stands_whatever_is_brought_to_this_one(
+    bench: Bench, trouble: Trouble
+) -> None:
+    bench.service.trouble = trouble
+    other = f'[markets.n]\nprotocol = "synthetix-v3"\nchain = "local"\naddress = "{bench.at.system.perps}"'
+    k = bench.keeper(protect=other)
+    for price in (30_000, 28_300):
+        bench.step(k, price)
+    prices = {each.name: each.book.state.perps[bench.at.btc.id].price for each in k.deciding.markets}
+    assert prices == {"m": (30_000 if trouble else 28_300) * WAD, "n": 30_000 * WAD}
+    for market in k.deciding.markets:
+        last = k.deciding.last_valued[market.name]
+        own = {each.account: each for each in last.valuations}
+        assert own == market.book.views(last.head, list(market.book.accounts)) and last.acting
+    assert [each for each in done(k) if each.market == "n"] == []
+
+
+def test_bringing_prices_costs_one_request_to_their_service_and_none_to_a_node(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    k = bench.keeper()
+    plain = replace(bench, folder=tmp_path / "other").keeper(service=False)
+    bench.step(k, 30_000)
+    plain.work()
+    for _ in range(3):
+        asked, before = len(bench.service.asked), (k.deciding.pool.requests, plain.deciding.pool.requests)
+        bench.step(k, 30_000)
+        plain.work()
+        after = (k.deciding.pool.requests, plain.deciding.pool.requests)
+        assert after[0] - before[0] == after[1] - before[1]
+        assert len(bench.service.asked) == asked + 1
 
 
 TROUBLES: dict[Trouble | str, str] = {
