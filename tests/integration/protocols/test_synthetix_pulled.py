@@ -17,6 +17,7 @@ from keeper.chain import blocks
 from keeper.chain.calldata import encoded
 from keeper.cli.contracts import deploy
 from keeper.cli.pause import pause, resume
+from keeper.doctor.checks import run_checks
 from keeper.errors import ConfigError
 from keeper.localchain import synthetix_v3
 from keeper.localchain import synthetix_v3_actions as act
@@ -35,6 +36,8 @@ from keeper.oracles.pull.trial import tried
 from keeper.protocols.registry import load
 from keeper.service import contract_versions
 from keeper.service.execution import allowed
+from keeper.service.markets import build, pools
+from keeper.service.watching.parity import audit
 from keeper.store.tables.journal import Intent
 from tests.conformance.case import protection
 from tests.conftest import GENESIS
@@ -108,10 +111,15 @@ def done(k: Keeping, account: int = LONG) -> list[Intent]:
 
 
 def test_accounts_are_valued_behind_the_update_as_the_market_itself_values_them(bench: Bench) -> None:
-    bench.at.open_account(TRADER, OTHER, dollars=5_000)
-    bench.at.trade(TRADER, OTHER, bench.at.eth, WAD, 2_000, KEEPER)
-    k = bench.keeper()
-    for price in (30_000, 29_000, 31_234):
+    at, sbtc = bench.at, bench.at.system.synths["sBTC"]
+    at.open_account(TRADER, OTHER, dollars=5_000)
+    at.trade(TRADER, OTHER, at.eth, WAD, 2_000, KEEPER)
+    at.open_account(TRADER, THIRD, synths=1)
+    at.send(*act.mint_and_deposit(at.system, TRADER, THIRD, WAD // 3, sbtc))
+    for perp, size, dollars in ((at.btc, -WAD // 7, 30_000), (at.eth, WAD, 2_000)):
+        at.trade(TRADER, THIRD, perp, size, dollars, KEEPER)
+    k = bench.keeper(carrier=False)
+    for price in (30_000, 29_000, 31_234, 1, 987_654):
         bench.step(k, price)
         [market] = k.deciding.markets
         last = k.deciding.last_valued["m"]
@@ -120,7 +128,7 @@ def test_accounts_are_valued_behind_the_update_as_the_market_itself_values_them(
         assert market.book.state.perps[bench.at.btc.id].price == price * WAD
     # Behind the update only: on chain the price is as old as its market was made.
     assert bench.at.number("indexPrice(uint128)", bench.at.btc.id) == 30_000 * WAD
-    assert k.alerts() == []
+    assert k.alerts("market_warning") == []
 
 
 def test_a_crash_is_liquidated_with_its_price_in_one_transaction_and_pays_the_signer(bench: Bench) -> None:
@@ -322,18 +330,20 @@ def test_without_a_service_what_is_missing_is_said(bench: Bench) -> None:
     assert k.deciding.markets[0].book.state.perps[bench.at.btc.id].price == 30_000 * WAD
 
 
-def test_commands_that_look_once_look_behind_the_update(bench: Bench) -> None:
-    k = bench.keeper()
+def test_whoever_looks_once_looks_behind_the_update(bench: Bench) -> None:
+    k, config = bench.keeper(), bench.folder / "keeper.toml"
     bench.publish(29_000)
-    config = str(bench.folder / "keeper.toml")
-    scanned = run_keeper("scan", "--json", "--config", config)
+    scanned = run_keeper("scan", "--json", "--config", str(config))
     [account] = json.loads(scanned.stdout)["markets"][0]["accounts"]
     assert 970 * WAD < int(account["equity"]) < 1_000 * WAD, "2,000 less fees and a fall of 1,000"
-    assert run_keeper("audit", "--config", config).returncode == 0
-    looked = run_keeper("doctor", "--json", "--config", config)
-    told = {each["subject"]: each for each in json.loads(looked.stdout)}
-    assert told["market m, signed prices"]["verdict"] == "ok"
-    assert told["market m, price carrier"]["verdict"] == "ok"
+    settings = load(config)
+    [market] = build(settings, pools(settings), None, read_only=True)
+    found = audit(market, blocks.latest(market.book.pool))
+    assert found.agrees and found.accounts == 1
+    assert market.book.state.perps[bench.at.btc.id].price == 29_000 * WAD
+    told = {each.subject: each for each in run_checks(settings, config)}
+    assert told["market m, signed prices"].verdict == "ok"
+    assert told["market m, price carrier"].verdict == "ok"
     assert k.transactions() == []
 
 
@@ -351,6 +361,16 @@ def test_the_carrier_is_made_by_a_command(
     found = contract_versions.at(k.deciding.pool, "PriceCarrier", made)
     assert found is not None and found.is_latest
     assert made.lower() in allowed(load(config), "local")
+
+
+def test_the_doctor_says_what_ails_service_and_carrier(bench: Bench) -> None:
+    replace(bench, carrier=bench.at.system.usd).keeper()
+    bench.service.stop()
+    config = bench.folder / "keeper.toml"
+    told = {each.subject: each for each in run_checks(load(config), config)}
+    service, carrier = told["market m, signed prices"], told["market m, price carrier"]
+    assert service.verdict == "warning" and "cannot be reached" in service.detail
+    assert carrier.verdict == "fault" and "is not our PriceCarrier" in carrier.detail
 
 
 def test_a_new_configuration_says_what_must_be_named(bench: Bench) -> None:
