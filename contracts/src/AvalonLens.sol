@@ -14,9 +14,17 @@ interface IAvalonMarket {
         uint256[] strikes;
     }
 
+    struct Terms {
+        uint256 longest;
+        address module;
+        uint256 reserved;
+        uint256 settlementFee;
+    }
+
     function boardToPriceAtExpiry(uint256 board) external view returns (uint256);
     function getLiveBoards() external view returns (uint256[] memory);
     function getOptionBoard(uint256 board) external view returns (Board memory);
+    function getOptionMarketParams() external view returns (Terms memory);
     function getStrike(uint256 strike)
         external
         view
@@ -64,16 +72,35 @@ interface IAvalonCache {
     }
 
     struct Rates {
-        uint256[9] others;
+        uint256 strikes;
+        uint256 move;
+        uint256 lasts;
+        uint256[6] others;
         int256 rate;
     }
 
+    struct Cached {
+        uint256 id;
+        uint256[] strikes;
+        uint256 expiry;
+        uint256 iv;
+        int256[3] net;
+        uint256 updated;
+        uint256 spot;
+        uint256[2] variances;
+    }
+
     function getGreekCacheParams() external view returns (Rates memory);
+    function getOptionBoardCache(uint256 board) external view returns (Cached memory);
     function getMinCollatParams() external view returns (Least memory);
     function getMinCollateral(uint8 kind, uint256 price, uint256 expiry, uint256 spot, uint256 amount)
         external
         view
         returns (uint256);
+}
+
+interface IAvalonCoin {
+    function balanceOf(address holder) external view returns (uint256);
 }
 
 interface IAvalonAdapter {
@@ -90,6 +117,12 @@ contract AvalonLens is InPlace {
         uint256 id;
         uint256 expiry;
         bool frozen;
+        uint256 iv;
+        /// When its cached Greeks were brought up to date, and the spot then.
+        uint256 updated;
+        uint256 cachedSpot;
+        /// Of each strike its id and its skew, 16 bytes each.
+        bytes strikes;
     }
 
     struct State {
@@ -105,14 +138,29 @@ contract AvalonLens is InPlace {
         uint256[8] least;
         int256 rate;
         IAvalonToken.Fees fees;
+        /// Who holds shorts' collateral and pays settled positions out.
+        address vault;
+        uint256 vaultQuote;
+        uint256 vaultBase;
+        uint256 settlementFee;
+        /// Cached Greeks are stale after so much of a move of the spot, or so long.
+        uint256 staleMove;
+        uint256 staleAfter;
         Board[] boards;
+        /// 16 bytes for each board that ever was, from the first on: the price it was settled at, or nothing.
+        bytes settled;
     }
 
     uint256 private constant ADAPTER = 3;
     uint256 private constant CACHE = 6;
+    uint256 private constant VAULT = 7;
     uint256 private constant TOKEN = 8;
     uint256 private constant QUOTE = 9;
     uint256 private constant BASE = 10;
+    uint256 private constant NEXT_BOARD = 12;
+    bytes32 private constant STRIKES = bytes32(uint256(19));
+    uint256 private constant SKEW = 2;
+    bytes32 private constant SETTLED = bytes32(uint256(20));
     uint8 private constant ACTIVE = 1;
     uint8 private constant FIRST_SHORT = 2;
 
@@ -127,18 +175,44 @@ contract AvalonLens is InPlace {
         IAvalonAdapter adapter = IAvalonAdapter(state.adapter);
         state.paused = adapter.isGlobalPaused() || adapter.isMarketPaused(address(at));
         state.least = IAvalonCache(state.cache).getMinCollatParams().numbers;
-        state.rate = IAvalonCache(state.cache).getGreekCacheParams().rate;
+        IAvalonCache.Rates memory rates = IAvalonCache(state.cache).getGreekCacheParams();
+        (state.rate, state.staleMove, state.staleAfter) = (rates.rate, rates.move, rates.lasts);
         state.fees = IAvalonToken(state.token).getPartialCollatParams();
+        state.vault = _neighbour(VAULT);
+        state.vaultQuote = IAvalonCoin(state.quote).balanceOf(state.vault);
+        state.vaultBase = IAvalonCoin(state.base).balanceOf(state.vault);
+        state.settlementFee = at.getOptionMarketParams().settlementFee;
         uint256[] memory live = at.getLiveBoards();
         state.boards = new Board[](live.length);
         for (uint256 i; i < live.length; ++i) {
             IAvalonMarket.Board memory board = at.getOptionBoard(live[i]);
-            state.boards[i] = Board(board.id, board.expiry, board.frozen);
+            IAvalonCache.Cached memory cached = IAvalonCache(state.cache).getOptionBoardCache(live[i]);
+            state.boards[i] = Board(
+                board.id, board.expiry, board.frozen, board.iv, cached.updated, cached.spot, _skews(board.strikes)
+            );
         }
+        state.settled = _settled();
+    }
+
+    function _skews(uint256[] memory strikes) private view returns (bytes memory) {
+        uint256[] memory packed = new uint256[](strikes.length);
+        for (uint256 i; i < packed.length; ++i) {
+            packed[i] = strikes[i] << 128 | _word(_valueOf(strikes[i], STRIKES), SKEW);
+        }
+        return abi.encodePacked(packed);
+    }
+
+    function _settled() private view returns (bytes memory) {
+        uint256 next = _word(bytes32(NEXT_BOARD), 0);
+        bytes[] memory prices = new bytes[](next - 1);
+        for (uint256 board = 1; board < next; ++board) {
+            prices[board - 1] = abi.encodePacked(uint128(_word(_valueOf(board, SETTLED), 0)));
+        }
+        return Records.joined(prices);
     }
 
     /// @notice For each 16 bytes of `packed`, a position's number: kind and state (a byte each), board (16), strike's
-    /// price, amount and collateral (32 each), expiry (8). All but the state are zero of one that is not active.
+    /// price, amount and collateral (32 each), expiry (8), strike (16). All but the state are zero of one that is not active.
     function accounts(IAvalonMarket at, bytes calldata packed)
         external
         view
@@ -154,10 +228,17 @@ contract AvalonLens is InPlace {
 
     function _record(IAvalonMarket at, uint256 id) private view returns (bytes memory) {
         IAvalonToken.Position memory held = _position(id);
-        if (held.state != ACTIVE) return abi.encodePacked(uint8(0), held.state, new bytes(120));
+        if (held.state != ACTIVE) return abi.encodePacked(uint8(0), held.state, new bytes(136));
         (uint256 price, uint256 board, uint256 expiry) = _terms(at, held.strike);
         return abi.encodePacked(
-            held.kind, held.state, uint128(board), price, held.amount, held.collateral, uint64(expiry)
+            held.kind,
+            held.state,
+            uint128(board),
+            price,
+            held.amount,
+            held.collateral,
+            uint64(expiry),
+            uint128(held.strike)
         );
     }
 

@@ -17,6 +17,17 @@ interface IPerps {
         uint256 priceDelay;
     }
 
+    struct Order {
+        uint256 time;
+        uint128 market;
+        uint128 account;
+        int128 size;
+        uint128 strategy;
+        uint256 acceptablePrice;
+        bytes32 tracking;
+        address referrer;
+    }
+
     function canLiquidate(uint128 account) external view returns (bool);
     function canLiquidateMarginOnly(uint128 account) external view returns (bool);
     function debt(uint128 account) external view returns (uint256);
@@ -39,6 +50,8 @@ interface IPerps {
         returns (uint256 initial, uint256 leastInitial, uint256 scalar, uint256 flagReward, uint256 leastMargin);
     function getLockedOiRatio(uint128 id) external view returns (uint256);
     function getMarkets() external view returns (uint256[] memory);
+    function getOrderFees(uint128 id) external view returns (uint256 maker, uint256 taker);
+    function getOrder(uint128 account) external view returns (Order memory);
     function getMaxLiquidationParameters(uint128 id)
         external
         view
@@ -59,6 +72,10 @@ interface IPerps {
     function liquidationCapacity(uint128 id) external view returns (uint256 left, uint256 most, uint256 latest);
     function metadata(uint128 id) external view returns (string memory name, string memory symbol);
     function totalCollateralValue(uint128 account) external view returns (uint256);
+}
+
+interface IVerifier {
+    function getBenchmarkPrice(bytes32 feed, uint64 time) external view returns (int256);
 }
 
 interface ISpot {
@@ -115,6 +132,7 @@ contract SynthetixV3Lens is InPlace {
         int256[4] funding;
         uint256 size;
         uint256[2] fundingParameters;
+        uint256[2] orderFees;
         uint256[5] liquidationParameters;
         uint256 lockedOiRatio;
         uint256[3] capacity;
@@ -196,6 +214,7 @@ contract SynthetixV3Lens is InPlace {
             each.size = _word(base, 4);
             for (uint256 j = 1; j < 4; ++j) each.funding[j] = int256(_word(base, 4 + j));
             (each.fundingParameters[0], each.fundingParameters[1]) = perps.getFundingParameters(id);
+            (each.orderFees[0], each.orderFees[1]) = perps.getOrderFees(id);
             uint256[5] memory p = each.liquidationParameters;
             (p[0], p[1], p[2], p[3], p[4]) = perps.getLiquidationParameters(id);
             each.lockedOiRatio = perps.getLockedOiRatio(id);
@@ -350,6 +369,17 @@ contract SynthetixV3Lens is InPlace {
                 _word(order, 3)
             );
         }
+    }
+
+    /// @notice The price at which the account's order is settled, if it has been brought already.
+    function settlementPrice(IPerps perps, uint128 id) external view returns (bool known, uint256 price) {
+        IPerps.Order memory order = perps.getOrder(id);
+        if (order.size == 0) return (false, 0);
+        IPerps.Strategy memory strategy = perps.getSettlementStrategy(order.market, order.strategy);
+        uint64 time = uint64(order.time + strategy.priceDelay);
+        try IVerifier(strategy.verifier).getBenchmarkPrice(strategy.feed, time) returns (int256 found) {
+            if (found > 0) (known, price) = (true, uint256(found));
+        } catch {}
     }
 
     /// @notice What the market says of an account: available margin; initial and maintenance margin, each with the

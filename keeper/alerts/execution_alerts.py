@@ -7,6 +7,7 @@ from sqlmodel import Session
 from keeper.alerts.outbox import alert
 from keeper.alerts.wording import PAST, format_account, format_summary
 from keeper.model.format import format_health
+from keeper.model.plan import CURES
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState
 from keeper.store.tables.watching import Episode
@@ -57,7 +58,7 @@ def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
         session,
         dedup_key=f"episode:{intent.episode_id}:{intent.kind}:{kind}:{cause}:{now().date().isoformat()}",
         kind=kind,
-        severity="critical" if intent.kind == "top_up" else "warning",
+        severity="critical" if intent.kind in CURES else "warning",
         market=intent.market,
         account=intent.account,
         title=f"{format_account(intent.account)}: {intent.kind} is planned and cannot be sent: {cause}",

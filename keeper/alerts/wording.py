@@ -10,7 +10,15 @@ from keeper.model.account_key import NUMBER_LETTERS, account_name
 # As many characters as an address has, and as many of what follows.
 _WHOLE, _MORE = 42, 8
 
-PAST = MappingProxyType({"liquidate": "liquidated", "top_up": "topped up", "redeem": "redeemed"})
+PAST = MappingProxyType(
+    {
+        "liquidate": "liquidated",
+        "top_up": "topped up",
+        "reduce": "reduced",
+        "settle": "settled",
+        "redeem": "redeemed",
+    }
+)
 """What an intent of each kind has done."""
 
 

@@ -13,7 +13,7 @@ from keeper.config import MarketSettings, Settings, SignerSettings, table_of
 from keeper.config.old_keys import Place, words
 from keeper.config.values import checked_address
 from keeper.errors import ConfigError, KeeperError
-from keeper.protocols.registry import load
+from keeper.protocols.registry import PROTOCOLS, load
 from keeper.service import deployment, redeployment
 from keeper.service.deployment import Contract, Deployed
 from keeper.service.execution import actor_of
@@ -22,7 +22,14 @@ from keeper.setup.config_file import check, write
 from keeper.setup.toml_edit import with_value
 from keeper.store.database import open_store
 
-NAMES = ("liquidator", "owner-top-up", "price-carrier")
+LACKING = {
+    "owner-top-up": "an owner's own money cannot top up",
+    "grant": "there are no rights to give",
+    "takeover": "nothing is taken over",
+    "price-carrier": "no prices must be brought",
+}
+"""Our contracts that are made for one market, and why a market may have no use for one."""
+NAMES = ("liquidator", *LACKING)
 
 
 def deploy(
@@ -48,12 +55,7 @@ def deploy(
     if payer is None:
         raise ConfigError("does not name its address", where=str(signer.keystore))
     chain, contract, place = _wanted(settings, name, market, chain, profit_to or payer, payer)
-    if name == "price-carrier":
-        assert market is not None, "its market was just looked up"
-        moves = redeployment.carrier_moves(settings, market, contract.address)
-    else:
-        of = market if name == "owner-top-up" else None
-        moves = redeployment.moves(settings, chain, of, contract.address, payer)
+    moves = redeployment.moves(settings, chain, name, market, contract.address, payer)
     text = with_value(config.read_text(), place, contract.address)
     for entry, address in moves.allowed:
         text = with_value(text, entry, address)
@@ -82,6 +84,11 @@ def deploy(
             "Each owner then calls setOperator(keeper, true) and setLimit(token, units a day) on it, and "
             "gives it an allowance."
         )
+    if name == "grant" and not moves.steps:
+        console.print(
+            "Each account's owner then gives it the protocol's rights, and calls on it setOperator(account, "
+            "keeper, true), setLimit(account, position, size a day) and setShare(account, share of price)."
+        )
 
 
 def _wanted(
@@ -91,27 +98,33 @@ def _wanted(
     if name == "liquidator":
         found = deployment.chains_with(list(settings.chains), chain)
         return found, deployment.liquidator(owner, payer), ("chains", found, "liquidator")
-    carries = name == "price-carrier"
+    market, of = _market(settings, name, market)
+    made = {
+        "owner-top-up": lambda: deployment.owner_top_up(of.address),
+        "grant": lambda: deployment.grant(PROTOCOLS[of.protocol].grant, of.address),
+        "takeover": lambda: deployment.takeover(of.address, owner, payer),
+        "price-carrier": deployment.price_carrier,
+    }[name]()
+    return (
+        of.chain,
+        made,
+        settings.written_at(("markets", market, table_of(of.protocol), of.own.contracts[name])),
+    )
 
-    def suits(of: MarketSettings) -> bool:
-        return of.own.prices_are_brought if carries else of.own.owners_may_pay
 
-    known = ", ".join(sorted(name for name, of in settings.markets.items() if suits(of)))
-    nowhere = "has prices that must be brought" if carries else "lets owners pay"
-    remedy = f"Name one of {known}" if known else f"No configured market {nowhere}"
+def _market(settings: Settings, name: str, market: str | None) -> tuple[str, MarketSettings]:
+    """The market that a contract is for, one of those that have use for it."""
+    fits = sorted(each for each, of in settings.markets.items() if name in of.own.contracts)
+    remedy = f"Name one of {', '.join(fits)}" if fits else f"In all configured markets {LACKING[name]}"
     if market is None:
         raise ConfigError("is missing: the contract is for one market", where="--market", remedy=remedy)
     if market not in settings.markets:
         raise ConfigError(f"{market!r} is not a market", where="--market", remedy=remedy)
     of = settings.markets[market]
-    if not suits(of):
-        why = "no price must be brought" if carries else "an owner's own money cannot top up"
-        raise ConfigError(f"{market!r} is {of.protocol}, where {why}", where="--market", remedy=remedy)
-    if carries:
-        place: Place = ("markets", market, table_of(of.protocol), "price_carrier")
-        return of.chain, deployment.price_carrier(), settings.written_at(place)
-    place = ("markets", market, table_of(of.protocol), "owner_top_up")
-    return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
+    if market not in fits:
+        what = f"{market!r} is {of.protocol}, where {LACKING[name]}"
+        raise ConfigError(what, where="--market", remedy=remedy)
+    return market, of
 
 
 def _address(owner: str) -> str:

@@ -21,6 +21,8 @@ from keeper.service.markets import Market, policies_of
 from keeper.service.reporting.record import account_json, block_json, valuation_json
 from keeper.service.watching.market_valuation import MarketValuation
 
+_OF_OPTIONS = ("days", "greeks")
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -124,7 +126,12 @@ def _object(answer: Explained, policies: Policies) -> dict[str, object]:
 
 
 def _line(line: AssetLine | PositionLine) -> dict[str, object]:
-    return {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items()}
+    """Integers as text; what a position of no option lacks is left out."""
+    found = {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items() if k not in _OF_OPTIONS}
+    if isinstance(line, PositionLine) and line.days is not None:
+        found["days"] = line.days
+        found["greeks"] = {name: str(number) for name, number in line.greeks.items()}
+    return found
 
 
 def _print(answer: Explained, policies: Policies) -> None:
@@ -170,3 +177,18 @@ def _print_positions(lines: Sequence[PositionLine], decimals: int) -> None:
     ]
     columns = ["market", *numbers, "breaks below", "breaks above"]
     print_table("positions", columns, rows)
+    if options := [line for line in lines if line.days is not None]:
+        _print_greeks(options, decimals)
+
+
+def _print_greeks(lines: Sequence[PositionLine], decimals: int) -> None:
+    names = list(dict.fromkeys(name for line in lines for name in line.greeks))
+    rows = [
+        [
+            line.symbol,
+            f"{line.days:.2f}",
+            *(f"{line.greeks[name] / 10**decimals:,.4g}" if name in line.greeks else "" for name in names),
+        ]
+        for line in lines
+    ]
+    print_table("options, by position", ["market", "days left", *names], rows)

@@ -33,12 +33,12 @@ def contracts_deploy(
     contract: Annotated[
         str,
         typer.Argument(
-            help="liquidator, owner-top-up (through which owners pay for themselves), or price-carrier "
-            "(which brings signed prices along)."
+            help="liquidator; or for one market owner-top-up (owners pay for themselves), grant (holds their "
+            "rights), takeover (takes positions over), price-carrier (brings signed prices along)."
         ),
     ] = "liquidator",
     market: Annotated[
-        str | None, typer.Option("--market", help="For owner-top-up and price-carrier: the market it is for.")
+        str | None, typer.Option("--market", help="For all but liquidator: the market it is for.")
     ] = None,
     chain: Annotated[
         str | None, typer.Option("--chain", help="For liquidator: the chain, where there are several.")

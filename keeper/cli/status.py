@@ -19,7 +19,16 @@ from keeper.service.markets import policies_of
 from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, SignerNonce
 from keeper.store.tables.states import OPEN_INTENTS
-from keeper.store.tables.watching import SALE, ChainStatus, Episode, MarketStatus, PriceFault, PriceStatus
+from keeper.store.tables.watching import (
+    SALE,
+    UPKEEP,
+    WORK,
+    ChainStatus,
+    Episode,
+    MarketStatus,
+    PriceFault,
+    PriceStatus,
+)
 
 
 def status(config: Path, *, as_json: bool) -> None:
@@ -95,7 +104,7 @@ def status(config: Path, *, as_json: bool) -> None:
                 "below": lambda e: _threshold(e, policies),
                 "since block": lambda e: str(e.opened_block),
                 "lowest health": lambda e: (
-                    "" if e.asset or e.threshold == SALE else format_health(e.lowest_health)
+                    "" if e.asset or e.threshold in WORK else format_health(e.lowest_health)
                 ),
                 "held back by": lambda e: (
                     e.blocked_reason + (f", opens {format_time(e.retry_at)}" if e.retry_at else "")
@@ -161,6 +170,8 @@ def _threshold(episode: Episode, policies: Policies) -> str:
         return f"holds claims of {episode.asset}"
     if episode.threshold == SALE:
         return "sells what it absorbed"
+    if episode.threshold == UPKEEP:
+        return "has an order to settle"
     return policies.words(episode.market, episode.account, episode.threshold)
 
 

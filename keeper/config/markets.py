@@ -89,24 +89,22 @@ class ProtocolSettings(Section):
     moved_from_policy: ClassVar[Mapping[str, str]] = {}
     """The same of `[policy]`: they gave the value for all markets of the protocol."""
 
-    prices_are_brought: ClassVar[bool] = False
-    """Whether there may be prices that must be brought, by a contract of ours along with an action."""
-    owners_may_pay: ClassVar[bool] = False
-    """Whether an owner's own money can top up, through a contract of ours."""
+    contracts: ClassVar[Mapping[str, str]] = {}
+    """Contracts of ours that the table may name: by what `keeper contracts deploy` calls one, its key."""
+
+    def ours(self, contract: str) -> str | None:
+        """The address of one of those contracts; None where there is none."""
+        key = self.contracts.get(contract)
+        return None if key is None else getattr(self, key)
 
     @property
-    def owner_contract(self) -> str | None:
-        """Our contract through which an owner's own money pays."""
-        return None
+    def own_calls(self) -> Mapping[str, tuple[str, ...]]:
+        """Contracts of ours for this market, each with what is called on it."""
+        return {}
 
     @property
     def price_terms(self) -> PriceServiceTerms | None:
         """The service of signed prices that the market's prices are brought from."""
-        return None
-
-    @property
-    def carrier_contract(self) -> str | None:
-        """Our contract that brings signed prices along with a call."""
         return None
 
     @property

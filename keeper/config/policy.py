@@ -105,7 +105,15 @@ class Protect(Section):
     """On a revision whose arithmetic is unknown or differs: only watch, or top up, sized by the contract's
     own view in rehearsals. Liquidations wait in either case."""
     steps: tuple[Step, ...] = ()
-    """Tried in this order. Empty: repay each of the account's debts, then supply its collaterals."""
+    """Tried in this order. Empty: repay each of the account's debts, then supply its collaterals; positions
+    are made smaller only where a step says so."""
+    prefer: Literal["order", "cheapest"] = "order"
+    """Which of the steps that reach the target is taken: the first, or the one that costs least. What is paid
+    in costs `capital_cost` of itself, a smaller position its fees and what the price gives up."""
+    capital_cost: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.1")
+    """The price of a year of locked money, as a share of it."""
+    max_slippage: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.01")
+    """The share of the price that making a position smaller may cost at most."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Protect:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from keeper.config import Settings
 from keeper.doctor.channels import channels
-from keeper.doctor.contracts import liquidator
+from keeper.doctor.contracts import liquidator, takeover
 from keeper.doctor.files import files
 from keeper.doctor.funds import funds
 from keeper.doctor.gas import gas
+from keeper.doctor.grants import grants
 from keeper.doctor.keys import address_of, signer
 from keeper.doctor.markets import contract, market
 from keeper.doctor.nodes import nodes
@@ -66,6 +67,8 @@ def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
             )
             for run in known:
                 yield from attempt(f"owners in {run.name}", partial(owners, settings, run, payer))
+                yield from attempt(f"rights in {run.name}", partial(grants, settings, run, payer))
+                yield from attempt(f"takeovers in {run.name}", partial(takeover, run, payer))
     yield from channels(settings)
 
 

@@ -37,7 +37,7 @@ def pulled_prices(market: Market, head: Head) -> Iterator[Finding]:
 
 
 def _carrier(market: Market, table: str) -> Finding:
-    subject, address = f"market {market.name}, price carrier", market.settings.own.carrier_contract
+    subject, address = f"market {market.name}, price carrier", market.settings.own.ours("price-carrier")
     deploy = f"keeper contracts deploy price-carrier --market {market.name} --live"
     if address is None:
         what = "none is configured: nobody is liquidated at prices that must be brought"

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from keeper.chain.blocks import Head
 from keeper.execution.lifecycle import check_intent
-from keeper.model.plan import Plan
+from keeper.model.plan import CURES, Plan, rivals
 from keeper.store.rows import insert_row, insert_values, update_row
 from keeper.store.tables.journal import Intent, Transaction, TransactionIntent, Transition
 from keeper.store.tables.states import OPEN_INTENTS, IntentState, Unsent
@@ -43,7 +43,7 @@ _ATTEMPTS = (
     select(Intent.state, Intent.ended_block, Intent.unsent, Intent.planned_timestamp)
     .where(
         Intent.episode_id == bindparam("episode"),
-        Intent.kind == bindparam("kind"),
+        col(Intent.kind).in_(bindparam("kinds", expanding=True)),
         Intent.mode == bindparam("mode"),
     )
     .order_by(col(Intent.attempt))
@@ -80,7 +80,8 @@ class Attempts:
 
 
 def attempts(session: Session, episode_id: int, kind: str, mode: Mode) -> Attempts:
-    rows = session.exec(_ATTEMPTS, params={"episode": episode_id, "kind": kind, "mode": mode}).all()
+    """What became of all that was tried in an episode, of this kind or in its stead."""
+    rows = session.exec(_ATTEMPTS, params={"episode": episode_id, "kinds": rivals(kind), "mode": mode}).all()
     left = [(IntentState(state), ended) for state, ended, unsent, _ in rows if not unsent]
     failures = 0
     for state, _ in reversed(left):
@@ -98,14 +99,14 @@ def attempts(session: Session, episode_id: int, kind: str, mode: Mode) -> Attemp
 
 
 def has_open(session: Session, chain: str, market: str, account: str, kind: str, mode: Mode) -> bool:
-    """Whether an intent of this key is open, in whichever episode it was made."""
+    """Whether an intent of this key, or one in its stead, is open, in whichever episode it was made."""
     return (
         session.exec(
             select(Intent.id).where(
                 Intent.chain == chain,
                 Intent.market == market,
                 Intent.account == account,
-                Intent.kind == kind,
+                col(Intent.kind).in_(rivals(kind)),
                 Intent.mode == mode,
                 col(Intent.state).in_(OPEN_INTENTS),
             )
@@ -251,7 +252,7 @@ def spent_for_owner(
     owner of a market's account."""
     rows = session.exec(
         select(Intent.market, Intent.account, Intent.spend).where(
-            *_spending(mode, since), Intent.kind == "top_up"
+            *_spending(mode, since), col(Intent.kind).in_(CURES)
         )
     )
     return sum(spend for market, account, spend in rows if whose(market, account) == owner)

@@ -51,10 +51,7 @@ def deploy(
     queue.flush()
     return AvalonDeployment(
         **asdict(contracts),
-        synthetix=double.synthetix,
-        rates=double.rates,
-        quote=double.quote,
-        base=double.base,
+        **asdict(double),
         symbol=terms.symbol,
         owner=deployer,
         boards=tuple(listed),

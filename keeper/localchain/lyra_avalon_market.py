@@ -93,9 +93,22 @@ class LocalBoard:
 
 
 @dataclass(frozen=True)
-class AvalonDeployment:
-    """Addresses of one market. `owner` may configure everything, makes tokens and sets the rate; `errors` has
-    the names of the contracts' custom errors by selector."""
+class SynthetixDouble:
+    """The package's own test double of Synthetix v2: rates that its owner sets, and an exchange at them."""
+
+    synthetix: str
+    exchanger: str
+    rates: str
+    approvals: str
+    shorts: str
+    resolver: str
+    quote: str
+    base: str
+
+
+@dataclass(frozen=True)
+class AvalonContracts:
+    """The contracts of one market."""
 
     market: str
     token: str
@@ -106,10 +119,13 @@ class AvalonDeployment:
     pool_token: str
     hedger: str
     adapter: str
-    synthetix: str
-    rates: str
-    quote: str
-    base: str
+
+
+@dataclass(frozen=True)
+class AvalonDeployment(AvalonContracts, SynthetixDouble):
+    """One market with what it trades with. `owner` may configure everything, makes tokens and sets the rate;
+    `errors` has the names of the contracts' custom errors by selector."""
+
     symbol: str
     owner: str
     boards: tuple[LocalBoard, ...]

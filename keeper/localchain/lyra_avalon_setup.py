@@ -3,10 +3,17 @@ parameters, boards."""
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
 from keeper.localchain.deployer import Deployer
-from keeper.localchain.lyra_avalon_market import AvalonSpec, BoardSpec, LocalBoard, LocalStrike
+from keeper.localchain.lyra_avalon_market import (
+    AvalonContracts,
+    AvalonSpec,
+    BoardSpec,
+    LocalBoard,
+    LocalStrike,
+    SynthetixDouble,
+)
 from keeper.localchain.lyra_avalon_sources import (
     avalon_artifact,
     avalon_library,
@@ -15,35 +22,6 @@ from keeper.localchain.lyra_avalon_sources import (
 )
 
 DOLLAR_KEY = "sUSD"
-
-
-@dataclass(frozen=True)
-class SynthetixDouble:
-    """The package's own test double of Synthetix v2: rates that its owner sets, and an exchange at them."""
-
-    synthetix: str
-    exchanger: str
-    rates: str
-    approvals: str
-    shorts: str
-    resolver: str
-    quote: str
-    base: str
-
-
-@dataclass(frozen=True)
-class AvalonContracts:
-    """The contracts of one market."""
-
-    market: str
-    token: str
-    greek_cache: str
-    pricer: str
-    short_collateral: str
-    pool: str
-    pool_token: str
-    hedger: str
-    adapter: str
 
 
 def create_double(queue: Deployer, symbol: str) -> SynthetixDouble:

@@ -56,6 +56,14 @@ class CureRequest:
     target: int
     budget_base: int
     owner: OwnerFunds | None = None
+    refused: frozenset[str] = frozenset()
+    """What steps were refused with lately: tokens, or positions as a protocol names them."""
+    most_slippage: int = 0
+    """The share of the price (1e18 is all) that making a position smaller may cost."""
+    cheapest: bool = False
+    """Whether the cheapest of the steps that reach the target is taken, not the first."""
+    capital_cost: int = 0
+    """What a year of locked money costs, as a share of it (1e18 is all)."""
 
     def payable(self, token: str) -> int:
         """Units at hand; coins that are gas money are not."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keeper.model.format import format_amount
-from keeper.model.plan import FlashLoan
+from keeper.model.plan import FlashLoan, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,9 @@ class Offer:
     """Wei that go with its call, and that it costs: what prices ask for that are brought along."""
     valid_until: int | None = None
     """Unix time of the last block that takes it: then the prices that it brings are too old."""
+    kind: Kind = "liquidate"
+    action: str = "liquidate"
+    """What it is, and how people and the journal call it."""
     gas_of_signer: int | None = None
     """What it takes where the signer calls it alone, if another than `gas` and `cold_gas`."""
 

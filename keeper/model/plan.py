@@ -21,6 +21,16 @@ Kind = Literal["liquidate", "top_up", "reduce", "flag", "settle", "redeem"]
 """What is done: `liquidate` and what else the protocol rewards anybody for (`flag`, `settle`); for whom we
 protect `top_up` and `reduce`, which of all is a close; `redeem` what was taken."""
 
+REWARDED: frozenset[Kind] = frozenset({"liquidate", "flag", "settle"})
+"""What is done for what it earns."""
+CURES: frozenset[Kind] = frozenset({"top_up", "reduce"})
+"""What is done for those whom we protect."""
+
+
+def rivals(kind: str) -> tuple[str, ...]:
+    """The kinds of which one at a time is done for an account, and that share their attempts."""
+    return tuple(sorted(CURES)) if kind in CURES else (kind,)
+
 
 def kept_of(token: str) -> str:
     """Under which name funds say what of a token is kept for purchases to come."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from keeper.model.grant import Grant
 from keeper.model.price_update import PriceUpdate
 
 
@@ -22,8 +23,8 @@ class Purse:
     idle_collateral: Mapping[tuple[str, str], int] = field(default_factory=dict)
     hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Each account's neighbours, where the protocol keeps accounts in an order and asks for the place."""
-    permitted: frozenset[str] = frozenset()
-    """Accounts that the payer may put something into, where the protocol lets their owners say who may."""
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    """What the owner of an account lets be done for it, where the protocol asks for rights."""
     recipient: str = ""
     """Who carries a liquidation out and gets what it brings, where a call must name them: our contract."""
     payer: str = ""

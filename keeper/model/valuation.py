@@ -100,6 +100,12 @@ class PositionLine:
     breaks_below: int | None = None
     breaks_above: int | None = None
     """The nearest prices of this market, others unchanged, at which the account can be liquidated."""
+    days: float | None = None
+    """To the expiry of an option that has not ended."""
+    greeks: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Of an option, with the position's sign and size, by name: `delta` in units of the underlying, `gamma`
+    what that changes by for one of its price, and what the position's worth changes by for a percentage point
+    of volatility (`vega`), a day (`theta`) and a percentage point of interest (`rho`)."""
 
 
 @dataclass(frozen=True, slots=True)

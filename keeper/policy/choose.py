@@ -8,7 +8,7 @@ from typing import Protocol
 
 from keeper.model.format import format_money
 from keeper.model.money import Rate
-from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
+from keeper.model.plan import CURES, NATIVE, Blocked, Kind, Plan, kept_of
 from keeper.policy.costs import Budget, Costs
 from keeper.policy.profit import demanding
 
@@ -35,6 +35,8 @@ class Candidate:
     reserve: Callable[[Plan], None] = lambda _: None
     underwater: bool = False
     rate: Rate = ONE
+    unpaid: bool = False
+    """Whether it is done for an account that we protect, whatever it earns."""
 
     @property
     def key(self) -> tuple[str, str, Kind]:
@@ -149,7 +151,9 @@ def _by_kind(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Can
         match each.kind:
             case "top_up":
                 cures.append(each)
-            case "liquidate":
+            case "settle" if each.unpaid:
+                cures.append(each)
+            case "liquidate" | "settle":
                 liquidations.append(each)
             case _:
                 raise ValueError(f"nobody knows how to choose among actions of kind {each.kind}")
@@ -265,7 +269,7 @@ def _take(
     native = left.get(NATIVE, 0) - outcome.value
     if native < fee:
         return Blocked("the signer has too little native currency left for gas")
-    if outcome.kind != "top_up" and native - fee < costs.gas_reserve:
+    if outcome.kind not in CURES and not candidate.unpaid and native - fee < costs.gas_reserve:
         return Blocked("the signer's native currency is kept for top-ups (gas_reserve, protected accounts)")
     left[NATIVE] -= fee + outcome.value
     candidate.pay(outcome)

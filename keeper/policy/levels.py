@@ -42,6 +42,9 @@ class Protection:
     steps: tuple[Step, ...]
     owner: OwnerMoney | None = None
     """Set where the owner's own money pays."""
+    max_slippage: int = 0
+    cheapest: bool = False
+    capital_cost: int = 0
     when_unverified: bool = False
     """Whether to top up, sized by the contract's own view, where our arithmetic is not the contract's."""
 
@@ -129,12 +132,15 @@ def _protection(protect: Protect, settings: Settings) -> Protection:
         max_spend_per_owner_day=wad(protect.max_spend_per_owner_day),
         steps=protect.steps,
         owner=_owner(protect, settings),
+        max_slippage=wad(protect.max_slippage),
+        cheapest=protect.prefer == "cheapest",
+        capital_cost=wad(protect.capital_cost),
         when_unverified=protect.when_unverified == "top_up",
     )
 
 
 def _owner(protect: Protect, settings: Settings) -> OwnerMoney | None:
-    contract = settings.markets[protect.market].own.owner_contract
+    contract = settings.markets[protect.market].own.ours("owner-top-up")
     if protect.paid_by != "owner" or contract is None:
         return None
     return OwnerMoney(contract, {each.token.lower(): each for each in protect.permits})

@@ -96,8 +96,8 @@ def plan(market: str, account: str, sized: Sized, terms: ProfitTerms) -> Plan:
     return Plan(
         market=market,
         account=account,
-        kind="liquidate",
-        action="liquidate",
+        kind=offer.kind,
+        action=offer.action,
         target=terms.contract,
         data="",
         spend=Spend(offer.pays.token, "", 0),

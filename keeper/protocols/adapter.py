@@ -26,6 +26,9 @@ from keeper.protocols.event_table import EventTable
 from keeper.protocols.lenses import LensContract, words
 from keeper.protocols.roles.market import Explainer, MarketRoles, Planner, Valuer
 
+PAYING: tuple[Action, ...] = ("repay", "add_collateral")
+"""The cures that money is paid in for; the others take something away, and only where a step says so."""
+
 
 class Adapter(
     MarketRoles[S, A],
@@ -113,14 +116,17 @@ class Adapter(
 
     def accepted_assets(self, state: S, raws: Mapping[str, A], purse: Purse) -> list[tuple[Action, Asset]]:
         if not raws:
-            actions: tuple[Action, ...] = ("repay", "add_collateral")
-            return [(action, asset) for action in actions for asset in self.assets(state, purse).values()]
+            return [(action, asset) for action in PAYING for asset in self.assets(state, purse).values()]
         requests = {account: CureRequest(account, 0, purse, (), 0, 0) for account in raws}
         return [each for account, raw in raws.items() for each in self.cures(state, raw, requests[account])]
 
     def default_steps(self, state: S, raw: A, request: CureRequest) -> Sequence[Step]:
         """The steps where the operator names none."""
-        return [Step(action=action, asset=asset.token) for action, asset in self.cures(state, raw, request)]
+        return [
+            Step(action=action, asset=asset.token)
+            for action, asset in self.cures(state, raw, request)
+            if action in PAYING
+        ]
 
     @abstractmethod
     def cure(self, state: S, raw: A, request: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:

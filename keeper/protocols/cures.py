@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keeper.config.policy import Step
 from keeper.model.bisection import least
 from keeper.model.cure import CureRequest, action_words
+from keeper.model.money import WAD
 from keeper.model.offer import Asset
 from keeper.model.plan import NATIVE, Blocked, Check, Plan, Spend
 
@@ -38,6 +39,11 @@ class Cure:
     gas: int
     errors: str
     check: Callable[[int, int], Check]
+    cost: Callable[[int], int] | None = None
+    """Where nothing is paid in, as a position of the account is made smaller: what an amount costs the
+    account in fees and price (base units)."""
+    words: Callable[[int], str] | None = None
+    """An amount for people, where it is not of a token."""
     room: int | None = None
     full: str = ""
     floor: int = 0
@@ -70,10 +76,12 @@ def named(step: Step, assets: Iterable[Asset]) -> Asset | None:
 def first_enough(
     market: str, request: CureRequest, before: int | None, cures: Iterable[Cure | Blocked]
 ) -> Plan | Blocked:
-    """The first cure that reaches the target alone; else the first that helps; else why none does.
+    """The first cure that reaches the target alone, or of these the cheapest where that is wanted; else the
+    first that helps; else why none does.
 
     `before` is the health now, None without debt."""
-    chosen: Plan | None = None
+    helping: Plan | None = None
+    enough: list[tuple[int, Plan]] = []
     reasons = []
     for cure in cures:
         if isinstance(cure, Blocked):
@@ -86,9 +94,23 @@ def first_enough(
         amount, reached = sized
         plan = plan_of(market, request, cure, amount, reached, health_after=str(reached))
         if reached >= request.target:
-            return plan
-        chosen = chosen or plan
-    return chosen or Blocked("; ".join(reasons) or "the account has neither debt nor collateral to work with")
+            if not request.cheapest:
+                return plan
+            enough.append((_price(request, cure, amount), plan))
+        helping = helping or plan
+    if enough:
+        return min(enough, key=lambda each: each[0])[1]
+    return helping or Blocked(
+        "; ".join(reasons) or "the account has neither debt nor collateral to work with"
+    )
+
+
+def _price(request: CureRequest, cure: Cure, amount: int) -> int:
+    """What a cure costs, to compare it by (base units, rounded up): of money paid in, what a year of it
+    does."""
+    if cure.cost is not None:
+        return cure.cost(amount)
+    return -(-cure.asset.cost(amount) * request.capital_cost // WAD)
 
 
 def _sized(request: CureRequest, cure: Cure, before: int | None) -> tuple[int, int] | Blocked:
@@ -98,8 +120,14 @@ def _sized(request: CureRequest, cure: Cure, before: int | None) -> tuple[int, i
         return Blocked("the account owes none")
     if cure.room is not None and cure.room * SMALLEST_PART < cure.needed:
         return Blocked(cure.full)
+    if asset.token in request.refused:
+        return Blocked("it was refused lately")
     affordable = request.affordable(asset)
     amount = min(cure.needed, request.payable(asset.token), affordable)
+    if cure.cost is not None:
+        amount = cure.needed
+        if cure.cost(amount) > request.budget_base:
+            return Blocked("what it costs is more than the day's cap leaves")
     if amount <= 0:
         nothing = request.owner.why[asset.token] if request.owner else f"no {asset.symbol} to pay with"
         return Blocked("the day's cap is used up" if affordable <= 0 else nothing)
@@ -119,6 +147,8 @@ def plan_of(market: str, request: CureRequest, cure: Cure, amount: int, reached:
     """The plan of one size; `told` goes to its summary."""
     asset, coins = cure.asset, cure.asset.token == NATIVE
     by_allowance = not (cure.burned or coins or request.owner)
+    if cure.cost is not None:
+        return _smaller(market, request, cure, amount, reached, told)
     return Plan(
         market=market,
         account=request.account,
@@ -133,5 +163,28 @@ def plan_of(market: str, request: CureRequest, cure: Cure, amount: int, reached:
         summary={action_words(cure.step.action): asset.words(amount), **told},
         postcondition=cure.check(amount, reached),
         value=amount if coins else 0,
+        errors=cure.errors,
+    )
+
+
+def _smaller(
+    market: str, request: CureRequest, cure: Cure, amount: int, reached: int, told: dict[str, str]
+) -> Plan:
+    """The plan that makes a position smaller by so much."""
+    assert cure.cost is not None, "nothing is paid in"
+    size = cure.words(amount) if cure.words is not None else cure.asset.words(amount)
+    return Plan(
+        market=market,
+        account=request.account,
+        kind="reduce",
+        action=cure.step.action,
+        target=cure.target,
+        data="0x" + cure.data(amount).hex(),
+        spend=Spend(cure.asset.token, "", 0),
+        spend_base=cure.cost(amount),
+        gain_base=0,
+        gas=cure.gas,
+        summary={action_words(cure.step.action): size, **told},
+        postcondition=cure.check(amount, reached),
         errors=cure.errors,
     )

@@ -69,8 +69,8 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
     plan = Plan(
         market=market,
         account=account,
-        kind="liquidate",
-        action="liquidate",
+        kind=offer.kind,
+        action=offer.action,
         target=offer.target,
         data="0x" + quote.calls[0].hex(),
         spend=Spend(offer.pays.token, offer.target if quote.allowance else "", quote.allowance),
@@ -78,7 +78,7 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
         gain_base=got - paid,
         gas=offer.gas_alone,
         summary={
-            "repay": offer.pays.words(quote.repaid),
+            **({"repay": offer.pays.words(quote.repaid)} if quote.repaid else {}),
             "receive": offer.gets.words(quote.received),
         },
         errors=offer.errors,

@@ -18,6 +18,8 @@ class SetupHints:
 
     created: str = ""
     """The event (topic) of what only events tell of, to be heard before the first read."""
+    told_by: Callable[[Any], str] | None = None
+    """The contract that tells of it, of a market's state; the market's own where that is not said."""
     by_address: bool = False
     """Whether assets go by their addresses in the file: their symbols name several."""
     oracle: Callable[[Any], str] = lambda state: ""
@@ -39,7 +41,7 @@ class Spec:
     """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
 
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
-    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays."""
+    `grant` names our contract, made for a market's address, that holds the rights account owners give."""
 
     name: str
     title: str
@@ -48,7 +50,7 @@ class Spec:
     adapter: type[Adapter[Any, Any]]
     leads: tuple[str, ...] = ()
     settings: type[ProtocolSettings] = ProtocolSettings
-    owner_calls: tuple[str, ...] = ()
+    grant: str = ""
     setup: SetupHints = SetupHints()
     checks: Checks | None = None
     """What `keeper doctor` asks besides, of a market's contract."""

@@ -26,6 +26,7 @@ from keeper.service.planning.block_planning import BlockPlanning
 from keeper.service.planning.breach import Breach, MarketBreaches
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
+from keeper.service.planning.upkeep import UpkeepDesk
 from keeper.service.reporting import status
 from keeper.service.reporting.block_report import BlockReport, Decided, TickResult
 from keeper.service.reporting.log_throttle import LogThrottle
@@ -65,6 +66,7 @@ class ChainLoop(ChainContext):
         self.heads = Heads(self.pool, self.settings.chain, self.on_head)
         self.retries = RetryPolicy(self)
         self._store_front = StoreFront(self, self.retries)
+        self._upkeep = UpkeepDesk(self, self.retries)
         self._market_alerts = MarketAlerts(self.store)
         self._throttle = LogThrottle()
         self.troubles = MarketTroubles(self.store, self._throttle)
@@ -242,16 +244,18 @@ class ChainLoop(ChainContext):
                 confirmed.append(each)
         return confirmed
 
-    def with_sales(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
-        """With what the markets themselves sell of what they absorbed, as due besides."""
+    def with_work(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
+        """With what the markets themselves sell of what they absorbed, and what else they pay for, as due
+        besides."""
         if self.payer is None or self.halt_reason:
             return breaches
         found = []
         for each in breaches:
-            sales: list[Breach] = []
+            work: list[Breach] = []
             with self.troubles.contained(each.market, head):
-                sales = self._store_front.due(each.market, each.valued)
-            found.append(replace(each, due=[*each.due, *sales]))
+                work = self._store_front.due(each.market, each.valued)
+                work += self._upkeep.due(each.market, each.valued)
+            found.append(replace(each, due=[*each.due, *work]))
         return found
 
     def plan_all(self, head: Head, breaches: list[MarketBreaches]) -> Decided:

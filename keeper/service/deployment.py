@@ -85,6 +85,16 @@ def price_carrier() -> Contract:
     return Contract("PriceCarrier", ())
 
 
+def grant(name: str, market: str) -> Contract:
+    """The one of this name for the accounts of one market."""
+    return Contract(name, (to_checksum_address(market),))
+
+
+def takeover(market: str, owner: str, operator: str) -> Contract:
+    """For one market's exchange: `operator` may take positions over with money of his own."""
+    return Contract("PerpTakeover", (to_checksum_address(market), *liquidator(owner, operator).arguments))
+
+
 def is_there(pool: NodePool, contract: Contract) -> bool:
     """Whether it has been deployed: only these very bytes can be at its address."""
     return bool(pool.call("eth_getCode", contract.address, "latest") not in ("0x", ""))

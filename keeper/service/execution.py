@@ -18,7 +18,6 @@ from keeper.execution import batch_encoding
 from keeper.execution.lease import KeyLease
 from keeper.execution.limits import Allow, Limits
 from keeper.execution.loop import ExecutionLoop
-from keeper.oracles.pull import carrier as price_carrier
 from keeper.protocols.registry import PROTOCOLS
 from keeper.service.planning.gas_ceilings import GWEI, GasCeilings, GasLevel, gas_ceilings, gas_level
 from keeper.store.database import Store
@@ -91,12 +90,9 @@ def allowed(settings: Settings, chain: str) -> Allow:
     for market in settings.markets.values():
         if market.chain != chain:
             continue
-        spec, owners = PROTOCOLS[market.protocol], market.own.owner_contract
-        found[market.address.lower()] = _selectors(spec.adapter.called)
-        if owners is not None:
-            found[owners.lower()] = _selectors(spec.owner_calls)
-        if (carrier := market.own.carrier_contract) is not None:
-            found[carrier.lower()] = _selectors((price_carrier.SIGNATURE,))
+        found[market.address.lower()] = _selectors(PROTOCOLS[market.protocol].adapter.called)
+        for ours, signatures in market.own.own_calls.items():
+            found[ours.lower()] = _selectors(signatures)
     liquidator = settings.chains[chain].liquidator
     if liquidator is not None:
         found[liquidator.lower()] = _selectors((batch_encoding.SIGNATURE,))

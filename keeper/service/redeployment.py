@@ -18,36 +18,29 @@ class Moves:
     steps: Sequence[str] = ()
 
 
-def moves(settings: Settings, chain: str, market: str | None, new: str, payer: str) -> Moves:
-    """What a new contract takes over from the configured one: a market's OwnerTopUp, or the Liquidator."""
-    old = settings.chains[chain].liquidator if market is None else settings.markets[market].own.owner_contract
+def moves(settings: Settings, chain: str, name: str, market: str | None, new: str, payer: str) -> Moves:
+    """What a new contract takes over from the configured one of its name: a market's, or the Liquidator."""
+    if name == "liquidator" or market is None:
+        old = settings.chains[chain].liquidator
+    else:
+        old = settings.markets[market].own.ours(name)
     if old is None or old.lower() == new.lower():
         return Moves()
-    steps = (
-        _of_owners(settings, market, old, new, payer)
-        if market is not None
-        else _of_operators(old, new, payer)
-    )
-    return Moves(_allowed(settings, old, new), (*steps, "keeper doctor says whether all of it is done"))
-
-
-def carrier_moves(settings: Settings, market: str, new: str) -> Moves:
-    """The same of a market's PriceCarrier, which nobody owns and which holds nothing."""
-    old = settings.markets[market].own.carrier_contract
-    if old is None or old.lower() == new.lower():
-        return Moves()
-    return Moves(
-        _allowed(settings, old, new),
-        (f"restart the keeper: it calls {new} from then on", "keeper doctor says whether all of it is done"),
-    )
-
-
-def _allowed(settings: Settings, old: str, new: str) -> tuple[tuple[Sequence[str | int], str], ...]:
-    return tuple(
+    places = [
         (("execution", "allow", number, "target"), new)
         for number, each in enumerate(settings.execution.allow or ())
         if each.target.lower() == old.lower()
-    )
+    ]
+    if name == "owner-top-up":
+        steps = _of_owners(settings, market, old, new, payer)
+    elif name == "grant":
+        steps = _of_accounts(settings, market, old, new, payer)
+    elif name == "price-carrier":
+        # Nobody owns it, and it holds nothing.
+        steps = (f"restart the keeper: it calls {new} from then on",)
+    else:
+        steps = _of_operators(old, new, payer)
+    return Moves(tuple(places), (*steps, "keeper doctor says whether all of it is done"))
 
 
 def _of_operators(old: str, new: str, payer: str) -> Sequence[str]:
@@ -59,7 +52,17 @@ def _of_operators(old: str, new: str, payer: str) -> Sequence[str]:
     )
 
 
-def _of_owners(settings: Settings, market: str, old: str, new: str, payer: str) -> Sequence[str]:
+def _of_accounts(settings: Settings, market: str | None, old: str, new: str, payer: str) -> Sequence[str]:
+    found = []
+    for account in [e.account for e in settings.protect if e.market == market]:
+        found += [
+            f"the owner of {account} gives {new} the rights that {old} has, and takes them from {old}",
+            f"and calls setOperator(account, {payer}, true), setLimit and setShare on {new}, as on {old}",
+        ]
+    return (*found, f"restart the keeper: it calls {new} from then on")
+
+
+def _of_owners(settings: Settings, market: str | None, old: str, new: str, payer: str) -> Sequence[str]:
     owners = [e.account for e in settings.protect if e.market == market and e.paid_by == "owner"]
     found = []
     for owner in owners:

@@ -71,7 +71,7 @@ def decide(chain: ChainLoop, head: Head) -> TickResult:
     chain.check_halt(head)
     breaches = chain.judge(valued)
     confirmed = chain.confirm(head, breaches)
-    due = chain.with_sales(head, confirmed)
+    due = chain.with_work(head, confirmed)
     decisions = chain.plan_all(head, due)
     chain.commit(head, confirmed, decisions)
     chain.end(head)

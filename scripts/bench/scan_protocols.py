@@ -71,9 +71,9 @@ def measure() -> list[Result]:
 
 
 def _measured(anvil: Anvil, market: Deployed) -> list[Result]:
-    _open(anvil, market, range(FEW))
+    open_accounts(anvil, market, range(FEW))
     few = _requests_a_block(anvil, market)
-    _open(anvil, market, range(FEW, MANY))
+    open_accounts(anvil, market, range(FEW, MANY))
     many = _requests_a_block(anvil, market)
     send_batch(anvil.rpc, market.block())
     anvil.mine()
@@ -112,14 +112,16 @@ def _measured(anvil: Anvil, market: Deployed) -> list[Result]:
     ]
 
 
-def _open(anvil: Anvil, market: Deployed, numbers: Sequence[int]) -> None:
+def open_accounts(anvil: Anvil, market: Deployed, numbers: Sequence[int]) -> None:
+    """Fifty at a time, with what each block brings."""
     for at in range(0, len(numbers), 50):
         txs = [*market.block(), *(tx for number in numbers[at : at + 50] for tx in market.open(number))]
         send_batch(anvil.rpc, txs)
         market.settle(numbers[at : at + 50])
 
 
-def _reading(anvil: Anvil, market: Deployed) -> Market:
+def reading(anvil: Anvil, market: Deployed) -> Market:
+    """The market as a keeper that has read nothing of it has it."""
     settings = Settings.model_validate(
         {
             "chains": {"local": {"chain_id": 31337, "rpc": [anvil.url]}},
@@ -131,7 +133,7 @@ def _reading(anvil: Anvil, market: Deployed) -> Market:
 
 
 def _scanned(anvil: Anvil, market: Deployed) -> float:
-    run = _reading(anvil, market)
+    run = reading(anvil, market)
     started = time.perf_counter()
     at = value(run, blocks.latest(run.book.pool))
     seconds = time.perf_counter() - started
@@ -140,7 +142,7 @@ def _scanned(anvil: Anvil, market: Deployed) -> float:
 
 
 def _requests_a_block(anvil: Anvil, market: Deployed) -> float:
-    run = _reading(anvil, market)
+    run = reading(anvil, market)
     value(run, blocks.latest(run.book.pool))
     before = run.book.pool.requests
     for _ in range(BLOCKS):
@@ -152,7 +154,7 @@ def _requests_a_block(anvil: Anvil, market: Deployed) -> float:
 
 def _warm(anvil: Anvil, market: Deployed) -> float:
     """A block of a keeper that has read the market before, prices moved or not."""
-    run = _reading(anvil, market)
+    run = reading(anvil, market)
     value(run, blocks.latest(run.book.pool))
     seconds = []
     for _ in range(BLOCKS):
@@ -323,3 +325,6 @@ def _avalon(anvil: Anvil) -> Deployed:
         return at.greek_cache, calldata(signature, *terms)
 
     return Deployed("lyra-avalon", at.market, view, opening, least=5)
+
+
+DERIVATIVES = (_synthetix, _perp, _avalon)

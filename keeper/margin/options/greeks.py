@@ -125,3 +125,15 @@ def black_scholes(
         volga=np.asarray(vega * d1 * d2 / sigma),
         elasticity=np.asarray(elasticity),
     )
+
+
+def position_greeks(greeks: Greeks, size: float) -> dict[str, float]:
+    """What a position of `size` options (below zero: sold) bears, as traders quote it: delta and gamma in the
+    underlying, vega and rho for one percentage point, theta for one day. `greeks` are those of one option."""
+    return {
+        "delta": size * float(greeks.delta),
+        "gamma": size * float(greeks.gamma),
+        "vega": size * float(greeks.vega) / 100,
+        "theta": size * float(greeks.theta_per_day),
+        "rho": size * float(greeks.rho) / 100,
+    }

@@ -9,24 +9,20 @@ from typing import ClassVar
 from keeper.chain.calls import Answer, Call
 from keeper.chain.erc20 import symbol
 from keeper.config.policy import Action, Step
-from keeper.margin.options.lyra_avalon.breaking import breaking_spot
 from keeper.margin.options.lyra_avalon.minimum import ShortKind
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
-from keeper.model.valuation import AssetLine, Explanation, PositionLine, Valuation
+from keeper.model.valuation import AssetLine, Explanation, Valuation
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.lyra_avalon import planning, valuing
+from keeper.protocols.lyra_avalon import explaining, planning, valuing
 from keeper.protocols.lyra_avalon.lens import RECORD, AvalonState, OptionPosition, read_position, read_state
 from keeper.protocols.roles.market import PricedAsset
-
-KINDS = ("long call", "long put", "short call in the token", "short call in dollars", "short put")
-FORMULA = "Avalon: collateral ÷ the least collateral, the option's price at a shocked spot and volatility"
 
 
 class AvalonOptions(Adapter[AvalonState, OptionPosition]):
@@ -112,8 +108,7 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
         symbols: Mapping[str, str],
     ) -> tuple[Sequence[AssetLine], str]:
         token, price = self._collateral(state, raw)
-        worth = raw.collateral
-        return [AssetLine(token, symbols.get(token, token), 18, price, worth, worth, 10_000)], FORMULA
+        return [explaining.collateral(raw, token, symbols.get(token, token), price)], explaining.FORMULA
 
     def explain(
         self,
@@ -126,27 +121,7 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
         found = super().explain(state, account, raw, timestamp, symbols)
         if not raw.active:
             return found
-        short = valuing.is_short(raw)
-        breaks = self._breaks(state, raw, timestamp) if short and timestamp < raw.expiry else None
-        falls = raw.kind == ShortKind.PUT_QUOTE
-        line = PositionLine(
-            f"board:{raw.board}",
-            f"{KINDS[raw.kind]} {raw.price // WAD}",
-            -raw.amount if short else raw.amount,
-            raw.price,
-            state.spot or 0,
-            found.valuation.net - found.valuation.equity,
-            0,
-            found.valuation.maintenance,
-            found.valuation.maintenance,
-            breaks if falls else None,
-            None if falls else breaks,
-        )
-        return replace(found, positions=(line,))
-
-    def _breaks(self, state: AvalonState, raw: OptionPosition, timestamp: int) -> int | None:
-        left = raw.expiry - timestamp
-        return breaking_spot(state.terms, ShortKind(raw.kind), raw.price, left, raw.amount, raw.collateral)
+        return replace(found, positions=(explaining.position(state, found.valuation, raw, timestamp),))
 
     # Planning.
 

@@ -96,6 +96,30 @@ class PulledPricing(Protocol[S_contra]):
         """Each price that can be brought, each oracle and price once; none where it is on chain anyway."""
 
 
+class Upkeep(Protocol[S_contra, A_contra]):
+    """Where accounts make work that anybody may do, beside liquidations: orders to settle or to cancel."""
+
+    def has_work(self, record: bytes) -> bool:
+        """Whether an account makes work, now or later; asked of every record, so it is cheap."""
+
+    def window(self, state: S_contra, raw: A_contra) -> tuple[int, int] | None:
+        """From when until when (Unix time) it can be done; None where it never can."""
+
+    def work_calls(self, state: S_contra, account: str) -> list[Call]:
+        """What `work` looks up."""
+
+    def work(
+        self,
+        state: S_contra,
+        account: str,
+        raw: A_contra,
+        timestamp: int,
+        purse: Purse,
+        answers: Mapping[Call, Answer],
+    ) -> list[Offer] | Blocked:
+        """What is paid for it, best first; or why nobody can do it now."""
+
+
 class UnsizedCures(Protocol[S_contra, A_contra]):
     """Where top-ups can be sized without our arithmetic, by what the contract's own view says."""
 

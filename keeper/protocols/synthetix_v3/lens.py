@@ -20,8 +20,8 @@ DOLLAR = 0
 _PRICE = "(bool,uint256,bool,uint256,uint256,uint256,bytes)"
 _STRATEGY = "(uint8,uint256,uint256,address,bytes32,uint256,bool,uint256)"
 _MARKET = (
-    f"(uint128,string,bytes32,{_PRICE},int256[4],uint256,uint256[2],uint256[5],uint256,uint256[3],"
-    f"uint256[3],address,{_STRATEGY}[])"
+    f"(uint128,string,bytes32,{_PRICE},int256[4],uint256,uint256[2],uint256[2],uint256[5],uint256,"
+    f"uint256[3],uint256[3],address,{_STRATEGY}[])"
 )
 _COLLATERAL = f"(uint128,address,{_PRICE},uint256,uint256[4],uint256,bool)"
 _STATE = (
@@ -91,6 +91,8 @@ class Perp:
     window: int
     max_pd: int
     endorsed: str
+    maker_fee: int
+    taker_fee: int
     strategies: tuple[Strategy, ...]
     freshness: Freshness = TIMELESS
 
@@ -190,9 +192,8 @@ def read_state(data: bytes) -> PerpsState:
 
 
 def _perp(row: tuple[Any, ...]) -> Perp:
-    identity, symbol, feed, price, funding, size, (scale, velocity), terms, locked, capacity, limits = row[
-        :11
-    ]
+    identity, symbol, feed, price, funding, size, (scale, velocity), fees, terms, locked = row[:10]
+    capacity, limits, endorsed, strategies = row[10:]
     initial, least_initial, scalar, flag_reward, least_margin = terms
     left, most, latest = capacity
     found = MarketTerms(scale, initial, least_initial, scalar, least_margin, flag_reward, most)
@@ -210,8 +211,10 @@ def _perp(row: tuple[Any, ...]) -> Perp:
         latest,
         limits[1],
         limits[2],
-        row[11],
-        tuple(Strategy(*each[1:]) for each in row[12]),
+        endorsed,
+        fees[0],
+        fees[1],
+        tuple(Strategy(*each[1:]) for each in strategies),
         _freshness(price),
     )
 

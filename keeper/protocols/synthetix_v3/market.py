@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Self
 
 from keeper.book.entries import Entries
-from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
-from keeper.chain.erc20 import read_uint, symbol
+from keeper.chain.erc20 import symbol
 from keeper.config import MarketSettings
 from keeper.config.policy import Action, Step
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
+from keeper.model.grant import NOTHING
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
@@ -23,10 +23,19 @@ from keeper.oracles.pull.service import WantedPrice
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
-from keeper.protocols.lenses import LensContract
+from keeper.protocols.lenses import LensContract, words
 from keeper.protocols.roles.market import PricedAsset
 from keeper.protocols.roles.optional import PulledPricing
-from keeper.protocols.synthetix_v3 import explaining, planning, records, screening, valuing
+from keeper.protocols.synthetix_v3 import (
+    explaining,
+    planning,
+    records,
+    reducing,
+    rights,
+    screening,
+    upkeep,
+    valuing,
+)
 from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState, read_state
 from keeper.protocols.synthetix_v3.records import PerpsAccount
 from keeper.protocols.synthetix_v3.settings import SynthetixV3Settings
@@ -44,6 +53,9 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         planning.LIQUIDATE_FLAGGED,
         planning.PAY_DEBT,
         planning.DEPOSIT,
+        reducing.COMMIT,
+        upkeep.SETTLE,
+        upkeep.CANCEL,
     )
     view_words, scale = 9, 18
     needs_capital = False
@@ -85,8 +97,9 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
             in_place=True,
             behind=self.own.price_service is not None,
         )
-        self.screener = self.pulled = self
+        self.screener = self.upkeep = self.pulled = self
         self._places = screening.Places()
+        self.grant = self.own.grant or ""
 
     @classmethod
     def of(cls, name: str, settings: MarketSettings, *, is_local: bool = False) -> Self:
@@ -106,7 +119,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
 
     def factor_assets(self, state: PerpsState, factors: Sequence[int]) -> list[str]:
         markets = [self._places.market(factor) for factor in factors]
-        return [state.dollar.lower() if market is None else _of_perp(market) for market in markets]
+        return [state.dollar.lower() if market is None else reducing.of_perp(market) for market in markets]
 
     def counted(self, raw: PerpsAccount) -> Mapping[str, int]:
         found = {"debt": raw.debt}
@@ -152,7 +165,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         return [
             *(
                 PricedAsset(
-                    _of_perp(each.id),
+                    reducing.of_perp(each.id),
                     each.price,
                     self.lens.call("sourceOf(bytes32)", each.feed),
                     self.lens.call("symbolOf(address,uint128)", self.contract, each.id),
@@ -175,11 +188,11 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
 
     def price_dependencies(self, state: PerpsState, raw: PerpsAccount) -> frozenset[str]:
         held = {state.synths[identity].token for identity, _ in raw.collaterals if identity != DOLLAR}
-        return frozenset(held | {_of_perp(each.market) for each in raw.positions})
+        return frozenset(held | {reducing.of_perp(each.market) for each in raw.positions})
 
     def indices(self, state: PerpsState, timestamp: int) -> dict[str, dict[str, int]]:
         now = valuing.accrued(state, timestamp)
-        funding = {_of_perp(identity): {"funding": value} for identity, value in now.funding.items()}
+        funding = {reducing.of_perp(identity): {"funding": value} for identity, value in now.funding.items()}
         return {**funding, state.dollar.lower(): {"interest": now.interest}}
 
     def market_warnings(self, state: PerpsState) -> Mapping[str, str]:
@@ -229,19 +242,18 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         return frozenset({state.dollar.lower()})
 
     def planning_calls(self, state: PerpsState, accounts: Sequence[str], payer: str) -> list[Call]:
-        rights = [self._right(account, payer) for account in accounts]
-        return [*super().planning_calls(state, accounts, payer), *rights]
+        asked = [call for each in accounts for call in self._rights(state, each, payer).calls()]
+        return [*super().planning_calls(state, accounts, payer), *asked]
 
     def read_planning(
         self, state: PerpsState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
         purse = super().read_planning(state, accounts, payer, answers)
-        may = frozenset(each for each in accounts if read_uint(answers[self._right(each, payer)]))
-        return replace(purse, permitted=may)
+        grants = {each: self._rights(state, each, payer).read(answers) for each in accounts}
+        return replace(purse, grants=grants)
 
-    def _right(self, account: str, payer: str) -> Call:
-        asked = encoded(planning.HAS_RIGHT, planning.number(account), planning.MAY_DEPOSIT, payer)
-        return Call(self.contract, asked)
+    def _rights(self, state: PerpsState, account: str, payer: str) -> rights.Rights:
+        return rights.Rights(self.contract, self.grant, account, tuple(state.perps), payer)
 
     def offers(
         self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, purse: Purse
@@ -265,12 +277,37 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         found = (WantedPrice(query.oracle, each, name) for name, query in asked for each in query.ids)
         return list(dict.fromkeys(found))
 
+    # Upkeep.
+
+    has_work = staticmethod(records.has_order)
+    window = staticmethod(upkeep.window)
+
+    def work_calls(self, state: PerpsState, account: str) -> list[Call]:
+        return [self.lens.call("settlementPrice(address,uint128)", self.contract, planning.number(account))]
+
+    def work(
+        self,
+        state: PerpsState,
+        account: str,
+        raw: PerpsAccount,
+        timestamp: int,
+        purse: Purse,
+        answers: Mapping[Call, Answer],
+    ) -> list[Offer] | Blocked:
+        [asked] = self.work_calls(state, account)
+        known, price = words(answers[asked].data) if answers[asked].ok else (0, 0)
+        dollars = self._dollars(state, purse)
+        told = price if known else None
+        return upkeep.offers(self.contract, state, account, raw, timestamp, told, dollars)
+
+    # Protecting.
+
     def blocked_reason(self, state: PerpsState, raw: PerpsAccount, request: CureRequest) -> str:
         if not state.open:
             return "the market is closed"
         if raw.flagged:
             return "it is flagged for liquidation: nothing can help it any more"
-        if planning.waits(state, raw, request.timestamp):
+        if upkeep.waits(state, raw, request.timestamp):
             return "an order of it waits to be settled: until then nothing is taken"
         return ""
 
@@ -280,28 +317,31 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         found: list[tuple[Action, Asset]] = []
         if raw.debt:
             found.append(("repay", self._dollars(state, request.purse)))
-        if request.account in request.purse.permitted:
-            found += [
-                ("add_collateral", asset)
-                for identity, asset in planning.assets(state, request.purse.symbols).values()
-                if state.synths[identity].supported
-            ]
+        found += [
+            ("add_collateral", asset)
+            for identity, asset in planning.assets(state, request.purse.symbols).values()
+            if state.synths[identity].supported
+        ]
+        for each in raw.positions:
+            position = reducing.position_asset(state.perps[each.market])
+            found += [("reduce", position), ("close", position)]
         return found
 
     def cure(
         self, state: PerpsState, raw: PerpsAccount, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
+        grant = request.purse.grants.get(request.account, NOTHING)
+        if why := grant.lacks(step.action, asset.token):
+            return Blocked(why)
+        if step.action in ("reduce", "close"):
+            return reducing.cure(self.contract, state, raw, request, step, asset, grant)
         listed = planning.assets(state, request.purse.symbols)
         identity = listed[asset.token][0] if asset.token in listed else DOLLAR
-        return planning.cure(self.contract, state, raw, request, step, asset, identity)
+        return planning.cure(self.contract, state, raw, request, step, asset, identity, grant.via)
 
     def _dollars(self, state: PerpsState, purse: Purse) -> Asset:
         token = state.dollar.lower()
         return Asset(token, purse.symbol(token), WAD, WAD)
-
-
-def _of_perp(identity: int) -> str:
-    return f"market:{identity}"
 
 
 def _signed(word: int) -> int:

@@ -42,6 +42,8 @@ PAY_DEBT = "payDebt(uint128,uint256)"
 DEPOSIT = "modifyCollateral(uint128,uint128,int256)"
 HAS_RIGHT = "isAuthorized(uint128,bytes32,address)"
 MAY_DEPOSIT = b"PERPS_MODIFY_COLLATERAL".ljust(32, b"\0")
+MAY_COMMIT = b"PERPS_COMMIT_ASYNC_ORDER".ljust(32, b"\0")
+ADD = "add(uint128,uint128,address,uint256)"
 
 
 def number(account: str) -> int:
@@ -194,17 +196,6 @@ def _capacity(perp: Perp, timestamp: int) -> bool:
     return wad_div_trunc(abs(perp.funding.skew), perp.terms.skew_scale) < perp.max_pd
 
 
-def waits(state: PerpsState, raw: PerpsAccount, timestamp: int) -> bool:
-    """Whether an order of the account can still be settled: until then nothing else can be done with it."""
-    if raw.order is None:
-        return False
-    strategies = state.perps[raw.order.market].strategies
-    if raw.order.strategy >= len(strategies):
-        return False
-    strategy = strategies[raw.order.strategy]
-    return timestamp <= raw.order.time + strategy.delay + strategy.window
-
-
 def cure(
     market: str,
     state: PerpsState,
@@ -213,8 +204,9 @@ def cure(
     step: Step,
     asset: Asset,
     identity: int,
+    via: str,
 ) -> Cure:
-    """To pay the account's debt, or to add a collateral."""
+    """To pay the account's debt, or to add a collateral, where need be by the contract (`via`) that may."""
     now = accrued(state, request.timestamp)
     repays = step.action == "repay"
     who = number(request.account)
@@ -224,7 +216,11 @@ def cure(
         return ENDLESS if found is None else found
 
     def data(amount: int) -> bytes:
-        return encoded(PAY_DEBT, who, amount) if repays else encoded(DEPOSIT, who, identity, amount)
+        if repays:
+            return encoded(PAY_DEBT, who, amount)
+        if via:
+            return encoded(ADD, who, identity, asset.token, amount)
+        return encoded(DEPOSIT, who, identity, amount)
 
     if repays:
         owes = "0x" + encoded("debt(uint128)", who).hex()
@@ -237,7 +233,7 @@ def cure(
         asset,
         needed(then, request.target, MOST),
         then,
-        market,
+        via or market,
         data,
         CURE_GAS,
         ERRORS,

@@ -54,6 +54,11 @@ def length(data: bytes, at: int) -> int:
     return _HEAD + _STAKE * data[at + 33] + _POSITION * data[at + 34] + order
 
 
+def has_order(record: bytes) -> bool:
+    """Whether an order of the account waits, or has expired."""
+    return bool(record[0] & _WAITS)
+
+
 def decode(record: bytes) -> PerpsAccount:
     end = _HEAD + _STAKE * record[33]
     stakes = tuple(

@@ -13,4 +13,5 @@ SPEC = Spec(
     marks=("getKeeperCostNodeId()", "getKeeperRewardGuards()", "flaggedAccounts()"),
     adapter=PerpsMarket,
     settings=SynthetixV3Settings,
+    grant="SynthetixGrant",
 )

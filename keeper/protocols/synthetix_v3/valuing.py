@@ -36,7 +36,7 @@ def cross_account(state: PerpsState, raw: PerpsAccount, now: TimeMoved) -> Cross
     """As the margin library has it; a price that could not be had counts as 0."""
     return CrossAccount(
         [collateral(state.synths[identity], amount) for identity, amount in raw.collaterals],
-        [_position(state.perps[each.market], each, now) for each in raw.positions],
+        [position(state.perps[each.market], each, now) for each in raw.positions],
         raw.debt,
     )
 
@@ -45,7 +45,7 @@ def collateral(synth: Synth, amount: int) -> Collateral:
     return Collateral(amount, synth.price or 0, synth.skew_scale, synth.scalar, synth.lower, synth.upper)
 
 
-def _position(perp: Perp, held: Position, now: TimeMoved) -> OpenPosition:
+def position(perp: Perp, held: Position, now: TimeMoved) -> OpenPosition:
     return OpenPosition(
         held.size,
         held.price,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from keeper.model.plan import Kind
+from keeper.model.plan import CURES, REWARDED, Kind
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Levels
 from keeper.service.markets import Market
@@ -27,6 +27,8 @@ class Breach:
     """Whether our arithmetic is the contract's; else only what the contract itself sizes may be done."""
     sale: bool = False
     """Whether it is no account, but the market that sells what it absorbed."""
+    upkeep: bool = False
+    """Whether the account is in no danger, but makes work that is paid for."""
 
     @property
     def key(self) -> tuple[str, str, Kind]:
@@ -35,6 +37,8 @@ class Breach:
 
     @property
     def kind(self) -> Kind:
+        if self.upkeep:
+            return "settle"
         return "top_up" if self.levels.protection else "liquidate"
 
     @property
@@ -68,5 +72,11 @@ def open_episodes(session: Session, market: str, threshold: str) -> Sequence[Epi
     ).all()
 
 
-def episodes_of(wanted: Sequence[Breach], kind: Kind) -> list[int]:
-    return [w.episode.id for w in wanted if w.kind == kind and w.episode.id is not None]
+def rewarded_episodes(wanted: Sequence[Breach]) -> list[int]:
+    """The episodes (ids) of what is done for what it earns."""
+    return [w.episode.id for w in wanted if w.kind in REWARDED and w.episode.id is not None]
+
+
+def cured_episodes(wanted: Sequence[Breach]) -> list[int]:
+    """The episodes (ids) of those whom we protect."""
+    return [w.episode.id for w in wanted if w.kind in CURES and w.episode.id is not None]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Reads
+from keeper.chain.calls import Answer, Call, Reads
 from keeper.execution import journal, rehearsal
 from keeper.model.cure import CureRequest, OwnerFunds
 from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
@@ -17,7 +17,7 @@ from keeper.policy.routes import Route
 from keeper.service.chain_context import ChainContext
 from keeper.service.contract_versions import Abilities
 from keeper.service.planning import data_fees, refused_routes
-from keeper.service.planning.breach import Breach, episodes_of
+from keeper.service.planning.breach import Breach, cured_episodes, rewarded_episodes
 from keeper.service.planning.contract_liquidations import ContractLiquidations, venue_of
 from keeper.service.planning.costs import DAY, Budgets, costs_of
 from keeper.service.planning.gas_money import SignerFundsRequest, gas_reserve
@@ -46,6 +46,8 @@ class PlanningInputs:
     sized: Mapping[Key, Plan | Blocked] = field(default_factory=dict)
     refused_routes: Mapping[int, Sequence[Route]] = field(default_factory=dict)
     refused_tokens: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    answers: Mapping[Call, Answer] = field(default_factory=dict)
+    """What was read of the work that accounts make, by the call that asked."""
     trading: ContractLiquidations | None = None
     """The exchange for this block's liquidations; None without a contract or without liquidations."""
 
@@ -100,10 +102,22 @@ class InputReader:
                 for each in due
                 if each.levels.protection is not None and not each.known
             },
-            refused_routes.ways(self.chain.store, episodes_of(due, "liquidate")),
-            refused_routes.tokens(self.chain.store, episodes_of(due, "top_up")),
+            refused_routes.ways(self.chain.store, rewarded_episodes(due)),
+            refused_routes.tokens(self.chain.store, cured_episodes(due)),
+            self._work(due),
             trading,
         )
+
+    def _work(self, due: Sequence[Breach]) -> Mapping[Call, Answer]:
+        """What is asked of accounts that make work."""
+        calls = [
+            call
+            for each in due
+            if each.upkeep and (upkeep := each.market.adapter.upkeep) is not None
+            for call in upkeep.work_calls(each.market.book.state, each.valuation.account)
+        ]
+        lenses = [lens for each in due if each.upkeep for lens in each.market.adapter.mirror.lenses()]
+        return self.reads.answers_to(calls, tuple(dict.fromkeys(lenses)))
 
     def _trading(self, due: Sequence[Breach]) -> ContractLiquidations | None:
         chain = self.chain.settings.chain

@@ -58,6 +58,7 @@ def _candidate(
         reserve,
         underwater=valuation.net < 0,
         rate=breach.market.rate,
+        unpaid=breach.upkeep and breach.levels.protection is not None,
     )
 
 
@@ -68,6 +69,8 @@ class _Planner:
     def candidate(self, breach: Breach) -> Candidate:
         """What choosing compares of a breach."""
         budgets, trading = self.inputs.budgets[breach.key], self.inputs.trading
+        if breach.upkeep:
+            return _candidate(breach, budgets, self._work(breach))
         if breach.levels.protection is None:
             reserve = trading.reserve if trading else lambda _: None
             return _candidate(breach, budgets, self._liquidation(breach), reserve)
@@ -118,6 +121,10 @@ class _Planner:
                     protection.target,
                     budget,
                     owner.without(without) if owner is not None else None,
+                    refused=without,
+                    most_slippage=protection.max_slippage,
+                    cheapest=protection.cheapest,
+                    capital_cost=protection.capital_cost,
                 )
                 return planner.plan_top_up(state, raw, request)
 
@@ -125,6 +132,15 @@ class _Planner:
             return confirmed_plans(found if isinstance(found, Blocked) else [found], verdicts, purse)
 
         return plans
+
+    def _work(self, breach: Breach) -> Plans:
+        """What is paid for the work that an account makes, done by the signer itself."""
+        market, account, upkeep = breach.market, breach.valuation.account, breach.market.adapter.upkeep
+        assert upkeep is not None, "the work comes from where there is some"
+        state, purse = market.book.state, self.inputs.purses[market.name]
+        raw, timestamp = market.book.accounts[account], self.inputs.next_timestamp
+        offers = upkeep.work(state, account, raw, timestamp, purse, self.inputs.answers)
+        return lambda funds: inventory.liquidations(market.name, account, offers, funds)
 
     def _offers(self, breach: Breach) -> tuple[list[Offer] | Blocked, frozenset[str]]:
         """What the market gives for taking the debt over, or for its own money, and the assets whose prices

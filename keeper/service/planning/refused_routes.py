@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from sqlmodel import col, select
 
 from keeper.execution.rehearsal import is_needless
-from keeper.model.plan import Kind, Plan
+from keeper.model.plan import CURES, REWARDED, Kind, Plan
 from keeper.policy.routes import Route, of_the_moment, refused
 from keeper.store.database import Store
 from keeper.store.tables.journal import Intent
@@ -20,14 +20,14 @@ _REFUSED = (IntentState.REFUSED, IntentState.FAILED)
 
 def ways(store: Store, episodes: Iterable[int]) -> dict[int, Sequence[Route]]:
     """By episode (id), the ways of liquidating that rehearsals or blocks refused."""
-    return {episode: refused(each) for episode, each in _attempts(store, episodes, "liquidate").items()}
+    return {episode: refused(each) for episode, each in _attempts(store, episodes, REWARDED).items()}
 
 
 def tokens(store: Store, episodes: Iterable[int]) -> dict[int, Counter[str]]:
     """By episode (id), the tokens (lower case) with which a top-up was refused, and how often. One that
     fails its postcondition again keeps a part of what is transferred."""
     found = {}
-    for episode, attempts in _attempts(store, episodes, "top_up").items():
+    for episode, attempts in _attempts(store, episodes, CURES).items():
         refusals, doubts = Counter[str](), Counter[str]()
         for plan, reason in attempts:
             if not of_the_moment(reason):
@@ -38,7 +38,7 @@ def tokens(store: Store, episodes: Iterable[int]) -> dict[int, Counter[str]]:
     return found
 
 
-def _attempts(store: Store, episodes: Iterable[int], kind: Kind) -> dict[int, list[tuple[Plan, str]]]:
+def _attempts(store: Store, episodes: Iterable[int], kinds: Set[Kind]) -> dict[int, list[tuple[Plan, str]]]:
     """Plans that were refused, with the reason; without those that were held up, or needed no more."""
     found: dict[int, list[tuple[Plan, str]]] = defaultdict(list)
     numbers = list(episodes)
@@ -47,7 +47,7 @@ def _attempts(store: Store, episodes: Iterable[int], kind: Kind) -> dict[int, li
             rows = session.exec(
                 select(Intent.episode_id, Intent.plan, Intent.reason).where(
                     col(Intent.episode_id).in_(numbers[start : start + _AT_ONCE]),
-                    Intent.kind == kind,
+                    col(Intent.kind).in_(kinds),
                     col(Intent.state).in_(_REFUSED),
                     Intent.unsent == "",
                 )

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from keeper.alerts import account_alerts, execution_alerts
 from keeper.chain.blocks import Head
 from keeper.execution import journal
-from keeper.model.plan import Blocked
+from keeper.model.plan import REWARDED, Blocked, rivals
 from keeper.policy.choose import Decision
 from keeper.service.chain_context import ChainContext
 from keeper.service.planning import redemptions
@@ -45,7 +45,7 @@ class RetryPolicy:
         if not wanted:
             return []
         waiting = journal.open_intents(session, self.chain.name, self.chain.mode)
-        busy = {(each.market, each.account, each.kind) for each in waiting}
+        busy = {(each.market, each.account, kind) for each in waiting for kind in rivals(each.kind)}
         free = [w for w in wanted if (w.market.name, w.valuation.account, w.kind) not in busy]
         over = self.over_limit(session, free, head)
         for each in over:
@@ -59,12 +59,15 @@ class RetryPolicy:
         return [w for w in free if self._waited_out(session, w, head)]
 
     def over_limit(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
-        """Those whose liquidation failed on chain too often within 24 hours, in whichever episode."""
+        """Those who made us fail on chain too often within 24 hours, in whichever episode."""
         chain, most = self.chain, self.chain.settings.policy.max_attempts
-        failed = journal.failed_since(session, chain.name, "liquidate", chain.mode, head.timestamp - DAY)
-        return [
-            w for w in wanted if w.kind == "liquidate" and failed[w.market.name, w.valuation.account] >= most
-        ]
+        since, over = head.timestamp - DAY, list[Breach]()
+        for kind in sorted({w.kind for w in wanted} & REWARDED):
+            failed = journal.failed_since(session, chain.name, kind, chain.mode, since)
+            over += [
+                w for w in wanted if w.kind == kind and failed[w.market.name, w.valuation.account] >= most
+            ]
+        return over
 
     def _waited_out(self, session: Session, wanted: Breach, head: Head) -> bool:
         assert wanted.episode.id is not None
@@ -134,8 +137,8 @@ def _note_blocked(session: Session, wanted: Breach, outcome: Blocked) -> None:
     episode: Episode = wanted.episode
     if (episode.blocked_reason, episode.retry_at) != (outcome.reason, outcome.retry_at):
         update_row(session, episode, blocked_reason=outcome.reason, retry_at=outcome.retry_at)
-    if wanted.sale:
-        return  # Nobody is in danger where something is left unbought.
+    if wanted.sale or wanted.upkeep:
+        return  # Nobody is in danger where something is left unbought, or undone.
     account_alerts.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
     log.info(
         "no action",

@@ -21,7 +21,7 @@ from keeper.service.watching.market_valuation import MarketValuation
 from keeper.service.watching.selection import Rows, Watch
 from keeper.store.database import Store
 from keeper.store.rows import insert_row
-from keeper.store.tables.watching import SALE, Episode
+from keeper.store.tables.watching import WORK, Episode
 from keeper.store.types import BigInt
 
 # Of an account that the book does not know, or was not asked for yet.
@@ -97,7 +97,7 @@ def open_episodes(store: Store, markets: Sequence[str]) -> dict[str, OpenEpisode
             select(*map(col, (Episode.market, Episode.account, Episode.threshold)))
             .add_columns(col(Episode.id), col(Episode.lowest_health))
             .where(col(Episode.closed_block).is_(None))
-            .where(col(Episode.threshold).not_in((redemptions.THRESHOLD, SALE)))
+            .where(col(Episode.threshold).not_in((redemptions.THRESHOLD, *WORK)))
             .where(col(Episode.market).in_(markets))
         )
         for market, account, threshold, number, lowest in rows:

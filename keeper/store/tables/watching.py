@@ -118,6 +118,11 @@ class PriceFault(SQLModel, table=True):
 SALE = "sale"
 """The threshold of the episode in which a market sells what it absorbed; its contract is the account."""
 
+UPKEEP = "upkeep"
+"""The threshold of the episode in which an account makes work: an order of it can be settled or cancelled."""
+WORK = frozenset({SALE, UPKEEP})
+"""Thresholds that nobody is in danger at."""
+
 
 class Episode(SQLModel, table=True):
     """One stay of an account below one threshold. `blocked_reason` says why nothing is being done about

@@ -148,7 +148,7 @@ def test_what_cannot_be_helped_now_is_said(case: SynthetixCase, tmp_path: Path, 
     words = {
         "waits": "an order of it waits",
         "flagged": "flagged for liquidation",
-        "no right": "nothing this market takes",
+        "no right": "lets nobody do this",
     }
     if why == "flagged":
         assert done(k, OWN) == [] or all(each.kind == "liquidate" for each in done(k, OWN))

@@ -357,7 +357,7 @@ def test_the_carrier_is_made_by_a_command(
         deploy(config, "price-carrier", live=True, as_json=True)
     deploy(config, "price-carrier", market="m", live=True, as_json=True)
     made = json.loads(capsys.readouterr().out.splitlines()[-1])["price_carrier"]
-    assert load(config).markets["m"].own.carrier_contract == made
+    assert load(config).markets["m"].own.ours("price-carrier") == made
     found = contract_versions.at(k.deciding.pool, "PriceCarrier", made)
     assert found is not None and found.is_latest
     assert made.lower() in allowed(load(config), "local")

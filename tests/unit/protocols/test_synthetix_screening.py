@@ -13,75 +13,21 @@ from keeper.book.screening.bounds import Screen
 from keeper.book.screening.columns import Columns
 from keeper.book.screening.near_threshold import NearThreshold
 from keeper.margin.lending.weights import Weights
-from keeper.margin.perps.synthetix_v3.account import KeeperTerms, MarketTerms
-from keeper.margin.perps.synthetix_v3.market import FundingState
 from keeper.margin.rounding import WAD
 from keeper.protocols.synthetix_v3 import records, screening
-from keeper.protocols.synthetix_v3.lens import InterestState, Perp, PerpsState, Synth
+from keeper.protocols.synthetix_v3.lens import PerpsState
 from keeper.protocols.synthetix_v3.records import PerpsAccount, Position
-from keeper.protocols.synthetix_v3.valuing import TimeMoved, accrued, valued
+from keeper.protocols.synthetix_v3.valuing import accrued, valued
+from scripts.bench import synthetic_perps
+from scripts.bench.synthetic_perps import NOW, packed
 
 pytestmark = pytest.mark.unit
 
 SOAK = bool(os.environ.get("KEEPER_SOAK"))
 ACCOUNTS = 60_000 if SOAK else 1_500
 TICKS = 2_000 if SOAK else 60
-NOW, DOLLAR = 1_800_000_000, "0x" + "dd" * 20
 EDGE = (0.0, 1e-15, 1e-9, 1e-3, 0.2, 1.0)
 LEVELS = (1.0, 1.05, 1.1)
-
-
-def market(identity: int, price: int, dice: np.random.Generator) -> Perp:
-    terms = MarketTerms(
-        skew_scale=int(10 ** dice.uniform(22, 26)),
-        initial_ratio=int(dice.uniform(0.5, 3) * WAD),
-        min_initial_ratio=int(dice.uniform(0.005, 0.1) * WAD),
-        maintenance_scalar=int(dice.uniform(0.3, 0.8) * WAD),
-        min_position_margin=int(dice.uniform(0, 30) * WAD),
-        flag_reward_ratio=int(dice.uniform(0.0001, 0.01) * WAD),
-        window_max=int(10 ** dice.uniform(19, 23)) if identity % 3 else 0,
-    )
-    rate, value = int(dice.normal(0, 0.3) * WAD), int(dice.normal(0, 0.01) * price)
-    funding = FundingState(int(dice.normal(0, 0.2) * terms.skew_scale), rate, value, NOW - 3_600)
-    strategies = ()
-    return Perp(
-        identity,
-        f"M{identity}",
-        b"",
-        price,
-        price,
-        funding,
-        0,
-        9 * WAD,
-        terms,
-        WAD // 2,
-        0,
-        0,
-        30,
-        0,
-        "0x",
-        strategies,
-    )
-
-
-def made(dice: np.random.Generator) -> PerpsState:
-    perps = {100 + i: market(100 + i, int(10 ** dice.uniform(16, 23)), dice) for i in range(6)}
-    keeper = KeeperTerms(2 * WAD, 500 * WAD, WAD // 10, WAD // 2, 0, WAD, WAD // 1_000)
-    dollars = Synth(0, DOLLAR, WAD, WAD, 0, 0, 0, 0, 0, 0, True)
-    costs = tuple(int(1.3 * n * WAD) + 7 for n in range(9))
-    interest = InterestState(3 * WAD // 100, WAD // 10, NOW - 7_200)
-    return PerpsState(
-        *("0x", DOLLAR, "0x", "0x"),
-        True,
-        keeper,
-        interest,
-        0,
-        0,
-        costs,
-        True,
-        MappingProxyType(perps),
-        MappingProxyType({0: dollars}),
-    )
 
 
 def crowded(state: PerpsState, dice: np.random.Generator, count: int) -> list[PerpsAccount]:
@@ -89,7 +35,7 @@ def crowded(state: PerpsState, dice: np.random.Generator, count: int) -> list[Pe
     now, found = accrued(state, NOW), []
     for _ in range(count):
         open_ = dice.choice(list(state.perps), int(dice.integers(1, 5)), replace=False)
-        held = tuple(_position(state.perps[int(each)], now, dice) for each in open_)
+        held = tuple(synthetic_perps.position(state.perps[int(each)], now, dice) for each in open_)
         account = PerpsAccount(False, 0, ((0, 10**12),), held)
         for _ in range(3):
             worth = valued(state, "a", account, now)
@@ -104,27 +50,6 @@ def crowded(state: PerpsState, dice: np.random.Generator, count: int) -> list[Pe
         stake = dict(account.collaterals)[0] + more
         found.append(replace(account, collaterals=((0, max(stake, 1)),)))
     return found
-
-
-def _position(perp: Perp, now: TimeMoved, dice: np.random.Generator) -> Position:
-    assert perp.price is not None
-    size = int(10 ** dice.uniform(0, 7) * WAD / perp.price * WAD) * (1 if dice.random() < 0.5 else -1)
-    entry = int(perp.price * dice.uniform(0.7, 1.4))
-    funding = now.funding[perp.id] + int(dice.normal(0, 0.02) * perp.price)
-    return Position(perp.id, size or 1, entry, funding, now.interest * int(dice.integers(0, 10)) // 10)
-
-
-def packed(account: PerpsAccount) -> bytes:
-    """As the lens packs it; no order waits."""
-    head = bytes([account.flagged]) + account.debt.to_bytes(32, "big")
-    parts = [head, bytes([len(account.collaterals), len(account.positions)])]
-    for identity, amount in account.collaterals:
-        parts.append(identity.to_bytes(16, "big") + amount.to_bytes(32, "big"))
-    for each in account.positions:
-        numbers = [each.market.to_bytes(16, "big"), each.size.to_bytes(16, "big", signed=True)]
-        numbers += [each.price.to_bytes(16, "big"), each.funding.to_bytes(16, "big", signed=True)]
-        parts.append(b"".join(numbers) + each.interest.to_bytes(32, "big"))
-    return b"".join(parts)
 
 
 class Screened:
@@ -146,14 +71,14 @@ class Screened:
 
 def test_a_record_comes_back_as_it_was_packed() -> None:
     dice = np.random.default_rng(1)
-    for account in crowded(made(dice), dice, 30):
+    for account in crowded(synthetic_perps.state(dice, 6), dice, 30):
         assert records.decode(packed(account)) == account
 
 
 @pytest.mark.parametrize("seed", [2, 3])
 def test_whoever_can_be_liquidated_is_never_called_safe(seed: int) -> None:
     dice = np.random.default_rng(seed)
-    state = made(dice)
+    state = synthetic_perps.state(dice, 6)
     at = Screened(crowded(state, dice, ACCOUNTS))
     screen = Screen(at.columns)
     screen.run(at.weights(state, NOW))
@@ -165,7 +90,7 @@ def test_whoever_can_be_liquidated_is_never_called_safe(seed: int) -> None:
 
 def test_bounds_call_most_of_the_healthy_safe() -> None:
     dice = np.random.default_rng(4)
-    state = made(dice)
+    state = synthetic_perps.state(dice, 6)
     now = accrued(state, NOW)
     rich = []
     for account in crowded(state, dice, 400):
@@ -180,7 +105,7 @@ def test_bounds_call_most_of_the_healthy_safe() -> None:
 
 def test_prices_up_and_down_funding_and_interest_are_in_the_index() -> None:
     dice = np.random.default_rng(5)
-    state = made(dice)
+    state = synthetic_perps.state(dice, 6)
     at = Screened(crowded(state, dice, 250))
     groups = np.zeros(screening.FACTORS, np.int32)
     for factor in at.columns.factors:

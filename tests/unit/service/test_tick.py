@@ -53,7 +53,7 @@ def both(loop: Loop) -> ChainLoops:
 
 
 DECIDING = ["begin", "bring_prices", "value", "check_halt", "judge"]
-DECIDING += ["confirm", "with_sales", "plan_all", "commit", "end"]
+DECIDING += ["confirm", "with_work", "plan_all", "commit", "end"]
 
 
 def test_what_was_decided_is_committed_before_anybody_acts_and_told_of_after() -> None:

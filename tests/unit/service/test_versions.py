@@ -24,7 +24,7 @@ def runtime(name: str) -> bytes:
     return bytes.fromhex(str(artifact(name)["deployedBytecode"])[2:])
 
 
-@pytest.mark.parametrize("name", ["Liquidator", "OwnerTopUp", "PriceCarrier"])
+@pytest.mark.parametrize("name", ["Liquidator", "OwnerTopUp", "SynthetixGrant", "CurieGrant", "PriceCarrier"])
 def test_what_is_compiled_now_is_the_last_version_listed_and_lacks_nothing(name: str) -> None:
     found = of_code(name, runtime(name))
     assert found is not None, "add its hash to abis/contract_versions.json, and what the one before it lacks"
@@ -73,14 +73,14 @@ def settings(more: str = "") -> Settings:
 
 
 def test_a_new_liquidator_takes_the_old_ones_place_in_the_allow_list_step_by_step() -> None:
-    found = redeployment.moves(settings(), "c", None, NEW, PAYER)
+    found = redeployment.moves(settings(), "c", "liquidator", None, NEW, PAYER)
     assert found.allowed == ((("execution", "allow", 0, "target"), NEW),)
     assert any(f"setOperator({PAYER}, false)" in step for step in found.steps)
-    assert redeployment.moves(settings(), "c", None, OLD, PAYER) == redeployment.Moves()
+    assert redeployment.moves(settings(), "c", "liquidator", None, OLD, PAYER) == redeployment.Moves()
 
 
 def test_each_owners_grants_are_moved_before_the_old_ones_are_taken_back() -> None:
-    steps = list(redeployment.moves(settings(), "c", "m", NEW, PAYER).steps)
+    steps = list(redeployment.moves(settings(), "c", "owner-top-up", "m", NEW, PAYER).steps)
     gives = [n for n, step in enumerate(steps) if f"on {NEW}" in step or f"approve({NEW}" in step]
     takes = [n for n, step in enumerate(steps) if f"approve({OLD}, 0)" in step or f"false) on {OLD}" in step]
     assert len(gives) == 3 and len(takes) == 2 and max(gives) < min(takes)

@@ -39,6 +39,25 @@ def fill_price(skew: int, skew_scale: int, size: int, price: int) -> int:
     return wad_div_trunc(before + after, 2 * WAD)
 
 
+def order_fee(size: int, fill: int, skew: int, maker_fee: int, taker_fee: int) -> int:
+    """What a trade of signed `size` at its fill price pays, without the settlement reward: the maker's rate
+    for what reduces the market's skew, the taker's for what increases it.
+
+    Source: AsyncOrder.calculateOrderFee.
+    """
+    notional = wad_mul_trunc(size, fill)
+    if _same_side(skew + size, skew):
+        rate = taker_fee if _same_side(notional, skew) else maker_fee
+        return abs(wad_mul_trunc(notional, rate))
+    reduced = wad_mul_trunc(wad_mul_trunc(abs(skew), fill), maker_fee)
+    return reduced + wad_mul_trunc(wad_mul_trunc(abs(skew + size), fill), taker_fee)
+
+
+def _same_side(one: int, other: int) -> bool:
+    """As MathUtil.sameSide: nothing is on both sides."""
+    return not one or not other or (one > 0) == (other > 0)
+
+
 def funding_velocity(skew: int, skew_scale: int, max_velocity: int) -> int:
     """clamp(skew/scale, ±1)·max velocity: how the funding rate changes in a day."""
     if natural(skew_scale, "skew_scale") == 0:
