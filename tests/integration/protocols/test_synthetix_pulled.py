@@ -380,3 +380,25 @@ def test_a_new_configuration_says_what_must_be_named(bench: Bench) -> None:
     text = (bench.folder / "new.toml").read_text()
     assert "# price_service = " in text and "--market perps" in text
     assert "Of no known kind" not in text and "pulled " in text
+
+
+def test_what_no_block_takes_before_its_prices_have_aged_is_cancelled(bench: Bench) -> None:
+    k = bench.keeper(execution="plan_blocks = 30\ncancel_blocks = 30\nreplace_blocks = 30")
+    bench.step(k, 30_000)
+    bench.step(k, 28_300)
+    for _ in range(7):
+        # A builder that takes nothing of ours: whatever is handed over is gone before the next block.
+        for each in k.transactions():
+            if each.purpose == "act":
+                bench.at.anvil.rpc.call("anvil_dropTransaction", each.hash)
+        bench.step(k, 28_300)
+        if any(each.purpose == "cancel" for each in k.transactions()):
+            break
+    assert {each.purpose for each in k.transactions()} == {"act", "cancel"}
+    plan = json.loads(done(k)[0].plan)
+    assert plan["valid_until"] < k.heads[-1].timestamp + BLOCK_SECONDS
+    assert bench.at.size(LONG, bench.at.btc) == WAD
+    for _ in range(4):
+        bench.step(k, 28_300)
+    assert [each.state for each in done(k)] == ["expired", "settled"]
+    assert bench.at.size(LONG, bench.at.btc) == 0
