@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -68,6 +69,16 @@ class Oracle(Section):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class PriceServiceTerms:
+    """Where signed prices come from, and which of them count: seconds of age, width of the confidence
+    interval as a share of the price."""
+
+    url: str
+    max_age: int
+    max_confidence: Decimal
+
+
 class ProtocolSettings(Section):
     """A market's table of its protocol's own: `[markets.NAME.PROTOCOL]`. A protocol without one takes no key.
 
@@ -90,6 +101,11 @@ class ProtocolSettings(Section):
     def own_calls(self) -> Mapping[str, tuple[str, ...]]:
         """Contracts of ours for this market, each with what is called on it."""
         return {}
+
+    @property
+    def price_terms(self) -> PriceServiceTerms | None:
+        """The service of signed prices that the market's prices are brought from."""
+        return None
 
     @property
     def no_claims_reason(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from keeper.book.source import A_contra, S_contra
@@ -12,6 +12,7 @@ from keeper.model.cure import CureRequest, OwnerFunds, OwnerMoney, Unsized
 from keeper.model.offer import FlashLender, Offer
 from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
+from keeper.oracles.pull.service import WantedPrice
 
 
 class Strangers(Protocol[S_contra]):
@@ -86,6 +87,13 @@ class OwnerPayments(Protocol[S_contra]):
         timestamp: int,
     ) -> OwnerFunds:
         """What the owner's contract can spend in a block at `timestamp`."""
+
+
+class PulledPricing(Protocol[S_contra]):
+    """Where prices must be brought by whoever needs them."""
+
+    def wanted_prices(self, state: S_contra) -> Sequence[WantedPrice]:
+        """Each price that can be brought, each oracle and price once; none where it is on chain anyway."""
 
 
 class Upkeep(Protocol[S_contra, A_contra]):

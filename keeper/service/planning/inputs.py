@@ -154,7 +154,10 @@ class InputReader:
         if trading:
             trading.read([answers[call] for call in selling], known, [answers[call] for call in lending])
         return {
-            name: market.adapter.planner.read_planning(market.book.state, accounts[name], self.payer, answers)
+            name: replace(
+                market.adapter.planner.read_planning(market.book.state, accounts[name], self.payer, answers),
+                updates=market.pulled.updates if market.pulled is not None else (),
+            )
             for name, market in markets.items()
         }
 

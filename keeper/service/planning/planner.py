@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.model.cure import CureRequest
+from keeper.model.money import Rate
 from keeper.model.offer import Offer
 from keeper.model.plan import Blocked, Plan
 from keeper.model.purse import Purse
@@ -153,6 +154,15 @@ class _Planner:
         offers = market.adapter.planner.offers(state, account, raw, self.inputs.next_timestamp, purse)
         return offers, market.adapter.valuer.price_dependencies(state, raw)
 
+    def _with_fees(self, found: list[Plan] | Blocked, rate: Rate) -> list[Plan] | Blocked:
+        """The coins that go along are a cost: what prices ask for that are brought along."""
+        if isinstance(found, Blocked):
+            return found
+        return [
+            replace(each, gain_base=each.gain_base - rate.base_up(self.inputs.costs.coins(each.value)))
+            for each in found
+        ]
+
     def _liquidation(self, breach: Breach) -> Plans:
         """To take one of the offers, with borrowed money or the payer's own, while no price is in doubt."""
         market, account, trading = breach.market, breach.valuation.account, self.inputs.trading
@@ -166,7 +176,7 @@ class _Planner:
             if shut:
                 return Blocked(shut)
             found = inventory.liquidations(market.name, account, offers, funds)
-            own = at_market(found, verdicts, purse.symbols)
+            own = self._with_fees(at_market(found, verdicts, purse.symbols), market.rate)
             if reason := market.settings.own.no_claims_reason:
                 own = paid_out_plans(own, reason)
             if trading is None:
