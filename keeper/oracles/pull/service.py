@@ -127,3 +127,11 @@ class PriceService:
         published = min(found.prices[each].published for each in ids)
         data = fulfilment(BENCHMARK, at, ids, found.updates)
         return PriceUpdate(oracle.lower(), data, frozenset(ids), published)
+
+    def forget(self, update: PriceUpdate) -> None:
+        """A benchmark that its oracle refused is asked for anew."""
+        kept = {}
+        for (ids, at), found in self._benchmarks.items():
+            if fulfilment(BENCHMARK, at, ids, found.updates) != update.data:
+                kept[ids, at] = found
+        self._benchmarks = kept

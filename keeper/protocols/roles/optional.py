@@ -11,6 +11,7 @@ from keeper.chain.logs import Log
 from keeper.model.cure import CureRequest, OwnerFunds, OwnerMoney, Unsized
 from keeper.model.offer import FlashLender, Offer
 from keeper.model.plan import Blocked, Plan
+from keeper.model.price_update import WantedBenchmark
 from keeper.model.purse import Purse
 from keeper.oracles.pull.service import WantedPrice
 
@@ -107,6 +108,11 @@ class Upkeep(Protocol[S_contra, A_contra]):
 
     def work_calls(self, state: S_contra, account: str) -> list[Call]:
         """What `work` looks up."""
+
+    def wanted_benchmark(
+        self, state: S_contra, account: str, raw: A_contra, answers: Mapping[Call, Answer]
+    ) -> WantedBenchmark | None:
+        """The price of a certain time that the work needs and that the answers say is not there."""
 
     def work(
         self,

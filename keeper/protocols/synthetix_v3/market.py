@@ -23,7 +23,7 @@ from keeper.oracles.pull.service import WantedPrice
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
-from keeper.protocols.lenses import LensContract, words
+from keeper.protocols.lenses import LensContract
 from keeper.protocols.roles.market import PricedAsset
 from keeper.protocols.roles.optional import PulledPricing
 from keeper.protocols.synthetix_v3 import (
@@ -97,7 +97,8 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
             in_place=True,
             behind=self.own.price_service is not None,
         )
-        self.screener = self.upkeep = self.pulled = self
+        self.screener = self.pulled = self
+        self.upkeep = upkeep.OrderUpkeep(self.contract, self.lens, self.own.price_carrier)
         self._places = screening.Places()
         self.grant = self.own.grant or ""
 
@@ -276,29 +277,6 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         asked += [("what keepers' work costs", query) for query in state.cost_queries]
         found = (WantedPrice(query.oracle, each, name) for name, query in asked for each in query.ids)
         return list(dict.fromkeys(found))
-
-    # Upkeep.
-
-    has_work = staticmethod(records.has_order)
-    window = staticmethod(upkeep.window)
-
-    def work_calls(self, state: PerpsState, account: str) -> list[Call]:
-        return [self.lens.call("settlementPrice(address,uint128)", self.contract, planning.number(account))]
-
-    def work(
-        self,
-        state: PerpsState,
-        account: str,
-        raw: PerpsAccount,
-        timestamp: int,
-        purse: Purse,
-        answers: Mapping[Call, Answer],
-    ) -> list[Offer] | Blocked:
-        [asked] = self.work_calls(state, account)
-        known, price = words(answers[asked].data) if answers[asked].ok else (0, 0)
-        dollars = self._dollars(state, purse)
-        told = price if known else None
-        return upkeep.offers(self.contract, state, account, raw, timestamp, told, dollars)
 
     # Protecting.
 

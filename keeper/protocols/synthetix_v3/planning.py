@@ -82,7 +82,7 @@ def offers(
         return Blocked("liquidating it pays nothing now: its markets' capacity is used up")
     gas = LIQUIDATION_GAS + FEED_GAS * raw.feeds
     if own := brought(state, raw, updates):
-        return _carried(market, dollars, call, reward, gas, own, _valid_until(state, raw), timestamp, carrier)
+        return _carried(market, dollars, call, reward, gas, own, valid_until(state, raw), timestamp, carrier)
     deal = Quote(0, 0, reward, (call,))
     return [Offer(dollars, dollars, market, (0,), lambda _: deal, gas, ERRORS)]
 
@@ -139,7 +139,7 @@ def brought(state: PerpsState, raw: PerpsAccount, updates: Sequence[PriceUpdate]
     return [each for each in updates if each.ids & wanted]
 
 
-def _valid_until(state: PerpsState, raw: PerpsAccount) -> int:
+def valid_until(state: PerpsState, raw: PerpsAccount) -> int:
     """Unix time of the last block in which all prices of the account that are brought are young enough."""
     return min(
         (each.published + each.tolerance for each in _freshnesses(state, raw) if each.ids), default=2**63 - 1

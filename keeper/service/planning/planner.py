@@ -140,7 +140,9 @@ class _Planner:
         state, purse = market.book.state, self.inputs.purses[market.name]
         raw, timestamp = market.book.accounts[account], self.inputs.next_timestamp
         offers = upkeep.work(state, account, raw, timestamp, purse, self.inputs.answers)
-        return lambda funds: inventory.liquidations(market.name, account, offers, funds)
+        return lambda funds: self._with_fees(
+            inventory.liquidations(market.name, account, offers, funds), market.rate
+        )
 
     def _offers(self, breach: Breach) -> tuple[list[Offer] | Blocked, frozenset[str]]:
         """What the market gives for taking the debt over, or for its own money, and the assets whose prices

@@ -26,7 +26,7 @@ from keeper.localchain.artifacts import own_artifact
 from keeper.localchain.deployer import Deployer
 from keeper.localchain.hermes_standin import HermesStandIn, Trouble
 from keeper.localchain.synthetix_v3_market import WAD, SynthSpec
-from keeper.localchain.transactions import TransactionFailedError, Tx
+from keeper.localchain.transactions import TransactionFailedError, Tx, queue
 from keeper.model.account_key import account_key
 from keeper.oracles.pull import hermes
 from keeper.oracles.pull.carrier import carried
@@ -67,7 +67,13 @@ class Bench:
     folder: Path
 
     def keeper(
-        self, *, carrier: bool = True, service: bool = True, execution: str = "", protect: str = ""
+        self,
+        *,
+        carrier: bool = True,
+        service: bool = True,
+        execution: str = "",
+        protect: str = "",
+        chain: str = "",
     ) -> Keeping:
         """From here on a block at a time."""
         self.at.anvil.set_automine(False)
@@ -76,7 +82,7 @@ class Bench:
         own += [f'price_carrier = "{self.carrier}"'] if carrier else []
         lines = ['protocol = "synthetix-v3"', f'address = "{self.at.system.perps}"']
         market = "\n".join([*lines, "[markets.m.synthetix_v3]", *own])
-        return keeping(self.at.anvil, market, self.folder, f"[execution]\n{execution}\n{protect}")
+        return keeping(self.at.anvil, market, self.folder, f"[execution]\n{execution}\n{protect}", chain)
 
     def publish(self, dollars: int, back: int = 0) -> None:
         """BTC's signed price, so many seconds before the present block."""
@@ -252,6 +258,53 @@ def test_an_order_settles_at_the_first_price_from_its_time_on_which_the_carrier_
     assert int(str(settled["data"])[2:66], 16) // WAD in range(30_100, 30_105), (
         "a ten-thousandth more for the skew"
     )
+
+
+@pytest.mark.parametrize("limit", [None, 29_000])
+def test_a_waiting_order_is_settled_or_cancelled_at_a_price_that_is_brought_along(
+    bench: Bench, limit: int | None
+) -> None:
+    at = bench.at
+    at.open_account(TRADER, OTHER, dollars=5_000)
+    k = bench.keeper(chain="native_price = 1\n")
+    bench.step(k, 30_000)
+    queue(
+        k.anvil,
+        act.commit_order(at.system, TRADER, OTHER, at.btc, WAD // 10, None if limit is None else limit * WAD),
+    )
+    bench.step(k, 30_100)
+    assert done(k, OTHER) == [], "its window is not open"
+    bench.step(k, 30_200)
+    bench.step(k, 30_300)
+    bench.step(k, 30_300)
+    [intent] = done(k, OTHER)
+    plan = json.loads(intent.plan)
+    assert (intent.kind, intent.state) == ("settle", "settled"), intent.reason
+    assert plan["target"] == bench.carrier.lower()
+    assert plan["action"] == ("settle_order" if limit is None else "cancel_order")
+    assert (at.size(OTHER, at.btc) != 0) == (limit is None)
+    assert at.dollars(k.payer) == (5 * WAD // 2 if limit is None else WAD)
+    assert len([each for each in k.transactions() if each.purpose == "act"]) == 1
+
+
+@pytest.mark.parametrize("trouble", ["refusing", "wrongly signed"])
+def test_an_order_whose_price_cannot_be_brought_waits_and_is_said(bench: Bench, trouble: Trouble) -> None:
+    at = bench.at
+    at.open_account(TRADER, OTHER, dollars=5_000)
+    k = bench.keeper(chain="native_price = 1\n")
+    bench.step(k, 30_000)
+    queue(k.anvil, act.commit_order(at.system, TRADER, OTHER, at.btc, WAD // 10))
+    bench.step(k, 30_100)
+    bench.service.trouble = trouble
+    bench.step(k, 30_200)
+    bench.step(k, 30_200)
+    assert done(k, OTHER) == [] and k.transactions() == []
+    said = k.episodes("upkeep")[0].blocked_reason
+    assert ("cannot be had" if trouble == "refusing" else "is refused by the oracle") in said, said
+    bench.service.trouble = ""
+    for _ in range(4):
+        bench.step(k, 30_300)
+    assert [(each.kind, each.state) for each in done(k, OTHER)] == [("settle", "settled")]
 
 
 def test_a_plan_whose_prices_have_aged_is_never_sent_and_made_anew(bench: Bench) -> None:
