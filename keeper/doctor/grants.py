@@ -34,14 +34,13 @@ def grants(settings: Settings, market: Market, operator: str) -> Iterator[Findin
         return
     head, planner, state = blocks.latest(market.book.pool), market.adapter.planner, market.book.state
     for i, protect in enumerate(settings.protect):
-        account = account_key(protect.account)
-        if protect.market != market.name:
-            continue
-        calls = planner.planning_calls(state, [account], operator)
-        answers = answers_to(market.book.pool, head, calls, market.adapter.mirror.lenses())
-        grant = planner.read_planning(state, [account], operator, answers).grants.get(account)
-        if grant is not None:
-            yield _told(f"protect[{i}], rights", market.name, protect, grant)
+        # Of an account that the market does not know another line speaks.
+        for account in market.of([account_key(protect.account)]) if protect.market == market.name else ():
+            calls = planner.planning_calls(state, [account], operator)
+            answers = answers_to(market.book.pool, head, calls, market.adapter.mirror.lenses())
+            grant = planner.read_planning(state, [account], operator, answers).grants.get(account)
+            if grant is not None:
+                yield _told(f"protect[{i}], rights", market.name, protect, grant)
 
 
 def _told(subject: str, market: str, protect: Protect, grant: Grant) -> Finding:
