@@ -32,6 +32,7 @@ CONTRACTS = (
     "AvalonLens",
     "OwnerTopUp",
     "SynthetixGrant",
+    "AvalonGrant",
     "ShockedFeed",
     "Liquidator",
     "UniswapV3Lens",

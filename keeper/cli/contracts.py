@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from keeper.chain import blocks
 from keeper.chain import signer as keys
+from keeper.chain.calls import run
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.cli.run import signer_of
@@ -110,10 +112,20 @@ def _wanted(
             remedy=remedy,
         )
     if name == "grant":
-        contract = deployment.grant(PROTOCOLS[of.protocol].grant, of.address)
+        contract = deployment.grant(PROTOCOLS[of.protocol].grant, of.address, *_parts(settings, market, of))
         return of.chain, contract, ("markets", market, table_of(of.protocol), "grant")
     place = ("markets", market, table_of(of.protocol), "owner_top_up")
     return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
+
+
+def _parts(settings: Settings, market: str, of: MarketSettings) -> tuple[str, ...]:
+    """What the contract must know beside the market, as the market itself tells."""
+    spec = PROTOCOLS[of.protocol]
+    if not spec.grant_parts:
+        return ()
+    pool, adapter = NodePool(of.chain, settings.chains[of.chain]), spec.adapter.of(market, of)
+    [answer] = run(pool, blocks.latest(pool), [adapter.market_call(())], adapter.lenses())
+    return spec.grant_parts(adapter.read_market(answer))
 
 
 def _address(owner: str) -> str:

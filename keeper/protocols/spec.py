@@ -41,7 +41,7 @@ class Spec:
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
     `owner_calls` are what the keeper may call on the contract through which an owner's own money pays,
     `grant_calls` on the one (`grant`,
-    made for a market's address) that holds account owners' rights."""
+    made for a market's address and its `grant_parts`) that holds account owners' rights."""
 
     name: str
     title: str
@@ -52,6 +52,8 @@ class Spec:
     settings: type[ProtocolSettings] = ProtocolSettings
     owner_calls: tuple[str, ...] = ()
     grant: str = ""
+    grant_parts: Callable[[Any], tuple[str, ...]] | None = None
+    """Contracts beside the market's own that it must know, of a market's state; None: it needs none."""
     grant_calls: tuple[str, ...] = ()
     setup: SetupHints = SetupHints()
     checks: Checks | None = None

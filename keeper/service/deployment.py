@@ -80,9 +80,9 @@ def owner_top_up(market_pool: str) -> Contract:
     return Contract("OwnerTopUp", (to_checksum_address(market_pool),))
 
 
-def grant(name: str, market: str) -> Contract:
-    """The one of this name for the accounts of one market."""
-    return Contract(name, (to_checksum_address(market),))
+def grant(name: str, market: str, *parts: str) -> Contract:
+    """The one of this name for the accounts of one market, of which it must know these contracts besides."""
+    return Contract(name, tuple(map(to_checksum_address, (market, *parts))))
 
 
 def is_there(pool: NodePool, contract: Contract) -> bool:
