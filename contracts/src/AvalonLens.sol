@@ -340,6 +340,16 @@ contract AvalonLens is InPlace {
         return _neighbour(ADAPTER);
     }
 
+    /// @notice Whose Greeks anyone may bring up to date.
+    function greeks() external view returns (address) {
+        return _neighbour(CACHE);
+    }
+
+    /// @notice Who pays settled positions out.
+    function vault() external view returns (address) {
+        return _neighbour(VAULT);
+    }
+
     function _position(uint256 id) private view returns (IAvalonToken.Position memory) {
         return IAvalonToken(_neighbour(TOKEN)).getOptionPosition(id);
     }

@@ -92,6 +92,11 @@ class ProtocolSettings(Section):
         return None
 
     @property
+    def chores_gas_per_day(self) -> Decimal:
+        """Whole native coins a day that work may cost which nobody pays for; 0: none is done."""
+        return Decimal(0)
+
+    @property
     def no_claims_reason(self) -> str:
         """Why plans may not take claims on an asset that itself cannot be paid out; empty where they may."""
         return ""

@@ -108,13 +108,19 @@ def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
     found: dict[str, frozenset[str] | None] = {}
     if settings.execution.allow is not None:
         return found
-    asked = [
-        (Call(market.address, function_signature_to_4byte_selector(view)), signatures)
-        for market in settings.markets.values()
-        if market.chain == pool.name
-        for view, signatures in PROTOCOLS[market.protocol].adapter.called_beside.items()
+    adapters = [
+        PROTOCOLS[market.protocol].adapter.of(name, market)
+        for name, market in settings.markets.items()
+        if market.chain == pool.name and PROTOCOLS[market.protocol].adapter.called_beside
     ]
-    answers = run(pool, blocks.latest(pool), [call for call, _ in asked]) if asked else []
+    asked = [
+        (Call(each.contract, function_signature_to_4byte_selector(view)), signatures)
+        for each in adapters
+        for view, signatures in each.called_beside.items()
+    ]
+    # What no view tells, a lens over the contract reads from its storage.
+    lenses = [lens for each in adapters for lens in each.lenses() if lens.in_place]
+    answers = run(pool, blocks.latest(pool), [call for call, _ in asked], lenses) if asked else []
     for (_, signatures), answer in zip(asked, answers, strict=True):
         if answer.ok and len(answer.data) == WORD and any(answer.data):
             found["0x" + answer.data[12:].hex()] = _selectors(signatures)

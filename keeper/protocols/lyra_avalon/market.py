@@ -12,6 +12,7 @@ from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
 from keeper.margin.options.lyra_avalon.minimum import ShortKind
 from keeper.margin.rounding import WAD
+from keeper.model.chore import Chore
 from keeper.model.cure import CureRequest
 from keeper.model.grant import NOTHING
 from keeper.model.offer import Asset, Offer
@@ -22,7 +23,7 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.lyra_avalon import explaining, planning, reducing, rights, valuing
+from keeper.protocols.lyra_avalon import explaining, planning, reducing, rights, upkeep, valuing
 from keeper.protocols.lyra_avalon.lens import RECORD, AvalonState, OptionPosition, read_position, read_state
 from keeper.protocols.roles.market import PricedAsset
 
@@ -31,7 +32,11 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
     """One OptionMarket with all its positions."""
 
     protocol = "lyra-avalon"
-    called = (planning.LIQUIDATE, planning.ADD)
+    called = (planning.LIQUIDATE, planning.ADD, upkeep.SETTLE)
+    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "greeks()": (upkeep.UPDATE,),
+        "vault()": (upkeep.PAY,),
+    }
     view_words, record_bytes, scale = 7, RECORD, 18
     needs_capital = False
     heard = EventTable(
@@ -51,6 +56,7 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
         self.lens = LensContract("AvalonLens", address.lower(), in_place=True)
         self._in_token: set[str] = set()
         self.grant = ""
+        self.chores = self
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> AvalonOptions:
@@ -132,6 +138,13 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
             return found
         return replace(found, positions=(explaining.position(state, found.valuation, raw, timestamp),))
 
+    # Upkeep.
+
+    def due_chores(
+        self, state: AvalonState, accounts: Mapping[str, OptionPosition], timestamp: int
+    ) -> list[Chore]:
+        return upkeep.jobs(self.contract, state, accounts, timestamp)
+
     # Planning.
 
     def tokens(self, state: AvalonState) -> Sequence[str]:
@@ -158,8 +171,8 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
         grants = {each: self._rights(state, each, payer).read(answers) for each in accounts}
         return replace(purse, grants=grants)
 
-    def _rights(self, state: AvalonState, account: str, payer: str) -> rights.Rights:
-        return rights.Rights(self.lens, state, self.grant, account, payer)
+    def _rights(self, state: AvalonState, account: str, payer: str) -> rights.PositionRights:
+        return rights.PositionRights(self.lens, state, self.grant, account, payer)
 
     def offers(
         self, state: AvalonState, account: str, raw: OptionPosition, timestamp: int, purse: Purse

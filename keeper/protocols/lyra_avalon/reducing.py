@@ -18,7 +18,7 @@ from keeper.model.offer import Asset
 from keeper.model.plan import Blocked, Check
 from keeper.protocols.cures import ENDLESS, Cure, needed
 from keeper.protocols.lyra_avalon.lens import AvalonState, OptionPosition
-from keeper.protocols.lyra_avalon.planning import number
+from keeper.protocols.lyra_avalon.planning import ERRORS, number
 from keeper.protocols.lyra_avalon.rights import ClosingGrant
 from keeper.protocols.lyra_avalon.valuing import valued
 
@@ -29,7 +29,7 @@ _AMOUNT_WORD = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class ClosingPrice:
     """Dollars that closing an amount costs, and at most may cost; `forced`: no other way is open."""
 
     cost: int
@@ -51,13 +51,13 @@ class Closing:
         """What our contract pays at most, rounded as there."""
         return wad_mul_down(self.leg.pays + wad_mul_down(self.leg.spot, self.share), amount)
 
-    def price(self, amount: int) -> Price | None:
+    def price(self, amount: int) -> ClosingPrice | None:
         """None where the market does not trade it, or it costs more than the owner lets it."""
         for forced in (False, True):
             cost = closing_cost(self.terms, self.leg, amount, forced=forced)
             if cost is not None:
                 most = min(cost + wad_mul_up(cost, self.slippage), self.bound(amount))
-                return Price(cost, most, forced) if cost <= most else None
+                return ClosingPrice(cost, most, forced) if cost <= most else None
         return None
 
     def after(self, amount: int) -> OptionPosition | None:
@@ -124,7 +124,7 @@ def cure(
         grant.via,
         data,
         GAS,
-        "",
+        ERRORS,
         check,
         cost=lambda amount: _given_up(closing, amount),
         words=lambda amount: f"{format_amount(amount, 18)} {asset.symbol} options",

@@ -34,7 +34,7 @@ class ClosingGrant(Grant):
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
+class PositionRights:
     """Of one position; `grant` is our contract (empty: none)."""
 
     lens: LensContract

@@ -148,9 +148,8 @@ class InputReader:
         selling = trading.calls(traded) if trading else []
         lending = trading.lending_calls(traded, known) if trading else []
         # Only code of ours is asked without a limit of gas.
-        ours = {call.target for each in calls.values() for call in each if call.gas == ALL_GAS}
-        placed = [lens for each in markets.values() for lens in each.adapter.mirror.lenses()]
-        lenses = [lens for lens in placed if lens.address in ours]
+        asked = [market for name, market in markets.items() if any(c.gas == ALL_GAS for c in calls[name])]
+        lenses = [lens for market in asked for lens in market.adapter.mirror.lenses()]
         answers = self.reads.answers_to(
             [*selling, *(call for each in calls.values() for call in each), *lending],
             tuple(dict.fromkeys((*(trading.lenses() if trading else ()), *lenses))),

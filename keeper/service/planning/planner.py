@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from keeper.model.cure import CureRequest
 from keeper.model.offer import Offer
-from keeper.model.plan import Blocked, Plan
+from keeper.model.plan import Blocked, Plan, Spend
 from keeper.model.purse import Purse
 from keeper.policy.choose import Candidate, Decision, choose
 from keeper.policy.costs import Budget, affordable
@@ -58,6 +58,7 @@ def _candidate(
         underwater=valuation.net < 0,
         rate=breach.market.rate,
         unpaid=breach.upkeep and breach.levels.protection is not None,
+        chore=breach.chore is not None,
     )
 
 
@@ -68,6 +69,8 @@ class _Planner:
     def candidate(self, breach: Breach) -> Candidate:
         """What choosing compares of a breach."""
         budgets, trading = self.inputs.budgets[breach.key], self.inputs.trading
+        if breach.chore is not None:
+            return _candidate(breach, plan=lambda _: [chore_plan(breach)])
         if breach.upkeep:
             return _candidate(breach, budgets, self._work(breach))
         if breach.levels.protection is None:
@@ -175,6 +178,28 @@ class _Planner:
             return open_plans(either(at_market(borrowed, verdicts, purse.symbols), own), refused)
 
         return plans
+
+
+def chore_plan(breach: Breach) -> Plan:
+    """What a market wants done: it spends nothing but gas, of which its budget has so much left."""
+    chore = breach.chore
+    assert chore is not None, "the market wants something done"
+    return Plan(
+        market=breach.market.name,
+        account=breach.valuation.account,
+        kind="settle",
+        action=chore.name,
+        target=chore.target,
+        data="0x" + chore.data.hex(),
+        spend=Spend("", "", 0),
+        spend_base=0,
+        gain_base=0,
+        gas=chore.gas,
+        summary={chore.name: chore.why},
+        postcondition=chore.postcondition,
+        errors=chore.errors,
+        gas_budget=breach.gas_left,
+    )
 
 
 def best_open(

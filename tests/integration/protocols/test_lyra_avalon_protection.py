@@ -25,7 +25,7 @@ from keeper.margin.options.lyra_avalon.closing import closing_cost
 from keeper.model.account_key import account_key
 from keeper.protocols.lyra_avalon.market import AvalonOptions
 from keeper.protocols.lyra_avalon.reducing import leg_of
-from keeper.protocols.lyra_avalon.rights import Rights
+from keeper.protocols.lyra_avalon.rights import PositionRights
 from keeper.service import deployment
 from keeper.service.markets import Market
 from tests.conformance.avalon_case import PAYER
@@ -143,7 +143,7 @@ def cost(found: Market, market: AvalonExchange, position: int, amount: int, *, f
     """As our arithmetic has it in the next block."""
     adapter, account = found.adapter, account_key(str(position))
     assert isinstance(adapter, AvalonOptions)
-    asked = Rights(adapter.lens, found.book.state, contract(market), account, PAYER)
+    asked = PositionRights(adapter.lens, found.book.state, contract(market), account, PAYER)
     calls = asked.calls()
     answers = answered(found.book.pool, blocks.latest(found.book.pool), calls, adapter.lenses())
     terms = asked.read(dict(zip(calls, answers, strict=True))).terms

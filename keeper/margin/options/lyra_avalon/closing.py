@@ -35,7 +35,7 @@ class TradeTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class TradeLimits:
+class ClosingLimits:
     """`getTradeLimitParams` in its order."""
 
     min_delta: int
@@ -89,7 +89,7 @@ class ClosingTerms:
     pool's worth, and averages of volatility and skew."""
 
     trade: TradeTerms
-    limits: TradeLimits
+    limits: ClosingLimits
     variance: VarianceTerms
     forced: ForcedTerms
     net_vega: int
@@ -105,7 +105,7 @@ class ClosingTerms:
         row = iter(numbers)
         return cls(
             TradeTerms(*islice(row, 9)),
-            TradeLimits(*islice(row, 12)),
+            ClosingLimits(*islice(row, 12)),
             VarianceTerms(*islice(row, 9)),
             ForcedTerms(*islice(row, 10)),
             *row,
