@@ -113,7 +113,9 @@ def _settling(market: str, spot: int, board: AvalonBoard) -> Chore:
 
 def _paying(state: AvalonState, positions: Mapping[str, OptionPosition], most: int) -> list[Chore]:
     """Longs are paid by the pool, which has set it aside; shorts by the vault."""
-    insolvent, others = list[int](), list[int]()
+    if not state.care.settled:
+        return []
+    insolvent, others = list[str](), list[str]()
     has = {True: state.care.vault_base, False: state.care.vault_quote}
     for account in sorted(positions):
         raw = positions[account]
@@ -123,21 +125,29 @@ def _paying(state: AvalonState, positions: Mapping[str, OptionPosition], most: i
         gets = raw.collateral - owed(state, raw, price) if is_short(raw) else 0
         in_token = raw.kind == ShortKind.CALL_BASE
         if gets < 0:
-            insolvent.append(number(account))
+            insolvent.append(account)
         elif gets <= has[in_token]:
             has[in_token] -= gets
-            others.append(number(account))
+            others.append(account)
     return [
-        *_calls(state, insolvent, most, "owe more than they have"),
-        *_calls(state, others, most, "are paid out to their owners"),
+        *_calls(state, positions, insolvent, most, "owe more than they have"),
+        *_calls(state, positions, others, most, "are paid out to their owners"),
     ]
 
 
-def _calls(state: AvalonState, numbers: Sequence[int], most: int, what: str) -> list[Chore]:
+def _calls(
+    state: AvalonState,
+    positions: Mapping[str, OptionPosition],
+    accounts: Sequence[str],
+    most: int,
+    what: str,
+) -> list[Chore]:
     found = []
-    for at in range(0, len(numbers), most):
-        some = list(numbers[at : at + most])
-        why = f"{len(some)} positions of settled boards {what}"
+    for at in range(0, len(accounts), most):
+        some = [number(each) for each in accounts[at : at + most]]
+        prices = sorted({state.care.settled[positions[each].board] for each in accounts[at : at + most]})
+        settled = " and ".join(format_amount(price, 18) for price in prices)
+        why = f"{len(some)} positions of boards settled at {settled} {what}"
         target, gas = state.care.vault.lower(), PAY_GAS.of(len(some))
         view = calldata("getOptionPosition(uint256)", some[-1])
         paid = Check(state.token.lower(), view, _STATE_WORD, _SETTLED, _SETTLED)

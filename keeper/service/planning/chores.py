@@ -26,11 +26,11 @@ COIN = 10**18
 
 @dataclass
 class ChoreDesk:
-    """Remembers which markets have an open episode: others need no look into the store."""
+    """Remembers which markets wanted something last: others need no look into the store."""
 
     chain: ChainContext
     retries: RetryPolicy
-    _looked: dict[str, bool] = field(default_factory=dict)
+    _wanted: dict[str, bool] = field(default_factory=dict)
 
     def due(self, market: Market, valued: MarketValuation) -> list[Breach]:
         """What may be done now, if anything."""
@@ -40,7 +40,7 @@ class ChoreDesk:
         # In the next block at the earliest.
         at = valued.head.timestamp + 1
         wanted = chores.due_chores(market.book.state, market.book.accounts, at)
-        if not wanted and self._looked.get(market.name) is False:
+        if not wanted and self._wanted.get(market.name) is False:
             return []
         with self.chain.store.session() as session:
             episode = self._episode(session, market, valued.head.number, bool(wanted))
@@ -53,7 +53,7 @@ class ChoreDesk:
 
     def _episode(self, session: Session, market: Market, block: int, wanted: bool) -> Episode | None:
         """The market's, which lasts as long as anything is wanted."""
-        self._looked[market.name] = wanted
+        self._wanted[market.name] = wanted
         account = market.adapter.contract.lower()
         episode = next(iter(open_episodes(session, market.name, CHORES)), None)
         if not wanted:

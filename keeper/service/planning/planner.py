@@ -70,7 +70,7 @@ class _Planner:
         """What choosing compares of a breach."""
         budgets, trading = self.inputs.budgets[breach.key], self.inputs.trading
         if breach.chore is not None:
-            return _candidate(breach, plan=lambda _: [chore_plan(breach)])
+            return _candidate(breach, plan=self._chore(breach))
         if breach.upkeep:
             return _candidate(breach, budgets, self._work(breach))
         if breach.levels.protection is None:
@@ -134,6 +134,14 @@ class _Planner:
             return confirmed_plans(found if isinstance(found, Blocked) else [found], verdicts, purse)
 
         return plans
+
+    def _chore(self, breach: Breach) -> Plans:
+        """What the market wants done, while no price of it is in doubt: some of it fixes them for good."""
+        market = breach.market
+        assets = frozenset(each.asset for each in market.adapter.valuer.priced_assets(market.book.state))
+        symbols = self.inputs.purses[market.name].symbols
+        why = closed(assets, self._verdicts(breach, assets), symbols)
+        return lambda _: Blocked(why) if why else [chore_plan(breach)]
 
     def _work(self, breach: Breach) -> Plans:
         """What is paid for the work that an account makes, done by the signer itself."""

@@ -98,6 +98,8 @@ def test_an_expired_board_is_settled_at_once_then_its_positions_then_greeks(
     assert "at the spot of the block" in told.body and "2100" in told.body
     [episode] = k.episodes("chores")
     assert episode.closed_block is not None and episode.account == market.system.market.lower()
+    [paid] = [each for each in k.alerts("action_taken") if "settle positions" in each.body]
+    assert f"settled at {settled_at(market) // WAD} are paid out" in paid.body
     assert k.alerts("chore_undone") == []
 
 

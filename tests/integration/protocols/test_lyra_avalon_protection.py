@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from eth_utils.abi import filter_abi_by_type, function_abi_to_4byte_selector
+from eth_utils.address import to_checksum_address
 
 from keeper.chain import blocks
 from keeper.chain.calls import run as answered
+from keeper.cli import contracts
 from keeper.contracts import artifact
 from keeper.doctor.grants import grants
 from keeper.localchain import lyra_avalon_actions as act
@@ -26,8 +28,9 @@ from keeper.model.account_key import account_key
 from keeper.protocols.lyra_avalon.market import AvalonOptions
 from keeper.protocols.lyra_avalon.reducing import leg_of
 from keeper.protocols.lyra_avalon.rights import PositionRights
+from keeper.protocols.registry import load
 from keeper.service import deployment
-from keeper.service.markets import Market
+from keeper.service.markets import Market, build, pools
 from tests.conformance.avalon_case import PAYER
 from tests.conformance.case import protection
 from tests.conftest import GENESIS
@@ -38,7 +41,7 @@ from tests.support.avalon_exchange import (
     PositionState,
     trade_words,
 )
-from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping, reading, valued
+from tests.support.keeping import BLOCK_SECONDS, MARKET, PASSWORD, Keeping, keeping, reading, valued
 
 pytestmark = pytest.mark.integration
 
@@ -276,6 +279,30 @@ def test_a_board_that_is_frozen_or_has_expired_is_said(
     assert k.intents() == [] and k.transactions() == []
     [told] = k.alerts("cannot_act")
     assert why in told.body
+
+
+def test_the_contract_is_made_for_its_market_and_known(
+    market: AvalonExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEEPER_KEYSTORE_PASSWORD", PASSWORD)
+    position = near(market, PUT)
+    k = keeping(market.anvil, toml(market), tmp_path, protection(str(position), "reduce", "sETH"))
+    k.store.close()
+    config = tmp_path / "keeper.toml"
+    contracts.deploy(config, "grant", market=MARKET, live=True, as_json=True)
+    settings = load(config)
+    at = settings.markets[MARKET].own.grant_contract
+    assert at == contract(market)
+    [run] = build(settings, pools(settings), None)
+    valued(run)
+    [found] = grants(settings, run, PAYER)
+    assert (found.verdict, "is no operator" in found.detail) == ("warning", True), found
+    other = config.read_text().replace(str(at), to_checksum_address(market.system.pool))
+    config.write_text(other)
+    settings = load(config)
+    [run] = build(settings, pools(settings), None)
+    valued(run)
+    assert [each.verdict for each in grants(settings, run, PAYER)] == ["fault"]
 
 
 def test_a_days_limit_holds_what_may_be_bought_back(market: AvalonExchange, tmp_path: Path) -> None:
