@@ -33,6 +33,8 @@ CONTRACTS = (
     "OwnerTopUp",
     "SynthetixGrant",
     "AvalonGrant",
+    "CurieGrant",
+    "PerpTakeover",
     "ShockedFeed",
     "Liquidator",
     "UniswapV3Lens",

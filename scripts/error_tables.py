@@ -1,7 +1,7 @@
 """Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages; and
 abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called; and
 abis/liquidator_errors.json: those of our Liquidator alone (tables are joined by `+`), and the same of Morpho
-Blue, Comet and Synthetix v3.
+Blue, Comet, Synthetix v3, and Perp v2 with our PerpTakeover.
 
 core-v3 reverts with numbers as strings, Origin with custom errors (selector → name). `needless` lists the
 names that mean: somebody else did it, or it is no longer needed.
@@ -65,6 +65,8 @@ SYNTHETIX_ELSEWHERE = (
     "PermissionNotGranted(uint128,bytes32,address) NotEnoughLiquidity(uint128,uint256) FeeRequired(uint256) "
     "NotSupported(uint8) Errors(bytes[])"
 )
+# What Perp v2 and our PerpTakeover answer when somebody else was first, or the account is well.
+PERP_NEEDLESS = ("CH_EAV", "CH_NEXO", "CH_PSZ", "NotLiquidatable")
 _ELEMENTARY = re.compile(r"(u?int\d*|address|bool|string|bytes\d*)(\[\])?")
 
 
@@ -83,9 +85,9 @@ def elementary_errors(folder: Path) -> dict[str, str]:
     return found
 
 
-def write(name: str, names: dict[str, str], needless: str = "") -> None:
-    """One table; every name that is said to be needless must be in it."""
-    listed = needless.split()
+def write(name: str, names: dict[str, str], needless: str | list[str] = "") -> None:
+    """One table; every name that is said to be needless (parted by spaces, or a list) must be in it."""
+    listed = needless.split() if isinstance(needless, str) else needless
     assert set(listed) <= set(names.values()), name
     whole = {**names, "needless": listed} if listed else names
     Path(f"abis/{name}_errors.json").write_text(json.dumps(whole, indent=1) + "\n")
@@ -125,3 +127,11 @@ for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):
     types = ",".join(part.split()[0] for part in arguments.split(",") if part.strip())
     own["0x" + function_signature_to_4byte_selector(f"{name}({types})").hex()] = name
 write("liquidator", own)
+
+perp = {"EX_OPB": "over the price band", "EX_TKMM": "tick mismatch"}
+for source in sorted((MODULES / "@perp/curie-contract/contracts").rglob("*.sol")):
+    perp |= dict(re.findall(r"// ((?:CH|EX|V|AB|OB|MR|UB)_[A-Z0-9]+): (.*\S)", source.read_text()))
+for entry in filter_abi_by_type("error", json.loads(Path("abis/PerpTakeover.json").read_text())["abi"]):
+    perp["0x" + function_abi_to_4byte_selector(entry).hex()] = entry["name"]
+needless = [perp.get(each, each) for each in PERP_NEEDLESS]
+write("perp_v2", perp, needless)

@@ -3,6 +3,7 @@ pragma solidity 0.8.27;
 
 import {PerpV2Growth} from "./PerpV2Growth.sol";
 import {PerpV2Ticks} from "./PerpV2Ticks.sol";
+import {Averages, IObservedPool} from "./lens/Averages.sol";
 import {Records} from "./lens/Records.sol";
 
 /// @dev What Perp v2 publishes, by the contract that does.
@@ -20,6 +21,7 @@ interface IClearingHouse {
 interface ICurieConfig {
     function getImRatio() external view returns (uint24);
     function getLiquidationPenaltyRatio() external view returns (uint24);
+    function getMarkPriceConfig() external view returns (uint32 market, uint32 premium);
     function getMaxFundingRate() external view returns (uint24);
     function getMmRatio() external view returns (uint24);
     function getTwapInterval() external view returns (uint32);
@@ -59,6 +61,7 @@ interface IOrderBook {
 
 interface ICurieExchange {
     function getAllPendingFundingPayment(address trader) external view returns (int256);
+    function getMaxTickCrossedWithinBlock(address base) external view returns (uint24);
 }
 
 interface ICurieVault {
@@ -101,7 +104,26 @@ interface IBaseToken {
 }
 
 interface IRegistry {
-    function getPool(address base) external view returns (address);
+    struct Info {
+        address pool;
+        uint24 fee;
+        uint24 poolFee;
+        uint24 insuranceFee;
+        uint24 band;
+    }
+
+    function getMarketInfo(address base) external view returns (Info memory);
+    function getMarketInfoByTrader(address trader, address base) external view returns (Info memory);
+    function getQuoteToken() external view returns (address);
+}
+
+interface IInsurance {
+    function getInsuranceFundCapacity() external view returns (int256);
+}
+
+/// @dev `UniswapV3Lens`, laid where `keeper/venues/uniswap_v3/lens.py` has it.
+interface IPoolLens {
+    function one(address at, address token, address other, uint24 fee, int24 reach) external view;
 }
 
 interface ICuriePool {
@@ -141,6 +163,40 @@ contract PerpV2Lens {
         uint256[2] interval;
         int56[2] ticks;
         uint256 index;
+        Trading trading;
+        Ahead ahead;
+    }
+
+    /// @dev What the mark and funding come from in the seconds to come, if nothing happens: the pool's cumulative ticks
+    /// now, the mark's intervals, funding's once the market is old enough (0 before its first trade), and `Averages` of each.
+    struct Ahead {
+        int56 cumulative;
+        uint32 market;
+        uint32 premium;
+        uint32 funding;
+        /// Whether the mark looks at an average where earlier builds took the pool's price of the moment.
+        bool later;
+        bytes shortTicks;
+        bytes marketTicks;
+        bytes premiumTicks;
+        bytes fundingTicks;
+        bytes premiumIndex;
+        bytes fundingIndex;
+    }
+
+    /// @dev What closing a position hangs on.
+    struct Trading {
+        uint24 fee;
+        /// How far the pool may lie from the index, in millionths.
+        uint24 band;
+        /// How far a trade may move the pool, from which tick, and when that was noted.
+        uint24 maxTicks;
+        int24 lastTick;
+        uint256 lastTime;
+        /// The index of the moment.
+        uint256 spot;
+        /// The pool as `UniswapV3Lens` tells of it; empty where it could not be read.
+        bytes pool;
     }
 
     struct Token {
@@ -151,6 +207,9 @@ contract PerpV2Lens {
         uint8 feedDecimals;
         ICollateralManager.Config config;
         uint256 held;
+        /// The price of the moment, and `Averages` of the one that counts.
+        uint256 spot;
+        bytes ahead;
     }
 
     struct State {
@@ -159,18 +218,27 @@ contract PerpV2Lens {
         address orderBook;
         address accountBalance;
         address insurance;
+        address registry;
         address settlement;
         uint8 decimals;
         bool paused;
         uint24[4] ratios;
         /// When collateral is due, and how much of it: buffer, debt's share, part, fee, dust.
         uint256[5] sales;
+        /// What the insurance fund can cover, in units of the settlement token.
+        int256 capacity;
+        uint256 time;
         Market[] markets;
         Token[] tokens;
     }
 
-    uint256 private constant COLLATERAL_INTERVAL = 900;
+    uint32 private constant COLLATERAL_INTERVAL = 900;
+    /// Of later builds; earlier ones take the price of the moment.
+    uint32 private constant SHORT_INTERVAL = 15;
     uint256 private constant SHORTEST = 10;
+    IPoolLens private constant POOLS = IPoolLens(0x00000000000000000000000000000000ba7c0034);
+    /// A trade moves the pool by 1,000 ticks at most, from where it was not long ago.
+    int24 private constant REACH = 2_000;
 
     /// @notice The exchange at this block, with these of its markets and collateral tokens.
     function market(IClearingHouse house, address[] calldata bases, address[] calldata tokens)
@@ -185,12 +253,17 @@ contract PerpV2Lens {
         state.orderBook = house.getOrderBook();
         state.accountBalance = house.getAccountBalance();
         state.insurance = house.getInsuranceFund();
+        state.registry = address(_registry(state.orderBook));
         state.settlement = vault.getSettlementToken();
         state.decimals = vault.decimals();
         state.paused = house.paused();
         state.ratios =
             [config.getImRatio(), config.getMmRatio(), config.getLiquidationPenaltyRatio(), config.getMaxFundingRate()];
+        state.time = block.timestamp;
         _sales(ICollateralManager(vault.getCollateralManager()), state);
+        try IInsurance(state.insurance).getInsuranceFundCapacity() returns (int256 capacity) {
+            state.capacity = capacity;
+        } catch {}
         state.markets = new Market[](bases.length);
         for (uint256 i; i < bases.length; ++i) _market(state, config, bases[i], state.markets[i]);
         state.tokens = new Token[](tokens.length);
@@ -214,7 +287,9 @@ contract PerpV2Lens {
         each.symbol = IToken(base).symbol();
         each.feed = token.getPriceFeed();
         each.status = token.isOpen() ? 0 : token.isClosed() ? 2 : 1;
-        each.pool = _pool(state.orderBook, base);
+        IRegistry registry = IRegistry(state.registry);
+        IRegistry.Info memory info = registry.getMarketInfo(base);
+        each.pool = info.pool;
         (each.root, each.tick,,,,,) = ICuriePool(each.pool).slot0();
         if (each.status == 0) {
             try IAccountBalance(state.accountBalance).getMarkPrice(base) returns (uint256 price) {
@@ -230,6 +305,51 @@ contract PerpV2Lens {
             each.stored = true;
         } catch {}
         _averages(config, token, each);
+        if (each.status != 0) return;
+        _trading(state, registry, info, each);
+        _ahead(config, registry, each);
+    }
+
+    function _ahead(ICurieConfig config, IRegistry registry, Market memory each) private view {
+        Ahead memory ahead = each.ahead;
+        IObservedPool pool = IObservedPool(each.pool);
+        (ahead.market, ahead.premium) = config.getMarkPriceConfig();
+        if (each.times[1] != 0) ahead.funding = config.getTwapInterval();
+        bytes memory present = Averages.ticks(pool, 0);
+        if (present.length != 7) return;
+        ahead.cumulative = int56(uint56(bytes7(present)));
+        try registry.getMarketInfoByTrader(address(0), each.base) returns (IRegistry.Info memory) {
+            ahead.later = true;
+        } catch {}
+        ahead.shortTicks = Averages.ticks(pool, SHORT_INTERVAL);
+        ahead.marketTicks = Averages.ticks(pool, ahead.market);
+        ahead.premiumTicks = Averages.ticks(pool, ahead.premium);
+        ahead.premiumIndex = Averages.prices(each.base, "getIndexPrice(uint256)", address(0), ahead.premium);
+        uint32 funding = uint32(each.interval[1]);
+        ahead.fundingTicks = funding == ahead.premium ? ahead.premiumTicks : Averages.ticks(pool, funding);
+        ahead.fundingIndex = funding == ahead.premium
+            ? ahead.premiumIndex
+            : Averages.prices(each.base, "getIndexPrice(uint256)", address(0), funding);
+    }
+
+    function _trading(State memory state, IRegistry registry, IRegistry.Info memory info, Market memory each) private view {
+        Trading memory trading = each.trading;
+        (trading.fee, trading.band) = (info.fee, info.band);
+        trading.maxTicks = ICurieExchange(state.exchange).getMaxTickCrossedWithinBlock(each.base);
+        try PerpV2Growth(payable(state.exchange)).limitOf(each.base) returns (int24 tick, uint256 time) {
+            (trading.lastTick, trading.lastTime) = (tick, time);
+        } catch {
+            return;
+        }
+        try IBaseToken(each.base).getIndexPrice(0) returns (uint256 spot) {
+            trading.spot = spot;
+        } catch {
+            return;
+        }
+        bytes memory asked =
+            abi.encodeCall(IPoolLens.one, (each.pool, each.base, registry.getQuoteToken(), info.poolFee, REACH));
+        (bool ok, bytes memory answer) = address(POOLS).staticcall(asked);
+        if (ok) trading.pool = answer;
     }
 
     /// @dev What funding grows by: averages until now, or until a market was paused.
@@ -262,10 +382,10 @@ contract PerpV2Lens {
         }
     }
 
-    function _pool(address orderBook, address base) private view returns (address) {
+    function _registry(address orderBook) private view returns (IRegistry) {
         (bool ok, bytes memory answer) = orderBook.staticcall(abi.encodeWithSignature("getMarketRegistry()"));
         require(ok);
-        return IRegistry(abi.decode(answer, (address))).getPool(base);
+        return IRegistry(abi.decode(answer, (address)));
     }
 
     function _token(ICollateralManager manager, address vault, address token, Token memory each) private view {
@@ -276,6 +396,13 @@ contract PerpV2Lens {
         each.feedDecimals = manager.getPriceFeedDecimals(token);
         try manager.getPrice(token, COLLATERAL_INTERVAL) returns (uint256 price) {
             (each.priced, each.price) = (true, price);
+        } catch {
+            return;
+        }
+        string memory asked = "getPrice(address,uint256)";
+        each.ahead = Averages.prices(address(manager), asked, token, COLLATERAL_INTERVAL);
+        try manager.getPrice(token, 0) returns (uint256 price) {
+            each.spot = price;
         } catch {}
     }
 

@@ -24,7 +24,13 @@ from keeper.setup.config_file import check, write
 from keeper.setup.toml_edit import with_value
 from keeper.store.database import open_store
 
-NAMES = ("liquidator", "owner-top-up", "grant")
+LACKING = {
+    "owner-top-up": "an owner's own money cannot top up",
+    "grant": "there are no rights to give",
+    "takeover": "nothing is taken over",
+}
+"""Our contracts that are made for one market, and why a market may have no use for one."""
+NAMES = ("liquidator", *LACKING)
 
 
 def deploy(
@@ -41,7 +47,7 @@ def deploy(
         raise ConfigError(
             f"{name!r} is no contract of ours",
             where="contracts deploy",
-            remedy=f"Give {' or '.join(NAMES)}",
+            remedy=f"Give {', '.join(NAMES[:-1])} or {NAMES[-1]}",
         )
     profit_to = None if owner is None else _address(owner)
     settings = load(config)
@@ -93,29 +99,34 @@ def _wanted(
     if name == "liquidator":
         found = deployment.chains_with(list(settings.chains), chain)
         return found, deployment.liquidator(owner, payer), ("chains", found, "liquidator")
+    market, of = _market(settings, name, market)
+    made = {
+        "owner-top-up": lambda: deployment.owner_top_up(of.address),
+        "grant": lambda: deployment.grant(
+            PROTOCOLS[of.protocol].grant, of.address, *_parts(settings, market, of)
+        ),
+        "takeover": lambda: deployment.takeover(of.address, owner, payer),
+    }[name]()
+    return (
+        of.chain,
+        made,
+        settings.written_at(("markets", market, table_of(of.protocol), of.own.contracts[name])),
+    )
 
-    def fits(of: MarketSettings) -> bool:
-        return bool(PROTOCOLS[of.protocol].grant) if name == "grant" else of.own.owners_may_pay
 
-    known = ", ".join(sorted(each for each, of in settings.markets.items() if fits(of)))
-    remedy = f"Name one of {known}" if known else "No configured market has such a contract"
+def _market(settings: Settings, name: str, market: str | None) -> tuple[str, MarketSettings]:
+    """The market that a contract is for, one of those that have use for it."""
+    fits = sorted(each for each, of in settings.markets.items() if name in of.own.contracts)
+    remedy = f"Name one of {', '.join(fits)}" if fits else f"In all configured markets {LACKING[name]}"
     if market is None:
         raise ConfigError("is missing: the contract is for one market", where="--market", remedy=remedy)
     if market not in settings.markets:
         raise ConfigError(f"{market!r} is not a market", where="--market", remedy=remedy)
     of = settings.markets[market]
-    if not fits(of):
-        lacks = "there are no rights to give" if name == "grant" else "an owner's own money cannot top up"
-        raise ConfigError(
-            f"{market!r} is {of.protocol}, where {lacks}",
-            where="--market",
-            remedy=remedy,
-        )
-    if name == "grant":
-        contract = deployment.grant(PROTOCOLS[of.protocol].grant, of.address, *_parts(settings, market, of))
-        return of.chain, contract, ("markets", market, table_of(of.protocol), "grant")
-    place = ("markets", market, table_of(of.protocol), "owner_top_up")
-    return of.chain, deployment.owner_top_up(of.address), settings.written_at(place)
+    if market not in fits:
+        what = f"{market!r} is {of.protocol}, where {LACKING[name]}"
+        raise ConfigError(what, where="--market", remedy=remedy)
+    return market, of
 
 
 def _parts(settings: Settings, market: str, of: MarketSettings) -> tuple[str, ...]:

@@ -31,10 +31,14 @@ def alerts_test(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False)
 @contracts_app.command("deploy")
 def contracts_deploy(
     contract: Annotated[
-        str, typer.Argument(help="liquidator, or owner-top-up (through which owners pay for themselves).")
+        str,
+        typer.Argument(
+            help="liquidator; or for one market owner-top-up (owners pay for themselves), grant (holds their "
+            "rights), takeover (takes positions over)."
+        ),
     ] = "liquidator",
     market: Annotated[
-        str | None, typer.Option("--market", help="For owner-top-up: the market it tops up in.")
+        str | None, typer.Option("--market", help="For all but liquidator: the market it is for.")
     ] = None,
     chain: Annotated[
         str | None, typer.Option("--chain", help="For liquidator: the chain, where there are several.")

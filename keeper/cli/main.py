@@ -261,6 +261,12 @@ def demo(
         bool,
         typer.Option("--all", help="One crash over Aave, Morpho Blue, troves and a Comet, with one signer."),
     ] = False,
+    derivatives: Annotated[
+        bool,
+        typer.Option(
+            "--derivatives", help="Perpetuals and options: a squeeze, a crash, and a week of funding."
+        ),
+    ] = False,
     world: Annotated[
         str | None,
         typer.Option("--world", help="A node or chain as people have it (emulated); `list` names them."),
@@ -270,13 +276,18 @@ def demo(
     from keeper.cli.demo import demo as work
     from keeper.cli.demo import list_worlds
     from keeper.cli.demo_all import demo_all
+    from keeper.cli.demo_derivatives import demo_derivatives
 
+    if derivatives and (everything or prices == "hostile" or world is not None):
+        raise typer.BadParameter("is a day of its own", param_hint="--derivatives")
     if everything and prices == "hostile":
         raise typer.BadParameter("hostile prices are played on Aave alone", param_hint="--all")
     if world is not None and (everything or prices == "hostile"):
         raise typer.BadParameter("goes with the ordinary day only", param_hint="--world")
     if world == "list":
         list_worlds(as_json=json)
+    elif derivatives:
+        demo_derivatives(as_json=json)
     elif everything:
         demo_all(as_json=json, seed=seed)
     else:

@@ -15,6 +15,7 @@ from keeper.alerts.wording import PAST
 from keeper.cli.output import console, exact, money, print_table
 from keeper.demo.director import Moment
 from keeper.demo.outcome import DayOutcome, Line
+from keeper.model.account_key import NUMBER_LETTERS, account_name
 from keeper.model.format import format_health
 from keeper.store.tables.journal import Intent
 
@@ -69,7 +70,9 @@ def leave(folder: Path, faults: Sequence[str]) -> None:
 
 
 def _short(account: str) -> str:
-    """An owner's address, whatever part of a market follows it in the account's key."""
+    """An owner's address, whatever part of a market follows it in the account's key; a number as it is."""
+    if len(account) == NUMBER_LETTERS:
+        return account_name(account)
     return f"{account[:8]}…{account[38:42]}"
 
 

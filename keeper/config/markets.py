@@ -78,18 +78,18 @@ class ProtocolSettings(Section):
     moved_from_policy: ClassVar[Mapping[str, str]] = {}
     """The same of `[policy]`: they gave the value for all markets of the protocol."""
 
-    owners_may_pay: ClassVar[bool] = False
-    """Whether an owner's own money can top up, through a contract of ours."""
+    contracts: ClassVar[Mapping[str, str]] = {}
+    """Contracts of ours that the table may name: by what `keeper contracts deploy` calls one, its key."""
+
+    def ours(self, contract: str) -> str | None:
+        """The address of one of those contracts; None where there is none."""
+        key = self.contracts.get(contract)
+        return None if key is None else getattr(self, key)
 
     @property
-    def owner_contract(self) -> str | None:
-        """Our contract through which an owner's own money pays."""
-        return None
-
-    @property
-    def grant_contract(self) -> str | None:
-        """Our contract that holds the rights which accounts' owners give."""
-        return None
+    def own_calls(self) -> Mapping[str, tuple[str, ...]]:
+        """Contracts of ours for this market, each with what is called on it."""
+        return {}
 
     @property
     def chores_gas_per_day(self) -> Decimal:

@@ -86,12 +86,12 @@ class Settings(BaseSettings):
         for i, protect in enumerate(self.protect):
             _known(f"protect[{i}].market", protect.market, self.markets)
             market = self.markets[protect.market]
-            if protect.paid_by == "owner" and not market.own.owners_may_pay:
+            if protect.paid_by == "owner" and "owner-top-up" not in market.own.contracts:
                 raise ValueError(
                     f"protect[{i}].paid_by: an owner's own money cannot top up in {market.protocol}: "
                     'write "keeper", or take the entry out'
                 )
-            if protect.paid_by == "owner" and market.own.owner_contract is None:
+            if protect.paid_by == "owner" and market.own.ours("owner-top-up") is None:
                 table = table_of(market.protocol)
                 raise ValueError(
                     f"protect[{i}].paid_by: 'owner' needs markets.{protect.market}.{table}.owner_top_up; "

@@ -61,15 +61,20 @@ def checked(
     stage: Ground, last: int, protocols: Collection[str], accounts: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
     """What the comparison found, in a process that cannot import keeper, and what it says is wrong."""
-    arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last), ",".join(protocols)]
+    return run_outside(_CHECKER, stage, last, ",".join(protocols), *accounts)
+
+
+def run_outside(checker: Path, stage: Ground, last: int, *more: str) -> tuple[dict[str, Any], list[str]]:
+    """What a program that cannot import keeper says of a day's record, and what of it is wrong."""
+    arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last), *more]
     done = subprocess.run(  # noqa: S603  (our own program)
-        [sys.executable, "-I", str(_CHECKER), *arguments, *accounts],
+        [sys.executable, "-I", str(checker), *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
     if not done.stdout:
-        empty: dict[str, Any] = {"accounts": {}, "compared": 0, "blocks": 0}
+        empty: dict[str, Any] = {"accounts": {}, "compared": 0, "blocks": 0, "ends": {}}
         return empty, [f"the outside check failed: {done.stderr[-500:]}"]
     check: dict[str, Any] = json.loads(done.stdout)
     if done.returncode == 0:

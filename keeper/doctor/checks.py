@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keeper.config import Settings
 from keeper.doctor.channels import channels
-from keeper.doctor.contracts import liquidator
+from keeper.doctor.contracts import liquidator, takeover
 from keeper.doctor.files import files
 from keeper.doctor.funds import funds
 from keeper.doctor.gas import gas
@@ -68,6 +68,7 @@ def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
             for run in known:
                 yield from attempt(f"owners in {run.name}", partial(owners, settings, run, payer))
                 yield from attempt(f"rights in {run.name}", partial(grants, settings, run, payer))
+                yield from attempt(f"takeovers in {run.name}", partial(takeover, run, payer))
     yield from channels(settings)
 
 

@@ -19,7 +19,7 @@ _NEEDS_RIGHT = frozenset({"add_collateral", "reduce", "close"})
 
 def grants(settings: Settings, market: Market, operator: str) -> Iterator[Finding]:
     """A line for each protected account of this market, where its cures need a right."""
-    spec, contract = PROTOCOLS[market.settings.protocol], market.settings.own.grant_contract
+    spec, contract = PROTOCOLS[market.settings.protocol], market.settings.own.ours("grant")
     if not spec.grant:
         return
     parts = spec.grant_parts(market.book.state) if spec.grant_parts else ()
@@ -37,7 +37,8 @@ def grants(settings: Settings, market: Market, operator: str) -> Iterator[Findin
     head, planner, state = blocks.latest(market.book.pool), market.adapter.planner, market.book.state
     for i, protect in enumerate(settings.protect):
         account = account_key(protect.account)
-        if protect.market != market.name:
+        # Of what is no account here, other lines tell.
+        if protect.market != market.name or not market.book.record(account):
             continue
         calls = planner.planning_calls(state, [account], operator)
         answers = answers_to(market.book.pool, head, calls, market.adapter.mirror.lenses())

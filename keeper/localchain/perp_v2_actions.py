@@ -147,20 +147,28 @@ def quit_market(system: CurieDeployment, who: str, trader: str, market: LocalBas
 def move_pool(rpc: LocalRpc, system: CurieDeployment, market: LocalBase, price: int) -> None:
     """Bring the pool to a price (8 decimals) by trades of the mover, in as many steps of time as the limit
     asks for. The index must be within a tenth of it."""
-    low, high = pool_tokens(market.token, system.quote, price)
-    wanted = sqrt_price(low, high)
-    reach = 1.0001 ** ((market.spec.max_ticks - 1) / 2)
-    while (present := pool_root(rpc, market)) != wanted:
-        down = wanted < present
-        step = max(wanted, int(present / reach)) if down else min(wanted, int(present * reach))
+    while pool_root(rpc, market) != _root(system, market, price):
         rpc.call("evm_increaseTime", hex(LIMIT_INTERVAL))
-        order = (market.token, down, True, _MOST, 0, FOREVER, step, _NO_REFERRAL)
-        send_batch(rpc, [_to(system.clearing_house, system.mover, f"openPosition({_OPEN})", order)])
+        send_batch(rpc, [push_pool(rpc, system, market, price)])
+
+
+def push_pool(rpc: LocalRpc, system: CurieDeployment, market: LocalBase, price: int) -> Tx:
+    """One trade of the mover towards a price (8 decimals), as far as the limit lets."""
+    present, wanted = pool_root(rpc, market), _root(system, market, price)
+    reach = 1.0001 ** ((market.spec.max_ticks - 1) / 2)
+    down = wanted < present
+    step = max(wanted, int(present / reach)) if down else min(wanted, int(present * reach))
+    order = (market.token, down, True, _MOST, 0, FOREVER, step, _NO_REFERRAL)
+    return _to(system.clearing_house, system.mover, f"openPosition({_OPEN})", order)
 
 
 def pool_root(rpc: LocalRpc, market: LocalBase) -> int:
     """The pool's price as Uniswap keeps it, its Q64.96 root."""
     return cast(int, view(rpc, market.pool, "slot0()", (), "uint160")[0])
+
+
+def _root(system: CurieDeployment, market: LocalBase, price: int) -> int:
+    return sqrt_price(*pool_tokens(market.token, system.quote, price))
 
 
 def pass_time(rpc: LocalRpc, seconds: int) -> None:

@@ -75,10 +75,13 @@ def send_batch(
 def queue(anvil: Anvil, tx: Tx, *, last: bool = False) -> None:
     """Leave one transaction for the next block, whoever mines it; its sender is impersonated.
 
-    It pays twice the usual tip, so that it comes before others; `last`: none, so that
-    whatever pays one comes before it."""
+    It offers more than anybody, so that it comes before others; `last`: no more than the block may ask for,
+    so that others come before it (Anvil orders by what is offered at most)."""
     anvil.impersonate(tx["from"])
-    anvil.rpc.call("eth_sendTransaction", _fields(tx, 100 * 10**9, 0 if last else 2 * 10**9))
+    head = as_dict(anvil.rpc.call("eth_getBlockByNumber", "latest", False))
+    least = as_int(head["baseFeePerGas"]) * 9 // 8 + 1
+    fee, tip = (least, 0) if last else (100 * 10**9, 2 * 10**9)
+    anvil.rpc.call("eth_sendTransaction", _fields(tx, fee, tip))
 
 
 def decode_revert(data: bytes, errors: Mapping[str, str] | None = None) -> str:

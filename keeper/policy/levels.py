@@ -140,7 +140,7 @@ def _protection(protect: Protect, settings: Settings) -> Protection:
 
 
 def _owner(protect: Protect, settings: Settings) -> OwnerMoney | None:
-    contract = settings.markets[protect.market].own.owner_contract
+    contract = settings.markets[protect.market].own.ours("owner-top-up")
     if protect.paid_by != "owner" or contract is None:
         return None
     return OwnerMoney(contract, {each.token.lower(): each for each in protect.permits})

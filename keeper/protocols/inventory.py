@@ -78,7 +78,7 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
         gain_base=got - paid,
         gas=offer.gas_alone,
         summary={
-            "repay": offer.pays.words(quote.repaid),
+            **({"repay": offer.pays.words(quote.repaid)} if quote.repaid else {}),
             "receive": offer.gets.words(quote.received),
         },
         errors=offer.errors,

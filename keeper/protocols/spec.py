@@ -18,6 +18,8 @@ class SetupHints:
 
     created: str = ""
     """The event (topic) of what only events tell of, to be heard before the first read."""
+    told_by: Callable[[Any], str] | None = None
+    """The contract that tells of it, of a market's state; the market's own where that is not said."""
     by_address: bool = False
     """Whether assets go by their addresses in the file: their symbols name several."""
     oracle: Callable[[Any], str] = lambda state: ""
@@ -39,9 +41,8 @@ class Spec:
     """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
 
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
-    `owner_calls` are what the keeper may call on the contract through which an owner's own money pays,
-    `grant_calls` on the one (`grant`,
-    made for a market's address and its `grant_parts`) that holds account owners' rights."""
+    `grant` names our contract, made for a market's address and its `grant_parts`, that holds the rights
+    account owners give."""
 
     name: str
     title: str
@@ -50,11 +51,9 @@ class Spec:
     adapter: type[Adapter[Any, Any]]
     leads: tuple[str, ...] = ()
     settings: type[ProtocolSettings] = ProtocolSettings
-    owner_calls: tuple[str, ...] = ()
     grant: str = ""
     grant_parts: Callable[[Any], tuple[str, ...]] | None = None
     """Contracts beside the market's own that it must know, of a market's state; None: it needs none."""
-    grant_calls: tuple[str, ...] = ()
     setup: SetupHints = SetupHints()
     checks: Checks | None = None
     """What `keeper doctor` asks besides, of a market's contract."""

@@ -85,6 +85,11 @@ def grant(name: str, market: str, *parts: str) -> Contract:
     return Contract(name, tuple(map(to_checksum_address, (market, *parts))))
 
 
+def takeover(market: str, owner: str, operator: str) -> Contract:
+    """For one market's exchange: `operator` may take positions over with money of his own."""
+    return Contract("PerpTakeover", (to_checksum_address(market), *liquidator(owner, operator).arguments))
+
+
 def is_there(pool: NodePool, contract: Contract) -> bool:
     """Whether it has been deployed: only these very bytes can be at its address."""
     return bool(pool.call("eth_getCode", contract.address, "latest") not in ("0x", ""))

@@ -90,12 +90,9 @@ def allowed(settings: Settings, chain: str) -> Allow:
     for market in settings.markets.values():
         if market.chain != chain:
             continue
-        spec, owners = PROTOCOLS[market.protocol], market.own.owner_contract
-        found[market.address.lower()] = _selectors(spec.adapter.called)
-        if owners is not None:
-            found[owners.lower()] = _selectors(spec.owner_calls)
-        if market.own.grant_contract is not None:
-            found[market.own.grant_contract.lower()] = _selectors(spec.grant_calls)
+        found[market.address.lower()] = _selectors(PROTOCOLS[market.protocol].adapter.called)
+        for ours, signatures in market.own.own_calls.items():
+            found[ours.lower()] = _selectors(signatures)
     liquidator = settings.chains[chain].liquidator
     if liquidator is not None:
         found[liquidator.lower()] = _selectors((batch_encoding.SIGNATURE,))

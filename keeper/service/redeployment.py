@@ -20,23 +20,23 @@ class Moves:
 
 def moves(settings: Settings, chain: str, name: str, market: str | None, new: str, payer: str) -> Moves:
     """What a new contract takes over from the configured one of its name: a market's, or the Liquidator."""
-    own = settings.markets[market].own if market is not None and name != "liquidator" else None
-    by_name = {"owner-top-up": own.owner_contract, "grant": own.grant_contract} if own is not None else {}
-    old = by_name.get(name) if own is not None else settings.chains[chain].liquidator
+    if name == "liquidator" or market is None:
+        old = settings.chains[chain].liquidator
+    else:
+        old = settings.markets[market].own.ours(name)
     if old is None or old.lower() == new.lower():
         return Moves()
-    allow = settings.execution.allow or ()
     places = [
         (("execution", "allow", number, "target"), new)
-        for number, each in enumerate(allow)
+        for number, each in enumerate(settings.execution.allow or ())
         if each.target.lower() == old.lower()
     ]
-    if own is None or market is None:
-        steps = _of_operators(old, new, payer)
+    if name == "owner-top-up":
+        steps = _of_owners(settings, market, old, new, payer)
     elif name == "grant":
         steps = _of_accounts(settings, market, old, new, payer)
     else:
-        steps = _of_owners(settings, market, old, new, payer)
+        steps = _of_operators(old, new, payer)
     return Moves(tuple(places), (*steps, "keeper doctor says whether all of it is done"))
 
 
@@ -49,7 +49,7 @@ def _of_operators(old: str, new: str, payer: str) -> Sequence[str]:
     )
 
 
-def _of_accounts(settings: Settings, market: str, old: str, new: str, payer: str) -> Sequence[str]:
+def _of_accounts(settings: Settings, market: str | None, old: str, new: str, payer: str) -> Sequence[str]:
     found = []
     for account in [e.account for e in settings.protect if e.market == market]:
         found += [
@@ -59,7 +59,7 @@ def _of_accounts(settings: Settings, market: str, old: str, new: str, payer: str
     return (*found, f"restart the keeper: it calls {new} from then on")
 
 
-def _of_owners(settings: Settings, market: str, old: str, new: str, payer: str) -> Sequence[str]:
+def _of_owners(settings: Settings, market: str | None, old: str, new: str, payer: str) -> Sequence[str]:
     owners = [e.account for e in settings.protect if e.market == market and e.paid_by == "owner"]
     found = []
     for owner in owners:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eth_utils.address import is_address, to_checksum_address
 
@@ -23,6 +24,7 @@ from keeper.oracles.resolution import resolve
 from keeper.oracles.sources import Source
 from keeper.protocols.identity import Identity, first_block, identify
 from keeper.protocols.registry import PROTOCOLS
+from keeper.protocols.spec import SetupHints
 from keeper.service.markets import Adapter
 from keeper.service.planning import data_fees
 from keeper.service.planning.gas_ceilings import GasLevel, gas_level
@@ -86,10 +88,8 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     )
     spec = PROTOCOLS[identity.protocol]
     adapter: Adapter = spec.adapter.of("new", settings)
-    _hear(pool, head, adapter, spec.setup.created, born or 0)
-    state = adapter.mirror.read_market(
-        run(pool, head, [adapter.mirror.market_call([])], adapter.mirror.lenses())[0]
-    )
+    _hear(pool, head, adapter, spec.setup, born or 0)
+    state = _read(pool, head, adapter)
     # What nobody has listed yet is there to be shown, and listed or not.
     if adapter.stranger_reads is not None:
         apart = list(adapter.stranger_reads.apart_calls([]))
@@ -133,11 +133,18 @@ def _gas(pool: NodePool) -> GasLevel | None:
         return None
 
 
-def _hear(pool: NodePool, head: Head, adapter: Adapter, created: str, born: int) -> None:
+def _read(pool: NodePool, head: Head, adapter: Adapter) -> Any:
+    """The market's own state, of whatever of it is known."""
+    call = adapter.mirror.market_call([])
+    return adapter.mirror.read_market(run(pool, head, [call], adapter.mirror.lenses())[0])
+
+
+def _hear(pool: NodePool, head: Head, adapter: Adapter, setup: SetupHints, born: int) -> None:
     """What there is, where only events tell."""
-    if not created:
+    if not setup.created:
         return
-    wanted = LogFilter((adapter.contract.lower(),), (created,))
+    told_by = adapter.contract if setup.told_by is None else setup.told_by(_read(pool, head, adapter))
+    wanted = LogFilter((told_by.lower(),), (setup.created,))
     chain = Chain(chain_id=pool.chain_id, rpc=["http://unused"])
     scan = logs.of_range_at_once(pool, born, head.number, wanted, chain.log_range, chain.parallel_requests)
     for _, some in scan:

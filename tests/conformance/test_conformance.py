@@ -19,6 +19,7 @@ from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import open_exchange
 from tests.conformance.morpho_case import MorphoCase
+from tests.conformance.perp_case import PerpCase
 from tests.conformance.synthetix_case import SynthetixCase
 from tests.conformance.trove_case import TroveCase
 from tests.conftest import GENESIS
@@ -39,11 +40,14 @@ CASES: dict[str, Callable[[Anvil], Case]] = {
     "liquity": TroveCase,
     "synthetix-v3": SynthetixCase,
     "lyra-avalon": AvalonCase,
+    "perp-v2": PerpCase,
     "aave-3.0.2": AaveCase.of("3.0.2"),
     "aave-3.6": AaveCase.of("3.6"),
 }
 # A price of Synthetix v2 reaches Avalon without the time at which it was told.
 AGED = [name for name in CASES if name != "lyra-avalon"]
+# Whoever takes a position of Perp v2 over puts up margin of his own.
+BORROWING = [name for name in CASES if name != "perp-v2"]
 CLOSED = [
     ("compound-v3", "supply paused"),
     ("compound-v3", "supply cap"),
@@ -104,6 +108,7 @@ def test_local_numbers_are_the_contracts_to_the_unit(case: Case, tmp_path: Path)
     assert "silent change" not in {each["event"] for each in logs}, "whatever changes an account is heard"
 
 
+@pytest.mark.parametrize("case", BORROWING, indirect=True)
 def test_with_borrowed_money_a_breach_is_liquidated_and_earns(case: Case, tmp_path: Path) -> None:
     account = case.near(OTHER)
     exchange = open_exchange(case)

@@ -16,6 +16,7 @@ from tests.conformance.case import Case
 from tests.conformance.comet_case import CometCase
 from tests.conformance.exchange import PAYER
 from tests.conformance.morpho_case import MorphoCase
+from tests.conformance.perp_case import PerpCase
 from tests.conformance.synthetix_case import SynthetixCase
 from tests.conformance.trove_case import TroveCase
 from tests.support.keeping import MARKET
@@ -72,7 +73,11 @@ hops = [{hops}]
 
 
 def together(anvil: Anvil) -> Together:
-    """Aave, Morpho Blue, a trove system, (our stand-in of) Compound v3, Synthetix v3 and Lyra Avalon."""
+    """Aave, Morpho Blue, a trove system, (our stand-in of) Compound v3, Synthetix v3, Lyra Avalon, and Perp
+    v2, for whose takeovers the signer has dollars."""
+    # It lets half an hour pass, in which others' prices would grow old.
+    takeovers = PerpCase(anvil)
+    send_batch(anvil.rpc, takeovers.fund(PAYER))
     cases: dict[str, Case] = {
         MARKET: AaveCase(anvil, "3.0.2"),
         "morpho": MorphoCase(anvil),
@@ -80,6 +85,7 @@ def together(anvil: Anvil) -> Together:
         "troves": TroveCase(anvil),
         "perps": SynthetixCase(anvil),
         "options": AvalonCase(anvil),
+        "takeovers": takeovers,
     }
     pools = [
         PoolSpec(f"{name} {symbol}", f"{name} USDC", 3000, DOLLARS)

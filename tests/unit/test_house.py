@@ -32,8 +32,14 @@ ALIKE = {
 }
 
 
-PROTOCOLS = re.compile("aave|morpho|comet|compound-|compound_v|liquity|trove", re.IGNORECASE)
-NAMING = ("protocols", "margin", "localchain", "demo", "cli.demo", "cli.demo_all", "cli.margin")
+PROTOCOLS = re.compile(
+    "aave|morpho|comet|compound-|compound_v|liquity|trove|synthetix|curie|perp_v2|perp-v2|lyra|avalon",
+    re.IGNORECASE,
+)
+NAMING = (
+    *("protocols", "margin", "localchain", "demo"),
+    *("cli.demo", "cli.demo_all", "cli.demo_derivatives", "cli.margin"),
+)
 # Elsewhere a protocol is named for a reason only.
 NAMED = {
     "cli.main": "help: what `init` takes, and which days the demo plays",

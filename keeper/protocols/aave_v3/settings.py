@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from keeper.config import ProtocolSettings
 from keeper.config.values import Address
+from keeper.protocols.aave_v3.owner_money import PERMIT_AND_CALL, REPAY, SUPPLY
 
 
 class AaveV3Settings(ProtocolSettings):
     moved_from_market: ClassVar[Mapping[str, str]] = {"owner_top_up": "owner_top_up"}
     moved_from_policy: ClassVar[Mapping[str, str]] = {"receive_a_tokens": "receive_a_tokens"}
-    owners_may_pay: ClassVar[bool] = True
+    contracts: ClassVar[Mapping[str, str]] = {"owner-top-up": "owner_top_up"}
 
     owner_top_up: Address | None = None
     """Our OwnerTopUp contract for this pool, where owners pay; `keeper contracts deploy` makes one."""
@@ -20,8 +21,9 @@ class AaveV3Settings(ProtocolSettings):
     """Whether liquidations may take aTokens, to be redeemed later, where the pool has nothing to pay out."""
 
     @property
-    def owner_contract(self) -> str | None:
-        return self.owner_top_up
+    def own_calls(self) -> Mapping[str, tuple[str, ...]]:
+        calls = (SUPPLY, REPAY, PERMIT_AND_CALL)
+        return {} if self.owner_top_up is None else {self.owner_top_up: calls}
 
     @property
     def no_claims_reason(self) -> str:

@@ -9,7 +9,6 @@ from eth_utils.address import to_checksum_address
 from keeper.chain.calldata import ZERO_ADDRESS
 from keeper.chain.contract_reads import ContractReads
 from keeper.model.finding import Finding
-from keeper.protocols.aave_v3 import owner_money
 from keeper.protocols.aave_v3.lens import PoolState
 from keeper.protocols.aave_v3.market import AaveV3Market
 from keeper.protocols.aave_v3.settings import AaveV3Settings
@@ -51,7 +50,6 @@ SPEC = Spec(
     leads=("getPool()", "POOL()"),
     adapter=AaveV3Market,
     settings=AaveV3Settings,
-    owner_calls=(owner_money.SUPPLY, owner_money.REPAY, owner_money.PERMIT_AND_CALL),
     setup=SetupHints(oracle=_oracle),
     checks=_sentinel,
 )

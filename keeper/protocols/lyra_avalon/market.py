@@ -61,7 +61,7 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> AvalonOptions:
         market = cls(name, settings.address, settings.from_block)
-        market.grant = settings.own.grant_contract or ""
+        market.grant = settings.own.ours("grant") or ""
         return market
 
     # Copying.

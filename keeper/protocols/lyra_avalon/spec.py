@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from keeper.protocols.lyra_avalon import reducing
 from keeper.protocols.lyra_avalon.lens import AvalonState
 from keeper.protocols.lyra_avalon.market import AvalonOptions
 from keeper.protocols.lyra_avalon.settings import LyraAvalonSettings
@@ -22,5 +21,4 @@ SPEC = Spec(
     settings=LyraAvalonSettings,
     grant="AvalonGrant",
     grant_parts=_grant_parts,
-    grant_calls=(reducing.REDUCE,),
 )

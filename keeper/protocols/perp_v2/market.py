@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from keeper.book.source import ChangedAccounts
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.erc20 import symbol
 from keeper.chain.logs import Log
+from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
+from keeper.model.grant import NOTHING
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
@@ -21,14 +23,18 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract, packed
-from keeper.protocols.perp_v2 import explaining, planning, records, valuing
+from keeper.protocols.perp_v2 import explaining, planning, records, reducing, takeover, valuing
 from keeper.protocols.perp_v2.lens import LENS, CurieState, read_state
 from keeper.protocols.perp_v2.records import Trader
+from keeper.protocols.perp_v2.settings import PerpV2Settings
 from keeper.protocols.roles.market import PricedAsset
+from keeper.venues.uniswap_v3 import lens as pools
 
 _SWAPPED = topic("PositionChanged(address,address,int256,int256,uint256,int256,int256,uint256)")
 _SOLD = topic("CollateralLiquidated(address,address,address,uint256,uint256,uint256,uint24)")
 _LOST = topic("BadDebtSettled(address,uint256)")
+LISTED = topic("PoolAdded(address,uint24,address)")
+"""What the registry tells of a market, by its base token."""
 _BORNE = frozenset({_SOLD, _LOST})
 _SIGNED = frozenset({0, 1, 4, 5, 7})
 
@@ -39,6 +45,8 @@ class Named:
     where the exchange's parts are."""
 
     bits: dict[str, int] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    """Markets that were heard of besides."""
     bases: set[str] = field(default_factory=set)
     makers: set[str] = field(default_factory=set)
     beside: tuple[Lens, ...] = ()
@@ -56,15 +64,16 @@ class Named:
         for each in references:
             wanted |= each
         named = [address for address, bit in self.bits.items() if wanted & bit]
-        return [a for a in named if a in self.bases], [a for a in named if a not in self.bases]
+        bases = sorted(self.listed.union(a for a in named if a in self.bases))
+        return bases, [a for a in named if a not in self.bases]
 
 
 class CurieMarket(Adapter[CurieState, Trader]):
-    """One ClearingHouse with all its markets and traders. Its liquidations take positions over, which the
-    keeper does not do yet: it watches, and adds collateral."""
+    """One ClearingHouse with all its markets and traders. Its liquidations take positions over, by a contract
+    of ours; without one the keeper watches, and adds collateral."""
 
     protocol = "perp-v2"
-    called = ()
+    called = (reducing.OPEN,)
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {"getVault()": (planning.DEPOSIT_FOR,)}
     lens, view_words, scale = LENS, 9, 18
     heard = EventTable(
@@ -84,10 +93,17 @@ class CurieMarket(Adapter[CurieState, Trader]):
     what = "a ClearingHouse of Perp v2"
     remedy = "Name the ClearingHouse's proxy; its nodes must take state overrides"
 
-    def __init__(self, name: str, address: str, from_block: int) -> None:
+    def __init__(
+        self, name: str, address: str, from_block: int, takeover: str | None = None, grant: str | None = None
+    ) -> None:
         super().__init__(name, address, from_block)
         self.references = self
-        self._known = Named()
+        self._known, self._takeover, self._grant = Named(), takeover, grant or ""
+
+    @classmethod
+    def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
+        own = settings.own_as(PerpV2Settings)
+        return cls(name, settings.address, settings.from_block, own.takeover, own.grant)
 
     # Copying.
 
@@ -105,7 +121,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return state
 
     def lenses(self) -> tuple[Lens, ...]:
-        return (LENS.placed(), *self._known.beside)
+        return (LENS.placed(), pools.lens(), *self._known.beside)
 
     def emitters(self, state: CurieState) -> tuple[str, ...]:
         return self._known.emitters
@@ -115,6 +131,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         which is a trader too, bears losses without an event of its own."""
         kept = list(logs)
         found = self.heard.touched(kept)
+        self._known.listed.update("0x" + each.topics[1][-40:] for each in kept if each.topics[0] == LISTED)
         more = self._known.makers if any(each.topics[0] == _SWAPPED for each in kept) else set[str]()
         if any(each.topics[0] in _BORNE for each in kept):
             more = more | {self._known.insurance}
@@ -158,11 +175,12 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return "2"
 
     def value(self, state: CurieState, accounts: Mapping[str, Trader], timestamp: int) -> list[Valuation]:
-        now = valuing.growths(state, timestamp)
-        return [valuing.valued(state, account, raw, now) for account, raw in accounts.items()]
+        then = state.at(timestamp)
+        now = valuing.growths(then, timestamp)
+        return [valuing.valued(then, account, raw, now) for account, raw in accounts.items()]
 
     def valued(self, state: CurieState, account: str, raw: Trader, timestamp: int) -> Valuation:
-        return valuing.valued(state, account, raw, valuing.growths(state, timestamp))
+        return self.value(state, {account: raw}, timestamp)[0]
 
     def priced_assets(self, state: CurieState) -> list[PricedAsset]:
         bases = [
@@ -187,7 +205,7 @@ class CurieMarket(Adapter[CurieState, Trader]):
         return frozenset([*(each.base for each in raw.positions), *(token for token, _ in raw.tokens)])
 
     def indices(self, state: CurieState, timestamp: int) -> dict[str, dict[str, int]]:
-        now = valuing.growths(state, timestamp)
+        now = valuing.growths(state.at(timestamp), timestamp)
         return {base: {"premium": each.premium} for base, each in now.items()}
 
     def market_warnings(self, state: CurieState) -> Mapping[str, str]:
@@ -206,7 +224,9 @@ class CurieMarket(Adapter[CurieState, Trader]):
         self, state: CurieState, account: str, raw: Trader, timestamp: int, symbols: Mapping[str, str]
     ) -> Explanation:
         found = super().explain(state, account, raw, timestamp, symbols)
-        return replace(found, positions=tuple(explaining.positions(state, account, raw, timestamp)))
+        return replace(
+            found, positions=tuple(explaining.positions(state.at(timestamp), account, raw, timestamp))
+        )
 
     # Planning.
 
@@ -228,18 +248,43 @@ class CurieMarket(Adapter[CurieState, Trader]):
     def offers(
         self, state: CurieState, account: str, raw: Trader, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        return Blocked("its positions would have to be taken over, which this keeper does not do yet")
+        dollar = self.assets(state, purse)[state.settlement.lower()]
+        return takeover.offers(self._takeover, state.at(timestamp), account, raw, timestamp, dollar)
 
     def blocked_reason(self, state: CurieState, raw: Trader, request: CureRequest) -> str:
         return "the exchange is paused" if state.paused else ""
 
     def cures(self, state: CurieState, raw: Trader, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        return [("add_collateral", asset) for asset in self.assets(state, request.purse).values()]
+        positions = [reducing.position_asset(state.markets[each.base]) for each in raw.positions if each.size]
+        actions: tuple[Action, ...] = ("reduce", "close")
+        return [
+            *(("add_collateral", asset) for asset in self.assets(state, request.purse).values()),
+            *((action, each) for each in positions for action in actions),
+        ]
 
     def cure(
         self, state: CurieState, raw: Trader, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        return planning.cure(state, raw, request, step, asset)
+        then = state.at(request.timestamp)
+        if step.action == "add_collateral":
+            return planning.cure(then, raw, request, step, asset)
+        grant = request.purse.grants.get(request.account, NOTHING)
+        if why := grant.lacks(step.action, asset.token):
+            return Blocked(why)
+        return reducing.cure(self.contract, then, raw, request, step, asset, grant)
+
+    def planning_calls(self, state: CurieState, accounts: Sequence[str], payer: str) -> list[Call]:
+        asked = [call for each in accounts for call in self._delegated(state, each, payer).calls()]
+        return [*super().planning_calls(state, accounts, payer), *asked]
+
+    def read_planning(
+        self, state: CurieState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        grants = {each: self._delegated(state, each, payer).read(answers) for each in accounts}
+        return replace(super().read_planning(state, accounts, payer, answers), grants=grants)
+
+    def _delegated(self, state: CurieState, trader: str, payer: str) -> reducing.DelegateReads:
+        return reducing.DelegateReads(self._grant, trader, tuple(state.markets), payer)
 
     def accounts_call(self, accounts: Sequence[str]) -> Call:
         return self.lens.call("accounts(address,bytes)", self.contract, packed(accounts))

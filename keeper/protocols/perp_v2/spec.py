@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from keeper.protocols.perp_v2.market import CurieMarket
-from keeper.protocols.spec import Spec
+from keeper.protocols.perp_v2.market import LISTED, CurieMarket
+from keeper.protocols.perp_v2.settings import PerpV2Settings
+from keeper.protocols.spec import SetupHints, Spec
 
 SPEC = Spec(
     name="perp-v2",
@@ -12,4 +13,7 @@ SPEC = Spec(
     marks=("getClearingHouseConfig()", "getAccountBalance()", "getQuoteToken()"),
     leads=("getClearingHouse()",),
     adapter=CurieMarket,
+    settings=PerpV2Settings,
+    grant="CurieGrant",
+    setup=SetupHints(created=LISTED, told_by=lambda state: state.registry),
 )

@@ -95,8 +95,8 @@ class Upkeep(Protocol[S_contra, A_contra]):
     def has_work(self, record: bytes) -> bool:
         """Whether an account makes work, now or later; asked of every record, so it is cheap."""
 
-    def is_due(self, state: S_contra, raw: A_contra, timestamp: int) -> bool:
-        """Whether the work can be done at `timestamp`."""
+    def window(self, state: S_contra, raw: A_contra) -> tuple[int, int] | None:
+        """From when until when (Unix time) it can be done; None where it never can."""
 
     def work_calls(self, state: S_contra, account: str) -> list[Call]:
         """What `work` looks up."""

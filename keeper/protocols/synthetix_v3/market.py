@@ -93,7 +93,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> PerpsMarket:
         market = cls(name, settings.address, settings.from_block)
-        market.grant = settings.own.grant_contract or ""
+        market.grant = settings.own.ours("grant") or ""
         return market
 
     # Copying.
@@ -248,7 +248,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
     # Upkeep.
 
     has_work = staticmethod(records.has_order)
-    is_due = staticmethod(upkeep.is_due)
+    window = staticmethod(upkeep.window)
 
     def work_calls(self, state: PerpsState, account: str) -> list[Call]:
         return [self.lens.call("settlementPrice(address,uint128)", self.contract, planning.number(account))]

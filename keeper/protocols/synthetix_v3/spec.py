@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from keeper.protocols.spec import Spec
-from keeper.protocols.synthetix_v3 import planning, reducing
 from keeper.protocols.synthetix_v3.market import PerpsMarket
 from keeper.protocols.synthetix_v3.settings import SynthetixV3Settings
 
@@ -15,5 +14,4 @@ SPEC = Spec(
     adapter=PerpsMarket,
     settings=SynthetixV3Settings,
     grant="SynthetixGrant",
-    grant_calls=(planning.ADD, reducing.REDUCE),
 )

@@ -23,66 +23,82 @@ from keeper.store.tables.watching import UPKEEP, Episode
 MOST_AT_ONCE = 64
 
 
+Window = tuple[int, int]
+"""Unix times from which and until which something can be done."""
+
+
 @dataclass
 class UpkeepDesk:
-    """Remembers which accounts make work, so that only those whose record changed are looked at."""
+    """Remembers which accounts make work and when it can be done: only those whose record changed are looked
+    at again."""
 
     chain: ChainContext
     retries: RetryPolicy
-    _working: dict[str, dict[str, None]] = field(default_factory=dict)
-    """By market, the accounts that make work, the oldest first."""
-    _noted: set[tuple[str, str]] = field(default_factory=set)
-    """Those with an open episode; others need no look into the store."""
+    _windows: dict[str, dict[str, Window]] = field(default_factory=dict)
+    """By market and account; what can no longer be done is forgotten."""
+    _noted: dict[str, set[str]] = field(default_factory=dict)
+    """By market, the accounts with an open episode: where none is due, the store need not be looked into."""
 
     def due(self, market: Market, valued: MarketValuation) -> list[Breach]:
         """The work that may be done now."""
-        upkeep = market.adapter.upkeep
-        if upkeep is None or not valued.acting:
+        if market.adapter.upkeep is None or not valued.acting:
             return []
-        working = self._look(market, valued)
+        windows = self._look(market, valued)
         # In the next block at the earliest: a delay that ends then has ended.
         at = valued.head.timestamp + 1
-        state, accounts = market.book.state, market.book.accounts
-        ready = [each for each in working if upkeep.is_due(state, accounts[each], at)][:MOST_AT_ONCE]
-        over = [each for name, each in self._noted if name == market.name and each not in ready]
-        if not ready and not over and market.name in self._working:
+        open_now = [account for account, (opens, closes) in windows.items() if opens <= at <= closes]
+        noted = self._noted.get(market.name)
+        if not open_now and noted == set():
             return []
         with self.chain.store.session() as session:
-            wanted = self._wanted(session, market, valued.head.number, ready)
+            wanted = self._wanted(session, market, valued.head.number, open_now)
             return self.retries.ready(session, wanted, valued.head) if wanted else []
 
-    def _look(self, market: Market, valued: MarketValuation) -> list[str]:
-        """The accounts that make work at this block."""
+    def _look(self, market: Market, valued: MarketValuation) -> dict[str, Window]:
+        """When the accounts that make work can be worked for."""
         upkeep, rows, refresh = market.adapter.upkeep, market.book.rows, valued.refresh
         assert upkeep is not None
-        known = self._working.get(market.name)
+        known, changed = self._windows.get(market.name), set[str]()
         if known is None or refresh is None or refresh.rebuilt or refresh.reorganised:
-            found = [row for row, record in enumerate(rows.records) if upkeep.has_work(record)]
-            known = self._working[market.name] = {rows.account(row): None for row in found}
-        for account in refresh.touched if refresh is not None else ():
+            known = self._windows[market.name] = {}
+            changed = {rows.account(row) for row, each in enumerate(rows.records) if upkeep.has_work(each)}
+        for account in changed.union(refresh.touched if refresh is not None else ()):
             record = market.book.record(account)
-            if record and upkeep.has_work(record):
-                known.setdefault(account)
-            else:
+            working = bool(record) and upkeep.has_work(record or b"")
+            raw = market.book.accounts[account] if working else None
+            window = upkeep.window(market.book.state, raw) if raw is not None else None
+            if window is None or window[1] < valued.head.timestamp:
                 known.pop(account, None)
-        return list(known)
+            else:
+                known[account] = window
+        for account in [each for each, (_, closes) in known.items() if closes < valued.head.timestamp]:
+            del known[account]
+        return known
 
-    def _wanted(self, session: Session, market: Market, block: int, ready: list[str]) -> list[Breach]:
-        """Each with its episode, which lasts as long as the work can be done."""
+    def _wanted(self, session: Session, market: Market, block: int, open_now: list[str]) -> list[Breach]:
+        """Each whose turn it is, with its episode, which lasts as long as the work can be done."""
         episodes = {each.account: each for each in open_episodes(session, market.name, UPKEEP)}
-        for account, episode in episodes.items():
-            if account not in ready:
-                update_row(session, episode, closed_block=block)
-        self._noted = {each for each in self._noted if each[0] != market.name}
+        for account in episodes.keys() - set(open_now):
+            update_row(session, episodes.pop(account), closed_block=block)
         found = []
-        for account in ready:
-            episode = episodes.get(account) or Episode.begin(market.name, account, UPKEEP, block)
-            if episode.id is None:
+        for account in _some(open_now, block):
+            levels = self.chain.policies.levels(market.name, account)
+            if levels.ignored:
+                continue
+            episode = episodes.get(account)
+            if episode is None:
+                episode = episodes[account] = Episode.begin(market.name, account, UPKEEP, block)
                 session.add(episode)
                 session.flush()
-            self._noted.add((market.name, account))
-            levels = self.chain.policies.levels(market.name, account)
             nothing = Valuation(account, 0, 0, 0, liquidatable=False)
-            if not levels.ignored:
-                found.append(Breach(market, nothing, levels, episode, upkeep=True))
+            found.append(Breach(market, nothing, levels, episode, upkeep=True))
+        self._noted[market.name] = set(episodes)
         return found
+
+
+def _some(ready: list[str], block: int) -> list[str]:
+    """As many as are planned at a block, in turn where there are more."""
+    if len(ready) <= MOST_AT_ONCE:
+        return ready
+    turn = block * MOST_AT_ONCE % len(ready)
+    return [*ready[turn:], *ready[:turn]][:MOST_AT_ONCE]

@@ -47,6 +47,11 @@ def read_pools(answer: Answer) -> list[Pool]:
     return [_pool(raw) for raw in decode([f"{_POOL}[]"], answer.data)[0]]
 
 
+def read_pool(data: bytes) -> Pool:
+    """The one pool of an answer of `one`, which other lenses ask."""
+    return _pool(decode([_POOL], data)[0])
+
+
 def _pool(raw: tuple[Any, ...]) -> Pool:
     """A pool of what the contract tells of one, in the order of its fields; addresses and ticks apart."""
     *told, ticks = raw

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 
-from keeper.venues.uniswap_v3.swap_math import step
+from keeper.venues.uniswap_v3.swap_math import SwapStep, step
 from keeper.venues.uniswap_v3.tick_math import (
     MAX_SQRT_RATIO,
     MAX_TICK,
@@ -46,11 +46,12 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
-    """Units a swap takes and gives, and the pool afterwards."""
+    """Units a swap takes and gives, the pool afterwards, and its steps where there was liquidity."""
 
     taken: int
     given: int
     pool: Pool
+    steps: tuple[SwapStep, ...] = ()
 
 
 def sell(pool: Pool, token: str, amount: int) -> Swapped | None:
@@ -66,6 +67,7 @@ def buy(pool: Pool, token: str, amount: int) -> Swapped | None:
 def _swap(pool: Pool, down: bool, amount: int) -> Swapped | None:
     price, tick, liquidity, remaining = pool.price, pool.tick, pool.liquidity, amount
     taken = given = 0
+    steps: list[SwapStep] = []
     between = False
     limit = MIN_SQRT_RATIO + 1 if down else MAX_SQRT_RATIO - 1
     while remaining:
@@ -82,6 +84,7 @@ def _swap(pool: Pool, down: bool, amount: int) -> Swapped | None:
             price = target
         else:
             done = step(price, target, liquidity, remaining, pool.fee)
+            steps.append(done)
             price = done.price
             taken += done.taken + done.fee
             given += done.given
@@ -94,7 +97,8 @@ def _swap(pool: Pool, down: bool, amount: int) -> Swapped | None:
         else:
             between = True
     tick = tick_at(price) if between else tick
-    return Swapped(taken, given, replace(pool, price=price, tick=tick, liquidity=liquidity))
+    after = replace(pool, price=price, tick=tick, liquidity=liquidity)
+    return Swapped(taken, given, after, tuple(steps))
 
 
 def _next_tick(pool: Pool, tick: int, down: bool) -> tuple[int, bool] | None:

@@ -141,9 +141,31 @@ def test_one_crash_over_all_markets_is_survived_by_one_signer() -> None:
     assert 0 < int(told["owner_spent"]) <= 60_000 * 10**18
 
 
+def test_a_day_of_perpetuals_and_options_ends_as_its_story_tells() -> None:
+    done = run_demo("--derivatives")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    assert told["ok"] and not told["faults"] and told["blocks"] >= 45 and told["compared"] >= 1_500
+    ends = {(each["market"], each["label"]): each for each in told["accounts"]}
+    hedge = ends["perps", "long ETH, short BTC: a hedge"]
+    assert hedge["end"] == "same" and hedge["done"] == [] and int(hedge["lowest"]) > 10**18
+    for leg in ("the hedge's long leg alone", "the hedge's short leg alone"):
+        assert ends["perps", leg]["end"] == "empty" and int(ends["perps", leg]["lowest"]) < 10**18
+    assert int(ends["perps", "long SOL, which pays funding"]["lowest"]) < 0, "by funding alone"
+    reduced = ends["perps", "long ETH, protected by reducing"]["done"]
+    assert any(each.startswith("reduced") for each in reduced)
+    assert any(each.startswith("settled") for each in reduced)
+    assert {each["end"] for each in told["accounts"] if each["market"] == "options"} == {
+        "liquidated",
+        "settled",
+    }
+
+
 def test_hostile_prices_are_refused_for_all_markets() -> None:
     done = run_demo("--all", "--prices", "hostile")
     assert done.returncode == 2 and "Aave alone" in done.stderr
+    done = run_demo("--derivatives", "--prices", "hostile")
+    assert done.returncode == 2 and "a day of its own" in done.stderr
 
 
 def test_every_account_that_could_be_acted_on_is_acted_on_or_told_about(tmp_path: Path) -> None:

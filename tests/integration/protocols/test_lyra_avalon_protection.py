@@ -291,7 +291,7 @@ def test_the_contract_is_made_for_its_market_and_known(
     config = tmp_path / "keeper.toml"
     contracts.deploy(config, "grant", market=MARKET, live=True, as_json=True)
     settings = load(config)
-    at = settings.markets[MARKET].own.grant_contract
+    at = settings.markets[MARKET].own.ours("grant")
     assert at == contract(market)
     [run] = build(settings, pools(settings), None)
     valued(run)

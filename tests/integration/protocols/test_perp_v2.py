@@ -16,6 +16,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.perp_v2 import deploy
 from keeper.localchain.perp_v2_market import DOLLAR, WAD, LocalBase
 from keeper.localchain.transactions import TransactionFailedError
+from keeper.setup.survey import connect, explore
 from tests.conformance.case import protection
 from tests.conftest import GENESIS
 from tests.support.curie_exchange import BUILDS, COLLATERALS, MARKETS, CurieExchange
@@ -160,7 +161,9 @@ def test_a_protected_trader_gets_the_least_that_reaches_the_target(
     assert health is not None and 124 * WAD // 100 < health < 126 * WAD // 100
 
 
-def test_a_due_trader_is_told_of_and_nothing_is_sent(market: CurieExchange, tmp_path: Path) -> None:
+def test_without_a_takeover_contract_a_due_trader_is_told_of_and_nothing_is_sent(
+    market: CurieExchange, tmp_path: Path
+) -> None:
     market.fund(LONG, dollars=4_500)
     market.trade(LONG, market.eth, 20 * WAD)
     k = keeping(market.anvil, toml(market), tmp_path)
@@ -170,7 +173,7 @@ def test_a_due_trader_is_told_of_and_nothing_is_sent(market: CurieExchange, tmp_
     for _ in range(3):
         k.step()
     assert k.intents() == [] and k.transactions() == []
-    assert "taken over" in k.alerts("cannot_act")[0].body
+    assert "no takeover contract is configured" in k.alerts("cannot_act")[0].body
 
 
 def test_programs_see_the_numbers_of_the_views(market: CurieExchange, tmp_path: Path) -> None:
@@ -187,3 +190,14 @@ def test_programs_see_the_numbers_of_the_views(market: CurieExchange, tmp_path: 
     [explained] = json.loads(run_keeper("explain", LONG, "--json", "--config", config).stdout)
     sizes = {each["symbol"]: each["size"] for each in explained["positions"]}
     assert sizes == {"vETH": str(market.size(LONG, market.eth)), "vBTC": str(market.size(LONG, market.btc))}
+
+
+def test_init_names_the_markets_that_the_registry_tells_of(market: CurieExchange) -> None:
+    pool, head = connect(market.anvil.url)
+    found = explore(pool, head, market.anvil.url, market.system.clearing_house)
+    named = {each.symbol: each for each in found.assets}
+    for base in (market.eth, market.btc):
+        asset = named[base.symbol]
+        assert (asset.address.lower(), asset.price) == (base.token.lower(), market.mark(base))
+        assert asset.source is not None
+        assert [feed.address for feed in asset.source.feeds()] == [base.aggregator.lower()]

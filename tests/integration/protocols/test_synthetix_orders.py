@@ -14,7 +14,7 @@ from keeper.localchain.transactions import Tx
 from tests.conformance.case import protection
 from tests.conformance.synthetix_case import KEEPER, PAYER, TRADER, SynthetixCase
 from tests.conftest import GENESIS
-from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping
+from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping, loops_of
 
 pytestmark = pytest.mark.integration
 
@@ -144,16 +144,39 @@ def test_what_settling_would_revert_for_is_said(case: SynthetixCase, tmp_path: P
     assert [each.kind for each in k.intents()] == ["liquidate"], "which drops the order"
 
 
-def test_many_orders_are_settled_each_once(case: SynthetixCase, tmp_path: Path) -> None:
+def test_of_many_orders_some_are_planned_at_a_block_and_each_is_settled_once(
+    case: SynthetixCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keeper.service.planning.upkeep.MOST_AT_ONCE", 2)
     many = range(2_000_000, 2_000_006)
     for account in many:
         case.at.open_account(TRADER, account, dollars=5_000)
     k = watched(case, tmp_path)
     k.step([*case.hold(), *(committed(case, WAD, account=each) for each in many)])
     k.step([*case.hold(), brought(case, 2_000, many[0])])
-    for _ in range(3):
+    assert len(k.intents()) == 2
+    for _ in range(6):
         k.step(case.hold())
     assert sorted(each.account for each in k.intents()) == sorted({each.account for each in k.intents()})
     assert [each.state for each in k.intents()] == ["settled"] * len(many)
     assert all(case.at.size(each, case.at.eth) == WAD for each in many)
     assert k.payer == PAYER
+
+
+def test_after_a_restart_an_order_that_waits_is_still_found(case: SynthetixCase, tmp_path: Path) -> None:
+    k = watched(case, tmp_path)
+    k.step([*case.hold(), committed(case, 3 * WAD)])
+    k.step(case.hold())
+    [before] = k.episodes("upkeep")
+    k.actor.release()
+    k.store.close()
+    again = Keeping(
+        case.anvil, tmp_path, *loops_of(tmp_path, (tmp_path / "keeper.toml").read_text(), live=True)
+    )
+    again.step([*case.hold(), brought(case, 2_000)])
+    again.step(case.hold())
+    again.step(case.hold())
+    assert [(each.kind, each.state, each.episode_id) for each in again.intents()] == [
+        ("settle", "settled", before.id)
+    ]
+    assert again.episodes("upkeep")[-1].closed_block is not None

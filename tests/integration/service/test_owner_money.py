@@ -255,7 +255,7 @@ def test_the_command_deploys_and_writes_the_address_to_the_configuration(
     shown = json.loads(out[out.index("{") :])
     found = view_int(anvil.rpc, shown["owner_top_up"], "POOL()")
     assert found == int(deployed.pool, 16)
-    assert load(w.config).markets["aave"].own.owner_contract == shown["owner_top_up"]
+    assert load(w.config).markets["aave"].own.ours("owner-top-up") == shown["owner_top_up"]
     with pytest.raises(ConfigError, match="not a market"):
         deploy_command(w.config, "owner-top-up", market="elsewhere", live=True, as_json=False)
     with pytest.raises(KeeperError, match="cannot be deployed"):

@@ -154,7 +154,7 @@ def test_what_moved_to_a_protocols_own_table_is_read_where_it_stood(
     settings = read(tmp_path, tables(f'owner_top_up = "{ADDRESS}"', morpho, "receive_a_tokens = false"))
     own = settings.markets["m"].own_as(MorphoBlueSettings)
     assert (own.market_ids, own.untrusted_markets) == ([id_], "act") and own.loan_prices["WETH"] == 2500
-    assert settings.markets["a"].own.owner_contract == ADDRESS
+    assert settings.markets["a"].own.ours("owner-top-up") == ADDRESS
     assert [bool(settings.markets[name].own.no_claims_reason) for name in "abm"] == [True, True, False]
     assert dict(settings.old_keys) == {
         "markets.a.owner_top_up": "write markets.a.aave_v3.owner_top_up",
