@@ -146,7 +146,8 @@ class PerpCase:
         return {"USDC": Token(self.at.system.usd.lower(), 6, 10**8)}
 
     def protect(self, owner: str, action: str = "add_collateral") -> str:
-        return protection(owner, action, "USDC")
+        # There is nothing to repay.
+        return protection(owner, "add_collateral", "USDC")
 
     def closings(self) -> dict[str, Closing]:
         return {}

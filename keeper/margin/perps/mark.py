@@ -1,7 +1,7 @@
 """Mark prices: the median of index and averages, and an index with a clamped premium. float64 arrays.
 
-Sources: perpetual-protocol/perp-curie-contract 2.4 (Exchange: median of three); Hyperliquid and dYdX
-documentation (medians); Deribit (mark within a bandwidth around the index).
+Sources: perpetual-protocol/perp-curie-contract 2.6 and 2.8 (AccountBalance: median of three); Hyperliquid and
+dYdX documentation (medians); Deribit (mark within a bandwidth around the index).
 """
 
 from __future__ import annotations

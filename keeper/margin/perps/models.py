@@ -86,7 +86,7 @@ class PerpProtocolV2:
     """Perp v2, one account; quote token, 18 decimals."""
 
     name: str = "perp-v2"
-    version: str = "2.4"
+    version: str = "2.8"
 
     def requirement(
         self, positions: PerpV2Account, market: None, parameters: perp_v2.CurieTerms

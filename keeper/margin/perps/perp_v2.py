@@ -1,7 +1,7 @@
 """Perpetual Protocol v2 (Curie): account value, margin requirements, partial liquidation. 18 decimals.
 
-Ratios in 1e6. Every product truncates towards zero. Source: perpetual-protocol/perp-curie-contract 2.4,
-contracts/AccountBalance.sol, Vault.sol, ClearingHouse.sol.
+Ratios in 1e6. Every product truncates towards zero. Source: perpetual-protocol/perp-curie-contract 2.6 and
+2.8, contracts/AccountBalance.sol, Vault.sol, ClearingHouse.sol.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keeper.margin.interface import Provenance, Requirement
 from keeper.margin.rounding import div_trunc, wad_mul_trunc
 
 RATIO = 10**6
-CURIE = Provenance("2.4", date(2022, 12, 1), "perpetual-protocol/perp-curie-contract")
+CURIE = Provenance("2.6.0, 2.8.4", date(2023, 4, 12), "perpetual-protocol/perp-curie-contract")
 
 
 @dataclass(frozen=True, slots=True)

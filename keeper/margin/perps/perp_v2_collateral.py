@@ -88,6 +88,14 @@ def most_repaid(account: Pledge, initial: int, terms: SaleTerms) -> int:
     return debt * RATIO // (RATIO - terms.fee_ratio)
 
 
+def bought(lot: TokenLot, paid: int, decimals: int = 6) -> int:
+    """How much of a token so many units of the settlement token buy, never more than there is."""
+    price = lot.price * (RATIO - lot.discount_ratio) // RATIO
+    value: int = paid * 10 ** (18 - decimals)
+    found: int = mul_div_up(value, 10**lot.price_decimals, price) // 10 ** (18 - lot.decimals)
+    return min(found, lot.amount)
+
+
 def most_sold(lot: TokenLot, repaid: int, decimals: int = 6) -> tuple[int, int]:
     """The most of a token that may be bought, and for how much: (units paid, amount of the token)."""
     price = lot.price * (RATIO - lot.discount_ratio) // RATIO

@@ -84,7 +84,9 @@ class CurieBook:
         if self.ahead is None:
             return self
         average, index = self.ahead.of_funding(timestamp)
-        return replace(self, price=self.ahead.mark(timestamp), average=average, index=index)
+        mark = self.ahead.mark(timestamp)
+        # A mark that will revert says nothing of what positions are worth.
+        return replace(self, price=self.price if mark is None else mark, average=average, index=index)
 
     def growth_at(self, max_rate: int, timestamp: int) -> PremiumGrowth:
         """Funding accumulated to `timestamp`, at the averages of the block that was read."""

@@ -23,7 +23,15 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract, packed
-from keeper.protocols.perp_v2 import explaining, planning, records, reducing, takeover, valuing
+from keeper.protocols.perp_v2 import (
+    collateral_sales,
+    explaining,
+    planning,
+    records,
+    reducing,
+    takeover,
+    valuing,
+)
 from keeper.protocols.perp_v2.lens import LENS, CurieState, read_state
 from keeper.protocols.perp_v2.records import Trader
 from keeper.protocols.perp_v2.settings import PerpV2Settings
@@ -70,11 +78,13 @@ class Named:
 
 class CurieMarket(Adapter[CurieState, Trader]):
     """One ClearingHouse with all its markets and traders. Its liquidations take positions over, by a contract
-    of ours; without one the keeper watches, and adds collateral."""
+    of ours, or buy collateral."""
 
     protocol = "perp-v2"
     called = (reducing.OPEN,)
-    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {"getVault()": (planning.DEPOSIT_FOR,)}
+    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "getVault()": (planning.DEPOSIT_FOR, collateral_sales.BUY)
+    }
     lens, view_words, scale = LENS, 9, 18
     heard = EventTable(
         {
@@ -248,8 +258,16 @@ class CurieMarket(Adapter[CurieState, Trader]):
     def offers(
         self, state: CurieState, account: str, raw: Trader, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        dollar = self.assets(state, purse)[state.settlement.lower()]
-        return takeover.offers(self._takeover, state.at(timestamp), account, raw, timestamp, dollar)
+        then, assets = state.at(timestamp), self.assets(state, purse)
+        dollar = assets[state.settlement.lower()]
+        taken = takeover.offers(self._takeover, then, account, raw, timestamp, dollar)
+        sold = collateral_sales.offers(then, account, raw, timestamp, assets)
+        if isinstance(taken, Blocked):
+            return taken if isinstance(sold, Blocked) else sold
+        return taken if isinstance(sold, Blocked) else [*taken, *sold]
+
+    def liquidation_tokens(self, state: CurieState, raw: Trader) -> frozenset[str]:
+        return frozenset([state.settlement.lower(), *(token for token, _ in raw.tokens)])
 
     def blocked_reason(self, state: CurieState, raw: Trader, request: CureRequest) -> str:
         return "the exchange is paused" if state.paused else ""

@@ -6,6 +6,11 @@ from keeper.protocols.perp_v2.market import LISTED, CurieMarket
 from keeper.protocols.perp_v2.settings import PerpV2Settings
 from keeper.protocols.spec import SetupHints, Spec
 
+_TABLE = """\
+# Our contract that takes positions over: `keeper contracts deploy takeover` makes one and writes it here.
+# takeover = "0x…"
+"""
+
 SPEC = Spec(
     name="perp-v2",
     title="a ClearingHouse (Perp v2)",
@@ -15,5 +20,5 @@ SPEC = Spec(
     adapter=CurieMarket,
     settings=PerpV2Settings,
     grant="CurieGrant",
-    setup=SetupHints(created=LISTED, told_by=lambda state: state.registry),
+    setup=SetupHints(created=LISTED, told_by=lambda state: state.registry, table=lambda *_: _TABLE),
 )

@@ -22,8 +22,8 @@ from keeper.protocols.perp_v2.valuing import growths, held, valued
 
 TAKE = "take(address,address[],address,int256,uint256,uint256)"
 ERRORS = "perp_v2_errors"
-# Measured: 1,600,000 to 2,000,000, and 450,000 for each market with ranges, with room.
-TAKE_GAS, CANCEL_GAS = 2_400_000, 700_000
+# Measured: 1,900,000 to 2,000,000, and 560,000 for a market with one range, with room.
+TAKE_GAS, CANCEL_GAS, RANGE_GAS = 2_400_000, 300_000, 400_000
 # The mark moves until inclusion, and the margin with it: what is not needed comes back at once.
 MARGIN_PERCENT = 102
 # A size is fine when the best one is known to this part of itself.
@@ -54,7 +54,7 @@ class Target:
         """What taking so much over comes to, or why it cannot be done."""
         notional = wad_mul_trunc(size, self.mark)
         penalty = liquidation_penalty(abs(notional), self.state.terms)
-        if self._lost(penalty) > self.state.capacity * self._unit:
+        if self._is_uncovered(penalty):
             return "the insurance fund could not cover the bad debt"
         brought = closed(self.trading, size, self.timestamp)
         if brought is None:
@@ -68,10 +68,11 @@ class Target:
         """The liquidator's part of the penalty: half, all of it where the account's value is below zero."""
         return penalty if self.value < 0 else penalty // 2
 
-    def _lost(self, penalty: int) -> int:
-        """What the insurance fund must be able to cover besides its own part of the penalty; the account's
-        value may come out a unit lower."""
-        return penalty - self.value + self._unit - (penalty - self._reward(penalty))
+    def _is_uncovered(self, penalty: int) -> bool:
+        """Whether there is bad debt that the insurance fund, its own part of the penalty included, cannot
+        cover. The account's value may come out a unit lower."""
+        bad_debt, part = penalty - self.value + self._unit, penalty - self._reward(penalty)
+        return bad_debt > 0 and bad_debt > self.state.capacity * self._unit + part
 
     @property
     def _unit(self) -> int:
@@ -123,17 +124,11 @@ def offers(
     now = growths(state, timestamp)
     valuation = valued(state, account, raw, now)
     if valuation.equity >= valuation.maintenance:
-        return Blocked(
-            "it has margin enough for its positions"
-            + (
-                "; its collateral is for sale, which this keeper does not buy"
-                if valuation.liquidatable
-                else ""
-            )
-        )
+        return Blocked("it has margin enough for its positions")
     ranged = [each.base for each in raw.positions if each.ranges]
     if stuck := [state.markets[base].symbol for base in ranged if state.markets[base].status != "open"]:
         return Blocked(f"its ranges in {', '.join(stuck)} cannot be cancelled: the market is not open")
+    gas = TAKE_GAS + CANCEL_GAS * len(ranged) + RANGE_GAS * sum(len(each.ranges) for each in raw.positions)
     positions = {
         each.base: held(state.markets[each.base], each, now[each.base]).position for each in raw.positions
     }
@@ -144,7 +139,7 @@ def offers(
         if isinstance(deal, str):
             reasons.append(f"{state.markets[each.base].symbol}: {deal}")
         elif isinstance(target, Target):
-            found.append(_offer(takeover, target, deal, account, ranged, each.base, dollar))
+            found.append(_offer(takeover, target, deal, account, ranged, each.base, dollar, gas))
     return found or Blocked("; ".join(reasons) or "it has no position to take over")
 
 
@@ -170,7 +165,14 @@ def _best(target: Target, positions: Mapping[str, Position], base: str) -> Deal 
 
 
 def _offer(
-    takeover: str, target: Target, best: Deal, account: str, ranged: Sequence[str], base: str, dollar: Asset
+    takeover: str,
+    target: Target,
+    best: Deal,
+    account: str,
+    ranged: Sequence[str],
+    base: str,
+    dollar: Asset,
+    gas: int,
 ) -> Offer:
     def deal(spend: int) -> Quote | None:
         size = best.size if spend >= best.margin else _scaled(best.size, max(spend - 2, 0), best.margin)
@@ -181,7 +183,6 @@ def _offer(
         call = encoded(TAKE, account, list(ranged), base, size, found.margin, least)
         return Quote(found.margin, found.margin, found.margin + found.profit, (call,))
 
-    gas = TAKE_GAS + CANCEL_GAS * len(ranged)
     return Offer(dollar, dollar, takeover, (best.margin,), deal, gas, ERRORS, taker="signer")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.margin.interface import Amount
 from keeper.margin.perps.perp_v2 import Position, in_settlement_units, requirement
-from keeper.margin.perps.perp_v2_collateral import Pledge, sale_causes
+from keeper.margin.perps.perp_v2_collateral import Cause, Pledge, sale_causes
 from keeper.margin.perps.perp_v2_market import PremiumGrowth, funding_payment
 from keeper.margin.perps.perp_v2_ranges import (
     MakerRange,
@@ -73,14 +73,34 @@ def valued(state: CurieState, account: str, raw: Trader, now: Growths) -> Valuat
     found = requirement(positions, dollars + weighed, state.terms)
     pnl, debts = _exactly(found.parts["unrealized_pnl"]), _exactly(found.parts["debt_value"])
     maintenance = _exactly(found.maintenance)
-    due = False
-    if raw.tokens:
-        pledge = Pledge(weighed, dollars + pnl, sum(abs(one.value) for one in positions))
-        due = bool(sale_causes(pledge, state.terms.mm_ratio, replace(state.sales, threshold=raw.threshold)))
+    due = bool(_causes(state, raw, _pledge(weighed, dollars + pnl, positions)))
     unit = 10 ** (18 - state.decimals)
     equity = in_settlement_units(_exactly(found.equity), state.decimals) * unit
     told = parts(raw.owed, pnl, fees, funding, debts)
     return valuation(account, equity, maintenance, debts * state.terms.im_ratio // _RATIO, told, due)
+
+
+def pledge_of(state: CurieState, raw: Trader, now: Growths) -> tuple[Pledge, tuple[Cause, ...]]:
+    """What the trader's collateral stands for, and why it is for sale; no cause where it is not."""
+    each = [held(state.markets[p.base], p, now[p.base]) for p in raw.positions]
+    dollars = raw.balance * 10 ** (18 - state.decimals) + raw.owed
+    dollars += sum(one.fees - one.funding for one in each)
+    worth = {token: state.tokens[token].value(amount) for token, amount in raw.tokens}
+    weighed = sum(value * state.tokens[token].weight // _RATIO for token, value in worth.items())
+    positions = [one.position for one in each]
+    pnl = _exactly(requirement(positions, dollars + weighed, state.terms).parts["unrealized_pnl"])
+    pledge = _pledge(weighed, dollars + pnl, positions)
+    return pledge, _causes(state, raw, pledge)
+
+
+def _pledge(weighed: int, settlement: int, positions: Sequence[Position]) -> Pledge:
+    return Pledge(weighed, settlement, sum(abs(one.value) for one in positions))
+
+
+def _causes(state: CurieState, raw: Trader, pledge: Pledge) -> tuple[Cause, ...]:
+    if not raw.tokens:
+        return ()
+    return sale_causes(pledge, state.terms.mm_ratio, replace(state.sales, threshold=raw.threshold))
 
 
 def parts(owed: int, unrealized: int, fees: int, funding: int, debts: int) -> dict[str, int]:

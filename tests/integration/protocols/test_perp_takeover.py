@@ -138,6 +138,25 @@ def test_a_long_is_taken_over_in_a_crash_and_all_that_was_promised_arrives(
     assert allowance == 0
 
 
+def test_of_two_positions_the_one_that_pays_more_goes_up_to_half_of_both_together(scene: Scene) -> None:
+    market = scene.market
+    market.fund(LONG, dollars=7_000)
+    market.trade(LONG, market.eth, 20 * WAD)
+    market.trade(LONG, market.btc, -WAD // 2)
+    scene.moved(1_890, 1_800)
+    both = market.number(market.system.account_balance, "getTotalAbsPositionValue(address)", LONG)
+    mark = market.mark(market.eth)
+    k = scene.keeper()
+    plan = scene.promised(k)
+    k.step()
+    k.step()
+    assert [each.state for each in k.intents()] == ["settled"]
+    assert scene.arrived() == profit(plan) > 0
+    taken = (20 * WAD - market.size(LONG, market.eth)) * mark // WAD
+    assert abs(taken - both // 2) < both // 10**5
+    assert market.size(LONG, market.btc) == -WAD // 2
+
+
 def test_while_averages_are_still_moving_the_mark_of_the_next_block_is_counted_on(scene: Scene) -> None:
     market = scene.market
     market.fund(LONG, dollars=4_500)
