@@ -33,8 +33,8 @@ def market() -> Iterator[AvalonExchange]:
         yield made
 
 
-def watched(market: AvalonExchange, folder: Path, budget: str) -> Keeping:
-    toml = f'protocol = "lyra-avalon"\naddress = "{market.system.market}"\nunknown_oracles = "act"'
+def watched(market: AvalonExchange, folder: Path, budget: str, oracles: str = "act") -> Keeping:
+    toml = f'protocol = "lyra-avalon"\naddress = "{market.system.market}"\nunknown_oracles = "{oracles}"'
     given = f'\nlyra_avalon.upkeep_gas_per_day = "{budget}"' if budget else ""
     k = keeping(market.anvil, toml + given, folder, chain="native_price = 2000")
     market.anvil.set_automine(False)
@@ -144,6 +144,16 @@ def test_another_who_is_first_costs_only_gas(market: AvalonExchange, tmp_path: P
         k.step()
     assert ("settle positions", "settled") in done(k)
     assert [said(each) for each in k.intents()].count("settle board") == 1
+
+
+def test_no_price_is_fixed_for_good_while_it_is_in_doubt(market: AvalonExchange, tmp_path: Path) -> None:
+    k = watched(market, tmp_path, "0.05", oracles="watch")
+    k.step()
+    expire(market, k)
+    k.step()
+    assert k.intents() == [] and k.transactions() == [] and settled_at(market) == 0
+    [told] = k.alerts("chore_undone")
+    assert "settle board is left to others: sETH" in told.title
 
 
 def test_a_dry_run_sends_nothing_and_says_what_it_would_do(market: AvalonExchange, tmp_path: Path) -> None:
