@@ -37,6 +37,7 @@ CONTRACTS = (
     "PerpTakeover",
     "ShockedFeed",
     "Liquidator",
+    "PriceCarrier",
     "UniswapV3Lens",
 )
 """Contracts in `contracts/src/<name>.sol` that the keeper needs at run time."""

@@ -1,7 +1,7 @@
 """Writes abis/aave_v3_errors.json: what the pool's reverts mean, read from the protocol's own packages; and
 abis/owner_top_up_errors.json: the same with those of our OwnerTopUp, through which a pool may be called; and
-abis/liquidator_errors.json: those of our Liquidator alone (tables are joined by `+`), and the same of Morpho
-Blue, Comet, Synthetix v3, and Perp v2 with our PerpTakeover.
+abis/liquidator_errors.json and abis/price_carrier_errors.json: those of our own contracts alone (tables are
+joined by `+`), and the same of Morpho Blue, Comet, Synthetix v3, and Perp v2 with our PerpTakeover.
 
 core-v3 reverts with numbers as strings, Origin with custom errors (selector → name). `needless` lists the
 names that mean: somebody else did it, or it is no longer needed.
@@ -121,6 +121,16 @@ for package in SYNTHETIX:
 write(
     "synthetix_v3", dict(sorted(synthetix.items(), key=lambda each: (each[1], each[0]))), SYNTHETIX_NEEDLESS
 )
+
+# Of our carrier, of what asks for prices (ERC-7412), and of Pyth, whose wrappers pass its errors on.
+carrier = {
+    "0x" + function_abi_to_4byte_selector(each).hex(): str(each["name"])
+    for each in filter_abi_by_type("error", json.loads(Path("abis/PriceCarrier.json").read_text())["abi"])
+}
+carrier |= elementary_errors(MODULES / "@synthetixio/oracle-manager/contracts/mocks/pyth")
+for each in ("FeeRequired(uint256)", "NotSupported(uint8)", "OracleDataRequired(address,bytes)"):
+    carrier["0x" + function_signature_to_4byte_selector(each).hex()] = each.split("(")[0]
+write("price_carrier", carrier)
 
 own = {}
 for name, arguments in re.findall(r"error (\w+)\(([^)]*)\)", OURS.read_text()):

@@ -117,6 +117,11 @@ contract SynthetixV3Lens is InPlace {
         /// What liquidations take, which want a fresher price.
         bool strictlyKnown;
         uint256 strict;
+        /// How old a price liquidations take, when this one was published (0: not told), and with what a read that
+        /// takes none but this very second's asks for another (ERC-7412); nothing where it asks for none.
+        uint256 tolerance;
+        uint256 published;
+        bytes wanted;
     }
 
     struct Market {
@@ -161,6 +166,7 @@ contract SynthetixV3Lens is InPlace {
         /// By the number of feeds that flagging updates.
         uint256[] flagCosts;
         bool costsKnown;
+        bytes costsWanted;
         Market[] markets;
         Collateral[] collaterals;
     }
@@ -170,6 +176,12 @@ contract SynthetixV3Lens is InPlace {
     bytes32 private constant INTEREST = keccak256(abi.encode("io.synthetix.perps-market.InterestRate"));
     uint128 private constant SELLING = 2;
     uint8 private constant CHAINLINK = 3;
+    uint8 private constant STALENESS = 7;
+    bytes4 private constant DATA_REQUIRED = bytes4(keccak256("OracleDataRequired(address,bytes)"));
+    bytes4 private constant SEVERAL = bytes4(keccak256("Errors(bytes[])"));
+    bytes32 private constant TOLERANCE = "stalenessTolerance";
+    /// Older than any price is, and small enough to be added to a time.
+    bytes32 private constant ANY_AGE = bytes32(uint256(1 << 127));
     /// Behind a market's order fees, which take two words.
     uint256 private constant STRATEGIES = 2;
 
@@ -215,7 +227,33 @@ contract SynthetixV3Lens is InPlace {
                 (each.price.known, each.price.value) = (true, price);
             } catch {}
             (each.price.strictlyKnown, each.price.strict) =
-                _processed(oracle, each.feed, "stalenessTolerance", bytes32(tolerance), 0);
+                _processed(oracle, each.feed, TOLERANCE, bytes32(tolerance), 0);
+            _freshness(oracle, each.feed, tolerance, each.price);
+        }
+    }
+
+    /// @dev Nodes without a limit of age say what they do, whatever the tolerance.
+    function _freshness(IOracle oracle, bytes32 node, uint256 tolerance, Price memory price) private view {
+        price.tolerance = tolerance;
+        (bytes32[] memory keys, bytes32[] memory values) = (new bytes32[](1), new bytes32[](1));
+        (keys[0], values[0]) = (TOLERANCE, ANY_AGE);
+        try oracle.processWithRuntime(node, keys, values) returns (IOracle.Output memory found) {
+            price.published = found.timestamp;
+        } catch {}
+        price.wanted = _wanted(oracle, node);
+    }
+
+    /// @dev With what a node asks for data; empty where it answers, or reverts for another reason. One that looks up what
+    /// is too old asks in any case: else a price of this very second would hide it.
+    function _wanted(IOracle oracle, bytes32 node) private view returns (bytes memory) {
+        IOracle.Node memory found = oracle.getNode(node);
+        if (found.kind == STALENESS && found.parents.length == 2) node = found.parents[1];
+        (bytes32[] memory keys, bytes32[] memory values) = (new bytes32[](1), new bytes32[](1));
+        (keys[0], values[0]) = (TOLERANCE, 0);
+        try oracle.processWithRuntime(node, keys, values) returns (IOracle.Output memory) {
+            return "";
+        } catch (bytes memory why) {
+            return bytes4(why) == DATA_REQUIRED || bytes4(why) == SEVERAL ? why : bytes("");
         }
     }
 
@@ -252,7 +290,7 @@ contract SynthetixV3Lens is InPlace {
         each.amount = _word(_valueOf(id, bytes32(uint256(WHOLE) + 2)), 0);
         if (id == 0) {
             each.token = state.dollar;
-            each.price = Price(true, 1e18, true, 1e18);
+            each.price = Price(true, 1e18, true, 1e18, 0, 0, "");
             return;
         }
         ISpot spot = ISpot(state.spot);
@@ -260,11 +298,14 @@ contract SynthetixV3Lens is InPlace {
         each.skewScale = spot.getMarketSkewScale(id);
         (each.price.known, each.price.value) = _indexPrice(spot, id, 0);
         (each.price.strictlyKnown, each.price.strict) = _indexPrice(spot, id, 1);
+        (, bytes32 node, uint256 tolerance) = spot.getPriceData(id);
+        _freshness(IOracle(state.oracle), node, tolerance, each.price);
     }
 
     /// @dev An account has at most so many feeds as there are markets and collaterals but dollars.
     function _costs(bytes32 node, State memory state) private view {
         IOracle oracle = IOracle(state.oracle);
+        state.costsWanted = _wanted(oracle, node);
         bool known;
         (state.costsKnown, state.settleCost) = _processed(oracle, node, "numberOfUpdatedFeeds", 0, 0);
         (known, state.liquidateCost) = _processed(oracle, node, "numberOfUpdatedFeeds", 0, 2);

@@ -2,7 +2,8 @@
 
 The dispatcher (`contracts/src/Batch.sol`) and any lens are put into the call by state override; at a node
 that takes none, they go as initcode (`contracts/src/BatchOnce.sol`). The answer names the block it was
-computed in, so that a node that answers for another block is noticed.
+computed in, so that a node that answers for another block is noticed. Where the head has a prelude, prices
+are brought in the same call before anything is read, and `OUTCOMES` tells what became of them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.chain.answers import BusyError, CannotError, RevertError, WrongStateError
 from keeper.chain.blocks import Head
+from keeper.chain.head import PreludeCall
 from keeper.chain.node import Node
 from keeper.chain.pool import NodePool
 from keeper.contracts import artifact, runtime_code
@@ -25,6 +28,11 @@ log = structlog.get_logger()
 BATCH_ADDRESS = "0x00000000000000000000000000000000ba7c0001"
 SPARE = 0xBA7C << 144
 _RUN = function_signature_to_4byte_selector("run((address,uint256,bytes)[])")
+_RUN_BEHIND = function_signature_to_4byte_selector(
+    "runBehind((address,uint256,bytes)[],(address,bytes)[],(address,uint256,bytes)[])"
+)
+# What the dispatcher can pay fees of a prelude with: more than any asks for that is worth its price.
+_PURSE = 10**24
 # More than any node grants: most cap it at their own limit; what others take is found (`Node.most_gas`).
 GAS = 2_000_000_000
 # What one read of a contract may use: many times what an account over all of a market's reserves takes.
@@ -38,11 +46,16 @@ _MOST_INITCODE = 49_152
 class Call:
     """One read: a contract and its calldata. `gas` is what it may use, so that no contract takes the gas of
     the reads after it; such an answer is at most 16 KiB long. ALL_GAS: nearly all that is left, for code of
-    ours only."""
+    ours only. `behind`: it is read behind the head's prelude, where there is one; all others before it."""
 
     target: str
     data: bytes
     gas: int = CALL_GAS
+    behind: bool = False
+
+
+OUTCOMES = Call(BATCH_ADDRESS, b"", ALL_GAS, behind=True)
+"""Reads what became of a head's prelude, each of its calls in order: see `outcomes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,24 @@ class Answer:
 
 Answered = tuple[int, int, list[Answer]]
 """The block's number and Unix time, and an answer to each call."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreludeOutcome:
+    """What became of a call of the prelude: the wei that it asked for, and what it reverted with."""
+
+    ok: bool
+    fee: int
+    reverted: bytes
+
+
+def outcomes(answer: Answer) -> list[PreludeOutcome]:
+    """What `OUTCOMES` was answered with."""
+    try:
+        [found] = decode(["(bool,uint256,bytes)[]"], answer.data)
+    except DecodingError:
+        return []
+    return [PreludeOutcome(*each) for each in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +155,9 @@ def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens
 
 def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> list[Answer]:
     """What one node answers for exactly this block."""
-    number, timestamp, answers = _answered(node, head, calls, lenses)
+    number, timestamp, found = _answered(node, head, calls, lenses)
+    made = dict(zip(arranged(calls, head.prelude), found, strict=True))
+    answers = [made[place] for place in range(len(calls))]
     if (number, timestamp) != (head.number, head.timestamp):
         raise WrongStateError(
             f"answered a read of block {head.number} with the state of block {number}", where=node.label
@@ -153,22 +186,29 @@ def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Le
 
 
 def _by_override(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> bytes:
-    call, overrides = behind(calls, lenses, node.code)
+    call, overrides = behind(calls, lenses, node.code, head.prelude)
     result = node.call("eth_call", [{**call, "gas": hex(GAS)}, {"blockHash": head.hash}, overrides])
     return bytes.fromhex(str(result).removeprefix("0x"))
 
 
 def behind(
-    calls: Sequence[Call], lenses: Iterable[Lens], code_at: Callable[[str], str]
+    calls: Sequence[Call],
+    lenses: Iterable[Lens],
+    code_at: Callable[[str], str],
+    prelude: Sequence[PreludeCall] = (),
 ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """`calls` as one call of a simulation, and the state overrides it needs; `code_at` tells the code of a
-    contract that a lens is laid over."""
+    """`calls` as one call of a simulation, with the prelude where any is behind it, and the state overrides
+    it needs; `code_at` tells the code of a contract that a lens is laid over. The answers come as `arranged`
+    has the calls."""
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
+    prelude = prelude if any(call.behind for call in calls) else ()
+    if prelude:
+        overrides[BATCH_ADDRESS]["balance"] = hex(_PURSE)
     for lens in lenses:
         overrides[lens.address] = {"code": lens.code}
         if lens.in_place:
             overrides[spare_of(lens.address)] = {"code": code_at(lens.address)}
-    return {"to": BATCH_ADDRESS, "data": "0x" + (_RUN + _encoded(calls)).hex()}, overrides
+    return {"to": BATCH_ADDRESS, "data": "0x" + _calldata(calls, prelude).hex()}, overrides
 
 
 def spare_of(address: str) -> str:
@@ -176,8 +216,25 @@ def spare_of(address: str) -> str:
     return f"0x{int(address, 16) ^ SPARE:040x}"
 
 
-def _encoded(calls: Sequence[Call]) -> bytes:
-    """((address, bytes)[]) by hand, as it is made at every tick."""
+def _calldata(calls: Sequence[Call], prelude: Sequence[PreludeCall]) -> bytes:
+    if not prelude:
+        return _RUN + (32).to_bytes(32, "big") + _array(calls)
+    # One argument alone is encoded as where it stands, and itself.
+    updates = encode(["(address,bytes)[]"], [[(each.target, each.data) for each in prelude]])[32:]
+    plain = _array([call for call in calls if not call.behind])
+    places = (96, 96 + len(plain), 96 + len(plain) + len(updates))
+    after = _array([call for call in calls if call.behind])
+    return _RUN_BEHIND + b"".join(each.to_bytes(32, "big") for each in places) + plain + updates + after
+
+
+def arranged(calls: Sequence[Call], prelude: Sequence[PreludeCall]) -> list[int]:
+    """The places of the calls in the order in which they are made: first those before the prelude."""
+    places = range(len(calls))
+    return sorted(places, key=lambda place: calls[place].behind) if prelude else list(places)
+
+
+def _array(calls: Sequence[Call]) -> bytes:
+    """(address, uint256, bytes)[] by hand, as it is made at every tick."""
     places, tails = [], []
     place = 32 * len(calls)
     for call in calls:
@@ -196,15 +253,16 @@ def _encoded(calls: Sequence[Call]) -> bytes:
         places.append(place.to_bytes(32, "big"))
         tails.append(tail)
         place += len(tail)
-    head = (32).to_bytes(32, "big") + len(calls).to_bytes(32, "big")
-    return head + b"".join(places) + b"".join(tails)
+    return len(calls).to_bytes(32, "big") + b"".join(places) + b"".join(tails)
 
 
 def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
     used = [lens for lens in lenses if any(call.target == lens.address for call in calls)]
-    if any(lens.in_place for lens in used):
+    is_behind = bool(head.prelude) and any(call.behind for call in calls)
+    if is_behind or any(lens.in_place for lens in used):
         raise CannotError(
-            "takes no state overrides, and what a market keeps in its storage is read by them only",
+            "takes no state overrides: what a market keeps in its storage, and what is behind prices that "
+            "are brought, is read by them only",
             where=node.label,
             about="method",
         )

@@ -34,7 +34,7 @@ def read_after(
     """Read behind `update` in a block on top of `head`, at `timestamp` or, where the node chooses its time
     itself, later. WrongStateError when another block was built upon; RpcError from a node without
     `eth_simulateV1`."""
-    read, overrides = calls.behind(wanted, lenses, pool.code)
+    read, overrides = calls.behind(wanted, lenses, pool.code, head.prelude)
     first = {"from": update.sender, "to": update.target, "data": update.data, "value": hex(update.value)}
     block: dict[str, Any] = {
         "blockOverrides": {"time": hex(timestamp)},
@@ -47,6 +47,7 @@ def read_after(
     _, found = answer[0]["calls"]
     returned = bytes.fromhex(found.get("returnData", "0x").removeprefix("0x"))
     number, at, answers = calls.decoded(returned, f"chain {pool.name}")
+    made = [wanted[place] for place in calls.arranged(wanted, head.prelude)]
     if number not in (head.number, head.number + 1) or at < timestamp:
         raise WrongStateError(f"simulated block {number} on block {head.number}", where=f"chain {pool.name}")
-    return After(dict(zip(wanted, answers, strict=True)), at)
+    return After(dict(zip(made, answers, strict=True)), at)

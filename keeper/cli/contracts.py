@@ -28,6 +28,7 @@ LACKING = {
     "owner-top-up": "an owner's own money cannot top up",
     "grant": "there are no rights to give",
     "takeover": "nothing is taken over",
+    "price-carrier": "no prices must be brought",
 }
 """Our contracts that are made for one market, and why a market may have no use for one."""
 NAMES = ("liquidator", *LACKING)
@@ -106,6 +107,7 @@ def _wanted(
             PROTOCOLS[of.protocol].grant, of.address, *_parts(settings, market, of)
         ),
         "takeover": lambda: deployment.takeover(of.address, owner, payer),
+        "price-carrier": deployment.price_carrier,
     }[name]()
     return (
         of.chain,

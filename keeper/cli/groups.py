@@ -34,7 +34,7 @@ def contracts_deploy(
         str,
         typer.Argument(
             help="liquidator; or for one market owner-top-up (owners pay for themselves), grant (holds their "
-            "rights), takeover (takes positions over)."
+            "rights), takeover (takes positions over), price-carrier (brings signed prices along)."
         ),
     ] = "liquidator",
     market: Annotated[

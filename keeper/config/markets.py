@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -68,6 +69,16 @@ class Oracle(Section):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class PriceServiceTerms:
+    """Where signed prices come from, and which of them count: seconds of age, width of the confidence
+    interval as a share of the price."""
+
+    url: str
+    max_age: int
+    max_confidence: Decimal
+
+
 class ProtocolSettings(Section):
     """A market's table of its protocol's own: `[markets.NAME.PROTOCOL]`. A protocol without one takes no key.
 
@@ -95,6 +106,11 @@ class ProtocolSettings(Section):
     def chores_gas_per_day(self) -> Decimal:
         """Whole native coins a day that work may cost which nobody pays for; 0: none is done."""
         return Decimal(0)
+
+    @property
+    def price_terms(self) -> PriceServiceTerms | None:
+        """The service of signed prices that the market's prices are brought from."""
+        return None
 
     @property
     def no_claims_reason(self) -> str:

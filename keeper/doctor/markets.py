@@ -8,6 +8,7 @@ from keeper.chain import blocks
 from keeper.chain.contract_reads import ContractReads
 from keeper.config import ChainSettings
 from keeper.doctor.prices import price_lines
+from keeper.doctor.pulled_prices import pulled_prices
 from keeper.model.account_key import account_key
 from keeper.model.finding import Finding
 from keeper.oracles.sequencer import Sequencer
@@ -64,6 +65,7 @@ def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
             yield Finding.warning(f"market {market.name}", f"{detail}: nobody was ever here", remedy)
         yield Finding.ok(f"market {market.name}, parity", "a sample equals the contract's own view")
     yield from price_lines(prices, UnknownSources().hanging(market, at))
+    yield from pulled_prices(market, at.head)
     if prices.chain.sequencer_feed is not None:
         yield _sequencer(market.name, prices.chain.sequencer_feed, prices.sequencer)
     checks = PROTOCOLS[market.adapter.protocol].checks

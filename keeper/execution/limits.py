@@ -14,6 +14,7 @@ from keeper.execution.journal import fee_of
 from keeper.execution.lifecycle import LIVE
 from keeper.model.format import format_money
 from keeper.model.money import money
+from keeper.oracles.pull import carrier
 from keeper.store.tables.journal import Intent, Transaction
 from keeper.store.tables.states import IntentState, TransactionState
 from keeper.store.types import now
@@ -63,7 +64,13 @@ def not_allowed(limits: Limits, sender: str, target: str, data: str) -> str:
     selectors = allowed[target.lower()]
     if selectors is not None and selector not in selectors:
         return f"{selector} of {target} is not on the allow-list"
-    return ""
+    if selector != carrier.SELECTOR:
+        return ""
+    # What our contract calls for us must be allowed to ourselves.
+    carried = carrier.carried_call(data)
+    if carried is None:
+        return f"what {target} is to call cannot be read"
+    return not_allowed(limits, sender, carried.target, carried.data)
 
 
 def overspent(session: Session, limits: Limits, intents: list[Intent]) -> str:

@@ -139,7 +139,7 @@ class ExecutionLoop:
             tending.all(self._counted)
             with self.store.session() as session:
                 flying = len(transactions.unmined(session, self.pool.name, self.payer))
-        now = self._turns(head, sender.pause_file)
+        now = self._turns(head, sender.pause_file, next_timestamp)
         self.standby_reason = now.paused
         if now.paused:
             return
@@ -194,9 +194,11 @@ class ExecutionLoop:
             self.standby_reason = paused(session, sender.pause_file)
         return bool(self.standby_reason)
 
-    def _turns(self, head: Head, pause_file: Path | None) -> Queue:
+    def _turns(self, head: Head, pause_file: Path | None, next_timestamp: int) -> Queue:
         with self.store.session() as session:
-            return queue.look(session, self.pool.name, self.mode, self.limits, head, pause_file)
+            return queue.look(
+                session, self.pool.name, self.mode, self.limits, head, pause_file, next_timestamp
+            )
 
     def _end_all(self, now: Queue, head: Head) -> None:
         for over in now.over:
@@ -290,7 +292,7 @@ class ExecutionLoop:
     def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:
         """What live mode would do, up to the signature."""
         ahead: list[Action] = []
-        now = self._turns(head, None)
+        now = self._turns(head, None, next_timestamp)
         self._end_all(now, head)
         self._silence, self._heard = None, False
         for each in now.waiting:

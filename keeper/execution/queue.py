@@ -47,9 +47,15 @@ class Queue:
 
 
 def look(
-    session: Session, chain: str, mode: Mode, limits: Limits, head: Head, pause_file: Path | None
+    session: Session,
+    chain: str,
+    mode: Mode,
+    limits: Limits,
+    head: Head,
+    pause_file: Path | None,
+    next_timestamp: int = 0,
 ) -> Queue:
-    """As the store has it now."""
+    """As the store has it now; `next_timestamp` is when the next block is expected."""
     waiting, over = list[Planned](), list[Expired]()
     intents = [i for i in journal.open_intents(session, chain, mode) if i.state == IntentState.PLANNED]
     sent = journal.carried(session, [i.id for i in intents if i.id is not None])
@@ -65,6 +71,9 @@ def look(
         if intent.market in stopped and not plan.sized_by_contract:
             # Planned before the numbers were found to differ: what it rests on is not known to hold.
             over.append(Expired(intent, IntentState.REFUSED, "the market is watched only", Unsent.WATCH_ONLY))
+        elif plan.is_over(next_timestamp) and not carried:
+            why = "was not sent in time: the prices that it brings are too old for the next block"
+            over.append(Expired(intent, IntentState.EXPIRED, why, Unsent(intent.unsent or Unsent.AGED)))
         elif head.number - intent.planned_block > limits.plan_blocks and not carried:
             why = (
                 f"was not sent in time: {intent.reason or 'no node answered, or nothing was sent meanwhile'}"

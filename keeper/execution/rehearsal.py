@@ -97,6 +97,8 @@ def rehearse_whole(
     pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], timestamp: int
 ) -> Rehearsal:
     """As `rehearse`, always with the postcondition; CannotError where no node can do so."""
+    if plan.is_over(timestamp):
+        return Rehearsal(problem="the prices that it brings are too old for the next block")
     act = Action("act", plan.target, plan.data, value=plan.value)
     if not plan.spend.spender:
         return _sequence(pool, sender, plan, ahead, (act,), timestamp)

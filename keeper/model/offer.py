@@ -74,6 +74,10 @@ class Offer:
     later: str = ""
     """Where it is one call (of this name) after which anybody can buy what it brings, at the price quoted:
     the money is kept for the purchase."""
+    value: int = 0
+    """Wei that go with its call, and that it costs: what prices ask for that are brought along."""
+    valid_until: int | None = None
+    """Unix time of the last block that takes it: then the prices that it brings are too old."""
     kind: Kind = "liquidate"
     action: str = "liquidate"
     """What it is, and how people and the journal call it."""

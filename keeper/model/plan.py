@@ -193,6 +193,12 @@ class Plan:
     """Most money (1e-18 of the unit of account) that it may lose, where bad debt is realized."""
     kept: int = 0
     """Units of `spend`'s token, not spent here, that are kept for the purchase by which it earns later."""
+    valid_until: int | None = None
+    """Unix time of the last block in which it works: later the prices that it brings are too old."""
+
+    def is_over(self, timestamp: int) -> bool:
+        """Whether a block at `timestamp` comes too late for it."""
+        return self.valid_until is not None and timestamp > self.valid_until
 
     @property
     def key(self) -> tuple[str, str, Kind]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from keeper.model.grant import Grant
+from keeper.model.price_update import PriceUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class Purse:
     """Who signs and pays, where only an account's owner can do something for it."""
     gas_reserve: int = 0
     """Wei of the payer's that are gas money and nothing else."""
+    benchmarks: Mapping[str, PriceUpdate | str] = field(default_factory=dict)
+    """By account: the price of a certain time that its work needs, to be brought along, or why there is
+    none."""
+    updates: tuple[PriceUpdate, ...] = ()
+    """The signed prices that everything of this block was read behind: whatever rests on them brings them
+    along."""
 
     def symbol(self, token: str) -> str:
         return self.symbols.get(token.lower(), token)

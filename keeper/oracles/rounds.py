@@ -40,9 +40,12 @@ class Round:
 
 
 def calls(feeds: Iterable[Source]) -> list[Call]:
-    """What `read` looks up: each feed's newest round, and each proxy's aggregator."""
+    """What `read` looks up: each feed's newest round, and each proxy's aggregator; of feeds that are pulled
+    nothing, as their markets tell of them."""
     wanted: list[Call] = []
     for feed in feeds:
+        if feed.kind == "pulled":
+            continue
         wanted.append(_newest(feed))
         if feed.kind in PROXIES:
             wanted.append(_aggregator(feed))
@@ -69,6 +72,8 @@ def read(feeds: Iterable[Source], answers: Mapping[Call, Answer]) -> dict[str, F
     """What each feed said, by address."""
     found: dict[str, FeedRead] = {}
     for feed in feeds:
+        if feed.kind == "pulled":
+            continue
         newest = _round(answers[_newest(feed)])
         emitter = feed.emitter
         if feed.kind in PROXIES:

@@ -13,6 +13,7 @@ Kind = Literal[
     "svr",
     "aggregator",
     "pyth",
+    "pulled",
     "stable-cap",
     "ratio-cap",
     "synchronicity",
@@ -26,7 +27,7 @@ Kind = Literal[
 Basis = Literal["feeds", "constant", "set", "nothing"]
 """What a price rests on: `feeds` that give rounds; code that can give no other answer (`constant`); a number
 somebody may set anew (`set`); or `nothing` of all this, so that no round ever confirms it."""
-FEEDS: frozenset[Kind] = frozenset({"chainlink", "svr", "aggregator", "pyth"})
+FEEDS: frozenset[Kind] = frozenset({"chainlink", "svr", "aggregator", "pyth", "pulled"})
 PROXIES: frozenset[Kind] = frozenset({"chainlink", "svr"})
 
 ANSWER_UPDATED = abi.topic("AnswerUpdated(int256,uint256,uint256)")
@@ -43,7 +44,8 @@ class Source:
 
     `kind` by the published interface it answers. `inputs` are the sources an adapter computes from, `emitter`
     the contract that logs a feed's new answers (a proxy's present aggregator). `note` is for people: the cap,
-    the ratio's provider, the price id. Addresses in lower case.
+    the ratio's provider, the price id. Addresses in lower case; a `pulled` feed, whose prices are brought and
+    whose rounds the market itself tells, is named by the oracle it is brought to and its id.
     """
 
     address: str
@@ -79,6 +81,12 @@ class Source:
     def unresolved(self) -> Iterator[Source]:
         """What of it is of no known kind."""
         return (each for each in self.everything() if each.kind == "unresolved")
+
+
+def pulled(name: str) -> Source:
+    """The feed of a signed price that is brought: `name` is the oracle and the price's id there."""
+    oracle, _, identity = name.partition("/")
+    return Source(name, "pulled", note=f"price {identity}, brought to {oracle}")
 
 
 def tree(source: Source, indent: int = 0) -> str:

@@ -59,6 +59,10 @@ class Costs:
         """What that much gas costs with the data of one plan, rounded up."""
         return -(-self.wei(gas) * (self.native or 0) // WAD)
 
+    def coins(self, wei: int) -> int:
+        """What so many wei are worth, rounded up; 0 where nobody can say (then no plan is made at all)."""
+        return -(-wei * (self.native or 0) // WAD)
+
     def gas_budget(self, spare: int) -> int | None:
         """Wei that gas may cost where so much money can be spared for gas and data, rounded down; None where
         nobody can say."""

@@ -84,6 +84,8 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
         errors=offer.errors,
         redeem=offer.redeem,
         trade=Trade(offer.pays.token, paid, offer.gets.token, got, 0 if offer.redeem else quote.received),
+        value=offer.value,
+        valid_until=offer.valid_until,
     )
     if not offer.later:
         return plan

@@ -23,12 +23,14 @@ class LensContract:
     address: str
     in_place: bool = False
     """Whether it is laid over a contract that is there, whose storage it reads."""
+    behind: bool = False
+    """Whether it reads behind the prices that are brought to a block."""
 
     def placed(self) -> Lens:
         return Lens(self.address, runtime_code(self.name), self.in_place)
 
     def call(self, signature: str, *arguments: object) -> Call:
-        return Call(self.address, encoded(signature, *arguments), ALL_GAS)
+        return Call(self.address, encoded(signature, *arguments), ALL_GAS, self.behind)
 
     def market(self, contract: str) -> Call:
         """All market-wide state."""

@@ -15,6 +15,7 @@ from keeper.book.reads import Reader
 from keeper.chain.block_time import BlockTime, clock_complaint
 from keeper.chain.blocks import Head
 from keeper.chain.calls import Call
+from keeper.chain.head import PreludeCall
 from keeper.chain.heads import Heads
 from keeper.config import known_chain
 from keeper.service.chain_context import ChainContext
@@ -37,6 +38,7 @@ from keeper.service.watching import breaches, price_status
 from keeper.service.watching.confirmation import confirm as confirm_with_views
 from keeper.service.watching.market_valuation import MarketRequest, MarketValuation
 from keeper.service.watching.memory import BLANK, MarketMemory
+from keeper.service.watching.price_prelude import behind, prelude_of
 from keeper.service.watching.unknown_names import UnknownNames
 from keeper.service.watching.value import value_together
 
@@ -124,6 +126,14 @@ class ChainLoop(ChainContext):
         """Write down what a restart continues from."""
         for market in self.markets:
             market.book.save()
+
+    def bring_prices(self, head: Head) -> Head:
+        """The block behind the signed prices that its markets ask for: everything at it is read so."""
+        found: list[PreludeCall] = []
+        for market in self.markets:
+            with self.troubles.contained(market, head):
+                found += prelude_of(market, head)
+        return behind(head, found)
 
     def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
         """All markets of the chain, read together; one that fails is told of and left out."""

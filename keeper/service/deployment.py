@@ -80,6 +80,11 @@ def owner_top_up(market_pool: str) -> Contract:
     return Contract("OwnerTopUp", (to_checksum_address(market_pool),))
 
 
+def price_carrier() -> Contract:
+    """For everybody: nobody owns it."""
+    return Contract("PriceCarrier", ())
+
+
 def grant(name: str, market: str, *parts: str) -> Contract:
     """The one of this name for the accounts of one market, of which it must know these contracts besides."""
     return Contract(name, tuple(map(to_checksum_address, (market, *parts))))

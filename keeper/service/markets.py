@@ -18,10 +18,12 @@ from keeper.config import LOCAL_CHAIN_IDS, Chain, MarketSettings, Settings
 from keeper.model.money import Rate
 from keeper.model.purse import Purse
 from keeper.model.valuation import Valuation
+from keeper.oracles.pull.service import PriceService
 from keeper.policy.levels import Owner, Policies
 from keeper.protocols.registry import PROTOCOLS
 from keeper.protocols.roles.market import MarketRoles
 from keeper.service.watching.prices import Pricing
+from keeper.service.watching.pulled_prices import PulledPrices
 from keeper.store.database import Store
 
 # Each protocol's state and account types are its own; past the registry they are opaque.
@@ -41,6 +43,8 @@ class Market:
     """Bounds and price index of the book's columns; None where every account is valued exactly."""
     prices: Pricing | None = None
     """None where a market is only read."""
+    pulled: PulledPrices | None = None
+    """None where no service of signed prices is configured."""
     neighbours: Sequence[Market] = field(default=(), repr=False)
     """All configured markets, on whatever chain: what one of them prices another may need."""
 
@@ -117,7 +121,10 @@ def build(
         )
         prices = Pricing(name, market, chain, pool, adapter.mirror.lenses()) if not read_only else None
         screen = NearThreshold(book.columns) if adapter.screener is not None else None
-        everywhere.append(Market(name, market, adapter, book, screen, prices, everywhere))
+        terms = market.own.price_terms
+        service = PriceService(terms.url, terms.max_age, terms.max_confidence) if terms is not None else None
+        pulled = PulledPrices(service) if service is not None else None
+        everywhere.append(Market(name, market, adapter, book, screen, prices, pulled, everywhere))
     return everywhere
 
 

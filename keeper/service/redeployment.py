@@ -35,6 +35,9 @@ def moves(settings: Settings, chain: str, name: str, market: str | None, new: st
         steps = _of_owners(settings, market, old, new, payer)
     elif name == "grant":
         steps = _of_accounts(settings, market, old, new, payer)
+    elif name == "price-carrier":
+        # Nobody owns it, and it holds nothing.
+        steps = (f"restart the keeper: it calls {new} from then on",)
     else:
         steps = _of_operators(old, new, payer)
     return Moves(tuple(places), (*steps, "keeper doctor says whether all of it is done"))

@@ -66,6 +66,7 @@ def decide(chain: ChainLoop, head: Head) -> TickResult:
     """All that must be known and written before anybody acts at `head`."""
     started = time.monotonic()
     chain.begin(head)
+    head = chain.bring_prices(head)
     valued = chain.value(head)
     chain.check_halt(head)
     breaches = chain.judge(valued)

@@ -21,7 +21,7 @@ from keeper.errors import KeeperError
 from keeper.model.plan import NATIVE
 from keeper.model.purse import Purse
 from keeper.oracles.resolution import resolve
-from keeper.oracles.sources import Source
+from keeper.oracles.sources import Source, pulled
 from keeper.protocols.identity import Identity, first_block, identify
 from keeper.protocols.registry import PROTOCOLS
 from keeper.protocols.spec import SetupHints
@@ -99,9 +99,13 @@ def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
     asked = [call for each in priced for call in (each.source_call, each.symbol_call)]
     answers = iter(run(pool, head, asked, adapter.mirror.lenses()))
     found = [(each, abi.address(next(answers)) or "", abi.text(next(answers))) for each in priced]
-    sources = resolve(pool, head, [source for _, source, _ in found if source])
+    found = [(each, each.pulled.name if each.pulled else source, text) for each, source, text in found]
+    brought = {each.pulled.name: pulled(each.pulled.name) for each in priced if each.pulled is not None}
+    others = [source for _, source, _ in found if source and source not in brought]
+    sources = {**resolve(pool, head, others), **brought}
     contracts = ContractReads(pool, head)
-    times = rhythms(contracts, [feed.address for each in sources.values() for feed in each.feeds()])
+    feeds = [feed.address for each in sources.values() for feed in each.feeds() if feed.kind != "pulled"]
+    times = rhythms(contracts, feeds)
     shown = {_shown(each.asset): symbol or each.asset for each, _, symbol in found}
     facts = Purse({}, {each.asset: symbol for each, _, symbol in found})
     assets = adapter.planner.assets(state, facts)
@@ -159,7 +163,9 @@ def _asset(
     symbol: str, address: str, price: int, source: Source | None, times: Mapping[str, Sequence[int]]
 ) -> SurveyedAsset:
     """With the heartbeat of the slowest feed behind it."""
-    proposals = [propose(times[feed.address]) for feed in source.feeds()] if source else []
+    # How often a price is brought is no rhythm of its publisher's.
+    feeds = [feed.address for feed in source.feeds() if feed.address in times] if source else []
+    proposals = [propose(times[each]) for each in feeds]
     heartbeat, because = max(proposals, default=(None, ""), key=lambda each: each[0] or 0)
     guessed = any(why == TOO_FEW for _, why in proposals)
     return SurveyedAsset(symbol, address, price, source, heartbeat, because, guessed)

@@ -114,6 +114,14 @@ def _coin(found: Survey) -> list[str]:
     ]
 
 
+_TO_BE_BROUGHT = """
+# Prices here must be brought: by whom they are signed, and our contract that brings them along, which
+# keeper contracts deploy price-carrier --market {market} --live makes and names (docs/PRICES.md).
+# {table}
+# price_service = "https://hermes.pyth.network"
+"""
+
+
 def _market(found: Survey, answers: InitAnswers) -> str:
     version = found.version or "of no known arithmetic: it can only be watched"
     kind = f"revision {found.revision}, version {version}"
@@ -122,8 +130,11 @@ def _market(found: Survey, answers: InitAnswers) -> str:
     start, why = _from_block(found, answers)
     spec = PROTOCOLS[found.identity.protocol]
     own = spec.setup.table([(each.address, each.symbol) for each in found.assets], MOST_ASSETS)
+    table = f"[markets.{dotted([answers.market])}.{table_of(spec.name)}]"
     if own:
-        own = f"\n[markets.{dotted([answers.market])}.{table_of(spec.name)}]\n{own}"
+        own = f"\n{table}\n{own}"
+    elif any(feed.kind == "pulled" for each in found.assets if each.source for feed in each.source.feeds()):
+        own = _TO_BE_BROUGHT.format(table=table, market=answers.market)
     return f"""\
 # {spec.title[0].upper()}{spec.title[1:]}, {kind}.
 [markets.{dotted([answers.market])}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from eth_account import Account
 
@@ -33,9 +34,9 @@ class SynthetixCase:
     by_contract_only = False
     chain = ""
 
-    def __init__(self, anvil: Anvil) -> None:
+    def __init__(self, anvil: Anvil, perps: Sequence[PerpSpec] = PERPS) -> None:
         self.anvil = anvil
-        self.at = Exchange(anvil, deploy(anvil.rpc, FEEDS, PERPS, SYNTHS))
+        self.at = Exchange(anvil, deploy(anvil.rpc, FEEDS, perps, SYNTHS))
         self.prices = {"ETH": 2_000, "BTC": 30_000}
         self.opened: list[int] = []
         anvil.set_balance(PAYER, 10**20)

@@ -18,6 +18,15 @@ from keeper.protocols.roles import optional
 
 
 @dataclass(frozen=True, slots=True)
+class PulledFeed:
+    """A signed price that is brought: the oracle that it is brought to and its id, as one name, and the Unix
+    time at which the present one was published (0: none was ever brought)."""
+
+    name: str
+    published: int
+
+
+@dataclass(frozen=True, slots=True)
 class PricedAsset:
     """Something the market has a price for. `price` in base units a whole asset, None when its oracle
     reverts; `source_call` answers the address of its price source, `symbol_call` its symbol. `token` (lower
@@ -30,6 +39,8 @@ class PricedAsset:
     token: str = ""
     trusted: bool = True
     """False for a price and a symbol that a stranger may have made: they count for that market alone."""
+    pulled: PulledFeed | None = None
+    """What it rests on, where that must be brought."""
 
 
 class Valuer(Protocol[S_contra, A_contra]):
@@ -142,3 +153,4 @@ class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
     chores: optional.Chores[S, A] | None = None
     owner_payments: optional.OwnerPayments[S] | None = None
     unsized_cures: optional.UnsizedCures[S, A] | None = None
+    pulled: optional.PulledPricing[S] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from keeper.book.source import A_contra, S_contra
@@ -12,7 +12,9 @@ from keeper.model.chore import Chore
 from keeper.model.cure import CureRequest, OwnerFunds, OwnerMoney, Unsized
 from keeper.model.offer import FlashLender, Offer
 from keeper.model.plan import Blocked, Plan
+from keeper.model.price_update import WantedBenchmark
 from keeper.model.purse import Purse
+from keeper.oracles.pull.service import WantedPrice
 
 
 class Strangers(Protocol[S_contra]):
@@ -89,6 +91,13 @@ class OwnerPayments(Protocol[S_contra]):
         """What the owner's contract can spend in a block at `timestamp`."""
 
 
+class PulledPricing(Protocol[S_contra]):
+    """Where prices must be brought by whoever needs them."""
+
+    def wanted_prices(self, state: S_contra) -> Sequence[WantedPrice]:
+        """Each price that can be brought, each oracle and price once; none where it is on chain anyway."""
+
+
 class Upkeep(Protocol[S_contra, A_contra]):
     """Where accounts make work that anybody may do, beside liquidations: orders to settle or to cancel."""
 
@@ -100,6 +109,11 @@ class Upkeep(Protocol[S_contra, A_contra]):
 
     def work_calls(self, state: S_contra, account: str) -> list[Call]:
         """What `work` looks up."""
+
+    def wanted_benchmark(
+        self, state: S_contra, account: str, raw: A_contra, answers: Mapping[Call, Answer]
+    ) -> WantedBenchmark | None:
+        """The price of a certain time that the work needs and that the answers say is not there."""
 
     def work(
         self,

@@ -12,10 +12,12 @@ from eth_abi.abi import decode
 from keeper.margin.perps.synthetix_v3.account import KeeperTerms, MarketTerms
 from keeper.margin.perps.synthetix_v3.cross_margin import next_interest
 from keeper.margin.perps.synthetix_v3.market import FundingState, accrue
+from keeper.oracles.pull.queries import OracleQuery, asked
+from keeper.protocols.roles.market import PulledFeed
 
 DOLLAR = 0
 """The number of snxUSD among the collaterals."""
-_PRICE = "(bool,uint256,bool,uint256)"
+_PRICE = "(bool,uint256,bool,uint256,uint256,uint256,bytes)"
 _STRATEGY = "(uint8,uint256,uint256,address,bytes32,uint256,bool,uint256)"
 _MARKET = (
     f"(uint128,string,bytes32,{_PRICE},int256[4],uint256,uint256[2],uint256[2],uint256[5],uint256,"
@@ -24,8 +26,34 @@ _MARKET = (
 _COLLATERAL = f"(uint128,address,{_PRICE},uint256,uint256[4],uint256,bool)"
 _STATE = (
     "(address,address,address,address,bool,uint256[4],uint256,uint256[3],uint256,uint256,uint256,"
-    f"uint256[],bool,{_MARKET}[],{_COLLATERAL}[])"
+    f"uint256[],bool,bytes,{_MARKET}[],{_COLLATERAL}[])"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old a price liquidations take (seconds), when it was published (Unix time; 0: nobody says), and by
+    which queries a fresher one is asked for where it must be brought."""
+
+    tolerance: int
+    published: int
+    queries: tuple[OracleQuery, ...] = ()
+
+    @property
+    def ids(self) -> frozenset[bytes]:
+        """The prices that are brought for it."""
+        return frozenset(each for query in self.queries for each in query.ids)
+
+    @property
+    def feed(self) -> PulledFeed | None:
+        """The signed price that it is; None where it is none, or made of several."""
+        if len(self.queries) != 1 or len(self.queries[0].ids) != 1:
+            return None
+        [query] = self.queries
+        return PulledFeed(f"{query.oracle}/0x{query.ids[0].hex()}", self.published)
+
+
+TIMELESS = Freshness(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +94,7 @@ class Perp:
     maker_fee: int
     taker_fee: int
     strategies: tuple[Strategy, ...]
+    freshness: Freshness = TIMELESS
 
     def capacity_at(self, timestamp: int) -> int:
         """The size that may be liquidated then, at least, if nobody draws on it until then."""
@@ -93,6 +122,7 @@ class Synth:
     scalar: int
     amount: int
     supported: bool
+    freshness: Freshness = TIMELESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +157,15 @@ class PerpsState:
     costs_known: bool
     perps: Mapping[int, Perp]
     synths: Mapping[int, Synth]
+    cost_queries: tuple[OracleQuery, ...] = ()
+    """What telling the costs asks for."""
 
 
 def read_state(data: bytes) -> PerpsState:
     row = decode([_STATE], data)[0]
     contracts = row[:4]
     is_open, guards, collateral_reward, interest, debt, settle, liquidate = row[4:11]
-    flags, known, markets, collaterals = row[11:]
+    flags, known, costs_wanted, markets, collaterals = row[11:]
     least, least_profit, most, most_scaling = guards
     keeper = KeeperTerms(
         least, most, least_profit, most_scaling, 0, liquidate, collateral_reward_ratio=collateral_reward
@@ -155,6 +187,7 @@ def read_state(data: bytes) -> PerpsState:
         known,
         MappingProxyType(perps),
         MappingProxyType(synths),
+        asked(costs_wanted),
     )
 
 
@@ -182,16 +215,32 @@ def _perp(row: tuple[Any, ...]) -> Perp:
         fees[0],
         fees[1],
         tuple(Strategy(*each[1:]) for each in strategies),
+        _freshness(price),
     )
 
 
 def _synth(row: tuple[Any, ...]) -> Synth:
     identity, token, price, scale, (most, upper, lower, scalar), amount, supported = row
     return Synth(
-        identity, token.lower(), *_prices(price), scale, most, upper, lower, scalar, amount, supported
+        identity,
+        token.lower(),
+        *_prices(price),
+        scale,
+        most,
+        upper,
+        lower,
+        scalar,
+        amount,
+        supported,
+        _freshness(price),
     )
 
 
-def _prices(row: tuple[bool, int, bool, int]) -> tuple[int | None, int | None]:
-    known, value, strictly_known, strict = row
+def _prices(row: tuple[Any, ...]) -> tuple[int | None, int | None]:
+    known, value, strictly_known, strict = row[:4]
     return value if known else None, strict if strictly_known else None
+
+
+def _freshness(row: tuple[Any, ...]) -> Freshness:
+    tolerance, published, wanted = row[4:]
+    return Freshness(tolerance, published, asked(wanted))

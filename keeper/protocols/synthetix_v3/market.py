@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Self
 
 from keeper.book.entries import Entries
 from keeper.chain.calls import Answer, Call
 from keeper.chain.erc20 import symbol
-from keeper.config import MarketSettings as Settings
+from keeper.config import MarketSettings
 from keeper.config.policy import Action, Step
 from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
@@ -18,11 +19,13 @@ from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
 from keeper.model.valuation import AssetLine, Explanation, Valuation
+from keeper.oracles.pull.service import WantedPrice
 from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
-from keeper.protocols.lenses import LensContract, words
+from keeper.protocols.lenses import LensContract
 from keeper.protocols.roles.market import PricedAsset
+from keeper.protocols.roles.optional import PulledPricing
 from keeper.protocols.synthetix_v3 import (
     explaining,
     planning,
@@ -35,11 +38,12 @@ from keeper.protocols.synthetix_v3 import (
 )
 from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState, read_state
 from keeper.protocols.synthetix_v3.records import PerpsAccount
+from keeper.protocols.synthetix_v3.settings import SynthetixV3Settings
 
 _SIGNED = frozenset({0, 5})
 
 
-class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
+class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
     """One perps market with all its markets and accounts."""
 
     protocol = "synthetix-v3"
@@ -81,20 +85,26 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
     what = "a Synthetix v3 perps market"
     remedy = "Name the perps market's proxy; its nodes must take state overrides"
 
-    def __init__(self, name: str, address: str, from_block: int) -> None:
+    def __init__(
+        self, name: str, address: str, from_block: int, own: SynthetixV3Settings | None = None
+    ) -> None:
         super().__init__(name, address, from_block)
+        self.own = own or SynthetixV3Settings()
         # Laid over the market's own proxy: only there it reads the market's storage.
-        self.lens = LensContract("SynthetixV3Lens", address.lower(), in_place=True)
-        self.screener = self
-        self.upkeep = self
+        self.lens = LensContract(
+            "SynthetixV3Lens",
+            address.lower(),
+            in_place=True,
+            behind=self.own.price_service is not None,
+        )
+        self.screener = self.pulled = self
+        self.upkeep = upkeep.OrderUpkeep(self.contract, self.lens, self.own.price_carrier)
         self._places = screening.Places()
-        self.grant = ""
+        self.grant = self.own.grant or ""
 
     @classmethod
-    def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> PerpsMarket:
-        market = cls(name, settings.address, settings.from_block)
-        market.grant = settings.own.ours("grant") or ""
-        return market
+    def of(cls, name: str, settings: MarketSettings, *, is_local: bool = False) -> Self:
+        return cls(name, settings.address, settings.from_block, settings.own_as(SynthetixV3Settings))
 
     # Copying.
 
@@ -160,6 +170,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
                     each.price,
                     self.lens.call("sourceOf(bytes32)", each.feed),
                     self.lens.call("symbolOf(address,uint128)", self.contract, each.id),
+                    pulled=each.freshness.feed,
                 )
                 for each in state.perps.values()
             ),
@@ -169,6 +180,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
                     each.price,
                     self.lens.call("sourceOfSynth(uint128)", each.id),
                     symbol(each.token),
+                    pulled=each.freshness.feed,
                 )
                 for each in state.synths.values()
                 if each.id != DOLLAR
@@ -190,6 +202,11 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
             found["closed"] = "the market is closed: nothing can be traded, added or liquidated"
         if not state.costs_known:
             found["costs"] = "what keepers' work costs cannot be had: nobody's requirement is known"
+        if self.own.price_service is None and self.wanted_prices(state):
+            found["to_be_brought"] = (
+                f"prices must be brought, and {self.table}.price_service names nobody who signs them: only "
+                "what others bring counts"
+            )
         for each in state.perps.values():
             if each.price is not None and each.strict_price is None:
                 found[f"strict_{each.id}"] = f"{each.symbol} has no price fresh enough for a liquidation"
@@ -243,30 +260,23 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount]):
         self, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
         dollars = self._dollars(state, purse)
-        return planning.offers(self.contract, state, account, raw, timestamp, dollars)
+        return planning.offers(
+            self.contract,
+            state,
+            account,
+            raw,
+            timestamp,
+            dollars,
+            purse.updates,
+            self.own.price_carrier,
+        )
 
-    # Upkeep.
-
-    has_work = staticmethod(records.has_order)
-    window = staticmethod(upkeep.window)
-
-    def work_calls(self, state: PerpsState, account: str) -> list[Call]:
-        return [self.lens.call("settlementPrice(address,uint128)", self.contract, planning.number(account))]
-
-    def work(
-        self,
-        state: PerpsState,
-        account: str,
-        raw: PerpsAccount,
-        timestamp: int,
-        purse: Purse,
-        answers: Mapping[Call, Answer],
-    ) -> list[Offer] | Blocked:
-        [asked] = self.work_calls(state, account)
-        known, price = words(answers[asked].data) if answers[asked].ok else (0, 0)
-        dollars = self._dollars(state, purse)
-        told = price if known else None
-        return upkeep.offers(self.contract, state, account, raw, timestamp, told, dollars)
+    def wanted_prices(self, state: PerpsState) -> Sequence[WantedPrice]:
+        asked = [(each.symbol, query) for each in state.perps.values() for query in each.freshness.queries]
+        asked += [(each.token, query) for each in state.synths.values() for query in each.freshness.queries]
+        asked += [("what keepers' work costs", query) for query in state.cost_queries]
+        found = (WantedPrice(query.oracle, each, name) for name, query in asked for each in query.ids)
+        return list(dict.fromkeys(found))
 
     # Protecting.
 

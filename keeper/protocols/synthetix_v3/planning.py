@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -17,9 +17,11 @@ from keeper.margin.perps.synthetix_v3.cross_margin import (
 from keeper.margin.rounding import WAD, wad_div_trunc, wad_mul_trunc
 from keeper.model.cure import CureRequest
 from keeper.model.offer import Asset, Offer, Quote
-from keeper.model.plan import Blocked
+from keeper.model.plan import KEPT_PERCENT, Blocked
+from keeper.model.price_update import PriceUpdate
+from keeper.oracles.pull import carrier as carrying
 from keeper.protocols.cures import ENDLESS, MOST, Cure, grown, needed, paid
-from keeper.protocols.synthetix_v3.lens import DOLLAR, Perp, PerpsState
+from keeper.protocols.synthetix_v3.lens import DOLLAR, Freshness, Perp, PerpsState
 from keeper.protocols.synthetix_v3.records import PerpsAccount
 from keeper.protocols.synthetix_v3.valuing import (
     accrued,
@@ -30,6 +32,8 @@ from keeper.protocols.synthetix_v3.valuing import (
 
 # Measured on two markets (1.2 million), with room; prices that must be brought come on top.
 LIQUIDATION_GAS, FEED_GAS, CURE_GAS = 600_000, 350_000, 700_000
+# What bringing one price takes, the signatures of Pyth's guardians included.
+UPDATE_GAS = 300_000
 ERRORS = "synthetix_v3_errors"
 LIQUIDATE = "liquidate(uint128)"
 LIQUIDATE_MARGIN = "liquidateMarginOnly(uint128)"
@@ -55,9 +59,17 @@ def strictly(state: PerpsState) -> PerpsState:
 
 
 def offers(
-    market: str, state: PerpsState, account: str, raw: PerpsAccount, timestamp: int, dollars: Asset
+    market: str,
+    state: PerpsState,
+    account: str,
+    raw: PerpsAccount,
+    timestamp: int,
+    dollars: Asset,
+    updates: Sequence[PriceUpdate] = (),
+    carrier: str | None = None,
 ) -> list[Offer] | Blocked:
-    """To liquidate the account, or what is left of one that is flagged, for the reward in dollars."""
+    """To liquidate the account, or what is left of one that is flagged, for the reward in dollars. Where
+    `updates` brought prices of it, the `carrier` brings them along."""
     if not state.open:
         return Blocked("the market is closed: nothing can be liquidated")
     strict = strictly(state)
@@ -69,8 +81,69 @@ def offers(
     if reward <= 0:
         return Blocked("liquidating it pays nothing now: its markets' capacity is used up")
     gas = LIQUIDATION_GAS + FEED_GAS * raw.feeds
+    if own := brought(state, raw, updates):
+        return _carried(market, dollars, call, reward, gas, own, valid_until(state, raw), timestamp, carrier)
     deal = Quote(0, 0, reward, (call,))
     return [Offer(dollars, dollars, market, (0,), lambda _: deal, gas, ERRORS)]
+
+
+def _carried(
+    market: str,
+    dollars: Asset,
+    call: bytes,
+    reward: int,
+    gas: int,
+    updates: Sequence[PriceUpdate],
+    valid_until: int,
+    timestamp: int,
+    carrier: str | None,
+) -> list[Offer] | Blocked:
+    if carrier is None:
+        return Blocked(
+            "its prices must be brought along, which a contract of ours does: "
+            "keeper contracts deploy price-carrier, and set price_carrier"
+        )
+    if timestamp > valid_until:
+        return Blocked("the prices that could be brought along would be too old in the next block")
+    # What comes can be a little less than at the second that was planned for, but never next to nothing.
+    least = {dollars.token: max(reward * KEPT_PERCENT // 100, 1)}
+    deal = Quote(0, 0, reward, (carrying.carried(updates, market, call, least),))
+    return [
+        Offer(
+            dollars,
+            dollars,
+            carrier.lower(),
+            (0,),
+            lambda _: deal,
+            gas + UPDATE_GAS * len(updates),
+            f"{ERRORS}+{carrying.ERRORS}",
+            taker="signer",
+            value=carrying.fees(updates),
+            valid_until=valid_until,
+        )
+    ]
+
+
+def _freshnesses(state: PerpsState, raw: PerpsAccount) -> list[Freshness]:
+    """Of the account's own prices, which a liquidation wants young."""
+    held = [state.synths[identity].freshness for identity, _ in raw.collaterals if identity != DOLLAR]
+    return [*(state.perps[each.market].freshness for each in raw.positions), *held]
+
+
+def brought(state: PerpsState, raw: PerpsAccount, updates: Sequence[PriceUpdate]) -> list[PriceUpdate]:
+    """Those of the updates that bring prices which a liquidation reads: the account's, those by which
+    costs are told, and of whatever anybody has as collateral, by which the rate of interest is found."""
+    held = [each.freshness for each in state.synths.values() if each.amount]
+    wanted = {identity for each in (*_freshnesses(state, raw), *held) for identity in each.ids}
+    wanted |= {identity for query in state.cost_queries for identity in query.ids}
+    return [each for each in updates if each.ids & wanted]
+
+
+def valid_until(state: PerpsState, raw: PerpsAccount) -> int:
+    """Unix time of the last block in which all prices of the account that are brought are young enough."""
+    return min(
+        (each.published + each.tolerance for each in _freshnesses(state, raw) if each.ids), default=2**63 - 1
+    )
 
 
 def _missing(strict: PerpsState, raw: PerpsAccount) -> str:

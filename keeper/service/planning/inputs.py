@@ -22,6 +22,7 @@ from keeper.service.planning.contract_liquidations import ContractLiquidations, 
 from keeper.service.planning.costs import DAY, Budgets, costs_of
 from keeper.service.planning.gas_money import SignerFundsRequest, gas_reserve
 from keeper.service.planning.rehearsal_sizing import RehearsalSizing
+from keeper.service.planning.work_reading import read_work
 
 Key = tuple[str, str, Kind]
 """Market, account, kind: what tells one breach of a block from the others."""
@@ -72,8 +73,15 @@ class InputReader:
         signer = self.signer_funds.result()
         reserve = gas_reserve(self.chain.settings, signer.gas_price)
         recipient = trading.recipient if trading else ""
+        work = read_work(self.chain.pool, self.reads, due)
         purses = {
-            name: replace(each, payer=self.payer, recipient=recipient, gas_reserve=reserve)
+            name: replace(
+                each,
+                payer=self.payer,
+                recipient=recipient,
+                gas_reserve=reserve,
+                benchmarks={account: told for (at, account), told in work.benchmarks.items() if at == name},
+            )
             for name, each in found.items()
         }
         funds = self._funds(purses, signer.native)
@@ -104,20 +112,9 @@ class InputReader:
             },
             refused_routes.ways(self.chain.store, rewarded_episodes(due)),
             refused_routes.tokens(self.chain.store, cured_episodes(due)),
-            self._work(due),
+            work.answers,
             trading,
         )
-
-    def _work(self, due: Sequence[Breach]) -> Mapping[Call, Answer]:
-        """What is asked of accounts that make work."""
-        calls = [
-            call
-            for each in due
-            if each.upkeep and (upkeep := each.market.adapter.upkeep) is not None
-            for call in upkeep.work_calls(each.market.book.state, each.valuation.account)
-        ]
-        lenses = [lens for each in due if each.upkeep for lens in each.market.adapter.mirror.lenses()]
-        return self.reads.answers_to(calls, tuple(dict.fromkeys(lenses)))
 
     def _trading(self, due: Sequence[Breach]) -> ContractLiquidations | None:
         chain = self.chain.settings.chain
@@ -157,7 +154,10 @@ class InputReader:
         if trading:
             trading.read([answers[call] for call in selling], known, [answers[call] for call in lending])
         return {
-            name: market.adapter.planner.read_planning(market.book.state, accounts[name], self.payer, answers)
+            name: replace(
+                market.adapter.planner.read_planning(market.book.state, accounts[name], self.payer, answers),
+                updates=market.pulled.updates if market.pulled is not None else (),
+            )
             for name, market in markets.items()
         }
 

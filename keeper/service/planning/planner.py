@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.model.cure import CureRequest
+from keeper.model.money import Rate
 from keeper.model.offer import Offer
 from keeper.model.plan import Blocked, Plan, Spend
 from keeper.model.purse import Purse
@@ -150,7 +151,9 @@ class _Planner:
         state, purse = market.book.state, self.inputs.purses[market.name]
         raw, timestamp = market.book.accounts[account], self.inputs.next_timestamp
         offers = upkeep.work(state, account, raw, timestamp, purse, self.inputs.answers)
-        return lambda funds: inventory.liquidations(market.name, account, offers, funds)
+        return lambda funds: self._with_fees(
+            inventory.liquidations(market.name, account, offers, funds), market.rate
+        )
 
     def _offers(self, breach: Breach) -> tuple[list[Offer] | Blocked, frozenset[str]]:
         """What the market gives for taking the debt over, or for its own money, and the assets whose prices
@@ -163,6 +166,15 @@ class _Planner:
         raw = market.book.accounts[account]
         offers = market.adapter.planner.offers(state, account, raw, self.inputs.next_timestamp, purse)
         return offers, market.adapter.valuer.price_dependencies(state, raw)
+
+    def _with_fees(self, found: list[Plan] | Blocked, rate: Rate) -> list[Plan] | Blocked:
+        """The coins that go along are a cost: what prices ask for that are brought along."""
+        if isinstance(found, Blocked):
+            return found
+        return [
+            replace(each, gain_base=each.gain_base - rate.base_up(self.inputs.costs.coins(each.value)))
+            for each in found
+        ]
 
     def _liquidation(self, breach: Breach) -> Plans:
         """To take one of the offers, with borrowed money or the payer's own, while no price is in doubt."""
@@ -177,7 +189,7 @@ class _Planner:
             if shut:
                 return Blocked(shut)
             found = inventory.liquidations(market.name, account, offers, funds)
-            own = at_market(found, verdicts, purse.symbols)
+            own = self._with_fees(at_market(found, verdicts, purse.symbols), market.rate)
             if reason := market.settings.own.no_claims_reason:
                 own = paid_out_plans(own, reason)
             if trading is None:

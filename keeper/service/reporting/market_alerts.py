@@ -51,9 +51,10 @@ class MarketAlerts:
             market_alerts.silent_change(session, market.name, head.number, sorted(accounts))
 
     def _standing(self, market: Market, valued: MarketValuation) -> None:
-        """What the adapter says of its whole market."""
+        """What the adapter says of its whole market, and what is wrong with prices that are brought to it."""
         known = self._told.get(market.name)
-        standing = market.adapter.explainer.market_warnings(market.book.state)
+        standing = dict(market.adapter.explainer.market_warnings(market.book.state))
+        standing |= market.pulled.warnings if market.pulled is not None else {}
         if known is not None and standing.keys() == known:
             return
         with self._store.session() as session:

@@ -49,7 +49,7 @@ def audit(market: Market, head: Head, progress: Callable[[int], None] | None = N
     else:
         raws = {a: market.book.accounts[a] for a in accounts if a not in valued.unvaluable}
         own = {v.account: v for v in market.adapter.valuer.value(state, raws, head.timestamp)}
-    theirs = market.book.views(head, accounts)
+    theirs = market.book.views(valued.head, accounts)
     compared = (Difference(account, own.get(account), theirs.get(account)) for account in accounts)
     differences = [each for each in compared if not unknown and each.ours != each.theirs]
     return Audit(market, head, len(accounts), differences, market.book.unbalanced, unknown)

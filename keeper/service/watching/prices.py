@@ -22,9 +22,11 @@ from keeper.model.money import WAD
 from keeper.model.valuation import Valuation
 from keeper.oracles import guards, resolution, rounds, seconds, sequencer
 from keeper.oracles.guards import GuardTerms, Judgement, Memory, Observation
+from keeper.oracles.rounds import FeedRead, Round
 from keeper.oracles.seconds import Second
 from keeper.oracles.sequencer import Sequencer
 from keeper.oracles.sources import UPDATE_TOPICS, Source, tree
+from keeper.oracles.sources import pulled as pulled_feed
 from keeper.protocols.roles.market import PricedAsset
 
 log = structlog.get_logger()
@@ -168,7 +170,7 @@ class Pricing:
             return True
         for each in assets:
             watched = self.watched[each.asset]
-            if (abi.address(answers[each.source_call]) or ZERO_ADDRESS) != watched.source.address:
+            if _source_of(each, answers[each.source_call]) != watched.source.address:
                 return True
             silent = each.price is None
             if silent != (each.asset in self._unpriced) and any(watched.source.unresolved()):
@@ -193,13 +195,12 @@ class Pricing:
     def _resolve(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> None:
         calls = [call for each in assets for call in (each.source_call, each.symbol_call)]
         answers = iter(run(self.pool, head, calls, self.lenses))
-        found = {
-            each.asset: (abi.address(next(answers)) or ZERO_ADDRESS, abi.text(next(answers)))
-            for each in assets
+        found = {each.asset: (_source_of(each, next(answers)), abi.text(next(answers))) for each in assets}
+        pulled = {
+            each.pulled.name: pulled_feed(each.pulled.name) for each in assets if each.pulled is not None
         }
-        sources = resolution.resolve(
-            self.pool, head, {valued for valued, _ in found.values()} - {ZERO_ADDRESS}
-        )
+        others = {valued for valued, _ in found.values()} - {ZERO_ADDRESS} - pulled.keys()
+        sources = {**resolution.resolve(self.pool, head, others), **pulled}
         nowhere = Source(ZERO_ADDRESS, "unresolved", note="the oracle names no source")
         # Nothing is taken over before all of it is known: what fails here is tried anew at the next block.
         watched = {
@@ -233,7 +234,7 @@ class Pricing:
         self, head: Head, assets: list[PricedAsset], answers: Mapping[Call, Answer], base_decimals: int
     ) -> None:
         prices = {each.asset: each.price for each in assets}
-        reads = rounds.read(self.feeds, answers)
+        reads = {**rounds.read(self.feeds, answers), **_pulled_rounds(assets)}
         quotes = {
             asset: seconds.read(watched.second, answers, base_decimals, head.timestamp, prices.get)
             for asset, watched in self.watched.items()
@@ -270,6 +271,22 @@ def _trusted(assets: list[PricedAsset]) -> list[PricedAsset]:
     """Those whose price counts. What strangers deployed is called no more than the book needs: nothing is
     done on its word."""
     return [each for each in assets if each.trusted]
+
+
+def _source_of(asset: PricedAsset, answer: Answer) -> str:
+    """Where its price comes from, by name."""
+    return asset.pulled.name if asset.pulled is not None else abi.address(answer) or ZERO_ADDRESS
+
+
+def _pulled_rounds(assets: list[PricedAsset]) -> dict[str, FeedRead]:
+    """A price that is brought is a round of its publish time."""
+    return {
+        each.pulled.name: FeedRead(
+            None if each.price is None else Round(0, each.price, each.pulled.published), emitter=""
+        )
+        for each in assets
+        if each.pulled is not None
+    }
 
 
 def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> GuardTerms:

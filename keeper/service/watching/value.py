@@ -13,6 +13,7 @@ from keeper.book.refresh import RefreshRequest, refresh_together
 from keeper.book.source import NOTHING_ELSE
 from keeper.chain.answers import NodeError, RpcError
 from keeper.chain.blocks import Head
+from keeper.chain.calls import OUTCOMES
 from keeper.errors import ConfigError
 from keeper.model.valuation import Valuation
 from keeper.service.markets import Market
@@ -25,6 +26,7 @@ from keeper.service.watching.own_numbers import (
     unvaluable_accounts,
     without_suspended,
 )
+from keeper.service.watching.price_prelude import behind, prelude_of
 from keeper.service.watching.selection import first_sample, next_sample
 
 log = structlog.get_logger()
@@ -36,7 +38,9 @@ READ_AT_ONCE = 2_000
 def value(
     market: Market, head: Head, progress: Callable[[int], None] | None = None, memory: MarketMemory = BLANK
 ) -> MarketValuation:
-    """One market alone, every account exactly: see `value_together`."""
+    """One market alone, every account exactly, behind the signed prices that it asks for: see
+    `value_together`. What is read later at this block is read at the valuation's head."""
+    head = behind(head, prelude_of(market, head))
     reader = Reader(market.book.pool, market.book.workers)
     [valued] = value_together(reader, head, [MarketRequest(market, memory, progress=progress)])
     if isinstance(valued, Exception):
@@ -96,7 +100,8 @@ def _visit(asked: MarketRequest, head: Head) -> _MarketVisit:
     market, memory = asked.market, asked.memory
     _require_begun(market, head)
     extra = market.prices.extra_reads() if market.prices is not None else NOTHING_ELSE
-    extra = replace(extra, calls=(*extra.calls, *asked.extra))
+    brought = (OUTCOMES,) if market.pulled is not None and head.prelude else ()
+    extra = replace(extra, calls=(*extra.calls, *asked.extra, *brought))
     first, turn = market.book.head is None, memory.turn
     sample: Sample = first_sample
     if not first:
@@ -123,6 +128,8 @@ def _value(
     market, memory = visit.asked.market, replace(visit.asked.memory, turn=visit.turn)
     before = halted = memory.watch_only
     views, reverted = refresh.views, refresh.reverted
+    if market.pulled is not None and OUTCOMES in refresh.answers:
+        market.pulled.learn(head, refresh.answers[OUTCOMES])
     if not visit.first and (refresh.silent or refresh.unbalanced):
         _heal(market, head)
     if refresh.upgraded and not visit.first:

@@ -29,6 +29,8 @@ class Unsent(StrEnum):
     NO_ANSWER = "no answer"
     LIMIT = "limit"
     WATCH_ONLY = "watch only"
+    AGED = "aged"
+    """The prices that it was to bring became too old meanwhile."""
     REORGANISED = "reorganised"
     """It was included, the chain took the block back, and a later attempt is under way."""
 

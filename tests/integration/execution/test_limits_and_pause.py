@@ -14,6 +14,7 @@ from keeper.cli.status import status
 from keeper.execution.lease import KeyLease
 from keeper.execution.limits import Limits, not_allowed
 from keeper.execution.rehearsal import Rehearsal, rehearse
+from keeper.oracles.pull.carrier import SELECTOR, carried
 from keeper.service.daemon import Daemon
 from keeper.service.execution import allowed
 from keeper.store.database import open_store
@@ -26,12 +27,17 @@ from tests.support.world import account, world
 
 pytestmark = pytest.mark.integration
 
-POOL, TOKEN, STRANGER, SELF = account(11), account(12), account(13), account(14)
+POOL, TOKEN, STRANGER, SELF, CARRIER = map(account, range(11, 16))
 APPROVE = "0x095ea7b3"
 
 
 def words(*values: str | int) -> str:
     return "".join(f"{int(v, 16) if isinstance(v, str) else v:064x}" for v in values)
+
+
+def carrying(target: str, data: str) -> str:
+    """A carrier that is to call this."""
+    return "0x" + carried([], target, bytes.fromhex(data[2:]), {}).hex()
 
 
 @pytest.mark.parametrize(
@@ -44,12 +50,18 @@ def words(*values: str | int) -> str:
         (TOKEN, APPROVE + words(POOL, 5), ""),
         (TOKEN, APPROVE + words(STRANGER, 5), "an allowance for"),
         (TOKEN, APPROVE + words(STRANGER, 0), ""),
+        (CARRIER, carrying(POOL, "0x617ba037" + words(TOKEN)), ""),
+        (CARRIER, carrying(POOL, "0xdeadbeef"), "0xdeadbeef of"),
+        (CARRIER, carrying(STRANGER, "0x617ba037"), "not on the allow-list"),
+        (CARRIER, carrying(CARRIER, carrying(STRANGER, "0x617ba037")), "not on the allow-list"),
+        (CARRIER, carrying(POOL, "0x617ba037")[:300], "cannot be read"),
+        (POOL, carrying(POOL, "0x617ba037"), "of 0x"),
         (SELF, "0x", ""),
         (STRANGER, "0x", "not on the allow-list"),
     ],
 )
 def test_only_what_is_allowed_may_be_signed(target: str, data: str, why: str) -> None:
-    limits = Limits(1, allow={POOL: frozenset({"0x617ba037"})})
+    limits = Limits(1, allow={POOL: frozenset({"0x617ba037"}), CARRIER: frozenset({SELECTOR})})
     found = not_allowed(limits, SELF, target, data)
     assert (why in found) if why else found == ""
 

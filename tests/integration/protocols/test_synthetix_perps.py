@@ -10,7 +10,7 @@ import pytest
 
 from keeper.localchain import synthetix_v3_actions as act
 from keeper.localchain.anvil import Anvil, AnvilOptions
-from keeper.localchain.synthetix_v3_market import WAD
+from keeper.localchain.synthetix_v3_market import WAD, PerpSpec
 from keeper.model.account_key import account_key
 from keeper.store.tables.journal import Intent
 from tests.conformance.case import protection
@@ -235,3 +235,21 @@ def test_dust_and_an_account_in_every_market_are_valued_as_the_market_does(
         head = k.heads[-1]
         ours = run.adapter.valuer.value(run.book.state, run.book.accounts, head.timestamp)
         assert {each.account: each for each in ours} == run.book.views(head, list(run.book.accounts))
+
+
+def test_a_market_without_a_scale_for_its_skew_is_valued_and_liquidated(tmp_path: Path) -> None:
+    with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
+        flat = SynthetixCase(anvil, (PerpSpec("ETH", 0), PerpSpec("BTC", 10_000 * WAD)))
+        flat.at.send(*flat.hold())
+        long_eth(flat, LARGE, 20_000, 150)
+        k = watched(flat, tmp_path)
+        for price in (2_000, 1_950, 1_700):
+            flat.prices["ETH"] = price
+            k.step(flat.hold())
+            [own] = k.deciding.last_valued[MARKET].valuations
+            assert own == k.valuation(own.account), price
+        k.step(flat.hold())
+        assert [each.state for each in done(k, LARGE)] == ["settled"], (
+            "whole: without a scale nothing limits it"
+        )
+        assert flat.at.size(LARGE, flat.at.eth) == 0

@@ -215,6 +215,8 @@ MISTYPED = [
         '[chains.local]\nws = ["{}"]',
         '[chains.local]\n"{}" = 1',
         '[chains.local]\nsequencer_feed = "{}"',
+        '[markets.perps]\nprotocol = "synthetix-v3"\nchain = "local"\n'
+        'address = "0x5FbDB2315678afecb367f032d93F642f64180aa3"\nsynthetix_v3.price_service = "{}"',
     ],
 )
 def test_a_mistyped_address_of_a_service_is_never_repeated(tmp_path: Path, lines: str, address: str) -> None:

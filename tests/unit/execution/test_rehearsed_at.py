@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from keeper.chain import pool as pool_module
 from keeper.chain.answers import WrongStateError
-from keeper.execution.rehearsal import simulate
+from keeper.execution.rehearsal import rehearse, rehearse_whole, simulate
+from keeper.model.plan import Plan, Spend
 from tests.support.scripted_node import Say, healthy, scripted_pool
 from tests.unit.chain.test_block_time import head
 
@@ -54,6 +56,17 @@ def test_one_that_stays_behind_is_the_nodes_trouble() -> None:
     pool.worked_at = head(100, 1200)
     with pytest.raises(WrongStateError):
         simulate(pool, [CALL], 1212)
+
+
+def test_a_plan_whose_time_is_over_is_not_even_rehearsed() -> None:
+    over = Plan(
+        "m", "0x01", "liquidate", "liquidate", US, "0x", Spend(US, "", 0), 0, 1, 1, {}, valid_until=1211
+    )
+    pool, _ = scripted_pool(_on_blocks())
+    assert "too old" in rehearse(pool, US, over, (), 1212).problem
+    pool, _ = scripted_pool(_on_blocks(100))
+    pool.worked_at = head(100, 1200)
+    assert rehearse_whole(pool, US, replace(over, valid_until=1212), (), 1212).problem == ""
 
 
 def test_a_newer_block_and_one_that_is_not_told_will_do() -> None:

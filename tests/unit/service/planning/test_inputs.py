@@ -13,6 +13,7 @@ from keeper.chain.calls import Answer, Call
 from keeper.execution import rehearsal
 from keeper.execution.unseen_gas import Unseen
 from keeper.model.plan import NATIVE, Spend, kept_of
+from keeper.model.price_update import PriceUpdate
 from keeper.model.purse import Purse
 from keeper.service.chain_context import ChainContext
 from keeper.service.planning.gas_money import SignerFunds
@@ -75,6 +76,8 @@ def test_all_markets_are_asked_in_one_request_and_each_gets_its_own_answers(
 ) -> None:
     monkeypatch.setattr(rehearsal, "unseen_of", lambda *_: Unseen())
     reads, one, other = CountedReads(), asking("one"), asking("other")
+    update = PriceUpdate("0xoracle", b"signed", frozenset({b"id"}), 1, 3)
+    one.pulled = SimpleNamespace(updates=(update,))
     due = [breach(one, 1, protected=True), breach(other, 2), breach(other, 3, protected=True)]
     chain = ChainContext(
         cast(Any, SimpleNamespace(name="c")),
@@ -98,5 +101,6 @@ def test_all_markets_are_asked_in_one_request_and_each_gets_its_own_answers(
     assert set(found.purses["one"].funds) == {"0xone"} and set(found.purses["other"].funds) == {"0xother"}
     assert set(found.purses["other"].idle_collateral) == {("0x3", PAYER)}, "only whom a top-up is due to"
     assert found.funds == {"0xone": 5, "0xother": 5, NATIVE: 10**18}
+    assert found.purses["one"].updates == (update,) and found.purses["other"].updates == ()
     assert found.purses["one"].payer == PAYER and found.purses["one"].recipient == ""
     assert set(found.budgets) == {each.key for each in due} and found.trading is None

@@ -69,6 +69,7 @@ def market(
         name=name,
         rate=Rate.of(8, Decimal(1)),
         prices=None,
+        pulled=None,
         book=SimpleNamespace(state=None, accounts={f"0x{n}": None for n in range(9)}),
         adapter=SimpleNamespace(planner=planner, valuer=valuer, seller=None),
         settings=SimpleNamespace(own=SimpleNamespace(no_claims_reason=no_claims_reason)),
@@ -207,6 +208,23 @@ def test_nothing_is_liquidated_where_nobody_knows_what_gas_costs_or_it_costs_mor
     dear = inputs(due, {USDC: 10**6}, costs=Costs(gas_price=10**12, native=2_000 * WAD, min_profit=0))
     [(_, why)] = outcomes(due, dear)
     assert "less than min_profit" in why
+
+
+def test_the_coins_that_go_along_are_a_cost_like_gas_and_are_taken_from_the_signer() -> None:
+    # Of a hundred dollars that it brings gas takes sixty cents.
+    for coins, earns in ((4 * WAD // 100, True), (4_999 * WAD // 100_000, False)):
+        here = breach(market(replace(offer(), value=coins, valid_until=7)), 1)
+        [(_, decision)] = plan_block([here], inputs([here], {USDC: 10**9}))
+        if not earns:
+            assert decision.plan is None and "less than min_profit" in cast(Blocked, decision.blocked).reason
+            continue
+        assert decision.plan is not None
+        assert (decision.plan.value, decision.plan.valid_until) == (coins, 7)
+        assert decision.plan.gain_base == 20 * 10**8
+        assert not decision.plan.is_over(7) and decision.plan.is_over(8)
+        poor = inputs([here], {USDC: 10**9, NATIVE: coins})
+        [(_, why)] = outcomes([here], poor)
+        assert "too little native currency" in why
 
 
 def test_plans_of_several_markets_share_one_purse_of_a_token() -> None:

@@ -1,0 +1,27 @@
+"""A signed price, ready to be brought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WantedBenchmark:
+    """The first price of this id from `at` (Unix time) on, that the contract `oracle` (lower case) asks
+    for."""
+
+    oracle: str
+    id: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceUpdate:
+    """`data` is what the contract `oracle` (lower case) is called with, `fee` the wei that go along; `ids`
+    are the prices that it brings, `published` the Unix time of the oldest of them."""
+
+    oracle: str
+    data: bytes
+    ids: frozenset[bytes]
+    published: int
+    fee: int = 0
