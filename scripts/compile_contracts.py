@@ -32,6 +32,7 @@ CONTRACTS = (
     "AvalonLens",
     "OwnerTopUp",
     "SynthetixGrant",
+    "AvalonGrant",
     "CurieGrant",
     "PerpTakeover",
     "ShockedFeed",

@@ -90,7 +90,28 @@ interface IAvalonCache {
         uint256[2] variances;
     }
 
+    struct Global {
+        uint256[5] extremes;
+        int256 delta;
+        int256 vega;
+        int256 value;
+    }
+
+    struct StrikeCached {
+        uint256[4] terms;
+        int256[2] deltas;
+        uint256 vega;
+        uint256[2] prices;
+        int256[2] exposures;
+        uint256 variance;
+    }
+
+    function getForceCloseParams() external view returns (uint256[10] memory);
+    function getGlobalCache() external view returns (Global memory);
     function getGreekCacheParams() external view returns (Rates memory);
+    function getIvGWAV(uint256 board, uint256 period) external view returns (uint256);
+    function getSkewGWAV(uint256 strike, uint256 period) external view returns (uint256);
+    function getStrikeCache(uint256 strike) external view returns (StrikeCached memory);
     function getOptionBoardCache(uint256 board) external view returns (Cached memory);
     function getMinCollatParams() external view returns (Least memory);
     function getMinCollateral(uint8 kind, uint256 price, uint256 expiry, uint256 spot, uint256 amount)
@@ -101,6 +122,17 @@ interface IAvalonCache {
 
 interface IAvalonCoin {
     function balanceOf(address holder) external view returns (uint256);
+}
+
+interface IAvalonPricer {
+    function getPricingParams() external view returns (uint256[9] memory);
+    function getTradeLimitParams() external view returns (uint256[12] memory);
+    function getVarianceFeeParams() external view returns (uint256[9] memory);
+}
+
+interface IAvalonPool {
+    /// @dev The last of them is what the pool is worth.
+    function getLiquidity(uint256 spot) external view returns (uint256[6] memory);
 }
 
 interface IAvalonAdapter {
@@ -151,7 +183,25 @@ contract AvalonLens is InPlace {
         bytes settled;
     }
 
+    /// @dev What closing a position hangs on: the market's terms, in the contracts' own order, and its state.
+    struct Closing {
+        uint256[9] pricing;
+        uint256[12] limits;
+        uint256[9] variance;
+        uint256[10] forced;
+        int256 netVega;
+        uint256 worth;
+        uint256 vega;
+        /// Averages, over the periods of the market's terms: volatility for the variance fee, volatility and skew
+        /// for closing by force.
+        uint256 varianceIv;
+        uint256 forcedIv;
+        uint256 forcedSkew;
+    }
+
     uint256 private constant ADAPTER = 3;
+    uint256 private constant POOL = 4;
+    uint256 private constant PRICER = 5;
     uint256 private constant CACHE = 6;
     uint256 private constant VAULT = 7;
     uint256 private constant TOKEN = 8;
@@ -265,9 +315,39 @@ contract AvalonLens is InPlace {
             && IAvalonToken(_neighbour(TOKEN)).canLiquidate(held, expiry, price, spot);
     }
 
+    /// @notice What closing a position costs is made of.
+    function closing(IAvalonMarket at, uint256 id) external view only(address(at)) returns (Closing memory found) {
+        uint256 strike = _position(id).strike;
+        (,,,,,,,, uint256 board) = at.getStrike(strike);
+        (bool priced, uint256 spot) = _spot();
+        require(priced);
+        IAvalonPricer pricer = IAvalonPricer(_neighbour(PRICER));
+        IAvalonCache cache = IAvalonCache(_neighbour(CACHE));
+        found.pricing = pricer.getPricingParams();
+        found.limits = pricer.getTradeLimitParams();
+        found.variance = pricer.getVarianceFeeParams();
+        found.forced = cache.getForceCloseParams();
+        found.netVega = cache.getGlobalCache().vega;
+        found.worth = IAvalonPool(_neighbour(POOL)).getLiquidity(spot)[5];
+        found.vega = cache.getStrikeCache(strike).vega;
+        found.varianceIv = cache.getIvGWAV(board, cache.getGreekCacheParams().others[0]);
+        found.forcedIv = cache.getIvGWAV(board, found.forced[0]);
+        found.forcedSkew = cache.getSkewGWAV(strike, found.forced[1]);
+    }
+
     /// @notice The contract that tells the spot price.
     function source() external view returns (address) {
         return _neighbour(ADAPTER);
+    }
+
+    /// @notice Whose Greeks anyone may bring up to date.
+    function greeks() external view returns (address) {
+        return _neighbour(CACHE);
+    }
+
+    /// @notice Who pays settled positions out.
+    function vault() external view returns (address) {
+        return _neighbour(VAULT);
     }
 
     function _position(uint256 id) private view returns (IAvalonToken.Position memory) {

@@ -30,6 +30,12 @@ def strangers_silent(session: Session, market: str, block: int, day: int, parts:
     _alert(session, market, block, "strangers_silent", "warning", title, once=f"day {day}", first=parts[0])
 
 
+def undone(session: Session, market: str, block: int, day: str, what: str, why: str) -> None:
+    """What the market wants done for nothing is left to others; told once a day."""
+    title = f"{market}: {what} is left to others: {why}"
+    _alert(session, market, block, "chore_undone", "warning", title, once=f"day {day}", why=why)
+
+
 def retried(session: Session, market: str, block: int, why: str) -> None:
     """A stopped market was compared anew, and still differs."""
     title = f"market {market} was tried again and stays watched only: {why}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from keeper.chain import blocks
 from keeper.chain import signer as keys
+from keeper.chain.calls import run
 from keeper.chain.pool import NodePool
 from keeper.cli.output import console, print_json
 from keeper.cli.run import signer_of
@@ -101,7 +103,9 @@ def _wanted(
     market, of = _market(settings, name, market)
     made = {
         "owner-top-up": lambda: deployment.owner_top_up(of.address),
-        "grant": lambda: deployment.grant(PROTOCOLS[of.protocol].grant, of.address),
+        "grant": lambda: deployment.grant(
+            PROTOCOLS[of.protocol].grant, of.address, *_parts(settings, market, of)
+        ),
         "takeover": lambda: deployment.takeover(of.address, owner, payer),
         "price-carrier": deployment.price_carrier,
     }[name]()
@@ -125,6 +129,16 @@ def _market(settings: Settings, name: str, market: str | None) -> tuple[str, Mar
         what = f"{market!r} is {of.protocol}, where {LACKING[name]}"
         raise ConfigError(what, where="--market", remedy=remedy)
     return market, of
+
+
+def _parts(settings: Settings, market: str, of: MarketSettings) -> tuple[str, ...]:
+    """What the contract must know beside the market, as the market itself tells."""
+    spec = PROTOCOLS[of.protocol]
+    if not spec.grant_parts:
+        return ()
+    pool, adapter = NodePool(of.chain, settings.chains[of.chain]), spec.adapter.of(market, of)
+    [answer] = run(pool, blocks.latest(pool), [adapter.market_call(())], adapter.lenses())
+    return spec.grant_parts(adapter.read_market(answer))
 
 
 def _address(owner: str) -> str:

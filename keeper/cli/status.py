@@ -20,6 +20,7 @@ from keeper.store.database import open_store
 from keeper.store.tables.journal import Intent, SignerNonce
 from keeper.store.tables.states import OPEN_INTENTS
 from keeper.store.tables.watching import (
+    CHORES,
     SALE,
     UPKEEP,
     WORK,
@@ -172,6 +173,8 @@ def _threshold(episode: Episode, policies: Policies) -> str:
         return "sells what it absorbed"
     if episode.threshold == UPKEEP:
         return "has an order to settle"
+    if episode.threshold == CHORES:
+        return "wants unpaid upkeep"
     return policies.words(episode.market, episode.account, episode.threshold)
 
 

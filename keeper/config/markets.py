@@ -103,6 +103,11 @@ class ProtocolSettings(Section):
         return {}
 
     @property
+    def chores_gas_per_day(self) -> Decimal:
+        """Whole native coins a day that work may cost which nobody pays for; 0: none is done."""
+        return Decimal(0)
+
+    @property
     def price_terms(self) -> PriceServiceTerms | None:
         """The service of signed prices that the market's prices are brought from."""
         return None

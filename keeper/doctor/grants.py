@@ -22,9 +22,11 @@ def grants(settings: Settings, market: Market, operator: str) -> Iterator[Findin
     spec, contract = PROTOCOLS[market.settings.protocol], market.settings.own.ours("grant")
     if not spec.grant:
         return
+    parts = spec.grant_parts(market.book.state) if spec.grant_parts else ()
     if (
         contract is not None
-        and contract_versions.at(market.book.pool, spec.grant, contract, market.adapter.contract) is None
+        and contract_versions.at(market.book.pool, spec.grant, contract, market.adapter.contract, *parts)
+        is None
     ):
         yield Finding.fault(
             f"market {market.name}, grant",

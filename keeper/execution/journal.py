@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import Session, col, select
 
 from keeper.chain.blocks import Head
-from keeper.execution.lifecycle import check_intent
+from keeper.execution.lifecycle import LIVE, check_intent
 from keeper.model.plan import CURES, Plan, rivals
 from keeper.store.rows import insert_row, insert_values, update_row
 from keeper.store.tables.journal import Intent, Transaction, TransactionIntent, Transition
-from keeper.store.tables.states import OPEN_INTENTS, IntentState, Unsent
+from keeper.store.tables.states import OPEN_INTENTS, IntentState, TransactionState, Unsent
 from keeper.store.types import now
 
 Mode = Literal["dry", "live"]
@@ -268,6 +268,27 @@ def lost_since(session: Session, mode: Mode, since: int) -> int:
         )
     )
     return sum(rows)
+
+
+def gas_of(session: Session, market: str, account: str, kind: str, mode: Mode, since: int) -> int:
+    """Wei of gas that an account's intents of this kind cost, planned after `since` (Unix time): what is in
+    no block yet with the most that it may cost."""
+    rows = session.exec(
+        select(Transaction)
+        .join(TransactionIntent, col(TransactionIntent.transaction_id) == col(Transaction.id))
+        .join(Intent, col(TransactionIntent.intent_id) == col(Intent.id))
+        .where(
+            Intent.market == market,
+            Intent.account == account,
+            Intent.kind == kind,
+            Intent.mode == mode,
+            Intent.planned_timestamp > since,
+            col(Transaction.state).in_((*LIVE, TransactionState.FINAL)),
+        )
+        .distinct()
+    )
+    found = [(row, fee_of(row)) for row in rows]
+    return sum(row.gas_limit * row.max_fee if fee is None else fee for row, fee in found)
 
 
 def _spending(mode: Mode, since: int) -> tuple[ColumnElement[bool] | bool, ...]:

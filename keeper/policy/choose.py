@@ -15,6 +15,7 @@ from keeper.policy.profit import demanding
 ONE = Rate()
 # Of what a purchase in a later block may bring, gas may take one part in so many before it.
 PART_FOR_LATER = 10
+USED_UP = "what its unpaid upkeep may cost in a day does not pay for the gas now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Candidate:
     rate: Rate = ONE
     unpaid: bool = False
     """Whether it is done for an account that we protect, whatever it earns."""
+    chore: bool = False
+    """Whether it is done for the market, for nothing: after all else, and within its plan's gas budget."""
 
     @property
     def key(self) -> tuple[str, str, Kind]:
@@ -116,11 +119,11 @@ def choose(
     """Plans in the order they should be sent. Top-ups come before liquidations, the lowest health first;
     liquidations by gain after gas. Each plan takes what it spends out of the funds of those after it, and
     those that can share a transaction are charged the gas they add to it. What does not pay for itself alone
-    is looked at once more with its like: together they may."""
+    is looked at once more with its like: together they may. What nobody pays for comes last."""
     left = dict(funds)
     sharing = Sharing(batches)
     decisions: list[Decision] = []
-    cures, liquidations = _by_kind(candidates)
+    cures, liquidations, chores = _by_kind(candidates)
     top_ups = sorted(cures, key=lambda each: each.health)
     for candidate in top_ups:
         plans = candidate.plan(left)
@@ -137,18 +140,35 @@ def choose(
         decisions.append(Decision(candidate, outcome))
         if isinstance(outcome, Blocked):
             refused.append(candidate)
-    if batches is None or not refused:
-        return decisions
-    together = {d.candidate.key: d for d in _together(refused, left, costs, sharing, batches)}
-    return [together.get(decision.candidate.key, decision) for decision in decisions]
+    if batches is not None and refused:
+        together = {d.candidate.key: d for d in _together(refused, left, costs, sharing, batches)}
+        decisions = [together.get(decision.candidate.key, decision) for decision in decisions]
+    return [*decisions, *(_done(each, left, costs) for each in chores)]
 
 
-def _by_kind(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """What helps protected accounts, and what earns."""
+def _done(chore: Candidate, left: dict[str, int], costs: Costs) -> Decision:
+    """What the market wants done, as far as its gas budget allows it."""
+    plans = chore.plan(left)
+    if isinstance(plans, Blocked):
+        return Decision(chore, plans)
+    [plan] = plans
+    budget = (plan.gas_budget or 0) - costs.data_fee
+    if plan.gas * costs.gas_price > budget:
+        return Decision(chore, Blocked(USED_UP))
+    return Decision(chore, _take(chore, replace(plan, gas_budget=budget), left, costs, plan.gas))
+
+
+def _by_kind(
+    candidates: Sequence[Candidate],
+) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
+    """What helps protected accounts, what earns, and what the market wants done for nothing."""
     cures: list[Candidate] = []
     liquidations: list[Candidate] = []
+    chores: list[Candidate] = []
     for each in candidates:
         match each.kind:
+            case _ if each.chore:
+                chores.append(each)
             case "top_up":
                 cures.append(each)
             case "settle" if each.unpaid:
@@ -157,7 +177,7 @@ def _by_kind(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Can
                 liquidations.append(each)
             case _:
                 raise ValueError(f"nobody knows how to choose among actions of kind {each.kind}")
-    return cures, liquidations
+    return cures, liquidations, chores
 
 
 def _chosen(

@@ -41,7 +41,8 @@ class Spec:
     """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
 
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
-    `grant` names our contract, made for a market's address, that holds the rights account owners give."""
+    `grant` names our contract, made for a market's address and its `grant_parts`, that holds the rights
+    account owners give."""
 
     name: str
     title: str
@@ -51,6 +52,8 @@ class Spec:
     leads: tuple[str, ...] = ()
     settings: type[ProtocolSettings] = ProtocolSettings
     grant: str = ""
+    grant_parts: Callable[[Any], tuple[str, ...]] | None = None
+    """Contracts beside the market's own that it must know, of a market's state; None: it needs none."""
     setup: SetupHints = SetupHints()
     checks: Checks | None = None
     """What `keeper doctor` asks besides, of a market's contract."""

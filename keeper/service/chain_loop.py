@@ -24,6 +24,7 @@ from keeper.service.markets import Market
 from keeper.service.outage import Outage
 from keeper.service.planning.block_planning import BlockPlanning
 from keeper.service.planning.breach import Breach, MarketBreaches
+from keeper.service.planning.chores import ChoreDesk
 from keeper.service.planning.retry_policy import RetryPolicy
 from keeper.service.planning.sales import StoreFront
 from keeper.service.planning.upkeep import UpkeepDesk
@@ -67,6 +68,7 @@ class ChainLoop(ChainContext):
         self.retries = RetryPolicy(self)
         self._store_front = StoreFront(self, self.retries)
         self._upkeep = UpkeepDesk(self, self.retries)
+        self._chores = ChoreDesk(self, self.retries)
         self._market_alerts = MarketAlerts(self.store)
         self._throttle = LogThrottle()
         self.troubles = MarketTroubles(self.store, self._throttle)
@@ -245,8 +247,8 @@ class ChainLoop(ChainContext):
         return confirmed
 
     def with_work(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
-        """With what the markets themselves sell of what they absorbed, and what else they pay for, as due
-        besides."""
+        """With what the markets themselves sell of what they absorbed, what else they pay for, and what they
+        want done for nothing, as due besides."""
         if self.payer is None or self.halt_reason:
             return breaches
         found = []
@@ -255,6 +257,7 @@ class ChainLoop(ChainContext):
             with self.troubles.contained(each.market, head):
                 work = self._store_front.due(each.market, each.valued)
                 work += self._upkeep.due(each.market, each.valued)
+                work += self._chores.due(each.market, each.valued)
             found.append(replace(each, due=[*each.due, *work]))
         return found
 

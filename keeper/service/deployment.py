@@ -85,9 +85,9 @@ def price_carrier() -> Contract:
     return Contract("PriceCarrier", ())
 
 
-def grant(name: str, market: str) -> Contract:
-    """The one of this name for the accounts of one market."""
-    return Contract(name, (to_checksum_address(market),))
+def grant(name: str, market: str, *parts: str) -> Contract:
+    """The one of this name for the accounts of one market, of which it must know these contracts besides."""
+    return Contract(name, tuple(map(to_checksum_address, (market, *parts))))
 
 
 def takeover(market: str, owner: str, operator: str) -> Contract:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -9,7 +10,8 @@ from eth_utils.abi import function_signature_to_4byte_selector
 
 from keeper.alerts import execution_alerts as alerts
 from keeper.chain import blocks
-from keeper.chain.calls import Call, run
+from keeper.chain.answers import CannotError
+from keeper.chain.calls import Answer, Call, Lens, run
 from keeper.chain.pool import NodePool
 from keeper.chain.relay import Relay
 from keeper.chain.signer import Signing
@@ -105,17 +107,42 @@ def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
     found: dict[str, frozenset[str] | None] = {}
     if settings.execution.allow is not None:
         return found
-    asked = [
-        (Call(market.address, function_signature_to_4byte_selector(view)), signatures)
-        for market in settings.markets.values()
-        if market.chain == pool.name
-        for view, signatures in PROTOCOLS[market.protocol].adapter.called_beside.items()
+    adapters = [
+        PROTOCOLS[market.protocol].adapter.of(name, market)
+        for name, market in settings.markets.items()
+        if market.chain == pool.name and PROTOCOLS[market.protocol].adapter.called_beside
     ]
-    answers = run(pool, blocks.latest(pool), [call for call, _ in asked]) if asked else []
+    asked = [
+        (Call(each.contract, function_signature_to_4byte_selector(view)), signatures)
+        for each in adapters
+        for view, signatures in each.called_beside.items()
+    ]
+    lenses = [lens for each in adapters for lens in each.lenses() if lens.in_place]
+    answers = _told(pool, [call for call, _ in asked], lenses)
     for (_, signatures), answer in zip(asked, answers, strict=True):
         if answer.ok and len(answer.data) == WORD and any(answer.data):
             found["0x" + answer.data[12:].hex()] = _selectors(signatures)
     return found
+
+
+def _told(pool: NodePool, calls: Sequence[Call], lenses: Sequence[Lens]) -> list[Answer]:
+    """What contracts answer of their neighbours: what no view of theirs tells, a lens over them reads from
+    their storage, where a node takes one."""
+    if not calls:
+        return []
+    head = blocks.latest(pool)
+    answers = run(pool, head, calls)
+    silent = [place for place, answer in enumerate(answers) if not answer.ok]
+    if not silent or not lenses:
+        return answers
+    try:
+        again = run(pool, head, [calls[place] for place in silent], lenses)
+    except CannotError as error:
+        log.warning("not on the allow-list", chain=pool.name, what="what only a lens tells", why=error.what)
+        return answers
+    for place, answer in zip(silent, again, strict=True):
+        answers[place] = answer
+    return answers
 
 
 def _selectors(signatures: tuple[str, ...]) -> frozenset[str]:

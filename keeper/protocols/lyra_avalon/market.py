@@ -8,10 +8,13 @@ from typing import ClassVar
 
 from keeper.chain.calls import Answer, Call
 from keeper.chain.erc20 import symbol
+from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
 from keeper.margin.options.lyra_avalon.minimum import ShortKind
 from keeper.margin.rounding import WAD
+from keeper.model.chore import Chore
 from keeper.model.cure import CureRequest
+from keeper.model.grant import NOTHING
 from keeper.model.offer import Asset, Offer
 from keeper.model.plan import Blocked
 from keeper.model.purse import Purse
@@ -20,7 +23,7 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.lyra_avalon import explaining, planning, valuing
+from keeper.protocols.lyra_avalon import explaining, planning, reducing, rights, upkeep, valuing
 from keeper.protocols.lyra_avalon.lens import RECORD, AvalonState, OptionPosition, read_position, read_state
 from keeper.protocols.roles.market import PricedAsset
 
@@ -29,7 +32,11 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
     """One OptionMarket with all its positions."""
 
     protocol = "lyra-avalon"
-    called = (planning.LIQUIDATE, planning.ADD)
+    called = (planning.LIQUIDATE, planning.ADD, upkeep.SETTLE)
+    called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "greeks()": (upkeep.UPDATE,),
+        "vault()": (upkeep.PAY,),
+    }
     view_words, record_bytes, scale = 7, RECORD, 18
     needs_capital = False
     heard = EventTable(
@@ -48,6 +55,14 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
         super().__init__(name, address, from_block)
         self.lens = LensContract("AvalonLens", address.lower(), in_place=True)
         self._in_token: set[str] = set()
+        self.grant = ""
+        self.chores = self
+
+    @classmethod
+    def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> AvalonOptions:
+        market = cls(name, settings.address, settings.from_block)
+        market.grant = settings.own.ours("grant") or ""
+        return market
 
     # Copying.
 
@@ -123,6 +138,13 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
             return found
         return replace(found, positions=(explaining.position(state, found.valuation, raw, timestamp),))
 
+    # Upkeep.
+
+    def due_chores(
+        self, state: AvalonState, accounts: Mapping[str, OptionPosition], timestamp: int
+    ) -> list[Chore]:
+        return upkeep.jobs(self.contract, state, accounts, timestamp)
+
     # Planning.
 
     def tokens(self, state: AvalonState) -> Sequence[str]:
@@ -137,6 +159,20 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
 
     def liquidation_tokens(self, state: AvalonState, raw: OptionPosition) -> frozenset[str]:
         return frozenset({self._collateral(state, raw)[0]})
+
+    def planning_calls(self, state: AvalonState, accounts: Sequence[str], payer: str) -> list[Call]:
+        asked = [call for each in accounts for call in self._rights(state, each, payer).calls()]
+        return [*super().planning_calls(state, accounts, payer), *asked]
+
+    def read_planning(
+        self, state: AvalonState, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
+    ) -> Purse:
+        purse = super().read_planning(state, accounts, payer, answers)
+        grants = {each: self._rights(state, each, payer).read(answers) for each in accounts}
+        return replace(purse, grants=grants)
+
+    def _rights(self, state: AvalonState, account: str, payer: str) -> rights.PositionRights:
+        return rights.PositionRights(self.lens, state, self.grant, account, payer)
 
     def offers(
         self, state: AvalonState, account: str, raw: OptionPosition, timestamp: int, purse: Purse
@@ -155,13 +191,20 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
     def cures(
         self, state: AvalonState, raw: OptionPosition, request: CureRequest
     ) -> Sequence[tuple[Action, Asset]]:
-        asset = self.assets(state, request.purse).get(self._collateral(state, raw)[0])
-        return [("add_collateral", asset)] if asset else []
+        assets = self.assets(state, request.purse)
+        adds, options = assets.get(self._collateral(state, raw)[0]), assets.get(state.base.lower())
+        found: list[tuple[Action, Asset]] = [("add_collateral", adds)] if adds else []
+        return [*found, ("reduce", options), ("close", options)] if options else found
 
     def cure(
         self, state: AvalonState, raw: OptionPosition, request: CureRequest, step: Step, asset: Asset
     ) -> Cure | Blocked:
-        return planning.cure(self.contract, state, raw, request, step, asset)
+        if step.action not in ("reduce", "close"):
+            return planning.cure(self.contract, state, raw, request, step, asset)
+        grant = request.purse.grants.get(request.account, NOTHING)
+        if why := grant.lacks(step.action, asset.token):
+            return Blocked(why)
+        return reducing.cure(state, raw, request, step, asset, grant)
 
     def _collateral(self, state: AvalonState, raw: OptionPosition) -> tuple[str, int]:
         """Token and price (18 decimals) of what a position holds."""

@@ -17,6 +17,7 @@ from keeper.protocols.cures import ENDLESS, MOST, Cure, grown, needed
 from keeper.protocols.lyra_avalon.lens import AvalonState, OptionPosition
 from keeper.protocols.lyra_avalon.valuing import valued
 
+ERRORS = "lyra_avalon_errors"
 LIQUIDATE = "liquidatePosition(uint256,address)"
 ADD = "addCollateral(uint256,uint256)"
 # Measured: 780,000 to 960,000 and 102,000, with room.
@@ -53,7 +54,8 @@ def offers(
     found = []
     for taker, recipient in _takers(purse):
         deal = Quote(0, 0, reward, (encoded(LIQUIDATE, number(account), recipient),))
-        found.append(Offer(gets, gets, market, (0,), partial(_whole, deal), LIQUIDATION_GAS, taker=taker))
+        whole = partial(_whole, deal)
+        found.append(Offer(gets, gets, market, (0,), whole, LIQUIDATION_GAS, ERRORS, taker=taker))
     return found or Blocked("nobody is named who would get what it pays")
 
 
@@ -95,6 +97,6 @@ def cure(
         market,
         lambda amount: encoded(ADD, who, amount),
         ADDING_GAS,
-        "",
+        ERRORS,
         grown(state.token, view, raw.collateral, word=4),
     )

@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.chain.calldata import encoded
+from keeper.chain.calldata import calldata, encoded
 from keeper.margin.options.lyra_avalon.minimum import ShortKind
 from keeper.margin.rounding import WAD, wad_div_down, wad_mul_down
+from keeper.model.chore import Chore
+from keeper.model.format import format_amount
+from keeper.model.plan import Check
 from keeper.protocols.lyra_avalon.lens import AvalonBoard, AvalonState, OptionPosition
-from keeper.protocols.lyra_avalon.planning import number
+from keeper.protocols.lyra_avalon.planning import ERRORS, number
 from keeper.protocols.lyra_avalon.valuing import is_short
 
 UPDATE = "updateBoardCachedGreeks(uint256)"
 SETTLE = "settleExpiredBoard(uint256)"
 PAY = "settleOptions(uint256[])"
+_STATE_WORD, _SETTLED = 5, 4
 MOST_POSITIONS = 50
 """Of one call."""
 TOO_LATE = 300
@@ -26,18 +30,7 @@ TOO_LATE = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One call that is due: `gas` is enough for it, `why` for people."""
-
-    name: str
-    target: str
-    data: bytes
-    gas: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobGas:
+class ChoreGas:
     """What a call takes, with room, of one that does nothing and of each strike or position besides."""
 
     once: int
@@ -49,9 +42,9 @@ class JobGas:
 
 # Measured with the package's double of Synthetix: 200,000 + 148,000 a strike; 280,000 + 95,000 a strike;
 # 20,000 + 78,000 a position, of which a fifth came back. A real one's tokens take more: a rehearsal tells.
-UPDATE_GAS = JobGas(300_000, 190_000)
-SETTLE_GAS = JobGas(450_000, 150_000)
-PAY_GAS = JobGas(400_000, 120_000)
+UPDATE_GAS = ChoreGas(300_000, 190_000)
+SETTLE_GAS = ChoreGas(450_000, 150_000)
+PAY_GAS = ChoreGas(400_000, 120_000)
 
 
 def jobs(
@@ -60,7 +53,7 @@ def jobs(
     positions: Mapping[str, OptionPosition],
     timestamp: int,
     most: int = MOST_POSITIONS,
-) -> list[Job]:
+) -> list[Chore]:
     """All that is due in a block of this timestamp or a later one, in the order in which it must be sent;
     nothing while the market is paused or has no spot, for then all of it reverts.
 
@@ -72,7 +65,8 @@ def jobs(
     """
     if state.spot is None or state.paused:
         return []
-    found = [_settling(market, each) for each in state.boards.values() if timestamp >= each.expiry]
+    ended = [each for each in state.boards.values() if timestamp >= each.expiry]
+    found = [_settling(market, state.spot, each) for each in ended]
     found += _paying(state, positions, most)
     return found + [
         _updating(state, each)
@@ -98,21 +92,30 @@ def _is_stale(state: AvalonState, spot: int, board: AvalonBoard, timestamp: int)
     return too_far or timestamp - board.updated > state.care.stale_after
 
 
-def _updating(state: AvalonState, board: AvalonBoard) -> Job:
+def _updating(state: AvalonState, board: AvalonBoard) -> Chore:
     gas = UPDATE_GAS.of(len(board.skews))
     why = f"the cached Greeks of board {board.id} are stale"
-    return Job("update Greeks", state.cache.lower(), encoded(UPDATE, board.id), gas, why)
+    is_stale = calldata("isBoardCacheStale(uint256)", board.id)
+    cache, fresh = state.cache.lower(), Check(state.cache.lower(), is_stale, 0, 0, 0)
+    return Chore("update Greeks", cache, encoded(UPDATE, board.id), gas, why, fresh, ERRORS)
 
 
-def _settling(market: str, board: AvalonBoard) -> Job:
-    why = f"board {board.id} has expired; it is settled at the spot of the block that this is in"
+def _settling(market: str, spot: int, board: AvalonBoard) -> Chore:
+    why = (
+        f"board {board.id} has expired; it is settled at the spot of the block that this is in, "
+        f"now {format_amount(spot, 18)}"
+    )
+    settled_at = calldata("boardToPriceAtExpiry(uint256)", board.id)
+    done = Check(market.lower(), settled_at, 0, 1)
     gas = SETTLE_GAS.of(len(board.skews))
-    return Job("settle board", market.lower(), encoded(SETTLE, board.id), gas, why)
+    return Chore("settle board", market.lower(), encoded(SETTLE, board.id), gas, why, done, ERRORS)
 
 
-def _paying(state: AvalonState, positions: Mapping[str, OptionPosition], most: int) -> list[Job]:
+def _paying(state: AvalonState, positions: Mapping[str, OptionPosition], most: int) -> list[Chore]:
     """Longs are paid by the pool, which has set it aside; shorts by the vault."""
-    insolvent, others = list[int](), list[int]()
+    if not state.care.settled:
+        return []
+    insolvent, others = list[str](), list[str]()
     has = {True: state.care.vault_base, False: state.care.vault_quote}
     for account in sorted(positions):
         raw = positions[account]
@@ -122,21 +125,31 @@ def _paying(state: AvalonState, positions: Mapping[str, OptionPosition], most: i
         gets = raw.collateral - owed(state, raw, price) if is_short(raw) else 0
         in_token = raw.kind == ShortKind.CALL_BASE
         if gets < 0:
-            insolvent.append(number(account))
+            insolvent.append(account)
         elif gets <= has[in_token]:
             has[in_token] -= gets
-            others.append(number(account))
+            others.append(account)
     return [
-        *_calls(state, insolvent, most, "owe more than they have"),
-        *_calls(state, others, most, "are paid out to their owners"),
+        *_calls(state, positions, insolvent, most, "owe more than they have"),
+        *_calls(state, positions, others, most, "are paid out to their owners"),
     ]
 
 
-def _calls(state: AvalonState, numbers: Sequence[int], most: int, what: str) -> list[Job]:
+def _calls(
+    state: AvalonState,
+    positions: Mapping[str, OptionPosition],
+    accounts: Sequence[str],
+    most: int,
+    what: str,
+) -> list[Chore]:
     found = []
-    for at in range(0, len(numbers), most):
-        some = list(numbers[at : at + most])
-        why = f"{len(some)} positions of settled boards {what}"
+    for at in range(0, len(accounts), most):
+        some = [number(each) for each in accounts[at : at + most]]
+        prices = sorted({state.care.settled[positions[each].board] for each in accounts[at : at + most]})
+        settled = " and ".join(format_amount(price, 18) for price in prices)
+        why = f"{len(some)} positions of boards settled at {settled} {what}"
         target, gas = state.care.vault.lower(), PAY_GAS.of(len(some))
-        found.append(Job("settle positions", target, encoded(PAY, some), gas, why))
+        view = calldata("getOptionPosition(uint256)", some[-1])
+        paid = Check(state.token.lower(), view, _STATE_WORD, _SETTLED, _SETTLED)
+        found.append(Chore("settle positions", target, encoded(PAY, some), gas, why, paid, ERRORS))
     return found

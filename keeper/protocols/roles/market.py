@@ -150,6 +150,7 @@ class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
     native_rewards: optional.NativeRewards | None = None
     redeemer: optional.Redeemer[S] | None = None
     upkeep: optional.Upkeep[S, A] | None = None
+    chores: optional.Chores[S, A] | None = None
     owner_payments: optional.OwnerPayments[S] | None = None
     unsized_cures: optional.UnsizedCures[S, A] | None = None
     pulled: optional.PulledPricing[S] | None = None

@@ -8,6 +8,7 @@ from typing import Protocol
 from keeper.book.source import A_contra, S_contra
 from keeper.chain.calls import Answer, Call
 from keeper.chain.logs import Log
+from keeper.model.chore import Chore
 from keeper.model.cure import CureRequest, OwnerFunds, OwnerMoney, Unsized
 from keeper.model.offer import FlashLender, Offer
 from keeper.model.plan import Blocked, Plan
@@ -124,6 +125,13 @@ class Upkeep(Protocol[S_contra, A_contra]):
         answers: Mapping[Call, Answer],
     ) -> list[Offer] | Blocked:
         """What is paid for it, best first; or why nobody can do it now."""
+
+
+class Chores(Protocol[S_contra, A_contra]):
+    """Where the market as a whole, not one account, wants work done that nobody is paid for."""
+
+    def due_chores(self, state: S_contra, accounts: Mapping[str, A_contra], timestamp: int) -> list[Chore]:
+        """All that can be done in a block at `timestamp` or later, in the order in which it must be."""
 
 
 class UnsizedCures(Protocol[S_contra, A_contra]):

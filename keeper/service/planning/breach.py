@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
+from keeper.model.chore import Chore
 from keeper.model.plan import CURES, REWARDED, Kind
 from keeper.model.valuation import Valuation
 from keeper.policy.levels import Levels
@@ -29,6 +30,10 @@ class Breach:
     """Whether it is no account, but the market that sells what it absorbed."""
     upkeep: bool = False
     """Whether the account is in no danger, but makes work that is paid for."""
+    chore: Chore | None = None
+    """What the market as a whole wants done, for nothing."""
+    gas_left: int = 0
+    """Wei that such work may cost today."""
 
     @property
     def key(self) -> tuple[str, str, Kind]:
@@ -37,7 +42,7 @@ class Breach:
 
     @property
     def kind(self) -> Kind:
-        if self.upkeep:
+        if self.upkeep or self.chore is not None:
             return "settle"
         return "top_up" if self.levels.protection else "liquidate"
 

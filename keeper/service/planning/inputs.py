@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from keeper.chain.blocks import Head
-from keeper.chain.calls import Answer, Call, Reads
+from keeper.chain.calls import ALL_GAS, Answer, Call, Reads
 from keeper.execution import journal, rehearsal
 from keeper.model.cure import CureRequest, OwnerFunds
 from keeper.model.plan import NATIVE, Blocked, Kind, Plan, kept_of
@@ -144,9 +144,12 @@ class InputReader:
         traded = {token for each in due for token in each.traded_tokens}
         selling = trading.calls(traded) if trading else []
         lending = trading.lending_calls(traded, known) if trading else []
-        lenses = trading.lenses() if trading else ()
+        # Only code of ours is asked without a limit of gas.
+        asked = [market for name, market in markets.items() if any(c.gas == ALL_GAS for c in calls[name])]
+        lenses = [lens for market in asked for lens in market.adapter.mirror.lenses()]
         answers = self.reads.answers_to(
-            [*selling, *(call for each in calls.values() for call in each), *lending], lenses
+            [*selling, *(call for each in calls.values() for call in each), *lending],
+            tuple(dict.fromkeys((*(trading.lenses() if trading else ()), *lenses))),
         )
         if trading:
             trading.read([answers[call] for call in selling], known, [answers[call] for call in lending])

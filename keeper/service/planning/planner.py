@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from keeper.model.cure import CureRequest
 from keeper.model.money import Rate
 from keeper.model.offer import Offer
-from keeper.model.plan import Blocked, Plan
+from keeper.model.plan import Blocked, Plan, Spend
 from keeper.model.purse import Purse
 from keeper.policy.choose import Candidate, Decision, choose
 from keeper.policy.costs import Budget, affordable
@@ -59,6 +59,7 @@ def _candidate(
         underwater=valuation.net < 0,
         rate=breach.market.rate,
         unpaid=breach.upkeep and breach.levels.protection is not None,
+        chore=breach.chore is not None,
     )
 
 
@@ -69,6 +70,8 @@ class _Planner:
     def candidate(self, breach: Breach) -> Candidate:
         """What choosing compares of a breach."""
         budgets, trading = self.inputs.budgets[breach.key], self.inputs.trading
+        if breach.chore is not None:
+            return _candidate(breach, plan=self._chore(breach))
         if breach.upkeep:
             return _candidate(breach, budgets, self._work(breach))
         if breach.levels.protection is None:
@@ -133,6 +136,14 @@ class _Planner:
 
         return plans
 
+    def _chore(self, breach: Breach) -> Plans:
+        """What the market wants done, while no price of it is in doubt: some of it fixes them for good."""
+        market = breach.market
+        assets = frozenset(each.asset for each in market.adapter.valuer.priced_assets(market.book.state))
+        symbols = self.inputs.purses[market.name].symbols
+        why = closed(assets, self._verdicts(breach, assets), symbols)
+        return lambda _: Blocked(why) if why else [chore_plan(breach)]
+
     def _work(self, breach: Breach) -> Plans:
         """What is paid for the work that an account makes, done by the signer itself."""
         market, account, upkeep = breach.market, breach.valuation.account, breach.market.adapter.upkeep
@@ -187,6 +198,28 @@ class _Planner:
             return open_plans(either(at_market(borrowed, verdicts, purse.symbols), own), refused)
 
         return plans
+
+
+def chore_plan(breach: Breach) -> Plan:
+    """What a market wants done: it spends nothing but gas, of which its budget has so much left."""
+    chore = breach.chore
+    assert chore is not None, "the market wants something done"
+    return Plan(
+        market=breach.market.name,
+        account=breach.valuation.account,
+        kind="settle",
+        action=chore.name,
+        target=chore.target,
+        data="0x" + chore.data.hex(),
+        spend=Spend("", "", 0),
+        spend_base=0,
+        gain_base=0,
+        gas=chore.gas,
+        summary={chore.name: chore.why},
+        postcondition=chore.postcondition,
+        errors=chore.errors,
+        gas_budget=breach.gas_left,
+    )
 
 
 def best_open(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlmodel import Session
 
-from keeper.alerts import account_alerts, execution_alerts
+from keeper.alerts import account_alerts, execution_alerts, market_alerts
 from keeper.chain.blocks import Head
 from keeper.execution import journal
 from keeper.model.plan import REWARDED, Blocked, rivals
@@ -21,6 +21,7 @@ from keeper.store.rows import update_row
 from keeper.store.tables.journal import Intent
 from keeper.store.tables.states import IntentState, Unsent
 from keeper.store.tables.watching import Episode
+from keeper.store.types import now
 
 log = structlog.get_logger()
 
@@ -137,7 +138,10 @@ def _note_blocked(session: Session, wanted: Breach, outcome: Blocked) -> None:
     episode: Episode = wanted.episode
     if (episode.blocked_reason, episode.retry_at) != (outcome.reason, outcome.retry_at):
         update_row(session, episode, blocked_reason=outcome.reason, retry_at=outcome.retry_at)
-    if wanted.sale or wanted.upkeep:
+    if wanted.chore is not None:
+        what, day = wanted.chore.name, now().date().isoformat()
+        market_alerts.undone(session, wanted.market.name, episode.opened_block, day, what, outcome.reason)
+    if wanted.sale or wanted.kind == "settle":
         return  # Nobody is in danger where something is left unbought, or undone.
     account_alerts.cannot_act(session, episode, wanted.kind, protected=wanted.levels.protection is not None)
     log.info(

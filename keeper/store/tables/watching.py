@@ -120,7 +120,9 @@ SALE = "sale"
 
 UPKEEP = "upkeep"
 """The threshold of the episode in which an account makes work: an order of it can be settled or cancelled."""
-WORK = frozenset({SALE, UPKEEP})
+CHORES = "chores"
+"""The threshold of the episode in which a market wants unpaid work done; its contract is the account."""
+WORK = frozenset({SALE, UPKEEP, CHORES})
 """Thresholds that nobody is in danger at."""
 
 

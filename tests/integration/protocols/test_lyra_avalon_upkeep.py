@@ -15,8 +15,9 @@ from keeper.localchain.lyra_avalon_market import AvalonOption, BoardSpec, LocalB
 from keeper.localchain.lyra_avalon_parameters import HOUR, WAD
 from keeper.localchain.rpc import as_int
 from keeper.localchain.transactions import TransactionFailedError, Tx, send_batch
+from keeper.model.chore import Chore
 from keeper.protocols.lyra_avalon.planning import number
-from keeper.protocols.lyra_avalon.upkeep import TOO_LATE, Job, jobs, owed
+from keeper.protocols.lyra_avalon.upkeep import TOO_LATE, jobs, owed
 from keeper.service.markets import Market
 from tests.conftest import GENESIS
 from tests.support.avalon_exchange import BOARDS, AvalonExchange, PositionState
@@ -60,14 +61,14 @@ def run(market: AvalonExchange, tmp_path: Path) -> Market:
     return made(market, tmp_path)
 
 
-def due(market: AvalonExchange, run: Market, most: int = 50) -> list[Job]:
+def due(market: AvalonExchange, run: Market, most: int = 50) -> list[Chore]:
     """In a block right after the last."""
     valued(run)
     accounts = dict(run.book.accounts)
     return jobs(market.system.market, run.book.state, accounts, market.now() + 1, most)
 
 
-def sent(market: AvalonExchange, job: Job) -> int:
+def sent(market: AvalonExchange, job: Chore) -> int:
     """The gas that it took, of which the job allows no more than it says."""
     tx: Tx = {"from": OTHER, "to": job.target, "data": "0x" + job.data.hex(), "gas": job.gas}
     [receipt] = send_batch(market.anvil.rpc, [tx], market.system.errors)
@@ -80,7 +81,7 @@ def wait(market: AvalonExchange, seconds: int) -> None:
     market.anvil.set_timestamp_interval(1)
 
 
-def named(found: list[Job]) -> list[str]:
+def named(found: list[Chore]) -> list[str]:
     return [each.name for each in found]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,30 @@ def test_gas_is_paid_before_profit_counts() -> None:
 def test_without_gas_money_nothing_is_planned() -> None:
     dear = Costs(gas_price=10**9, native=0, min_profit=0)
     assert outcomes([request("a", "top_up", wants=1)], 10, dear, native=10**10) == []
+
+
+def chore(gas_budget: int) -> Candidate:
+    plan = Plan(
+        *("m", "market", "settle", "settle board", "0x", "0x"),
+        *(Spend("", "", 0), 0, 0, 100, {}),
+        gas_budget=gas_budget,
+    )
+    return Candidate("m", "market", "settle", 0, (), lambda _: [plan], chore=True)
+
+
+def test_what_nobody_pays_for_comes_last_out_of_what_is_no_reserve_and_in_its_own_budget() -> None:
+    paid, whole = request("paid", "liquidate", wants=10, gain=50), 200 * 10**9
+    costs = Costs(gas_price=10**9, native=1, min_profit=0)
+
+    def done(budget: int, native: int, costs: Costs = costs) -> list[str]:
+        return [name for name, _ in outcomes([chore(budget), paid], 10, costs, native)]
+
+    assert done(whole, whole) == ["paid", "market"]
+    assert done(whole, whole - 1) == ["paid"], "what earns has the money first"
+    assert done(10**11 - 1, whole) == ["paid"], "not within its budget"
+    assert done(whole, whole, replace(costs, gas_reserve=1)) == ["paid"], "a reserve is not touched"
+    [only] = choose([chore(10**11 + 7)], {NATIVE: whole}, replace(costs, data_fee=7))
+    assert isinstance(only.outcome, Plan) and only.outcome.gas_budget == 10**11
 
 
 def test_a_liquidation_over_the_account_s_cap_is_not_made() -> None:

@@ -24,7 +24,10 @@ def runtime(name: str) -> bytes:
     return bytes.fromhex(str(artifact(name)["deployedBytecode"])[2:])
 
 
-@pytest.mark.parametrize("name", ["Liquidator", "OwnerTopUp", "SynthetixGrant", "CurieGrant", "PriceCarrier"])
+@pytest.mark.parametrize(
+    "name",
+    ["Liquidator", "OwnerTopUp", "SynthetixGrant", "CurieGrant", "PriceCarrier", "AvalonGrant"],
+)
 def test_what_is_compiled_now_is_the_last_version_listed_and_lacks_nothing(name: str) -> None:
     found = of_code(name, runtime(name))
     assert found is not None, "add its hash to abis/contract_versions.json, and what the one before it lacks"

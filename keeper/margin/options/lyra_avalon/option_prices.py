@@ -18,6 +18,7 @@ from keeper.margin.options.lyra_avalon.precise import (
     times,
     to_wad,
 )
+from keeper.margin.rounding import div_trunc
 
 SECONDS_PER_YEAR = 31_536_000
 _LEAST_YEARS = ONE // SECONDS_PER_YEAR
@@ -51,6 +52,14 @@ def option_prices(seconds: int, volatility: int, spot: int, strike: int, rate: i
     call = max(times(s, normal_cdf(d1)) - times(present, normal_cdf(d2)), 0)
     put = max(call + present - s, 0)
     return to_wad(call), to_wad(put)
+
+
+def call_delta_and_vega(seconds: int, volatility: int, spot: int, strike: int, rate: int) -> tuple[int, int]:
+    """A call's delta and any option's vega, which is of a whole unit of volatility; 18 decimals."""
+    years, s = over(natural(seconds, "seconds"), SECONDS_PER_YEAR), from_wad(spot)
+    d1, _ = _d1_d2(years, from_wad(volatility), s, from_wad(strike), from_wad(rate))
+    density = over(exponential(-times(d1, div_trunc(d1, 2))), _ROOT_2_PI)
+    return to_wad(normal_cdf(d1)), to_wad(times(square_root(years), times(density, s)))
 
 
 def normal_cdf(x: int) -> int:

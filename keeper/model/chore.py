@@ -1,0 +1,21 @@
+"""What a market as a whole wants done, which anyone may do and nobody is paid for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.model.plan import Check
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One call that is due: `gas` is enough for it, `why` for people. `errors` names the table in `abis/`
+    that says what its reverts mean."""
+
+    name: str
+    target: str
+    data: bytes
+    gas: int
+    why: str
+    postcondition: Check
+    errors: str = ""
