@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -48,12 +49,23 @@ def tell_ended(intents: Sequence[Intent], *, with_market: bool = False) -> None:
     """A line for each intent that has ended."""
     for intent in intents:
         where = f" in {intent.market}" if with_market else ""
-        if intent.state == "settled":
+        if intent.state == "settled" and intent.kind == "settle":
+            # Work beside liquidations: nobody's health is told by it.
+            told = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in _summary(intent).items())
+            console.print(
+                f"            [cyan]worked for {_short(intent.account)}{where}[/cyan] ({escape(told)})"
+            )
+        elif intent.state == "settled":
             what = f"{PAST[intent.kind]} {_short(intent.account)}{where}"
             console.print(f"            [cyan]{what}[/cyan] (health was {format_health(intent.health)})")
         else:
             how = f"{intent.kind}{where} {intent.state}: {escape(intent.reason)}"
             console.print(f"            [dim]{how}[/dim]")
+
+
+def _summary(intent: Intent) -> dict[str, str]:
+    found: dict[str, str] = json.loads(intent.summary)
+    return found
 
 
 def tell_faults(faults: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ from keeper.localchain.transactions import Tx, queue
 from keeper.store.tables.journal import Intent
 
 DAY = 86_400
-LATE_BLOCKS = 4
+LATE_BLOCKS = 6
 _SQUEEZE, _CRASH = 1.075, 0.94
 
 
@@ -77,8 +77,6 @@ def play_derivatives(stage: DerivativesStage, tell: Callable[[DerivativesMoment]
             tell(_moment(stage, running, last, step))
         for _ in range(LATE_BLOCKS):
             step = DayStep("what was begun is finished", _CRASH)
-            for each in _settlements(stage):
-                queue(stage.anvil, each, last=True)
             last = _block(stage, step)
             tell(_moment(stage, running, last, step))
     return last
@@ -101,15 +99,6 @@ def _block(stage: DerivativesStage, step: DayStep) -> int:
         head = as_dict(anvil.rpc.call("eth_getBlockByNumber", "latest", False))
         anvil.set_next_timestamp(as_int(head["timestamp"]) + step.seconds)
     return anvil.mine()
-
-
-def _settlements(stage: DerivativesStage) -> Iterator[Tx]:
-    """Who sold options that lasted until the end is paid out by somebody."""
-    (board,) = stage.options.boards
-    numbers = [int(each.account) for each in stage.cast if each.ends == "settled"]
-    if view(stage.anvil.rpc, stage.options.market, "getLiveBoards()", (), "uint256[]")[0]:
-        yield options.settle_board(stage.options, SETTLER, board)
-        yield options.settle_options(stage.options, SETTLER, numbers)
 
 
 def _benchmarks(stage: DerivativesStage, step: DayStep) -> Iterator[Tx]:

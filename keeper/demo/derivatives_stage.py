@@ -247,6 +247,7 @@ chain = "local"
 protocol = "lyra-avalon"
 address = "{third.market}"
 unknown_oracles = "act"
+lyra_avalon.upkeep_gas_per_day = "1"    # boards are settled and paid out, though nobody pays for it
 
 {POLICY}
 {protected}
