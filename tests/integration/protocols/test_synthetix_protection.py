@@ -299,3 +299,22 @@ def test_an_operator_takes_nothing_out_by_adding_an_amount_beyond_what_is_signed
     with suppress(Exception):
         case.at.send(sent(PAYER, at, adding, OWN, 0, yes, 2**256 - 100 * WAD))
     assert case.at.numbers("getCollateralAmount(uint128,uint128)", "uint256", OWN, 0) == held
+
+
+def test_an_operator_cannot_bleed_an_account_by_orders_of_next_to_nothing(case: SynthetixCase) -> None:
+    """Each pays whoever settles it a flat reward, which neither the day's limit nor the share of the price
+    counts."""
+    at, eth, price = granted(case, WAD // 1_000), case.at.eth.id, 2_000 * WAD
+    reduce = "reduce(uint128,uint128,int128,uint128,uint256)"
+    held = case.at.numbers("getAvailableMargin(uint128)", "int256", OWN)[0]
+    with suppress(Exception):
+        for _ in range(20):
+            case.at.send(sent(PAYER, at, reduce, OWN, eth, -1, 0, price * 99 // 100))
+            case.anvil.increase_time(5)
+            settling = act.bring_and_settle(
+                case.anvil.rpc, case.at.system, PAYER, OWN, case.at.eth, 2_000 * 10**8
+            )
+            case.at.send(*settling)
+    lost = held - case.at.numbers("getAvailableMargin(uint128)", "int256", OWN)[0]
+    may_cost = 2_000 * WAD // 1_000 // 50
+    assert lost <= may_cost + WAD // 100, "the day's limit at the share of the price, and some interest"
