@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -288,3 +289,32 @@ def selector(name: str) -> str:
     """A custom error of the contract, as nodes quote it."""
     found = filter_abi_by_type("error", artifact("SynthetixGrant")["abi"])
     return function_abi_to_4byte_selector(next(each for each in found if each["name"] == name)).hex()
+
+
+def test_an_operator_takes_nothing_out_by_adding_an_amount_beyond_what_is_signed(case: SynthetixCase) -> None:
+    """2**256 - x of a token that agrees to everything is -x of collateral, once it is cast."""
+    at, yes, adding = granted(case), "0x" + "e5" * 20, "add(uint128,uint128,address,uint256)"
+    case.anvil.rpc.call("anvil_setCode", yes, "0x600160005260206000f3")
+    held = case.at.numbers("getCollateralAmount(uint128,uint128)", "uint256", OWN, 0)
+    with suppress(Exception):
+        case.at.send(sent(PAYER, at, adding, OWN, 0, yes, 2**256 - 100 * WAD))
+    assert case.at.numbers("getCollateralAmount(uint128,uint128)", "uint256", OWN, 0) == held
+
+
+def test_an_operator_cannot_bleed_an_account_by_orders_of_next_to_nothing(case: SynthetixCase) -> None:
+    """Each pays whoever settles it a flat reward, which neither the day's limit nor the share of the price
+    counts."""
+    at, eth, price = granted(case, WAD // 1_000), case.at.eth.id, 2_000 * WAD
+    reduce = "reduce(uint128,uint128,int128,uint128,uint256)"
+    held = case.at.numbers("getAvailableMargin(uint128)", "int256", OWN)[0]
+    with suppress(Exception):
+        for _ in range(20):
+            case.at.send(sent(PAYER, at, reduce, OWN, eth, -1, 0, price * 99 // 100))
+            case.anvil.increase_time(5)
+            settling = act.bring_and_settle(
+                case.anvil.rpc, case.at.system, PAYER, OWN, case.at.eth, 2_000 * 10**8
+            )
+            case.at.send(*settling)
+    lost = held - case.at.numbers("getAvailableMargin(uint128)", "int256", OWN)[0]
+    may_cost = 2_000 * WAD // 1_000 // 50
+    assert lost <= may_cost + WAD // 100, "the day's limit at the share of the price, and some interest"

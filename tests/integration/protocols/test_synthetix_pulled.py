@@ -455,3 +455,19 @@ def test_what_no_block_takes_before_its_prices_have_aged_is_cancelled(bench: Ben
         bench.step(k, 28_300)
     assert [each.state for each in done(k)] == ["expired", "settled"]
     assert bench.at.size(LONG, bench.at.btc) == 0
+
+
+def test_settling_takes_prices_that_only_a_liquidation_finds_too_old(bench: Bench) -> None:
+    """Orders are committed and settled at the feed's own tolerance, only liquidations want a minute's."""
+    at = bench.at
+    at.anvil.increase_time(90)
+    at.anvil.mine()
+    k = bench.keeper(service=False, chain="native_price = 1\n")
+    bench.step(k, 30_000)
+    queue(k.anvil, act.commit_order(at.system, TRADER, LONG, at.btc, -WAD // 10))
+    bench.step(k, 30_000)
+    time = act.price_time(at.anvil.rpc, at.system, LONG, at.btc)
+    queue(k.anvil, act.bring_benchmark(at.system, KEEPER, at.btc.feed, 30_000 * 10**8, time))
+    for _ in range(4):
+        bench.step(k, 30_000)
+    assert [(each.kind, each.state) for each in done(k)] == [("settle", "settled")]

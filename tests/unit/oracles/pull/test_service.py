@@ -148,3 +148,14 @@ def test_what_a_carrier_is_to_do_is_read_back() -> None:
     assert fees(updates) == 7
     assert carried_call(data) == CarriedCall(ORACLE, "0x" + b"call".hex(), (ORACLE, SECOND))
     assert carried_call("0x12345678") is None and carried_call(data[:200]) is None
+
+
+def test_a_service_that_fails_is_left_alone_by_benchmarks_too() -> None:
+    """Each waits for its deadline, and strangers decide how many are asked for at a block."""
+    made, publisher = service(NOW)
+    publisher.down = True
+    made.supply([WantedPrice(ORACLE, ONE)], NOW)
+    for second in range(20):
+        with pytest.raises(PriceServiceError):
+            made.benchmark(ORACLE, [ONE], NOW - second)
+    assert len(publisher.asked) <= 2, publisher.asked
