@@ -115,7 +115,7 @@ contract AvalonGrant is Grant {
         address owner = ownerOf(bytes32(account));
         IGrantingPositions.Position memory held = POSITIONS.getOptionPosition(account);
         if (held.state != ACTIVE || held.kind < FIRST_SHORT || amount > held.amount) revert NotReducing(held.amount);
-        _count(bytes32(account), POSITION, amount);
+        _count(bytes32(account), POSITION, amount, held.amount);
         uint256 bound = _mostFor(held, amount);
         if (most > bound) revert WorsePriceThanAllowed(bound);
 

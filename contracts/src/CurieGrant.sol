@@ -67,7 +67,7 @@ contract CurieGrant is Grant {
         bytes32 account = bytes32(uint256(uint160(trader)));
         int256 held = IGrantingBalances(HOUSE.getAccountBalance()).getTakerPositionSize(trader, base);
         if (size == 0 || held == 0 || size > 0 == held > 0 || _size(size) > _size(held)) revert NotReducing(held);
-        _count(account, bytes32(uint256(uint160(base))), _size(size));
+        _count(account, bytes32(uint256(uint160(base))), _size(size), _size(held));
         uint256 worth = _size(size) * IGrantingBase(base).getIndexPrice(0) / ONE;
         uint256 cost = worth * shareOf(account) / ONE;
         bool sells = size < 0;

@@ -46,12 +46,13 @@ contract SynthetixGrant is Grant {
     }
 
     /// @notice Adds `amount` of a collateral, whose `token` the operator has approved here.
-    function add(uint128 account, uint128 collateral, address token, uint256 amount)
+    function add(uint128 account, uint128 collateral, address token, uint128 amount)
         external
         onlyOperatorOf(bytes32(uint256(account)))
     {
         _pull(bytes32(uint256(account)), token, address(PERPS), amount);
-        PERPS.modifyCollateral(account, collateral, int256(amount));
+        // Of 128 bits, so that it stays positive: a negative change would withdraw.
+        PERPS.modifyCollateral(account, collateral, int256(uint256(amount)));
     }
 
     /// @notice Commits an order of `size` against the account's position, at `acceptablePrice` at worst; anybody
@@ -62,11 +63,12 @@ contract SynthetixGrant is Grant {
     {
         int128 held = PERPS.getOpenPositionSize(account, market);
         if (size == 0 || held == 0 || size > 0 == held > 0 || _size(size) > _size(held)) revert NotReducing(held);
-        _count(bytes32(uint256(account)), bytes32(uint256(market)), _size(size));
+        _count(bytes32(uint256(account)), bytes32(uint256(market)), _size(size), _size(held));
+        // Near the price on both sides: an order that can only miss its limit is cancelled for a reward.
         uint256 price = PERPS.indexPrice(market);
         uint256 cost = price * shareOf(bytes32(uint256(account))) / ONE;
-        uint256 bound = size > 0 ? price + cost : price - cost;
-        if (size > 0 ? acceptablePrice > bound : acceptablePrice < bound) revert WorsePriceThanAllowed(bound);
+        if (acceptablePrice > price + cost) revert WorsePriceThanAllowed(price + cost);
+        if (acceptablePrice < price - cost) revert WorsePriceThanAllowed(price - cost);
         PERPS.commitOrder(
             IGrantingPerps.Commitment(market, account, size, strategy, acceptablePrice, "", address(0))
         );

@@ -144,8 +144,10 @@ class ChainLoop(ChainContext):
         for market, one in zip(self.markets, found, strict=True):
             if isinstance(one, Exception):
                 self.troubles.report(market, head, one)
+                self._upkeep.forget(market.name)
                 continue
             self.last_valued[market.name] = one
+            self._upkeep.look(market, one)
             valued.append((market, one))
             with self.troubles.contained(market, head):
                 self._market_alerts.raise_for(market, one)

@@ -15,6 +15,8 @@ abstract contract Grant {
     }
 
     uint256 internal constant ONE = 1e18;
+    /// An order counts as at least this part of a day's limit: what each costs flat is bounded by their number.
+    uint256 private constant MOST_ORDERS = 20;
 
     mapping(bytes32 account => mapping(address owner => mapping(address operator => bool))) private operators;
     mapping(bytes32 account => mapping(address owner => mapping(bytes32 position => Limit))) private limits;
@@ -91,19 +93,21 @@ abstract contract Grant {
         return shares[account][ownerOf(account)];
     }
 
-    /// @dev Counts `size` of a position as taken away today.
-    function _count(bytes32 account, bytes32 position, uint256 size) internal {
+    /// @dev Counts `size` of a position, of which there is `whole`, as taken away today.
+    function _count(bytes32 account, bytes32 position, uint256 size, uint256 whole) internal {
         if (size == 0) revert NothingToDo();
         uint256 left = leftToday(account, position);
-        if (size > left) revert LimitExceeded(left);
         Limit storage limit = limits[account][ownerOf(account)][position];
+        uint256 least = limit.perDay / MOST_ORDERS;
+        uint256 counted = size < least && size < whole ? least : size;
+        if (counted > left) revert LimitExceeded(left);
         if (limit.day != _today()) (limit.day, limit.spent) = (uint64(_today()), 0);
-        limit.spent += uint128(size);
+        limit.spent += uint128(counted);
         emit Reduced(account, msg.sender, position, size);
     }
 
     /// @dev Takes the operator's own tokens and allows `target` exactly them.
-    function _pull(bytes32 account, address token, address target, uint256 amount) internal {
+    function _pull(bytes32 account, address token, address target, uint128 amount) internal {
         if (amount == 0) revert NothingToDo();
         _call(token, abi.encodeWithSignature("transferFrom(address,address,uint256)", msg.sender, this, amount));
         _call(token, abi.encodeWithSignature("approve(address,uint256)", target, amount));

@@ -91,6 +91,8 @@ def most_repaid(account: Pledge, initial: int, terms: SaleTerms) -> int:
 def bought(lot: TokenLot, paid: int, decimals: int = 6) -> int:
     """How much of a token so many units of the settlement token buy, never more than there is."""
     price = lot.price * (RATIO - lot.discount_ratio) // RATIO
+    if not price:
+        return 0
     value: int = paid * 10 ** (18 - decimals)
     found: int = mul_div_up(value, 10**lot.price_decimals, price) // 10 ** (18 - lot.decimals)
     return min(found, lot.amount)

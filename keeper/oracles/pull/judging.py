@@ -46,7 +46,7 @@ def judge(price: SignedPrice, now: int, max_age: int, max_confidence: Decimal) -
     return unsure(price, max_confidence)
 
 
-def judge_benchmark(price: SignedPrice, at: int, max_confidence: Decimal) -> UpdateFault | None:
+def judge_benchmark(price: SignedPrice, at: int) -> UpdateFault | None:
     """What is wrong with a price as the first one at or after `at`."""
     if price.price <= 0:
         return UpdateFault("no price", f"says {price.price}, which is no price")
@@ -54,7 +54,7 @@ def judge_benchmark(price: SignedPrice, at: int, max_confidence: Decimal) -> Upd
         return UpdateFault("too early", f"was published {at - price.published} s before the time asked for")
     if price.before is not None and price.before >= at:
         return UpdateFault("too old", "is not the first one at or after the time asked for")
-    return unsure(price, max_confidence)
+    return None
 
 
 def unsure(price: SignedPrice, most: Decimal) -> UpdateFault | None:

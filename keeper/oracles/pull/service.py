@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -81,12 +81,18 @@ class PriceService:
         return Supply(tuple(updates), faults)
 
     def _newest(self, ids: Sequence[bytes], now: int) -> Delivery:
-        """The newest updates of all, where they can be had not later than `now`. A service that failed is
-        left alone for some blocks, in which it counts as failing still."""
+        """The newest updates of all, where they can be had not later than `now`."""
+        return self._asked(lambda: self._not_later(ids, now), now)
+
+    def _asked(self, ask: Callable[[], Delivery], now: int) -> Delivery:
+        """A service that failed is left alone for some blocks, in which it counts as failing still, whatever
+        is wanted of it."""
         if self._trouble is not None and now < self._silent_until:
             raise self._trouble
         try:
-            found = self._not_later(ids, now)
+            found = ask()
+        except NotServedError:
+            raise
         except PriceServiceError as error:
             self._trouble = error
             self._silent_until = now + min(2**self._failures, _LONGEST_PAUSE)
@@ -106,17 +112,22 @@ class PriceService:
                 break
         return found
 
-    def benchmark(self, oracle: str, ids: Sequence[bytes], at: int) -> PriceUpdate:
+    def knows(self, ids: Sequence[bytes], at: int) -> bool:
+        """Whether a benchmark is at hand, without a request."""
+        return (tuple(ids), at) in self._benchmarks
+
+    def benchmark(self, oracle: str, ids: Sequence[bytes], at: int, now: int) -> PriceUpdate:
         """The first prices published at `at` (Unix seconds) or later, to be brought to `oracle`: as
-        OracleDataRequired with a benchmark query asks. NotServedError where there is none yet,
-        PriceServiceError where the service fails or what it gives may not be brought."""
+        OracleDataRequired with a benchmark query asks. However unsure they are: the protocol takes no other.
+        NotServedError where there is none yet, PriceServiceError where the service fails, or failed shortly
+        before the block at `now`, or gives what may not be brought."""
         key = (tuple(ids), at)
         found = self._benchmarks.get(key)
         if found is None:
-            found = self.client.first_from(ids, at)
+            found = self._asked(lambda: self.client.first_from(ids, at), now)
         for identity in ids:
             price = found.prices.get(identity)
-            fault = _UNKNOWN if price is None else judge_benchmark(price, at, self.max_confidence)
+            fault = _UNKNOWN if price is None else judge_benchmark(price, at)
             if fault is not None:
                 what = f"price 0x{identity.hex()} {fault.detail}"
                 raise PriceServiceError(what, where=self.client.label, remedy="It is asked for again")

@@ -7,6 +7,7 @@ Source: perpetual-protocol/perp-curie-contract 2.6 and 2.8, contracts/Vault.sol 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from keeper.chain.calldata import encoded
 from keeper.margin.perps.perp_v2_collateral import TokenLot, bought, most_repaid, most_sold
@@ -38,21 +39,24 @@ def offers(
     for token, amount in raw.tokens:
         each = state.tokens[token]
         if each.price and token in assets:
+            # What it is sold for is now's price, whichever way the average still lags.
+            now_worth = min(assets[token].price, each.spot * 10 ** (18 - each.price_decimals))
+            gets = replace(assets[token], price=now_worth)
             lot = TokenLot(amount, each.price, each.discount, each.decimals, each.price_decimals)
             paid, _ = most_sold(lot, repaid, state.decimals)
             if paid - paid // LEFT > 0:
-                found.append(_offer(state, account, lot, paid - paid // LEFT, assets, token))
+                found.append(_offer(state, account, lot, paid - paid // LEFT, assets, gets))
     return found or Blocked("none of its collateral has a price")
 
 
 def _offer(
-    state: CurieState, account: str, lot: TokenLot, most: int, assets: Mapping[str, Asset], token: str
+    state: CurieState, account: str, lot: TokenLot, most: int, assets: Mapping[str, Asset], gets: Asset
 ) -> Offer:
     def deal(spend: int) -> Quote | None:
         got = bought(lot, spend, state.decimals)
         if not got:
             return None
-        return Quote(spend, spend, got, (encoded(BUY, account, token, spend, True),))
+        return Quote(spend, spend, got, (encoded(BUY, account, gets.token, spend, True),))
 
     dollar = assets[state.settlement.lower()]
-    return Offer(dollar, assets[token], state.vault.lower(), (most,), deal, GAS, "perp_v2_errors")
+    return Offer(dollar, gets, state.vault.lower(), (most,), deal, GAS, "perp_v2_errors")

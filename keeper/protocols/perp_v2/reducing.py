@@ -10,6 +10,7 @@ from keeper.chain.calldata import encoded
 from keeper.chain.calls import Answer, Call
 from keeper.config.policy import Step
 from keeper.margin.rounding import WAD, wad_mul_trunc
+from keeper.model.bisection import edge
 from keeper.model.cure import CureRequest
 from keeper.model.format import format_amount
 from keeper.model.grant import NOTHING, Grant
@@ -28,7 +29,10 @@ OPEN = "openPosition((address,bool,bool,uint256,uint256,uint256,uint160,bytes32)
 SIZE = "getTakerPositionSize(address,address)"
 # Measured: 685,000 to 876,000, with room.
 GAS = 1_000_000
-_FOREVER = 2**256 - 1
+# No less of a position is traded than one part in so many.
+FINEST = 10_000
+# A signer's own order that is mined later might open the other side.
+_PATIENCE = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,15 @@ def cure(
         worth = wad_mul_trunc(amount if held.size > 0 else -amount, market.price or 0)
         return max(worth - (brought if brought is not None else worth), 0)
 
-    wanted = most if step.action == "close" else needed(then, request.target, most)
+    def takes(amount: int) -> bool:
+        return _brought(trading, held, amount, slippage, request.timestamp) is not None
+
     open_now = min(most, grant.reduces.get(asset.token, 0))
     if step.action == "close" and open_now < most:
         return Blocked("closing is more than its owner lets be taken away today")
-    amount = min(wanted, open_now)
-    if _brought(trading, held, amount, slippage, request.timestamp) is None:
+    tradable = open_now if takes(open_now) else edge(takes, max(open_now // FINEST, 1), open_now)
+    amount = tradable if step.action == "close" else needed(then, request.target, tradable)
+    if not takes(amount) or (step.action == "close" and amount < most):
         return Blocked(
             f"{market.symbol} cannot be traded within {slippage * 100 / WAD:.2f} % of its index and within "
             "the limits of its pool now"
@@ -118,7 +125,7 @@ def cure(
         amount,
         then,
         grant.via or house,
-        lambda size: _data(request.account, held, size, trading, slippage, grant),
+        lambda size: _data(request, held, size, trading, slippage, grant),
         GAS,
         "perp_v2_errors",
         check,
@@ -155,10 +162,15 @@ def _bound(trading: Trading, held: StoredPosition, amount: int, slippage: int) -
 
 
 def _data(
-    trader: str, held: StoredPosition, amount: int, trading: Trading, slippage: int, grant: Grant
+    request: CureRequest,
+    held: StoredPosition,
+    amount: int,
+    trading: Trading,
+    slippage: int,
+    grant: Grant,
 ) -> bytes:
     bound, sells = _bound(trading, held, amount, slippage), held.size > 0
     if grant.via:
-        return encoded(REDUCE, trader, held.base, -amount if sells else amount, bound)
-    order = (held.base, sells, sells, amount, bound, _FOREVER, 0, bytes(32))
+        return encoded(REDUCE, request.account, held.base, -amount if sells else amount, bound)
+    order = (held.base, sells, sells, amount, bound, request.timestamp + _PATIENCE, 0, bytes(32))
     return encoded(OPEN, order)

@@ -43,7 +43,7 @@ DEPOSIT = "modifyCollateral(uint128,uint128,int256)"
 HAS_RIGHT = "isAuthorized(uint128,bytes32,address)"
 MAY_DEPOSIT = b"PERPS_MODIFY_COLLATERAL".ljust(32, b"\0")
 MAY_COMMIT = b"PERPS_COMMIT_ASYNC_ORDER".ljust(32, b"\0")
-ADD = "add(uint128,uint128,address,uint256)"
+ADD = "add(uint128,uint128,address,uint128)"
 
 
 def number(account: str) -> int:

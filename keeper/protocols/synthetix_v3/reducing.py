@@ -8,6 +8,7 @@ from keeper.chain.calldata import ZERO_ADDRESS, encoded
 from keeper.config.policy import Step
 from keeper.margin.perps.synthetix_v3.market import fill_price, order_fee
 from keeper.margin.rounding import WAD, wad_mul_trunc
+from keeper.model.bisection import edge
 from keeper.model.cure import CureRequest
 from keeper.model.format import format_amount
 from keeper.model.grant import Grant
@@ -80,7 +81,11 @@ def cure(
     most = min(whole, grant.reduces.get(asset.token, 0))
     if most < wanted and step.action == "close":
         return Blocked("closing is more than its owner lets be taken away today")
-    if _is_beyond(perp, _change(held, min(wanted, most)), limit):
+    amount = min(wanted, most)
+    if step.action == "reduce" and _is_beyond(perp, _change(held, amount), limit):
+        # So much of it as stays within the limit.
+        amount = edge(lambda size: not _is_beyond(perp, _change(held, size), limit), 1, amount)
+    if _is_beyond(perp, _change(held, amount), limit):
         return Blocked(f"{perp.symbol} cannot be traded within {slippage * 100 / WAD:.2f} % of its price now")
     order = "0x" + encoded("getOrder(uint128)", int(request.account, 16)).hex()
 
@@ -91,7 +96,7 @@ def cure(
     return Cure(
         step,
         asset,
-        min(wanted, most),
+        amount,
         then,
         grant.via or market,
         lambda amount: _data(request.account, perp, _change(held, amount), number, limit, grant),

@@ -110,10 +110,13 @@ class OrderUpkeep:
             return act
         signature, reward, gas = act
         dollars = Asset(state.dollar.lower(), purse.symbol(state.dollar.lower()), WAD, WAD)
-        updates = [told] if isinstance(told, PriceUpdate) else []
-        # A cancellation looks at no margin, and so at no other price.
-        updates += brought(state, raw, purse.updates) if signature == SETTLE else []
-        until = min(found[1], valid_until(state, raw)) if signature == SETTLE else found[1]
+        benchmark = [told] if isinstance(told, PriceUpdate) else []
+        own = [*brought(state, raw, purse.updates), *_of_market(state, order, purse.updates)]
+        own = list(dict.fromkeys(own))
+        until = min(found[1], valid_until(state, raw)) if own else found[1]
+        if timestamp > until:
+            return Blocked("the prices that could be brought along would be too old in the next block")
+        updates = [*own, *benchmark]
         return self._offer(signature, account, reward, gas, dollars, updates, until)
 
     def _offer(
@@ -153,6 +156,12 @@ class OrderUpkeep:
                 valid_until=until,
             )
         ]
+
+
+def _of_market(state: PerpsState, order: Order, updates: Sequence[PriceUpdate]) -> list[PriceUpdate]:
+    """What brings the price of the order's own market, which settling and cancelling read besides."""
+    wanted = state.perps[order.market].freshness.ids
+    return [each for each in updates if each.ids & wanted]
 
 
 def _act(

@@ -151,9 +151,16 @@ class _Planner:
         state, purse = market.book.state, self.inputs.purses[market.name]
         raw, timestamp = market.book.accounts[account], self.inputs.next_timestamp
         offers = upkeep.work(state, account, raw, timestamp, purse, self.inputs.answers)
-        return lambda funds: self._with_fees(
-            inventory.liquidations(market.name, account, offers, funds), market.rate
-        )
+
+        def plans(funds: Mapping[str, int]) -> list[Plan] | Blocked:
+            found = self._with_fees(inventory.liquidations(market.name, account, offers, funds), market.rate)
+            if breach.levels.protection is None or isinstance(found, Blocked):
+                return found
+            # Done whatever it earns: what prices cost that are brought along, the owner's day pays for.
+            coins = self.inputs.costs.coins
+            return [replace(each, spend_base=market.rate.base_up(coins(each.value))) for each in found]
+
+        return plans
 
     def _offers(self, breach: Breach) -> tuple[list[Offer] | Blocked, frozenset[str]]:
         """What the market gives for taking the debt over, or for its own money, and the assets whose prices

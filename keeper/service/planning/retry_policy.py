@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 # Blocks to wait after the n-th failure in a row: 2, 4, … up to this.
 LONGEST_WAIT = 256
 DAY = 24 * 3600
+# Failures of strangers' work that a market is good for a day, in those of one account.
+MARKETS_WORTH = 4
 # So many liquidations of one market are planned at a block, the largest accounts', and so many of the others'
 # in turn: anybody makes as many accounts as he likes, and what they cost to plan delays everybody's.
 LARGEST_PLANNED = 256
@@ -68,7 +71,24 @@ class RetryPolicy:
             over += [
                 w for w in wanted if w.kind == kind and failed[w.market.name, w.valuation.account] >= most
             ]
+            if kind == "settle":
+                over += self._baited(wanted, failed, over)
         return over
+
+    def _baited(
+        self, wanted: Sequence[Breach], failed: Mapping[tuple[str, str], int], over: Sequence[Breach]
+    ) -> list[Breach]:
+        """Strangers' work in a market where it failed on chain too often within 24 hours, whosever it was:
+        accounts cost them nothing, and whoever makes work and does it himself first lets us pay gas."""
+        most = self.chain.settings.policy.max_attempts * MARKETS_WORTH
+        total: Counter[str] = Counter()
+        for (market, _), count in failed.items():
+            total[market] += count
+        return [
+            w
+            for w in wanted
+            if w.upkeep and w.levels.protection is None and w not in over and total[w.market.name] >= most
+        ]
 
     def _waited_out(self, session: Session, wanted: Breach, head: Head) -> bool:
         assert wanted.episode.id is not None

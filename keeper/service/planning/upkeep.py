@@ -41,23 +41,27 @@ class UpkeepDesk:
 
     def due(self, market: Market, valued: MarketValuation) -> list[Breach]:
         """The work that may be done now."""
-        if market.adapter.upkeep is None or not valued.acting:
+        windows = self.look(market, valued)
+        if not valued.acting:
             return []
-        windows = self._look(market, valued)
         # In the next block at the earliest: a delay that ends then has ended.
         at = valued.head.timestamp + 1
         open_now = [account for account, (opens, closes) in windows.items() if opens <= at <= closes]
-        noted = self._noted.get(market.name)
-        if not open_now and noted == set():
+        if not open_now and self._noted.get(market.name, set() if not windows else None) == set():
             return []
         with self.chain.store.session() as session:
             wanted = self._wanted(session, market, valued.head.number, open_now)
             return self.retries.ready(session, wanted, valued.head) if wanted else []
 
-    def _look(self, market: Market, valued: MarketValuation) -> dict[str, Window]:
-        """When the accounts that make work can be worked for."""
+    def forget(self, market: str) -> None:
+        """Of a block that was not looked at: everybody is looked at again."""
+        self._windows.pop(market, None)
+
+    def look(self, market: Market, valued: MarketValuation) -> dict[str, Window]:
+        """When the accounts that make work can be worked for. Of every block, whether anybody acts or not."""
         upkeep, rows, refresh = market.adapter.upkeep, market.book.rows, valued.refresh
-        assert upkeep is not None
+        if upkeep is None:
+            return {}
         known, changed = self._windows.get(market.name), set[str]()
         if known is None or refresh is None or refresh.rebuilt or refresh.reorganised:
             known = self._windows[market.name] = {}
@@ -81,8 +85,11 @@ class UpkeepDesk:
         for account in episodes.keys() - set(open_now):
             update_row(session, episodes.pop(account), closed_block=block)
         found = []
-        for account in _some(open_now, block):
-            levels = self.chain.policies.levels(market.name, account)
+        levels_of = {each: self.chain.policies.levels(market.name, each) for each in open_now}
+        ours = [each for each in open_now if levels_of[each].protection is not None]
+        others = [each for each in open_now if levels_of[each].protection is None]
+        for account in [*ours, *_some(others, block, max(MOST_AT_ONCE - len(ours), 1))]:
+            levels = levels_of[account]
             if levels.ignored:
                 continue
             episode = episodes.get(account)
@@ -96,9 +103,9 @@ class UpkeepDesk:
         return found
 
 
-def _some(ready: list[str], block: int) -> list[str]:
-    """As many as are planned at a block, in turn where there are more."""
-    if len(ready) <= MOST_AT_ONCE:
+def _some(ready: list[str], block: int, most: int) -> list[str]:
+    """So many at a block, in turn where there are more."""
+    if len(ready) <= most:
         return ready
-    turn = block * MOST_AT_ONCE % len(ready)
-    return [*ready[turn:], *ready[:turn]][:MOST_AT_ONCE]
+    turn = block * most % len(ready)
+    return [*ready[turn:], *ready[:turn]][:most]

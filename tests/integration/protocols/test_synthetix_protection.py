@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.calldata import calldata
 from keeper.localchain.rpc import RpcRefusedError
 from keeper.localchain.synthetix_v3_market import WAD
-from keeper.localchain.transactions import Tx
+from keeper.localchain.transactions import TransactionFailedError, Tx
 from keeper.margin.perps.synthetix_v3.market import fill_price, order_fee
 from keeper.model.account_key import account_key
 from keeper.model.valuation import Valuation
@@ -27,6 +26,7 @@ from tests.conformance.case import protection
 from tests.conformance.synthetix_case import KEEPER, PAYER, TRADER, SynthetixCase
 from tests.conftest import GENESIS
 from tests.support.keeping import BLOCK_SECONDS, Keeping, keeping, valued
+from tests.support.views import view_int
 
 pytestmark = pytest.mark.integration
 
@@ -257,7 +257,7 @@ def test_the_contract_does_nothing_else(case: SynthetixCase) -> None:
         "LimitExceeded": refused(PAYER, reduce, OWN, eth, -6 * WAD, 0, price * 99 // 100),
         "NotOwner": refused(PAYER, "setOperator(bytes32,address,bool)", key(OWN), PAYER, True),
         "ShareTooLarge": refused(TRADER, "setShare(bytes32,uint256)", key(OWN), WAD),
-        "NothingToDo": refused(PAYER, "add(uint128,uint128,address,uint256)", OWN, 0, case.at.system.usd, 0),
+        "NothingToDo": refused(PAYER, "add(uint128,uint128,address,uint128)", OWN, 0, case.at.system.usd, 0),
     }
     for name, said in errors.items():
         assert selector(name) in said, (name, said)
@@ -292,29 +292,36 @@ def selector(name: str) -> str:
 
 
 def test_an_operator_takes_nothing_out_by_adding_an_amount_beyond_what_is_signed(case: SynthetixCase) -> None:
-    """2**256 - x of a token that agrees to everything is -x of collateral, once it is cast."""
-    at, yes, adding = granted(case), "0x" + "e5" * 20, "add(uint128,uint128,address,uint256)"
+    """2**256 - x of a token that agrees to everything would be -x of collateral, once it is cast."""
+    at, yes = granted(case), "0x" + "e5" * 20
     case.anvil.rpc.call("anvil_setCode", yes, "0x600160005260206000f3")
     held = case.at.numbers("getCollateralAmount(uint128,uint128)", "uint256", OWN, 0)
-    with suppress(Exception):
-        case.at.send(sent(PAYER, at, adding, OWN, 0, yes, 2**256 - 100 * WAD))
+    selector_of = calldata("add(uint128,uint128,address,uint128)", 0, 0, yes, 0)[:10]
+    words = (OWN, 0, int(yes, 16), 2**256 - 100 * WAD)
+    data = selector_of + "".join(f"{each:064x}" for each in words)
+    with pytest.raises(TransactionFailedError):
+        case.at.send({"from": PAYER, "to": at, "data": data, "gas": 3_000_000})
+    for amount in (2**127, 2**128 - 1):
+        with pytest.raises(TransactionFailedError):
+            case.at.send(sent(PAYER, at, "add(uint128,uint128,address,uint128)", OWN, 0, yes, amount))
     assert case.at.numbers("getCollateralAmount(uint128,uint128)", "uint256", OWN, 0) == held
 
 
 def test_an_operator_cannot_bleed_an_account_by_orders_of_next_to_nothing(case: SynthetixCase) -> None:
-    """Each pays whoever settles it a flat reward, which neither the day's limit nor the share of the price
-    counts."""
-    at, eth, price = granted(case, WAD // 1_000), case.at.eth.id, 2_000 * WAD
+    """Each pays whoever settles it a flat reward: a day's limit is good for twenty orders, however small, and
+    an order that can only miss its limit, to be cancelled for a reward, is none."""
+    at, eth, price = granted(case, 20 * WAD), case.at.eth.id, 2_000 * WAD
     reduce = "reduce(uint128,uint128,int128,uint128,uint256)"
-    held = case.at.numbers("getAvailableMargin(uint128)", "int256", OWN)[0]
-    with suppress(Exception):
-        for _ in range(20):
-            case.at.send(sent(PAYER, at, reduce, OWN, eth, -1, 0, price * 99 // 100))
-            case.anvil.increase_time(5)
-            settling = act.bring_and_settle(
-                case.anvil.rpc, case.at.system, PAYER, OWN, case.at.eth, 2_000 * 10**8
-            )
-            case.at.send(*settling)
-    lost = held - case.at.numbers("getAvailableMargin(uint128)", "int256", OWN)[0]
-    may_cost = 2_000 * WAD // 1_000 // 50
-    assert lost <= may_cost + WAD // 100, "the day's limit at the share of the price, and some interest"
+    with pytest.raises(TransactionFailedError):
+        case.at.send(sent(PAYER, at, reduce, OWN, eth, -1, 0, price * 110 // 100))
+    for number in range(20):
+        case.at.send(sent(PAYER, at, reduce, OWN, eth, -1, 0, price * 99 // 100))
+        case.anvil.increase_time(5)
+        settling = act.bring_and_settle(
+            case.anvil.rpc, case.at.system, PAYER, OWN, case.at.eth, 2_000 * 10**8
+        )
+        case.at.send(*settling)
+        left = view_int(case.anvil.rpc, at, "leftToday(bytes32,bytes32)", key(OWN), key(eth))
+        assert left == (19 - number) * WAD
+    with pytest.raises(TransactionFailedError):
+        case.at.send(sent(PAYER, at, reduce, OWN, eth, -1, 0, price * 99 // 100))

@@ -237,10 +237,10 @@ def test_an_order_settles_at_the_first_price_from_its_time_on_which_the_carrier_
     signer = PriceService(bench.service.url, 60, Decimal("0.01"))
     identity = at.btc.feed.price_id
     with pytest.raises(NotServedError):
-        signer.benchmark(at.system.wrapper, [identity], time)
+        signer.benchmark(at.system.wrapper, [identity], time, time)
     for second, dollars in ((time - 1, 29_000), (time + 1, 30_100), (time + 2, 31_000)):
         bench.service.publish(identity, dollars * 10**8, second)
-    update = signer.benchmark(at.system.wrapper, [identity], time)
+    update = signer.benchmark(at.system.wrapper, [identity], time, time)
 
     k = bench.keeper()
     [found] = tried(k.deciding.pool, blocks.latest(k.deciding.pool), [update])

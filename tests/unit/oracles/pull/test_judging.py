@@ -45,10 +45,10 @@ def test_age_time_and_confidence_decide_to_the_unit(one: SignedPrice, kind: str 
         (price(NOW + 5), None),
         (price(NOW - 1), "too early"),
         (price(NOW + 5, before=NOW), "too old"),
-        (price(NOW, confidence=301), "unsure"),
+        (price(NOW, confidence=301), None),
         (price(NOW, value=0), "no price"),
     ],
 )
 def test_a_benchmark_is_the_first_price_at_or_after_its_time(one: SignedPrice, kind: str | None) -> None:
-    found = judge_benchmark(one, NOW, SHARE)
+    found = judge_benchmark(one, NOW)
     assert (None if found is None else found.kind) == kind

@@ -94,7 +94,7 @@ def test_a_price_that_the_service_does_not_know_holds_up_no_other() -> None:
     assert [each.ids for each in found.updates] == [{ONE}]
     assert {each: fault.kind for each, fault in found.faults.items()} == {STRANGE: "unknown"}
     with pytest.raises(PriceServiceError, match="none that the price service knows"):
-        made.benchmark(ORACLE, [STRANGE], NOW)
+        made.benchmark(ORACLE, [STRANGE], NOW, NOW)
 
 
 def test_where_all_are_beyond_the_block_none_is_brought() -> None:
@@ -121,14 +121,14 @@ def test_a_service_that_fails_is_asked_ever_less_often_and_counts_as_failing_mea
 def test_a_benchmark_is_asked_for_once_and_is_the_first_one_at_its_time() -> None:
     made, publisher = service(NOW - 5, NOW + 2, NOW + 4)
     for _ in range(2):
-        found = made.benchmark(ORACLE.upper().replace("X", "x"), [ONE], NOW)
+        found = made.benchmark(ORACLE.upper().replace("X", "x"), [ONE], NOW, NOW)
         assert found.oracle == ORACLE and found.published == NOW + 2
         assert found.data == fulfilment(BENCHMARK, NOW, [ONE], [(NOW + 2).to_bytes(8, "big") + ONE])
     assert publisher.asked == ["0"]
     with pytest.raises(NotServedError):
-        made.benchmark(ORACLE, [ONE], NOW + 5)
+        made.benchmark(ORACLE, [ONE], NOW + 5, NOW)
     publisher.times.append(NOW + 6)
-    assert made.benchmark(ORACLE, [ONE], NOW + 5).published == NOW + 6
+    assert made.benchmark(ORACLE, [ONE], NOW + 5, NOW).published == NOW + 6
 
 
 def test_a_benchmark_that_is_not_the_first_one_is_refused_each_time() -> None:
@@ -136,7 +136,7 @@ def test_a_benchmark_that_is_not_the_first_one_is_refused_each_time() -> None:
     publisher.first_from = lambda ids, time: publisher.latest(ids)  # type: ignore[method-assign]
     for _ in range(2):
         with pytest.raises(PriceServiceError, match="not the first one"):
-            made.benchmark(ORACLE, [ONE], NOW)
+            made.benchmark(ORACLE, [ONE], NOW, NOW)
 
 
 def test_what_a_carrier_is_to_do_is_read_back() -> None:
@@ -157,5 +157,5 @@ def test_a_service_that_fails_is_left_alone_by_benchmarks_too() -> None:
     made.supply([WantedPrice(ORACLE, ONE)], NOW)
     for second in range(20):
         with pytest.raises(PriceServiceError):
-            made.benchmark(ORACLE, [ONE], NOW - second)
+            made.benchmark(ORACLE, [ONE], NOW - second, NOW)
     assert len(publisher.asked) <= 2, publisher.asked
