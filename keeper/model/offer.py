@@ -81,6 +81,9 @@ class Offer:
     kind: Kind = "liquidate"
     action: str = "liquidate"
     """What it is, and how people and the journal call it."""
+    least_at: int | None = None
+    """Where in the call (byte) the least profit stands, in units of `pays` and `gets` alike: what is asked
+    for on chain is raised to what it must earn."""
     gas_of_signer: int | None = None
     """What it takes where the signer calls it alone, if another than `gas` and `cold_gas`."""
 

@@ -191,6 +191,9 @@ class Plan:
     gain_wei: int | None = None
     loss: int = 0
     """Most money (1e-18 of the unit of account) that it may lose, where bad debt is realized."""
+    profit: int = 0
+    least_at: int | None = None
+    """Units that the call itself is expected to earn, and where in it (byte) the least it accepts stands."""
     kept: int = 0
     """Units of `spend`'s token, not spent here, that are kept for the purchase by which it earns later."""
     valid_until: int | None = None

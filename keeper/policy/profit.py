@@ -118,11 +118,21 @@ def plan(market: str, account: str, sized: Sized, terms: ProfitTerms) -> Plan:
 def demanding(chosen: Plan, costs_base: int) -> Plan:
     """The plan that fails on chain when it would not earn its costs, nor half of what was expected."""
     item = chosen.batch_item
-    if item is None:
+    if item is not None:
+        least = _least(item.profit, chosen.gain_base, costs_base)
+        return replace(chosen, batch_item=replace(item, min_profit=least))
+    if chosen.least_at is None:
         return chosen
-    floor = -(-max(costs_base, 0) * item.profit // chosen.gain_base) if chosen.gain_base > 0 else 0
-    kept = item.profit * KEPT_PERCENT // 100
-    return replace(chosen, batch_item=replace(item, min_profit=min(max(floor, kept), item.profit)))
+    word = f"{_least(chosen.profit, chosen.gain_base, costs_base):064x}"
+    start = 2 + 2 * chosen.least_at
+    return replace(chosen, data=chosen.data[:start] + word + chosen.data[start + len(word) :])
+
+
+def _least(profit: int, gain_base: int, costs_base: int) -> int:
+    """What of an expected profit (units) is asked for: what its costs come to, at least half of it, at most
+    all."""
+    floor = -(-max(costs_base, 0) * profit // gain_base) if gain_base > 0 else 0
+    return min(max(floor, profit * KEPT_PERCENT // 100), profit)
 
 
 def count(taken: Plan, exchange: Exchange) -> None:

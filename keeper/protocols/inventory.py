@@ -83,6 +83,8 @@ def _plan(market: str, account: str, offer: Offer, quote: Quote) -> Plan:
         },
         errors=offer.errors,
         redeem=offer.redeem,
+        profit=quote.received - quote.repaid if offer.least_at is not None else 0,
+        least_at=offer.least_at,
         trade=Trade(offer.pays.token, paid, offer.gets.token, got, 0 if offer.redeem else quote.received),
         value=offer.value,
         valid_until=offer.valid_until,

@@ -22,6 +22,8 @@ from keeper.protocols.perp_v2.valuing import growths, held, valued
 
 TAKE = "take(address,address[],address,int256,uint256,uint256)"
 ERRORS = "perp_v2_errors"
+# The sixth argument.
+LEAST_AT = 4 + 5 * 32
 # Measured: 1,900,000 to 2,000,000, and 560,000 for a market with one range, with room.
 TAKE_GAS, CANCEL_GAS, RANGE_GAS = 2_400_000, 300_000, 400_000
 # The mark moves until inclusion, and the margin with it: what is not needed comes back at once.
@@ -183,7 +185,9 @@ def _offer(
         call = encoded(TAKE, account, list(ranged), base, size, found.margin, least)
         return Quote(found.margin, found.margin, found.margin + found.profit, (call,))
 
-    return Offer(dollar, dollar, takeover, (best.margin,), deal, gas, ERRORS, taker="signer")
+    return Offer(
+        dollar, dollar, takeover, (best.margin,), deal, gas, ERRORS, taker="signer", least_at=LEAST_AT
+    )
 
 
 def _scaled(size: int, part: int, whole: int) -> int:

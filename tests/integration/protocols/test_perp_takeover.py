@@ -186,6 +186,9 @@ def test_a_short_is_taken_over_in_a_squeeze(scene: Scene) -> None:
     k.step()
     assert [each.state for each in k.intents()] == ["settled"]
     assert scene.arrived() == profit(plan) > 0
+    act_ = next(each for each in k.transactions() if each.purpose == "act")
+    least = int(act_.data[10 + 5 * 64 : 10 + 6 * 64], 16)
+    assert profit(plan) * 50 // 100 <= least <= profit(plan), "asked for on chain"
     assert market.size(SHORT, market.eth) == 0
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from keeper.model.offer import Asset, FlashLender, Offer, Quote
-from keeper.model.plan import FlashLoan
+from keeper.model.plan import FlashLoan, Plan, Spend
 from keeper.policy.profit import ProfitTerms, best, count, demanding, plan
 from keeper.venues.base import Exchange
 from keeper.venues.uniswap_v3.exchange import UniswapV3Exchange, unpacked
@@ -225,3 +225,28 @@ def test_on_chain_at_least_the_costs_and_half_of_what_is_expected_are_asked_for(
     assert asked(chosen.gain_base * 3 // 4) == pytest.approx(sized.profit * 3 // 4, rel=1e-6)
     assert asked(chosen.gain_base * 2) == sized.profit
     assert asked(-chosen.gain_base) == sized.profit // 2
+
+
+@pytest.mark.parametrize(("costs", "asked"), [(0, 50), (20, 50), (70, 70), (100, 100), (400, 100), (-30, 50)])
+def test_a_call_that_names_its_least_profit_is_raised_to_what_it_must_earn(costs: int, asked: int) -> None:
+    """Expected are 100 units, worth as many base units."""
+    words = [1, 2, 3, 4, 5, 50, 7]
+    data = "0x5c965924" + "".join(f"{each:064x}" for each in words)
+    chosen = Plan(
+        "m",
+        "0x01",
+        "liquidate",
+        "liquidate",
+        "0x" + "aa" * 20,
+        data,
+        Spend("0x" + "bb" * 20, "0x" + "aa" * 20, 10),
+        10,
+        100,
+        1,
+        {},
+        profit=100,
+        least_at=4 + 5 * 32,
+    )
+    words[5] = asked
+    assert demanding(chosen, costs).data == "0x5c965924" + "".join(f"{each:064x}" for each in words)
+    assert demanding(replace(chosen, least_at=None), costs) == replace(chosen, least_at=None)
