@@ -43,6 +43,28 @@ class Entries:
     unbounded: NDArray[np.bool_]
 
 
+class EntryRows:
+    """Entries of one side, collected row after row."""
+
+    def __init__(self) -> None:
+        self._starts, self._factors, self._amounts = [0], list[int](), list[float]()
+
+    def add(self, factor: int, amount: int) -> None:
+        """An entry of the present row; nothing where it is zero."""
+        if amount:
+            self._factors.append(factor)
+            self._amounts.append(float(amount))
+
+    def end(self) -> None:
+        """The present row is complete."""
+        self._starts.append(len(self._factors))
+
+    def sparse(self) -> Sparse:
+        """All rows so far."""
+        starts = np.array(self._starts, np.int32)
+        return Sparse(starts, np.array(self._factors, np.int32), np.array(self._amounts, np.float64))
+
+
 def empty() -> Sparse:
     """The entries of no rows."""
     return Sparse(np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0))

@@ -44,7 +44,7 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
 def _measured(
     name: str, state: PerpsState, dice: np.random.Generator, accounts: int, counts: range, words: str
 ) -> Result:
-    places = screening.Places()
+    places = screening.places()
     records = [packed(_account(state, dice, int(dice.choice(counts)))) for _ in range(KINDS)]
     made = screening.entries(records, places)
     columns = Columns(lambda found: _drawn(made, dice, len(found)))

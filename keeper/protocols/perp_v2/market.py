@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
+from keeper.book.entries import Entries
 from keeper.book.source import ChangedAccounts
 from keeper.chain.calls import Answer, Call, Lens
 from keeper.chain.erc20 import symbol
 from keeper.chain.logs import Log
 from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
+from keeper.margin.lending.weights import Weights
 from keeper.margin.rounding import WAD
 from keeper.model.cure import CureRequest
 from keeper.model.grant import NOTHING
@@ -29,6 +31,7 @@ from keeper.protocols.perp_v2 import (
     planning,
     records,
     reducing,
+    screening,
     takeover,
     valuing,
 )
@@ -107,7 +110,8 @@ class CurieMarket(Adapter[CurieState, Trader]):
         self, name: str, address: str, from_block: int, takeover: str | None = None, grant: str | None = None
     ) -> None:
         super().__init__(name, address, from_block)
-        self.references = self
+        self.references = self.screener = self
+        self._places, self._decimals = screening.places(), 6
         self._known, self._takeover, self._grant = Named(), takeover, grant or ""
 
     @classmethod
@@ -120,8 +124,18 @@ class CurieMarket(Adapter[CurieState, Trader]):
     decode = staticmethod(records.decode)
     record_length = staticmethod(records.length)
 
+    def entries(self, found: Sequence[bytes]) -> Entries:
+        return screening.entries(found, self._places, self._decimals)
+
+    def weights(self, state: CurieState, timestamp: int, factors: Sequence[int]) -> Weights:
+        return screening.weights(state, timestamp, factors, self._places)
+
+    def factor_assets(self, state: CurieState, factors: Sequence[int]) -> list[str]:
+        return [self._places.market(factor) or state.settlement.lower() for factor in factors]
+
     def read_state(self, data: bytes) -> CurieState:
         state = read_state(data)
+        self._decimals = state.decimals
         parts = (("PerpV2Growth", state.exchange), ("PerpV2Ticks", state.order_book))
         placed = [LensContract(name, address.lower(), in_place=True).placed() for name, address in parts]
         self._known.beside = tuple(placed)

@@ -99,7 +99,7 @@ class PerpsMarket(Adapter[PerpsState, PerpsAccount], PulledPricing[PerpsState]):
         )
         self.screener = self.pulled = self
         self.upkeep = upkeep.OrderUpkeep(self.contract, self.lens, self.own.price_carrier)
-        self._places = screening.Places()
+        self._places = screening.places()
         self.grant = self.own.grant or ""
 
     @classmethod

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keeper.book.entries import Entries, Sparse
+from keeper.book.entries import Entries, EntryRows
 from keeper.margin.lending.weights import Weights
 from keeper.margin.perps.synthetix_v3.account import KeeperTerms, keeper_reward
 from keeper.margin.rounding import WAD
+from keeper.protocols.places import Places
 from keeper.protocols.synthetix_v3 import records
 from keeper.protocols.synthetix_v3.lens import DOLLAR, PerpsState
 from keeper.protocols.synthetix_v3.records import PerpsAccount
@@ -33,38 +34,23 @@ _CUT = 1e-12
 _DUST = 2.0
 
 
-class Places:
-    """Markets by place, in the order in which they became known; those beyond the last place have none."""
-
-    def __init__(self) -> None:
-        self._place: dict[int, int] = {}
-        self.ids: list[int] = []
-
-    def of(self, market: int) -> int | None:
-        place = self._place.get(market)
-        if place is None and len(self.ids) < MARKETS:
-            place = self._place[market] = len(self.ids)
-            self.ids.append(market)
-        return place
-
-    def market(self, factor: int) -> int | None:
-        """Whose factor it is; None for those that belong to no market."""
-        return None if factor < _FIRST else self.ids[(factor - _FIRST) // _EACH]
+def places() -> Places[int]:
+    """Markets by their numbers."""
+    return Places(_FIRST, _EACH, MARKETS)
 
 
-def entries(found: Sequence[bytes], places: Places) -> Entries:
-    equity, maintenance = _Rows(), _Rows()
+def entries(found: Sequence[bytes], known: Places[int]) -> Entries:
+    equity, maintenance = EntryRows(), EntryRows()
     unbounded = np.zeros(len(found), np.bool_)
     for row, record in enumerate(found):
         raw = records.decode(record)
         unbounded[row] = _is_unbounded(raw)
         cash = (dict(raw.collaterals).get(DOLLAR, 0) - raw.debt) * WAD
         for held in raw.positions:
-            place = places.of(held.market)
-            if place is None:
+            first, size = known.of(held.market), abs(held.size)
+            if first is None:
                 unbounded[row] = True
                 continue
-            first, size = _FIRST + _EACH * place, abs(held.size)
             cash -= held.size * (held.price + held.funding)
             equity.add(first + SIZE, held.size)
             equity.add(first + CHARGED, -size)
@@ -87,26 +73,7 @@ def _is_unbounded(raw: PerpsAccount) -> bool:
     return raw.flagged or any(i != DOLLAR for i, _ in raw.collaterals) or bool(raw.debt and not raw.positions)
 
 
-class _Rows:
-    """Entries of one side, row after row."""
-
-    def __init__(self) -> None:
-        self._starts, self._factors, self._amounts = [0], list[int](), list[float]()
-
-    def add(self, factor: int, amount: int) -> None:
-        if amount:
-            self._factors.append(factor)
-            self._amounts.append(float(amount))
-
-    def end(self) -> None:
-        self._starts.append(len(self._factors))
-
-    def sparse(self) -> Sparse:
-        starts = np.array(self._starts, np.int32)
-        return Sparse(starts, np.array(self._factors, np.int32), np.array(self._amounts, np.float64))
-
-
-def weights(state: PerpsState, timestamp: int, factors: Sequence[int], places: Places) -> Weights:
+def weights(state: PerpsState, timestamp: int, factors: Sequence[int], known: Places[int]) -> Weights:
     equity, maintenance = np.zeros(FACTORS), np.zeros(FACTORS)
     unbounded = set() if state.costs_known else {REWARD}
     equity[CASH] = 1 / WAD
@@ -114,11 +81,10 @@ def weights(state: PerpsState, timestamp: int, factors: Sequence[int], places: P
     maintenance[REWARD] = float(reward)
     maintenance[DOLLARS] = state.keeper.collateral_reward_ratio / WAD
     interest = state.interest.at(timestamp)
-    for market in {places.market(factor) for factor in factors} - {None}:
+    for market in {known.market(factor) for factor in factors} - {None}:
         perp = state.perps.get(market) if market is not None else None
-        place = places.of(market) if market is not None else None
-        assert place is not None
-        first = _FIRST + _EACH * place
+        first = known.of(market) if market is not None else None
+        assert first is not None, "its factors have a place"
         worth = 0 if perp is None or perp.price is None else perp.price + perp.funding_at(timestamp)
         if perp is None or perp.price is None or worth <= 0:
             unbounded.update(range(first, first + _EACH))

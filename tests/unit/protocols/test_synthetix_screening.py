@@ -56,7 +56,7 @@ class Screened:
     """Accounts in columns, as the market's adapter has them."""
 
     def __init__(self, accounts: list[PerpsAccount]) -> None:
-        self.places = screening.Places()
+        self.places = screening.places()
         self.accounts, self.records = accounts, [packed(each) for each in accounts]
         self.columns = Columns(lambda found: screening.entries(found, self.places))
         self.columns.update(range(len(accounts)), self.records)
@@ -146,5 +146,5 @@ def _drift(now: Weights, then: Weights) -> float:
     ids=["flagged", "a synth", "debt alone"],
 )
 def test_what_no_sum_bounds_is_valued_exactly(account: PerpsAccount) -> None:
-    found = screening.entries([packed(account)], screening.Places())
+    found = screening.entries([packed(account)], screening.places())
     assert found.unbounded.tolist() == [True]
