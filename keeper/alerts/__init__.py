@@ -1,1 +1,1 @@
-"""What is worth telling, to whom, once."""
+"""Alerts: what to report to whom, each once."""

@@ -1,4 +1,4 @@
-"""What is told of an account: an episode's beginning and end, and that nothing can be done in it."""
+"""Alerts about an account: its episodes' beginnings and ends, and that nothing can be done in one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BELOW: Mapping[str, tuple[Severity, str]] = {
     "top_up": ("warning", "health below the top-up threshold"),
     "liquidate": ("critical", "account can be liquidated"),
 }
-"""By threshold: how bad it is for a protected account, and how it is told."""
+"""By threshold: the severity for a protected account, and the title."""
 
 
 def episode_opened(session: Session, episode: Episode, level: int, *, protected: bool) -> None:
@@ -60,7 +60,8 @@ def episode_closed(session: Session, episode: Episode, *, protected: bool) -> No
 
 
 def cannot_act(session: Session, episode: Episode, kind: str, *, protected: bool) -> None:
-    """Told once an episode, and anew when the time of opening changes: why nothing is done about it."""
+    """Report why nothing can be done in an episode; once per episode, and anew when the retry time
+    changes."""
     opens = f":{episode.retry_at}" if episode.retry_at else ""
     alert(
         session,

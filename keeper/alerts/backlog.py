@@ -1,4 +1,4 @@
-"""What channels have not taken: read by `keeper status`."""
+"""The backlog: alerts that channels have not taken, as `keeper status` shows them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from keeper.store.tables.alerts import AlertDelivery
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Alerts that still wait for a channel, since when the oldest does, those
-    given up, and the last reason."""
+    """One channel's backlog: alerts that wait, the time since which the oldest waits, alerts given up, and
+    the last reason."""
 
     channel: str
     waiting: int
@@ -23,7 +23,7 @@ class Backlog:
 
 
 def backlog(session: Session) -> list[Backlog]:
-    """Of every channel that has any."""
+    """The backlog of every channel that has one."""
     rows = session.exec(
         select(AlertDelivery)
         .where(col(AlertDelivery.delivered_at).is_(None))

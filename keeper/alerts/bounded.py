@@ -18,7 +18,7 @@ MOST_ANSWER = 2**20
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Gives a whole answer one deadline, the request's read timeout, and a limit of its size."""
+    """Gives each whole answer one deadline (the request's read timeout) and a size limit."""
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         super().init_poolmanager(*args, **more)
@@ -41,5 +41,5 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def bound_requests() -> None:
-    """Let every session of `requests` in this process use it, those that Apprise's plugins open included."""
+    """Bound every session of `requests` in this process, those that Apprise's plugins open included."""
     requests.sessions.HTTPAdapter = BoundedAdapter  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A channel to people, by Apprise: whether it takes a message, and in Apprise's words why not."""
+"""A channel to people, through Apprise: whether it takes a message and, if not, Apprise's reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _SILENT = "was not taken, and the service gave no reason"
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`name` is its place in the configuration, which may be shown; its URL holds secrets and may not."""
+    """A channel. `name` is its place in the configuration, which may be shown; its URL holds secrets and may
+    not."""
 
     name: str
     least: int
@@ -45,8 +46,8 @@ class Channel:
         return found[0] if found else f"did not take it within {MOST_SECONDS:.0f} s"
 
     def _notify(self, title: str, body: str, severity: str) -> str:
-        """Apprise says why only in its log (payloads and URLs only below warnings), which is the process's
-        one: what two threads send at once is heard by both."""
+        """Send through Apprise, which gives reasons only in its log (payloads and URLs only below warnings).
+        That log is the process's one: reasons of two threads that send at once are seen by both."""
         with LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]
             taken = self.apprise.notify(body=body, title=title, notify_type=_TYPES[severity])
             said = dict.fromkeys(filter(None, map(str.strip, log.getvalue().splitlines())))
@@ -54,7 +55,7 @@ class Channel:
 
 
 def channel(index: int, settings: AlertChannel) -> Channel:
-    """ConfigError when Apprise does not know the address."""
+    """The channel at this place in the configuration. ConfigError when Apprise does not know the address."""
     bound_requests()
     # What it says in its log is passed on by whoever asks, and nowhere else.
     logging.getLogger("apprise").propagate = False
@@ -69,7 +70,7 @@ def channel(index: int, settings: AlertChannel) -> Channel:
 
 
 def try_channels(channels: Sequence[AlertChannel]) -> list[tuple[str, str]]:
-    """Send one message to each channel: its name, and why it was not taken (empty: it was)."""
+    """Send one message to each channel; returns its name, and why it was not taken (empty: it was)."""
     found = [channel(i, each) for i, each in enumerate(channels)]
     body = "kind: test\nThis is keeper's test message."
     return [(each.name, each.send("keeper: test", body, "info")) for each in found]

@@ -30,7 +30,7 @@ LATE = timedelta(minutes=1)
 
 @dataclass(slots=True)
 class _Line:
-    """A channel and how it does. `wait` seconds are between its tries; 0 while it works."""
+    """A channel and its condition. `wait` is the seconds between its tries; 0 while it works."""
 
     channel: Channel
     wait: float = 0.0
@@ -39,12 +39,12 @@ class _Line:
 
 
 class Deliverer:
-    """Sends what the outbox holds: each alert once to console and file, and to each channel until it took it.
+    """Delivers the outbox: each alert once to console and file, and to each channel until it took it.
 
-    What a channel took is written down for that channel alone, so that no other's failure repeats it. A
-    channel that fails is left alone for a while, longer each time; then the alert tried least comes first, so
-    that one which is never taken holds up no other. `local_only` marks each line of console and file as
-    something that never left this machine and is not about the real chain (a fork's).
+    What a channel took is recorded for that channel alone, so that no other's failure repeats it. A channel
+    that fails is left alone for a while, longer each time; then the least tried alert comes first, so that
+    one which is never taken holds up no other. `local_only` marks each line of console and file as something
+    that never left this machine and is not about the real chain (a fork's).
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Deliverer:
         self._today, self._clock = today, clock
 
     def run(self) -> int:
-        """Deliver what waits and may be tried now; how many messages channels took."""
+        """Deliver what waits and may be tried now; returns how many messages channels took."""
         with self.store.session() as session:
             fresh = session.exec(
                 select(Alert).where(col(Alert.posted_at).is_(None)).order_by(col(Alert.id))
@@ -74,7 +74,8 @@ class Deliverer:
         return sum(self._serve(line) for line in self._lines if self._clock() >= line.next_try)
 
     def tell_without_store(self, kind: str, severity: str, title: str, why: str) -> None:
-        """Tell everybody now, by no way through the store: for what befalls the store. Nothing is raised."""
+        """Send an alert everywhere now, by no way through the store: for failures of the store. Nothing is
+        raised."""
         alert = Alert(
             dedup_key=kind,
             kind=kind,
@@ -94,7 +95,7 @@ class Deliverer:
                 log.error("alert not delivered", channel=line.channel.name, why=failure, title=title)
 
     def _post(self, alert: Alert) -> None:
-        """Console and file, and a delivery for every channel that wants it."""
+        """Post an alert to console and file, and queue a delivery for every channel that wants it."""
         self._console(alert)
         self._file(alert)
         with self.store.session() as session:
@@ -107,7 +108,7 @@ class Deliverer:
                     session.merge(row)
 
     def _serve(self, line: _Line) -> int:
-        """All that waits for a channel, until it does not take one."""
+        """Deliver what waits for a channel, until it does not take one; returns how many it took."""
         with self.store.session() as session:
             waiting = _waiting(session, line.channel.name)
         for taken, (delivery, alert) in enumerate(waiting):
@@ -128,7 +129,7 @@ class Deliverer:
         return f"{alert.body}\nraised: {alert.created_at:%Y-%m-%d %H:%M:%S} UTC" if late else alert.body
 
     def _failed(self, line: _Line, alert: Alert, failure: str) -> None:
-        """Wait longer; told when it begins and when the reason is another."""
+        """Wait longer before the next try; log when failing begins and when the reason changes."""
         line.wait = min(2 * line.wait or 1.0, LONGEST_WAIT)
         line.next_try = self._clock() + line.wait
         if failure != line.failure:
@@ -142,7 +143,7 @@ class Deliverer:
         line.wait, line.next_try, line.failure = 0.0, 0.0, ""
 
     def _give_up(self, name: str) -> None:
-        """What a failing channel has not taken for too long, unless it is critical."""
+        """Give up what a failing channel has not taken for too long, unless it is critical."""
         with self.store.session() as session:
             lost = [
                 (delivery, alert)

@@ -1,4 +1,4 @@
-"""What is told of acting: what came of an attempt, and what befell key, relay and keeper."""
+"""Alerts about acting: the results of attempts, and what happened to key, relay and keeper."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keeper.store.types import now
 def intent_ended(
     session: Session, intent: Intent, act: Transaction | None, *, needless: bool = False
 ) -> None:
-    """What an attempt did, or why it did not. One that became needless makes no noise."""
+    """Report what an attempt did, or why it did nothing. One that became needless is not reported."""
     if needless and intent.state == IntentState.EXPIRED:
         return
     done = intent.state == IntentState.SETTLED
@@ -47,10 +47,10 @@ def intent_ended(
 
 
 def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
-    """Nothing of an attempt left, and it is no fault of the account's: told once an episode, cause and day,
-    when it begins and when an attempt has ended so.
+    """Alert that nothing of an attempt was sent, through no fault of the account's; once per episode, cause
+    and day, when it begins and when an attempt has ended so.
 
-    A top-up is for a protected account: that somebody must know at once."""
+    A top-up is for a protected account: there the alert is critical."""
     episode = session.get(Episode, intent.episode_id)
     ended = intent.ended_block is not None
     kind = f"action_{intent.state}" if ended else "not_sent"
@@ -72,7 +72,7 @@ def not_sent(session: Session, intent: Intent, cause: str, why: str) -> None:
 
 
 def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
-    """The signer's key was used by something that is not in the journal."""
+    """Alert that the signer's key was used by something that is not in the journal."""
     shown = ", ".join(str(nonce) for nonce in nonces)
     alert(
         session,
@@ -91,7 +91,8 @@ def foreign_nonce(session: Session, chain: str, sender: str, nonces: list[int], 
 
 
 def relay_silent(session: Session, chain: str, relay: str, transaction: Transaction) -> None:
-    """A relay took a transaction and no block has it; from now on it goes to everybody."""
+    """Alert that no block includes a transaction that a relay took; from now on it is sent to the public
+    pool."""
     alert(
         session,
         dedup_key=f"relay:{transaction.hash}",
@@ -108,7 +109,7 @@ def relay_silent(session: Session, chain: str, relay: str, transaction: Transact
 
 
 def standing_by(session: Session, chain: str, why: str) -> None:
-    """Another keeper acts with the same key: told once a day."""
+    """Alert, once per day, that another keeper acts with the same key."""
     alert(
         session,
         dedup_key=f"chain:{chain}:standby:{now().date().isoformat()}",

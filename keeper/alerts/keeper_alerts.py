@@ -1,4 +1,4 @@
-"""What is told of the keeper itself: its chains, its configuration, its gas money and its own faults."""
+"""Alerts about the keeper itself: its chains, its configuration, its gas money and its own faults."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from keeper.store.types import now
 
 
 def chain_unreachable(session: Session, chain: str, since: str, why: str) -> None:
-    """Told once an outage, which began at `since`."""
+    """Alert, once per outage, that a chain cannot be reached; the outage began at `since`."""
     title = f"chain {chain} cannot be reached: {why}"
     _alert(session, f"chain:{chain}", "chain_unreachable", since, "critical", title, chain=chain, why=why)
 
 
 def silent(session: Session, chain: str, since: str, seconds: int) -> None:
-    """Told once a silence, which was noticed at `since`."""
+    """Alert, once per silence, that a chain's loop decides no blocks; the silence was noticed at `since`."""
     title = f"chain {chain}: no block was decided for {seconds} s, nobody is watched there; see the log"
     _alert(session, f"chain:{chain}", "silent", since, "critical", title, chain=chain, seconds=str(seconds))
 
 
 def held(session: Session, chain: str, block: int, kind: str, why: str) -> None:
-    """Told once a stretch in which nothing is sent on a chain."""
+    """Alert, once per halt, that nothing is sent on a chain."""
     title = f"chain {chain} is held: {why}"
     _alert(
         session, f"chain:{chain}", kind, str(block), "critical", title, chain=chain, why=why, block=str(block)
@@ -29,33 +29,33 @@ def held(session: Session, chain: str, block: int, kind: str, why: str) -> None:
 
 
 def low_balance(session: Session, chain: str, payer: str, day: str, detail: str) -> None:
-    """Told once a day."""
+    """Alert, once per day, that gas money runs low."""
     title = f"{payer}: {detail}"
     about = f"chain:{chain}:{payer}"
     _alert(session, about, "low_balance", day, "warning", title, account=payer, chain=chain)
 
 
 def job_failed(session: Session, job: str, why: str) -> None:
-    """A fault of the keeper's own; told once a cause."""
+    """Alert about a fault of the keeper's own; once per cause."""
     title = f"{job} failed: {why[:200]}"
     _alert(session, f"job:{job}", "job_failed", why[:120], "critical", title, job=job, why=why[:500])
 
 
 def not_posted(session: Session, chain: str, digest: str, why: str) -> None:
-    """A transaction that the ledger lacks; told once a cause."""
+    """Alert, once per cause, that the ledger lacks a transaction."""
     title = f"transaction {digest} cannot be posted to the ledger: {why[:200]}"
     about = f"chain:{chain}:{digest}"
     _alert(session, about, "not_posted", why[:120], "warning", title, chain=chain, transaction=digest)
 
 
 def no_native_price(session: Session, chain: str, day: str, what: str, remedy: str) -> None:
-    """Nothing tells what a chain's coin costs: told at each start, once a day."""
+    """Alert that the price of a chain's coin is unknown; at each start, once per day."""
     title = f"chain {chain}: {what}"
     _alert(session, f"chain:{chain}", "no_native_price", day, "critical", title, chain=chain, remedy=remedy)
 
 
 def config_changed(session: Session, file: str, digest: str, what: str) -> None:
-    """Told once a content of the file and day."""
+    """Alert that the configuration file has changed; once per content and day."""
     once = f"{digest}:{now().date().isoformat()}"
     _alert(session, "config", "config_changed", once, "warning", f"{file} {what}", file=file, what=what)
 

@@ -1,4 +1,4 @@
-"""What an adapter says of its whole market: told once when it begins and once when it ends."""
+"""An adapter's warnings about its whole market: each alerted once when it begins and once when it ends."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _BEGUN, _OVER = "market_warning", "market_warning_over"
 
 
 def note(session: Session, market: str, block: int, standing: Mapping[str, str], known: set[str]) -> None:
-    """Tell what is new in `standing` (name to words) and what of `known` is over; `known` is then brought up
-    to date."""
+    """Alert about what is new in `standing` (name to words) and what of `known` is over; then update
+    `known`."""
     begun = [(name, _BEGUN, standing[name]) for name in sorted(standing.keys() - known)]
     over = [(name, _OVER, f"no longer {name.replace('_', ' ')}") for name in sorted(known - standing.keys())]
     for name, kind, words in (*begun, *over):
@@ -33,7 +33,7 @@ def note(session: Session, market: str, block: int, standing: Mapping[str, str],
 
 
 def open_notices(session: Session, market: str) -> set[str]:
-    """The names of those that were told as begun and not as over."""
+    """The names of the warnings that were alerted as begun and not as over."""
     rows = session.exec(
         select(Alert)
         .where(Alert.market == market, col(Alert.kind).in_((_BEGUN, _OVER)))

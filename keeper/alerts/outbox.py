@@ -1,4 +1,4 @@
-"""The outbox: alerts are written in the transaction of what they tell, and delivered afterwards."""
+"""The outbox: alerts are written in the transaction of what they report, and delivered afterwards."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def alert(
     account: str = "",
     fields: dict[str, str] | None = None,
 ) -> None:
-    """Write an alert unless one with the same `dedup_key` was ever written. Names and reasons may be a
-    stranger's: what does not print is left out (a store keeps no NUL, a screen obeys escapes), and they are
-    cut."""
+    """Write an alert, unless one with the same `dedup_key` was ever written. Names and reasons may be a
+    stranger's: they are cut, and what does not print is left out (a store keeps no NUL, a screen obeys
+    escapes)."""
     title = _plain(title)
     fields = {name: _plain(value) for name, value in (fields or {}).items()}
     if session.exec(_TOLD, params={"dedup_key": dedup_key}).first() is not None:

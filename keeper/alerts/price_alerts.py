@@ -1,4 +1,4 @@
-"""What is told of prices: once an episode of a fault, and once when it ends."""
+"""Alerts about prices: once per episode of a fault, and once when it ends."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def fault_opened(
     unvaluable: int,
     strangers_day: int | None = None,
 ) -> None:
-    """`strangers_day` is the day where the source is a stranger's: they may let it fail at every other block,
-    and that is one warning."""
+    """Alert about a price's fault. `strangers_day` is the day where the source is a stranger's: they may let
+    it fail at every other block, and that is one warning per day."""
     severity: Severity = "critical" if fault.kind in _CRITICAL and strangers_day is None else "warning"
     strange = f"price:{fault.market}:{fault.asset}:{fault.kind}:{strangers_day}"
     alert(
@@ -53,7 +53,7 @@ def fault_closed(session: Session, fault: PriceFault) -> None:
 
 
 def owner_unvaluable(session: Session, market: str, account: str, why: str, faults: list[int]) -> None:
-    """A protected account that nobody can value; told once an episode of the faults behind it."""
+    """Alert that nobody can value a protected account; once per episode of the faults behind it."""
     alert(
         session,
         dedup_key=f"unvaluable:{market}:{account}:{','.join(map(str, faults))}",

@@ -1,4 +1,4 @@
-"""Accounts, numbers and times as people read them in alerts and tables."""
+"""Accounts, numbers and times formatted for people in alerts and tables."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PAST = MappingProxyType(
         "redeem": "redeemed",
     }
 )
-"""What an intent of each kind has done."""
+"""By kind, the past tense of what an intent did."""
 
 
 def format_summary(summary: str) -> str:
-    """What a plan does, out of an intent's summary (JSON): all that has an amount."""
+    """What a plan does, from an intent's summary (JSON): every entry that has an amount."""
     found: dict[str, str] = json.loads(summary)
     return ", ".join(f"{action} {value}" for action, value in found.items() if " " in value)
 
 
 def format_account(key: str) -> str:
-    """A number in decimal; else the key, whole as far as an address goes: of a longer one a little more is
-    enough."""
+    """A number in decimal; any other key whole up to an address's length, and a little more of a longer
+    one."""
     if len(key) == NUMBER_LETTERS:
         return account_name(key)
     return key if len(key) <= _WHOLE else f"{key[:_WHOLE]} 0x{key[_WHOLE : _WHOLE + _MORE]}"

@@ -1,1 +1,1 @@
-"""The demonstration: a market day on a local chain, told as it happens and checked from outside."""
+"""The demonstration: a market day on a local chain, reported as it happens and checked from outside."""

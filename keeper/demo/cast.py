@@ -1,4 +1,4 @@
-"""Who is in the market: some thirty accounts that differ, and two owners under protection."""
+"""The accounts of the market: some thirty that differ, and two owners under protection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _address(number: int) -> str:
 
 
 def cast(seed: int, specs: list[ReserveSpec]) -> Cast:
-    """The same seed gives the same people."""
+    """The cast of a seed; the same seed gives the same people."""
     dice = random.Random(seed)  # noqa: S311  (a market day, not a secret)
     thresholds = {spec.symbol: spec.liquidation_threshold / PERCENT for spec in specs}
     members: list[Member] = []
@@ -59,7 +59,8 @@ def cast(seed: int, specs: list[ReserveSpec]) -> Cast:
         health: float | None = None,
         **special: Any,
     ) -> str:
-        """Debts such that the account opens at `health`; `special` is what is special about the member."""
+        """Add a member, with debts such that the account opens at `health`; `special` is what is special
+        about the member."""
         member = Member(_address(len(members) + 1), label, supplies, **special)
         power = sum(
             value * (EMODE_THRESHOLD if member.emode else thresholds[symbol])

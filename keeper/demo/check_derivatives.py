@@ -1,5 +1,5 @@
-"""Compares a keeper's record of derivative accounts with the contracts' own words, account by account and
-block by block, and says how each of the day's accounts ended.
+"""Compares a keeper's record of derivative accounts with the contracts' own views, account by account and
+block by block, and reports how each of the day's accounts ended.
 
 Run as a program of its own; it imports nothing from keeper, so that it cannot share its mistakes.
 
@@ -8,11 +8,11 @@ python check_derivatives.py RPC RECORD FIRST_BLOCK LAST_BLOCK ADDRESSES
 ADDRESSES is a JSON object: `token`, `cache` and `adapter` of the options, which their market does not name,
 and `accounts`, [market, account] of those whose end is asked for.
 
-Compared are, to the unit, of Synthetix v3 getAvailableMargin, both of getRequiredMargins, the debt and the
-verdict (flagged, canLiquidate or canLiquidateMarginOnly); of Perp v2 getAccountValue and the requirement for
-liquidation, and whether the one is below the other; of Lyra Avalon a short position's collateral and least
-collateral, and whether liquidatePosition would work. At every block from first to last each market must be
-recorded.
+These numbers are compared, to the unit: of Synthetix v3 getAvailableMargin, both of getRequiredMargins, the
+debt and the verdict (flagged, canLiquidate or canLiquidateMarginOnly); of Perp v2 getAccountValue and the
+requirement for liquidation, and whether the one is below the other; of Lyra Avalon a short position's
+collateral and least collateral, and whether liquidatePosition would work. Each market must be recorded at
+every block from first to last.
 
 Prints one JSON object; exits 1 when anything differs or is missing."""
 
@@ -28,21 +28,21 @@ from web3 import HTTPProvider, Web3
 ANYBODY = "0x" + "77" * 20
 FIRST_SHORT, ACTIVE = 2, 1
 Compared = Iterator[tuple[str, Any, Any]]
-"""What is compared, what the keeper told and what the contract says."""
+"""The name of what is compared, the keeper's value and the contract's."""
 
 
 class RefusedCallError(Exception):
-    """The contract reverted."""
+    """A call that the contract reverted."""
 
 
 class Asked:
-    """Views of a chain at its blocks."""
+    """A chain's contracts, asked at its blocks."""
 
     def __init__(self, rpc: str, names: dict[str, Any]) -> None:
         self.web3, self.names = Web3(HTTPProvider(rpc, request_kwargs={"timeout": 30})), names
 
     def ask(self, block: Any, target: str, signature: str, out: list[str], *arguments: Any) -> Any:
-        """The decoded answer of a call at a block; one value by itself."""
+        """The decoded answer of a call at a block; a single value is not wrapped in a sequence."""
         listed = signature[signature.index("(") + 1 : -1]
         data = Web3.keccak(text=signature)[:4] + encode(listed.split(",") if listed else [], arguments)
         call = {"from": ANYBODY, "to": target, "data": "0x" + bytes(data).hex()}
@@ -106,8 +106,8 @@ def avalon(chain: Asked, block: Any, at: str, account: dict[str, Any]) -> Compar
 
 
 def ended(chain: Asked, protocol: str, at: str, account: str, first: str) -> str:
-    """What became of an account, in a word: of an option its state, else its positions against the
-    first's."""
+    """The end of an account, in a word: an option's state, or otherwise its positions compared with those at
+    block `first`."""
     if protocol == "lyra-avalon":
         fields = ["uint256", "uint256", "uint8", "uint256", "uint256", "uint8"]
         view = "getOptionPosition(uint256)"

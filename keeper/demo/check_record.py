@@ -1,17 +1,17 @@
-"""Compares a keeper's record with the contracts' own words, account by account and block by block.
+"""Compares a keeper's record with the contracts' own views, account by account and block by block.
 
 Run as a program of its own; it imports nothing from keeper, so that it cannot share its mistakes.
 
     python check_record.py RPC RECORD FIRST_BLOCK LAST_BLOCK PROTOCOL,... ACCOUNT...
 
-Compared are, of Aave, getUserAccountData and each reserve's indices in ray to the unit, and of those that the
-keeper calls unvaluable that the contract's own view reverts; the troves' getCurrentICR and debt to the unit;
-Comet's borrowBalanceOf to the unit and whether it absorbs; and Morpho Blue must refuse to liquidate with
+These numbers are compared, to the unit: of Aave, getUserAccountData and each reserve's indices in ray; of the
+troves, getCurrentICR and debt; of Comet, borrowBalanceOf, and whether it absorbs. Of accounts that the keeper
+calls unvaluable on Aave, the contract's own view must revert. Morpho Blue must refuse to liquidate with
 "position is healthy" exactly where the keeper says so.
 
-At every block from first to last each protocol must be recorded (what a reorganisation took back is left
-out), and every named account in it. Prints one JSON object: what differed, and what Aave said of each
-account's health (scaled 1e18, null without debt) at first, at its lowest and at last. Exits 1 when anything
+Each protocol, and every named account in it, must be recorded at every block from first to last (what a
+reorganisation took back is left out). Prints one JSON object: what differed, and each account's health by
+Aave's view (scaled 1e18, null without debt) at first, at its lowest and at last. Exits 1 when anything
 differs or is missing.
 """
 
@@ -34,11 +34,11 @@ NOT_LIQUIDATABLE = "ddeb79ba"
 NUMBERS = "collateral, debt, threshold and health"
 Account = dict[str, Any]
 Compared = Iterator[tuple[str, Any, Any]]
-"""What is compared, what the keeper told and what the contract says."""
+"""The name of what is compared, the keeper's value and the contract's."""
 
 
 class CheckRefusedError(Exception):
-    """The contract reverted; its reason where it is a text."""
+    """A call that the contract reverted, with its reason where that is a text."""
 
 
 class CheckedChain:
@@ -60,7 +60,7 @@ class CheckedChain:
         return values[0] if len(out) == 1 else values
 
     def refuses(self, *asked: Any) -> str:
-        """Why a call of `ask` is refused; empty where it is not."""
+        """Why a call (the arguments of `ask`) is refused; empty where it is not."""
         try:
             self.ask(*asked)
         except CheckRefusedError as refusal:
@@ -140,7 +140,7 @@ CHECKS = {AAVE: aave, "liquity": troves, "compound-v3": comet, "morpho-blue": mo
 
 
 def compare(chain: CheckedChain, entry: dict[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
-    """Of whom or what, and then as `Compared`: all that is to be compared in one line of the record."""
+    """Everything in one line of the record to compare: whose it is, then as `Compared`."""
     for account in entry["accounts"]:
         for compared in CHECKS[entry["protocol"]](chain, entry, account):
             yield account["account"], *compared

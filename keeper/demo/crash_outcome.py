@@ -1,4 +1,4 @@
-"""What the crash came to: each account's way through it, what was done, and what should not have been."""
+"""The outcome of the crash: each account's course, what was done, and what should not have been."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CrashLine:
 
 @dataclass
 class CrashOutcome:
-    """The whole day; money in whole dollars of 18 decimals."""
+    """The outcome of the whole day; money in whole dollars of 18 decimals."""
 
     lines: list[CrashLine]
     liquidations: Counter[str]
@@ -43,12 +43,12 @@ class CrashOutcome:
     shared: int
     """Transactions that carried intents of more than one market."""
     earned: int
-    """What the transactions with liquidations brought by the books, before gas; one that also tops up counts
-    with what that took added back."""
+    """What transactions with liquidations brought by the ledger, before gas; what top-ups in them took is
+    added back."""
     spent: int
     """What top-ups took, as planned."""
     booked: int
-    """All that came less all that left, by the books, before gas."""
+    """Everything that came less everything that left, by the ledger, before gas."""
     gas_cost: int
     owner_spent: int
     compared: int
@@ -57,7 +57,8 @@ class CrashOutcome:
 
 
 def crash_outcome(stage: CrashStage, moments: Sequence[CrashMoment]) -> CrashOutcome:
-    """From the record, the journal and the outside check; `faults` names what should not have happened."""
+    """The outcome, from the record, the journal and the outside check; `faults` names what should not have
+    happened."""
     check, faults = checked(stage, moments[-1].block, PROTOCOLS.values())
     lines = _lines(stage, moments)
     with journal_of(stage.folder) as session:

@@ -1,4 +1,4 @@
-"""One crash over all markets: the daemon works at every block, and what it left is looked at."""
+"""One crash over all markets: the daemon works at every block, and its results are read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BOTTOM, _RECOVERY = 0.62, 0.25
 
 @dataclass(frozen=True)
 class CrashMoment:
-    """What one block looked like in every market once the keeper had worked at it."""
+    """The state of every market after the keeper has worked at a block."""
 
     block: int
     ether: int
@@ -44,7 +44,7 @@ def path(seed: int) -> list[int]:
 
 
 def play_crash(stage: CrashStage, seed: int, tell: Callable[[CrashMoment], None]) -> int:
-    """The whole day; returns the last block."""
+    """Play the whole day; returns the last block."""
     last, ether = stage.first_block, FIRST_PRICE
     with daemon(stage.folder) as running:
         tell(_moment(stage, running, last, ether))
@@ -61,7 +61,7 @@ def play_crash(stage: CrashStage, seed: int, tell: Callable[[CrashMoment], None]
 
 
 def _block(stage: CrashStage, ether: int) -> int:
-    """The price in all markets, in a block behind whatever the keeper has sent; the exchange follows."""
+    """Set the price in all markets, in a block after whatever the keeper has sent; the exchange follows."""
     for tx in stage.markets.moved(ether):
         queue(stage.anvil, tx, last=True)
     prices = {spec.symbol: spec.price for spec in demo_market()[0]}
@@ -70,7 +70,7 @@ def _block(stage: CrashStage, ether: int) -> int:
 
 
 def _moment(stage: CrashStage, running: RunningDaemon, block: int, ether: int) -> CrashMoment:
-    """Wait until the keeper has worked at this block in all markets, then look at what it left."""
+    """Wait until the keeper has worked at this block in all markets, then read the results."""
     running.wait_for(block, len(PROTOCOLS))
     return CrashMoment(block, ether, recorded(stage, block), running.newly_ended())
 

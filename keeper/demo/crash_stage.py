@@ -26,7 +26,7 @@ EACH = 6
 OWNER = "0x" + "0a" * 20
 OWNER_IN = ("aave", "morpho", "comet")
 BUDGET = 60_000
-"""Dollars a day for the one owner, in all markets together."""
+"""Dollars per day for the one owner, in all markets together."""
 MONTH = 30 * 24 * 3600
 _DOLLARS = 2_000_000
 _SAFEST, _RISKIEST = 64, 95
@@ -34,7 +34,7 @@ _SAFEST, _RISKIEST = 64, 95
 
 @dataclass(frozen=True)
 class Person:
-    """An account: where, whose, and what it is in the story."""
+    """An account: its market, its owner, and its part in the story."""
 
     market: str
     owner: str
@@ -43,7 +43,7 @@ class Person:
 
 @dataclass(frozen=True)
 class CrashStage(Ground):
-    """Everything that stands when prices begin to fall."""
+    """Everything set up before prices begin to fall."""
 
     markets: FourMarkets
     people: tuple[Person, ...]
@@ -52,7 +52,7 @@ class CrashStage(Ground):
 
 @contextmanager
 def crash_stage(seed: int, folder: Path) -> Iterator[CrashStage]:
-    """A running local chain with all markets open; it ends with the block."""
+    """A running local chain with all markets open; it is stopped when the context ends."""
     with Anvil(AnvilOptions(timestamp=GENESIS, tx_gas_limit=True)) as anvil:
         markets = four_markets.deploy(anvil)
         key = Account.from_key(keccak(text=f"keeper demo --all {seed}"))
@@ -77,7 +77,8 @@ def crash_stage(seed: int, folder: Path) -> Iterator[CrashStage]:
 
 
 def _open(markets: FourMarkets, dice: random.Random, keeper: str) -> tuple[Person, ...]:
-    """In each market accounts from careful to reckless; an owner in three of them; the keeper's own trove."""
+    """Open in each market accounts from careful to reckless, an owner in three of them, and the keeper's own
+    trove."""
     people = []
     for place, market in enumerate(PROTOCOLS):
         parts = sorted(dice.uniform(_SAFEST, _RISKIEST) for _ in range(EACH))

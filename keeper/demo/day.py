@@ -30,7 +30,7 @@ def prices(seed: int, specs: list[ReserveSpec]) -> list[Mapping[str, int]]:
 
 
 def _level(time: float, low: float) -> float:
-    """1 at first, `low` at 60 % of the day, a third of the loss regained at its end."""
+    """The price level: 1 at first, `low` at 60 % of the day, a third of the loss regained at its end."""
     if time <= 0.6:
         return 1 - (1 - low) * time / 0.6
     return low + (1 - low) * _RECOVERY * (time - 0.6) / 0.4

@@ -1,4 +1,4 @@
-"""What the day of derivatives came to: each account's way through it, and what should have been otherwise."""
+"""The outcome of the day of derivatives: each account's course, and what should have been otherwise."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DONE = {"unharmed": "", "top_up": "top_up", "reduce": "reduce", "liquidated": "
 
 @dataclass(frozen=True)
 class DerivativesLine:
-    """One account's day; health scaled 1e18; `end` is what the contracts themselves say became of it."""
+    """One account's day; health scaled 1e18; `end` is the account's end by the contracts themselves."""
 
     market: str
     account: str
@@ -46,7 +46,8 @@ class DerivativesLine:
 
 @dataclass(frozen=True)
 class DerivativesOutcome:
-    """The whole day; money in whole dollars of 18 decimals. `earned` is what was booked before gas."""
+    """The outcome of the whole day; money in whole dollars of 18 decimals. `earned` is what was booked before
+    gas."""
 
     lines: list[DerivativesLine]
     booked: int
@@ -57,7 +58,7 @@ class DerivativesOutcome:
 
 
 def derivatives_outcome(stage: DerivativesStage, moments: Sequence[DerivativesMoment]) -> DerivativesOutcome:
-    """From the record, the journal and the outside check."""
+    """The outcome, from the record, the journal and the outside check."""
     names = {
         "token": stage.options.token,
         "cache": stage.options.greek_cache,

@@ -31,7 +31,7 @@ _SQUEEZE, _CRASH = 1.075, 0.94
 
 @dataclass(frozen=True)
 class DayStep:
-    """What one block brings: prices as parts of the first, and how many seconds it comes after the last."""
+    """What one block brings: prices as fractions of the first, and the seconds since the last block."""
 
     title: str
     level: float
@@ -40,7 +40,7 @@ class DayStep:
 
 @dataclass(frozen=True)
 class DerivativesMoment:
-    """What one block looked like in every market once the keeper had worked at it."""
+    """The state of every market after the keeper has worked at a block."""
 
     block: int
     step: DayStep
@@ -49,12 +49,12 @@ class DerivativesMoment:
 
     @property
     def ether(self) -> int:
-        """Whole dollars."""
+        """Ether's price in whole dollars."""
         return int(FIRST["ETH"] * self.step.level)
 
 
 def path() -> Iterator[DayStep]:
-    """The whole day, block by block."""
+    """The steps of the whole day, block by block."""
     yield from _moved("a short squeeze", 1.0, _SQUEEZE, 9)
     yield from _moved("the squeeze is over", _SQUEEZE, 1.0, 6)
     yield from _moved("a crash", 1.0, _CRASH, 20)
@@ -68,7 +68,7 @@ def _moved(title: str, start: float, end: float, blocks: int) -> Iterator[DaySte
 
 
 def play_derivatives(stage: DerivativesStage, tell: Callable[[DerivativesMoment], None]) -> int:
-    """The whole day; returns the last block."""
+    """Play the whole day; returns the last block."""
     last, step = stage.first_block, DayStep("before", 1.0)
     with daemon(stage.folder) as running:
         tell(_moment(stage, running, last, step))
@@ -83,7 +83,7 @@ def play_derivatives(stage: DerivativesStage, tell: Callable[[DerivativesMoment]
 
 
 def _block(stage: DerivativesStage, step: DayStep) -> int:
-    """New prices everywhere, in a block behind whatever the keeper has sent."""
+    """Set new prices everywhere, in a block after whatever the keeper has sent."""
     anvil = stage.anvil
     for symbol, price in FIRST.items():
         level = 1.0 if symbol == "SOL" else step.level

@@ -53,13 +53,13 @@ HEDGE, LEG_LONG, LEG_SHORT, ADDED, REDUCED, FUNDED, WHALE = 102, 103, 104, 105, 
 SQUEEZED, SAVED = "0x" + "5c" * 20, "0x" + "5a" * 20
 _DEPLOYER = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
 TOP_UP, TARGET = "1.50", "1.80"
-"""Far enough from 1 that an order is settled before the account breaks."""
+"""Health levels far enough from 1 that an order is settled before the account breaks."""
 _ETHER, _BITCOIN = 13 * WAD, 13 * WAD * 2_000 // 30_000
 
 
 @dataclass(frozen=True)
 class Character:
-    """An account of the story: where, under which name the record has it, what it is, how it is to end."""
+    """An account of the story: its market, its key in the record, its part, and its intended end."""
 
     market: str
     account: str
@@ -70,7 +70,7 @@ class Character:
 
 @dataclass(frozen=True)
 class DerivativesStage(Ground):
-    """Everything that stands when prices begin to move."""
+    """Everything set up before prices begin to move."""
 
     perps: SynthetixDeployment
     curie: CurieDeployment
@@ -80,7 +80,7 @@ class DerivativesStage(Ground):
 
 @contextmanager
 def derivatives_stage(folder: Path) -> Iterator[DerivativesStage]:
-    """A running local chain with all three exchanges; it ends with the block."""
+    """A running local chain with all three exchanges; it is stopped when the context ends."""
     with Anvil(AnvilOptions(timestamp=GENESIS)) as anvil:
         rpc = anvil.rpc
         key = Account.from_key(keccak(text="keeper demo --derivatives"))
@@ -115,7 +115,7 @@ _CAST = (
 
 
 def _perps(anvil: Anvil, system: SynthetixDeployment, keeper: str) -> str:
-    """Open the accounts; the contract that two of them gave their rights to."""
+    """Open the accounts; returns the contract that two of them gave their rights to."""
     eth, btc, sol = (system.markets[symbol] for symbol in FIRST)
     for account, dollars, trades in (
         (HEDGE, 2_000, ((eth, _ETHER), (btc, -_BITCOIN))),
@@ -162,7 +162,7 @@ def _traded(
 
 
 def _curie(anvil: Anvil, system: CurieDeployment) -> None:
-    """A short that is taken over, and a long for which is deposited."""
+    """Open a short that is taken over, and a long that is topped up."""
     market = system.markets["vETH"]
     for who, dollars, size in ((SQUEEZED, 1_500, -7 * WAD), (SAVED, 1_700, 8 * WAD)):
         steps = curie.mint_and_deposit(system, who, dollars * DOLLAR)
@@ -170,7 +170,8 @@ def _curie(anvil: Anvil, system: CurieDeployment) -> None:
 
 
 def _options(anvil: Anvil, system: AvalonDeployment) -> Sequence[Character]:
-    """Sellers of options: two too thin for what comes, two who stay until the end."""
+    """Open positions of option sellers: two with too little collateral for what comes, two that last to the
+    end."""
     low, middle, high = system.boards[0].strikes
     send_batch(anvil.rpc, options.mint_and_approve(system, TRADER, 10**6 * WAD, 100 * WAD), system.errors)
     found = []
@@ -194,7 +195,7 @@ def _purse(
     second: CurieDeployment,
     third: AvalonDeployment,
 ) -> None:
-    """What the keeper protects and takes over with."""
+    """Give the keeper what it protects and takes over with."""
     mint = "mint(address,uint256)"
     steps = [
         perps.mint(first, keeper, 50_000 * WAD),

@@ -1,4 +1,4 @@
-"""Running the day: the same daemon that `keeper run --live` starts, one block after another."""
+"""The director runs the day: the same daemon that `keeper run --live` starts, one block after another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LATE_BLOCKS = 25
 
 @dataclass(frozen=True)
 class Moment:
-    """What one block looked like once the keeper had worked at it."""
+    """The state of the market after the keeper has worked at a block."""
 
     block: int
     prices: Mapping[str, int]
@@ -38,14 +38,14 @@ class Moment:
 
 @dataclass(frozen=True)
 class _Day:
-    """A stage, the daemon that works on it, and who is told of every block."""
+    """A stage, the daemon that works on it, and the callback for every block."""
 
     stage: Stage
     daemon: RunningDaemon
     tell: Callable[[Moment], None]
 
     def show(self, block: int, now: Mapping[str, int], beat: Beat | None = None) -> None:
-        """Wait until both loops have worked at this block, then tell what they left."""
+        """Wait until both loops have worked at this block, then report the results."""
         self.daemon.wait_for(block)
         seen, ended = _newest_record(self.stage), self.daemon.newly_ended()
         moment = Moment(block, dict(now), seen["accounts"], ended, seen["held"], seen["unvaluable"])
@@ -56,7 +56,7 @@ class _Day:
 
 
 def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
-    """Play the whole day; returns the last block. `tell` hears of every block."""
+    """Play the whole day; returns the last block. `tell` is called with every block."""
     now = {spec.symbol: spec.price for spec in stage.specs}
     with daemon(stage.folder) as running:
         day = _Day(stage, running, tell)
@@ -65,7 +65,7 @@ def play(stage: Stage, seed: int, tell: Callable[[Moment], None]) -> int:
 
 
 def _falling(day: _Day, seed: int, now: Mapping[str, int]) -> int:
-    """The day on which prices fall and partly recover."""
+    """Play the day on which prices fall and partly recover."""
     stage, last = day.stage, day.stage.first_block
     for place, step in enumerate(prices(seed, stage.specs)):
         now = {**now, **step}
@@ -82,7 +82,7 @@ def _falling(day: _Day, seed: int, now: Mapping[str, int]) -> int:
 
 
 def _hostile(day: _Day, feeds: Feeds, seed: int) -> int:
-    """The day on which the feeds lie; the late blocks say the truth."""
+    """Play the day on which the feeds lie; the late blocks give the truth."""
     anvil, last = day.stage.anvil, day.stage.first_block
     script = beats(seed, day.stage.specs)
     late = [rest(script[-1])] * LATE_BLOCKS
@@ -99,7 +99,7 @@ def _hostile(day: _Day, feeds: Feeds, seed: int) -> int:
 
 
 def _block(stage: Stage, step: Mapping[str, int], now: Mapping[str, int]) -> int:
-    """New answers of the feeds, in a block behind whatever the keeper has sent; the exchange follows."""
+    """Give the feeds new answers, in a block after whatever the keeper has sent; the exchange follows."""
     for symbol, price in step.items():
         tx = act.set_price(stage.market, stage.market.reserves[symbol], price)
         queue(stage.anvil, tx, last=stage.exchange is not None)

@@ -15,7 +15,7 @@ from keeper.localchain.uniswap_v3 import PoolSpec, UniswapDeployment
 
 @dataclass(frozen=True)
 class DemoExchange:
-    """Where the keeper sells what it seized, and our contract, through which it does."""
+    """The exchange where the keeper sells what it seized, and our contract, through which it sells."""
 
     uniswap: UniswapDeployment
     pools: Sequence[PoolSpec]
@@ -38,7 +38,7 @@ def open_exchange(
 
 
 def settings(exchange: DemoExchange, market: AaveDeployment) -> tuple[str, str]:
-    """What the configuration says below [chains.local], and a table of its own."""
+    """The exchange's configuration: lines below [chains.local], and a table of its own."""
     hops = ", ".join(f'"{market.reserves[symbol].asset}"' for symbol in ("WETH", "USDC"))
     return (
         f'liquidator = "{exchange.liquidator}"\n',

@@ -1,5 +1,5 @@
 """A hostile day of the oracles: every way in which a feed lies, one after another, over a market that is calm
-and then really falls. A second source says the truth all day."""
+and then really falls. A second source is truthful all day."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAKED = "wstETH"
 
 @dataclass(frozen=True)
 class Feeds:
-    """A settable feed and an honest second one for each asset; the staked token hangs on WETH's feed."""
+    """A settable feed and an honest second one for each asset; the staked token depends on WETH's feed."""
 
     first: Mapping[str, str]
     second: Mapping[str, str]
@@ -36,12 +36,13 @@ class Feeds:
 Call = tuple[Any, ...]
 """A function's signature and its arguments."""
 Lie = Callable[[int, int], Call]
-"""(true price, the block's timestamp) → what a feed is told instead of the truth."""
+"""What a feed answers instead of the truth: (true price, the block's timestamp) → the call that sets it."""
 
 
 @dataclass(frozen=True)
 class Beat:
-    """One block: in words, the true prices (8 decimals), and who lies (by symbol), the second feeds too."""
+    """One block of the script: its title, the true prices (8 decimals), and the lies by symbol, those of the
+    second feeds too."""
 
     title: str
     truth: Mapping[str, int]
@@ -71,7 +72,7 @@ def install(anvil: Anvil, market: AaveDeployment, specs: list[ReserveSpec]) -> F
 
 
 def settings(feeds: Feeds) -> str:
-    """What an operator would write of these prices."""
+    """The configuration that an operator would write for these prices."""
     return "".join(
         f"""
 [markets.aave.oracles.{symbol}]
@@ -84,7 +85,7 @@ second_source = {{ kind = "chainlink", address = "{address}", heartbeat = {HEART
 
 
 def beats(seed: int, specs: list[ReserveSpec]) -> list[Beat]:
-    """The whole day."""
+    """The beats of the whole day."""
     dice = random.Random(seed + 13)  # noqa: S311  (a market day, not a secret)
     start = {spec.symbol: spec.price for spec in specs}
     found = []
@@ -100,7 +101,7 @@ def beats(seed: int, specs: list[ReserveSpec]) -> list[Beat]:
 
 
 def transactions(feeds: Feeds, beat: Beat, timestamp: int) -> list[Tx]:
-    """What a block brings: of every feed the truth or the script's lie."""
+    """The transactions of a block: for every feed the truth or the script's lie."""
     told = [(feed, beat.second_lies.get(s, _says(100)), s) for s, feed in feeds.second.items()]
     for symbol, feed in feeds.first.items():
         if symbol not in beat.lies:
@@ -115,7 +116,7 @@ def rest(beat: Beat) -> Beat:
 
 
 def _says(percent: int) -> Lie:
-    """An answer in a round of its own, so many percent of the truth."""
+    """A lie of so many percent of the truth, in a round of its own."""
     return lambda truth, _: ("updateAnswer(int256)", truth * percent // 100)
 
 
@@ -124,13 +125,13 @@ def _reverts(truth: int, timestamp: int) -> Call:
 
 
 def _in_round(number: int, percent: int, age: int) -> Lie:
-    """Always this round, given so many seconds ago."""
+    """A lie always in this round, given so many seconds ago."""
     signature = "setRound(uint80,int256,uint256)"
     return lambda truth, timestamp: (signature, number, truth * percent // 100, timestamp - age)
 
 
 def _frozen(blocks: int) -> Mapping[str, Lie]:
-    """For so many blocks neither the round nor its time has moved: not old yet, and no second opinion."""
+    """Lies whose round and time have not moved for so many blocks: not old yet, and no second opinion."""
     return {"WBTC": _in_round(20_000, 65, blocks * BLOCK_SECONDS)}
 
 

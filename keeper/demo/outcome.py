@@ -1,4 +1,5 @@
-"""What the day came to, from the chain's own events and the outside check, not from the keeper's word."""
+"""The outcome of the day, from the chain's own events and the outside check, not from the keeper's
+reports."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ NO_TRUTH: Mapping[int, Mapping[str, int]] = MappingProxyType({})
 
 @dataclass
 class Line:
-    """One account's day. Health scaled 1e18 as the contract said it; gain in base units."""
+    """One account's day. Health scaled 1e18 by the contract's view; gain in base units."""
 
     account: str
     label: str
@@ -45,14 +46,14 @@ class Line:
 
     @property
     def cured(self) -> bool:
-        """Healthy again, or emptied: no collateral or no debt left."""
+        """Whether it is healthy again, or emptied: no collateral or no debt left."""
         return self.after is None or self.after >= WAD or self.collateral == 0
 
 
 @dataclass
 class DayOutcome:
-    """The whole day. Amounts in base units (8 decimals): `earned` is what liquidations seized less what they
-    repaid, at the oracle's prices, `booked` what they really brought, by the keeper's books."""
+    """The outcome of the whole day. Amounts in base units (8 decimals): `earned` is what liquidations seized
+    less what they repaid, at the oracle's prices, `booked` what they really brought, by the ledger."""
 
     lines: list[Line]
     liquidations: int
@@ -71,8 +72,8 @@ class DayOutcome:
 
 
 def _gas_of_one(stage: Stage, last: int) -> int:
-    """What the gas of a liquidation cost at least on this day, base units at the last prices: the least that
-    any of the keeper's transactions paid, by the chain's receipts."""
+    """The least gas cost of a liquidation on this day, base units at the last prices: the least that any of
+    the keeper's transactions paid, by the chain's receipts."""
     with journal_of(stage.folder) as session:
         paid = [each.gas_price for each in session.exec(select(Transaction)).all() if each.gas_price]
     ether = price(stage, stage.market.reserves["WETH"].asset, last)
@@ -80,8 +81,8 @@ def _gas_of_one(stage: Stage, last: int) -> int:
 
 
 def outcome(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]] = NO_TRUTH) -> DayOutcome:
-    """Read the chain and the check; `faults` names everything that should not have happened. With the true
-    prices by block (a hostile day) so does every action that only a lie could justify."""
+    """Read the chain and the outside check; `faults` names everything that should not have happened. With the
+    true prices by block (a hostile day), actions that only a lie could justify are faults too."""
     check, faults = checked(stage, last, ["aave-v3"], [m.address for m in stage.people.members])
     labels = {m.address.lower(): m.label for m in stage.people.members}
     labels[stage.people.lender.lower()] = "lender"
@@ -126,7 +127,7 @@ def _line(account: str, label: str, data: dict[str, Any]) -> Line:
 
 
 def _liquidations(stage: Stage, last: int, lines: dict[str, Line], faults: list[str]) -> tuple[int, int]:
-    """Every liquidation of the day from the pool's events, valued at the oracle's prices in its block."""
+    """Sum up the day's liquidations from the pool's events, valued at the oracle's prices in each block."""
     assets = {r.asset.lower(): r for r in stage.market.reserves.values()}
     protected = {a.lower() for a in stage.people.protected}
     count, earned = 0, 0
@@ -148,7 +149,7 @@ def _liquidations(stage: Stage, last: int, lines: dict[str, Line], faults: list[
 
 
 def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
-    """Top-ups from the journal, and what all the keeper's gas cost in base units."""
+    """Count top-ups from the journal, and sum up the cost of all the keeper's gas in base units."""
     ether = stage.market.reserves["WETH"].asset
     top_ups, gas_cost = 0, 0
     with journal_of(stage.folder) as session:
@@ -176,8 +177,8 @@ def _journal(stage: Stage, lines: dict[str, Line]) -> tuple[int, int]:
 
 
 def _booked(stage: Stage, last: int, faults: list[str]) -> int:
-    """What liquidations brought by the keeper's books, base units before gas; `faults` names what they have
-    wrong: every token of the keeper's went where they say."""
+    """What liquidations brought by the ledger, base units before gas. `faults` names what the ledger has
+    wrong: every token of the keeper's must have moved as it says."""
     with journal_of(stage.folder) as session:
         rows = session.exec(select(LedgerEntry)).all()
         liquidating = set(

@@ -1,4 +1,4 @@
-"""What the chain itself says of a day, at any block, and what the check from outside found."""
+"""A day read from the chain itself, at any block, and the findings of the outside check."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def word(stage: Stage, block: int, target: str, signature: str, argument: str, p
 
 
 def price(stage: Stage, asset: str, block: int) -> int:
-    """Base units that the oracle says a whole asset costs at a block."""
+    """The oracle's price of a whole asset at a block, in base units."""
     return word(stage, block, stage.market.oracle, "getAssetPrice(address)", asset)
 
 
 def checked(
     stage: Ground, last: int, protocols: Collection[str], accounts: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
-    """What the comparison found, in a process that cannot import keeper, and what it says is wrong."""
+    """The comparison's findings, by a process that cannot import keeper, and what it finds wrong."""
     return run_outside(_CHECKER, stage, last, ",".join(protocols), *accounts)
 
 
 def run_outside(checker: Path, stage: Ground, last: int, *more: str) -> tuple[dict[str, Any], list[str]]:
-    """What a program that cannot import keeper says of a day's record, and what of it is wrong."""
+    """A check's findings on a day's record, by a program that cannot import keeper, and what is wrong."""
     arguments = [stage.anvil.url, str(stage.record), str(stage.first_block), str(last), *more]
     done = subprocess.run(  # noqa: S603  (our own program)
         [sys.executable, "-I", str(checker), *arguments],

@@ -1,4 +1,4 @@
-"""The daemon of a demo, as a process of its own, and waiting for what it does."""
+"""The daemon of a demo as a process of its own, and waiting for its work."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CONFIG, KEYSTORE, RECORD, ALERTS = "keeper.toml", "keystore.json", "record.jsonl
 
 @dataclass(frozen=True)
 class Ground:
-    """What every demo stands on: its chain, a folder with the daemon's files, and the daemon's address."""
+    """The ground of every demo: its chain, a folder with the daemon's files, and the daemon's address."""
 
     anvil: Anvil
     folder: Path
@@ -53,7 +53,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class RunningDaemon:
-    """The daemon at work, its store, and which intents were told of as ended."""
+    """The running daemon, its store, and the intents whose end was reported."""
 
     folder: Path
     process: Process
@@ -61,7 +61,7 @@ class RunningDaemon:
     told: set[int] = field(default_factory=set)
 
     def wait_for(self, block: int, markets: int = 1) -> None:
-        """Until both loops have worked at this block, and so many markets are recorded at it."""
+        """Wait until both loops have worked at this block and `markets` markets are recorded at it."""
 
         def worked() -> bool:
             with self.store.session() as session:
@@ -72,7 +72,7 @@ class RunningDaemon:
         _wait(self.folder, self.process, worked)
 
     def newly_ended(self) -> list[Intent]:
-        """Intents that have ended and were not told of yet, which they then are."""
+        """Intents that have ended and were not reported yet; they then count as reported."""
         with self.store.session() as session:
             rows = session.exec(select(Intent).where(col(Intent.ended_block).is_not(None))).all()
         ended = [row for row in rows if row.id not in self.told]
@@ -80,7 +80,7 @@ class RunningDaemon:
         return ended
 
     def is_unfinished(self, accounts: Iterable[Mapping[str, Any]], moving: Iterable[str] = ()) -> bool:
-        """Whether anything is under way, or anyone whom the keeper would liquidate is left. `accounts` as
+        """Whether anything is under way, or an account is left that the keeper would liquidate. `accounts` as
         they are recorded; `moving`: the states of transactions that are under way."""
         with self.store.session() as session:
             planned = session.exec(select(Intent.id).where(col(Intent.state).in_(OPEN_INTENTS))).first()
@@ -93,8 +93,8 @@ class RunningDaemon:
 
 @contextmanager
 def daemon(folder: Path) -> Iterator[RunningDaemon]:
-    """`keeper run --live` as a process of its own, which has worked at its first block; ended as an operator
-    would end it."""
+    """Run `keeper run --live` as a process of its own, which has worked at its first block; it is ended as an
+    operator would end it."""
     options = ["--live", "--config", str(folder / CONFIG)]
     command = [sys.executable, "-m", "keeper.cli.main", "run", *options]
     environment = {**os.environ, PASSWORD_VARIABLE: PASSWORD}
@@ -117,7 +117,7 @@ def daemon(folder: Path) -> Iterator[RunningDaemon]:
 
 @contextmanager
 def journal_of(folder: Path) -> Iterator[Session]:
-    """The daemon's store, once it has ended."""
+    """A session of the daemon's store, once the daemon has ended."""
     with closing(_store(folder)) as store, store.session() as session:
         yield session
 
@@ -127,7 +127,7 @@ def _store(folder: Path) -> Store:
 
 
 def _recorded(record: Path, block: int) -> int:
-    """How many whole lines of this block the record ends with."""
+    """The number of whole lines of this block at the end of the record."""
     lines = record.read_bytes().split(b"\n")[:-1]
     found = 0
     for line in reversed(lines):

@@ -1,4 +1,4 @@
-"""Setting the stage: chain, market, people, a funded key, and the configuration an operator would write."""
+"""The stage: chain, market, people, a funded key, and the configuration an operator would write."""
 
 from __future__ import annotations
 
@@ -42,22 +42,23 @@ DOLLARS = Rate.of(8, Decimal(1))
 
 @dataclass(frozen=True)
 class Stage(Ground):
-    """Everything that stands when the curtain rises."""
+    """Everything set up before the day begins."""
 
     market: AaveDeployment
     people: Cast
     specs: list[ReserveSpec]
     feeds: Feeds | None = None
-    """On a hostile day: whose word the director may bend."""
+    """On a hostile day, the feeds that the director may make lie."""
     exchange: DemoExchange | None = None
-    """On an ordinary day: where seizures are sold. On a hostile one the keeper spends its own tokens."""
+    """On an ordinary day, the exchange where seizures are sold. On a hostile one the keeper spends its own
+    tokens."""
     world: Profile | None = None
     """What the keeper's nodes and chain do differently; the demo itself asks Anvil."""
 
 
 @contextmanager
 def stage(seed: int, folder: Path, *, hostile: bool = False, world: Profile | None = None) -> Iterator[Stage]:
-    """A running local chain with the market open; it ends with the block."""
+    """A running local chain with the market open; it is stopped when the context ends."""
     specs, emodes = demo_market()
     options = AnvilOptions(timestamp=GENESIS, tx_gas_limit=True)
     with ExitStack() as running:
@@ -127,11 +128,11 @@ min_profit = -25    # the demo also clears dust that does not pay for its gas
 realize_bad_debt = true
 max_bad_debt_loss = 100
 """
-"""Store, signer and thresholds of every demo."""
+"""The configuration of store, signer and thresholds in every demo."""
 
 
 def protect(market: str, account: str, target: str, most: int, action: str, asset: str) -> str:
-    """An account that is topped up in one way, for so many dollars a day at most."""
+    """The configuration of an account that is topped up in one way, for at most `most` dollars per day."""
     return f"""\
 [[protect]]
 market = "{market}"

@@ -35,7 +35,8 @@ def _liquidations(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]
 
 
 def _top_ups(stage: Stage, last: int, truth: Mapping[int, Mapping[str, int]]) -> Iterator[str]:
-    """Each owner has one volatile collateral against a dollar debt: health is in proportion to its price."""
+    """Top-ups that the true price did not justify. Each owner has one volatile collateral against a dollar
+    debt: health is in proportion to its price."""
     owners = {
         stage.people.saver.lower(): ("WETH", "USDC"),
         stage.people.repayer.lower(): ("WBTC", "DAI"),

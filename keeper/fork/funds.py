@@ -37,7 +37,7 @@ def balance(anvil: Anvil, token: str, account: str) -> int:
 
 
 def _balance_place(anvil: Anvil, token: str, account: str, amount: int) -> int | None:
-    """The storage word whose value is the account's balance; tried in calls, nothing is written."""
+    """The storage word whose value is the account's balance, found by calls that write nothing."""
     asked = calldata("balanceOf(address)", account)
     for place in _candidates(account):
         state: Json = {token: {"stateDiff": {f"0x{place:064x}": f"0x{amount:064x}"}}}
@@ -64,7 +64,7 @@ def _call(anvil: Anvil, target: str, data: str, state: Json = None) -> str | Non
 
 
 def _send(anvil: Anvil, token: str, holder: str, to: str, amount: int) -> None:
-    """One transfer as if `holder` had made it; a token that refuses it leaves `to` without."""
+    """Make one transfer as if by `holder`; where the token refuses it, `to` gets nothing."""
     data = calldata("transfer(address,uint256)", to, amount)
     anvil.set_balance(holder, 10**19)
     anvil.impersonate(holder)

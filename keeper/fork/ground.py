@@ -1,4 +1,4 @@
-"""What a fork has to know of its markets: their tokens, their worth, who holds them, and their feeds."""
+"""What a fork must know of its markets: their tokens, their worth, their holders and their feeds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from keeper.service.markets import Market
 
 @dataclass(frozen=True, slots=True)
 class ForkAsset:
-    """One token of a market. Addresses in lower case; `price` in base units a whole token, of which `rate`
-    says the worth; `unit` is a whole token in its own units.
+    """One token of a market. Addresses in lower case; `price` in base units per whole token, of which `rate`
+    gives the worth; `unit` is a whole token in its own units.
 
-    `holder` is the contract that keeps the market's units of it, `sources` say what it costs: none where the
-    protocol does not ask, several where it has several prices (Morpho Blue: one in each market).
+    `holder` is the contract that keeps the market's units of it. `sources` give its price: none where the
+    protocol does not ask, several where it has several prices (Morpho Blue: one per market).
     """
 
     market: str
@@ -71,7 +71,7 @@ def _of(pool: NodePool, market: Market) -> list[ForkAsset]:
 
 
 def feeds(rpc: LocalRpc, assets: list[ForkAsset]) -> dict[str, tuple[str, ...]]:
-    """The leaf feeds behind each priced token, in whichever market it is priced."""
+    """The leaf feeds behind each priced token, from every market that prices it."""
     found: dict[str, tuple[str, ...]] = {}
     for each in assets:
         behind = (leaf for source in each.sources if each.price for leaf in leaves_of(rpc, source))

@@ -17,7 +17,8 @@ log = structlog.get_logger()
 
 
 def copy_known(real: str, own: Store, markets: list[str], newest: int) -> int:
-    """Copy what discovery found so far, where it is not beyond block `newest`; how many accounts.
+    """Copy the accounts discovered so far, unless a market's checkpoint lies beyond block `newest`; returns
+    how many.
 
     A store that is missing or cannot be read is left alone: the fork then discovers by itself.
     """

@@ -1,4 +1,5 @@
-"""Which feeds a price comes from, found by watching the chain compute it: no adapter needs to be known."""
+"""The feeds that a price comes from, found by tracing the chain as it computes the price: no adapter is
+needed."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Leaf:
 
 
 def leaves_of(rpc: LocalRpc, source: str) -> tuple[str, ...]:
-    """The feeds (lower case) that a price source asks, whichever way it is asked, and that ask no further."""
+    """The feeds (lower case) that a price source asks, in whichever way the source is asked, and that ask no
+    others."""
     found: list[str] = []
     for question in _QUESTIONS:
         call: Json = {"to": source, "data": calldata(question)}
@@ -41,7 +43,7 @@ def leaves_of(rpc: LocalRpc, source: str) -> tuple[str, ...]:
 
 
 def read_leaf(rpc: LocalRpc, address: str) -> Leaf:
-    """What the feed answers now; KeeperError when it answers no price."""
+    """Read a feed's present answer; KeeperError when it answers no price."""
     newest, latest = (_read(rpc, address, each) for each in ("latestRoundData()", "latestAnswer()"))
     is_round = shapes.is_round(newest)
     answer = abi.signed(newest, 1) if is_round and abi.word(latest) is None else abi.signed(latest)
@@ -69,7 +71,7 @@ def _leaves(frame: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _read(rpc: LocalRpc, target: str, signature: str) -> Answer:
-    """What a function answers; not `ok` where it answers nothing."""
+    """The answer of a function without arguments; not `ok` where it answers nothing."""
     try:
         said = rpc.text("eth_call", {"to": target, "data": calldata(signature)}, "latest")
     except KeeperError:

@@ -1,4 +1,4 @@
-"""What a rehearsal came to: prices before and after, what was done for whom, what it would have cost."""
+"""The outcome of a rehearsal: prices before and after, what was done for whom, what it would have cost."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class ForkOutcome:
 def outcome(
     fork: Fork, before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int]
 ) -> ForkOutcome:
-    """Read the fork's own journal and the signer's balances. Prices by market and asset."""
+    """Read the outcome from the fork's own journal and the signer's balances. Prices by market and asset."""
     with fork.store.session() as session:
         intents = session.exec(select(Intent).order_by(col(Intent.id))).all()
         actions = [_action(row, journal.transactions_of(session, row.id or 0)) for row in intents]
@@ -163,7 +163,7 @@ def _left(session: Session, fork: Fork) -> list[OpenBreach]:
 
 
 def _inventory(fork: Fork, after: Mapping[tuple[str, str], int]) -> int:
-    """Each token counts at the price of the first market that knows it."""
+    """What the signer's tokens gained or lost, each at the price of the first market that knows it."""
     prices = {asset: price for (_, asset), price in reversed(list(after.items()))}
     units = {each.asset: each.unit for each in fork.assets}
     change = 0

@@ -45,7 +45,7 @@ PATIENCE_FIRST, PATIENCE = 3600.0, 300.0
 
 @dataclass(frozen=True, slots=True)
 class ForkOptions:
-    """What to rehearse. `funds` in whole units of account an asset; `block` None forks at the newest."""
+    """What to rehearse. `funds` in whole units of account per asset; `block` None forks at the newest."""
 
     chain: str | None = None
     block: int | None = None
@@ -57,7 +57,7 @@ class ForkOptions:
 def rehearse(
     settings: Settings, asked: ForkOptions, folder: Path, tell: Callable[[str], None]
 ) -> ForkOutcome:
-    """Fork the configured chain, run the daemon on it, shock it; what the keeper did.
+    """Fork the configured chain, run the daemon on it and shock it; returns what the keeper did.
 
     Only reads reach the configured node, and nothing reaches the configured store, key or channels.
     """
@@ -116,7 +116,7 @@ def _fork(settings: Settings, asked: ForkOptions, folder: Path) -> Iterator[Fork
 
 
 def _require_come(node: Node, block: int | None) -> None:
-    """ConfigError for a block that is still to come."""
+    """Raise ConfigError for a block that is still to come."""
     if block is None:
         return
     newest = int(node.call("eth_blockNumber", []), 16)
@@ -129,7 +129,7 @@ def _require_come(node: Node, block: int | None) -> None:
 
 
 def _with_own_contract(own: Settings, chain: str, anvil: Anvil, key: str) -> Settings:
-    """Where a Liquidator is configured, one that works for the throw-away key."""
+    """The settings with a Liquidator that works for the throw-away key, where one is configured."""
     forked = own.chains[chain]
     if forked.liquidator is None:
         return own
@@ -154,7 +154,7 @@ def _block_time(settings: Settings, chain: str, pool: NodePool, head: blocks.Hea
 
 
 def _fund(fork: Fork, amount: Decimal) -> None:
-    """Gas money, and every asset that has a price, to the throw-away signer."""
+    """Give the throw-away signer gas money and every asset that has a price."""
     who = fork.signer.address
     fork.anvil.set_balance(who, NATIVE_WEI)
     for each in fork.assets:

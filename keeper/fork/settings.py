@@ -49,7 +49,8 @@ def answering_node(settings: Settings, chain: str) -> str:
 
 
 def local_only(settings: Settings, chain: str, url: str, folder: Path, block_time: int) -> Settings:
-    """The same markets and policy on the fork at `url`; own store, own files, no channel, no key."""
+    """The same markets and policy on the fork at `url`, with a store and files of its own, no channel and no
+    key."""
     forked = settings.chains[chain].model_copy(
         update={
             "rpc": [url],

@@ -1,4 +1,4 @@
-"""Moving a leaf feed: a stand-in takes the feed's place at its own address, then gives a new round."""
+"""Shocks: a stand-in takes a leaf feed's place at its own address, then gives a new round."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOVER_WEI = 10**20
 
 @dataclass(frozen=True, slots=True)
 class Shock:
-    """What was asked for: `feed` is a feed's address or description, or an asset's symbol or address."""
+    """A requested move: `feed` is a feed's address or description, or an asset's symbol or address."""
 
     feed: str
     change: Decimal
@@ -36,7 +36,7 @@ class PriceMove:
 
 
 def parse_shock(text: str) -> Shock:
-    """`FEED=-30%` as a feed and a change of -0.3; ConfigError for anything else."""
+    """Parse `FEED=-30%` into a feed and a change of -0.3; ConfigError for anything else."""
     feed, _, change = text.rpartition("=")
     try:
         percent = Decimal(change.strip().removesuffix("%")) if change.strip().endswith("%") else None
@@ -54,7 +54,7 @@ def resolve(
 ) -> list[PriceMove]:
     """The feeds to move. `symbols` names assets (lower case → symbol), `leaves` the feeds of each asset.
 
-    ConfigError when a name fits nothing, or an asset that hangs on several feeds.
+    ConfigError when a name matches nothing, or an asset that depends on several feeds.
     """
     known = {address: read_leaf(anvil.rpc, address) for each in leaves.values() for address in each}
     moves: dict[str, PriceMove] = {}
@@ -81,7 +81,7 @@ def put_in_place(anvil: Anvil, moves: Sequence[PriceMove]) -> None:
 
 
 def announce(anvil: Anvil, moves: Sequence[PriceMove]) -> None:
-    """Leave the new rounds for the next block."""
+    """Give the stand-ins their new rounds, for the next block."""
     for move in moves:
         queue(anvil, call_of(_MOVER, move.leaf.address, "update(int256)", move.answer))
 

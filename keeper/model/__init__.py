@@ -1,1 +1,1 @@
-"""The words as values: valuation, offer, cure, purse, plan, money. No I/O."""
+"""The glossary as values: valuation, offer, cure, purse, plan, money. No I/O."""

@@ -1,4 +1,4 @@
-"""Where along the integers a condition changes, and the least that is enough."""
+"""Bisection over the integers: where a condition changes, and the least integer that is enough."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 
 def edge(holds: Callable[[int], bool], inside: int, outside: int) -> int:
-    """The last integer on the way from `inside`, where it holds, to `outside`, where it does not; it changes
-    once between them. Neither end is asked about."""
+    """The last integer from `inside`, where the condition holds, towards `outside`, where it does not; it
+    changes once between them. Neither end is tested."""
     while abs(outside - inside) > 1:
         middle = (inside + outside) // 2
         if holds(middle):

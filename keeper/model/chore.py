@@ -1,4 +1,4 @@
-"""What a market as a whole wants done, which anyone may do and nobody is paid for."""
+"""A chore: work that a market as a whole needs, which anyone may do and nobody is paid for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from keeper.model.plan import Check
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """One call that is due: `gas` is enough for it, `why` for people. `errors` names the table in `abis/`
-    that says what its reverts mean."""
+    """One call that is due: `gas` is enough for it, `why` explains it to people. `errors` names the table in
+    `abis/` that explains its reverts."""
 
     name: str
     target: str

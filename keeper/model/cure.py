@@ -1,4 +1,4 @@
-"""What helps a protected account, whose money pays for it, and what its owner signed."""
+"""Cures of a protected account: what is requested, whose money pays, and what its owner signed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keeper.model.purse import Purse
 
 
 def action_words(action: Action) -> str:
-    """The action as people read it."""
+    """The action's name for people."""
     return action.replace("_", " ")
 
 
@@ -36,7 +36,7 @@ class OwnerFunds:
     permits: Mapping[str, SignedAllowance]
 
     def without(self, tokens: Collection[str]) -> OwnerFunds:
-        """The same, with nothing of these tokens."""
+        """The same funds, with nothing of these tokens."""
         return replace(
             self,
             available={token: 0 if token in tokens else units for token, units in self.available.items()},
@@ -46,8 +46,8 @@ class OwnerFunds:
 
 @dataclass(frozen=True, slots=True)
 class CureRequest:
-    """What a cure is to reach at `timestamp` (health, 1e18) and may cost (base units), and who pays: the
-    signer out of the purse's funds, or `owner`. Without `steps` the protocol's own are taken."""
+    """What a cure must reach at `timestamp` (health, 1e18) and may cost (base units), and who pays: the
+    signer out of the purse's funds, or `owner`. Without `steps` the protocol's default steps apply."""
 
     account: str
     timestamp: int
@@ -57,16 +57,16 @@ class CureRequest:
     budget_base: int
     owner: OwnerFunds | None = None
     refused: frozenset[str] = frozenset()
-    """What steps were refused with lately: tokens, or positions as a protocol names them."""
+    """What steps were refused with lately: tokens, or positions by the protocol's names."""
     most_slippage: int = 0
     """The share of the price (1e18 is all) that making a position smaller may cost."""
     cheapest: bool = False
-    """Whether the cheapest of the steps that reach the target is taken, not the first."""
+    """Whether to take the cheapest of the steps that reach the target, not the first."""
     capital_cost: int = 0
     """What a year of locked money costs, as a share of it (1e18 is all)."""
 
     def payable(self, token: str) -> int:
-        """Units at hand; coins that are gas money are not."""
+        """Units at hand, without coins that are gas money."""
         has = self.purse.funds if self.owner is None else self.owner.available
         return max(has.get(token, 0) - (self.purse.gas_reserve if token == NATIVE else 0), 0)
 

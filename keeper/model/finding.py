@@ -1,4 +1,4 @@
-"""One line of what `keeper doctor` found."""
+"""One finding of `keeper doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Verdict = Literal["ok", "warning", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A part that was looked at, how it is, and what to do about it."""
+    """A part that was checked, its condition, and what to do about it."""
 
     subject: str
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them: one home, one name for each kind."""
+"""Numbers and times formatted for people: one home, one name per kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from keeper.model.money import WAD
 
 
 def format_money(amount: int) -> str:
-    """Money (1e-18 of the unit of account): two decimals, two digits where that would look like nothing."""
+    """Money (1e-18 of the unit of account) with two decimals; with two significant digits where those would
+    show nothing."""
     whole = Decimal(amount) / WAD
     return f"{whole:,.2f}" if not amount or abs(whole) >= Decimal("0.01") else f"{whole:.2g}"
 
@@ -20,7 +21,7 @@ def format_amount(units: int, decimals: int) -> str:
 
 
 def format_amount_short(units: int, decimals: int) -> str:
-    """Token units with thousands apart and four decimals at most, truncated."""
+    """Token units with separated thousands and at most four decimals, truncated."""
     return _decimal(units, decimals, 4, ",")
 
 

@@ -1,4 +1,4 @@
-"""What an account's owner lets be done for the account."""
+"""What an account's owner permits the keeper to do for the account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Grant:
     payer operates and that can do nothing else.
 
     `reduces` says by position (as the protocol names it) how much may be taken away today; `share` (1e18 is
-    all) what part of the price that may cost; `why` what is not open, in words."""
+    all) what part of the price that may cost; `why` explains what is not permitted."""
 
     via: str = ""
     adds: bool = False
@@ -23,7 +23,7 @@ class Grant:
     why: str = ""
 
     def lacks(self, action: Action, position: str) -> str:
-        """Why a cure is not open, in words; empty where it is."""
+        """Why a cure is not permitted, in words; empty where it is."""
         if action == "add_collateral" and not self.adds:
             return self.why or "its owner lets nothing be added"
         if action in ("reduce", "close") and not self.reduces.get(position):

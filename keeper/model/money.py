@@ -1,5 +1,5 @@
-"""The unit of account: every amount of money in the settings is in it, and what several markets spend or earn
-is compared in it. Pure.
+"""The unit of account, in which all money of the settings is given and markets' spending and earnings are
+compared. Pure.
 
 A market counts in base units of its own currency, with its own decimals. Amounts in the unit of account are
 integers scaled 1e18, called money here.
@@ -28,7 +28,7 @@ class Rate:
 
     @classmethod
     def of(cls, decimals: int, price: Decimal) -> Rate:
-        """Of a market whose currency has so many decimals, and costs `price` a whole unit."""
+        """The rate of a market whose currency has this many decimals and costs `price` per whole unit."""
         exact = Fraction(price) * WAD / 10**decimals
         return cls(exact.numerator, exact.denominator)
 
@@ -37,7 +37,7 @@ class Rate:
         return base * self.numerator // self.denominator
 
     def up(self, base: int) -> int:
-        """The same, rounded up."""
+        """Money that base units are worth, rounded up."""
         return -(-base * self.numerator // self.denominator)
 
     def base_down(self, amount: int) -> int:

@@ -12,7 +12,8 @@ from keeper.model.plan import FlashLoan, Kind
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A token the market lists: lower case, base units a whole one costs, token units of a whole one."""
+    """A token the market lists: address in lower case, base units per whole token, token units per whole
+    token."""
 
     token: str
     symbol: str
@@ -24,25 +25,25 @@ class Asset:
         return f"{format_amount(amount, len(str(self.unit)) - 1)} {self.symbol}"
 
     def worth(self, amount: int) -> int:
-        """Base units, rounded down (towards minus infinity for a loss)."""
+        """Base units that token units are worth, rounded down (towards minus infinity for a loss)."""
         return amount * self.price // self.unit
 
     def cost(self, amount: int) -> int:
-        """Base units, rounded up."""
+        """Base units that token units cost, rounded up."""
         return -(-amount * self.price // self.unit)
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One size of an offer: what the calls take and bring (token units). `allowance` is what they may take at
-    most, where a debt grows until they are included."""
+    """One size of an offer: what its calls take and bring (token units). `allowance` is the most they may
+    take, where a debt grows until they are included."""
 
     repaid: int
     allowance: int
     received: int
     calls: tuple[bytes, ...]
     call_for: Callable[[int], bytes] | None = None
-    """The same call with a lower allowance, for whoever has what is repaid and not all of the allowance."""
+    """The same call with a lower allowance, for a payer who has what is repaid, not all of the allowance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +62,41 @@ class Offer:
     gas: int
     errors: str = ""
     cold_gas: int = 0
-    """What a call takes more where it is the first at its target within a transaction."""
+    """Extra gas of a call that is the first at its target within a transaction."""
     besides: int = 0
-    """Base units that come to the contract's owner besides, in the chain's own coin."""
+    """Base units that additionally come to the contract's owner, in the chain's native coin."""
     callback: bool = False
-    """The target gives first and asks for its money in a callback: nobody need lend it. The last argument of
-    its call is then empty bytes, for what the callback is to do."""
+    """Whether the target gives first and asks for its money in a callback: no lender is needed. The last
+    argument of its call is then empty bytes, for what the callback is to do."""
     taker: Literal["anyone", "signer", "contract"] = "anyone"
-    """Who can take it: the signer with own money, our contract with borrowed money, or either."""
+    """Who can take it: the signer with their own money, our contract with borrowed money, or either."""
     redeem: str = ""
     """The asset that it gives claims on instead of the asset itself."""
     later: str = ""
-    """Where it is one call (of this name) after which anybody can buy what it brings, at the price quoted:
-    the money is kept for the purchase."""
+    """The name of the call after which anybody can buy what it brings, at the price quoted; empty without
+    such a purchase. The money is kept for it."""
     value: int = 0
-    """Wei that go with its call, and that it costs: what prices ask for that are brought along."""
+    """Wei sent with its call, which are a cost: the fees of the prices that it brings."""
     valid_until: int | None = None
-    """Unix time of the last block that takes it: then the prices that it brings are too old."""
+    """Unix time of the last block that accepts it: later the prices that it brings are too old."""
     kind: Kind = "liquidate"
     action: str = "liquidate"
-    """What it is, and how people and the journal call it."""
+    """The action's name for people and in the journal."""
     least_at: int | None = None
-    """Where in the call (byte) the least profit stands, in units of `pays` and `gets` alike: what is asked
-    for on chain is raised to what it must earn."""
+    """The byte offset in the call of the least profit it accepts, in units of `pays` and `gets` alike; it is
+    raised to what the plan must earn."""
     gas_of_signer: int | None = None
-    """What it takes where the signer calls it alone, if another than `gas` and `cold_gas`."""
+    """Gas when the signer calls it alone, if other than `gas` and `cold_gas`."""
 
     @property
     def gas_alone(self) -> int:
-        """What it takes in a transaction of its own, sent by the signer."""
+        """Gas in a transaction of its own, sent by the signer."""
         return self.gas + self.cold_gas if self.gas_of_signer is None else self.gas_of_signer
 
 
 @dataclass(frozen=True, slots=True)
 class FlashLender:
-    """Who lends a token for a transaction within the market itself, and how much at most."""
+    """A lender of a token for one transaction within the market itself, and the most it lends."""
 
     loan: FlashLoan
     most: int

@@ -9,31 +9,31 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 NATIVE = "native"
-"""The chain's own coin, where a token is named."""
+"""The chain's native coin, in the place of a token's address."""
 
 KEPT_PERCENT = 50
-"""At least this part of the expected profit is asked for on chain: a small move does not undo it."""
+"""Percent of the expected profit that is at least asked for on chain: a small price move does not undo it."""
 
 CONTRACT_ERRORS = "liquidator_errors"
 """The table in `abis/` of our own contract's errors."""
 
 Kind = Literal["liquidate", "top_up", "reduce", "flag", "settle", "redeem"]
-"""What is done: `liquidate` and what else the protocol rewards anybody for (`flag`, `settle`); for whom we
-protect `top_up` and `reduce`, which of all is a close; `redeem` what was taken."""
+"""What is done: `liquidate` and other actions that the protocol rewards anybody for (`flag`, `settle`); for
+accounts that we protect `top_up` and `reduce` (a full `reduce` is a close); `redeem` for claims taken."""
 
 REWARDED: frozenset[Kind] = frozenset({"liquidate", "flag", "settle"})
-"""What is done for what it earns."""
+"""Kinds that are done for their reward."""
 CURES: frozenset[Kind] = frozenset({"top_up", "reduce"})
-"""What is done for those whom we protect."""
+"""Kinds that are done for accounts that we protect."""
 
 
 def rivals(kind: str) -> tuple[str, ...]:
-    """The kinds of which one at a time is done for an account, and that share their attempts."""
+    """The kinds of which an account has one at a time, and which share their attempts."""
     return tuple(sorted(CURES)) if kind in CURES else (kind,)
 
 
 def kept_of(token: str) -> str:
-    """Under which name funds say what of a token is kept for purchases to come."""
+    """The name under which funds list the units of a token that are kept for later purchases."""
     return f"kept:{token.lower()}"
 
 
@@ -41,7 +41,7 @@ def kept_of(token: str) -> str:
 class Spend:
     """Token units a plan pays, and the contract that pulls them from the signer (empty: none does).
 
-    `burned`: they leave the signer without an allowance. The chain's own coin goes as the plan's `value`."""
+    `burned`: they leave the signer without an allowance. The native coin is sent as the plan's `value`."""
 
     token: str
     spender: str
@@ -50,7 +50,7 @@ class Spend:
 
     @property
     def from_signer(self) -> bool:
-        """Whether tokens of the signer's are spent, not another's and not the chain's own coin."""
+        """Whether it spends tokens of the signer's, not another's and not the native coin."""
         return bool(self.spender) or self.burned
 
 
@@ -66,7 +66,7 @@ class Check:
     at_most: int | None = None
 
     def failure(self, reached: int) -> str:
-        """Why the word that was read fails it; empty where it holds."""
+        """Why the word that was read fails the check; empty where it passes."""
         if reached < self.at_least:
             return f"the postcondition fails: {reached} is below {self.at_least}"
         if self.at_most is not None and reached > self.at_most:
@@ -77,7 +77,7 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Trade:
     """What a liquidation gives and gets: tokens (lower case), valued at its prices (base units). `gets_units`
-    of what it gets come to the signer himself; 0 where another does, or another token."""
+    are the units that come to the signer; 0 where another receives them, or they are of another token."""
 
     pays: str
     pays_base: int
@@ -99,15 +99,15 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class FlashLoan:
-    """Who lends for the length of a transaction, and what of each million it keeps. `callback`: the target
-    itself, which asks for its money after it has given what was seized."""
+    """A loan for the length of a transaction: the lender, and the fee per million. `callback`: the target
+    itself lends, asking for its money after it has given what was seized."""
 
     kind: Literal["aave-v3", "uniswap-v3", "callback"]
     lender: str
     fee: int
 
     def cost(self, amount: int) -> int:
-        """What a loan of so many units costs; rounded up, though not every lender does."""
+        """The fee of a loan of this many units; rounded up, though not every lender does so."""
         return -(-amount * self.fee // 10**6)
 
 
@@ -120,9 +120,9 @@ class BatchItem:
     `min_got`. `route` exchanges `gets` for `pays`, `sale` for the profit token; each is empty where the
     tokens are the same. `profit` is expected, `min_profit` asked for on chain, in units of the profit token.
     `gas` is what the calls take, without loan and exchanges, and `cold_gas` what the first item at a target
-    takes more than those that find everything touched already. `fee` is what the loan costs, in units of the
+    takes more than later ones, which find everything touched already. `fee` is the loan's, in units of the
     profit token, rounded up; others bear it where this item fails, and `cover` then buys `pays` for the
-    profit token (empty where the tokens are the same, or nothing leads from one to the other).
+    profit token (empty where the tokens are the same, or no route leads from one to the other).
     """
 
     contract: str
@@ -147,8 +147,8 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Why nothing can be done now; told once an episode. `retry_at` is the Unix time from which it can be
-    tried again, where it is known: for a block at that second or later it is planned anew."""
+    """Why nothing can be done now; alerted once per episode. `retry_at` is the Unix time from which it can be
+    tried again, where that is known: it is planned anew for a block at that second or later."""
 
     reason: str
     retry_at: int | None = None
@@ -158,15 +158,15 @@ class Blocked:
 class Plan:
     """What to do about a breach, complete: execution needs no protocol to carry it out.
 
-    `spend_base` and `gain_base` are in base currency units before gas; `gas` is an estimate; `errors`
-    names the table in `abis/` that says what the target's reverts mean; `summary` tells people. `redeem` is
-    the asset that the plan takes claims on instead of the asset itself. `sized_by_contract`: no arithmetic of
-    ours stands behind it, so it may be carried out where the market is otherwise only watched.
+    `spend_base` and `gain_base` are in base currency units before gas; `gas` is an estimate; `errors` names
+    the table in `abis/` that explains the target's reverts; `summary` describes the plan to people. `redeem`
+    is the asset that the plan takes claims on instead of the asset itself. `sized_by_contract`: no arithmetic
+    of ours stands behind it, so it may be carried out where the market is otherwise only watched.
     `batch_item`: our contract carries it out, and it may share a transaction with others
-    (`execution.batches`). `value` is the wei that go with the call. `gas_budget` are the wei that its gas may
+    (`execution.batches`). `value` is the wei sent with the call. `gas_budget` is the wei that its gas may
     cost for it to earn what was asked of it (negative: others must pay for the transaction); None where only
-    the operator's limits hold.
-    `gain_wei` is the expected gain in wei, by which what is asked for on chain follows the gas that is bid.
+    the operator's limits hold. `gain_wei` is the expected gain in wei, by which the profit asked for on chain
+    follows the gas price that is bid.
     """
 
     market: str
@@ -193,9 +193,11 @@ class Plan:
     """Most money (1e-18 of the unit of account) that it may lose, where bad debt is realized."""
     profit: int = 0
     least_at: int | None = None
-    """Units that the call itself is expected to earn, and where in it (byte) the least it accepts stands."""
+    """The byte offset in the call of the least it accepts; `profit` is what the call itself is expected to
+    earn, in units."""
     kept: int = 0
-    """Units of `spend`'s token, not spent here, that are kept for the purchase by which it earns later."""
+    """Units of `spend`'s token, not spent here, that are kept for the later purchase that earns the
+    profit."""
     valid_until: int | None = None
     """Unix time of the last block in which it works: later the prices that it brings are too old."""
 
@@ -205,7 +207,7 @@ class Plan:
 
     @property
     def key(self) -> tuple[str, str, Kind]:
-        """What it is about: of one market, account and kind only one plan is open at a time."""
+        """The key that identifies a plan: for one market, account and kind only one is open at a time."""
         return self.market, self.account, self.kind
 
     def to_json(self) -> str:

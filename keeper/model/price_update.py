@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WantedBenchmark:
-    """The first price of this id from `at` (Unix time) on, that the contract `oracle` (lower case) asks
-    for."""
+    """The first price of this id from `at` (Unix time) on, for which the contract `oracle` (lower case)
+    asks."""
 
     oracle: str
     id: bytes
@@ -17,8 +17,8 @@ class WantedBenchmark:
 
 @dataclass(frozen=True, slots=True)
 class PriceUpdate:
-    """`data` is what the contract `oracle` (lower case) is called with, `fee` the wei that go along; `ids`
-    are the prices that it brings, `published` the Unix time of the oldest of them."""
+    """A signed update: the calldata `data` for the contract `oracle` (lower case), and the `fee` in wei sent
+    along; `ids` are the prices that it brings, `published` the Unix time of the oldest of them."""
 
     oracle: str
     data: bytes

@@ -1,4 +1,4 @@
-"""What an account is worth at one block, and how that comes about for people."""
+"""What an account is worth at one block, and the explanation of it for people."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ class Valuation:
 
     `equity` is what counts against the requirement, signed; `maintenance` what the account must have to keep
     its positions, never negative; `net` what closing everything at market would leave: below 0 is bad debt.
-    `initial` is what opening more requires, where the protocol's view tells it. All four are in the account's
-    own unit. `liquidatable` is the protocol's own verdict. `health` is equity over maintenance, scaled 1e18
-    and rounded as the protocol does (see `ratio_down`); None where nothing is required. `parts` say by name
-    where the numbers come from: amounts in the same unit, or ratios of which the adapter knows the decimals.
+    `initial` is what opening more requires, where the protocol's view reports it. All four are in the
+    account's own unit. `liquidatable` is the protocol's own verdict. `health` is equity over maintenance,
+    scaled 1e18 and rounded as the protocol does (see `ratio_down`); None where nothing is required. `parts`
+    say by name where the numbers come from: amounts in the same unit, or ratios of which the adapter knows
+    the decimals.
 
     Two valuations of the same block are equal in every field and every part, or one of them is wrong.
     """
@@ -101,16 +102,16 @@ class PositionLine:
     breaks_above: int | None = None
     """The nearest prices of this market, others unchanged, at which the account can be liquidated."""
     days: float | None = None
-    """To the expiry of an option that has not ended."""
+    """Days to the expiry of an option that has not ended."""
     greeks: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """Of an option, with the position's sign and size, by name: `delta` in units of the underlying, `gamma`
-    what that changes by for one of its price, and what the position's worth changes by for a percentage point
-    of volatility (`vega`), a day (`theta`) and a percentage point of interest (`rho`)."""
+    """Greeks of an option, with the position's sign and size, by name: `delta` in units of the underlying,
+    `gamma` the change of delta per unit of its price, and the change of the position's worth per percentage
+    point of volatility (`vega`), per day (`theta`) and per percentage point of interest (`rho`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How an account's health comes about."""
+    """The explanation of an account's health."""
 
     valuation: Valuation
     lines: tuple[AssetLine, ...]

@@ -1,1 +1,1 @@
-"""The operator's will: thresholds, episodes, caps, profitability. Pure."""
+"""The operator's policy: thresholds, episodes, caps, profitability. Pure."""

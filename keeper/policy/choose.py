@@ -1,4 +1,4 @@
-"""Planning sees all breaches of a tick at once: the most valuable first, nothing promised twice."""
+"""Choosing among all breaches of a tick: the most valuable first, nothing promised twice."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ USED_UP = "what its unpaid upkeep may cost in a day does not pay for the gas now
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A breach that asks for an action, as far as choosing compares it. `plan` sizes it against the funds it
-    is given, best first; `reserve` is told which plan was chosen, so that plans sized later know of it.
+    is given, best first; `reserve` is called with the chosen plan, so that plans sized later know of it.
 
-    `budgets` are all paid from by whatever is done; none is no limit. `rate` turns the plans' base units into
-    money. `underwater`: the account's collateral is worth less than its debt.
+    Whatever is done is paid from all `budgets`; without any there is no limit. `rate` turns the plans' base
+    units into money. `underwater`: the account's collateral is worth less than its debt.
     """
 
     market: str
@@ -39,11 +39,11 @@ class Candidate:
     unpaid: bool = False
     """Whether it is done for an account that we protect, whatever it earns."""
     chore: bool = False
-    """Whether it is done for the market, for nothing: after all else, and within its plan's gas budget."""
+    """Whether it is unpaid work for the market: done after all else, and within its plan's gas budget."""
 
     @property
     def key(self) -> tuple[str, str, Kind]:
-        """What it is asked for: market, account, kind."""
+        """The key that identifies a candidate: market, account, kind."""
         return self.market, self.account, self.kind
 
     def affords(self, plan: Plan) -> bool:
@@ -65,12 +65,12 @@ class Decision:
 
     @property
     def plan(self) -> Plan | None:
-        """None where nothing can be done."""
+        """The plan; None where nothing can be done."""
         return self.outcome if isinstance(self.outcome, Plan) else None
 
     @property
     def blocked(self) -> Blocked | None:
-        """None where there is a plan."""
+        """Why nothing can be done; None where there is a plan."""
         return self.outcome if isinstance(self.outcome, Blocked) else None
 
 
@@ -92,7 +92,7 @@ class Sharing:
     groups: dict[Hashable, list[Plan]] = field(default_factory=dict)
 
     def gas(self, plan: Plan) -> int:
-        """What the plan adds, in the transaction it would join; else what it takes alone."""
+        """Gas that the plan adds to the transaction it would join; else what it takes alone."""
         group = self._joins(plan)
         if group is None or self.batches is None:
             return plan.gas
@@ -116,10 +116,12 @@ class Sharing:
 def choose(
     candidates: list[Candidate], funds: Mapping[str, int], costs: Costs, batches: BatchRules | None = None
 ) -> list[Decision]:
-    """Plans in the order they should be sent. Top-ups come before liquidations, the lowest health first;
-    liquidations by gain after gas. Each plan takes what it spends out of the funds of those after it, and
-    those that can share a transaction are charged the gas they add to it. What does not pay for itself alone
-    is looked at once more with its like: together they may. What nobody pays for comes last."""
+    """Decisions in the order in which their plans should be sent.
+
+    Top-ups come before liquidations, the lowest health first; liquidations by gain after gas. Each plan
+    reduces the funds of those after it by what it spends; plans that can share a transaction are charged the
+    gas they add to it. Liquidations that do not pay for themselves alone are tried once more together.
+    Chores, which nobody pays for, come last."""
     left = dict(funds)
     sharing = Sharing(batches)
     decisions: list[Decision] = []
@@ -147,7 +149,7 @@ def choose(
 
 
 def _done(chore: Candidate, left: dict[str, int], costs: Costs) -> Decision:
-    """What the market wants done, as far as its gas budget allows it."""
+    """Decide on a chore, as far as its gas budget allows."""
     plans = chore.plan(left)
     if isinstance(plans, Blocked):
         return Decision(chore, plans)
@@ -161,7 +163,7 @@ def _done(chore: Candidate, left: dict[str, int], costs: Costs) -> Decision:
 def _by_kind(
     candidates: Sequence[Candidate],
 ) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
-    """What helps protected accounts, what earns, and what the market wants done for nothing."""
+    """The candidates that help protected accounts, those that earn, and the market's unpaid chores."""
     cures: list[Candidate] = []
     liquidations: list[Candidate] = []
     chores: list[Candidate] = []
@@ -238,8 +240,8 @@ def _best(
 
 
 def _for_gas(candidate: Candidate, plan: Plan, least: int) -> int:
-    """Money that gas may take for the plan to earn the least; a small part where only a purchase in a later
-    block earns it, which others may be quicker at."""
+    """Money that gas may cost for the plan to earn the least profit. Only a small part where it earns by a
+    purchase in a later block, which others may make first."""
     gain = candidate.rate.down(plan.gain_base)
     return min(gain - least, gain // PART_FOR_LATER) if plan.kept else gain - least
 
@@ -247,7 +249,7 @@ def _for_gas(candidate: Candidate, plan: Plan, least: int) -> int:
 def _together(
     refused: list[Candidate], left: dict[str, int], costs: Costs, sharing: Sharing, batches: BatchRules
 ) -> list[Decision]:
-    """Of the liquidations that do not pay for a transaction of their own, those that pay for a shared one."""
+    """The liquidations that do not pay for a transaction of their own but pay for a shared one."""
     small: dict[Hashable, list[tuple[int, Candidate, Plan]]] = {}
     for candidate in refused:
         found = _best(candidate, left, costs, sharing, asked=False)

@@ -18,7 +18,7 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A cap on what is spent a day; several budgets can watch the same spending."""
+    """A cap on spending per day; several budgets can watch the same spending."""
 
     cap: int
     spending: Spending
@@ -35,11 +35,11 @@ def affordable(budgets: Sequence[Budget], rate: Rate) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What gas costs: wei a unit of gas, and money a whole native coin (None where unknown).
+    """What gas costs: wei per gas, and money per whole native coin (None where unknown).
 
     `data_fee` is the wei that the chain charges for one plan's data besides gas; `gas_reserve` the wei that
     liquidations leave for the top-ups of protected accounts; `max_loss` the money that realizing bad debt may
-    lose (None: it is not done).
+    lose (None: bad debt is not realized).
     """
 
     gas_price: int
@@ -49,32 +49,33 @@ class Costs:
     data_fee: int = 0
     max_loss: int | None = None
     losses: Budget | None = None
-    """What all of a day's losses together may come to; None: no limit."""
+    """The cap on all of a day's losses together; None: no limit."""
 
     def wei(self, gas: int) -> int:
-        """What one plan that takes so much gas costs."""
+        """Wei that one plan of this gas costs, data fee included."""
         return gas * self.gas_price + self.data_fee
 
     def money(self, gas: int) -> int:
-        """What that much gas costs with the data of one plan, rounded up."""
+        """Money that this much gas and one plan's data cost, rounded up."""
         return -(-self.wei(gas) * (self.native or 0) // WAD)
 
     def coins(self, wei: int) -> int:
-        """What so many wei are worth, rounded up; 0 where nobody can say (then no plan is made at all)."""
+        """Money that this many wei are worth, rounded up; 0: native price unknown (then no plan is made at
+        all)."""
         return -(-wei * (self.native or 0) // WAD)
 
     def gas_budget(self, spare: int) -> int | None:
-        """Wei that gas may cost where so much money can be spared for gas and data, rounded down; None where
-        nobody can say."""
+        """Most wei of gas that `spare` money pays for, data fee deducted, rounded down. None: native price
+        unknown."""
         return spare * WAD // self.native - self.data_fee if self.native else None
 
     def gain_wei(self, money: int) -> int | None:
-        """What so much money is worth in wei, rounded down; None where nobody can say."""
+        """Wei that this much money is worth, rounded down. None: native price unknown."""
         return money * WAD // self.native if self.native else None
 
     def risking(self, plan: Plan, least: int) -> Plan:
-        """The plan with the loss that it may bring beyond what every liquidation may: that counts against the
-        day's from now on."""
+        """The plan with the loss it risks beyond what every liquidation may lose; that loss counts against
+        the day's losses from now on."""
         loss = max(min(self.min_profit, 0) - least, 0)
         if loss and self.losses is not None:
             self.losses.spending.spent += loss
@@ -82,7 +83,7 @@ class Costs:
 
     @property
     def unknown(self) -> bool:
-        """Whether nobody can say what gas costs: then no profit can be told either."""
+        """Whether the cost of gas is unknown: then no profit is known either."""
         return self.native is None and bool(self.gas_price or self.data_fee)
 
     def least(self, *, underwater: bool) -> int:

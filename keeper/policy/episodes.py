@@ -33,8 +33,8 @@ def changes(
 ) -> Changes:
     """Compare a block's valuations with the open episodes (their lowest health by account and threshold).
 
-    A warn or top-up episode ends only above its threshold times 1 + hysteresis, or without debt;
-    liquidation has no hysteresis, because below 1 anyone may act and above it no one may.
+    A warn or top-up episode ends only above its threshold times 1 + hysteresis, or without debt; liquidation
+    has no hysteresis, because below 1 anyone may act and above it no one may.
     """
     found = Changes()
     for valuation in valuations:

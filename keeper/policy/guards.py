@@ -1,4 +1,4 @@
-"""Each action has its own guard: profit at a market price, or a price that something confirms. Pure."""
+"""Each action's guard: profit at a market price, or a price that something confirms. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keeper.model.plan import Blocked, Plan
 from keeper.oracles.guards import Judgement
 
 Verdicts = Mapping[str, Judgement]
-"""By asset, lower case."""
+"""Judgements by asset, lower case."""
 
 
 def closed(assets: Iterable[str], verdicts: Verdicts, symbols: Mapping[str, str]) -> str:
@@ -25,8 +25,8 @@ def may_top_up(assets: Iterable[str], verdicts: Verdicts, symbols: Mapping[str, 
 def at_market(
     found: list[Plan] | Blocked, verdicts: Verdicts, symbols: Mapping[str, str]
 ) -> list[Plan] | Blocked:
-    """The same liquidations with the gain they would have at market prices, best first; those without a
-    market price for what they pay or get are left out, and if all are, the reason is told."""
+    """The liquidations with the gain they would have at market prices, best first. Those without a market
+    price for what they pay or get are left out; if all are, Blocked with the reason."""
     if isinstance(found, Blocked):
         return found
     counted = [_counted(plan, verdicts, symbols) for plan in found]

@@ -15,7 +15,7 @@ from keeper.model.valuation import Valuation
 
 Threshold = Literal["warn", "top_up", "liquidate"]
 Owner = Callable[[str, str], str]
-"""Whose account it is: (market, account) → address, lower case."""
+"""The lookup of an account's owner: (market, account) → address, lower case."""
 # From the mildest to the gravest.
 THRESHOLDS: tuple[Threshold, ...] = ("warn", "top_up", "liquidate")
 # What is said of an account below `top_up` that nobody protects.
@@ -23,10 +23,10 @@ NEAR = "near"
 
 
 def is_below(valuation: Valuation, level: int) -> bool:
-    """Whether the account lies below a level (1e18 is 1): the one place where that is decided.
+    """Whether the account lies below a level (1e18 is 1); decided nowhere else.
 
-    At 1 the protocol's own verdict decides, elsewhere equity < level · maintenance, of which the protocol's
-    own ratio tells as much (`ratio_down`). Where nothing is required there is the verdict alone.
+    At 1 the protocol's own verdict decides; elsewhere equity < level · maintenance, for which the protocol's
+    own ratio is as good (`ratio_down`). Where nothing is required only the verdict decides.
     """
     if valuation.health is None:
         return valuation.liquidatable
@@ -41,7 +41,7 @@ class Protection:
     max_spend_per_owner_day: int
     steps: tuple[Step, ...]
     owner: OwnerMoney | None = None
-    """Set where the owner's own money pays."""
+    """The owner's authorisation, where their own money pays."""
     max_slippage: int = 0
     cheapest: bool = False
     capital_cost: int = 0
@@ -63,7 +63,8 @@ class Levels:
         return {"warn": self.warn, "top_up": self.top_up, "liquidate": self.liquidate}[threshold]
 
     def crossed(self, valuation: Valuation) -> Threshold | None:
-        """The gravest threshold this valuation lies below; None where nothing is required or above all."""
+        """The gravest threshold this valuation lies below; None where it lies below none, or nothing is
+        required."""
         if self.ignored:
             return None
         for threshold in reversed(THRESHOLDS):
@@ -73,8 +74,8 @@ class Levels:
 
 
 class Policies:
-    """Every account's levels, from the settings. Money stays in whole base units until a market says
-    how many decimals its base currency has. What is said of an owner holds for all accounts of theirs."""
+    """Every account's levels, from the settings. Money stays in whole base units until the decimals of a
+    market's base currency are known. Settings for an owner hold for all of their accounts."""
 
     def __init__(self, settings: Settings, owner: Owner) -> None:
         policy = settings.policy
@@ -113,7 +114,8 @@ class Policies:
         return own or self._special.get((market, self.owner(market, account)), self.general)
 
     def words(self, market: str, account: str, threshold: str) -> str:
-        """A threshold for people: below `top_up` nothing is done for an account that nobody protects."""
+        """A threshold's name for people: below `top_up` nothing is done for an account that nobody
+        protects."""
         if threshold == "top_up" and self.levels(market, account).protection is None:
             return NEAR
         return threshold

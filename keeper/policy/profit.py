@@ -1,4 +1,4 @@
-"""What a liquidation through our contract is worth, and which is the best: pair, amount and route. Pure.
+"""The profit of a liquidation through our contract, and the best one: pair, amount and route. Pure.
 
 profit = what selling the seized collateral brings (exact quote, price impact included) − repaid − the loan's
 fee, in units of the profit token; valued at its price, less gas and what the chain charges for data, in base
@@ -20,7 +20,7 @@ FINENESS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ProfitTerms:
-    """With what liquidations are carried out: our contract, where seizures are exchanged, who lends.
+    """What liquidations are carried out with: our contract, the exchange for seizures, the lenders.
 
     `profit_token` None: each liquidation earns in the token that it repays.
     """
@@ -45,7 +45,7 @@ class Sized:
 
     @property
     def worth(self) -> int:
-        """Base units."""
+        """The profit in base units, with what comes to the contract's owner besides."""
         return self.earns.worth(self.profit) + self.offer.besides
 
 
@@ -63,14 +63,14 @@ def best(offers: list[Offer], terms: ProfitTerms, shut: Collection[tuple[str, st
 
 
 def no_way(offers: list[Offer]) -> Blocked:
-    """Why offers came to nothing: nowhere to exchange, or nobody lends."""
+    """Why offers came to nothing: no route to exchange over, or no lender."""
     pairs = ", ".join(sorted({f"{each.gets.symbol} for {each.pays.symbol}" for each in offers}))
     return Blocked(f"no lender and route for {pairs}")
 
 
 def plan(market: str, account: str, sized: Sized, terms: ProfitTerms) -> Plan:
-    """The plan of one size. `data` and `gas` are for whoever knows the contract to fill in, what it must earn
-    on chain for whoever knows its share of the costs (`demanding`)."""
+    """The plan of one size. The execution of batches fills in `data` and `gas`, and `demanding` what it must
+    earn on chain."""
     offer, deal = sized.offer, sized.deal
     item = BatchItem(
         contract=terms.contract,
@@ -116,7 +116,8 @@ def plan(market: str, account: str, sized: Sized, terms: ProfitTerms) -> Plan:
 
 
 def demanding(chosen: Plan, costs_base: int) -> Plan:
-    """The plan that fails on chain when it would not earn its costs, nor half of what was expected."""
+    """The plan made to fail on chain when it would earn less than its costs, or than half of what was
+    expected."""
     item = chosen.batch_item
     if item is not None:
         least = _least(item.profit, chosen.gain_base, costs_base)
@@ -129,14 +130,14 @@ def demanding(chosen: Plan, costs_base: int) -> Plan:
 
 
 def _least(profit: int, gain_base: int, costs_base: int) -> int:
-    """What of an expected profit (units) is asked for: what its costs come to, at least half of it, at most
-    all."""
+    """The least profit to ask for, of an expected one (units): what its costs come to, at least half of it,
+    at most all."""
     floor = -(-max(costs_base, 0) * profit // gain_base) if gain_base > 0 else 0
     return min(max(floor, profit * KEPT_PERCENT // 100), profit)
 
 
 def count(taken: Plan, exchange: Exchange) -> None:
-    """Quotes from now on are as after this plan."""
+    """Count a plan as carried out: later quotes are as after it."""
     item = taken.batch_item
     if item is None:
         return
@@ -153,13 +154,13 @@ def count(taken: Plan, exchange: Exchange) -> None:
 
 
 def _lent_fee(sized: Sized) -> int:
-    """What the loan costs in units of its token; 0 where the target itself waits for its money."""
+    """The loan's fee in units of its token; 0 where the target itself waits for its money."""
     loan = sized.loan
     return loan.cost(sized.deal.allowance) if loan is not None and loan.kind != "callback" else 0
 
 
 def _fee_earned(sized: Sized) -> int:
-    """The same in units of what is earned, rounded up."""
+    """The loan's fee in units of what is earned, rounded up."""
     fee, pays, earns = _lent_fee(sized), sized.offer.pays, sized.earns
     if pays.token == earns.token or not fee:
         return fee
@@ -168,7 +169,7 @@ def _fee_earned(sized: Sized) -> int:
 
 def _cover(sized: Sized, exchange: Exchange) -> str:
     """The cheapest route from what is earned to what was borrowed, over which others buy the fee of an item
-    that failed; not over the lender, which is closed meanwhile."""
+    that failed; it avoids the lender, which is closed meanwhile."""
     loan, pays, earns = sized.loan, sized.offer.pays.token, sized.earns.token
     if loan is None or loan.kind == "callback" or pays == earns:
         return ""
@@ -193,7 +194,7 @@ class _Way:
     earns: Asset
 
     def sized(self, size: int) -> Sized | None:
-        """None where it cannot be done."""
+        """This way at one size; None where it cannot be done."""
         offer, deal = self.offer, self.offer.deal(size)
         if deal is None:
             return None
@@ -206,12 +207,12 @@ class _Way:
         return None if profit is None else Sized(offer, deal, self.back, self.sale, self.earns, loan, profit)
 
     def _direct(self, received: int, owed: int) -> int | None:
-        """Sells everything for the token that is owed."""
+        """The profit of selling everything for the token that is owed."""
         brought = self.terms.exchange.sell(self.back, received) if self.back else received
         return None if brought is None else brought - owed
 
     def _converted(self, received: int, owed: int) -> int | None:
-        """Buys back what is owed, and sells the rest of the seizure."""
+        """The profit of buying back what is owed, and selling the rest of the seizure."""
         spent = self.terms.exchange.buy(self.back, owed) if self.back else owed
         if spent is None or spent >= received:
             return None
@@ -233,7 +234,7 @@ def _ways(offer: Offer, terms: ProfitTerms) -> list[_Way]:
 
 
 def _cheapest(offer: Offer, amount: int, routes: str, terms: ProfitTerms) -> FlashLoan | None:
-    """Who lends at the least fee without being on the routes; the market itself where fees are equal. None
+    """The lender with the lowest fee that is not on the routes; the market itself where fees are equal. None
     where nothing need be lent, or nobody lends."""
     token = offer.pays.token
     if not amount:
@@ -251,7 +252,7 @@ def _cheapest(offer: Offer, amount: int, routes: str, terms: ProfitTerms) -> Fla
 
 def _best_size(way: _Way) -> Sized | None:
     """The best size over all ranges. Within one, profit rises to a peak and falls: selling more never brings
-    more a unit."""
+    more per unit."""
     peaks = [peak for top in way.offer.max_sizes if (peak := _peak(way.sized, top)) is not None]
     return max(peaks, key=_profit, default=None)
 

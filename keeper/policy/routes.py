@@ -24,8 +24,8 @@ _OF_THE_MOMENT = (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a liquidation takes and brings, who lends, and over which routes; routes are empty where the
-    signer's own money pays."""
+    """What a liquidation takes and brings, the lender, and the exchange routes; lender and routes are empty
+    where the signer's own money pays."""
 
     pays: str
     gets: str
@@ -35,7 +35,7 @@ class Route:
 
 
 def way_of(plan: Plan) -> Route | None:
-    """None for what exchanges nothing."""
+    """The way of a plan; None where it exchanges nothing."""
     item, trade = plan.batch_item, plan.trade
     if item is not None:
         return Route(item.pays, item.gets, item.loan.lender if item.loan else "", item.route, item.sale)
@@ -48,7 +48,7 @@ def of_the_moment(reason: str) -> bool:
 
 
 def refused(attempts: Iterable[tuple[Plan, str]]) -> list[Route]:
-    """The ways of attempts (with the reason each ended for) that the chain refused for their own sake."""
+    """The ways of attempts (with the reason each ended for) that the chain refused for a lasting reason."""
     lasting = (way_of(plan) for plan, reason in attempts if not of_the_moment(reason))
     return [way for way in lasting if way is not None]
 

@@ -1,4 +1,4 @@
-"""What everything that works on one chain goes by."""
+"""The context that everything working on one chain shares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keeper.store.database import Store
 
 @dataclass
 class ChainContext:
-    """One chain's nodes, markets and settings, and as whom the keeper acts there (None: nobody acts)."""
+    """One chain's nodes, markets and settings, and the payer the keeper acts as there (None: nobody acts)."""
 
     pool: NodePool
     store: Store

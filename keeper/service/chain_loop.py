@@ -47,15 +47,16 @@ log = structlog.get_logger()
 
 @dataclass
 class ChainLoop(ChainContext):
-    """State of one chain's deciding loop: the last head, what the block time seems to be, open episodes."""
+    """State of one chain's deciding loop: the last head, the estimated block time, the open episodes."""
 
     recorder: Recorder | None = None
     head: Head | None = None
     blocks_seen: int = 0
     on_head: Callable[[], None] | None = None
-    """Called from another thread when a subscription tells of a new block; None: heads are polled for."""
+    """Called from another thread when a subscription announces a new block; None: heads are polled for."""
     halt_reason: str = ""
-    """Why nothing is planned or sent on this chain now: the clock differs, or the sequencer is down."""
+    """Why nothing is planned or sent on this chain now: block time and clock differ, or the sequencer is
+    down."""
     open: dict[str, breaches.OpenEpisodes] | None = None
     """The open episodes by market; None: to be read from the store."""
 
@@ -85,7 +86,7 @@ class ChainLoop(ChainContext):
 
     @property
     def seconds_a_block(self) -> Decimal | None:
-        """As configured or learnt; None before the first block."""
+        """Seconds per block, as configured or learnt; None before the first block."""
         return self._block_time.seconds
 
     def pulse(self) -> Pulse:
@@ -93,21 +94,21 @@ class ChainLoop(ChainContext):
         return Pulse(self._decided_at, float(self.seconds_a_block or 0))
 
     def next_head(self) -> Head | None:
-        """The newest block, or None when this loop has been there or none is due."""
+        """The newest block; None when this loop has worked at it already, or no block is due."""
         return self.heads.newest(self.seconds_a_block)
 
     def has_newer_head(self) -> bool:
-        """Whether a subscription told of a newer block; no request is made."""
+        """Whether a subscription has announced a newer block; no request is made."""
         return self.heads.told(self.seconds_a_block)
 
     def begin(self, head: Head) -> None:
-        """A new block: what was asked for the last one is forgotten."""
+        """Begin a new block: forget what was asked for the last one."""
         self.pool.worked_at = head
         self._block_time.learn(self.pool, head)
         self.planning.begin()
 
     def end(self, head: Head) -> None:
-        """Everything that matters of this block is written."""
+        """End a block, once everything that matters of it is written."""
         self.troubles.forget_others(head)
         self.head = head
         self.outage.end(head)
@@ -116,19 +117,20 @@ class ChainLoop(ChainContext):
         self._decided_at = time.monotonic()
 
     def report(self, done: TickResult) -> None:
-        """Write down what only reports; plan what has no hurry."""
+        """Write what only reports, after acting; plan what is not urgent."""
         self._block_report.finish(done, self.halt_reason, self.troubles.contained)
         for market, _ in done.valued:
             with self.troubles.contained(market, done.head):
                 self._unknown_names.alert(market, done.head)
 
     def save_books(self) -> None:
-        """Write down what a restart continues from."""
+        """Save the books, from which a restart continues."""
         for market in self.markets:
             market.book.save()
 
     def bring_prices(self, head: Head) -> Head:
-        """The block behind the signed prices that its markets ask for: everything at it is read so."""
+        """The block behind the signed prices that its markets ask for; everything at it is read behind
+        them."""
         found: list[PreludeCall] = []
         for market in self.markets:
             with self.troubles.contained(market, head):
@@ -136,7 +138,7 @@ class ChainLoop(ChainContext):
         return behind(head, found)
 
     def value(self, head: Head) -> list[tuple[Market, MarketValuation]]:
-        """All markets of the chain, read together; one that fails is told of and left out."""
+        """Value all markets of the chain, read together; one that fails is reported and left out."""
         known = self._open_episodes()
         asked = [self._request(market, head, known[market.name]) for market in self.markets]
         found = value_together(self.reader, head, asked, self.next_timestamp(head))
@@ -154,13 +156,14 @@ class ChainLoop(ChainContext):
         return valued
 
     def _open_episodes(self) -> dict[str, breaches.OpenEpisodes]:
-        """As remembered, or read from the store."""
+        """The open episodes, as remembered or else read from the store."""
         if self.open is None:
             self.open = breaches.open_episodes(self.store, [market.name for market in self.markets])
         return self.open
 
     def _request(self, market: Market, head: Head, open_now: breaches.OpenEpisodes) -> MarketRequest:
-        """What planning is certain to ask for comes along with the book, and costs no request."""
+        """The request for one market: what planning is certain to need is read with the book, at no extra
+        request."""
         extra: list[Call] = []
         with self.troubles.contained(market, head):
             if self.payer is not None and market.book.head is not None:
@@ -180,7 +183,8 @@ class ChainLoop(ChainContext):
         return last.memory if last is not None else BLANK
 
     def check_halt(self, head: Head) -> None:
-        """Hold still while block time and clock differ or the sequencer is down; told when it begins."""
+        """Halt the chain while block time and clock differ or the sequencer is down; alert when a halt
+        begins."""
         before = self.halt_reason
         outages = (market.prices.sequencer.complaint for market in self.markets if market.prices is not None)
         off = clock_complaint(self.settings.chain, head, time.time())
@@ -192,7 +196,7 @@ class ChainLoop(ChainContext):
                 keeper_alerts.held(session, self.name, head.number, kind, self.halt_reason)
 
     def next_timestamp(self, head: Head) -> int:
-        """When the next block is expected: the amounts of a plan are exact at that second."""
+        """The expected Unix time of the next block: a plan's amounts are exact at that second."""
         return head.timestamp + max(int(self.seconds_a_block or 1), 1)
 
     def judge(self, valued: list[tuple[Market, MarketValuation]]) -> list[MarketBreaches]:
@@ -204,7 +208,7 @@ class ChainLoop(ChainContext):
         return found
 
     def _judged(self, market: Market, valued: MarketValuation) -> tuple[list[Breach], list[Breach]]:
-        """What is asked for, and what of it may be attempted now."""
+        """The breaches that ask for an action, and those of them that may be attempted now."""
         try:
             try:
                 return self._judge(market, valued)
@@ -227,8 +231,10 @@ class ChainLoop(ChainContext):
         return wanted, due
 
     def confirm(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
-        """Nobody is acted on by our numbers alone: the contract's own view of each must be equal. Where a
-        record was stale the market is judged once more, by what was read again."""
+        """Compare everyone who is about to be acted on with the contract's own view: it must be equal to
+        ours.
+
+        Where a record was stale, the market is judged once more by what was read again."""
         confirmed = []
         for each in breaches:
             market, valued = each.market, each.valued
@@ -249,8 +255,8 @@ class ChainLoop(ChainContext):
         return confirmed
 
     def with_work(self, head: Head, breaches: list[MarketBreaches]) -> list[MarketBreaches]:
-        """With what the markets themselves sell of what they absorbed, what else they pay for, and what they
-        want done for nothing, as due besides."""
+        """Add to what is due the markets' own work: sales of what they absorbed, rewarded upkeep, unpaid
+        chores."""
         if self.payer is None or self.halt_reason:
             return breaches
         found = []
@@ -264,11 +270,11 @@ class ChainLoop(ChainContext):
         return found
 
     def plan_all(self, head: Head, breaches: list[MarketBreaches]) -> Decided:
-        """What to do about all that is due; a market that cannot be planned for is left out."""
+        """Decide what to do about all that is due; a market that cannot be planned for is left out."""
         return self.planning.plan_all(head, self.next_timestamp(head), breaches)
 
     def commit(self, head: Head, breaches: list[MarketBreaches], decisions: Decided) -> None:
-        """Intents, reasons, and where acting is another than before: whoever acts must know it first."""
+        """Commit intents, refusal reasons and changed watch-only flags before the acting loop runs."""
         acting = self._acting
         valued = [(each.market, each.valued) for each in breaches]
         changed = [(r, one) for r, one in valued if one.is_news or acting.get(r.name) != one.acting]
@@ -283,5 +289,5 @@ class ChainLoop(ChainContext):
         self._acting.update({market.name: one.acting for market, one in valued})
 
     def unreachable(self, error: Exception) -> None:
-        """The chain does not answer."""
+        """Report that the chain does not answer."""
         self.outage.report(error, float(self.seconds_a_block or 0))

@@ -1,7 +1,7 @@
-"""A configuration file that changes while the daemon runs: it keeps what it started with, and says so.
+"""Watches the configuration file while the daemon runs: changes are reported, and apply only after a restart.
 
-Thresholds and limits that change under a running keeper without a restart would surprise; so would one that
-ends because a file was half saved.
+Thresholds and limits that changed under a running keeper would surprise its operator; so would a keeper that
+ended because a file was half saved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keeper.protocols.registry import load
 
 @dataclass(slots=True)
 class ConfigWatch:
-    """The file as it was when the daemon started, and as it was last told about."""
+    """The file's digest when the daemon started, and the digest last reported."""
 
     path: Path
     digest: str
@@ -29,7 +29,7 @@ class ConfigWatch:
         return cls(path, now, now)
 
     def look(self) -> tuple[str, str] | None:
-        """(digest, words) when the file became another since last told; None when there is nothing new."""
+        """(digest, words) when the file has changed since last reported; None otherwise."""
         now = _digest(self.path)
         if now == self.told:
             return None

@@ -1,7 +1,7 @@
-"""Our deployed contracts, known by the hash of their code: which version one is, and what it lacks.
+"""Versions of our deployed contracts, known by the hash of their code, and what each version lacks.
 
-`abis/contract_versions.json` lists every version that was ever published, the present one last. A contract is
-never changed where it is: what was learnt once about an address holds.
+`abis/contract_versions.json` lists every version ever published, the present one last. A contract never
+changes at its address: what was learnt once about an address holds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CALLBACK = "callback"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of one of our contracts; `lacks` says by name what later ones can do besides."""
+    """A version of one of our contracts; `lacks` names what later versions can do and this one cannot."""
 
     name: str
     number: int
@@ -54,14 +54,15 @@ def at(pool: NodePool, name: str, address: str, *immutables: str) -> Version | N
 
 
 class Abilities:
-    """What the contracts that are configured can do, asked once each."""
+    """What the configured contracts can do; each is asked once."""
 
     def __init__(self, pool: NodePool) -> None:
         self._pool = pool
         self._known: dict[str, frozenset[str]] = {}
 
     def lacking(self, name: str, address: str) -> frozenset[str]:
-        """What the contract lacks; nothing where it is unknown, which `doctor` calls a fault."""
+        """What the contract lacks; nothing where its version is unknown, which `doctor` reports as a
+        fault."""
         if address not in self._known:
             version = at(self._pool, name, address)
             self._known[address] = frozenset(version.lacks if version is not None else ())

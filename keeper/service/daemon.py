@@ -1,4 +1,4 @@
-"""The daemon: one deciding and one acting job a chain, alerts and housekeeping, under APScheduler."""
+"""The daemon: one deciding and one acting job per chain, alerts and housekeeping, under APScheduler."""
 
 from __future__ import annotations
 
@@ -46,15 +46,16 @@ LAST_TRIES = 5
 
 
 class Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no types
-    """The scheduler's threads, which can be waited for without its locks: a job that asks the scheduler for
-    something while it shuts down would else wait for whoever waits for the job."""
+    """The scheduler's threads, joinable without the scheduler's locks: a job that asks the scheduler for
+    something during shutdown would otherwise wait for the thread that waits for the job."""
 
     def join(self) -> None:
         self._pool.shutdown(wait=True)
 
 
 class Daemon:
-    """Runs until stopped, or until every chain has worked through `for_blocks` blocks."""
+    """The keeper's daemon: runs until stopped, or until every chain has worked through `for_blocks`
+    blocks."""
 
     def __init__(
         self,
@@ -151,7 +152,8 @@ class Daemon:
             raise fault
 
     def _close(self) -> None:
-        """End every part, whatever becomes of the others: the leases above all, for which others wait."""
+        """End every part even when another fails; above all release the leases, for which other keepers
+        wait."""
         with ExitStack() as last:
             last.callback(log.info, "stopped")
             for loops in self.chains.values():
@@ -192,7 +194,8 @@ class Daemon:
         self._wish.put(None)
 
     def _at_once(self, job: str) -> None:
-        """Do not wait for the job's time: a subscription told of a block, or the first was decided."""
+        """Run the job now, not at its time: a subscription announced a block, or the first block was
+        decided."""
         try:
             self.scheduler.modify_job(job, next_run_time=datetime.now())
         except JobLookupError:
@@ -203,7 +206,7 @@ class Daemon:
         self.scheduler.add_job(guarded, "interval", seconds=seconds, id=name, next_run_time=datetime.now())
 
     def _once(self, name: str, work: Callable[[], object]) -> None:
-        """Do it now, on a thread of the scheduler's."""
+        """Run a piece of work once, now, on a thread of the scheduler."""
         self.scheduler.add_job(self._guarded(name, work))
 
     def _guarded(self, name: str, work: Callable[[], object]) -> Callable[[], None]:
@@ -234,7 +237,8 @@ class Daemon:
         return loops is not None and loops.deciding.outage.is_on
 
     def _failed(self, name: str, error: Exception) -> None:
-        """A job's failure: what the keeper raised on purpose says it all, anything else is a fault."""
+        """Report a job's failure: of an error that the keeper raised on purpose its text, of any other the
+        trace."""
         why = str(error) or repr(error)
         if self._throttle.should_log(name, why):
             trace = None if isinstance(error, KeeperError) else error
@@ -243,7 +247,7 @@ class Daemon:
             keeper_alerts.job_failed(session, name, why)
 
     def _decide(self, name: str) -> None:
-        """A round, and others while the subscription told of further blocks meanwhile: it calls only once."""
+        """Work through blocks until no newer head has been announced."""
         deciding = self.chains[name].deciding
         while True:
             before = deciding.head
@@ -275,7 +279,7 @@ class Daemon:
         self._advanced(loops)
 
     def _act(self, name: str) -> None:
-        """The acting loop's round by a job of its own, where that after deciding failed."""
+        """Run the acting loop in a job of its own, where its run after deciding failed."""
         loops = self.chains[name]
         if advance(loops):
             self._advanced(loops)
@@ -296,7 +300,7 @@ class Daemon:
         return deciding.blocks_seen >= self._for_blocks and loops.acted == deciding.head
 
     def _config(self) -> None:
-        """Tell of a configuration that is no longer what this daemon runs with."""
+        """Alert when the configuration is no longer the one this daemon runs with."""
         found = self.config.look() if self.config else None
         if self.config is None or found is None:
             return

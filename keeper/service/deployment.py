@@ -1,7 +1,7 @@
 """Deploying contracts of ours with the signer, through the journal, and never twice.
 
-They are made by the CREATE2 deployer that nearly every chain has: what a contract is made of decides where it
-will be, so that one look tells whether it is there already, whatever happened to an earlier attempt.
+They are created by the CREATE2 deployer that nearly every chain has. The creation code decides the address,
+so one look at the address shows whether the contract is there, whatever happened to an earlier attempt.
 """
 
 from __future__ import annotations
@@ -38,60 +38,62 @@ LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One of our contracts to be, by the name of its artifact, with its constructor's arguments."""
+    """One of our contracts to deploy: the name of its artifact, and its constructor's arguments."""
 
     name: str
     arguments: tuple[str, ...]
 
     @property
     def code(self) -> HexStr:
-        """Creation code."""
+        """The creation code, with the encoded arguments."""
         ours = artifact(self.name)
         made = Web3().eth.contract(abi=ours["abi"], bytecode=ours["bytecode"])
         return HexStr(made.constructor(*self.arguments).data_in_transaction)
 
     @property
     def address(self) -> str:
-        """Where it is, or will be."""
+        """The address where it is, or will be."""
         return get_create2_address(HexAddress(HexStr(CREATE2_DEPLOYER)), _SALT, self.code)
 
     @property
     def request(self) -> str:
-        """What the deployer is sent for it: salt and creation code."""
+        """The calldata for the deployer: salt and creation code."""
         return _SALT + self.code[2:]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """Where a contract is, and the transaction that made it; empty where it was there already."""
+    """The address of a contract and the transaction that created it; empty where it was there already."""
 
     address: str
     transaction: str
 
 
 def liquidator(owner: str, operator: str) -> Contract:
-    """`owner` gets the profit; `operator` may carry out batches, which the owner may anyway."""
+    """A Liquidator: `owner` gets the profit; `operator` may carry out batches, as the owner may too."""
     same = owner.lower() == operator.lower()
     return Contract("Liquidator", (to_checksum_address(owner), ZERO_ADDRESS if same else operator))
 
 
 def owner_top_up(market_pool: str) -> Contract:
-    """For the owners in one pool."""
+    """A contract that tops up with owners' own tokens, in one pool."""
     return Contract("OwnerTopUp", (to_checksum_address(market_pool),))
 
 
 def price_carrier() -> Contract:
-    """For everybody: nobody owns it."""
+    """A contract that brings prices; for everybody: nobody owns it."""
     return Contract("PriceCarrier", ())
 
 
 def grant(name: str, market: str, *parts: str) -> Contract:
-    """The one of this name for the accounts of one market, of which it must know these contracts besides."""
+    """The grant contract of this name for the accounts of one market; `parts` are further contracts it must
+    know."""
     return Contract(name, tuple(map(to_checksum_address, (market, *parts))))
 
 
 def takeover(market: str, owner: str, operator: str) -> Contract:
-    """For one market's exchange: `operator` may take positions over with money of his own."""
+    """A takeover contract for one market's exchange: `operator` may take over positions with their own
+    money."""
     return Contract("PerpTakeover", (to_checksum_address(market), *liquidator(owner, operator).arguments))
 
 
@@ -101,7 +103,7 @@ def is_there(pool: NodePool, contract: Contract) -> bool:
 
 
 def cost(pool: NodePool, sender: str, contract: Contract) -> int:
-    """Gas that deploying takes. KeeperError when it cannot work."""
+    """Gas that deploying takes. KeeperError when it cannot be deployed."""
     if pool.call("eth_getCode", CREATE2_DEPLOYER, "latest") in ("0x", ""):
         raise KeeperError(
             "this chain has no CREATE2 deployer",
@@ -121,7 +123,7 @@ def cost(pool: NodePool, sender: str, contract: Contract) -> int:
 
 
 def gas_money_missing(pool: NodePool, sender: str, gas: int, ceiling: int) -> str:
-    """What `sender` lacks to pay for that much gas (a margin included), in words; empty when he has it."""
+    """What `sender` lacks to pay for that much gas (a margin included), in words; empty when they have it."""
     most = with_margin(gas) * fees.suggest(pool, ceiling).max_fee
     has = int(pool.call("eth_getBalance", sender, "latest"), 16)
     if has >= most:
@@ -136,7 +138,7 @@ def _coins(wei: int) -> str:
 
 
 def deploy(sender: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> Deployed:
-    """Deploy it unless it is there or under way.
+    """Deploy a contract unless it is deployed already or under way.
 
     KeeperError when it would revert, or another keeper is at work with the key; UnreachableError when the
     transaction is not included within `wait` seconds: the same command then waits for the same one.
@@ -160,7 +162,7 @@ def deploy(sender: Sender, contract: Contract, wait: float = WAIT_SECONDS) -> De
 
 
 def _under_way(sender: Sender, contract: Contract) -> Transaction | None:
-    """An earlier attempt that no block has yet."""
+    """An earlier attempt that no block includes yet."""
     with sender.store.session() as session:
         flying = transactions.unmined(session, sender.chain, sender.address)
     asked = (CREATE2_DEPLOYER, contract.request)
@@ -168,7 +170,7 @@ def _under_way(sender: Sender, contract: Contract) -> Transaction | None:
 
 
 def _signed(sender: Sender, contract: Contract, head: Head) -> Transaction:
-    """Signed and written down, not sent."""
+    """The deployment's transaction, signed and journalled, not sent."""
     needed = cost(sender.pool, sender.address, contract)
     missing = gas_money_missing(sender.pool, sender.address, needed, sender.limits.max_gas_price)
     if missing:

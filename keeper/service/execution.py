@@ -1,4 +1,4 @@
-"""From settings to the acting loop: limits, what may be called, relay, lease."""
+"""From settings to the acting loop: limits, allow-list, relay, lease."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def actor_of(
 
 
 def _fitted(settings: Settings, pool: NodePool, beside: Allow) -> Limits:
-    """The limits once the chain has said what its gas costs; told, as nobody may have chosen them."""
+    """The limits that fit what the chain's gas costs; they are logged, as nobody may have chosen them."""
     found = gas_ceilings(settings.of_chain(pool.name), gas_level(pool))
     log.info("ceilings", chain=pool.name, what=found.words)
     return limits_of(settings, pool.name, beside, found)
@@ -61,8 +61,8 @@ def _fitted(settings: Settings, pool: NodePool, beside: Allow) -> Limits:
 def limits_of(
     settings: Settings, chain: str, beside: Allow | None = None, found: GasCeilings | None = None
 ) -> Limits:
-    """What execution may do on one chain; `beside` are contracts that only the chain names, `found` the
-    ceilings that fit it. Without those: as if it were a calm one."""
+    """The limits of execution on one chain. `beside` are contracts that only the chain names, `found` the gas
+    ceilings that fit it; without them the limits are those of a calm chain."""
     execution = settings.execution
     gas = found or gas_ceilings(settings.of_chain(chain), GasLevel(GWEI))
     local = settings.chains[chain].chain_id in LOCAL_CHAIN_IDS
@@ -82,7 +82,7 @@ def limits_of(
 
 
 def allowed(settings: Settings, chain: str) -> Allow:
-    """What may be called: what is listed, or what the markets and contracts of the configuration need."""
+    """What may be called: the operator's list, or what the configured markets and contracts need."""
     if settings.execution.allow is not None:
         return {
             each.target.lower(): frozenset(s.lower() for s in each.selectors) or None
@@ -102,8 +102,8 @@ def allowed(settings: Settings, chain: str) -> Allow:
 
 
 def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
-    """Contracts of the markets that are called beside the one that the configuration names, as that one names
-    them on chain; none where the operator lists what may be called."""
+    """Contracts to be called besides those that the configuration names: those that a market's contract names
+    on chain; none where the operator lists what may be called."""
     found: dict[str, frozenset[str] | None] = {}
     if settings.execution.allow is not None:
         return found
@@ -126,8 +126,8 @@ def allowed_beside(settings: Settings, pool: NodePool) -> Allow:
 
 
 def _told(pool: NodePool, calls: Sequence[Call], lenses: Sequence[Lens]) -> list[Answer]:
-    """What contracts answer of their neighbours: what no view of theirs tells, a lens over them reads from
-    their storage, where a node takes one."""
+    """The answers of contracts about their neighbours. What none of their views reports, a lens over them
+    reads from their storage, where a node accepts one."""
     if not calls:
         return []
     head = blocks.latest(pool)

@@ -1,4 +1,4 @@
-"""One market's trouble is that market's: reported, never fatal, and the others go on."""
+"""Failures of single markets: each is reported, none is fatal, and the other markets go on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class MarketTroubles:
 
     @contextmanager
     def contained(self, market: Market, head: Head) -> Iterator[None]:
-        """Report whatever goes wrong with one market, unless it is everyone's trouble."""
+        """Report whatever goes wrong with one market, and go on; a failure of the whole chain or store is
+        raised."""
         try:
             yield
         except Exception as error:
@@ -39,7 +40,7 @@ class MarketTroubles:
             self.report(market, head, error)
 
     def report(self, market: Market, head: Head, error: Exception) -> None:
-        """Log and alert; a market that a node did not answer for is alerted at its second block."""
+        """Log a market's failure and alert; where a node did not answer, alert only at the second block."""
         reason = str(error) or repr(error)
         if self.throttle.should_log(market.name, reason):
             # What the keeper raised on purpose says it all; anything else is a fault to be found.
@@ -53,7 +54,7 @@ class MarketTroubles:
             market_alerts.failed(session, market.name, head.number, reason, type(error).__name__)
 
     def forget_others(self, head: Head) -> None:
-        """Forget the failures of markets that went through this block."""
+        """Forget the failures of markets that succeeded at this block."""
         for name in [name for name, block in self.failed_at.items() if block != head.hash]:
             del self.failed_at[name]
             self.throttle.clear(name)
@@ -61,8 +62,8 @@ class MarketTroubles:
 
 
 def is_everyones(error: Exception) -> bool:
-    """Whether this is no single market's trouble: the chain does not answer, or the store fails. A request
-    that a node refuses, or a value that a store does not take, is the market's that wanted it."""
+    """Whether this is no single market's failure: the chain does not answer, or the store fails. A request
+    that a node refuses, or a value that a store rejects, is the failure of the market that asked."""
     if isinstance(error, SQLAlchemyError):
         of_value = isinstance(error, DataError) or not isinstance(error, DBAPIError)
         return not of_value

@@ -1,4 +1,4 @@
-"""Configured markets brought to life: adapter by protocol, book, and whether they may be acted in."""
+"""Configured markets built for use: adapter by protocol, book, and whether they may be acted in."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ Adapter = MarketRoles[Any, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Market:
-    """One deployment of one protocol on one chain: what was configured, and the keeper's copy of it. What is
-    remembered of it from block to block is its loop's (`watching.memory`)."""
+    """One deployment of one protocol on one chain: its configuration, and the keeper's copy of it. What is
+    remembered from block to block is kept by its loop (`watching.memory`)."""
 
     name: str
     settings: MarketSettings
@@ -42,11 +42,11 @@ class Market:
     screen: NearThreshold | None
     """Bounds and price index of the book's columns; None where every account is valued exactly."""
     prices: Pricing | None = None
-    """None where a market is only read."""
+    """The market's prices; None where the market is only read."""
     pulled: PulledPrices | None = None
-    """None where no service of signed prices is configured."""
+    """The signed prices brought to it; None where no price service is configured."""
     neighbours: Sequence[Market] = field(default=(), repr=False)
-    """All configured markets, on whatever chain: what one of them prices another may need."""
+    """All configured markets, on any chain: one may need another's prices."""
 
     @property
     def rate(self) -> Rate:
@@ -54,7 +54,8 @@ class Market:
         return Rate.of(self.adapter.explainer.base_decimals(self.book.state), self.settings.base_price)
 
     def groups(self, factors: Sequence[int], factor_count: int) -> Ints:
-        """Factors grouped by the leaf feed behind their price; each asset by itself where none is known."""
+        """The factors grouped by the leaf feed behind their price; an asset without a known feed by
+        itself."""
         watched = self.prices.watched if self.prices is not None else {}
         groups = np.zeros(factor_count, np.int32)
         numbers: dict[str, int] = {}
@@ -67,12 +68,13 @@ class Market:
         return groups
 
     def is_strangers(self, asset: str) -> bool:
-        """Whether anybody may have made this asset's price source, and nobody listed it by name."""
+        """Whether anybody may have made this asset's price source, and the operator has not listed it by
+        name."""
         strangers = self.adapter.strangers
         return strangers is not None and strangers.is_strangers(asset)
 
     def is_trusted_part(self, part: str) -> bool:
-        """Whether the operator stands for this part of the market."""
+        """Whether the operator trusts this part of the market."""
         strangers = self.adapter.strangers
         return strangers is None or strangers.is_trusted_part(self.book.state, part)
 
@@ -82,16 +84,16 @@ class Market:
         return [rows.account(row) for owner in owners for row in rows.of(owner)]
 
     def purse(self, head: Head, payer: str, state: Any = None) -> Purse:
-        """What a payer holds here at `head`, read by itself (the tick reads it along with the book): of a
-        market that was read, or of this `state` of it."""
+        """What a payer holds here at `head`, in a request of its own (the tick reads it with the book), under
+        the book's state or this `state`."""
         state, planner = self.book.state if state is None else state, self.adapter.planner
         answers = answers_to(self.book.pool, head, planner.planning_calls(state, [], payer))
         return planner.read_planning(state, [], payer, answers)
 
 
 def owner_of(settings: Settings) -> Owner:
-    """Whose account it is, by the protocol of the market it is in. A market that was taken out of the
-    configuration has accounts that are their own owners."""
+    """The lookup of an account's owner, by the protocol of its market. Accounts of a market that was taken
+    out of the configuration are their own owners."""
 
     def owner(market: str, account: str) -> str:
         known = settings.markets.get(market)
@@ -111,7 +113,8 @@ def build(
     *,
     read_only: bool = False,
 ) -> list[Market]:
-    """All configured markets. `read_only` uses what the store knows, writes nothing and judges no prices."""
+    """Build all configured markets. `read_only` uses what the store knows, writes nothing and judges no
+    prices."""
     everywhere: list[Market] = []
     for name, market in settings.markets.items():
         chain, pool = settings.chains[market.chain], pools[market.chain]

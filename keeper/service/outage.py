@@ -1,4 +1,4 @@
-"""A chain that does not answer: reported once an outage, when it lasts longer than a hiccup."""
+"""Outages of a chain: each is reported once, when it outlasts a passing failure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHAIN = ""
 
 @dataclass(slots=True)
 class Outage:
-    """One chain's. `is_on`: it did not answer the last request for a block or its state."""
+    """The outage of one chain. `is_on`: it did not answer the last request for a block or its state."""
 
     chain: ChainContext
     throttle: LogThrottle
@@ -31,7 +31,7 @@ class Outage:
     since: float | None = None
 
     def report(self, error: Exception, block_seconds: float) -> None:
-        """Report that no node answers; a passing trouble, within a block, is only tried again."""
+        """Report that no node answers; a failure shorter than a block is only tried again."""
         self.is_on = True
         now = time.monotonic()
         self.since = now if self.since is None else self.since
@@ -44,7 +44,7 @@ class Outage:
             status.write_unreachable(session, self.chain.name, self.chain.mode, str(error))
 
     def end(self, head: Head) -> None:
-        """The chain answered."""
+        """End the outage: the chain has answered."""
         self.is_on, self.since = False, None
         if self.throttle.clear(_CHAIN):
             log.info("chain answers again", chain=self.chain.name, number=head.number)

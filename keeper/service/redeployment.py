@@ -1,5 +1,5 @@
-"""What must move where a contract of ours takes the place of an older one: entries of the allow-list, which
-the command itself moves, and what only owners can do, step by step."""
+"""What must move when a contract of ours replaces an older one: entries of the allow-list, which the command
+moves itself, and what only owners can do, step by step."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from keeper.config import Settings
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """`allowed`: places of the configuration's allow-list that name the old contract, with the new address;
-    `steps`: what remains for people, in order."""
+    """What to move. `allowed`: entries of the configuration's allow-list that name the old contract, with the
+    new address; `steps`: what remains for people, in order."""
 
     allowed: Sequence[tuple[Sequence[str | int], str]] = ()
     steps: Sequence[str] = ()

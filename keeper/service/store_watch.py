@@ -1,6 +1,7 @@
-"""Notices that the store cannot be reached, and tells without it: alerts that wait in the store reach nobody.
+"""Notices that the store cannot be reached, and alerts without it: alerts that wait in the store reach
+nobody.
 
-It shares no thread, no lock and no connection with the loops, which may all be waiting for the store.
+It shares no thread, lock or connection with the loops, which may all be waiting for the store.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ log = structlog.get_logger()
 PATIENCE = 10.0
 LOOKS_EACH = 1.0
 LATELY = 5.0
-"""Seconds for which a job's failure says that the store is out of order: others try each second."""
+"""Seconds for which a job's failure counts as a fault of the store: most jobs try each second."""
 _WAIT = 1
 
 Tell = Callable[[str, str], None]
-"""What is told, and why; by no way that leads through the store."""
+"""The alert that is sent: title and reason; by no way that leads through the store."""
 
 
 class StoreFaults:
-    """What jobs could not write lately: what one job met counts until it works again, and no longer than
-    `LATELY`, as some come back once an hour only."""
+    """What jobs recently failed to write: a job's fault counts until the job works again, and no longer than
+    `LATELY`, as some jobs run only once per hour."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[float, SQLAlchemyError]] = {}
@@ -41,17 +42,17 @@ class StoreFaults:
         self._last[job] = (moment, error)
 
     def worked(self, job: str) -> None:
-        """Forget it: the job has been done."""
+        """Forget a job's fault: the job has worked."""
         self._last.pop(job, None)
 
     def lately(self, moment: float) -> list[SQLAlchemyError]:
-        """The faults that still say something of the store."""
+        """The faults that still count as faults of the store."""
         return [error for when, error in tuple(self._last.values()) if moment - when <= LATELY]
 
 
 class StoreWatch:
-    """Writes nothing and asks each second whether something could be written, from `start` to `stop`.
-    What jobs of the keeper's have just failed at (`faults`) counts, whatever is answered here."""
+    """Checks each second, from `start` to `stop`, whether the store could be written; writes nothing itself.
+    A job's recent failure (`faults`) counts as a failed check, whatever the check itself answers."""
 
     def __init__(self, url: str, tell: Tell, faults: StoreFaults, patience: float = PATIENCE) -> None:
         self._engine = _engine(url)
@@ -69,7 +70,7 @@ class StoreWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it. A question that hangs is not waited for."""
+        """Stop watching. A check that hangs is not waited for."""
         self._stopping.set()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
@@ -83,7 +84,8 @@ class StoreWatch:
                     log.critical("store watch failed", error=repr(error))
 
     def look(self, moment: float) -> None:
-        """Ask, or see what came of the last question; tell when an outage has lasted, and when it is over."""
+        """Start a check, or read the result of the last; alert when an outage has lasted, and when it is
+        over."""
         if self._asked is None:
             self._asked = self._worker.submit(self._ask)
         if self._asked.done():
@@ -117,7 +119,7 @@ class StoreWatch:
 
 
 def _engine(url: str) -> Engine:
-    """Connections of its own, that wait for a second at most where the driver can say so."""
+    """An engine with its own connections, which wait for a second at most where the driver can say so."""
     local = url.startswith("sqlite")
     wait = {"timeout": _WAIT} if local else {"connect_timeout": max(_WAIT, 2)}
     return create_engine(with_driver(url), poolclass=NullPool, connect_args=wait)

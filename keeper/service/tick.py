@@ -1,7 +1,7 @@
-"""One block of one chain: what happens, in its order. Daemon, fork, demo and tests run this and nothing else.
+"""One block of one chain, step by step. Daemon, fork, demo and tests run this and nothing else.
 
-Two loops meet only in the journal: deciding writes intents, acting reads them, and what only reports is
-written after whoever acts has sent.
+The two loops meet only in the journal: deciding writes intents and acting reads them. What only reports is
+written after acting has sent.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def tick(chain: ChainLoops, head: Head) -> TickResult:
 
 
 def decide(chain: ChainLoop, head: Head) -> TickResult:
-    """All that must be known and written before anybody acts at `head`."""
+    """Decide at `head`: learn and write all that must be known before anybody acts."""
     started = time.monotonic()
     chain.begin(head)
     head = chain.bring_prices(head)
@@ -80,7 +80,7 @@ def decide(chain: ChainLoop, head: Head) -> TickResult:
 
 
 def settle(chain: ChainLoops, head: Head) -> None:
-    """Learn what became of our transactions. Where no node tells, accounts are valued all the same, and the
+    """Learn what became of our transactions. Where no node answers, accounts are valued all the same, and the
     acting loop asks again before it signs."""
     if chain.actor is None:
         return

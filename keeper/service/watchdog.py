@@ -1,8 +1,8 @@
-"""Notices that a chain's loop decides no more, whatever holds it up.
+"""Notices that a chain's loop no longer decides, whatever holds it up.
 
-It shares no thread, no lock and no connection with the loops: it reads when each last decided, a number, and
-writes an alert. Where the store cannot be written it is told without it. `tell` takes kind, severity, title
-and why.
+It shares no thread, lock or connection with the loops: it reads when each last decided, a number, and writes
+an alert. Where the store cannot be written, it alerts without it. `tell` takes kind, severity, title and
+reason.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Pulse:
 
 
 class Watchdog:
-    """Looks at the pulses of all chains each second, from `start` to `stop`."""
+    """Checks the pulses of all chains each second, from `start` to `stop`."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it. It may wait for the store; whoever stops does not wait for that."""
+        """Stop watching. A check that waits for the store is not waited for."""
         self._stopping.set()
 
     def _run(self) -> None:
@@ -73,7 +73,7 @@ class Watchdog:
                     log.critical("watchdog failed", chain=chain, error=repr(error))
 
     def look(self, chain: str, pulse: Pulse, moment: float) -> None:
-        """Judge one chain at a moment (monotonic seconds)."""
+        """Judge one chain's pulse at a moment (monotonic seconds)."""
         silence = moment - pulse.decided_at
         if silence <= max(SILENT_BLOCKS * pulse.block_seconds, self._least):
             if chain in self._silent:

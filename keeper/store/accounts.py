@@ -62,13 +62,14 @@ def load(store: Store, market: str) -> Saved | None:
 
 
 def has_checkpoint(store: Store, market: str) -> bool:
-    """Whether a market was ever found to be one: its events are scanned only then."""
+    """Whether the store has a checkpoint of this market: then it was found to be one, as only then its events
+    are scanned."""
     with store.session() as session:
         return session.get(Checkpoint, market) is not None
 
 
 def save(store: Store, market: str, saved: Saved) -> None:
-    """Records and checkpoint in one transaction: a checkpoint never claims what is not kept."""
+    """Save records and checkpoint in one transaction: a checkpoint never claims what is not kept."""
     rows = [
         {"market": market, "account": account, "record": record}
         for account, record in sorted(saved.records.items())

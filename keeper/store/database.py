@@ -90,7 +90,7 @@ def open_store(url: str) -> Store:
 
 
 def failure(error: SQLAlchemyError, url: URL) -> UnreachableError:
-    """A database's refusal in words, with what to do about it."""
+    """The error for a database's refusal: in words, with what to do about it."""
     cause = str(getattr(error, "orig", None) or error).splitlines()[0]
     remedy = next(
         (advice for sign, advice in _ADVICE if sign in cause.lower()),
@@ -115,7 +115,7 @@ _ADVICE = (
 
 
 def with_driver(url: str) -> str:
-    """A URL that names the driver the keeper brings for PostgreSQL."""
+    """The URL with the driver that the keeper installs for PostgreSQL."""
     for prefix in ("postgresql://", "postgres://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
@@ -125,12 +125,13 @@ def with_driver(url: str) -> str:
 def _without_nul(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
-    """What is written holds no NUL: PostgreSQL refuses the whole statement for one, and SQLite keeps it."""
+    """Remove NULs from what is written: PostgreSQL refuses the whole statement for one, and SQLite keeps
+    it."""
     return statement, _clean(parameters)
 
 
 def _clean(value: Any) -> Any:
-    """Parameters, of one row or of many, in the shape that they came in."""
+    """The parameters without NULs, of one row or of many, in the shape that they came in."""
     if isinstance(value, str):
         return value.replace("\0", "") if "\0" in value else value
     if isinstance(value, dict):
@@ -170,7 +171,8 @@ def _migrate(engine: Engine) -> None:
 
 @contextmanager
 def _one_transaction(engine: Engine) -> Iterator[Connection]:
-    """All of it or nothing, and by one process at a time: another one waits, and finds it done.
+    """One transaction for all migrations, all or nothing and by one process at a time: another waits, and
+    finds them done.
 
     SQLite's driver begins no transaction for changes of tables, so it is begun by hand; and tables are made
     anew there, which must not look to foreign keys as if their rows had gone.

@@ -1,6 +1,6 @@
-"""Writing single rows where milliseconds count: statements built once, without the session's unit of work.
+"""Single-row writes where milliseconds count: statements built once, without the session's unit of work.
 
-The row belongs to the session afterwards as if it had been loaded by it; a change of it is not tracked twice.
+The row then belongs to the session as if it had been loaded; a change of it is not tracked twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel
 
 
 def insert_row(session: Session, row: SQLModel) -> None:
-    """Write a new row at once; its number, where the database gives one, is set."""
+    """Write a new row at once; its id is set where the database assigns one."""
     kind = type(row)
     values = {name: getattr(row, name) for name in _columns(kind)}
     key = _number(kind)
@@ -30,12 +30,12 @@ def insert_row(session: Session, row: SQLModel) -> None:
 
 
 def insert_values(session: Session, kind: type[SQLModel], **values: object) -> None:
-    """Write a row that nobody will hold; every column without a default of the database's is named."""
+    """Write a row that nobody will hold; every column without a database default must be given."""
     session.connection().execute(_plain(kind), values)
 
 
 def update_row(session: Session, row: SQLModel, **values: object) -> None:
-    """Change columns of a row that is in the store, at once; what else of it was changed stays unwritten."""
+    """Change columns of a stored row at once; other changes of it stay unwritten."""
     kind = type(row)
     keys = {f"key_{column.name}": getattr(row, column.name) for column in _table(kind).primary_key}
     session.connection().execute(_update(kind, tuple(sorted(values))), {**keys, **values})
@@ -54,7 +54,7 @@ def _columns(kind: type[SQLModel]) -> tuple[str, ...]:
 
 @cache
 def _number(kind: type[SQLModel]) -> str | None:
-    """The column that the database numbers."""
+    """The column whose number the database assigns."""
     column: Column[Any] | None = _table(kind).autoincrement_column
     return None if column is None else column.name
 

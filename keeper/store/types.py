@@ -1,4 +1,5 @@
-"""Column types: 256-bit integers as decimal strings, times as aware UTC; and what is open only once."""
+"""Column types: 256-bit integers as decimal strings, times as aware UTC; and the index for rows open only
+once."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 def open_once(name: str, *columns: str, where: str) -> Index:
-    """At most one row for these columns among those that a condition holds for, in both databases."""
+    """An index that permits, in both databases, one row per these columns among those that meet the
+    condition."""
     condition = text(where)
     return Index(name, *columns, unique=True, sqlite_where=condition, postgresql_where=condition)
 

@@ -1,1 +1,1 @@
-"""Liquidations behind an oracle's update that no block has yet."""
+"""Liquidations placed behind an oracle update that no block includes yet."""

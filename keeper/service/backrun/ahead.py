@@ -1,4 +1,4 @@
-"""Deciding ahead of a block: what a pending update is about to make possible is planned and journalled."""
+"""Decide ahead of a block: plan and journal the liquidations that a pending update makes possible."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from keeper.service.watching.selection import NO_ROWS, Rows
 
 
 def decide_ahead(deciding: ChainLoop, head: Head, wanted: list[Breach]) -> list[int]:
-    """Plan and journal liquidations that a pending update on top of `head` is about to make possible.
-    Each comes with an episode that is in no store yet and is opened with its intent. The intents' ids."""
+    """Plan and journal the liquidations that a pending update on top of `head` makes possible.
+
+    Each comes with a new episode, which is stored together with its intent. Returns the intents' ids."""
     if deciding.open is None or deciding.halt_reason:
         return []
     fresh = [w for w in wanted if _new(deciding, w)]
@@ -34,7 +35,7 @@ def decide_ahead(deciding: ChainLoop, head: Head, wanted: list[Breach]) -> list[
 def _write(
     deciding: ChainLoop, head: Head, decisions: list[tuple[Breach, Decision]]
 ) -> list[tuple[Breach, int]]:
-    """Episodes and intents of what can be done, in one transaction."""
+    """Write the episodes and intents of all that can be done, in one transaction."""
     made: list[tuple[Breach, int]] = []
     with deciding.store.session() as session:
         for each, decision in decisions:
@@ -55,7 +56,7 @@ def liquidatable(deciding: ChainLoop, market: Market) -> Rows:
 
 
 def _new(deciding: ChainLoop, wanted: Breach) -> bool:
-    """Whether nothing is known yet of this account being liquidatable, nor under way about it."""
+    """Whether this account is neither known to be liquidatable yet nor being acted on."""
     assert deciding.open is not None
     if (wanted.valuation.account, "liquidate") in deciding.open[wanted.market.name].known:
         return False

@@ -1,8 +1,8 @@
-"""Pending oracle updates of one chain: what each would make of the markets, and what is then to be done.
+"""Pending oracle updates of one chain: what each would change in the markets, and what to plan for it.
 
-An update that waits for a block is simulated with the lenses behind it; the accounts are valued with the
-prices that come back, and those that it makes liquidatable are planned and journalled, as a block would have
-it. The acting loop bundles them behind the update. Nothing of it steers a block's own decisions: the next
+An update that waits for a block is simulated with the lenses behind it. The accounts are valued with the
+prices that come back, and those that it makes liquidatable are planned and journalled as they would be for a
+block. The acting loop bundles them behind the update. None of this affects a block's own decisions: the next
 block ends what came to nothing.
 """
 
@@ -48,7 +48,7 @@ _HEALTHY = 1 + 1e-12
 
 @dataclass
 class PendingUpdates:
-    """Looks at updates for one chain's deciding loop; never while that loop works at a block."""
+    """Simulates pending updates for one chain's deciding loop; never while that loop works at a block."""
 
     deciding: ChainLoop
     emitters: frozenset[str] = frozenset()
@@ -60,12 +60,12 @@ class PendingUpdates:
     _head: Head | None = None
 
     def follow(self) -> None:
-        """Take over from the deciding loop whose events are updates; no request is made."""
+        """Take over from the deciding loop which contracts emit updates; no request is made."""
         known = (market.prices for market in self.deciding.markets if market.prices is not None)
         self.emitters = frozenset(emitter for prices in known for emitter in prices.emitters)
 
     def learn(self) -> None:
-        """Learn after a block who sends updates."""
+        """Learn, after a block, which senders transmit updates."""
         known = [market.prices for market in self.deciding.markets if market.prices is not None]
         written = [each for prices in known for each in sorted(prices.updated_by) if each]
         try:
@@ -91,19 +91,21 @@ class PendingUpdates:
         return written[-LEARNT_AT_START:]
 
     def rank(self, update: PendingUpdate) -> Rank:
-        """How soon it is looked at among those that wait."""
+        """The update's rank among those that wait."""
         if update.sender in self.transmitters:
             return Rank.TRANSMITTER
         return Rank.DIRECT if update.target in self.emitters else Rank.NAMING
 
     def concerns(self, update: PendingUpdate) -> bool:
-        """Whether it may be an update: it calls a contract that logs a feed's answers, or names one (for a
-        forwarder to call). Cheap, and from any thread."""
+        """Whether this may be an update: it calls a contract that logs a feed's answers, or names one (for a
+        forwarder to call). Cheap, and safe from any thread."""
         emitters = self.emitters
         return update.target in emitters or any(each[2:] in update.data for each in emitters)
 
     def look(self, update: PendingUpdate) -> tuple[Head, list[int]] | None:
-        """Plan and journal what the update makes possible: the head that was looked at and the intents (ids).
+        """Plan and journal what the update makes possible; returns the head it was simulated on and the
+        intents' ids.
+
         None when there is nothing to do. RpcError from a node without `eth_simulateV1`."""
         head = self.deciding.head
         if head is None or not self._may_look(head, update):
@@ -121,12 +123,12 @@ class PendingUpdates:
         return (head, numbers) if numbers else None
 
     def _ready(self, market: Market, head: Head) -> bool:
-        """Whether its numbers may be acted on, and stand at `head`."""
+        """Whether the market's numbers may be acted on and are of `head`."""
         halted = self.deciding.memory_of(market).watch_only
         return not halted.reason and market.prices is not None and market.book.head == head
 
     def _may_look(self, head: Head, update: PendingUpdate) -> bool:
-        """Once a block for the same update: while it waits, each block asks anew."""
+        """Whether this update may be simulated now: once per block, for as long as it waits."""
         if head != self._head:
             self._head = head
             self._seen.clear()
@@ -139,7 +141,8 @@ class PendingUpdates:
         return True
 
     def _wanted(self, update: PendingUpdate, head: Head) -> list[Breach]:
-        """Whom the update makes liquidatable, by our numbers and by the contract's own view alike."""
+        """The accounts that the update makes liquidatable, by our numbers and by the contract's own view
+        alike."""
         markets = [market for market in self.deciding.markets if self._ready(market, head)]
         after = self._after(update, head, [call for market in markets for call in _calls(market)], markets)
         found: list[Breach] = []
@@ -171,7 +174,7 @@ class PendingUpdates:
         return read_after(self.deciding.pool, head, update, calls, lenses, timestamp)
 
     def _below(self, market: Market, timestamp: int, silent: set[str]) -> list[Breach]:
-        """Who may be liquidated under the run's state and is not to be topped up."""
+        """Accounts that can be liquidated under this state and are not protected."""
         records = {a: r for a in self._near(market, timestamp) if (r := market.book.record(a)) is not None}
         priced = market.adapter.valuer.price_dependencies
         if silent:
@@ -186,7 +189,8 @@ class PendingUpdates:
         return found
 
     def _near(self, market: Market, timestamp: int) -> list[str]:
-        """Accounts that bounds leave below 1, of which most is required, and those without bounds."""
+        """Accounts that bounds leave below 1, the largest requirements first, and accounts without bounds; at
+        most MOST_ACCOUNTS of each."""
         book, adapter = market.book, market.adapter
         if adapter.screener is None:
             return list(book.accounts)
@@ -209,7 +213,8 @@ class PendingUpdates:
     def _confirmed(
         self, update: PendingUpdate, head: Head, wanted: list[Breach], timestamp: int
     ) -> list[Breach]:
-        """Without the markets in which a single account's own view, behind the update, is another number."""
+        """The breaches without those of markets where any account's own view, read behind the update,
+        differs."""
         if not wanted:
             return []
         markets = {w.market.name: w.market for w in wanted}

@@ -1,9 +1,9 @@
-"""Whose pending transactions are looked at first: anybody may send what names an oracle, at no cost.
+"""Which pending transactions are simulated first: anybody can send one that names an oracle, at no cost.
 
-Known transmitters come before whoever calls an oracle's contract, and those before whoever only names one.
-Each rank waits in a line of its own and has looks of its own in each block, and each sender a few places, so
-that no number of strangers hides a real update. Within a line come first those who have sent most before:
-that costs gas, which a transmitter has paid many times.
+Known transmitters come before senders that call an oracle's contract, and those before senders that only name
+one. Each rank has its own line and its own number of simulations per block, and each sender only a few
+places, so that no number of strangers hides a real update. Within a line, senders who have sent most come
+first: sending costs gas, which a transmitter has paid many times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keeper.chain.backrun import PendingUpdate
 
 
 class Rank(IntEnum):
-    """The lower, the sooner it is looked at."""
+    """The rank of a pending transaction; lower ranks are simulated first."""
 
     TRANSMITTER = 0
     DIRECT = 1
@@ -47,13 +47,13 @@ class Transmitters:
 
 
 class WaitingUpdates:
-    """Pending updates that nobody has looked at yet. Not safe to use from several threads."""
+    """Pending updates that have not been simulated yet. Not thread-safe."""
 
     def __init__(self) -> None:
         self._lines: dict[Rank, list[PendingUpdate]] = {rank: [] for rank in Rank}
 
     def put(self, update: PendingUpdate, rank: Rank) -> bool:
-        """Let it wait; False where its sender has no place left, or the line is full of better ones."""
+        """Add an update; False when its sender has no place left, or the line is full of better ones."""
         line = self._lines[rank]
         if sum(each.sender == update.sender for each in line) >= EACH_SENDER:
             return False
@@ -61,5 +61,5 @@ class WaitingUpdates:
         return len(line) <= WAITING or line.pop() != update
 
     def take(self) -> PendingUpdate | None:
-        """The first of the best line, the oldest of several alike; None when nothing waits."""
+        """Remove and return the first of the best line, the oldest among equals; None when nothing waits."""
         return next((line.pop(0) for line in self._lines.values() if line), None)

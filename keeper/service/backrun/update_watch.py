@@ -1,4 +1,4 @@
-"""From a node's pending transactions to a bundle: waits, looks and acts, one update after another."""
+"""From a node's pending transactions to a bundle: wait, simulate and act, one update after another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLLOWED_BLOCKS = 10
 
 
 class Loops(Protocol):
-    """The loops of one chain: `looking` is held by whoever looks at the markets, `acting` by whoever acts."""
+    """The loops of one chain: `looking` is held while the markets are looked at, `acting` while acting."""
 
     actor: ExecutionLoop | None
     looking: threading.Lock
@@ -59,11 +59,11 @@ class UpdateWatch:
 
     @property
     def listening(self) -> bool:
-        """Whether a node tells of pending transactions now."""
+        """Whether a node reports pending transactions now."""
         return self._stream.listening
 
     def again(self) -> None:
-        """After a block: what is still waiting is looked at anew, as bundles are for one block."""
+        """Simulate again, after a block, the updates that still wait: a bundle is for one block only."""
         head = self.updates.deciding.head
         with self._guard:
             kept = [(update, until) for update, until in self._kept.items() if head and head.number < until]
@@ -74,7 +74,7 @@ class UpdateWatch:
                 self._told(update)
 
     def stop(self) -> None:
-        """Listen no more; what is under way is the scheduler's to wait for."""
+        """Stop listening; the scheduler waits for work under way."""
         self._stream.stop()
 
     def _told(self, update: PendingUpdate) -> None:
@@ -86,7 +86,7 @@ class UpdateWatch:
         self._later(self._work)
 
     def _work(self) -> None:
-        """Look at all that wait, whoever is known to send updates first."""
+        """Simulate all that wait, known transmitters first."""
         while True:
             with self._guard:
                 update = self._waiting.take()
@@ -103,7 +103,7 @@ class UpdateWatch:
                 raise
 
     def act(self, update: PendingUpdate) -> None:
-        """What the update makes possible is journalled, and bundled behind it."""
+        """Journal what the update makes possible, and bundle it behind the update."""
         actor = self._loops.actor
         if actor is None or not actor.can_bundle:
             return

@@ -1,5 +1,5 @@
-"""Planning at one block of one chain: what is read for it and what comes of it. One market's trouble is that
-market's: the others are planned for without it."""
+"""Planning at one block of one chain: what is read for it and what is decided. A market that fails is left
+out; the others are planned for without it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class BlockPlanning:
         self._funds = None
 
     def ask_funds(self, head: Head) -> None:
-        """Ask what the payer acts with: as early as it is known that it will be needed, once a block."""
+        """Ask for the payer's funds, as early as it is known that they will be needed; once per block."""
         if self.chain.payer is not None and (self._funds is None or self._funds.head != head):
             self._funds = SignerFundsRequest(self._threads, self.chain.pool, head, self.chain.payer)
 
     def plan_all(self, head: Head, next_timestamp: int, breaches: Sequence[MarketBreaches]) -> Decided:
-        """What to do about all that is due; a market that cannot be planned for is left out."""
+        """Decide what to do about all that is due; a market that cannot be planned for is left out."""
         due = [each for market in breaches for each in market.due]
         reads = Reads(self.chain.pool, head)
         for each in breaches:
@@ -66,13 +66,13 @@ class BlockPlanning:
     def plan(
         self, head: Head, next_timestamp: int, due: Sequence[Breach], reads: Reads | None = None
     ) -> Decided:
-        """What to do about each; `reads` is what is known already of the state."""
+        """Decide what to do about each breach; `reads` is what is known already of the state."""
         return plan_block(due, self._inputs(head, next_timestamp, due, reads or Reads(self.chain.pool, head)))
 
     def _inputs(
         self, head: Head, next_timestamp: int, due: Sequence[Breach], reads: Reads
     ) -> PlanningInputs | None:
-        """What planning goes by, read now; None where there is nothing to plan or nobody to act."""
+        """Read the inputs of planning; None where there is nothing to plan or nobody to act."""
         payer = self.chain.payer
         if not due or payer is None:
             return None

@@ -27,17 +27,17 @@ class Breach:
     known: bool = True
     """Whether our arithmetic is the contract's; else only what the contract itself sizes may be done."""
     sale: bool = False
-    """Whether it is no account, but the market that sells what it absorbed."""
+    """Whether this is no account, but a market that sells what it absorbed."""
     upkeep: bool = False
-    """Whether the account is in no danger, but makes work that is paid for."""
+    """Whether the account is in no danger, but needs work that is rewarded."""
     chore: Chore | None = None
-    """What the market as a whole wants done, for nothing."""
+    """What the market as a whole needs done, unpaid."""
     gas_left: int = 0
-    """Wei that such work may cost today."""
+    """Wei that unpaid work may still cost today."""
 
     @property
     def key(self) -> tuple[str, str, Kind]:
-        """What tells it from all others of a block: market, account, kind."""
+        """The key that identifies a breach within a block: market, account, kind."""
         return self.market.name, self.valuation.account, self.kind
 
     @property
@@ -60,7 +60,8 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class MarketBreaches:
-    """What is asked for in one market at a block, and what of it may be attempted now."""
+    """The breaches of one market at a block that ask for an action, and those of them that may be attempted
+    now."""
 
     market: Market
     valued: MarketValuation
@@ -69,7 +70,7 @@ class MarketBreaches:
 
 
 def open_episodes(session: Session, market: str, threshold: str) -> Sequence[Episode]:
-    """The episodes of this threshold in a market that have not ended."""
+    """The open episodes of this threshold in a market."""
     return session.exec(
         select(Episode).where(
             Episode.market == market, Episode.threshold == threshold, col(Episode.closed_block).is_(None)
@@ -78,10 +79,10 @@ def open_episodes(session: Session, market: str, threshold: str) -> Sequence[Epi
 
 
 def rewarded_episodes(wanted: Sequence[Breach]) -> list[int]:
-    """The episodes (ids) of what is done for what it earns."""
+    """The episodes (ids) of what is done for its reward."""
     return [w.episode.id for w in wanted if w.kind in REWARDED and w.episode.id is not None]
 
 
 def cured_episodes(wanted: Sequence[Breach]) -> list[int]:
-    """The episodes (ids) of those whom we protect."""
+    """The episodes (ids) of accounts that we protect."""
     return [w.episode.id for w in wanted if w.kind in CURES and w.episode.id is not None]

@@ -1,7 +1,7 @@
-"""Work that a market as a whole wants done and nobody is paid for, as settling what has expired. Off unless
-the operator gives it gas money of its own for a day.
+"""Chores: work that a market as a whole needs and nobody is paid for, as settling what has expired. Off
+unless the operator grants it a gas budget per day.
 
-One thing at a time, the first in the market's order; where that fails again and again, another has its turn.
+One chore at a time, the first in the market's order; one that fails repeatedly gives its turn to another.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ COIN = 10**18
 
 @dataclass
 class ChoreDesk:
-    """Remembers which markets wanted something last: others need no look into the store."""
+    """Finds the chores that are due; remembers which markets had some last, as others need no look into the
+    store."""
 
     chain: ChainContext
     retries: RetryPolicy
     _wanted: dict[str, bool] = field(default_factory=dict)
 
     def due(self, market: Market, valued: MarketValuation) -> list[Breach]:
-        """What may be done now, if anything."""
+        """The chore that may be done now, if any."""
         chores, budget = market.adapter.chores, int(market.settings.own.chores_gas_per_day * COIN)
         if chores is None or not budget or not valued.acting:
             return []
@@ -52,7 +53,7 @@ class ChoreDesk:
             return self.retries.ready(session, [breach], valued.head)
 
     def _episode(self, session: Session, market: Market, block: int, wanted: bool) -> Episode | None:
-        """The market's, which lasts as long as anything is wanted."""
+        """The market's episode, which lasts as long as any chore is due."""
         self._wanted[market.name] = wanted
         account = market.adapter.contract.lower()
         episode = next(iter(open_episodes(session, market.name, CHORES)), None)

@@ -48,7 +48,7 @@ class ContractLiquidations:
     """One tick's exchange, shared by all markets of a chain: what one plan sells, the next cannot."""
 
     def __init__(self, chain: Chain, venue: Venue, lacks: Collection[str] = ()) -> None:
-        """`lacks`: what the configured contract cannot do (`service.versions`)."""
+        """`lacks`: what the configured contract cannot do (`service.contract_versions`)."""
         self.chain = chain
         self._lacks = lacks
         self.venue = venue
@@ -59,11 +59,12 @@ class ContractLiquidations:
         return (self.venue.lens(),)
 
     def calls(self, tokens: Iterable[str]) -> list[Call]:
-        """What `read` needs to exchange among these tokens."""
+        """The calls that `read` needs to exchange among these tokens."""
         return [self.venue.call([*tokens, *self._earned()])]
 
     def lending_calls(self, tokens: Iterable[str], markets: Iterable[Market]) -> list[Call]:
-        """What `read` needs to borrow them beside any trusted token; asked last, it starves nothing else."""
+        """The calls that `read` needs to borrow these tokens besides any trusted token; asked last, so that
+        other calls are not starved."""
         beside = {token for market in markets for token in _trusted(market)}
         call = self.venue.lending_call([*tokens, *self._earned()], beside)
         return [call] if call is not None else []
@@ -74,7 +75,7 @@ class ContractLiquidations:
     def read(
         self, answers: Sequence[Answer], markets: Iterable[Market], lending: Sequence[Answer] = ()
     ) -> None:
-        """Take the answers; every market of the chain may lend to the others' liquidations."""
+        """Read the answers; every market of the chain may lend to the others' liquidations."""
         self.exchange = self.venue.read(answers[0], next(iter(lending), None))
         for market in markets:
             lends = market.adapter.lending
@@ -91,8 +92,8 @@ class ContractLiquidations:
         purse: Purse,
         refused: Sequence[Route] = (),
     ) -> list[Plan] | Blocked:
-        """What is offered, taken through the contract, best first, at the present quotes; over other routes
-        than those that were `refused`, where there are any."""
+        """Plans that take the offers through the contract, best first, at the present quotes; over routes
+        other than the `refused` ones, where there are any."""
         if isinstance(offers, Blocked):
             return offers
         terms = self._terms(market.adapter.planner.assets(market.book.state, purse))
@@ -117,7 +118,7 @@ class ContractLiquidations:
         return self.chain.liquidator.lower()
 
     def reserve(self, plan: Plan) -> None:
-        """What this plan sells, the next cannot."""
+        """Reserve what this plan sells: the next plan cannot sell it."""
         assert self.exchange is not None
         profit.count(plan, self.exchange)
 
@@ -132,13 +133,13 @@ class ContractLiquidations:
 
 
 def _trusted(market: Market) -> list[str]:
-    """The tokens of a market that the operator, or the protocol, stands for."""
+    """The tokens of a market that the operator, or the protocol, trusts."""
     found = market.adapter.planner.assets(market.book.state, Purse({}, {}))
     return [token for token in found if token != NATIVE]
 
 
 def seal(plan: Plan) -> Plan:
-    """A chosen plan with the call that carries it out alone."""
+    """Complete a chosen plan with the call that carries it out alone."""
     if plan.batch_item is None:
         return plan
     done = batches.combine([plan])

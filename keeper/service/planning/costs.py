@@ -19,7 +19,8 @@ from keeper.service.planning.native_price import native_price
 
 DAY = 24 * 3600
 LOSSES_PER_DAY = 10
-"""How many times the most that one account's bad debt may lose all of a day's may, unless configured."""
+"""A day's losses may come to this many times the most that one account's bad debt may lose, unless
+configured."""
 
 
 def costs_of(
@@ -30,9 +31,9 @@ def costs_of(
     data_fee: int = 0,
     lost: int = 0,
 ) -> Costs:
-    """What gas costs on a chain with these markets; wei a unit of gas for `gas_price`, wei a plan for
-    `data_fee`. `purses` by market, of those that have been asked; `lost` is the money that realizing bad debt
-    may have cost today."""
+    """The costs of acting on a chain with these markets, at `gas_price` wei per gas and `data_fee` wei per
+    plan. `purses` by market, of those that were read; `lost` is the money that realizing bad debt may have
+    cost today."""
     policy = settings.policy
     return Costs(
         gas_price,
@@ -46,15 +47,15 @@ def costs_of(
 
 
 def losses_of_a_day(policy: Policy) -> int:
-    """Money that realizing bad debt may cost in a day, on all chains."""
+    """Money that realizing bad debt may cost per day, on all chains."""
     a_day = policy.max_bad_debt_loss_per_day
     return money(policy.max_bad_debt_loss * LOSSES_PER_DAY if a_day is None else a_day)
 
 
 @dataclass(slots=True)
 class Budgets:
-    """What accounts and owners may still cost today. An owner has one budget, in whatever markets he is: each
-    of his caps counts what all of his top-ups have spent, those chosen in the same tick included."""
+    """What accounts and owners may still cost today. An owner has one budget across all markets: each of
+    their caps counts what all of their top-ups have spent, those chosen in the same tick included."""
 
     chain: ChainContext
     head: Head

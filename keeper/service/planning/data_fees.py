@@ -1,7 +1,7 @@
-"""What chains charge for a transaction's data besides gas: nothing, or what a contract of the chain says.
+"""What chains charge for a transaction's data besides gas: nothing, or what a contract of the chain reports.
 
-Who tells is found by asking: the OP stack's predeploy (`getL1Fee` for a transaction of a usual size, and what
-the chain's operator takes where `getOperatorFee` answers) and Scroll's.
+The contract is found by asking: the OP stack's predeploy (`getL1Fee` for a transaction of a usual size, and
+the operator fee where `getOperatorFee` answers) and Scroll's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCROLL_ORACLE = "0x5300000000000000000000000000000000000002"
 # bytes that cannot be, which costs no less.
 SAMPLE = bytes(i * 167 % 255 + 1 for i in range(600))
 SAMPLE_GAS = 1_000_000
-"""Gas of a large liquidation: an operator's fee goes by it."""
+"""Gas of a large liquidation: an operator's fee depends on it."""
 
 _ASK_L1_FEE = encoded("getL1Fee(bytes)", SAMPLE)
 _ASK_OPERATOR_FEE = encoded("getOperatorFee(uint256)", SAMPLE_GAS)
@@ -39,18 +39,19 @@ _CALLS: Mapping[Kind, Sequence[Call]] = {
 _NONE: WeakKeyDictionary[NodePool, bool] = WeakKeyDictionary()
 """Chains that were found to charge nothing: they are not asked at every plan."""
 _LAST: WeakKeyDictionary[NodePool, int] = WeakKeyDictionary()
-"""What was told last: it counts while nothing is."""
+"""The last data fee reported: it counts while none is reported."""
 
 
 class UntoldError(UnreachableError):
-    """Nobody on the chain says what data costs. The chain itself answers: only plans wait."""
+    """No contract of the chain reports what data costs. The chain itself answers: only plans wait."""
 
     refused = True
 
 
 def wei(chain: Chain, pool: NodePool, head: Head) -> int:
-    """Wei that one plan's data costs. A configured contract is asked, and UntoldError where it never told;
-    where nothing is configured whoever tells is believed, and data is free where nobody does."""
+    """Wei that one plan's data costs. A configured contract is asked, and UntoldError is raised where it
+    never answered. Where none is configured any that answers is believed, and data is free where none
+    does."""
     if chain.data_fee == "none" or (chain.data_fee is None and pool in _NONE):
         return 0
     answers = _ask(pool, head, _CALLS if chain.data_fee is None else (chain.data_fee,))
@@ -72,7 +73,7 @@ def wei(chain: Chain, pool: NodePool, head: Head) -> int:
 
 
 def probe(pool: NodePool, head: Head) -> Kind:
-    """Who on this chain says what data costs."""
+    """Which kind of data fee this chain's contracts report."""
     return _kind(_ask(pool, head, _CALLS))
 
 

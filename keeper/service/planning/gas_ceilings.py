@@ -1,4 +1,4 @@
-"""Ceilings for gas where the operator names none: what fits a chain, from what its gas costs at the start."""
+"""Gas ceilings where the operator sets none: what fits a chain, from what its gas costs at the start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ANYBODY = "0x000000000000000000000000000000000000dEaD"
 
 @dataclass(frozen=True, slots=True)
 class GasCeilings:
-    """Wei a unit of gas may cost, and wei that gas may cost in 24 hours; whether each is the operator's."""
+    """Most wei per gas, and most wei of gas in 24 hours; whether the operator set each."""
 
     price: int
     day: int
@@ -41,7 +41,7 @@ class GasCeilings:
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The ceilings for people."""
         price = f"{Decimal(self.price) / GWEI:f} gwei a unit of gas" + _whose(self.price_given)
         day = f"{Decimal(self.day) / COIN:f} native coins a day" + _whose(self.day_given)
         return f"{price}, {day}"
@@ -49,16 +49,16 @@ class GasCeilings:
 
 @dataclass(frozen=True, slots=True)
 class GasLevel:
-    """What a chain's gas is like now: wei a unit costs, and how many times more of it everything takes than
-    on Ethereum."""
+    """The present level of a chain's gas: wei per gas, and how many times more gas everything takes than on
+    Ethereum."""
 
     price: int
     scale: int = 1
 
 
 def gas_level(pool: NodePool) -> GasLevel:
-    """Asked of the chain; its scale is that of a transfer of nothing, 1 where no node estimates one. No one
-    node lifts it above what the others say."""
+    """Ask the chain for its gas level. The scale is that of a transfer of nothing, 1 where no node estimates
+    one. No single node raises it above what the others report."""
     price = fees.present(pool)
     others = _numbers(pool, "eth_gasPrice") if len(pool.nodes) > 1 else []
     told = _numbers(pool, "eth_estimateGas", {"from": _ANYBODY, "to": _ANYBODY, "data": "0x"})
@@ -67,18 +67,18 @@ def gas_level(pool: NodePool) -> GasLevel:
 
 
 def _numbers(pool: NodePool, method: str, *params: Any) -> list[int]:
-    """What every node says, but for nothing."""
+    """What every node answers, without zeros."""
     answers = pool.call_each(method, *params)
     return [number for each in answers if isinstance(each, str) and (number := int(each, 16))]
 
 
 def _lower_middle(numbers: list[int]) -> int:
-    """The one in the middle, the least of two."""
+    """The middle number; of two, the lower."""
     return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
 def gas_ceilings(settings: ChainSettings, level: GasLevel) -> GasCeilings:
-    """As configured for the chain or for all, else what fits its gas."""
+    """The ceilings as configured for the chain or for all, else what fits the chain's gas."""
     own, common = settings.chain, settings.execution
     price = own.max_gas_price_gwei if own.max_gas_price_gwei is not None else common.max_gas_price_gwei
     day = own.max_gas_per_day if own.max_gas_per_day is not None else common.max_gas_per_day
@@ -93,8 +93,8 @@ def gas_ceilings(settings: ChainSettings, level: GasLevel) -> GasCeilings:
 
 
 def fitting_price(chain_id: int, level: GasLevel, coin: Decimal | None) -> int:
-    """Wei a unit of gas may cost on a chain, two digits rounded up; `coin` is what a native coin costs, units
-    of account, where that is known."""
+    """Most wei per gas on a chain, rounded up to two digits; `coin` is the price of a native coin in units of
+    account, where it is known."""
     row = known_chain(chain_id)
     if coin is not None:
         most, least = (

@@ -40,20 +40,20 @@ class Forecast:
 
 
 def gas_price(pool: NodePool, base_fee: int) -> int:
-    """Wei a unit of gas that a transaction sent now should pay: the next base fee and the usual tip."""
+    """Wei per gas that a transaction sent now should pay: the next base fee and the usual tip."""
     return max(fees.present(pool), base_fee)
 
 
 @dataclass(frozen=True, slots=True)
 class SignerFunds:
-    """Wei that the payer holds at the block, and wei a unit of gas that a transaction sent now should pay."""
+    """Wei that the payer holds at the block, and wei per gas that a transaction sent now should pay."""
 
     native: int
     gas_price: int
 
 
 class SignerFundsRequest:
-    """Funds on their way, asked for on threads of their own; `result` waits for them, and raises what asking
+    """A request for funds, run on threads of its own; `result` waits for the answer, and raises what asking
     raised."""
 
     def __init__(self, threads: ThreadPoolExecutor, pool: NodePool, head: Head, payer: str) -> None:
@@ -66,7 +66,8 @@ class SignerFundsRequest:
 
 
 def gas_reserve(settings: ChainSettings, base_fee: int) -> int:
-    """Wei that liquidations leave: gas_reserve, or the chain's protected accounts' gas if that is more."""
+    """Wei that liquidations leave: `gas_reserve`, or the gas of the chain's protected accounts if that is
+    more."""
     return max(
         int(settings.policy.gas_reserve * WEI), len(settings.protect) * KEPT_GAS * KEPT_RISE * base_fee
     )

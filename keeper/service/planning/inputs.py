@@ -1,5 +1,5 @@
-"""All that choosing at one block goes by, and how it is read: what plans ask of the chain in one call, what
-the journal has promised and what caps leave from the store."""
+"""The inputs of planning at one block, and how they are read: what plans ask of the chain in one call, and
+from the store what the journal has promised and what caps leave."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from keeper.service.planning.rehearsal_sizing import RehearsalSizing
 from keeper.service.planning.work_reading import read_work
 
 Key = tuple[str, str, Kind]
-"""Market, account, kind: what tells one breach of a block from the others."""
+"""The key that identifies a breach within a block: market, account, kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class PlanningInputs:
 
 @dataclass(frozen=True, slots=True)
 class InputReader:
-    """Reads for one chain and one payer at one block. `reads` is what is known already of the state,
-    `signer_funds` on its way."""
+    """Reads the inputs for one chain and one payer at one block. `reads` is what is known already of the
+    state, `signer_funds` the request under way."""
 
     chain: ChainContext
     payer: str
@@ -67,7 +67,8 @@ class InputReader:
     abilities: Abilities | None = None
 
     def read(self, due: Sequence[Breach]) -> PlanningInputs:
-        """Everything that planning for these breaches asks for. NodeError where the chain does not tell."""
+        """Read everything that planning for these breaches needs. NodeError where the chain does not
+        answer."""
         trading = self._trading(due)
         found = self._purses(due, trading)
         signer = self.signer_funds.result()
@@ -203,7 +204,7 @@ class InputReader:
         budgets: Sequence[Budget],
         owners: Mapping[tuple[str, str], OwnerFunds],
     ) -> Plan | Blocked:
-        """A top-up that rehearsals size, as our arithmetic is not the contract's here."""
+        """A top-up sized by rehearsals, where our arithmetic is not the contract's."""
         market, protection = breach.market, breach.levels.protection
         account, budget = breach.valuation.account, affordable(budgets, market.rate)
         assert protection is not None and budget is not None
@@ -240,7 +241,7 @@ class InputReader:
 def unpromised(
     purses: Iterable[Purse], native: int, promised: Sequence[Plan], base_fee: int
 ) -> dict[str, int]:
-    """What the payer holds, `native` wei besides, less what open intents have promised, gas included."""
+    """What the payer holds, with `native` wei, less what open intents have promised, gas included."""
     funds: dict[str, int] = {}
     for each in purses:
         funds.update({token.lower(): amount for token, amount in each.funds.items()})

@@ -1,4 +1,4 @@
-"""What a chain's own coin costs, in the unit of account: as configured, else what its markets say."""
+"""The price of a chain's native coin in the unit of account: as configured, else from its markets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keeper.service.markets import Market
 from keeper.service.watching.prices import Pricing
 
 Known = Mapping[str, Purse]
-"""What planning knows of each market, by its name; of some markets, or none."""
+"""What planning knows of some markets, by market name."""
 
 # More than any feed has; a stranger's answer must not become a power of ten that fills the memory.
 _MOST_DECIMALS = 36
@@ -27,10 +27,10 @@ _MOST_DECIMALS = 36
 def native_price(
     settings: ChainSettings, markets: Sequence[Market], purses: Known | None = None
 ) -> int | None:
-    """Money that a whole native coin of the chain costs; None where nobody can say.
+    """Money that a whole native coin of the chain costs; None where its price is unknown.
 
     `[chains.NAME] native_price` comes first, then the old `policy.native_price`, then what a market of the
-    chain pays (or last paid) for the wrapped coin, then what a market's own oracle says of it.
+    chain pays (or last paid) for the wrapped coin, then the answer of a market's own oracle.
     """
     wanted = settings.chain.native_price
     if isinstance(wanted, Decimal):
@@ -47,8 +47,8 @@ def native_price(
 
 
 def wrapped_names(settings: ChainSettings) -> tuple[str, ...]:
-    """Address and symbol by which markets may list the wrapped native coin, and the coin's own symbol, by
-    which derivatives go; the surest first."""
+    """Address and symbol by which markets may list the wrapped native coin, and the coin's own symbol, which
+    derivatives use; the surest first."""
     if settings.policy.wrapped_native is not None:
         return (settings.policy.wrapped_native,)
     row = known_chain(settings.chain.chain_id)
@@ -60,7 +60,7 @@ def wrapped_names(settings: ChainSettings) -> tuple[str, ...]:
 
 
 def native_price_assumption(settings: ChainSettings) -> str:
-    """What is taken for granted about the coin's price, in words; empty where it is known or configured."""
+    """What is assumed about the coin's price, in words; empty where it is known or configured."""
     chain = settings.chain
     told = chain.native_price is not None or settings.policy.native_price is not None
     if told or settings.policy.wrapped_native is not None or known_chain(chain.chain_id) is not None:
@@ -69,7 +69,7 @@ def native_price_assumption(settings: ChainSettings) -> str:
 
 
 def unknown_native_price(settings: ChainSettings) -> tuple[str, str]:
-    """Why nothing tells what gas costs on a chain, and what to do about it."""
+    """Why the cost of gas on a chain is unknown, and what to do about it."""
     chain = settings.chain
     if isinstance(chain.native_price, str):
         what = f"no market or feed tells what {chain.native_price!r} costs"
@@ -131,7 +131,7 @@ def _purse(market: Market, purses: Known) -> Purse:
 
 
 def _feed(address: str, everywhere: Sequence[Market], own: Sequence[Market]) -> int | None:
-    """Dollars that a feed says; one that no market hangs on is asked by itself."""
+    """A feed's price in dollars; a feed that no market depends on is asked in a request of its own."""
     for market in everywhere:
         if market.prices is not None and (found := _observed(address, market.prices)) is not None:
             return found

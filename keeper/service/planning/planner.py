@@ -1,4 +1,4 @@
-"""From breaches to decisions, by what was read beforehand. Asks nobody."""
+"""From breaches to decisions, by inputs that were read beforehand; asks no node."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NOBODY = Blocked("no [signer] is configured: there is nobody to act")
 
 
 def plan_block(due: Sequence[Breach], inputs: PlanningInputs | None) -> list[tuple[Breach, Decision]]:
-    """A decision for each breach, in the order in which they should be sent. Without `inputs` there is nobody
-    who could act."""
+    """A decision for each breach, in the order in which they should be sent. Without `inputs` nobody can
+    act."""
     if inputs is None:
         return [(each, Decision(_candidate(each), NOBODY)) for each in due]
     planner = _Planner(inputs)
@@ -48,7 +48,7 @@ def _candidate(
     plan: Plans = lambda _: Blocked(""),
     reserve: Callable[[Plan], None] = lambda _: None,
 ) -> Candidate:
-    """What choosing compares of a breach."""
+    """The candidate that choosing compares, from a breach and its plans."""
     valuation = breach.valuation
     return Candidate(
         *breach.key,
@@ -68,7 +68,7 @@ class _Planner:
     inputs: PlanningInputs
 
     def candidate(self, breach: Breach) -> Candidate:
-        """What choosing compares of a breach."""
+        """The candidate that choosing compares, from a breach."""
         budgets, trading = self.inputs.budgets[breach.key], self.inputs.trading
         if breach.chore is not None:
             return _candidate(breach, plan=self._chore(breach))
@@ -83,7 +83,8 @@ class _Planner:
         return breach.market.prices.verdicts(assets) if breach.market.prices is not None else {}
 
     def _sized(self, breach: Breach) -> Plans:
-        """Rehearsals sized it beforehand: at the choice only whether the money is still there counts."""
+        """A plan sized by rehearsals beforehand: only whether the money is still there remains to be
+        checked."""
         market, purse = breach.market, self.inputs.purses[breach.market.name]
         raw = market.book.accounts[breach.valuation.account]
         verdicts = self._verdicts(breach, market.adapter.valuer.price_dependencies(market.book.state, raw))
@@ -137,7 +138,8 @@ class _Planner:
         return plans
 
     def _chore(self, breach: Breach) -> Plans:
-        """What the market wants done, while no price of it is in doubt: some of it fixes them for good."""
+        """The chore that the market needs, while none of its prices is in doubt: some chores make prices
+        final."""
         market = breach.market
         assets = frozenset(each.asset for each in market.adapter.valuer.priced_assets(market.book.state))
         symbols = self.inputs.purses[market.name].symbols
@@ -145,7 +147,7 @@ class _Planner:
         return lambda _: Blocked(why) if why else [chore_plan(breach)]
 
     def _work(self, breach: Breach) -> Plans:
-        """What is paid for the work that an account makes, done by the signer itself."""
+        """The account's rewarded work, done by the signer itself."""
         market, account, upkeep = breach.market, breach.valuation.account, breach.market.adapter.upkeep
         assert upkeep is not None, "the work comes from where there is some"
         state, purse = market.book.state, self.inputs.purses[market.name]
@@ -163,8 +165,8 @@ class _Planner:
         return plans
 
     def _offers(self, breach: Breach) -> tuple[list[Offer] | Blocked, frozenset[str]]:
-        """What the market gives for taking the debt over, or for its own money, and the assets whose prices
-        that hangs on."""
+        """What the market offers for taking over the debt, or for its own money, and the assets whose prices
+        the offers depend on."""
         market, account = breach.market, breach.valuation.account
         state, purse = market.book.state, self.inputs.purses[market.name]
         if breach.sale:
@@ -175,7 +177,7 @@ class _Planner:
         return offers, market.adapter.valuer.price_dependencies(state, raw)
 
     def _with_fees(self, found: list[Plan] | Blocked, rate: Rate) -> list[Plan] | Blocked:
-        """The coins that go along are a cost: what prices ask for that are brought along."""
+        """The plans with the coins that go along as a cost: the fees of the prices that they bring."""
         if isinstance(found, Blocked):
             return found
         return [
@@ -184,7 +186,8 @@ class _Planner:
         ]
 
     def _liquidation(self, breach: Breach) -> Plans:
-        """To take one of the offers, with borrowed money or the payer's own, while no price is in doubt."""
+        """Plans that take one of the offers, with borrowed money or the payer's own, while no price is in
+        doubt."""
         market, account, trading = breach.market, breach.valuation.account, self.inputs.trading
         offers, assets = self._offers(breach)
         purse = self.inputs.purses[market.name]
@@ -208,7 +211,7 @@ class _Planner:
 
 
 def chore_plan(breach: Breach) -> Plan:
-    """What a market wants done: it spends nothing but gas, of which its budget has so much left."""
+    """The plan of a chore: it spends nothing but gas, within what its gas budget has left."""
     chore = breach.chore
     assert chore is not None, "the market wants something done"
     return Plan(
@@ -232,8 +235,10 @@ def chore_plan(breach: Breach) -> Plan:
 def best_open(
     sized: Callable[[frozenset[str]], Plan | Blocked], refused: Mapping[str, int], target: int
 ) -> Plan | Blocked:
-    """A token that was refused (paused, blacklisted) closes its own steps only, while others help: after one
-    refusal where these reach the target or do no less, after more wherever they do anything."""
+    """The best plan where refused tokens (paused, blacklisted) close only their own steps.
+
+    A token refused once is left out where the other steps reach the target or do no less; a token refused
+    more often is left out wherever the others do anything."""
     found = sized(frozenset(refused))
     if refused and _reached(found) < target:
         again = sized(frozenset(token for token, count in refused.items() if count > 1))
@@ -242,17 +247,17 @@ def best_open(
 
 
 def _reached(found: Plan | Blocked) -> int:
-    """The health that a top-up is to lead to; below all where there is none."""
+    """The health that a top-up is meant to reach; -1 where there is none."""
     return -1 if isinstance(found, Blocked) else int(found.summary.get("health_after", 0))
 
 
 def open_plans(found: list[Plan] | Blocked, refused: Sequence[Route]) -> list[Plan] | Blocked:
-    """Without the ways that were refused in this episode, as long as there are others."""
+    """The plans without those over routes that were refused in this episode, as long as others remain."""
     return found if isinstance(found, Blocked) else untried(found, refused)
 
 
 def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, purse: Purse) -> list[Plan] | Blocked:
-    """Top-ups wait while nothing confirms the price of what they spend."""
+    """The top-ups, or Blocked while nothing confirms the price of what they spend."""
     if isinstance(found, Blocked):
         return found
     why = may_top_up([plan.spend.token.lower() for plan in found], verdicts, purse.symbols)
@@ -260,7 +265,8 @@ def confirmed_plans(found: list[Plan] | Blocked, verdicts: Verdicts, purse: Purs
 
 
 def paid_out_plans(found: list[Plan] | Blocked, reason: str) -> list[Plan] | Blocked:
-    """Without the liquidations that would bring claims only, for this reason."""
+    """The plans without liquidations that would bring claims only; `reason` says why claims are not
+    wanted."""
     if isinstance(found, Blocked):
         return found
     paid = [each for each in found if not each.redeem]

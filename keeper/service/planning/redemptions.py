@@ -1,4 +1,5 @@
-"""Claims taken in liquidations (a pool that had nothing to pay out) are redeemed as the pool can pay."""
+"""Redemptions: claims taken in liquidations (a pool had nothing to pay out) are redeemed once the pool can
+pay."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ EVERY_SECONDS = 60
 
 
 def expect(session: Session, market: str, owner: str, asset: str, block: int) -> None:
-    """A planned liquidation may bring claims on `asset` to `owner`."""
+    """Open an episode: a planned liquidation may bring claims on `asset` to `owner`."""
     account, known = owner.lower(), open_episodes(session, market, THRESHOLD)
     if all((each.account, each.asset) != (account, asset) for each in known):
         session.add(Episode.begin(market, account, THRESHOLD, block, asset=asset))
@@ -56,8 +57,8 @@ def redeem(chain: ChainContext, head: Head, markets: Sequence[Market]) -> None:
 
 
 def due(episode: Episode, head: Head) -> bool:
-    """Whether claims are looked for at `head`: by the chain's time since the last look, as no block number
-    need ever be met."""
+    """Whether to look for claims at `head`: by the chain's time since the last look, as the daemon may meet
+    no particular block number."""
     return episode.looked_at is None or not 0 <= head.timestamp - episode.looked_at < EVERY_SECONDS
 
 

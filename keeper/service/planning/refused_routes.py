@@ -1,4 +1,4 @@
-"""What was tried for an account in its present episode, and refused."""
+"""Routes and tokens that were tried for an account in its present episode, and refused."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def ways(store: Store, episodes: Iterable[int]) -> dict[int, Sequence[Route]]:
 
 
 def tokens(store: Store, episodes: Iterable[int]) -> dict[int, Counter[str]]:
-    """By episode (id), the tokens (lower case) with which a top-up was refused, and how often. One that
-    fails its postcondition again keeps a part of what is transferred."""
+    """By episode (id), the tokens (lower case) whose top-ups were refused, and how often. A token whose
+    top-up fails its postcondition repeatedly keeps a part of what is transferred."""
     found = {}
     for episode, attempts in _attempts(store, episodes, CURES).items():
         refusals, doubts = Counter[str](), Counter[str]()

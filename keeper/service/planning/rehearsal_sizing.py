@@ -1,4 +1,5 @@
-"""Top-ups where our arithmetic is not the contract's: the contract's own view sizes them, by rehearsal."""
+"""Sizing top-ups by rehearsal, against the contract's own view, where our arithmetic is not the
+contract's."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ SLACK = 10_000
 
 @dataclass(slots=True)
 class RehearsalSizing:
-    """One account's search: what may still be rehearsed, as whom and for when."""
+    """One account's search: how many rehearsals are left, as which payer and for which time."""
 
     pool: NodePool
     payer: str

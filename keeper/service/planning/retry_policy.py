@@ -39,13 +39,13 @@ IN_TURN = 64
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The journal of one chain, in the mode of whoever acts there."""
+    """Decides when attempts may be made on one chain, in the mode of its journal."""
 
     chain: ChainContext
 
     def ready(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
-        """Those for whom an attempt may be made now: none open, the last one's outcome read, failures waited
-        out; of very many liquidations some."""
+        """The breaches that may be attempted now: no attempt open, the last one's outcome read, failures
+        waited out; of very many liquidations only some."""
         if not wanted:
             return []
         waiting = journal.open_intents(session, self.chain.name, self.chain.mode)
@@ -63,7 +63,8 @@ class RetryPolicy:
         return [w for w in free if self._waited_out(session, w, head)]
 
     def over_limit(self, session: Session, wanted: Sequence[Breach], head: Head) -> list[Breach]:
-        """Those who made us fail on chain too often within 24 hours, in whichever episode."""
+        """The breaches whose accounts made our transactions fail on chain too often within 24 hours, in any
+        episode."""
         chain, most = self.chain, self.chain.settings.policy.max_attempts
         since, over = head.timestamp - DAY, list[Breach]()
         for kind in sorted({w.kind for w in wanted} & REWARDED):
@@ -78,8 +79,11 @@ class RetryPolicy:
     def _baited(
         self, wanted: Sequence[Breach], failed: Mapping[tuple[str, str], int], over: Sequence[Breach]
     ) -> list[Breach]:
-        """Strangers' work in a market where it failed on chain too often within 24 hours, whosever it was:
-        accounts cost them nothing, and whoever makes work and does it himself first lets us pay gas."""
+        """Strangers' work in a market where such work failed on chain too often within 24 hours, for any
+        account.
+
+        Accounts cost strangers nothing, and one who creates work and does it first themselves lets us pay the
+        gas."""
         most = self.chain.settings.policy.max_attempts * MARKETS_WORTH
         total: Counter[str] = Counter()
         for (market, _), count in failed.items():
@@ -105,7 +109,7 @@ class RetryPolicy:
     def commit_intent(
         self, session: Session, head: Head, wanted: Breach, decision: Decision
     ) -> Intent | None:
-        """The intent of what was decided; without one, why nothing is done."""
+        """Commit the intent that was decided on; without one, note why nothing is done."""
         outcome = decision.outcome
         assert wanted.episode.id is not None
         if isinstance(outcome, Blocked):
@@ -130,7 +134,7 @@ class RetryPolicy:
 
     def _within_cap(self, session: Session, head: Head, wanted: Breach, intent: Intent) -> bool:
         """Whether the day's limits that all chains share hold with this intent written: another chain may
-        have planned against them since they were read. What was written last is given up."""
+        have planned against them meanwhile. If not, the intent written last is given up."""
         why = self._used_up(session, head.timestamp - DAY, wanted, intent)
         if not why:
             return True
@@ -154,7 +158,7 @@ class RetryPolicy:
 
 
 def _note_blocked(session: Session, wanted: Breach, outcome: Blocked) -> None:
-    """Nothing can be done: written with the episode, and told once."""
+    """Write with the episode that nothing can be done, and alert once."""
     episode: Episode = wanted.episode
     if (episode.blocked_reason, episode.retry_at) != (outcome.reason, outcome.retry_at):
         update_row(session, episode, blocked_reason=outcome.reason, retry_at=outcome.retry_at)
@@ -174,7 +178,7 @@ def _note_blocked(session: Session, wanted: Breach, outcome: Blocked) -> None:
 
 
 def bounded(wanted: Sequence[Breach], block: int) -> list[Breach]:
-    """All top-ups, the liquidations of the largest accounts, and of the others some, whose turn it is."""
+    """All top-ups, the liquidations of the largest accounts, and some of the others, in turn."""
     liquidations = [w for w in wanted if w.kind == "liquidate"]
     if len(liquidations) <= LARGEST_PLANNED + IN_TURN:
         return list(wanted)

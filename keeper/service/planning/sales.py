@@ -1,7 +1,7 @@
-"""What a market sells of its own accord: collateral that was absorbed and is bought by whoever comes first.
+"""Sales by a market itself: collateral that it absorbed and that anyone may buy.
 
-Such a sale is planned like a liquidation, with the market's contract in the place of an account: everything
-that holds for those (profit at a market price, funds, batches, waits after failures) holds for it.
+Such a sale is planned like a liquidation, with the market's contract in the place of an account, under the
+same rules: profit at a market price, funds, batches, waits after failures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EVERY_SECONDS = 60
 
 @dataclass
 class StoreFront:
-    """Remembers what it saw on sale, and when: a market without anything new asks for no request."""
+    """Finds what markets sell; remembers what was on sale and when, so that nothing new costs no request."""
 
     chain: ChainContext
     retries: RetryPolicy

@@ -1,7 +1,7 @@
-"""Work that accounts make and anybody may do beside liquidations, as an order that waits to be settled.
+"""Upkeep: rewarded work on accounts that anybody may do besides liquidations, as settling a waiting order.
 
-It is planned like a liquidation: profit after gas, funds, waits after failures. What we protect is worked for
-whatever it earns. Nothing of it is an account's danger, so nobody is alerted where it does not pay.
+It is planned like a liquidation: profit after gas, funds, waits after failures. Accounts that we protect are
+served whatever it earns. None of it puts an account in danger, so nobody is alerted where it does not pay.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ Window = tuple[int, int]
 
 @dataclass
 class UpkeepDesk:
-    """Remembers which accounts make work and when it can be done: only those whose record changed are looked
-    at again."""
+    """Finds the accounts that need work and when it can be done; only accounts whose record changed are
+    looked at again."""
 
     chain: ChainContext
     retries: RetryPolicy
     _windows: dict[str, dict[str, Window]] = field(default_factory=dict)
-    """By market and account; what can no longer be done is forgotten."""
+    """By market and account; windows that are over are dropped."""
     _noted: dict[str, set[str]] = field(default_factory=dict)
-    """By market, the accounts with an open episode: where none is due, the store need not be looked into."""
+    """By market, the accounts with an open episode: where no work is due, the store need not be read."""
 
     def due(self, market: Market, valued: MarketValuation) -> list[Breach]:
         """The work that may be done now."""
@@ -54,11 +54,12 @@ class UpkeepDesk:
             return self.retries.ready(session, wanted, valued.head) if wanted else []
 
     def forget(self, market: str) -> None:
-        """Of a block that was not looked at: everybody is looked at again."""
+        """Forget a market's windows after a block that was not looked at: all accounts are looked at
+        again."""
         self._windows.pop(market, None)
 
     def look(self, market: Market, valued: MarketValuation) -> dict[str, Window]:
-        """When the accounts that make work can be worked for. Of every block, whether anybody acts or not."""
+        """When each account's work can be done. Call it at every block, whether anybody acts or not."""
         upkeep, rows, refresh = market.adapter.upkeep, market.book.rows, valued.refresh
         if upkeep is None:
             return {}
@@ -80,7 +81,7 @@ class UpkeepDesk:
         return known
 
     def _wanted(self, session: Session, market: Market, block: int, open_now: list[str]) -> list[Breach]:
-        """Each whose turn it is, with its episode, which lasts as long as the work can be done."""
+        """The work whose turn it is, each with its episode, which lasts as long as the work can be done."""
         episodes = {each.account: each for each in open_episodes(session, market.name, UPKEEP)}
         for account in episodes.keys() - set(open_now):
             update_row(session, episodes.pop(account), closed_block=block)
@@ -104,7 +105,7 @@ class UpkeepDesk:
 
 
 def _some(ready: list[str], block: int, most: int) -> list[str]:
-    """So many at a block, in turn where there are more."""
+    """At most `most` accounts per block, in turn where there are more."""
     if len(ready) <= most:
         return ready
     turn = block * most % len(ready)

@@ -1,4 +1,4 @@
-"""What is read for the work that accounts make: what their protocol asks, and prices of a certain time, which
+"""Reads for the work that accounts need: what their protocol asks for, and prices of a certain time, which
 are fetched where nobody has brought them, and tried out."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WorkReads:
 
 
 def read_work(pool: NodePool, reads: Reads, due: Sequence[Breach]) -> WorkReads:
-    """One request for all, and another one for those whose price nobody has brought."""
+    """Read in one request what all work needs, and in another what needs a price that nobody has brought."""
     working = [each for each in due if each.upkeep]
     calls = {each.key: _calls(each) for each in working}
     lenses = tuple(dict.fromkeys(lens for each in working for lens in each.market.adapter.mirror.lenses()))

@@ -1,1 +1,1 @@
-"""Reporting, after acting: status, record, ledger and alerts of the market."""
+"""Reporting, after acting: status, record, ledger and market alerts."""

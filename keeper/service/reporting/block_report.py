@@ -1,4 +1,4 @@
-"""The end of a round, after whoever acts has sent: what only tells is written down."""
+"""The report of a block, written after acting: what only reports and decides nothing."""
 
 from __future__ import annotations
 
@@ -44,15 +44,16 @@ class TickResult:
 
 @dataclass(frozen=True, slots=True)
 class BlockReport:
-    """Ends the rounds of one chain."""
+    """Writes the reports of one chain's blocks."""
 
     chain: ChainContext
     recorder: Recorder | None
     unknown_sources: UnknownSources = field(default_factory=UnknownSources)
 
     def finish(self, done: TickResult, halt_reason: str, contained: Contained) -> None:
-        """Status, prices, redemptions (they have no hurry), the record. `halt_reason` says why nothing is
-        sent; `contained` keeps what goes wrong with one market from the others."""
+        """Write status, prices, redemptions (they are not urgent) and the record.
+
+        `halt_reason` says why nothing is sent; `contained` keeps one market's failure from the others."""
         head = done.head
         self._write(done, halt_reason, contained)
         if self.chain.mode == "live" and not halt_reason:
@@ -75,7 +76,8 @@ class BlockReport:
         )
 
     def _write(self, done: TickResult, halt_reason: str, contained: Contained) -> None:
-        """All in one transaction; where the store refuses what one market says, that market's apart."""
+        """Write everything in one transaction; where the store rejects what one market reports, that market's
+        apart."""
         try:
             with self.chain.store.session() as session:
                 for market, valued in done.valued:

@@ -1,4 +1,4 @@
-"""Gas money: how long it lasts, and whether anything says what a coin is worth."""
+"""Watches gas money: how long it lasts, and whether the native coin has a price."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class GasWatch:
-    """Looks after the coins of one payer (None: nobody pays)."""
+    """Watches the native coins of one payer (None: nobody pays)."""
 
     store: Store
     payer: str | None
     throttle: LogThrottle
 
     def look(self, chain: ChainLoop) -> None:
-        """Forecast how long the gas money lasts; alert, once a day, when it runs low. Until the deciding loop
-        has seen the chain, whatever is wrong with it is that loop's to report."""
+        """Forecast how long the gas money lasts; alert, once per day, when it runs low. Until the deciding
+        loop has seen the chain, that loop reports whatever is wrong with it."""
         if chain.head is None or self.payer is None:
             return
         self._look_for_price(chain)
@@ -48,8 +48,8 @@ class GasWatch:
                 keeper_alerts.low_balance(session, name, self.payer, now().date().isoformat(), low)
 
     def _look_for_price(self, chain: ChainLoop) -> None:
-        """Alert where nothing says what a chain's coin costs: nothing is liquidated without it, and nobody
-        would know why. Log where it is taken for granted."""
+        """Alert where a chain's coin has no price: nothing is liquidated without one, and nobody would know
+        why. Log where the price is an assumption."""
         name, settings = chain.pool.name, chain.settings
         read = [market for market in chain.markets if market.book.head is not None]
         if read and native_price(settings, read) is None:

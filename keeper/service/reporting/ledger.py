@@ -1,7 +1,7 @@
-"""The books: what every transaction of ours really brought and cost, from its receipt, at its block's prices.
+"""The ledger: what each of our transactions really brought and cost, from its receipt, at its block's prices.
 
-Whatever a block has is booked, reverts and allowances too. An entry names the block it is of: if the chain
-decides otherwise, it is made anew.
+Every included transaction is booked, reverts and allowances too. An entry names its block: after a reorg it
+is made anew.
 """
 
 from __future__ import annotations
@@ -61,20 +61,20 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The books of one chain, whose markets are read at least once."""
+    """The ledger of one chain, whose markets have been read at least once."""
 
     chain: ChainContext
     troubles: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
-    """Why transactions (ids) could not be booked when they were last tried: each is said once."""
+    """Why transactions (ids) could not be booked when last tried; each reason is alerted once."""
     stateless: Counter[int] = field(default_factory=Counter, compare=False, repr=False)
     """How often no node had the state of these transactions' blocks: a backend that is behind has it soon."""
     turns: Turns = field(default_factory=Turns, compare=False, repr=False)
 
     def book(self) -> int:
-        """Book every transaction in a block that is not booked for that block; how many were.
+        """Book every included transaction that is not booked for its block; returns how many were.
 
-        One that cannot be booked is told of, tried again the next time, and holds up no other. Raises what
-        came of the last one where none could be booked for want of an answer.
+        One that cannot be booked is reported, tried again the next time, and delays no other. When none could
+        be booked for want of an answer, the last error is raised.
         """
         with self.chain.store.session() as session:
             waiting = unbooked(session, self.chain.name)
@@ -98,7 +98,7 @@ class Ledger:
         return booked
 
     def _tried(self, transaction: Transaction, markets: list[Market], receipts: Receipts) -> bool:
-        """As `_book`, telling of what is this transaction's own trouble."""
+        """Book one transaction; report a failure that is its own."""
         try:
             return self._book(transaction, markets, receipts)
         except SQLAlchemyError:
@@ -115,7 +115,7 @@ class Ledger:
         return False
 
     def _not_posted(self, transaction: Transaction, error: Exception) -> None:
-        """Tell, once a cause, that a transaction is not in the books."""
+        """Alert, once per cause, that a transaction is not in the ledger."""
         assert transaction.id is not None
         why = str(error) or repr(error)
         if self.troubles.get(transaction.id) == why:
@@ -126,7 +126,7 @@ class Ledger:
             keeper_alerts.not_posted(session, self.chain.name, transaction.hash, why)
 
     def _book(self, transaction: Transaction, markets: list[Market], receipts: Receipts) -> bool:
-        """`markets`: whose prices count, its own market's before the others'."""
+        """Book one transaction. `markets`: whose prices count, its own market's before the others'."""
         assert transaction.block is not None and transaction.id is not None
         head = blocks.by_number(self.chain.pool, transaction.block)
         receipt = None if head is None else receipts.of(transaction.hash, head, head.number)
@@ -166,8 +166,8 @@ class Ledger:
         return True
 
     def _coins(self, transaction: Transaction, receipt: Mapping[str, Any]) -> int:
-        """Wei that came to us besides tokens, less those that went with the call: no log tells of them, but
-        each protocol says what it pays."""
+        """Wei that came to us besides tokens, less those sent with the call: no log shows them, but each
+        protocol's adapter reports what it pays."""
         if int(receipt["status"], 16) != 1:
             return 0
         logs = parse(receipt["logs"])
@@ -183,8 +183,8 @@ class Ledger:
                 yield str(owner).lower()
 
     def _prices(self, head: Head, markets: Sequence[Market]) -> tuple[Mapping[str, Priced], int | None]:
-        """Every token of these markets and the native coin at a block (the first that knows one says its
-        price); one call."""
+        """Every token of these markets and the native coin at a block, at the price of the first market that
+        knows one; one call."""
         calls = [market.adapter.mirror.market_call(market.book.references) for market in markets]
         lenses = tuple(dict.fromkeys(lens for market in markets for lens in market.adapter.mirror.lenses()))
         answers = iter(read(self.chain.pool, head, calls, lenses))
@@ -213,7 +213,7 @@ class Ledger:
 
 
 def unbooked(session: Session, chain: str) -> list[Transaction]:
-    """Transactions in a block that the books do not have in that block."""
+    """Included transactions that are not booked for their present block."""
     rows = session.exec(
         select(Transaction)
         .join(LedgerEntry, col(LedgerEntry.transaction_id) == col(Transaction.id), isouter=True)
@@ -230,8 +230,8 @@ def unbooked(session: Session, chain: str) -> list[Transaction]:
 def earned(session: Session, intent: Intent) -> Decimal | None:
     """What an intent earned: what its transactions brought, less their gas, in whole units of account.
 
-    In a transaction of several each has an equal part of the gas and, if it was done, a part of the proceeds
-    by what it was expected to gain. None while nothing of it is booked."""
+    Intents that share a transaction bear equal parts of the gas; those that were done share the proceeds by
+    their expected gain. None while nothing of it is booked."""
     total, found = Decimal(0), False
     for transaction in journal.transactions_of(session, intent.id or 0):
         booking = session.get(LedgerEntry, transaction.id)
@@ -259,7 +259,7 @@ def _market_of(session: Session, transaction: Transaction) -> str:
 
 
 def _symbols(markets: Sequence[Market]) -> dict[str, str]:
-    """What any of these markets calls a token (lower case)."""
+    """The symbol that any of these markets has for a token (lower case)."""
     found: dict[str, str] = {}
     for market in markets:
         own = _own_symbols(market)

@@ -1,4 +1,4 @@
-"""What goes wrong at every turn is logged when it begins or changes, and once a minute while it lasts."""
+"""Repeated failures are logged when they begin or change, and once per minute while they last."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ AGAIN_SECONDS = 60.0
 
 @dataclass
 class LogThrottle:
-    """What was said last of each subject, and when. For many threads."""
+    """What was logged last of each subject, and when. Thread-safe."""
 
     clock: Callable[[], float] = time.monotonic
     _said: dict[str, tuple[str, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def should_log(self, subject: str, words: str) -> bool:
-        """Whether to say this now; it then counts as said."""
+        """Whether to log this now; it then counts as logged."""
         with self._lock:
             before, moment = self._said.get(subject, ("", 0.0))
             now = self.clock()
@@ -29,6 +29,6 @@ class LogThrottle:
             return True
 
     def clear(self, subject: str) -> bool:
-        """Forget it; whether anything had been said of it."""
+        """Forget a subject; whether anything had been logged of it."""
         with self._lock:
             return self._said.pop(subject, None) is not None

@@ -1,4 +1,5 @@
-"""What the book and the adapter noticed of chain, nodes and market at a block: told, none of it decides."""
+"""Alerts of what the book and the adapter noticed of chain, nodes and market at a block; none of it
+decides."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ DAY = 24 * 3600
 
 
 class MarketAlerts:
-    """What was told so far of each market."""
+    """Raises a market's alerts, and remembers those raised so far."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -20,7 +21,7 @@ class MarketAlerts:
         self._strange_day: dict[str, int] = {}
 
     def raise_for(self, market: Market, valued: MarketValuation) -> None:
-        """Once an episode."""
+        """Raise alerts for what the valuation noticed, once per episode."""
         self._standing(market, valued)
         self._strangers(market, valued)
         refresh = valued.refresh
@@ -35,7 +36,8 @@ class MarketAlerts:
                 market_alerts.unbalanced(session, market.name, valued.head.number, refresh.unbalanced)
 
     def _strangers(self, market: Market, valued: MarketValuation) -> None:
-        """Parts that nobody trusts and that cannot be valued: one warning a day, however they flicker."""
+        """Alert that parts which nobody trusts cannot be valued: one warning per day, however they
+        flicker."""
         day = valued.head.timestamp // DAY
         parts = {part for account in valued.unvaluable if (part := market.adapter.part(account))}
         silent = sorted(part for part in parts if not market.is_trusted_part(part))
@@ -46,12 +48,13 @@ class MarketAlerts:
         self._strange_day[market.name] = day
 
     def stale(self, market: Market, head: Head, accounts: frozenset[str]) -> None:
-        """Accounts whose records were stale when they were about to be acted on."""
+        """Alert that accounts' records were stale when they were about to be acted on."""
         with self._store.session() as session:
             market_alerts.silent_change(session, market.name, head.number, sorted(accounts))
 
     def _standing(self, market: Market, valued: MarketValuation) -> None:
-        """What the adapter says of its whole market, and what is wrong with prices that are brought to it."""
+        """Report the adapter's warnings about its whole market, and what is wrong with prices brought to
+        it."""
         known = self._told.get(market.name)
         standing = dict(market.adapter.explainer.market_warnings(market.book.state))
         standing |= market.pulled.warnings if market.pulled is not None else {}

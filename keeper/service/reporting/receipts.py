@@ -40,6 +40,6 @@ def movements(logs: Iterable[Mapping[str, Any]], ours: set[str]) -> dict[str, in
 
 
 def gas_wei(receipt: Mapping[str, Any]) -> int:
-    """What the transaction paid: gas at its price, and what the chain took besides."""
+    """Wei that the transaction paid: gas at its price, and what the chain charged besides."""
     used, price = int(receipt["gasUsed"], 16), int(receipt.get("effectiveGasPrice") or "0x0", 16)
     return used * price + data_fee_of(receipt)

@@ -1,4 +1,4 @@
-"""The record: every account's numbers at every block, one JSON line a market, for whoever checks them."""
+"""The record: every account's numbers at every block, one JSON line per market, for independent checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def block_json(head: Head) -> dict[str, Any]:
 
 
 def account_json(adapter: Adapter, account: str) -> dict[str, str]:
-    """Whose account it is, and in which part of the market where it has parts."""
+    """The account's owner and, where the market has parts, its part."""
     part = adapter.part(account)
     return {
         "account": account_name(adapter.owner(account)),
@@ -33,8 +33,8 @@ def account_json(adapter: Adapter, account: str) -> dict[str, str]:
 
 
 def numbers_json(valuation: Valuation) -> dict[str, Any]:
-    """Amounts as decimal strings: JSON numbers do not hold them. Collateral and debt stand outside the parts
-    too, where there are such: they did before there were parts."""
+    """Amounts as decimal strings, as JSON numbers cannot hold them. Collateral and debt are also listed
+    outside the parts, as in records from before there were parts."""
     parts = {name: str(amount) for name, amount in valuation.parts.items()}
     return {
         **{name: parts[name] for name in _ONCE_OUTSIDE if name in parts},
@@ -53,7 +53,7 @@ def valuation_json(adapter: Adapter, valuation: Valuation, breach: str | None) -
 
 
 class Recorder:
-    """Appends to one file."""
+    """Appends records to one file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,7 +65,8 @@ class Recorder:
         policies: Policies,
         blocked: Mapping[str, str] = NOTHING,
     ) -> None:
-        """`blocked` says of each account below a threshold at which nothing was done, why."""
+        """Write one market's line. `blocked` says, for each account below a threshold where nothing was done,
+        why."""
         line = {
             "block": block_json(valued.head),
             "market": market.name,
@@ -83,7 +84,8 @@ class Recorder:
             out.write(json.dumps(line) + "\n")
 
     def _indices(self, market: Market, valued: MarketValuation) -> dict[str, dict[str, str]]:
-        """The numbers behind the numbers, which rounded values hide; none where we have none of our own."""
+        """The indices behind the numbers, which rounded values hide; none where the numbers are not our
+        own."""
         if not valued.acting:
             return {}
         found = market.adapter.explainer.indices(market.book.state, valued.head.timestamp)

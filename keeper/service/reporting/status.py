@@ -1,4 +1,4 @@
-"""What `keeper status` reads of chains and markets, as of the last block."""
+"""What `keeper status` shows of chains and markets, as of the last block."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def below(market: Market, valued: MarketValuation, policies: Policies) -> int:
 def write_market(
     session: Session, chain: str, market: Market, valued: MarketValuation, policies: Policies
 ) -> None:
-    """The market's row; an alert when acting stopped, was tried again or began again at this block."""
+    """Write the market's row; alert when acting stopped, was tried again or resumed at this block."""
     state = market.book.state
     block, halted = valued.head.number, valued.memory.watch_only
     if valued.newly_stopped:
@@ -63,7 +63,7 @@ def _suspended(halted: WatchOnly) -> str:
 def write_chain(
     session: Session, chain: str, mode: Mode, head: Head, halt_reason: str, requests: int
 ) -> None:
-    """The chain's row: reached at `head`; `halt_reason` says why nothing is sent."""
+    """Write the chain's row: reached at `head`; `halt_reason` says why nothing is sent."""
     row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
     row.mode, row.block, row.block_timestamp = mode, head.number, head.timestamp
     row.reachable, row.reason = True, halt_reason
@@ -72,7 +72,7 @@ def write_chain(
 
 
 def write_acted(session: Session, chain: str, mode: Mode, block: int, standby_reason: str) -> None:
-    """The block at which the acting loop worked last, and why it sends nothing, if so."""
+    """Write the block at which the acting loop last worked and, if it sends nothing, why."""
     row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
     row.acted_block, row.updated_at = block, now()
     row.standby_reason = standby_reason
@@ -80,7 +80,7 @@ def write_acted(session: Session, chain: str, mode: Mode, block: int, standby_re
 
 
 def write_unreachable(session: Session, chain: str, mode: Mode, error: str) -> None:
-    """Tell, once an outage, that the chain does not answer."""
+    """Write that the chain does not answer, and alert once per outage."""
     row = session.get(ChainStatus, chain) or ChainStatus(chain=chain, mode=mode)
     if row.reachable:
         row.updated_at = now()

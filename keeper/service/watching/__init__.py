@@ -1,1 +1,1 @@
-"""Watching: prices, exact values, what is judged of them and compared with the contract."""
+"""Watching: prices, exact values, judging them and comparing them with the contract."""

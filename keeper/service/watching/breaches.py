@@ -31,7 +31,7 @@ _AT_ONCE = 1_000
 # So many accounts in parts of a market that nobody trusts are tried to be planned for at a block.
 STRANGERS_ASKED = 16
 Asking = tuple[Valuation, Levels, int]
-"""Who asks for an action, by which levels, and the number of the episode."""
+"""The valuation that asks for an action, the levels that apply, and the episode's number."""
 _THESE = select(Episode).where(col(Episode.id).in_(bindparam("numbers", expanding=True)))
 _LOWER = (
     update(Episode)
@@ -41,12 +41,12 @@ _LOWER = (
 
 
 class StaleEpisodesError(Exception):
-    """An episode that is remembered as open was closed by somebody else."""
+    """An episode remembered as open was closed by another keeper."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenEpisode:
-    """As much of an open episode as judging needs of all of them."""
+    """The part of an open episode that judging needs for all of them."""
 
     id: int
     lowest: int
@@ -54,12 +54,13 @@ class OpenEpisode:
 
 class OpenEpisodes:
     """The open episodes of one market's accounts, by account and threshold: read from the store once, then
-    kept beside it by whoever judges, who alone opens and closes them."""
+    kept in step with it by the judging loop, which alone opens and closes them."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], OpenEpisode] = {}
         self.foreseen: set[str] = set()
-        """Accounts found liquidatable ahead of a block, by a pending update: told of when a block has it."""
+        """Accounts that a pending update made liquidatable ahead of a block; alerted once a block includes
+        it."""
         self._rows: dict[str, dict[str, int]] = {}
         self._rowless: dict[str, set[str]] = {}
 
@@ -77,7 +78,8 @@ class OpenEpisodes:
         self._rowless[threshold].discard(account)
 
     def rows(self, threshold: str, rows: BookRows) -> Rows:
-        """The rows of those with an open episode of this threshold; whom the book does not know has none."""
+        """The rows with an open episode of this threshold; an account that the book does not know has
+        none."""
         found, rowless = self._rows.get(threshold, {}), self._rowless.get(threshold, set())
         for account in list(rowless):
             row = rows.row(account)
@@ -119,8 +121,8 @@ def watch(market: Market, policies: Policies, open_now: OpenEpisodes, *, everyth
 def judge(
     session: Session, market: Market, valued: MarketValuation, policies: Policies, open_now: OpenEpisodes
 ) -> list[Breach]:
-    """What this block's valuations ask for. Whoever is to fall below a threshold by the next block's time
-    through interest alone counts as below it now."""
+    """The actions that this block's valuations ask for. An account that interest alone takes below a
+    threshold by the next block's time counts as below it now."""
     valuations = [
         _foreseen(v, valued.next_block.get(v.account), market.name, policies) for v in valued.valuations
     ]
@@ -174,7 +176,7 @@ def _wanted(
     open_now: OpenEpisodes,
     fresh: Mapping[int, Episode],
 ) -> list[Breach]:
-    """`fresh` are the episodes that began at this block."""
+    """The breaches that ask for an action; `fresh` are the episodes that began at this block."""
     asking: list[Asking] = []
     for valuation in valuations:
         levels = policies.levels(market.name, valuation.account)
@@ -195,8 +197,8 @@ def _wanted(
 
 
 def _bounded(market: Market, asking: list[Asking]) -> list[Asking]:
-    """Without most of those in parts that nobody trusts: nothing is done there, and to say so of a few is
-    enough. Anybody makes as many as he likes."""
+    """Leave out most accounts in parts that nobody trusts: nothing is done there, and reporting a few is
+    enough. Anybody can make as many as they like."""
     strange = [
         each
         for each in asking
@@ -209,7 +211,7 @@ def _bounded(market: Market, asking: list[Asking]) -> list[Asking]:
 
 
 def _foreseen(valuation: Valuation, coming: Valuation | None, market: str, policies: Policies) -> Valuation:
-    """The coming valuation, where that is worse and lies below a threshold that the present does not."""
+    """The next block's valuation where it is worse and crosses a threshold that the present one does not."""
     now, then = valuation.health, coming.health if coming is not None else None
     if coming is None or now is None or then is None or then >= now:
         return valuation

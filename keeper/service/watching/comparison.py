@@ -1,4 +1,4 @@
-"""Where our valuations and the contract's views differ, in words."""
+"""The differences between our valuations and the contract's views, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The contract's own view of whoever is to be acted on: equal to ours, or nobody is."""
+"""Confirmation: the contract's own view of each account to be acted on must equal ours, or none is acted
+on."""
 
 from __future__ import annotations
 
@@ -27,15 +28,15 @@ class Confirmed:
     difference: str = ""
     silent: frozenset[str] = frozenset()
     judged_anew: bool = False
-    """Whether somebody's valuation is another than the market was judged by."""
+    """Whether any valuation now differs from the one the market was judged by."""
 
 
 def confirm(market: Market, head: Head, valued: MarketValuation, accounts: Sequence[str]) -> Confirmed:
-    """Compare the accounts that are about to be acted on with the contract's own view, all of them. Those in
-    the block's sample were compared in `value`; the others' views are read now.
+    """Compare all accounts that are about to be acted on with the contract's own view. Those in the block's
+    sample were compared in `value`; the others' views are read now.
 
     A difference is first taken for a stale record: protocols change accounts without an event. The accounts
-    are read again at the same block and compared again; what differs still stops acting in the market.
+    are read again at the same block and compared again; what still differs stops acting in the market.
     """
     compared = valued.refresh.views.keys() if valued.refresh is not None else ()
     chosen = [account for account in dict.fromkeys(accounts) if account not in compared]
@@ -49,7 +50,7 @@ def confirm(market: Market, head: Head, valued: MarketValuation, accounts: Seque
 
 
 def _doubted(market: Market, head: Head, valued: MarketValuation, accounts: Sequence[str]) -> Confirmed:
-    """The comparison once more, by records and views that were read again."""
+    """Compare once more, by records and views that were read again."""
     chosen = list(dict.fromkeys(accounts))
     silent = market.book.read_again(head, chosen)
     anew, failed = exact_valuations(market, records_of(market, chosen, valued), head.timestamp)

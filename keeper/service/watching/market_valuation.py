@@ -1,4 +1,4 @@
-"""A market at a block: what there is to value, and what came of it."""
+"""A market's valuation at a block: the request for it and its result."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class MarketValuation:
     contract's own and nothing is sent.
 
     `valuations` are exact: of every account, or of those that matter to what is watched; `accounts` is how
-    many the market has, `below_unvalued` how many more are certainly below a threshold, which no one asks
-    after. `next_block`: valuations at its time of accounts that time alone may take below one until then.
-    `unvaluable` are accounts that the contract itself cannot value at this block, with the reason; they have
-    no valuation, and the others go on. `refresh` says what else was noticed, and has the
+    many the market has, `below_unvalued` how many more are certainly below a threshold and need no exact
+    value. `next_block` has valuations at the next block's time, of accounts that time alone may take below a
+    threshold until then. `unvaluable` are accounts that the contract itself cannot value at this block, with
+    the reason; they have no valuation, and the others go on. `refresh` has what else was noticed, and the
     answers of all that was read with the book."""
 
     head: Head
@@ -32,7 +32,7 @@ class MarketValuation:
     newly_stopped: str = ""
     newly_suspended: Mapping[str, str] = field(default_factory=dict)
     resumed: tuple[str, ...] = ()
-    """What was stopped or suspended until this block, and why: it was tried again and agrees."""
+    """What was stopped or suspended until this block, and why; compared again, it agrees."""
     retried: str = ""
     """Why what was tried again at this block stays stopped, and when the next try is."""
     unvaluable: dict[str, str] = field(default_factory=dict)
@@ -49,16 +49,16 @@ class MarketValuation:
 
     @property
     def is_news(self) -> bool:
-        """Whether acting in the market, or in a part of it, began or ceased."""
+        """Whether acting in the market, or in a part of it, began, ceased or was tried again."""
         return bool(self.newly_stopped or self.newly_suspended or self.resumed or self.retried)
 
 
 @dataclass(frozen=True, slots=True)
 class MarketRequest:
-    """What to bring to a block: a market, what is remembered of it, and what there is to decide about.
+    """What to bring to a block: a market, its memory, and what there is to decide about.
 
     `protected` are owners whose accounts are compared at every block, `extra` further calls to be read with
-    the book; `progress` hears the last block covered while a long scan is under way."""
+    the book; `progress` is called with the last block covered while a long scan is under way."""
 
     market: Market
     memory: MarketMemory = BLANK

@@ -11,10 +11,10 @@ FIRST_RETRY, LAST_RETRY = 60, 3_600
 
 @dataclass(frozen=True, slots=True)
 class WatchOnly:
-    """Why a market, or parts of it, are not acted in, and from which block time they are compared anew.
+    """Why a market, or parts of it, are only watched, and from which block time they are compared anew.
 
-    `reason` is empty where the market may be acted in. `parts` (see `part`) are suspended by themselves,
-    each with its reason: what one part's maker does is no other part's trouble."""
+    `reason` is empty where the market may be acted in. `parts` (see `part`) are suspended by themselves, each
+    with its reason: one part's failure leaves the other parts alone."""
 
     reason: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -22,21 +22,21 @@ class WatchOnly:
     retry_wait: int = 0
 
     def stop(self, reason: str, timestamp: int) -> WatchOnly:
-        """Act in the market no more, until it is compared anew and agrees. The first reason stays."""
+        """Stop acting in the market until a new comparison agrees. The first reason stays."""
         return replace(self, reason=self.reason or reason)._retry_later(timestamp)
 
     def suspend(self, parts: Mapping[str, str], timestamp: int) -> WatchOnly:
-        """The same for parts of the market."""
+        """Suspend parts of the market until a new comparison agrees."""
         if not parts:
             return self
         return replace(self, parts={**parts, **self.parts})._retry_later(timestamp)
 
     def is_retry_due(self, timestamp: int) -> bool:
-        """Whether what was stopped is to be compared anew now."""
+        """Whether it is time to compare anew what was stopped."""
         return bool(self.reason or self.parts) and timestamp >= self.retry_at
 
     def lifted(self) -> WatchOnly:
-        """With everything acted in again: the comparison that follows says whether it stays so."""
+        """Lift every stop and suspension: the comparison that follows decides whether they stay lifted."""
         return replace(self, reason="", parts={})
 
     def _retry_later(self, timestamp: int) -> WatchOnly:
@@ -49,7 +49,7 @@ class WatchOnly:
 
 @dataclass(frozen=True, slots=True)
 class MarketMemory:
-    """What the last block left: whether the market is acted in, whose turn in the sample is next (a row), and
+    """What the last block left: whether the market is acted in, the row whose turn in the sample is next, and
     the accounts with the lowest healths, the lowest first."""
 
     watch_only: WatchOnly = field(default_factory=WatchOnly)
@@ -58,4 +58,4 @@ class MarketMemory:
 
 
 BLANK = MarketMemory()
-"""Of a market that was never valued."""
+"""The memory of a market that was never valued."""

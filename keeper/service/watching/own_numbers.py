@@ -21,7 +21,7 @@ log = structlog.get_logger()
 def without_suspended(
     market: Market, valued: MarketValuation, suspended: Mapping[str, str]
 ) -> MarketValuation:
-    """Accounts in suspended parts are told of as without a valuation."""
+    """Move accounts in suspended parts from the valuations to the unvaluable, with the reason."""
     if not suspended:
         return valued
     parts = ((account, market.adapter.part(account)) for account in market.book.accounts)
@@ -78,7 +78,7 @@ def own_numbers(
 def exact_valuations(
     market: Market, records: Mapping[str, bytes], timestamp: int
 ) -> tuple[list[Valuation], Mapping[str, str]]:
-    """Exact values, and the parts of the market whose numbers no arithmetic takes: the others go on."""
+    """Exact values, and the parts of the market whose numbers our arithmetic rejects; the others go on."""
     state, adapter = market.book.state, market.adapter
     try:
         return adapter.valuer.value_records(state, records, timestamp), {}
@@ -162,7 +162,7 @@ def _silence(market: Market, asset: str) -> str:
 
 
 def by_views(market: Market, valued: MarketValuation) -> MarketValuation:
-    """The contract's own numbers instead of ours."""
+    """The market valued by the contract's own numbers instead of ours."""
     views = market.book.views(valued.head, list(market.book.accounts))
     unvaluable = {
         a: valued.unvaluable.get(a, "the contract's own view reverts")

@@ -14,7 +14,7 @@ from keeper.service.markets import Market
 
 
 def prelude_of(market: Market, head: Head) -> list[PreludeCall]:
-    """What to bring to `head` before the market is read there; nothing where nothing is asked for."""
+    """The calls that bring signed prices to `head` before the market is read; none where it wants none."""
     if market.pulled is None or market.adapter.pulled is None:
         return []
     wanted: Sequence[WantedPrice] = ()
@@ -28,7 +28,7 @@ def prelude_of(market: Market, head: Head) -> list[PreludeCall]:
 
 
 def _first_wanted(market: Market, head: Head) -> Sequence[WantedPrice]:
-    """What a market asks for that was not read yet; what is wrong with it the read itself will tell."""
+    """The prices that a market not read yet wants; a failure here is left to the read itself to report."""
     assert market.adapter.pulled is not None, "whoever asks for prices has that role"
     mirror = market.adapter.mirror
     try:
@@ -39,5 +39,5 @@ def _first_wanted(market: Market, head: Head) -> Sequence[WantedPrice]:
 
 
 def behind(head: Head, calls: Sequence[PreludeCall]) -> Head:
-    """The same block, read behind these."""
+    """The same block, read behind these calls."""
     return replace(head, prelude=tuple(dict.fromkeys(calls))) if calls else head

@@ -37,7 +37,7 @@ def restore(store: Store, prices: Pricing) -> None:
 def write(
     session: Session, market: Market, valued: MarketValuation, protected: list[str], unknown: UnknownSources
 ) -> None:
-    """The prices of this block, and an alert for each fault that began or ended."""
+    """Write the prices of this block, and an alert for each fault that began or ended."""
     prices = market.prices
     if prices is None:
         return
@@ -94,7 +94,7 @@ def write(
 
 
 def _say_what_hangs(market: Market, valued: MarketValuation, unknown: UnknownSources) -> None:
-    """Complete what is told of sources of unknown kind: how much they hold up, and what to set."""
+    """Complete the report of sources of unknown kind: how much they hold up, and what to set."""
     prices = market.prices
     assert prices is not None
     for asset, found in unknown.hanging(market, valued).items():
@@ -142,7 +142,7 @@ def _held(judgement: Judgement) -> str:
 
 
 def _memory(text: str) -> Memory | None:
-    """None for what an earlier version remembered: it knew a round by its id alone."""
+    """The guard's memory; None for one of an earlier version, which knew a round by its id alone."""
     try:
         return _MEMORY.validate_json(text)
     except ValidationError:

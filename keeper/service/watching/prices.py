@@ -1,4 +1,4 @@
-"""One market's prices while the keeper runs: where they come from, what they say, what they may move."""
+"""One market's prices while the keeper runs: their sources, their answers, and the actions they allow."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Watched:
 
 
 class Pricing:
-    """Resolves once, then reads with the book: `extra_reads` go into a refresh, `observe` takes what came
-    back."""
+    """Resolves sources once, then reads them with the book: `extra_reads` go into a refresh, `observe` reads
+    the answers."""
 
     def __init__(
         self,
@@ -87,12 +87,12 @@ class Pricing:
         return [found[address] for address in sorted(found)]
 
     def unmatched(self) -> list[str]:
-        """Names in the configuration that are no asset of this market."""
+        """Configured names that match no asset of this market."""
         known = {name.lower() for each in self.watched.values() for name in (each.asset, each.symbol)}
         return [name for name in self.settings.oracles if name.lower() not in known]
 
     def market_price(self, symbol: str) -> int | None:
-        """What the market pays for the asset with this symbol, base units; while that is unknown, what it
+        """What the market pays for the asset with this symbol, in base units; while that is unknown, what it
         last paid; None when it was never known."""
         for asset, each in self.watched.items():
             if each.symbol == symbol and asset in self.judgements:
@@ -100,8 +100,8 @@ class Pricing:
         return None
 
     def verdicts(self, assets: frozenset[str]) -> dict[str, Judgement]:
-        """By priced asset; for these, which one account is valued by, also by the token they price. The same
-        token can have other prices for other accounts (Morpho Blue: one in each market)."""
+        """Verdicts by priced asset; for `assets`, by which one account is valued, also by the token they
+        price. The same token can have other prices for other accounts (Morpho Blue: one per market)."""
         named = {each.token: each.asset for each in self._assets if each.token and each.asset in assets}
         judged = self.judgements
         return judged | {token: judged[asset] for token, asset in named.items() if asset in judged}
@@ -117,8 +117,8 @@ class Pricing:
     def observe(
         self, head: Head, refresh: Refresh[Valuation], assets: list[PricedAsset], base_decimals: int
     ) -> None:
-        """Judge every price at `head`. What has changed its source is resolved anew; only then are there
-        requests of its own."""
+        """Judge every price at `head`. Sources that have changed are resolved anew; only then are there extra
+        requests."""
         self.updated_by = frozenset(event.transaction for event in refresh.heard)
         for event in refresh.heard:
             log.info("feed update", market=self.market, block=event.block, emitter=event.address)
@@ -144,8 +144,8 @@ class Pricing:
         self, head: Head, assets: list[PricedAsset], answers: Mapping[Call, Answer], base_decimals: int
     ) -> Pricing | None:
         """These prices as they would be after a pending update, judged in the same way; `head` is the block
-        it would be in, `answers` what the extra reads say there. Nothing of it is remembered. None where
-        a source would be another: a block must resolve it first."""
+        that would include it, `answers` what the extra reads return there. Nothing of it is remembered. None
+        where a source would change: a block must resolve it first."""
         assets = _trusted(assets)
         if self._changed(assets, answers):
             return None
@@ -156,7 +156,7 @@ class Pricing:
         return other
 
     def moved_from(self, before: Pricing) -> bool:
-        """Whether a price or a feed's round is another than before."""
+        """Whether a price or a feed's round differs from before."""
         return any(
             asset not in before.observed
             or (seen.price, seen.rounds) != (before.observed[asset].price, before.observed[asset].rounds)
@@ -164,8 +164,8 @@ class Pricing:
         )
 
     def _changed(self, assets: list[PricedAsset], answers: Mapping[Call, Answer]) -> bool:
-        """Whether assets or sources are others than those resolved, or an unknown one began or ceased to
-        answer: what it is can only be told while it answers."""
+        """Whether assets or sources differ from those resolved, or an unknown source began or ceased to
+        answer: its kind can be found only while it answers."""
         if [each.asset for each in assets] != [each.asset for each in self._assets]:
             return True
         for each in assets:
@@ -178,8 +178,8 @@ class Pricing:
         return False
 
     def _look_again(self, head: Head, assets: list[PricedAsset], base_decimals: int) -> bool:
-        """Resolve all sources once more, as somebody may have changed what they rest on; whether any is
-        another. What cannot be told now stays as it was."""
+        """Resolve all sources once more, as what they rest on may have changed; whether any did. A source
+        that cannot be resolved now stays as it was."""
         before = self.watched
         self._resolve_at = head.timestamp + RESOLVED_EVERY
         try:
@@ -268,18 +268,18 @@ class Pricing:
 
 
 def _trusted(assets: list[PricedAsset]) -> list[PricedAsset]:
-    """Those whose price counts. What strangers deployed is called no more than the book needs: nothing is
-    done on its word."""
+    """The assets whose price counts. Sources that strangers deployed are called no more than the book needs:
+    nothing is done on their word."""
     return [each for each in assets if each.trusted]
 
 
 def _source_of(asset: PricedAsset, answer: Answer) -> str:
-    """Where its price comes from, by name."""
+    """The name of the price's source."""
     return asset.pulled.name if asset.pulled is not None else abi.address(answer) or ZERO_ADDRESS
 
 
 def _pulled_rounds(assets: list[PricedAsset]) -> dict[str, FeedRead]:
-    """A price that is brought is a round of its publish time."""
+    """Brought prices as rounds, each of its publish time."""
     return {
         each.pulled.name: FeedRead(
             None if each.price is None else Round(0, each.price, each.pulled.published), emitter=""
@@ -290,7 +290,7 @@ def _pulled_rounds(assets: list[PricedAsset]) -> dict[str, FeedRead]:
 
 
 def terms(settings: Oracle, base_decimals: int, act_unresolved: bool) -> GuardTerms:
-    """The operator's words in base units."""
+    """The operator's oracle settings as guard terms, in base units."""
     unit = 10**base_decimals
 
     def base(price: Decimal | None) -> int | None:

@@ -1,5 +1,4 @@
-"""One market's prices that must be brought: which ones, what the service signed, and what the oracles made of
-it."""
+"""One market's pulled prices: which are wanted, what the service signed, and which the oracles accepted."""
 
 from __future__ import annotations
 
@@ -20,25 +19,26 @@ _OF_SERVICE = "price_service"
 
 
 class PulledPrices:
-    """Brings the newest signed prices to every block: all that is read of the market is behind them."""
+    """Brings the newest signed prices to every block: everything of the market is read behind them."""
 
     def __init__(self, service: PriceService) -> None:
         self.service = service
         self.troubles: Mapping[str, str] = {}
         """What is wrong at the present block, in words, by a name that stays while it lasts."""
         self.warnings: Mapping[str, str] = {}
-        """What is worth telling of that: also what was wrong just now, and of the service what lasts."""
+        """The troubles worth a warning: also those of a moment ago, and of the service only what lasts."""
         self.updates: tuple[PriceUpdate, ...] = ()
-        """What the oracles took, with the fee that each asks for."""
+        """The updates that the oracles accepted, with the fee that each asks for."""
         self.wanted: tuple[WantedPrice, ...] | None = None
-        """What was wanted last; None before the market was read."""
+        """The prices wanted last; None before the market was read."""
         self._offered: tuple[PriceUpdate, ...] = ()
         self._faults: dict[bytes, UpdateFault] = {}
         self._seen: dict[str, tuple[int, int, str]] = {}
-        """By name of a trouble: when it was seen first and last, and in which words."""
+        """By name of a trouble: when it was first and last seen, and its words."""
 
     def bring(self, wanted: Iterable[WantedPrice], head: Head) -> list[PreludeCall]:
-        """What to do before anything is read at `head`, and forget what was brought to other blocks."""
+        """The calls to make before anything is read at `head`; what was brought to other blocks is
+        forgotten."""
         self.wanted = tuple(wanted)
         found = self.service.supply(self.wanted, head.timestamp)
         self._offered, self.updates, self._faults = found.updates, (), dict(found.faults)
@@ -46,7 +46,7 @@ class PulledPrices:
         return prelude(self._offered)
 
     def learn(self, head: Head, answer: Answer) -> None:
-        """What the oracles made of the prelude of `head`."""
+        """Learn which updates the oracles accepted in the prelude of `head`."""
         taken = []
         for each in became(self._offered, head, answer):
             if each.reverted is None:

@@ -1,6 +1,6 @@
-"""Which accounts are valued in exact integers at a block: those whose bounds leave a threshold open, those
-about whom something is to be told or done, and those who are always; and which are compared with the
-contract's own view."""
+"""Select which accounts are valued in exact integers at a block: those whose bounds leave a threshold open,
+those with something to report or do, and those that always are; and which are compared with the contract's
+own view."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Watch:
     """What there is to decide about in a market.
 
     `levels` are the thresholds of all accounts but the `special` (those with their own, or under protection),
-    `hysteresis` how far above a warn or top-up threshold an episode ends (both 1e18); `open` are the accounts
-    with an open episode: their rows, by its threshold. `everything`: every account is valued exactly, not
+    `hysteresis` how far above a warn or top-up threshold an episode ends (both 1e18); `open` gives the rows
+    of the accounts with an open episode, by its threshold. `everything`: every account is valued exactly, not
     only where it matters.
     """
 
@@ -64,8 +64,8 @@ EVERYTHING = Watch(everything=True)
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Rows to value exactly, and how many others are certainly below a threshold. `undecided` of the rows are
-    there because their bounds leave a threshold open: the others were certain already."""
+    """Rows to value exactly, and how many others are certainly below a threshold. `undecided` counts the rows
+    selected because their bounds leave a threshold open: the others were certain already."""
 
     rows: Rows
     nearest: Rows
@@ -80,9 +80,9 @@ def select(
     watch: Watch,
     unit_worth: Callable[[str], float] = lambda _: 1.0,
 ) -> Selected:
-    """Choose from the accounts that may be below a threshold until the next block. `unbounded` rows have no
-    bounds that count, and are always chosen. `unit_worth` turns an account's own units into those that all
-    maintenances are compared in."""
+    """Select among the accounts that may be below a threshold until the next block. `unbounded` rows have no
+    usable bounds, and are always selected. `unit_worth` converts an account's own units into those in which
+    all maintenances are compared."""
     low, high, rows = near.low, near.high, near.rows
     everyone = len(book.rows)
     undecided, chosen = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
@@ -131,7 +131,7 @@ def first_sample(accounts: Iterable[str]) -> list[str]:
 
 
 def next_sample(market: Market, memory: MarketMemory, protected: Sequence[str]) -> tuple[Sequence[str], int]:
-    """The protected accounts, those nearest to 1, and the next in turn; and whose turn it is then (a row)."""
+    """The protected accounts, those nearest to 1, and the next in turn; and the row whose turn it is then."""
     size, rows = market.settings.audit_sample, market.book.rows
     chosen = dict.fromkeys(market.of(protected))
     chosen.update(dict.fromkeys(memory.nearest[: size // 2]))
@@ -170,6 +170,6 @@ def _change(now: Floats, then: Floats) -> float:
 
 
 def growth(share: float, *, signed: bool) -> float:
-    """How far above a level health may be and lie below it at the next block, as a ratio, where weights
-    change by this share at most. Of signed equity what counts against it may be many times what is left."""
+    """The ratio above a level within which a health may fall below it by the next block, where weights change
+    by at most `share`. With signed equity what counts against it may be many times what is left."""
     return FAR if signed else min((1 + share) / max(1 - share, 0.5), FAR)

@@ -1,4 +1,4 @@
-"""Names in the configuration that stand for nothing in a market: what hangs on them would never happen."""
+"""Configured names that match nothing in a market: what depends on them would never happen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from keeper.store.types import now
 log = structlog.get_logger()
 
 MOST_NAMED = 20
-"""Names offered for a wrong one: a market may have hundreds of loan tokens."""
+"""Most names suggested for a wrong one: a market may have hundreds of loan tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Misnamed:
 
 
 def misnamed(settings: ChainSettings, market: Market, head: Head) -> list[Misnamed]:
-    """Of one market that has been read at `head`."""
+    """The unknown names configured for one market, which has been read at `head`."""
     found = list(_loan_tokens(market))
     if any(each.market == market.name and each.steps for each in settings.protect.values()):
         found += _steps(settings, market, head)
@@ -59,7 +59,7 @@ def _loan_tokens(market: Market) -> Iterator[Misnamed]:
 
 
 def _steps(settings: ChainSettings, market: Market, head: Head) -> Iterator[Misnamed]:
-    """A step is well where any of the account's positions takes it."""
+    """The steps that none of the account's positions takes."""
     purse = market.purse(head, market.adapter.contract)
     for i, protect in settings.protect.items():
         if protect.market != market.name:
@@ -87,14 +87,14 @@ def _right(action: Action, same: list[Asset], taken: list[tuple[Action, Asset]])
 
 
 class UnknownNames:
-    """Tells once, at the first block that each market is read at."""
+    """Reports unknown names once, at the first block at which each market is read."""
 
     def __init__(self, chain: ChainContext) -> None:
         self._chain = chain
         self._looked: set[str] = set()
 
     def alert(self, market: Market, head: Head) -> None:
-        """Warn of each; once a day where the daemon is started again and again."""
+        """Alert about each unknown name; once per day where the daemon is started again and again."""
         if market.name in self._looked:
             return
         try:

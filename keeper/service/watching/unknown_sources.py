@@ -1,4 +1,5 @@
-"""How much hangs on price sources of unknown kind: what is out of reach for want of a word must be seen."""
+"""How much depends on price sources of unknown kind: accounts left alone for want of one setting must be
+visible."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ COUNTED_EVERY = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """Accounts with debt that a price decides over, what they owe and what stands for it, in the unit of
+    """How many accounts with debt depend on a price, what they owe and their collateral, in the unit of
     account."""
 
     accounts: int = 0
@@ -33,13 +34,14 @@ class Hanging:
 
 
 class UnknownSources:
-    """Counts, now and then, what hangs on a market's sources of unknown kind."""
+    """Counts, at intervals, what depends on a market's sources of unknown kind."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, Mapping[str, Hanging]]] = {}
 
     def hanging(self, market: Market, valued: MarketValuation) -> Mapping[str, Hanging]:
-        """By asset with an unresolved source, as it was counted last; nothing is done where there is none."""
+        """By asset with an unresolved source, what depends on it as last counted; no work where there is
+        none."""
         watched = market.prices.watched if market.prices is not None else {}
         unknown = {asset for asset, each in watched.items() if any(each.source.unresolved())}
         if not unknown:
@@ -52,7 +54,7 @@ class UnknownSources:
 
 
 def remedy(market: str) -> str:
-    """What to set where such a source is to be trusted."""
+    """The setting that trusts such a source."""
     return f'set markets.{market}.unknown_oracles = "act" to trust it'
 
 

@@ -1,4 +1,5 @@
-"""Refresh, value, compare: a chain's markets brought to a block, with numbers that may be acted on or not."""
+"""Refresh, value, compare: a chain's markets brought to a block, and whether their numbers may be acted
+on."""
 
 from __future__ import annotations
 
@@ -38,8 +39,8 @@ READ_AT_ONCE = 2_000
 def value(
     market: Market, head: Head, progress: Callable[[int], None] | None = None, memory: MarketMemory = BLANK
 ) -> MarketValuation:
-    """One market alone, every account exactly, behind the signed prices that it asks for: see
-    `value_together`. What is read later at this block is read at the valuation's head."""
+    """Value one market alone, every account exactly, behind the signed prices that it asks for: see
+    `value_together`. Later reads at this block are made at the valuation's head."""
     head = behind(head, prelude_of(market, head))
     reader = Reader(market.book.pool, market.book.workers)
     [valued] = value_together(reader, head, [MarketRequest(market, memory, progress=progress)])
@@ -51,12 +52,12 @@ def value(
 def value_together(
     reader: Reader, head: Head, asked: Sequence[MarketRequest], next_timestamp: int | None = None
 ) -> list[MarketValuation | Exception]:
-    """Bring the markets' books to `head` together, value what matters exactly, and compare a sample with the
-    contract. In order; an exception is that market's alone.
+    """Bring the markets' books to `head` together, value exactly what matters, and compare a sample with the
+    contract. Results are in order; an exception is that market's alone.
 
     A revision without known arithmetic or a single difference stops acting in a market: it is then watched
-    through the contract's own view until an upgrade or a retry passes the comparison again. The reason stays
-    the one it was stopped for, so that it is told once.
+    through the contract's own view until an upgrade or a retry passes the comparison again. The first reason
+    stays, so that it is alerted once.
     """
     outcomes: dict[str, MarketValuation | Exception] = {}
     visits: dict[str, _MarketVisit] = {}
@@ -90,7 +91,7 @@ class _MarketVisit:
 
 
 def _markets_own(error: Exception, *, was_read: bool) -> Exception:
-    """The error as one market's; raised where the configuration is at fault for all that is known."""
+    """The error as one market's own; raised where the configuration is at fault as far as is known."""
     if isinstance(error, ConfigError) and not was_read:
         raise error
     return error
@@ -112,7 +113,8 @@ def _visit(asked: MarketRequest, head: Head) -> _MarketVisit:
 
 
 def _require_begun(market: Market, head: Head) -> None:
-    """ConfigError where no block that could name an account has come: everyone would stay unseen."""
+    """Raise ConfigError where no block that could name an account has come: every account would stay
+    unseen."""
     first = market.settings.from_block
     if market.book.head is None and first > head.number:
         raise ConfigError(
@@ -174,8 +176,8 @@ def _value(
 
 
 def _heal(market: Market, head: Head) -> None:
-    """Where an event of this block was withheld, others may have been: read everybody again at once, so that
-    nobody is valued by a stale record. Where that takes many calls the next block does it."""
+    """Read all accounts again at once where an event of this block was withheld, as others may have been: no
+    account is to be valued by a stale record. Where that takes many calls the next block does it."""
     if len(market.book.rows) > READ_AT_ONCE:
         return
     try:
@@ -194,7 +196,7 @@ def compared(
     views: Mapping[str, Valuation],
     reverted: Iterable[str],
 ) -> WatchOnly:
-    """What is acted in once our numbers were held against the contract's: a difference stops the market, or
+    """What may be acted in after comparing our numbers with the contract's: a difference stops the market, or
     the part of it that the account is in."""
     found = differences(valued.valuations, views, reverted)
     parts = {part: why for account, why in found.items() if (part := market.adapter.part(account))}

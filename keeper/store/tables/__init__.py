@@ -1,4 +1,5 @@
-"""The tables. Intent and transaction are apart: batches, replacements and nonces belong to the latter."""
+"""The tables. Intents and transactions are separate: batches, replacements and nonces belong to
+transactions."""
 
 from keeper.store.tables import alerts as alerts
 from keeper.store.tables import journal as journal

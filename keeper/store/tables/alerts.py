@@ -11,7 +11,7 @@ from keeper.store.types import UtcTime, now
 
 
 class Alert(SQLModel, table=True):
-    """The outbox. `dedup_key` makes a message unique: an episode is told once.
+    """An alert in the outbox. `dedup_key` makes it unique: an episode is alerted once.
 
     `posted_at`: when console and file got it, and each channel that wants it its own delivery."""
 

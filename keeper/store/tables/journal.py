@@ -42,14 +42,15 @@ class Intent(SQLModel, table=True):
     ended_block: int | None = Field(default=None, sa_type=BigInteger)
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     unsent: str = ""
-    """What kept it from leaving, for no fault of its plan (`Unsent`); else empty."""
+    """What kept it from being sent, through no fault of its plan (`Unsent`); else empty."""
     loss: int = Field(default=0, sa_type=BigInt)
     """Most that it may lose, gas included, where bad debt is realized; 1e-18 of the unit of account."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
 class Transaction(SQLModel, table=True):
-    """What carries intents to the chain. `raw` is kept so that a resend is the very same transaction.
+    """A transaction that carries intents to the chain. `raw` is kept so that a resend is the very same
+    transaction.
 
     `purpose` is approve, act, clear (taking back an allowance that was left), cancel (a transfer of nothing
     to ourselves in place of another transaction) or fill (the same, for a nonce that nobody uses)."""
@@ -73,16 +74,17 @@ class Transaction(SQLModel, table=True):
     target: str = ""
     data: str = Field(default="", sa_column=Column(Text, nullable=False))
     value: int = Field(default=0, sa_type=BigInt)
-    """Wei that go with the call."""
+    """Wei sent with the call."""
     raw: str = Field(sa_column=Column(Text, nullable=False))
     state: str = Field(index=True)
     gas_limit: int = Field(sa_type=BigInteger)
     max_fee: int = Field(sa_type=BigInt)
     tip: int | None = Field(default=None, sa_type=BigInt)
-    """The most for the block's maker; None on a chain without EIP-1559, where `max_fee` is the price."""
+    """The most wei per gas for the block's proposer; None on a chain without EIP-1559, where `max_fee` is the
+    price."""
     signed_block: int = Field(sa_type=BigInteger)
     first_block: int = Field(default=0, sa_type=BigInteger)
-    """Head when the nonce was first used: what it replaces was signed then."""
+    """Head when the nonce was first used; a replacement keeps that of the transaction it replaces."""
     replaces_id: int | None = Field(default=None, foreign_key="chain_transaction.id")
     channel: str = "public"
     """Where it was handed over: "public", or the relay's kind."""
@@ -94,7 +96,7 @@ class Transaction(SQLModel, table=True):
     gas_used: int | None = Field(default=None, sa_type=BigInteger)
     gas_price: int | None = Field(default=None, sa_type=BigInt)
     data_fee: int | None = Field(default=None, sa_type=BigInt)
-    """Wei that its receipt says was charged besides gas."""
+    """Wei charged besides gas, by its receipt."""
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -102,8 +104,8 @@ class LedgerEntry(SQLModel, table=True):
     """What a transaction of ours brought and cost, by its receipt, at the prices of its block.
 
     It counts while the transaction is in the block `block_hash`. `moved` is JSON: token, symbol, units
-    (signed) and decimals of everything that came to us or left. Values are 1e-18 of the unit of account; what
-    has no price in any market of the chain counts nothing, and `unpriced` names it."""
+    (signed) and decimals of everything that came to us or left. Values are 1e-18 of the unit of account; a
+    token without a price in any market of the chain counts nothing and is named by `unpriced`."""
 
     __tablename__ = "ledger_entry"
 
@@ -119,12 +121,12 @@ class LedgerEntry(SQLModel, table=True):
 
     @property
     def net(self) -> int:
-        """What was earned, or lost."""
+        """Money earned, or lost if negative."""
         return self.value - self.gas
 
 
 class TransactionIntent(SQLModel, table=True):
-    """Which transaction carries which intent, in which order."""
+    """An intent that a transaction carries, and its position among those carried."""
 
     __tablename__ = "transaction_intent"
 
@@ -163,7 +165,7 @@ class StandingAllowance(SQLModel, table=True):
 
 
 class SignerNonce(SQLModel, table=True):
-    """The nonce of a key that the chain last counted, and those that somebody else used."""
+    """The nonce of a key that the chain last counted, and those that another user of the key took."""
 
     __tablename__ = "signer_nonce"
 
@@ -176,7 +178,7 @@ class SignerNonce(SQLModel, table=True):
 
 
 class Lease(SQLModel, table=True):
-    """Which keeper may act with a key on a chain, until when unless it renews."""
+    """A lease: which keeper may act with a key on a chain, and until when unless it renews."""
 
     name: str = Field(primary_key=True)
     holder: str

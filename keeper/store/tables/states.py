@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class IntentState(StrEnum):
-    """planned → rehearsed → settled; refused, expired and failed end an attempt without success.
+    """An attempt's state: planned → rehearsed → settled; refused, expired and failed end it without success.
 
-    What leads where is in `keeper/execution/lifecycle.py` and docs/LIFECYCLE.md."""
+    The transitions are in `keeper/execution/lifecycle.py` and docs/LIFECYCLE.md."""
 
     PLANNED = "planned"
     REHEARSED = "rehearsed"
@@ -23,7 +23,8 @@ class IntentState(StrEnum):
 
 
 class Unsent(StrEnum):
-    """What kept an attempt from leaving, or took it back, for no fault of its plan: it is no failure."""
+    """What kept an attempt from being sent, or took it back, through no fault of its plan: it is no
+    failure."""
 
     GAS_PRICE = "gas price"
     NO_ANSWER = "no answer"
@@ -32,15 +33,15 @@ class Unsent(StrEnum):
     AGED = "aged"
     """The prices that it was to bring became too old meanwhile."""
     REORGANISED = "reorganised"
-    """It was included, the chain took the block back, and a later attempt is under way."""
+    """A reorg took back the block that included it, and a later attempt is under way."""
 
 
 OPEN_INTENTS = frozenset({IntentState.PLANNED, IntentState.REHEARSED})
 
 
 class TransactionState(StrEnum):
-    """signed → sent → included → final. Replaced by one of ours at the same nonce, dropped when that nonce
-    is finally another's, orphaned when its block left the chain."""
+    """A transaction's state: signed → sent → included → final. Replaced by one of ours at the same nonce,
+    dropped when that nonce is finally another's, orphaned when its block left the chain."""
 
     SIGNED = "signed"
     SENT = "sent"

@@ -11,7 +11,7 @@ from keeper.store.types import BigInt, UtcTime, now, open_once
 
 
 class Checkpoint(SQLModel, table=True):
-    """How far a market's book was brought, for which contracts (JSON), and the blocks before with the
+    """The block up to which a market's book was brought, its contracts (JSON), and the blocks before with the
     accounts that each touched (JSON): what a reorg makes the book read again."""
 
     market: str = Field(primary_key=True)
@@ -98,7 +98,7 @@ class PriceStatus(SQLModel, table=True):
 
 
 class PriceFault(SQLModel, table=True):
-    """One stay of a price in one fault: an episode, told once."""
+    """One stay of a price in one fault: an episode, alerted once."""
 
     __tablename__ = "price_fault"
     __table_args__ = (
@@ -119,11 +119,11 @@ SALE = "sale"
 """The threshold of the episode in which a market sells what it absorbed; its contract is the account."""
 
 UPKEEP = "upkeep"
-"""The threshold of the episode in which an account makes work: an order of it can be settled or cancelled."""
+"""The threshold of the episode in which an account needs work: an order of it can be settled or cancelled."""
 CHORES = "chores"
-"""The threshold of the episode in which a market wants unpaid work done; its contract is the account."""
+"""The threshold of the episode in which a market needs unpaid work; its contract is the account."""
 WORK = frozenset({SALE, UPKEEP, CHORES})
-"""Thresholds that nobody is in danger at."""
+"""The thresholds of episodes in which no account is in danger."""
 
 
 class Episode(SQLModel, table=True):
@@ -157,7 +157,7 @@ class Episode(SQLModel, table=True):
     def begin(
         cls, market: str, account: str, threshold: str, block: int, health: int = 0, asset: str = ""
     ) -> Episode:
-        """An episode that begins at a block, in no store yet."""
+        """A new episode that begins at a block, not stored yet."""
         return cls(
             market=market,
             account=account,
