@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from keeper.book.entries import Entries
 from keeper.chain.calls import Answer, Call
 from keeper.chain.erc20 import symbol
 from keeper.config import MarketSettings as Settings
 from keeper.config.policy import Action, Step
+from keeper.margin.lending.weights import Weights
 from keeper.margin.options.lyra_avalon.minimum import ShortKind
 from keeper.margin.rounding import WAD
 from keeper.model.chore import Chore
@@ -23,7 +25,7 @@ from keeper.protocols.adapter import Adapter
 from keeper.protocols.cures import Cure
 from keeper.protocols.event_table import EventTable, topic
 from keeper.protocols.lenses import LensContract
-from keeper.protocols.lyra_avalon import explaining, planning, reducing, rights, upkeep, valuing
+from keeper.protocols.lyra_avalon import explaining, planning, reducing, rights, screening, upkeep, valuing
 from keeper.protocols.lyra_avalon.lens import RECORD, AvalonState, OptionPosition, read_position, read_state
 from keeper.protocols.roles.market import PricedAsset
 
@@ -56,7 +58,8 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
         self.lens = LensContract("AvalonLens", address.lower(), in_place=True)
         self._in_token: set[str] = set()
         self.grant = ""
-        self.chores = self
+        self.chores = self.screener = self
+        self._places = screening.places()
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> AvalonOptions:
@@ -76,6 +79,17 @@ class AvalonOptions(Adapter[AvalonState, OptionPosition]):
         found = super().read_records(accounts, answer)
         self._in_token |= {a for a, record in found.items() if record[0] == ShortKind.CALL_BASE}
         return found
+
+    def entries(self, found: Sequence[bytes]) -> Entries:
+        return screening.entries(found, self._places)
+
+    def weights(self, state: AvalonState, timestamp: int, factors: Sequence[int]) -> Weights:
+        return screening.weights(state, timestamp, factors, self._places)
+
+    def factor_assets(self, state: AvalonState, factors: Sequence[int]) -> list[str]:
+        """Each option by itself: no two change by the same share as the spot moves."""
+        legs = (self._places.market(factor) for factor in factors)
+        return [state.quote.lower() if leg is None else leg.name for leg in legs]
 
     def view_call(self, account: str) -> Call:
         return self.lens.call("valued(address,uint256)", self.contract, planning.number(account))

@@ -68,6 +68,15 @@ class MinimumTerms:
         fall = (self.volatility_a - self.volatility_b) * (seconds - self.point_a)
         return self.volatility_a - fall // (self.point_b - self.point_a)
 
+    def shocked_price(self, kind: ShortKind, strike: int, seconds: int, spot: int) -> tuple[int, int]:
+        """One option's price at the spot and the volatility that are shocked against its seller, and that
+        spot: dollars with 18 decimals. Raises MarginError where the contract reverts."""
+        is_put = kind is ShortKind.PUT_QUOTE
+        shocked = wad_mul_down(spot, self.put_spot_shock if is_put else self.call_spot_shock)
+        volatility = self.shock_volatility(natural(seconds, "seconds"))
+        call, put = option_prices(seconds, volatility, shocked, strike, self.rate)
+        return (put if is_put else call), shocked
+
     def minimum_collateral(self, kind: ShortKind, strike: int, seconds: int, spot: int, amount: int) -> int:
         """What a short of `amount` must hold, in dollars or, for CALL_BASE, in the token (18 decimals).
 
@@ -75,13 +84,10 @@ class MinimumTerms:
         """
         if natural(amount, "amount") == 0:
             return 0
-        is_put = kind is ShortKind.PUT_QUOTE
-        shocked = wad_mul_down(spot, self.put_spot_shock if is_put else self.call_spot_shock)
-        volatility = self.shock_volatility(natural(seconds, "seconds"))
-        call, put = option_prices(seconds, volatility, shocked, strike, self.rate)
-        if is_put:
-            return min(max(wad_mul_down(put, amount), self.static_quote), wad_mul_down(amount, strike))
-        worth = wad_mul_down(call, amount)
+        price, shocked = self.shocked_price(kind, strike, seconds, spot)
+        worth = wad_mul_down(price, amount)
+        if kind is ShortKind.PUT_QUOTE:
+            return min(max(worth, self.static_quote), wad_mul_down(amount, strike))
         if kind is ShortKind.CALL_BASE:
             return min(max(wad_div_down(worth, shocked), self.static_base), amount)
         return max(worth, self.static_quote)
