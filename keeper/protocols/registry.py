@@ -1,4 +1,5 @@
-"""The one place where protocols are listed, and the configuration read with their own tables."""
+"""The registry: the one place where protocols are listed, and the configuration read with their own
+tables."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         """The first reserve whose total our accounts contradict, with both numbers.
 
         Scaled totals are sums of scaled balances, which no rounding touches: variable debt must be equal to
-        the unit. Collateral may be less than the supply: supplies not used as collateral are not kept.
+        the unit. Collateral may be less than the supply: supplies not used as collateral are not stored.
         """
         for reserve in state.market.reserves.values():
             debt = sums.get(f"debt:{reserve.id}", 0)
@@ -146,7 +146,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return [valuation(a, valuer.value(record)) for a, record in records.items()]
 
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
-        """Every reserve, and whatever e-mode categories (up to 3.1) take a price of their own from."""
+        """Every reserve, and every price source of an e-mode category's own (up to 3.1)."""
         unpriced = {asset.lower() for asset in state.unpriced}
         found = {
             reserve.asset.lower(): None if reserve.asset.lower() in unpriced else reserve.price
@@ -174,8 +174,8 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return found
 
     def price_dependencies(self, state: PoolState, raw: AccountState) -> frozenset[str]:
-        """The pool reads the price of every reserve that the account's bitmap marks, of any amount; a
-        category's own price replaces its members' and is read for whoever is in the category."""
+        """The pool reads the price of every reserve that the account's bitmap marks, whatever the amount; a
+        category's own price replaces its members' and is read for every account in the category."""
         if not raw.positions:
             return frozenset()
         own = state.emode_sources.get(raw.emode) if raw.emode else None

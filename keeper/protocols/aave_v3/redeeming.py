@@ -1,4 +1,4 @@
-"""aTokens taken in a liquidation, turned into what they stand for as far as the pool can pay."""
+"""Redemption of aTokens taken in a liquidation, as far as the pool can pay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REDEEM_GAS = 350_000
 
 @dataclass(frozen=True, slots=True)
 class Redemptions:
-    """Those of one market's pool."""
+    """Redemptions from one market's pool."""
 
     market: str
     pool: str
@@ -31,7 +31,7 @@ class Redemptions:
     def plan_redemption(
         self, state: PoolState, asset: str, owner: str, answers: Mapping[Call, Answer]
     ) -> Plan | Blocked | None:
-        """Withdraw what `owner` holds (token units) or, where the pool has less, all it can pay out."""
+        """Withdraw what `owner` holds (token units) or, where the pool has less, all that it can pay out."""
         reserve = state.reserve_of(asset)
         held = read_uint(answers[balance_of(reserve.a_token, owner)]) if reserve else 0
         if reserve is None or not held:

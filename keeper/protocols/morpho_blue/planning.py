@@ -45,7 +45,7 @@ def liquidate(pair: Pair, borrower: str, seized: int, shares: int) -> bytes:
 def offers(
     morpho: str, pair: Pair, borrower: str, position: Position, timestamp: int, pays: Asset, gets: Asset
 ) -> list[Offer] | Blocked:
-    """The one liquidation there is, of any size up to all debt or all collateral."""
+    """The one liquidation that exists, of any size up to all debt or all collateral."""
     if pair.price is None or not pair.usable:
         return Blocked("the market's oracle or rate model does not answer")
     now, later = pair.at(timestamp), pair.at(timestamp + GRACE)
@@ -86,8 +86,8 @@ def _deal(
 def _everything(
     pair: Pair, borrower: str, position: Position, now: MarketState, later: MarketState
 ) -> Quote | None:
-    """The last collateral: what debt is left after it becomes the lenders' loss in the same call. None where
-    it costs more than is owed."""
+    """The liquidation of the last collateral: debt left after it becomes the lenders' loss in the same call.
+    None where it costs more than is owed."""
     costs = []
     for each in (now, later):
         owed = repaid_shares_up(position.collateral, each, pair.price or 0, pair.terms.incentive_factor)
