@@ -1,7 +1,7 @@
-"""Changes to a configuration file that somebody wrote: only what is asked for changes, whatever its layout.
+"""Edits of a configuration file that somebody wrote: only the requested part changes, whatever its layout.
 
-TOML lets one meaning be written in many ways, and tomlkit does not master all of them: an edit is taken where
-the parsed whole then says exactly what was said before and the change.
+TOML lets one meaning be written in many ways, and tomlkit does not master all of them: an edit is accepted if
+the parsed whole then equals the earlier content plus the change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tomlkit.exceptions import ConvertError
 from tomlkit.items import Item, Table
 
 Place = Sequence[str | int]
-"""Keys from the outermost table in; a number is a place in an array."""
+"""Keys from the outermost table inwards; a number is a place in an array."""
 
 
 @tomlkit.register_encoder
@@ -28,7 +28,7 @@ def _decimal(value: object) -> Item:
 
 
 def with_value(text: str, place: Place, value: object) -> str:
-    """The file's text with `value` at `place` (keys from the outermost table in); all else is kept."""
+    """The file's text with `value` at `place` (keys from the outermost table inwards); all else is kept."""
 
     def put(tables: Any) -> None:
         for key in place[:-1]:
@@ -44,7 +44,7 @@ def with_value(text: str, place: Place, value: object) -> str:
 
 
 def with_sections(text: str, sections: str) -> str:
-    """The file's text and further sections: their tables are merged, their arrays of tables lengthened."""
+    """The file's text with further sections: their tables are merged, their arrays of tables lengthened."""
     appended = f"{text.rstrip()}\n\n{sections}" if text.strip() else sections
     return _edited(text, lambda tables: _merge(tables, _parsed(sections)), appended)
 
@@ -64,7 +64,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _edited(text: str, change: Callable[[Any], None], simplest: str = "") -> str:
-    """The text with a change of its tables, made in it or found in the `simplest` edit."""
+    """The text with a change of its tables, made in place or by the `simplest` edit."""
     wanted = _parsed(text)
     change(wanted)
     edits: list[Callable[[], str]] = [lambda: text, lambda: simplest, lambda: _by_tomlkit(text, change)]
