@@ -118,7 +118,7 @@ class Book(Generic[S, A, V]):
 
     @property
     def read(self) -> bool:
-        """Whether the market has been read."""
+        """Whether the market has been read at all."""
         return self._state is not None
 
     @property
@@ -136,8 +136,7 @@ class Book(Generic[S, A, V]):
 
     @property
     def columns(self) -> Columns:
-        """All accounts' stakes as sparse arrays, brought up to date with the records; only where accounts are
-        screened."""
+        """All accounts' stakes as sparse arrays, brought up to the records; where accounts are screened."""
         assert self._columns is not None, f"accounts of {self.source.name} are not screened"
         if self._changed:
             changed, self._changed = self._changed, set()
@@ -186,8 +185,8 @@ class Book(Generic[S, A, V]):
         return None if row is None else self.rows.records[row]
 
     def views(self, head: Head, accounts: Sequence[str]) -> dict[str, V]:
-        """The protocol's own view of these accounts at `head`, in as few calls as fit; accounts that the
-        protocol cannot value are left out."""
+        """The protocol's own view of these accounts at `head`, in as few calls as fit; accounts that it
+        cannot value itself are left out."""
         found: dict[str, V] = {}
         at, width = 0, VIEWS_A_CALL
         while at < len(accounts):

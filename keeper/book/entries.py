@@ -19,7 +19,7 @@ Ints = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Sparse:
-    """Entries of many rows one after the other: row i has the entries from `starts[i]` to `starts[i + 1]`.
+    """Entries of many rows one after the other: row i has those from `starts[i]` to `starts[i + 1]`.
 
     `amounts` are the chain's integers as nearest floats, off by at most two parts in 2^53.
     """

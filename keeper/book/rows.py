@@ -32,7 +32,7 @@ class Rows:
         return [row] if row is not None else list(self._of_owner.get(owner.lower(), ()))
 
     def account(self, row: int) -> str:
-        """Keep a record; returns its row, and the record it replaces (empty for a new account)."""
+        """The account of a row, lower case."""
         return "0x" + self._keys[row].hex()
 
     def put(self, account: str, record: bytes) -> tuple[int, bytes]:

@@ -232,7 +232,7 @@ def _about_transaction(said: str) -> bool:
 
 
 def _revert_data(data: object) -> str | None:
-    """Return data of a revert (0x hex), as geth and as Parity's descendants give it; else None."""
+    """Return data of a revert (0x hex), as geth and as Parity's heirs give it; else None."""
     if isinstance(data, dict):
         # Hardhat's kind: the data within an object.
         data = data.get("data") or data.get("result")

@@ -49,8 +49,7 @@ def latest(pool: NodePool) -> Head:
 
 
 def by_number(pool: NodePool, number: int) -> Head | None:
-    """The block of that number; None where no node has one. A header of another number counts as no
-    answer."""
+    """The block of that number; None where no node has one. A header of another number is no answer."""
 
     def ask(node: Node) -> Head:
         block = node.call("eth_getBlockByNumber", [hex(number), False])

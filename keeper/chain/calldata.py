@@ -13,7 +13,7 @@ _KNOWN = 1_024
 
 
 def encoded(signature: str, *arguments: object) -> bytes:
-    """Selector and encoded arguments of a call."""
+    """Selector and arguments of a call."""
     selector, types = _function(signature)
     return selector + encode(types, arguments)
 

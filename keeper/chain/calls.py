@@ -235,7 +235,7 @@ def arranged(calls: Sequence[Call], prelude: Sequence[PreludeCall]) -> list[int]
 
 
 def _array(calls: Sequence[Call]) -> bytes:
-    """(address, uint256, bytes)[] encoded by hand, as it is made at every tick."""
+    """(address, uint256, bytes)[] by hand, as it is made at every tick."""
     places, tails = [], []
     place = 32 * len(calls)
     for call in calls:

@@ -51,7 +51,7 @@ def diagnose(method: str, params: list[Any], failure: Failure, where: str, probe
 
 
 def granted_gas(most: int, params: list[Any], probe: Probe) -> int | None:
-    """The most gas that a node accepts in a call, at most a sixteenth too low; None where it accepts none.
+    """The most gas that a node takes in a call, at most a sixteenth too little; None where it takes none.
     `params` are a refused call's: the same block is asked for."""
 
     def takes(gas: int) -> bool:

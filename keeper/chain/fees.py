@@ -108,7 +108,7 @@ def data_fee_of(receipt: Mapping[str, Any]) -> int:
 
 
 def _said(receipt: Mapping[str, Any], name: str) -> int:
-    """A number in a receipt; 0 where it has none, or something else in its place."""
+    """A number of a receipt; 0 where it has none, or something else in its place."""
     try:
         return _quantity(receipt.get(name))
     except ValueError:

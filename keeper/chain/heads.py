@@ -50,7 +50,7 @@ class Subscription(Stream):
         self.newest: Head | None = None
 
     def heard_within(self, seconds: float) -> bool:
-        """Whether a head arrived within the last so many seconds."""
+        """Whether a head came within the last so many seconds."""
         return self.newest is not None and time.monotonic() - self.heard_at <= seconds
 
     def _take_head(self, header: Any) -> None:

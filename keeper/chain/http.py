@@ -208,6 +208,6 @@ TIMELY_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _TimelyPool, "https
 
 
 def _trusted() -> str:
-    """The file of trusted certificates: the environment's (an operator's own authority), else the default."""
+    """The file of trusted certificates: the environment's (an operator's own authority), else the usual."""
     named = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
     return next(filter(None, named), certifi.where())

@@ -23,8 +23,8 @@ IN_TROUBLE = 3.0
 
 
 class NodeChoice:
-    """The current node and what is known of all nodes; it changes where another answered in its place or is
-    clearly better."""
+    """The current node and what is known of all; it changes where another answered in its place or is clearly
+    better."""
 
     def __init__(self, name: str, nodes: list[Node]) -> None:
         self.name = name

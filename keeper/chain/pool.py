@@ -85,10 +85,10 @@ class NodePool(NodeChoice):
         return self._round(ask, failures, slow, last=True)
 
     def send(self, raw: str) -> str:
-        """Hand over a signed transaction; returns its hash as the node gives it.
+        """Hand over a signed transaction; its hash as the node gives it.
 
-        RefusedError only where no node can have accepted it: one that gave no answer may have. Where any may,
-        NodeError, after the busy nodes were asked again: that is harmless.
+        RefusedError only where no node can have taken it: one that gave no answer may have. Where any may,
+        NodeError, after the nodes that are busy were asked again: that is harmless.
         """
         lost: NodeError | None = None
         for pause in (*PAUSES[:FEW_PAUSES], None):

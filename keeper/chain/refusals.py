@@ -63,7 +63,7 @@ def says_tip(text: str) -> bool:
 
 
 class TipFloor:
-    """The least tip that the nodes of a chain were recently seen to ask for; 0 while none did."""
+    """The least tip that the nodes of a chain were lately seen to ask for; 0 while none did."""
 
     def __init__(self) -> None:
         self._wei = 0

@@ -37,7 +37,7 @@ class Relay:
     def send(self, raw: str, head: int) -> None:
         """Hand over one transaction: until `fallback_blocks` from now, or, as a bundle, for the next block.
 
-        NodeError when there is no answer (it may have been accepted), RpcError when it is refused.
+        NodeError when there is no answer (it may have been taken), RpcError when it is refused.
         """
         if self.kind == "bundle":
             self.call("eth_sendBundle", {"txs": [raw], "blockNumber": hex(head + 1)})

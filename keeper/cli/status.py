@@ -195,7 +195,7 @@ def _foreign(signers: Sequence[SignerNonce]) -> list[str]:
 
 
 def _gas(chain: ChainStatus) -> str:
-    """The signer's native coins, and the hours that they last where a rate is known."""
+    """The signer's native coins, and the hours they last where a rate is known."""
     if chain.native is None:
         return ""
     coins = f"{chain.native / 10**18:.4f}"

@@ -78,8 +78,8 @@ class Chain(Section):
     """The token that the contract's liquidations earn; absent: each earns in the token that it repays."""
     venues: Venues = Venues()
     data_fee: DataFee | None = None
-    """Whether the chain charges for a transaction's data besides gas, and the contract to ask how much.
-    Absent: known contracts of this kind are asked."""
+    """Whether the chain charges for a transaction's data besides gas, and as which kind of chain. Absent: the
+    contracts of known kinds are asked."""
     native_price: NativePrice | None = None
     """The price of a native coin: a number (units of account), or an asset of any market (symbol or address,
     `MARKET.ASSET` where it must be that market's), or the address of a feed behind any market's prices or on

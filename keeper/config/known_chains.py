@@ -29,7 +29,7 @@ class WrappedNative(Section):
 
 class KnownChain(Section):
     """One chain. `native` is its coin's symbol, `block_time` in seconds, `native_feed` a Chainlink feed of
-    the coin in dollars, `data_fee` the contract that gives the cost of data besides gas; None: not
+    the coin in dollars, `data_fee` the kind of chain that charges for data besides gas; None: not
     published."""
 
     id: int

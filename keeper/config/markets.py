@@ -56,8 +56,7 @@ class Oracle(Section):
     heartbeat_guessed: bool = False
     """Whether nobody has checked the heartbeat yet: it is compared with the feed, and `doctor` warns."""
     min_price: Annotated[Decimal, Field(gt=0)] | None = None
-    """Whole units of the base currency; a price outside the bounds counts only if the second source
-    agrees."""
+    """Whole units of the base currency; a price outside the bounds counts only if the second agrees."""
     max_price: Annotated[Decimal, Field(gt=0)] | None = None
     deviation: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.05")
     """How far two sources may differ and still agree; how far a price may move without a new round."""
@@ -116,7 +115,7 @@ class ProtocolSettings(Section):
 
     @property
     def no_claims_reason(self) -> str:
-        """Why plans may not take claims on an asset that cannot itself be paid out; empty where they may."""
+        """Why plans may not take claims on an asset that itself cannot be paid out; empty where they may."""
         return ""
 
     def loan_token_names(self) -> Mapping[str, Iterable[str]]:
@@ -135,7 +134,7 @@ class MarketSettings(Section):
     address: Address
     from_block: int = Field(default=0, ge=0)
     audit_sample: int = Field(default=8, ge=1)
-    """Accounts compared with the contract's own view at every block, in rotation."""
+    """Accounts compared with the contract's own view at every block, in turn."""
     unknown_oracles: Literal["watch", "act"] = "watch"
     """Behaviour for accounts with an asset whose price source is of unknown kind."""
     oracles: dict[str, Oracle] = {}
@@ -150,7 +149,7 @@ class MarketSettings(Section):
         return self.own_as(ProtocolSettings)
 
     def own_as(self, kind: type[P]) -> P:
-        """The protocol's own table, typed as the protocol itself knows it."""
+        """The protocol's own table, as the protocol itself knows it."""
         found = getattr(self, table_of(self.protocol), None)
         return found if isinstance(found, kind) else kind()
 

@@ -46,7 +46,7 @@ class Policy(Section):
     native_price: Annotated[Money, Field(gt=0)] | None = None
     """Old key for one version, for all chains together: `[chains.NAME] native_price` takes precedence."""
     wrapped_native: str | None = None
-    """Symbol or address of the wrapped native coin, where the chain is not known or its market uses another.
+    """Symbol or address of the wrapped native coin, where the chain is not known or its market's is another.
     Absent: the known chain's, WETH on others."""
     max_attempts: int = Field(default=5, ge=1)
     """Liquidations of one account that may fail on chain within 24 hours before it must wait."""

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         return ChainSettings(name, self.chains[name], self.policy, self.execution, protect)
 
     def written_at(self, place: Place) -> Place:
-        """Where the file gives this place's value: at an old key's place where it was written so."""
+        """Where the file gives this place's value: an old key's place where it was written so."""
         return next((each.written for each in self._old_keys if each.place == place), place)
 
     @model_validator(mode="after")

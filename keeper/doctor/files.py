@@ -44,7 +44,7 @@ def files(settings: Settings, config: Path) -> Iterator[Finding]:
 
 
 def _holds_secrets(settings: Settings) -> bool:
-    """Whether a URL in it carries more than a location: a path or parameters (keys), a user, a channel."""
+    """Whether a URL in it carries more than a place: a path or parameters (keys), a user, a channel."""
     for chain in settings.chains.values():
         for url in (*chain.rpc, *([chain.relay.url] if chain.relay else [])):
             parts = urlsplit(url)

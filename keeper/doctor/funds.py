@@ -13,7 +13,7 @@ from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
 
 MOST_DECIMALS = 36
-"""More decimals than any sensible token has."""
+"""The most decimals that a sensible token has."""
 
 
 def funds(settings: ChainSettings, pool: NodePool, markets: list[Market], payer: str) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ def allowance_left(sender: Sender, token: str, spender: str) -> int:
 
 
 def _idle(sender: Sender, session: Session) -> list[StandingAllowance]:
-    """Those that no open intent needs and no transaction on its way will use or clear."""
+    """Allowances that no open intent needs and no transaction in flight will use or clear."""
     rows = session.exec(
         select(StandingAllowance).where(
             StandingAllowance.chain == sender.chain, StandingAllowance.owner == sender.address

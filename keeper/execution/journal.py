@@ -1,4 +1,4 @@
-"""The journal of intents, committed before the first byte leaves; each change of state is one row."""
+"""The journal of intents: committed before the first byte leaves; each change of state is one row."""
 
 from __future__ import annotations
 

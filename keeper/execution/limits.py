@@ -1,4 +1,4 @@
-"""Ceilings on spending and the list of permitted calls, checked exactly where a transaction is signed."""
+"""Ceilings on spending and the list of permitted calls: checked where a transaction is signed, not before."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class ExecutionLoop:
 
     @property
     def can_bundle(self) -> bool:
-        """Whether there is a signer and a relay, and the last round found no reason against sending."""
+        """Whether there is a signer and a relay, and the last round found nothing against sending."""
         return self.sender is not None and self.sender.relay is not None and not self.standby_reason
 
     def bundle_behind(
@@ -214,7 +214,7 @@ class ExecutionLoop:
         ahead: list[Action],
         bid: Future[GasQuote],
     ) -> list[Action]:
-        """Send a group in one transaction, or each intent alone; the actions that were sent."""
+        """Send a group in one transaction, or each of it alone; the actions that were sent."""
         sent: list[Action] = []
         if len(group) > 1:
             try:

@@ -99,7 +99,7 @@ def asked(
 def bid_what_is_asked(
     sender: Sender, transaction: Transaction, head: Head, ask: AskedInRefusal
 ) -> Transaction | None:
-    """Sign a successor that bids what the nodes ask for; None, with an alert, where the ceiling, its worth or
+    """Sign a successor that bids what the nodes ask for; None, and reported, where the ceiling, its worth or
     a limit forbids it."""
     most = most_per_gas(sender, transaction)
     old = Fees(transaction.max_fee, transaction.tip)
@@ -121,7 +121,7 @@ def bid_what_is_asked(
 
 
 def tell(sender: Sender, transaction: Transaction, cause: str, why: str) -> None:
-    """Alert why what a transaction carries does not go out."""
+    """Report why what a transaction carries does not go out."""
     with sender.store.session() as session:
         for intent in transactions.intents_of(session, transaction.id or 0):
             if intent.ended_block is None:

@@ -82,7 +82,7 @@ class Rehearsal:
 def rehearse(pool: NodePool, sender: str, plan: Plan, ahead: Sequence[Action], timestamp: int) -> Rehearsal:
     """Run allowance, action and postcondition behind the actions already signed in this round.
 
-    An allowance that cannot be changed directly (tokens that require zero first) is first set to zero.
+    An allowance that cannot be changed directly (tokens that want zero first) is first set to zero.
     """
     try:
         return rehearse_whole(pool, sender, plan, ahead, timestamp)
@@ -316,7 +316,7 @@ _OF_A_TOKEN = ("TokenCallFailed", "Loss")
 
 @cache
 def _names(table: str) -> dict[str, str]:
-    """The error names of a table, or of several joined by `+`."""
+    """The names of a table, or of several joined by `+`."""
     names: dict[str, str] = {}
     for each in table.split("+"):
         names |= {key: name for key, name in _table(each).items() if isinstance(name, str)}

@@ -65,10 +65,10 @@ NO_ROUND: RoundKey = (-1, -1)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What later blocks need to know of earlier ones.
+    """What later blocks need of earlier ones.
 
     `seen` has each feed's round and the block time at which it was first seen; `price` is the protocol's when
-    the newest of these rounds came. `disputed` are the rounds at which the second source began to disagree,
+    the newest of these rounds came. `disputed` are the rounds with which the second source began to disagree,
     and the price it then disagreed with.
     """
 
@@ -92,8 +92,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What may be done on this price. `market_price` counts a liquidation's profit, None where nothing is
-    known; `hold` says why a top-up must wait, empty when it need not."""
+    """What may be done on this price. A liquidation's profit is counted with `market_price`, None where
+    nothing is known; `hold` says why a top-up must wait, empty when it need not."""
 
     faults: tuple[Fault, ...]
     market_price: int | None

@@ -43,7 +43,7 @@ class Cure:
     """What an amount costs the account in fees and price (base units), where nothing is paid in because a
     position of the account is made smaller."""
     words: Callable[[int], str] | None = None
-    """An amount in words for people, where it is not of a token."""
+    """An amount for people, where it is not of a token."""
     room: int | None = None
     full: str = ""
     floor: int = 0
@@ -77,7 +77,7 @@ def named(step: Step, assets: Iterable[Asset]) -> Asset | None:
 def first_enough(
     market: str, request: CureRequest, before: int | None, cures: Iterable[Cure | Blocked]
 ) -> Plan | Blocked:
-    """The first cure that reaches the target alone, or the cheapest of these where that is wanted; else the
+    """The first cure that reaches the target alone, or of these the cheapest where that is wanted; else the
     first that helps; else why none does.
 
     `before` is the health now, None without debt.

@@ -1,5 +1,4 @@
-"""The registry: the one place where protocols are listed, and the configuration read with their own
-tables."""
+"""The one place where protocols are listed, and the configuration read with their own tables."""
 
 from __future__ import annotations
 

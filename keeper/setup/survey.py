@@ -53,7 +53,7 @@ class SurveyedAsset:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A market as found. `from_block` None: the node keeps no old states, so its first block is unknown."""
+    """A market as found. `from_block` None: the node keeps no old states, so its birth is unknown."""
 
     chain_id: int
     rpc: str

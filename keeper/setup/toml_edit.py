@@ -16,7 +16,7 @@ from tomlkit.exceptions import ConvertError
 from tomlkit.items import Item, Table
 
 Place = Sequence[str | int]
-"""Keys from the outermost table inwards; a number is a place in an array."""
+"""Keys from the outermost table in; a number is a place in an array."""
 
 
 @tomlkit.register_encoder
@@ -28,7 +28,7 @@ def _decimal(value: object) -> Item:
 
 
 def with_value(text: str, place: Place, value: object) -> str:
-    """The file's text with `value` at `place` (keys from the outermost table inwards); all else is kept."""
+    """The file's text with `value` at `place` (keys from the outermost table in); all else is kept."""
 
     def put(tables: Any) -> None:
         for key in place[:-1]:
@@ -44,7 +44,7 @@ def with_value(text: str, place: Place, value: object) -> str:
 
 
 def with_sections(text: str, sections: str) -> str:
-    """The file's text with further sections: their tables are merged, their arrays of tables lengthened."""
+    """The file's text and further sections: their tables are merged, their arrays of tables lengthened."""
     appended = f"{text.rstrip()}\n\n{sections}" if text.strip() else sections
     return _edited(text, lambda tables: _merge(tables, _parsed(sections)), appended)
 

@@ -36,8 +36,7 @@ class Exchange(Protocol):
         lend."""
 
     def lent(self, loan: FlashLoan, token: str) -> int:
-        """Units of the token that `lend` has counted for this lender, whether it is one of the venue's or
-        not."""
+        """Units of the token that `lend` has counted for this lender, be it one of the venue's or not."""
 
     def copy(self) -> Exchange:
         """A copy of the exchange, to try things on."""

@@ -80,7 +80,7 @@ class Columns:
         self.depth = 0
         """The most entries that one row has, or had since all blocks were laid out."""
         self.signed = False
-        """Whether any row has equity below zero in a factor, or had since all blocks were laid out."""
+        """Whether any row has equity below zero in a factor, or had since all was laid out."""
         self._block = np.zeros(0, np.int32)
         self._place = np.zeros(0, np.int32)
 

@@ -1,4 +1,4 @@
-"""Bounds of many boxes sorted by the order in which they break, so that a tick is a search and not a pass."""
+"""Bounds of many boxes in the order in which they break, so that a tick is a search and not a pass."""
 
 from __future__ import annotations
 

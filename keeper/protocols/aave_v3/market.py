@@ -95,7 +95,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         """The first reserve whose total our accounts contradict, with both numbers.
 
         Scaled totals are sums of scaled balances, which no rounding touches: variable debt must be equal to
-        the unit. Collateral may be less than the supply: supplies not used as collateral are not stored.
+        the unit. Collateral may be less than the supply: supplies not used as collateral are not kept.
         """
         for reserve in state.market.reserves.values():
             debt = sums.get(f"debt:{reserve.id}", 0)

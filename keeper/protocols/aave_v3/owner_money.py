@@ -1,4 +1,4 @@
-"""The owner's own money: what `contracts/src/OwnerTopUp.sol` may spend of it, and the calls that spend it."""
+"""The owner's own money: what `contracts/src/OwnerTopUp.sol` may spend of it, and the calls that do."""
 
 from __future__ import annotations
 

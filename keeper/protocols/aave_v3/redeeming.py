@@ -31,7 +31,7 @@ class Redemptions:
     def plan_redemption(
         self, state: PoolState, asset: str, owner: str, answers: Mapping[Call, Answer]
     ) -> Plan | Blocked | None:
-        """Withdraw what `owner` holds (token units) or, where the pool has less, all that it can pay out."""
+        """Withdraw what `owner` holds (token units) or, where the pool has less, all it can pay out."""
         reserve = state.reserve_of(asset)
         held = read_uint(answers[balance_of(reserve.a_token, owner)]) if reserve else 0
         if reserve is None or not held:

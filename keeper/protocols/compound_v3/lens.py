@@ -23,8 +23,8 @@ _STATE = (
 
 @dataclass(frozen=True, slots=True)
 class Collateral:
-    """One collateral: `price` (8 decimals) is None where its feed fails; `supplied`, `cap` and `reserves` are
-    in its units, the reserves being what is for sale."""
+    """One collateral: `price` (8 decimals) None where its feed fails; `supplied`, `cap` and `reserves` in its
+    units, the reserves being what is for sale."""
 
     asset: str
     terms: CollateralTerms

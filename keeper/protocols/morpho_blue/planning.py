@@ -86,8 +86,8 @@ def _deal(
 def _everything(
     pair: Pair, borrower: str, position: Position, now: MarketState, later: MarketState
 ) -> Quote | None:
-    """The liquidation of the last collateral: debt left after it becomes the lenders' loss in the same call.
-    None where it costs more than is owed."""
+    """The last collateral: what debt is left after it becomes the lenders' loss in the same call. None where
+    it costs more than is owed."""
     costs = []
     for each in (now, later):
         owed = repaid_shares_up(position.collateral, each, pair.price or 0, pair.terms.incentive_factor)

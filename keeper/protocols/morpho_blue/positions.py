@@ -42,7 +42,7 @@ class Numbers:
         self._number: dict[str, int] = {}
         self.ids: list[str] = [""]
         self.unfollowed = 0
-        """How many markets came too late, counted each time they were named."""
+        """How many markets came too late, each time they were named."""
 
     def of(self, market_id: str) -> int:
         """The market's number; 0 for one that is not followed."""

@@ -77,8 +77,8 @@ class Planner(Protocol[S_contra, A_contra]):
     def offers(
         self, state: S_contra, account: str, raw: A_contra, timestamp: int, purse: Purse
     ) -> list[Offer] | Blocked:
-        """Liquidations open to anyone, best first: with own money, with borrowed money that is returned in
-        the same transaction, and for claims that are redeemed later (see `Offer.taker`)."""
+        """Liquidations open to anyone, best first: with own money, with borrowed money that comes back in the
+        same transaction, and for claims that are redeemed later (see `Offer.taker`)."""
 
     def assets(self, state: S_contra, purse: Purse) -> Mapping[str, Asset]:
         """Assets by token."""

@@ -21,10 +21,10 @@ class Strangers(Protocol[S_contra]):
     """Markets within the market that anybody can make: which of them the operator trusts."""
 
     def is_strangers(self, asset: str) -> bool:
-        """Whether anybody may have made this asset's price source, and nobody listed the asset by name."""
+        """Whether anybody may have made this asset's price source, and nobody listed it by name."""
 
     def is_trusted_part(self, state: S_contra, part: str) -> bool:
-        """Whether the operator trusts this part of the market (see `part`), or the account has no part."""
+        """Whether the operator trusts this part of the market (see `part`), or the market has no parts."""
 
 
 class Seller(Protocol[S_contra]):
@@ -105,7 +105,7 @@ class Upkeep(Protocol[S_contra, A_contra]):
         """Whether an account makes work, now or later; asked of every record, so it is cheap."""
 
     def window(self, state: S_contra, raw: A_contra) -> tuple[int, int] | None:
-        """From when until when (Unix time) the work can be done; None where it never can."""
+        """From when until when (Unix time) it can be done; None where it never can."""
 
     def work_calls(self, state: S_contra, account: str) -> list[Call]:
         """The calls that `work` decodes."""

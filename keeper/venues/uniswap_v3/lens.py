@@ -48,7 +48,7 @@ def read_pools(answer: Answer) -> list[Pool]:
 
 
 def read_pool(data: bytes) -> Pool:
-    """The one pool in an answer of `one`, which other lenses ask."""
+    """The one pool of an answer of `one`, which other lenses ask."""
     return _pool(decode([_POOL], data)[0])
 
 
