@@ -24,8 +24,8 @@ class NotSignedError(KeeperError):
 
 
 def begin(sender: Sender, session: Session) -> None:
-    """First step of a transaction that signs: check that the lease is ours and nothing is paused.
-    NotSignedError otherwise."""
+    """First step of a transaction that signs: LostLeaseError unless the lease is ours, NotSignedError in a
+    pause."""
     sender.lease.must_hold(session)
     why = paused(session, sender.pause_file)
     if why:

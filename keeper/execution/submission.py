@@ -26,7 +26,7 @@ RAISES = 3
 
 def send(sender: Sender, transactions_: Sequence[Transaction], head: Head) -> None:
     """Hand the raw transactions over in their order, to the relay or a node; after a refused one the later
-    ones wait. Accepted ones are recorded at once at the end: a crash before leaves them signed, which counts
+    ones wait. Accepted ones are recorded together at the end: a crash before leaves them signed, which counts
     as maybe sent."""
     taken: list[tuple[Transaction, str, str]] = []
     for transaction in transactions_:

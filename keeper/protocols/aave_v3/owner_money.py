@@ -37,8 +37,7 @@ class OwnerTopUps:
         answers: Mapping[Call, Answer],
         timestamp: int,
     ) -> OwnerFunds:
-        """What can be spent of each asset in a block at `timestamp`, including by permits that fit and widen
-        it."""
+        """What can be spent of each asset in a block at `timestamp`, with permits that fit and allow more."""
         available: dict[str, int] = {}
         why: dict[str, str] = {}
         permits: dict[str, SignedAllowance] = {}
