@@ -35,12 +35,13 @@ Sample = Sequence[str] | Callable[[Iterable[str]], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Refresh(Generic[V]):
-    """What a refresh found: accounts read again, upgrades seen, and the protocol's own views asked for.
+    """The result of a refresh: accounts read again, upgrades seen, and the protocol's own views asked for.
 
-    `reverted` are those of the asked accounts that the protocol itself cannot value; `answers` (by call) and
-    `heard` are what the extra reads brought, `heard` empty at a first read. `silent` are accounts whose state
-    changed without an event; `unbalanced` says which of the protocol's totals our accounts ceased to add up
-    to at this block; `rebuilt` that a reorg went deeper than was remembered."""
+    `reverted` are asked accounts that the protocol itself cannot value; `answers` (by call) and `heard` are
+    what the extra reads brought, `heard` empty at a first read. `silent` are accounts whose state changed
+    without an event; `unbalanced` names the protocol's total that our accounts ceased to add up to at this
+    block; `rebuilt`: a reorg went deeper than was remembered.
+    """
 
     touched: frozenset[str]
     upgraded: bool
@@ -56,7 +57,7 @@ class Refresh(Generic[V]):
 
 @dataclass(slots=True)
 class Change(Generic[S]):
-    """What a book is to become at a block; nothing of it holds before `Book.commit`."""
+    """What a book is to become at a block; nothing takes effect before `Book.commit`."""
 
     head: Head
     state: S
@@ -64,7 +65,7 @@ class Change(Generic[S]):
     records: dict[str, bytes] = field(default_factory=dict)
     touched: frozenset[str] = frozenset()
     ancestor: int | None = None
-    """Blocks remembered beyond this one are orphaned; None: none is remembered any more."""
+    """Blocks remembered beyond this one are orphaned; None: no remembered block is on the chain any more."""
 
 
 class Book(Generic[S, A, V]):
@@ -97,13 +98,13 @@ class Book(Generic[S, A, V]):
         self.all_next = read_only
         self.discovered: set[str] = set()
         self.discovered_until = -1
-        """What a discovery found so far and up to which block: it may outlast the state of its head."""
+        """A discovery's progress, and the block it covers: it may outlast the state of its head."""
         self.unbalanced = ""
-        """Which of the protocol's totals our accounts did not add up to at the last refresh."""
+        """The protocol's total that our accounts did not add up to at the last refresh."""
         self.balanced_at: int | None = None
-        """The last block at which they did."""
+        """The last block at which our accounts added up to all totals."""
         self.doubted_from: int | None = None
-        """The first block whose events are to be asked of every node once more: some were withheld."""
+        """The first block whose events must be asked of every node once more, as some were withheld."""
         self._changed: set[int] = set()
         self._moved: set[int] = set()
         self._state: S | None = None
@@ -113,11 +114,11 @@ class Book(Generic[S, A, V]):
         self._saved_block: int | None = None
         self._known: bool | None = None
         self.failing = 0
-        """At how many reads in a row the market's own state was not answered."""
+        """Consecutive reads that did not answer the market's own state."""
 
     @property
     def read(self) -> bool:
-        """Whether the market was read at all."""
+        """Whether the market has been read at all."""
         return self._state is not None
 
     @property
@@ -127,8 +128,8 @@ class Book(Generic[S, A, V]):
 
     @property
     def was_read(self) -> bool:
-        """Whether this market was ever read whole, in this process or as the store tells of an earlier one:
-        then a market stands there, and nothing that fails is the configuration's fault."""
+        """Whether this market was ever read whole, in this process or by the store's record of an earlier
+        one: then a market exists there, and no failure is the configuration's fault."""
         if self.head is None and self._known is None:
             self._known = self.store is not None and memory.has_checkpoint(self.store, self.source.name)
         return self.head is not None or bool(self._known)
@@ -144,22 +145,22 @@ class Book(Generic[S, A, V]):
         return self._columns
 
     def take_changed(self) -> set[int]:
-        """The rows whose stake changed in the columns since this was last asked."""
+        """The rows whose stake changed in the columns since the last call."""
         moved, self._moved = self._moved, set()
         return moved
 
     def under(self, state: S) -> Book[S, A, V]:
-        """The same accounts under another market-wide state, to be looked at: never refreshed nor saved."""
+        """The same accounts under another market-wide state, for inspection: never refreshed nor saved."""
         other = copy.copy(self)
         other._state, other.store, other.read_only = state, None, True
         return other
 
     def read_all_next(self) -> None:
-        """At the next refresh read every account again, whatever the events say."""
+        """Make the next refresh read every account again, whatever the events say."""
         self.all_next = True
 
     def read_again(self, head: Head, accounts: Sequence[str]) -> frozenset[str]:
-        """Read these accounts anew at the block the book is at; those whose record was another."""
+        """Read these accounts anew at the block the book is at; returns those whose record changed."""
         assert self.head is not None and head.hash == self.head.hash, (
             "a record is read again at its own block"
         )
@@ -172,8 +173,8 @@ class Book(Generic[S, A, V]):
         return frozenset(changed)
 
     def doubt(self, head: Head) -> None:
-        """At the next refresh read every account again, and hear once more what was said since all added up:
-        whoever a withheld event would have named is not known yet."""
+        """Make the next refresh read every account again, and the events since totals last added up: the
+        accounts that a withheld event named are not known yet."""
         self.read_all_next()
         since = head.number - REMEMBERED_BLOCKS if self.balanced_at is None else self.balanced_at
         self.doubted_from = max(since + 1, head.number - REMEMBERED_BLOCKS, self.source.from_block, 0)
@@ -203,12 +204,12 @@ class Book(Generic[S, A, V]):
         return found
 
     def read_views(self, accounts: Sequence[str], answers: Sequence[Answer]) -> dict[str, V]:
-        """Views from their answers; accounts that the protocol cannot value are left out."""
+        """Decode views from their answers; accounts that the protocol cannot value are left out."""
         views = {a: self.source.auditor.read_view(a, each) for a, each in zip(accounts, answers, strict=True)}
         return {account: view for account, view in views.items() if view is not None}
 
     def commit(self, change: Change[S]) -> str:
-        """Become what the change says; afterwards, which of the protocol's totals is contradicted, if any."""
+        """Apply the change; returns which of the protocol's totals is contradicted afterwards, if any."""
         self._put(change.records)
         self._state, self.followed, self.head = change.state, change.followed, change.head
         self.all_next = False
@@ -229,7 +230,7 @@ class Book(Generic[S, A, V]):
         return self.source.auditor.unbalanced(change.state, self._sums)
 
     def save(self) -> None:
-        """Write down what a restart continues from; cheap when nothing changed since."""
+        """Store what a restart continues from; cheap when nothing changed since."""
         if self.store is None or self.read_only or self.head is None or self.followed is None:
             return
         if self._saved_block == self.head.number and not self._unsaved:
@@ -241,8 +242,8 @@ class Book(Generic[S, A, V]):
         self._unsaved, self._saved_block = {}, self.head.number
 
     def restore(self) -> Saved | None:
-        """What the store knows of this market. A whole checkpoint is taken over at once: accounts and the
-        blocks before; of a discovery cut off only the names are there."""
+        """Load what the store has of this market: a whole checkpoint (accounts and the blocks before), or
+        only the account names of an interrupted discovery."""
         saved = memory.load(self.store, self.source.name) if self.store is not None else None
         if saved is None or not saved.block_hash or not all(saved.records.values()):
             return saved
@@ -252,7 +253,7 @@ class Book(Generic[S, A, V]):
         return saved
 
     def note_progress(self, until: int, addresses: tuple[str, ...], new: Iterable[str]) -> None:
-        """Keep what a discovery found so far: it is long, and must not begin anew when it is cut off."""
+        """Store a discovery's progress: it is long, and must not start again when it is interrupted."""
         if self.store is not None and not self.read_only:
             memory.save(self.store, self.source.name, Saved(until, "", addresses, dict.fromkeys(new, b"")))
 

@@ -1,4 +1,4 @@
-"""Which blocks a book has missed, which of its blocks are orphaned, and who ever had a stake."""
+"""Discovery: blocks that a book has missed, its orphaned blocks, and every account that ever had a stake."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class MissedBlocks:
-    """The blocks first…last whose events a book has not heard (none: first > last), by which filter, and the
-    accounts to read again whatever those say.
+    """The blocks first…last whose events a book has not read (none: first > last), the filter for them, and
+    the accounts to read again whatever those events say.
 
-    `ancestor` is the newest block of the book's that is on the chain; None when it remembers none.
-    `rebuilt`: its chain was left deeper than it remembers."""
+    `ancestor` is the book's newest block that is on the chain; None when it remembers none. `rebuilt`: the
+    chain was reorganised deeper than it remembers.
+    """
 
     first: int
     last: int
@@ -45,7 +46,7 @@ class MissedBlocks:
 
 
 class Ancestors:
-    """Hashes of the chain's blocks by number, each asked for once for all books."""
+    """Hashes of the chain's blocks by number, each requested once for all books."""
 
     def __init__(self, pool: NodePool) -> None:
         self.pool = pool
@@ -70,8 +71,8 @@ class Ancestors:
 
 
 def stretch(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> MissedBlocks:
-    """What `book` has missed up to `head`. A first time, and where it remembers no block of the chain, every
-    account is found from the beginning; that reads logs, and may be long."""
+    """The blocks that `book` has missed up to `head`. A first time, and where it remembers no block of the
+    chain, every account is discovered from the beginning; that reads logs, and may be long."""
     if book.head is None:
         return _initial(book, head, ancestors, progress)
     assert book.followed is not None
@@ -91,7 +92,7 @@ def stretch(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress 
 
 
 def _initial(book: AnyBook, head: Head, ancestors: Ancestors, progress: Progress | None) -> MissedBlocks:
-    """From the store where it has a whole checkpoint, else by discovery."""
+    """Start from the store where it has a whole checkpoint, else by discovery."""
     saved = book.restore() if not len(book.rows) else None
     if not book.recent:
         return _from_nothing(book, head, progress, saved=saved)
@@ -114,7 +115,7 @@ def _from_nothing(
     saved: Any = None,
     rebuilt: bool = False,
 ) -> MissedBlocks:
-    """Discovery over the whole history, or from where one was cut off."""
+    """Discover over the whole history, or from where an earlier discovery was interrupted."""
     state = _state(book, head)
     followed = book.source.mirror.log_filter(state)
     start, accounts = book.source.from_block, set(book.accounts)
@@ -148,8 +149,8 @@ def scan(
     known: set[str] | None = None,
     followed: LogFilter | None = None,
 ) -> set[str]:
-    """Everyone whom the searched events ever named, from `start` (else the first block) to `head`. With
-    `followed` what was found is kept in the store as it goes, but for whom was `known`."""
+    """Every account that the searched events ever named, from `start` (else the first block) to `head`. With
+    `followed`, accounts found are stored on the way, except those already `known`."""
     found: set[str] = set()
     started = told = time.monotonic()
     first = book.source.from_block if start is None else start
@@ -170,7 +171,7 @@ def scan(
 
 
 def _told(book: AnyBook, first: int, until: int, last: int, started: float, told: float) -> float:
-    """Say every few seconds how far a discovery is, and how long it will take; when that was last said."""
+    """Log a discovery's progress and remaining time every few seconds; returns when it was last logged."""
     now = time.monotonic()
     if now - told < TOLD_EVERY or until >= last:
         return told
@@ -180,7 +181,7 @@ def _told(book: AnyBook, first: int, until: int, last: int, started: float, told
 
 
 def heard_everywhere(pool: NodePool, first: int, last: int, wanted: LogFilter, size: int) -> list[Log]:
-    """What any node says of these blocks: one that withholds an event is not asked alone."""
+    """Events of these blocks reported by any node: a node that withholds an event is not asked alone."""
     query = {**wanted.params(), "fromBlock": hex(first), "toBlock": hex(last)}
     answers = [each for each in pool.call_each("eth_getLogs", query) if isinstance(each, list)]
     if not answers:
@@ -189,7 +190,7 @@ def heard_everywhere(pool: NodePool, first: int, last: int, wanted: LogFilter, s
 
 
 def on_chain(pool: NodePool, head: Head) -> None:
-    """WrongStateError unless the node that answers now has `head` as its block of that number."""
+    """Raise WrongStateError unless the answering node has `head` as its block of that number."""
     block = blocks.by_number(pool, head.number)
     if block is None or block.hash != head.hash:
         raise WrongStateError(f"is no longer on the chain of block {head.number}", where=f"chain {pool.name}")

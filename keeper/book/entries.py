@@ -1,8 +1,9 @@
-"""What accounts hold as sparse arrays, and what a unit of it weighs: the protocol-neutral half of screening.
+"""What accounts hold, as sparse arrays, and the weight of a unit of it: the protocol-neutral half of
+screening.
 
-A *factor* is something all accounts hold by the same measure: a collateral under one threshold, a debt at one
-price, a position in one market. It has a number that the protocol's adapter gives it. An account's equity and
-its maintenance are sums over its factors of amount times weight, but for rounding.
+A *factor* is something that all accounts hold by the same measure: a collateral under one threshold, a debt
+at one price, a position in one market. Its number is given by the protocol's adapter. An account's equity and
+its maintenance are sums over its factors of amount times weight, apart from rounding.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def empty() -> Sparse:
 
 
 def one_a_row(factors: Ints, amounts: Floats) -> Sparse:
-    """Row i has `amounts[i]` of `factors[i]`, or nothing where that is not above zero."""
+    """Entries with `amounts[i]` of `factors[i]` in row i, or nothing where that is not above zero."""
     there = amounts > 0
     starts = np.zeros(len(factors) + 1, np.int32)
     np.cumsum(there, out=starts[1:])

@@ -1,4 +1,4 @@
-"""One `eth_call` for all markets of a chain; more only where a node refuses so large a one."""
+"""Reads for all markets of a chain in one `eth_call`; more only where a node refuses one so large."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_ROUNDS = 256
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
     """What one market wants read at a block: single calls, the records of accounts, and after them calls on
-    what anybody can have made (`apart`), which a node that refuses so much is spared."""
+    data that anybody can have made (`apart`), left out where a node refuses so much."""
 
     source: BookSource[Any, Any, Any]
     calls: Sequence[Call]
@@ -32,8 +32,8 @@ class ReadRequest:
 
 @dataclass(frozen=True, slots=True)
 class BookRead:
-    """The answers to a portion's calls in order, and the records. `fault`: why the records are not whole.
-    What was spared among the calls `apart` is starved: asked first, it may be answered."""
+    """Answers to a request's calls in order, and the records. `fault`: why the records are not complete.
+    Calls `apart` that were left out are starved: asked first, they may be answered."""
 
     answers: Sequence[Answer]
     records: Mapping[str, bytes]
@@ -42,8 +42,8 @@ class BookRead:
 
 
 class NoStateError(WrongStateError):
-    """Nothing at all was answered: the node has not the block's state (seen just after reorgs), or the lens
-    reverts without a word, or burnt all its gas."""
+    """Nothing at all was answered: the node lacks the block's state (seen just after reorgs), or the lens
+    reverted without a reason or burnt all its gas."""
 
 
 def run_whole(
@@ -54,7 +54,7 @@ def run_whole(
     enough: Callable[[Sequence[Answer]], bool],
 ) -> list[Answer]:
     """As `keeper.chain.calls.run`, at one node after the other until the answers are `enough`; NoStateError
-    when they are at none."""
+    when no node gives enough."""
 
     empty = False
 
@@ -79,7 +79,7 @@ def run_whole(
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """One node where a pool is asked for."""
+    """One node used in place of a pool."""
 
     name: str
     node: Node
@@ -96,7 +96,7 @@ def _no_state(pool: NodePool, head: Head) -> NoStateError:
 
 
 def _something(answers: Sequence[Answer]) -> bool:
-    """Whether any call was answered, if only by a revert that says why."""
+    """Whether any call was answered, if only by a revert that gives a reason."""
     return not answers or any(each.ok or each.data for each in answers)
 
 
@@ -105,7 +105,7 @@ def _anything(answers: Sequence[Answer]) -> bool:
 
 
 class Reader:
-    """Reads of one chain. It remembers how large a call the node takes, and tries larger ones again."""
+    """Reader of one chain. It remembers how large a call the node accepts, and tries larger ones again."""
 
     def __init__(self, pool: NodePool, workers: int = 1) -> None:
         self.pool = pool
@@ -113,10 +113,12 @@ class Reader:
         self.width = MOST_ACCOUNTS
 
     def read(self, head: Head, portions: Sequence[ReadRequest]) -> list[BookRead]:
-        """Every portion at `head`. In one request where it fits; the same call is made once for all.
+        """Read every portion at `head`, in one request where it fits; a call wanted twice is made once for
+        all.
 
         NoStateError when no node has any market's state at the block; RpcError or NodeError when even the
-        smallest call is refused. A market whose own answers are not whole has that as its fault."""
+        smallest call is refused. A market whose own answers are incomplete has that as its fault.
+        """
         reading = _Reading(self, head, portions)
         single = list(dict.fromkeys(call for p in portions for call in p.calls))
         wanted = [(number, account) for number, p in enumerate(portions) for account in p.accounts]
@@ -153,7 +155,7 @@ class _Reading:
         self.faults: dict[int, Exception] = {}
 
     def rest(self, wanted: Sequence[tuple[int, str]]) -> None:
-        """What did not fit into the first call, some calls at once."""
+        """Read what did not fit into the first call, several calls at once."""
         at, reader = 0, self.reader
         with ThreadPoolExecutor(reader.workers) as threads:
             while at < len(wanted):
@@ -171,8 +173,8 @@ class _Reading:
     def part(
         self, wanted: Sequence[tuple[int, str]], single: Sequence[Call] = (), apart: Sequence[Call] = ()
     ) -> _Part:
-        """One call with `single`, as many of the wanted accounts as the node takes, and what is `apart` where
-        it takes that too."""
+        """Make one call with `single`, as many of the wanted accounts as the node accepts, and the calls
+        `apart` where it accepts those too."""
         if not single and not wanted:
             return _Part((), 0)
         asked, strange, reader = list(wanted), list(apart), self.reader
@@ -208,7 +210,8 @@ class _Reading:
         return _Part(got[: len(single)], len(asked), got[until:] if strange else spared)
 
     def _in_pieces(self, number: int, accounts: Sequence[str]) -> None:
-        """One market's accounts apart from the others', in ever smaller calls until they are answered."""
+        """Read one market's accounts apart from the others', in ever smaller calls until they are
+        answered."""
         mirror = self.portions[number].source.mirror
         at, width = 0, max(len(accounts) // 2, 1)
         while at < len(accounts) and number not in self.faults:
@@ -235,7 +238,7 @@ class _Reading:
             self.reader.width = min(self.reader.width, width)
 
     def _take(self, number: int, accounts: Sequence[str], answer: Answer) -> None:
-        """The records of an answer; what is wrong with it is this market's fault alone."""
+        """Take the records from an answer; an error in them is this market's fault alone."""
         if not answer.ok and not answer.data:
             self.faults[number] = _no_state(self.pool, self.head)
             return
@@ -248,7 +251,7 @@ class _Reading:
 def _read_apart(
     pool: NodePool, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]
 ) -> list[tuple[Call, Answer]]:
-    """The answers to the first of these calls: to as many as a node takes in one request."""
+    """Answers to the first of these calls: as many as a node accepts in one request."""
     width = len(calls)
     while True:
         some = calls[:width]
@@ -268,8 +271,8 @@ def market_state(
     first: Answer,
     apart: Iterable[tuple[Call, Answer]],
 ) -> Any:
-    """All market-wide state. What an answer left out is asked for next, what failed in smaller calls, until
-    nothing more is answered."""
+    """Read all market-wide state. What an answer left out is requested next, failed calls in smaller ones,
+    until nothing more is answered."""
     state = source.mirror.read_market(first)
     found = list(apart)
     left = _left_out(source, [(source.mirror.market_call(references), first), *found])

@@ -1,7 +1,7 @@
-"""Bringing all books of a chain to a block with as few requests as for one: logs once, one lens call.
+"""Refresh of all books of a chain to a block, with as few requests as for one: logs once, one lens call.
 
 Refreshed, not replayed: events say which accounts changed, and their raw state is read again at the block's
-hash. A reorg is no special case: what orphaned blocks touched is touched again.
+hash. A reorg is no special case: accounts touched by orphaned blocks are touched again.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ ELSEWHERE_BLOCKS = 16
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """A book to bring along. `sample` names accounts whose own view is read in the same call (or chooses
-    them from all accounts); `progress` hears the last block covered by long scans."""
+    """A book to refresh. `sample` names accounts whose own view is read in the same call (or chooses them
+    from all accounts); `progress` is called with the last block covered by long scans."""
 
     book: AnyBook
     sample: Sample = ()
     progress: Callable[[int], None] | None = None
     extra: ExtraReads = NOTHING_ELSE
-    """What others want read and heard in the same requests."""
+    """What other parts want read and heard in the same requests."""
 
 
 @dataclass(slots=True)
 class _Visit:
-    """One book on the way: what is known so far of what changed in it."""
+    """One book during its refresh: what is known so far of its changes."""
 
     ask: RefreshRequest
     stretch: MissedBlocks
@@ -78,10 +78,11 @@ class _Visit:
 def refresh_together(
     reader: Reader, head: Head, asks: Sequence[RefreshRequest]
 ) -> list[Refresh[Any] | Exception]:
-    """Each book's refresh in order, or what went wrong with that market alone; its book is then as before.
+    """Each book's refresh in order, or the error of that market alone; its book then stays as before.
 
-    Raised is only what is no single market's: UnreachableError where the chain does not answer, and
-    ConfigError for a market that never was read. No book has changed then."""
+    Raised are only errors of no single market: UnreachableError where the chain does not answer, and
+    ConfigError for a market that was never read. No book has changed then.
+    """
     outcomes: dict[int, Refresh[Any] | Exception] = {}
     visits: dict[int, _Visit] = {}
     ancestors = discovery.Ancestors(reader.pool)
@@ -106,7 +107,7 @@ def refresh_together(
 
 @dataclass(frozen=True, slots=True)
 class _Each:
-    """Keeps what goes wrong with one market among that market's outcomes."""
+    """Keeps a market's error among that market's outcomes."""
 
     asks: Sequence[RefreshRequest]
     outcomes: dict[int, Refresh[Any] | Exception]
@@ -128,14 +129,14 @@ class _Each:
         return [number for number in visits if number not in self.outcomes]
 
     def _raise_if_everyones(self) -> None:
-        """Where not a single market could be reached it is the chain that does not answer."""
+        """Raise where not one market could be reached: then the chain does not answer."""
         found = [self.outcomes.get(number) for number in range(len(self.asks))]
         if all(isinstance(e, UnreachableError) and not isinstance(e, NoStateError) for e in found):
             raise next(e for e in found if isinstance(e, Exception))
 
 
 def _hear(reader: Reader, head: Head, visits: Mapping[int, _Visit], each: _Each) -> None:
-    """Whom events touched: one request for all books that missed the same blocks."""
+    """Find accounts touched by events: one request for all books that missed the same blocks."""
     together: dict[tuple[int, int], list[int]] = {}
     for number in each.left(visits):
         stretch = visits[number].stretch
@@ -155,7 +156,7 @@ def _hear(reader: Reader, head: Head, visits: Mapping[int, _Visit], each: _Each)
 
 
 def _doubted(reader: Reader, head: Head, visit: _Visit) -> list[Log]:
-    """Events of blocks that were heard before, where some must have been withheld."""
+    """Read again the events of earlier blocks of which some must have been withheld."""
     book, first = visit.book, visit.book.doubted_from
     if first is None or first > head.number:
         return []
@@ -166,7 +167,7 @@ def _doubted(reader: Reader, head: Head, visit: _Visit) -> list[Log]:
 
 
 def _take(visit: _Visit, found: Sequence[Log]) -> None:
-    """What these events say to one book, and whom it wants to see besides."""
+    """Apply these events to one book, and choose the sample of accounts whose view it wants."""
     touch = visit.book.source.mirror.touched(visit.stretch.followed.of(found))
     stretch, extra = visit.stretch, visit.ask.extra
     visit.touched = touch.accounts | stretch.again
@@ -197,8 +198,8 @@ def _logs(
 
 
 def _portion(visit: _Visit) -> ReadRequest:
-    """Market state, touched and sampled accounts, the sample's own views, the extra calls, and what
-    strangers made, last."""
+    """The request of one book: market state, touched and sampled accounts, the sample's own views, the extra
+    calls and, last, what strangers made."""
     source = visit.book.source
     visit.references = frozenset(visit.book.references)
     apart = apart_calls(source, visit.references)
@@ -225,7 +226,7 @@ def _read(reader: Reader, head: Head, visits: Sequence[_Visit]) -> None:
 
 
 def _market(reader: Reader, head: Head, visit: _Visit) -> Answer:
-    """What the lens says of the market: where the common call had nothing, alone and at every node."""
+    """The lens's answer about the market; where the common call had none, asked alone and at every node."""
     first: Answer = visit.read.answers[0]
     if first.ok:
         visit.book.failing = 0
@@ -248,7 +249,7 @@ def _market(reader: Reader, head: Head, visit: _Visit) -> Answer:
 
 
 def _settle(reader: Reader, head: Head, visit: _Visit) -> Refresh[Any]:
-    """What was read becomes the book's; contracts that are new in the market are scanned back first."""
+    """Put what was read into the book; contracts that are new in the market are scanned back first."""
     book, source, read = visit.book, visit.book.source, visit.read
     if read.fault is not None:
         raise read.fault

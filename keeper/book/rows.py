@@ -1,4 +1,4 @@
-"""Accounts by row, with the records their lens packed; and the view that decodes them one by one."""
+"""Accounts by row, with their records as the lens packed them, and the view that decodes them one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Rows:
     """Row numbers are given once and never change; an account that left keeps its row, without a stake."""
 
     def __init__(self, owner: Callable[[str], str] = lambda account: account) -> None:
-        """`owner` answers the address whose account it is."""
+        """Start empty; `owner` answers the address whose account it is."""
         self._owner = owner
         self.records: list[bytes] = []
         self._keys: list[bytes] = []
@@ -52,7 +52,7 @@ class Rows:
 
 
 class AccountRows(Mapping[str, A], Generic[A]):
-    """Every account of the rows (lower case), each decoded when it is asked for."""
+    """Mapping of every account in the rows (lower case), each decoded when read."""
 
     def __init__(self, rows: Rows, decode: Callable[[bytes], A]) -> None:
         self._rows = rows

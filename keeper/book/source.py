@@ -1,4 +1,4 @@
-"""What a book needs to know from a protocol to keep its copy: whom events touch, what to read, how."""
+"""What a book needs from a protocol to keep its copy: which events touch whom, what to read, and how."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ V_co = TypeVar("V_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class ChangedAccounts:
-    """What a stretch of events changed: accounts (lower case), and whether the code behind was replaced.
-    `everyone`: any account that is known may have changed too."""
+    """Changes found in a range of events: accounts (lower case), and whether the contract's code was
+    replaced. `everyone`: any known account may have changed too."""
 
     accounts: frozenset[str] = frozenset()
     upgraded: bool = False
@@ -33,14 +33,14 @@ class ChangedAccounts:
 
 @dataclass(frozen=True, slots=True)
 class ExtraReads:
-    """What others want read and heard at each block, in the book's own requests."""
+    """Extra calls and events at each block, made and read in the book's own requests."""
 
     calls: tuple[Call, ...] = ()
     emitters: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
 
     def joined(self, wanted: LogFilter) -> LogFilter:
-        """The filter that hears these events too."""
+        """The filter that matches these events too."""
         return wanted.joined(LogFilter(self.emitters, self.topics)) if self.emitters else wanted
 
 
@@ -51,17 +51,18 @@ class Screener(Protocol[S_contra]):
     """Equity and maintenance of all accounts as sums over factors: see docs/SCREENING.md."""
 
     def entries(self, records: Sequence[bytes]) -> Entries:
-        """Many records as sparse arrays."""
+        """Convert many records to sparse arrays."""
 
     def weights(self, state: S_contra, timestamp: int, factors: Sequence[int]) -> Weights | None:
-        """What a unit of each of these factors weighs at `timestamp`; None where no arithmetic is known."""
+        """The weight of a unit of each of these factors at `timestamp`; None where no arithmetic is known."""
 
     def factor_assets(self, state: S_contra, factors: Sequence[int]) -> list[str]:
         """The priced asset by which each factor is weighed."""
 
 
 class Mirror(Protocol[S]):
-    """What is copied: what to read and to hear, who was touched, market-wide state, records."""
+    """The copied parts of a market: what to read and listen to, touched accounts, market-wide state,
+    records."""
 
     def lenses(self) -> tuple[Lens, ...]:
         """Contracts to put into the call by state override."""
@@ -70,45 +71,45 @@ class Mirror(Protocol[S]):
         """The contracts and events by which accounts are touched."""
 
     def discovery_filter(self, state: S) -> LogFilter:
-        """The fewest events of the same contracts by which every account that ever was is found."""
+        """The fewest events of the same contracts that name every account that ever was."""
 
     def touched(self, logs: Iterable[Log]) -> ChangedAccounts: ...
 
     def market_call(self, references: Iterable[int]) -> Call:
-        """Reads all market-wide state, including what these references name."""
+        """A call that reads all market-wide state, including what these references name."""
 
     def read_market(self, answer: Answer) -> S: ...
 
     def accounts_call(self, accounts: Sequence[str]) -> Call: ...
 
     def read_records(self, accounts: Sequence[str], answer: Answer) -> Mapping[str, bytes]:
-        """Each account's record. KeeperError when the answer is not whole."""
+        """Each account's record. KeeperError when the answer is incomplete."""
 
 
 class References(Protocol[S_contra]):
-    """Where a record may refer to a part of the market-wide state that is read only where somebody refers to
-    it, named by a small positive number."""
+    """Records that may refer to a part of the market-wide state, read only where some record refers to it. A
+    reference is a small positive number."""
 
     def reference(self, record: bytes) -> int:
-        """What the record refers to; 0: nothing."""
+        """The part that the record refers to; 0: none."""
 
     def covers(self, state: S_contra, references: Iterable[int]) -> bool:
         """Whether `state` holds everything these references name."""
 
 
 class StrangerReads(Protocol[S]):
-    """Where anybody can add to the market-wide state: what that is, read apart from what is trusted."""
+    """Reads of market-wide state that anybody can add to, kept apart from reads of what is trusted."""
 
     def apart_calls(self, references: Iterable[int]) -> Sequence[Call]:
-        """Further reads of market-wide state, of what anybody can have made: each has gas of its own and may
-        fail without any other."""
+        """Further reads of market-wide state that anybody can have made: each has gas of its own and may fail
+        without any other."""
 
     def rest_calls(self, call: Call, answer: Answer) -> Sequence[Call]:
-        """What a read of market-wide state left unanswered, to be asked next, in smaller calls where it
+        """Reads of market-wide state that an answer left out, to be made next, in smaller calls where it
         failed; none where nothing more can be had."""
 
     def with_apart(self, state: S, answers: Iterable[tuple[Call, Answer]]) -> S:
-        """The state with what the reads apart, and those of what was left, brought."""
+        """The state with the answers to the apart and rest reads added."""
 
 
 class Auditor(Protocol[S_contra, V_co]):
@@ -118,10 +119,10 @@ class Auditor(Protocol[S_contra, V_co]):
         """The protocol's own view of an account."""
 
     def read_view(self, account: str, answer: Answer) -> V_co | None:
-        """None when the protocol cannot value the account: its view reverts."""
+        """The decoded view; None when the protocol cannot value the account: its view reverts."""
 
     def sums(self, records: Sequence[bytes]) -> Mapping[str, int]:
-        """What these records add to the protocol's own totals, by names of the source's."""
+        """Contributions of these records to the protocol's own totals, by names of the source's."""
 
     def unbalanced(self, state: S_contra, sums: Mapping[str, int]) -> str:
         """The first of the protocol's totals that the sum of all records contradicts, in words, with both
@@ -129,10 +130,11 @@ class Auditor(Protocol[S_contra, V_co]):
 
 
 class BookSource(Protocol[S, A_co, V]):
-    """One market seen as something to copy. Pure: builds calls, decodes answers, reads events.
+    """One market as something to copy. Pure: builds calls, decodes answers, reads events.
 
-    An account's raw state is kept as a *record*: the bytes its lens packed, which nothing but the source
-    understands. Optional roles are None."""
+    An account's raw state is kept as a *record*: the bytes its lens packed, which only the source
+    understands. Optional roles are None.
+    """
 
     name: str
     from_block: int
@@ -144,7 +146,7 @@ class BookSource(Protocol[S, A_co, V]):
 
     @staticmethod
     def owner(account: str) -> str:
-        """The address whose account this is, lower case: the account itself, where it is one."""
+        """The address whose account this is, lower case: the account itself, where that is an address."""
         return account
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Reads of strangers' contracts, and what their answers say: words, addresses, texts."""
+"""Reads of strangers' contracts, and their answers decoded: words, addresses, texts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SOURCE_GAS = 3_000_000
 
 
 def call(target: str, signature: str, *arguments: object) -> Call:
-    """A read of `target` by the function's signature, with gas of its own: a source that burns what it is
-    given takes it from no other."""
+    """A read of `target` by the function's signature, with its own gas limit: a source that burns all its gas
+    takes none from the others."""
     return Call(target, encoded(signature, *arguments), SOURCE_GAS)
 
 
 def word(answer: Answer, index: int = 0) -> int | None:
-    """The unsigned word at `index`; None when the call failed or answered less."""
+    """The unsigned word at `index`; None when the call failed or its answer is shorter."""
     data = answer.data[index * WORD : (index + 1) * WORD]
     return int.from_bytes(data, "big") if answer.ok and len(data) == WORD else None
 
 
 def signed(answer: Answer, index: int = 0) -> int | None:
-    """The signed word at `index`; None when the call failed or answered less."""
+    """The signed word at `index`; None when the call failed or its answer is shorter."""
     unsigned = word(answer, index)
     return None if unsigned is None else unsigned - (unsigned >> 255 << 256)
 
@@ -41,8 +41,9 @@ def address(answer: Answer) -> str | None:
 def text(answer: Answer, most: int = MOST_LETTERS) -> str:
     """A string (or bytes32, as with the oldest tokens); empty when the call failed.
 
-    It is anybody's text: what does not print (control characters, what turns the direction of writing, NUL)
-    is left out, and it is cut to `most` letters."""
+    Anybody can choose the text: unprintable characters (control characters, NUL, changes of the writing
+    direction) are left out, and it is cut to `most` letters.
+    """
     if not answer.ok or len(answer.data) < WORD:
         return ""
     if len(answer.data) == WORD:

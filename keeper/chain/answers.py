@@ -1,7 +1,8 @@
-"""What an answer means: the chain's word, or one node's trouble. Everything that asks a node stands on this.
+"""The meaning of an answer: the chain's word, or one node's trouble. Everything that asks a node builds on
+this.
 
-A result, a revert and a refusal of the request on its merits are the chain's. That a node cannot do a thing,
-is behind, or is busy or broken is that node's: another is asked. Words that are not known count as the
+A result, a revert and a refusal of the request on its merits are the chain's. A node that cannot do
+something, is behind, busy or broken has trouble of its own: another is asked. Unknown words count as the
 node's trouble, never as the chain's answer; where words leave it open, the node is asked something smaller
 (`keeper.chain.diagnosis`).
 """
@@ -84,10 +85,10 @@ What = Literal["method", "size", "gas", "overrides", "block"]
 
 
 class NodeError(UnreachableError):
-    """The node gave no answer of the chain's: another may.
+    """No answer of the chain's came from the node; another may give one.
 
     `refused`: a smaller request may be answered where this one was not. `reached`: the request may have
-    come through although no answer came back.
+    arrived although no answer came back.
     """
 
     def __init__(self, what: str, *, where: str, refused: bool = False, reached: bool = True) -> None:
@@ -97,15 +98,15 @@ class NodeError(UnreachableError):
 
 
 class BusyError(NodeError):
-    """The node is busy or broken: whatever it said, or nothing at all. Counts as its fault."""
+    """The node is busy or broken, whatever it answered, if anything. Counts as its fault."""
 
 
 class WrongStateError(NodeError):
-    """The node is behind: it has not the block or the state asked for, or answered with another's."""
+    """The node is behind: it lacks the block or the state asked for, or answered for another block."""
 
 
 class CannotError(NodeError):
-    """The node cannot do this: it lacks the method, or grants less size or gas. No fault of its."""
+    """The node cannot do this: it lacks the method, or grants less size or gas. Not its fault."""
 
     def __init__(self, what: str, *, where: str, about: What) -> None:
         super().__init__(what, where=where, refused=about == "size")
@@ -125,17 +126,18 @@ class RpcError(KeeperError):
 
 
 class RevertError(RpcError):
-    """What was called reverted."""
+    """The called contract reverted."""
 
 
 class RefusedError(RpcError):
-    """The request was refused on its merits. No fault of the node's, nor proof that nobody else took it."""
+    """The request was refused on its merits. Not the node's fault, nor proof that no other node accepted
+    it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error answer as it came: over HTTP (`status`), as JSON-RPC (`code`, `message`, `data`), or both.
-    `code` is None where none was given, or none that is a number."""
+    """An error answer as received: over HTTP (`status`), as JSON-RPC (`code`, `message`, `data`), or both.
+    `code` is None where none was given, or one that is no number."""
 
     status: int
     code: int | None
@@ -144,7 +146,7 @@ class Failure:
 
     @property
     def words(self) -> str:
-        """What it says, in one line for people."""
+        """The failure in one line for people."""
         said = self.message[:160] or "no reason"
         if self.code is not None:
             said = f"error {self.code}: {said}"
@@ -152,7 +154,7 @@ class Failure:
 
 
 def plain(text: str, most: int = MOST_WORDS) -> str:
-    """The beginning of what somebody else said, without what is not to be printed or stored."""
+    """The beginning of a stranger's text, without what must not be printed or stored."""
     return "".join(each for each in text[: 2 * most] if each.isprintable())[:most]
 
 
@@ -187,7 +189,7 @@ def is_result(method: str, result: object) -> bool:
 
 
 def chains_answer(method: str, failure: Failure, where: str) -> RpcError | None:
-    """The error as the chain's answer, where it surely is one; None where it may be the node's trouble."""
+    """The error, where it surely is the chain's answer; None where it may be the node's trouble."""
     said = failure.message.lower()
     if method in ("eth_call", "eth_estimateGas"):
         data = _revert_data(failure.data)
@@ -208,22 +210,22 @@ def chains_answer(method: str, failure: Failure, where: str) -> RpcError | None:
 
 
 def is_busy(failure: Failure) -> bool:
-    """Whether it says in numbers that too much was asked for of late, or that leave is missing."""
+    """Whether it says, by numeric code, that there were too many requests or that permission is missing."""
     return _TOO_MANY_REQUESTS in (failure.status, failure.code) or failure.status in _NEEDS_LEAVE
 
 
 def _is_named(said: str) -> bool:
-    """Whether what is wrong with a transaction is named, and no limit of the node's."""
+    """Whether the words name what is wrong with a transaction, and no limit of the node's."""
     return _NAMED.search(said) is not None and not _LIMITED.search(said)
 
 
 def about_node(words: str) -> bool:
-    """Whether words are about the node, or about how much is asked of it."""
+    """Whether words are about the node, or about how much it is asked for."""
     return _ABOUT_NODE.search(words.lower()) is not None
 
 
 def _about_transaction(said: str) -> bool:
-    """Whether words that refuse a transaction are about it."""
+    """Whether words that refuse a transaction are about the transaction."""
     if _NAMED.search(said):
         return _is_named(said)
     return _ABOUT_TRANSACTION.search(said) is not None and not _ABOUT_NODE.search(said)

@@ -1,4 +1,4 @@
-"""Being included right behind a transaction that is not in a block yet: an oracle's update, say.
+"""Inclusion right behind a transaction that is not in a block yet, such as an oracle update.
 
 One interface, two adapters. MEV-Share names the other transaction by its hash, as its content is private;
 SVR's feeds, seen with their content, are bundled whole.
@@ -16,8 +16,8 @@ Kind = Literal["svr", "mev-share"]
 
 @dataclass(frozen=True, slots=True)
 class PendingUpdate:
-    """Somebody's transaction that is in no block: who calls what, its hash, its bytes where known, and the
-    wei that it carries."""
+    """A stranger's transaction that is in no block: sender, target and data, its hash, its bytes where known,
+    and the wei it sends."""
 
     sender: str
     target: str
@@ -33,7 +33,7 @@ class Backrun(Protocol):
 
     @property
     def needs_bytes(self) -> bool:
-        """Whether the other transaction must be known whole."""
+        """Whether the whole bytes of the other transaction are needed."""
         ...
 
     def request(self, update: PendingUpdate, raws: list[str], block: int) -> tuple[str, dict[str, Any]]:
@@ -56,7 +56,7 @@ class MevShare:
 
 @dataclass(frozen=True, slots=True)
 class Svr:
-    """`eth_sendBundle`: the feed's update as it was seen, then ours."""
+    """`eth_sendBundle`: the whole feed update, then ours."""
 
     needs_bytes: bool = True
 
@@ -68,6 +68,6 @@ ADAPTERS: dict[Kind, Backrun] = {"mev-share": MevShare(), "svr": Svr()}
 
 
 def submit(relay: Relay, adapter: Backrun, update: PendingUpdate, raws: list[str], block: int) -> None:
-    """Ask the relay; NodeError without an answer (it may have been taken), RpcError when it is refused."""
+    """Ask the relay; NodeError without an answer (it may have accepted), RpcError when it refuses."""
     method, params = adapter.request(update, raws, block)
     relay.call(method, params)

@@ -1,5 +1,5 @@
-"""How far apart blocks are (a median over several gaps, which one missed slot or one lull does not move), and
-whether their time agrees with this machine's clock."""
+"""Time between blocks (a median over several gaps, which one missed slot or one lull does not move), and its
+agreement with this machine's clock."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FIRST_LOOK = 32
 
 
 class BlockTime:
-    """Seconds between blocks, as configured or as learnt from the heads; until two blocks are known `usual`,
-    what such a chain's are said to be, or None."""
+    """Seconds between blocks, as configured or learnt from heads; until two blocks are known `usual`, the
+    known figure of such a chain, or None."""
 
     def __init__(self, fixed: Decimal | None, usual: Decimal | None = None) -> None:
         self.seconds = usual if fixed is None else fixed
@@ -55,7 +55,8 @@ class BlockTime:
                 return
 
     def _gaps(self) -> list[Decimal]:
-        """Seconds a block over each stretch of several blocks; over the longest there is, while none is."""
+        """Seconds per block over each stretch of several blocks; while there is none, over the longest
+        one."""
         seen = list(self._seen)
         found = []
         for place, (number, timestamp) in enumerate(seen):
@@ -70,8 +71,8 @@ class BlockTime:
 def clock_complaint(chain: Chain, head: Head, wall: float) -> str:
     """Why nothing may be sent at this head, in words; empty when block time and clock (Unix seconds) agree.
 
-    An old head is a node that is behind, or a clock that is ahead; one from the future a clock that is
-    behind. Which of them cannot be told from here, and acting on an old state spends money blindly.
+    An old head means a node that is behind or a clock that is ahead; a head from the future, a clock that is
+    behind. The two cannot be told apart from here, and acting on an old state spends money blindly.
     """
     limit = chain.head_age_limit
     age = int(wall) - head.timestamp

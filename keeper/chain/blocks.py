@@ -1,4 +1,4 @@
-"""Blocks as the keeper needs them."""
+"""Block headers: read by newest, number or hash, and parsed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HASH_BYTES = 32
 
 
 def parse(block: Any, where: str = "a node") -> Head:
-    """A header as `eth_getBlockByNumber` and `eth_subscribe` give it; BusyError when it is none."""
+    """Parse a header as `eth_getBlockByNumber` and `eth_subscribe` give it; BusyError when it is not one."""
     try:
         bloom = block.get("logsBloom")
         return Head(
@@ -36,7 +36,7 @@ def _hash(text: str) -> str:
 
 
 def latest(pool: NodePool) -> Head:
-    """The newest block of the node that is asked first, or of another where that has none."""
+    """The newest block of the node asked first, or of another where that has none."""
 
     def ask(node: Node) -> Head:
         block = node.call("eth_getBlockByNumber", ["latest", False])
@@ -68,6 +68,6 @@ def by_number(pool: NodePool, number: int) -> Head | None:
 
 
 def is_known(pool: NodePool, digest: str) -> bool:
-    """Whether any node knows a block of this hash, or none can say."""
+    """Whether any node knows a block of this hash, or no node can answer."""
     answers = pool.call_each("eth_getBlockByHash", digest, False)
     return any(isinstance(each, dict) for each in answers) or all(isinstance(e, Exception) for e in answers)

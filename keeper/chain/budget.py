@@ -1,4 +1,4 @@
-"""Requests a second: whoever would exceed the budget waits for its turn."""
+"""A budget of requests per second: a request beyond it waits for its turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 
 class RequestBudget:
-    """Lets `per_second` requests through each second, and as many at once after a quiet second."""
+    """Lets `per_second` requests through per second, and as many at once after a quiet second."""
 
     def __init__(self, per_second: Decimal | None) -> None:
         self.per_second = float(per_second) if per_second is not None else None

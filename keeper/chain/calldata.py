@@ -30,7 +30,7 @@ def topic(signature: str) -> str:
 
 @lru_cache(_KNOWN)
 def _function(signature: str) -> tuple[bytes, tuple[str, ...]]:
-    """Remembered: the same few are asked for at every block."""
+    """Parse a signature once: the same few are asked for at every block."""
     parameters = signature[signature.index("(") :]
     types = parse(parameters) if parameters != "()" else None
     listed = tuple(each.to_type_str() for each in types.components) if isinstance(types, TupleType) else ()

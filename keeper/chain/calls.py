@@ -1,9 +1,9 @@
 """Many contract reads in one `eth_call` at one block, through contracts that are never deployed.
 
 The dispatcher (`contracts/src/Batch.sol`) and any lens are put into the call by state override; at a node
-that takes none, they go as initcode (`contracts/src/BatchOnce.sol`). The answer names the block it was
-computed in, so that a node that answers for another block is noticed. Where the head has a prelude, prices
-are brought in the same call before anything is read, and `OUTCOMES` tells what became of them.
+that accepts none, they go as initcode (`contracts/src/BatchOnce.sol`). The answer names its block, so that a
+node's answer for another block is detected. Where the head has a prelude, prices are brought in the same call
+before anything is read, and `OUTCOMES` reports what became of them.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _MOST_INITCODE = 49_152
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One read: a contract and its calldata. `gas` is what it may use, so that no contract takes the gas of
-    the reads after it; such an answer is at most 16 KiB long. ALL_GAS: nearly all that is left, for code of
-    ours only. `behind`: it is read behind the head's prelude, where there is one; all others before it."""
+    """A read: a contract and its calldata. `gas` is its limit, so that no contract takes the gas of the reads
+    after it; such an answer is at most 16 KiB long. ALL_GAS: nearly all that is left, for our own code only.
+    `behind`: read behind the head's prelude, where there is one; all others before it."""
 
     target: str
     data: bytes
@@ -55,13 +55,13 @@ class Call:
 
 
 OUTCOMES = Call(BATCH_ADDRESS, b"", ALL_GAS, behind=True)
-"""Reads what became of a head's prelude, each of its calls in order: see `outcomes`."""
+"""A read of what became of a head's prelude, each of its calls in order: see `outcomes`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call returned; `ok` False is a revert, with the revert data in `data`. `starved`: it failed for
-    want of gas that the calls before it had taken; asked first, it may be answered."""
+    """The result of a call; `ok` False is a revert, with the revert data in `data`. `starved`: it failed
+    because the calls before it had taken the gas; asked first, it may be answered."""
 
     ok: bool
     data: bytes
@@ -74,7 +74,7 @@ Answered = tuple[int, int, list[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class PreludeOutcome:
-    """What became of a call of the prelude: the wei that it asked for, and what it reverted with."""
+    """What became of a call of the prelude: the wei that it asked for, and its revert data."""
 
     ok: bool
     fee: int
@@ -82,7 +82,7 @@ class PreludeOutcome:
 
 
 def outcomes(answer: Answer) -> list[PreludeOutcome]:
-    """What `OUTCOMES` was answered with."""
+    """Decode the answer to `OUTCOMES`."""
     try:
         [found] = decode(["(bool,uint256,bytes)[]"], answer.data)
     except DecodingError:
@@ -92,25 +92,25 @@ def outcomes(answer: Answer) -> list[PreludeOutcome]:
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """A contract that is only ever called by state override: where, and its runtime code (0x hex)."""
+    """A contract that is only ever called by state override: its address and runtime code (0x hex)."""
 
     address: str
     code: str
     in_place: bool = False
-    """Laid over a contract that is there, whose storage it reads, and whose own code then stands at
-    `spare_of` its address. Initcode cannot do that."""
+    """Laid over an existing contract, whose storage it reads and whose own code is then at the `spare_of`
+    address. Initcode cannot do that."""
 
 
 def answers_to(
     pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()
 ) -> dict[Call, Answer]:
-    """The same as `run`, by the call that asked."""
+    """As `run`, with each answer keyed by its call."""
     asked = list(dict.fromkeys(calls))
     return dict(zip(asked, run(pool, head, asked, lenses), strict=True))
 
 
 class Reads:
-    """What is known of the state of `head`: what was answered for whatever purpose is not asked again."""
+    """Known reads of the state of `head`: what was answered for any purpose is not asked again."""
 
     def __init__(self, pool: NodePool, head: Head) -> None:
         self.head = head
@@ -118,24 +118,25 @@ class Reads:
         self._known: dict[Call, Answer] = {}
 
     def learn(self, answers: Mapping[Call, Answer]) -> None:
-        """Take over what was answered at this very block."""
+        """Add answers from this very block."""
         self._known.update(answers)
 
     def known(self, wanted: Iterable[Call]) -> bool:
-        """Whether all of it is answered already."""
+        """Whether all of `wanted` is answered already."""
         return all(call in self._known for call in wanted)
 
     def answers_to(self, wanted: Sequence[Call], lenses: Iterable[Lens] = ()) -> Mapping[Call, Answer]:
-        """All that is known, by the call that asked; one request for what of `wanted` is not known yet."""
+        """All known answers by call, after one request for those of `wanted` that are not known yet."""
         unknown = [call for call in wanted if call not in self._known]
         self._known.update(answers_to(self._pool, self.head, unknown, lenses))
         return self._known
 
 
 def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens] = ()) -> list[Answer]:
-    """All `calls` in one request, in more where the nodes grant less, pinned to the head's hash.
+    """Make all `calls` in one request, or more where the nodes grant less, pinned to the head's hash.
 
-    WrongStateError if every node answered for another block."""
+    WrongStateError if every node answered for another block.
+    """
     if not calls:
         return []
     placed = tuple(lenses)
@@ -154,7 +155,7 @@ def run(pool: NodePool, head: Head, calls: Sequence[Call], lenses: Iterable[Lens
 
 
 def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> list[Answer]:
-    """What one node answers for exactly this block."""
+    """One node's answers for exactly this block."""
     number, timestamp, found = _answered(node, head, calls, lenses)
     made = dict(zip(arranged(calls, head.prelude), found, strict=True))
     answers = [made[place] for place in range(len(calls))]
@@ -166,7 +167,7 @@ def _ask(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) 
 
 
 def _answered(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence[Lens]) -> Answered:
-    """By override where the node takes them; else as initcode, and from then on so."""
+    """Answers by state override where the node accepts them; else as initcode, and from then on so."""
     if node.overrides:
         try:
             # Empty may be a passing trouble: only an answer that is empty twice says something.
@@ -198,8 +199,8 @@ def behind(
     prelude: Sequence[PreludeCall] = (),
 ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """`calls` as one call of a simulation, with the prelude where any is behind it, and the state overrides
-    it needs; `code_at` tells the code of a contract that a lens is laid over. The answers come as `arranged`
-    has the calls."""
+    it needs; `code_at` answers the code of a contract that a lens is laid over. The answers come in the order
+    of `arranged`."""
     overrides = {BATCH_ADDRESS: {"code": runtime_code("Batch")}}
     prelude = prelude if any(call.behind for call in calls) else ()
     if prelude:
@@ -212,7 +213,7 @@ def behind(
 
 
 def spare_of(address: str) -> str:
-    """The unused address beside a contract, as `contracts/src/lens/InPlace.sol` has it."""
+    """The unused address beside a contract, computed as in `contracts/src/lens/InPlace.sol`."""
     return f"0x{int(address, 16) ^ SPARE:040x}"
 
 
@@ -228,7 +229,7 @@ def _calldata(calls: Sequence[Call], prelude: Sequence[PreludeCall]) -> bytes:
 
 
 def arranged(calls: Sequence[Call], prelude: Sequence[PreludeCall]) -> list[int]:
-    """The places of the calls in the order in which they are made: first those before the prelude."""
+    """Indices of the calls in the order in which they are made: first those before the prelude."""
     places = range(len(calls))
     return sorted(places, key=lambda place: calls[place].behind) if prelude else list(places)
 
@@ -289,7 +290,7 @@ def _by_initcode(node: Node, head: Head, calls: Sequence[Call], lenses: Sequence
 
 
 def decoded(answer: bytes, label: str) -> Answered:
-    """What a call of the dispatcher returned; NodeError for bytes that are not whole. The type (uint256,
+    """Decode the return data of a dispatcher call; NodeError for incomplete bytes. The type (uint256,
     uint256, (bool, bool, bytes)[]) is read by hand: it is the same at every tick, and long."""
 
     def word(at: int) -> int:

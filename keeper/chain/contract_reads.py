@@ -1,6 +1,6 @@
-"""Contracts of a chain at one block, by their interfaces in `abis/` and through web3.
+"""Reads of contracts at one block, by their interfaces in `abis/` and through web3.
 
-For whatever is not a tick's own: there the pool is asked below these layers (`keeper.chain.calls`).
+For everything outside a tick: a tick asks the pool below these layers (`keeper.chain.calls`).
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class ContractReads:
         return self.chain.eth.contract(address=to_checksum_address(address), abi=artifact(name)["abi"])
 
     def read(self, function: ContractFunction) -> Any:
-        """What a function returns; ContractError where it gives no such answer."""
+        """The function's return value; ContractError where there is no such answer."""
         try:
             return function.call()
         except _NO_ANSWER as error:
             raise self._in_words(function, error) from None
 
     def read_each(self, functions: Iterable[ContractFunction]) -> list[Any]:
-        """What each returns, None for one that gives no such answer; one request for all."""
+        """Each function's return value, None where there is no such answer; one request for all."""
         asked = list(functions)
         if not asked:
             return []
@@ -77,7 +77,7 @@ class ContractReads:
             return [self.read_or_none(each) for each in asked]
 
     def read_or_none(self, function: ContractFunction) -> Any:
-        """What a function returns; None where it gives no such answer."""
+        """The function's return value; None where there is no such answer."""
         try:
             return self.read(function)
         except ContractError:
@@ -99,7 +99,7 @@ class ContractReads:
 
 
 def revert_in_words(data: str, abi: ABI) -> str:
-    """A revert's data (0x hex) as its text, as `Name(values)` where `abi` has the error, else as they are."""
+    """A revert's data (0x hex) as its text, as `Name(values)` where `abi` has the error, else unchanged."""
     raw = bytes.fromhex(data.removeprefix("0x"))
     for error in (*_OF_SOLIDITY, *filter_abi_by_type("error", abi)):
         if raw[:4] == function_abi_to_4byte_selector(error):

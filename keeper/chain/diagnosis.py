@@ -1,4 +1,4 @@
-"""What a node cannot do, found by asking it something smaller: words and codes are no proof.
+"""Diagnosis of what a node cannot do, by asking it something smaller: words and codes are no proof.
 
 A refused request is followed by the smallest of its kind. Where that is answered, the size was at fault;
 where only another block is, the node is behind; where nothing is, it is busy. At most a dozen short requests,
@@ -22,7 +22,7 @@ from keeper.chain.answers import (
 )
 
 Probe = Callable[[str, list[Any]], bool]
-"""Whether the node answers a request with a result."""
+"""Whether the node answers a request (method, parameters) with a result."""
 
 NOBODY = "0x00000000000000000000000000000000ba7c0003"
 # What a node may be found to grant, in steps of a sixteenth; less than the least reads nothing.
@@ -33,7 +33,7 @@ _STOP = {NOBODY: {"code": "0x00"}}
 
 
 def diagnose(method: str, params: list[Any], failure: Failure, where: str, probe: Probe) -> NodeError:
-    """Why a node did not answer, as the error of the kind that says what to do about it."""
+    """Why a node did not answer, as an error of the kind that says how to proceed."""
     if method == "eth_call":
         return _of_call(params, failure, where, probe)
     if method == "eth_getLogs":
@@ -99,7 +99,7 @@ def _of_logs(query: dict[str, Any], failure: Failure, where: str, probe: Probe) 
 
 
 def _block_of(param: dict[str, Any] | str) -> tuple[str, str] | None:
-    """How to ask for the block that a parameter names: method and its name there."""
+    """The method and block name that ask for the block named by a parameter."""
     if isinstance(param, dict):
         found = param.get("blockHash")
         return ("eth_getBlockByHash", found) if isinstance(found, str) else None
@@ -109,7 +109,7 @@ def _block_of(param: dict[str, Any] | str) -> tuple[str, str] | None:
 
 
 def _is_behind(param: dict[str, Any] | str, probe: Probe) -> bool:
-    """Whether the node answers, and has not the block that the parameter names."""
+    """Whether the node answers but lacks the block that the parameter names."""
     named = _block_of(param)
     if named is None:
         return False

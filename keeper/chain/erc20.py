@@ -1,4 +1,4 @@
-"""Calls of ERC-20 tokens, and what their answers mean."""
+"""Calls of ERC-20 tokens, and their answers decoded."""
 
 from __future__ import annotations
 

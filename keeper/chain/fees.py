@@ -1,7 +1,7 @@
-"""Fees for the next block: EIP-1559 from the fee history, one price where a chain knows no base fee.
+"""Fees for the next block: EIP-1559 from the fee history, one price where a chain has no base fee.
 
-Nothing here is taken from one source alone: where the history fails the head's base fee counts, and a tip is
-never below what the node asks for, nor below what a refusal named.
+No figure comes from one source alone: where the history fails the head's base fee counts, and a tip is never
+below what the node asks for, nor below what a refusal named.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ TIP_PART = 10
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """Wei a unit of gas: the most that is paid, and the tip within it; no tip on a chain without base fee."""
+    """Wei per gas: the maximum fee, and the tip within it; no tip on a chain without base fee."""
 
     max_fee: int
     tip: int | None
     present: int = field(default=0, compare=False)
-    """What a unit is expected to cost in the next block."""
+    """Wei per gas that the next block is expected to cost."""
     least: int = field(default=0, compare=False)
-    """What a unit costs at the least: a tip that a node only advises need not be paid."""
+    """The least wei per gas that it costs: a tip that a node only advises need not be paid."""
 
     def fields(self) -> dict[str, int]:
-        """What a transaction says of them: type 2, or type 0 without a tip."""
+        """The transaction's fee fields: type 2, or type 0 without a tip."""
         if self.tip is None:
             return {"gasPrice": self.max_fee}
         return {"type": 2, "maxFeePerGas": self.max_fee, "maxPriorityFeePerGas": self.tip}
 
 
 class TooDearError(KeeperError):
-    """A unit of gas costs more than the operator's ceiling, or than what it is for pays."""
+    """Gas costs more than the operator's ceiling, or than its purpose can pay."""
 
 
 def suggest(pool: NodePool, ceiling: int, waited: int = 0, least: int = 0) -> Fees:
     """Twice the next base fee plus the usual tip, which rises by a quarter with each of the `waited` blocks;
-    never above `ceiling` (wei). Without a base fee: the node's price, risen alike.
+    never above `ceiling` (wei per gas). Without a base fee: the node's price, raised alike.
 
     `least` is a tip that a node was seen to ask for. TooDearError when even the present price exceeds the
-    ceiling. A tip that the node only advises is bid as far as the ceiling allows: a refusal would tell more.
+    ceiling. A tip that the node only advises is bid as far as the ceiling allows: a refusal would show more.
     """
     base, usual, advised = _market(pool)
     if base is None:
@@ -68,7 +68,7 @@ def suggest(pool: NodePool, ceiling: int, waited: int = 0, least: int = 0) -> Fe
 
 
 def present(pool: NodePool) -> int:
-    """Wei that a unit of gas costs now: the next base fee and the usual tip."""
+    """Wei per gas now: the next base fee and the usual tip."""
     base, usual, advised = _market(pool)
     return _quantity(pool.call("eth_gasPrice")) if base is None else base + max(usual, advised)
 
@@ -76,7 +76,7 @@ def present(pool: NodePool) -> int:
 def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
     """Fees that may replace `old`: each at least an eighth higher (rounded up) and no less than `wanted`.
 
-    None when that exceeds the ceiling. A tip never exceeds the most that is paid.
+    None when that exceeds the ceiling. A tip never exceeds the maximum fee.
     """
     max_fee = max(_raised(old.max_fee), wanted.max_fee)
     if max_fee > ceiling:
@@ -87,8 +87,8 @@ def replacing(old: Fees, wanted: Fees, ceiling: int) -> Fees | None:
 
 
 def within(price: Fees, most: int) -> Fees:
-    """The same bid, of which no unit of gas can cost more than `most`; TooDearError where that would not pay
-    the next block's base fee and the tip."""
+    """The same bid, capped at `most` wei per gas; TooDearError where that would not pay the next block's base
+    fee and the tip."""
     if price.max_fee <= most:
         return price
     if (price.least or price.present) > most or price.tip is None:
@@ -99,7 +99,7 @@ def within(price: Fees, most: int) -> Fees:
 
 
 def data_fee_of(receipt: Mapping[str, Any]) -> int:
-    """Wei that a receipt says was charged besides gas: for its data (OP stack, Scroll) and by the chain's
+    """Wei that a receipt shows as charged besides gas: for its data (OP stack, Scroll) and by the chain's
     operator, whose two formulas are those of the OP stack's Isthmus and Jovian specifications."""
     data = _said(receipt, "l1Fee")
     gas, scalar = _said(receipt, "gasUsed"), _said(receipt, "operatorFeeScalar")
@@ -124,8 +124,8 @@ def _risen(tip: int, waited: int) -> int:
 
 
 def _market(pool: NodePool) -> tuple[int | None, int, int]:
-    """The next base fee (None: the chain knows none), the usual tip and the one that the node advises, wei a
-    unit."""
+    """The next base fee (None: the chain has none), the usual tip and the tip that the node advises, wei per
+    gas."""
     history = _history(pool)
     base = history[0] if history else _head_base_fee(pool)
     if history and base == 0:
@@ -142,8 +142,7 @@ def _market(pool: NodePool) -> tuple[int | None, int, int]:
 
 
 def _history(pool: NodePool) -> tuple[int, int | None] | None:
-    """The next base fee and the median tip of five blocks; None where the node does not tell, whatever it
-    answers instead."""
+    """The next base fee and the median tip of five blocks; None where the node gives no usable history."""
     try:
         answer = pool.call("eth_feeHistory", "0x5", "latest", [50])
         bases = answer["baseFeePerGas"]
@@ -154,14 +153,14 @@ def _history(pool: NodePool) -> tuple[int, int | None] | None:
 
 
 def _head_base_fee(pool: NodePool) -> int | None:
-    """What the newest block's base fee may have become in the next one; None on a chain without."""
+    """The most that the base fee may be in the block after the newest; None on a chain without base fee."""
     block: Mapping[str, Any] = pool.call("eth_getBlockByNumber", "latest", False)
     said = block.get("baseFeePerGas")
     return None if said is None else _raised(_quantity(said))
 
 
 def _asked(pool: NodePool, method: str) -> int | None:
-    """What the node says; None where it does not."""
+    """The node's answer; None where it gives none."""
     try:
         return _quantity(pool.call(method))
     except (KeeperError, TypeError, ValueError):
@@ -169,7 +168,7 @@ def _asked(pool: NodePool, method: str) -> int | None:
 
 
 def _quantity(said: object) -> int:
-    """A number as JSON-RPC writes it; ValueError for anything else."""
+    """Parse a number as JSON-RPC writes it; ValueError for anything else."""
     if not isinstance(said, str):
         raise ValueError("no quantity")
     return int(said, 16)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PreludeCall:
-    """What is done before anything is read at a block: a price that is brought to the oracle `target`
-    (ERC-7412). The fee that it asks for goes along."""
+    """A call made before anything is read at a block: it brings a price to the oracle `target` (ERC-7412).
+    The fee that the oracle asks for goes along."""
 
     target: str
     data: bytes
@@ -16,7 +16,7 @@ class PreludeCall:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A block's identity, what the fees of the next one depend on, and its bloom (None: not told)."""
+    """A block's identity, what the fees of the next block depend on, and its bloom (None: not known)."""
 
     number: int
     hash: str
@@ -26,5 +26,5 @@ class Head:
     gas_limit: int
     bloom: int | None = field(default=None, compare=False, repr=False)
     prelude: tuple[PreludeCall, ...] = field(default=(), compare=False, repr=False)
-    """What reads at this block stand behind that ask for it (`Call.behind`); it is the same block with and
-    without."""
+    """Calls made before those reads at this block that ask for it (`Call.behind`); the block is the same with
+    and without."""

@@ -1,4 +1,4 @@
-"""The newest block of a chain: by subscription where there is one, else by polling no more than is needed."""
+"""The newest block of a chain: by subscription where there is one, else by as little polling as needed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ def _seconds(block_seconds: Decimal | float | None) -> float:
 
 
 class Subscription(Stream):
-    """The newest head that any of `urls` told of.
+    """The newest head announced by any of `urls`.
 
-    `on_head` is called from the subscription's own thread, after `newest` has changed."""
+    `on_head` is called from the subscription's own thread, after `newest` has changed.
+    """
 
     def __init__(self, chain: str, chain_id: int, urls: Sequence[str], on_head: Callable[[], None]) -> None:
         super().__init__(chain, chain_id, urls, ASK_HEADS, "heads", self._take_head)
@@ -79,7 +80,7 @@ class Heads:
         self._next_poll = 0.0
 
     def start(self) -> None:
-        """Begin to listen, where there is something to listen to."""
+        """Start the subscription, where there is one."""
         if self.subscription is not None:
             self.subscription.start()
 
@@ -88,7 +89,7 @@ class Heads:
             self.subscription.stop()
 
     def newest(self, block_seconds: Decimal | float | None) -> Head | None:
-        """The newest block, if it is not done; NodeError when no node answers."""
+        """The newest block that is not done; NodeError when no node answers."""
         seconds = _seconds(block_seconds)
         self._survey()
         head = self._newest(seconds)
@@ -106,8 +107,8 @@ class Heads:
         return head
 
     def _is_made_up(self, head: Head) -> bool:
-        """Whether a head that could not be worked at is one that no node knows. A subscription that told of
-        it is not listened to for a while; a node of several that made it up is left."""
+        """Whether a head that could not be processed is one that no node knows. A subscription that announced
+        it is ignored for a while; a node of several that made it up is left."""
         told = self.subscription.newest if self.subscription is not None else None
         by_telling = told is not None and told.hash == head.hash
         if (not by_telling and len(self.pool.nodes) < 2) or blocks.is_known(self.pool, head.hash):
@@ -122,8 +123,9 @@ class Heads:
         return True
 
     def _disown(self, head: Head) -> None:
-        """A block whose state and logs no node gives, the one that told of it included. The next is answered
-        again; where none comes, another node is looked for, and where none has a better, this block again."""
+        """Disown a block whose state and logs no node gives, not even the one that announced it. The next
+        block is answered again; where none comes, another node is looked for, and where none has a better,
+        this block again."""
         log.warning("unreadable head", chain=self.pool.name, node=self.pool.current.label, at=head.number)
         self._disowned, self._tries = head.hash, 0
         self.pool.doubt()
@@ -144,20 +146,21 @@ class Heads:
         return self._search(seconds)
 
     def _listens(self, seconds: float) -> bool:
-        """Whether the subscription tells of heads that there are."""
+        """Whether the subscription announces heads as they come."""
         if self.subscription is None or time.monotonic() < self._untrusted_until:
             return False
         return self.subscription.heard_within(SILENT_BLOCKS * seconds)
 
     def _told(self, seconds: float) -> Head | None:
-        """What the subscription has told since."""
+        """The head announced by the subscription since."""
         if self.subscription is None or not self._listens(seconds):
             return None
         head = self.subscription.newest
         return head if head is not None and self._is_new(head, seconds) else None
 
     def _is_new(self, head: Head, seconds: float) -> bool:
-        """Not done before, and not an older block of the same chain: whoever gives that is behind."""
+        """Whether the head is not done yet, and not an older block of the same chain: a node that gives that
+        is behind."""
         if head.hash in self._seen or head.hash == self._disowned:
             return False
         done = self._done
@@ -171,11 +174,11 @@ class Heads:
         return silent and not blocks.is_known(self.pool, done.hash)
 
     def told(self, block_seconds: Decimal | float | None) -> bool:
-        """Whether the subscription told of a block that is not done; no request is made."""
+        """Whether the subscription announced a block that is not done; no request is made."""
         return self._told(_seconds(block_seconds)) is not None
 
     def done(self, head: Head) -> None:
-        """Not to be answered again."""
+        """Mark a head as done, so that it is not answered again."""
         self._done = head
         self._seen.append(head.hash)
         self._chain.update({head.number - 1: head.parent, head.number: head.hash})
@@ -186,7 +189,7 @@ class Heads:
         self._polls, self._next_poll = 0, 0.0
 
     def _pace(self, seconds: float) -> None:
-        """When to poll next: not while no block is due; then at the configured pace, and ever less often."""
+        """When to poll next: not before a block is due; then at the configured pace, and ever less often."""
         now = time.monotonic()
         if not self.paced:
             return
@@ -200,7 +203,7 @@ class Heads:
         self._next_poll = min(later, silent) if now < silent else later
 
     def _search(self, seconds: float) -> Head | None:
-        """Where no block came for too long: ask all nodes, and go to one that has a newer."""
+        """Ask all nodes where no block came for too long, and change to one that has a newer block."""
         now = time.monotonic()
         done = self._done.number if self._done is not None else -1
         if now - self._heard_at < SILENT_BLOCKS * seconds:
@@ -223,7 +226,7 @@ class Heads:
         return best[1]
 
     def _survey(self) -> None:
-        """Now and then learn every node's head and speed, and go to one that is clearly better."""
+        """Learn every node's head and speed now and then, and change to one that is clearly better."""
         now = time.monotonic()
         if len(self.pool.nodes) < 2 or now - self._surveyed_at < SURVEY_SECONDS:
             return

@@ -1,7 +1,7 @@
-"""Posting JSON to one URL over connections that stay open: what every request to a node goes through.
+"""JSON over HTTP to one URL, over connections that stay open: every request to a node goes through here.
 
 urllib3 itself, without the layers above it: on a local node they cost more than the answer does. The whole
-answer, headers included, has one deadline, and after decompression a limit of its size.
+answer, headers included, has one deadline, and after decompression a size limit.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ _FIRST_NOT_ANSWERED = 300
 
 
 class PostError(Exception):
-    """There is no answer: the connection broke, or the bytes are not whole."""
+    """No answer: the connection broke, or the bytes are incomplete."""
 
 
 class PostUnsentError(PostError):
-    """Nobody listens there: nothing was sent."""
+    """No server is listening: nothing was sent."""
 
 
 class PostTimeoutError(PostError):
-    """There is no whole answer in time."""
+    """No complete answer within the time limit."""
 
 
 class PostTooLongError(PostError):
-    """The answer is longer than any that is wanted."""
+    """The answer is longer than the size limit."""
 
 
 class PostStatusError(PostError):
-    """The answer is an HTTP error; `body` is the beginning of what came with it."""
+    """The answer is an HTTP error; `body` is the beginning of its content."""
 
     def __init__(self, status: int, body: bytes = b"") -> None:
         super().__init__(f"HTTP {status}")
@@ -60,9 +60,9 @@ class PostStatusError(PostError):
 
 
 class Poster:
-    """One URL; safe to use from several threads. Nothing is repeated, no redirection followed: whoever asks
-    knows whether that is safe. Credentials in the URL go as basic authentication; the environment's proxies
-    are used. `timeout`: seconds within which the whole answer must be there."""
+    """Posts to one URL; safe to use from several threads. Nothing is repeated and no redirection followed:
+    the caller knows whether that is safe. Credentials in the URL go as basic authentication; the
+    environment's proxies are used. `timeout`: seconds within which the whole answer must arrive."""
 
     def __init__(self, url: str, timeout: float, *, most: int = MOST_ANSWER) -> None:
         self._url = url
@@ -81,7 +81,7 @@ class Poster:
 
     @cached_property
     def _open(self) -> Callable[..., BaseHTTPResponse]:
-        """Ready to ask: straight to the host, or by a proxy."""
+        """The connection pool: straight to the host, or through a proxy."""
         parts = urlsplit(self._url)
         plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
@@ -121,7 +121,7 @@ class Poster:
             raise PostError(type(error).__name__) from None
 
     def _whole(self, answer: BaseHTTPResponse) -> bytes:
-        """The answer's bytes. What is not read to its end leaves its connection unusable: it is closed."""
+        """The answer's bytes. An answer not read to its end makes its connection unusable: it is closed."""
         failed = answer.status >= _FIRST_NOT_ANSWERED
         most = _MOST_ERROR if failed else self._most
         try:
@@ -145,7 +145,7 @@ class Poster:
 
 
 class _Timely(io.RawIOBase):
-    """What a socket receives until a moment (monotonic seconds), however slowly it comes."""
+    """A socket's data received until a deadline (monotonic seconds), however slowly it comes."""
 
     def __init__(self, received: socket.socket, until: float) -> None:
         self._socket = received
@@ -170,7 +170,7 @@ class _Timely(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class _Received:
-    """As much of a socket as a response asks for: a file of what it receives."""
+    """The received side of a socket as a file, as far as a response needs one."""
 
     socket: socket.socket
     until: float
@@ -204,7 +204,7 @@ class _TimelySecurePool(HTTPSConnectionPool):
 
 
 TIMELY_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _TimelyPool, "https": _TimelySecurePool}
-"""For a urllib3 manager (`pool_classes_by_scheme`): answers come whole within the read timeout, or not."""
+"""For a urllib3 manager (`pool_classes_by_scheme`): answers are complete within the read timeout, or fail."""
 
 
 def _trusted() -> str:

@@ -1,4 +1,4 @@
-"""Encrypted keystores (Web3 Secret Storage, version 3): made, read, and never open to others."""
+"""Encrypted keystores (Web3 Secret Storage, version 3): created, read, and never readable by others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def create(path: Path, key: LocalAccount, password: str) -> None:
 
 
 def refuse_existing(path: Path) -> None:
-    """ConfigError where there is a file: before anything is asked for."""
+    """Raise ConfigError where the file exists, before any password is asked for."""
     if path.exists():
         raise _exists(path)
 
@@ -58,7 +58,7 @@ def _exists(path: Path) -> ConfigError:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The keystore's content, still encrypted; ConfigError when missing, unreadable or another thing."""
+    """The keystore's content, still encrypted; ConfigError when missing, unreadable or not a keystore."""
     remedy = "Correct signer.keystore (or --keystore), or make one with `keeper key new`"
     try:
         content = json.loads(path.read_bytes())
@@ -81,7 +81,7 @@ def public_address(path: Path) -> str | None:
 
 
 def too_open(path: Path) -> str:
-    """How far others may touch this file, in words; empty when they may not. Always empty off POSIX."""
+    """How far others may access this file, in words; empty when not at all. Always empty off POSIX."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:
@@ -90,7 +90,7 @@ def too_open(path: Path) -> str:
 
 
 def decrypt(path: Path, password_file: Path | None) -> LocalAccount:
-    """The key; ConfigError says what is wrong without ever quoting key or password."""
+    """Decrypt the key; ConfigError says what is wrong without ever quoting key or password."""
     content = read(path)
     opened = too_open(path)
     if opened:
@@ -112,13 +112,13 @@ def decrypt(path: Path, password_file: Path | None) -> LocalAccount:
 
 
 def existing_password(file: Path | None, keystore: Path) -> str:
-    """The password of a keystore: from its file, a systemd credential, the environment, or asked for."""
+    """A keystore's password: from its file, a systemd credential, the environment, or the terminal."""
     given = _given_or_asked_for(file, keystore)
     return getpass.getpass(f"Password of {keystore.name}: ") if given is None else given
 
 
 def new_password(file: Path | None, keystore: Path) -> str:
-    """A password for a keystore to be made; at a terminal it is asked for twice."""
+    """A password for a new keystore; at a terminal it is asked for twice."""
     given = _given_or_asked_for(file, keystore)
     if given is not None:
         return given
@@ -129,8 +129,8 @@ def new_password(file: Path | None, keystore: Path) -> str:
 
 
 def given_password(file: Path | None) -> str | None:
-    """The password from a file, a systemd credential or the environment, the first that is there; None when
-    it is in none. A last line break is left out."""
+    """The password from a file, a systemd credential or the environment, the first that exists; None when in
+    none of them. A last line break is removed."""
     file = file or credential()
     if file is None:
         return os.environ.get(PASSWORD_VARIABLE)
@@ -156,7 +156,7 @@ def credential() -> Path | None:
 
 
 def _given_or_asked_for(file: Path | None, keystore: Path) -> str | None:
-    """The password that is given; None where it can be asked for, ConfigError where nobody is there."""
+    """The given password; None where it can be asked for, ConfigError where nobody is at a terminal."""
     given = given_password(file)
     if given is None and not sys.stdin.isatty():
         raise ConfigError(

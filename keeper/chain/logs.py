@@ -22,8 +22,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One event: who emitted it, its topics and data as hex, its block, and its transaction's hash where the
-    node says it."""
+    """An event: its emitter, its topics and data as hex, its block, and its transaction's hash where the node
+    gives one."""
 
     address: str
     topics: tuple[str, ...]
@@ -34,7 +34,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Contracts to listen to and the first topics that matter; addresses in lower case."""
+    """Contracts and first topics to match; addresses in lower case."""
 
     addresses: tuple[str, ...]
     topics: tuple[str, ...]
@@ -43,24 +43,25 @@ class LogFilter:
         return {"address": list(self.addresses), "topics": [list(self.topics)]}
 
     def joined(self, other: LogFilter) -> LogFilter:
-        """Hears what either hears, and perhaps more: any of the topics from any of the contracts."""
+        """A filter that matches what either matches, and perhaps more: any of the topics from any of the
+        contracts."""
         return LogFilter(
             tuple(dict.fromkeys((*self.addresses, *other.addresses))),
             tuple(dict.fromkeys((*self.topics, *other.topics))),
         )
 
     def may_be_in(self, bloom: int) -> bool:
-        """Whether a block with this bloom may hold an event that this filter hears."""
+        """Whether a block with this bloom may hold an event that this filter matches."""
         return _may_hold(bloom, self.addresses) and _may_hold(bloom, self.topics)
 
     def of(self, logs: Iterable[Log]) -> list[Log]:
-        """Those of the logs that this filter hears."""
+        """The logs that this filter matches."""
         addresses, topics = set(self.addresses), set(self.topics)
         return [each for each in logs if each.address in addresses and each.topics[0] in topics]
 
 
 def parse(raw: Sequence[dict[str, Any]], where: str = "a node") -> list[Log]:
-    """Logs as a node gives them; BusyError for an answer that is no list of logs."""
+    """Parse logs as a node gives them; BusyError for an answer that is no list of logs."""
     try:
         return [
             Log(
@@ -85,8 +86,8 @@ def _asked(pool: NodePool, query: dict[str, Any]) -> list[Log]:
 def of_block(pool: NodePool, head: Head, wanted: LogFilter) -> list[Log]:
     """The logs of exactly this block, whatever the chain's head has become.
 
-    None at all, though the block's bloom has room for some, is asked once more, of another node where there
-    is one: a bloom may say too much, but a node may say too little.
+    Where there are none although the block's bloom allows some, another node is asked once more, if there is
+    one: a bloom may claim too much, but a node may return too little.
     """
     query = {**wanted.params(), "blockHash": head.hash}
     found = _asked(pool, query)
@@ -109,12 +110,12 @@ def _bloom_of(item: str) -> int:
 
 
 def _may_hold(bloom: int, items: Iterable[str]) -> bool:
-    """Whether the bloom's block may hold one of the items; what it says is not there is not there."""
+    """Whether the bloom's block may hold one of the items; an item that it rules out is certainly absent."""
     return any(bloom & mask == mask for mask in map(_bloom_of, items))
 
 
 class Width:
-    """How many blocks one request may span, learnt from refusals and shared by those who ask at once."""
+    """How many blocks one request may span, learnt from refusals and shared by concurrent requests."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -137,9 +138,9 @@ class Width:
 def of_range(
     pool: NodePool, first: int, last: int, wanted: LogFilter, size: int | Width
 ) -> Iterator[tuple[int, list[Log]]]:
-    """Logs of blocks first…last in order, as (last block covered, logs). Starts with `size` blocks a
-    request, halves when the node refuses, doubles after each answer up to `size`; a refusal of a single
-    block is raised."""
+    """Logs of blocks first…last in order, as (last block covered, logs). Starts with `size` blocks per
+    request, halves when the node refuses, doubles after each answer up to `size`; a refusal of a single block
+    is raised."""
     width = size if isinstance(size, Width) else Width(size)
     while first <= last:
         until = min(first + width.now - 1, last)
@@ -159,8 +160,8 @@ def of_range(
 def of_range_at_once(
     pool: NodePool, first: int, last: int, wanted: LogFilter, size: int, workers: int
 ) -> Iterator[tuple[int, list[Log]]]:
-    """As `of_range`, with up to `workers` requests under way; still in order, so that what was yielded is
-    all there is up to the block named."""
+    """As `of_range`, with up to `workers` concurrent requests; still in order, so that the logs yielded are
+    complete up to the block named."""
     width = Width(size)
     if workers <= 1 or last - first < size:
         yield from of_range(pool, first, last, wanted, width)

@@ -1,4 +1,4 @@
-"""One JSON-RPC endpoint: what it is asked, what its answers mean, and what it was found not to do."""
+"""One JSON-RPC endpoint: its requests, the meaning of its answers, and what it was found unable to do."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _secrets(url: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Lack:
-    """A method that a node does not offer: in which words, and until when (monotonic) that is believed."""
+    """A method that a node does not offer: its words, and until when (monotonic) they are believed."""
 
     what: str
     seconds: float
@@ -63,16 +63,16 @@ class _Lack:
 
 
 class Node:
-    """One endpoint. `label` is what may be shown of its URL: host and port, no path, no credentials."""
+    """An endpoint. `label` is what may be shown of its URL: host and port, no path, no credentials."""
 
     def __init__(self, url: str, timeout: Decimal) -> None:
         parts = urlsplit(url)
         self.label = f"node {parts.hostname}" + (f":{parts.port}" if parts.port else "")
         self.requests = 0
         self.overrides = True
-        """Whether it is thought to take state overrides in `eth_call`."""
+        """Whether it is assumed to accept state overrides in `eth_call`."""
         self.most_gas: int | None = None
-        """The most gas it takes in an `eth_call`; None: what it was asked so far."""
+        """The most gas that it accepts in an `eth_call`; None: as much as it was asked for so far."""
         self._codes: dict[str, str] = {}
         self._lacks: dict[str, _Lack] = {}
         self._served: set[str] = set()
@@ -83,11 +83,11 @@ class Node:
         self._numbers = count(1)
 
     def offers_websocket(self) -> bool:
-        """Whether new heads can be subscribed to at this address."""
+        """Whether this address offers a subscription to new heads."""
         return offers_heads(self._url)
 
     def code(self, address: str) -> str:
-        """A contract's code (0x hex), which never changes: asked once, until there is some."""
+        """A contract's code (0x hex), which never changes: requested until there is some, then remembered."""
         known = self._codes.get(address)
         if known is None:
             known = str(self.call("eth_getCode", [address, "latest"]))
@@ -96,8 +96,8 @@ class Node:
         return known
 
     def call(self, method: str, params: list[Any]) -> Any:
-        """The result of one request. RpcError where it is the chain's own answer, NodeError where there is no
-        answer of the chain's: see `keeper.chain.answers`."""
+        """Make one request; returns its result. RpcError where an error is the chain's own answer, NodeError
+        where there is no answer of the chain's: see `keeper.chain.answers`."""
         lacks = self._lacks.get(method)
         if lacks is not None and time.monotonic() < lacks.until:
             raise CannotError(lacks.what, where=self.label, about="method")
@@ -133,7 +133,7 @@ class Node:
         raise diagnosis.diagnose(method, params, answer, self.label, self._answers)
 
     def _answers(self, method: str, params: list[Any]) -> bool:
-        """Whether it answers this with a result, or a revert, which is one too."""
+        """Whether it answers this with a result, or with a revert, which counts as one."""
         try:
             answer = self._post(method, params)
         except NodeError:
@@ -143,7 +143,7 @@ class Node:
         return answer is not None
 
     def _post(self, method: str, params: list[Any]) -> Any:
-        """The result, or the Failure that came in its place. NodeError where neither came whole."""
+        """The result, or the Failure in its place. NodeError where neither arrived complete."""
         self.requests += 1
         asked = {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": params}
         status = 200
@@ -187,14 +187,14 @@ class Node:
         return answer["result"]
 
     def _redacted(self, failure: Failure) -> Failure:
-        """Without what of its own URL a node may repeat: keys stand there."""
+        """The failure without any part of the node's own URL that it repeats: keys stand there."""
         said = failure.message
         for secret in self._secrets:
             said = said.replace(secret, "…")
         return replace(failure, message=said)
 
     def _fitted(self, method: str, params: list[Any]) -> list[Any]:
-        """The request with no more gas than it is known to take."""
+        """The request with its gas limited to what the node is known to accept."""
         most = self.most_gas
         if method != "eth_call" or most is None or int(params[0].get("gas", "0x0"), 16) <= most:
             return params
@@ -214,7 +214,7 @@ class Node:
         self._lacks.pop(method, None)
 
     def _doubt(self, method: str, error: CannotError) -> None:
-        """BusyError where a method was served before and was not often refused since: a passing trouble."""
+        """BusyError where a method was served before and seldom refused since: a passing trouble."""
         self._refused[method] += 1
         if method in self._served and self._refused[method] < TAKEN_AWAY:
             raise BusyError(error.what, where=self.label) from None

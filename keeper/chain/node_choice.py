@@ -1,4 +1,4 @@
-"""Which of a chain's nodes is asked first, by how they answered of late."""
+"""The choice of the node to ask first, by how a chain's nodes answered recently."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class NodeChoice:
         return self.nodes[self._current]
 
     def saw_head(self, index: int | None, number: int) -> None:
-        """Note the newest block that a node (else the current one) gave."""
+        """Record the newest block that a node (by default the current one) gave."""
         standing = self.standings[self._current if index is None else index]
         standing.head = max(standing.head, number)
 
     def leave(self, better: int, why: str) -> None:
-        """Go to another node from now on: the current one is behind, or silent."""
+        """Change to another node: the current one is behind, or silent."""
         self.standings[self._current].failed(2.0)
         self._go(better, why)
 
     def doubt(self) -> None:
-        """The current node's head was none: forget it, and remember for minutes that it said so."""
+        """Discard the current node's head as no block, and distrust the node for some minutes."""
         standing = self.standings[self._current]
         standing.head = 0
         standing.failed(8.0)
 
     def reconsider(self) -> None:
-        """Go to the best node, where one is clearly better than the current."""
+        """Change to the best node, where one is clearly better than the current."""
         best = self._current
         for index in range(len(self.nodes)):
             if index != best and not self.standings[index].excluded and self._better(index, best):
@@ -70,18 +70,18 @@ class NodeChoice:
         return mine.head + 1 >= theirs.head and mine.faults < theirs.faults + 0.5
 
     def _order(self) -> list[int]:
-        """The current node first, then the others by their faults."""
+        """Nodes in order: the current one first, then the others by their faults."""
         others = [i for i in range(len(self.nodes)) if i != self._current]
         order = [self._current, *sorted(others, key=lambda i: self.standings[i].faults)]
         return [index for index in order if not self.standings[index].excluded]
 
     def _is_in_trouble(self, index: int) -> bool:
-        """Whether a node had many more faults of late than another."""
+        """Whether a node had many more faults recently than another."""
         return self.standings[index].faults > min(each.faults for each in self.standings) + IN_TROUBLE
 
     def _failover(self, index: int, failures: Sequence[NodeError]) -> None:
-        """Stay with a node that answered where the current did not, unless that had more faults of late; not
-        for what the current cannot do, nor for a block that it has not yet."""
+        """Change to a node that answered where the current did not, unless it had more recent faults; not
+        where the current one lacks an ability or does not have a block yet."""
         current, other = self.standings[self._current], self.standings[index]
         broke = any(isinstance(each, BusyError) for each in failures) and other.faults <= current.faults
         if current.excluded or broke or self._better(index, self._current):

@@ -1,4 +1,4 @@
-"""What a pool knows of one node: its head, how fast it answers and how often it did not."""
+"""What a pool knows about one node: its head, its speed of answering and its recent faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OFTEN_BEHIND = 3
 
 
 class NodeHealth:
-    """What a pool knows of one node: its head, how fast it answers and how often it did not."""
+    """What a pool knows about one node: its head, its speed of answering and its recent faults."""
 
     def __init__(self) -> None:
         self.head = 0
@@ -23,17 +23,17 @@ class NodeHealth:
         self._faulted_at = 0.0
         self._behind = 0
         self.is_silent = False
-        """Whether it gave no answer for long when it was last asked."""
+        """Whether it gave no answer for long when last asked."""
         self.excluded = ""
 
     @property
     def faults(self) -> float:
-        """How many of late; each counts half after a minute."""
+        """Recent faults; each counts half after a minute."""
         gone = time.monotonic() - self._faulted_at
         return float(self._faults * 0.5 ** (gone / FAULT_HALF_LIFE))
 
     def failed(self, weight: float = 1.0, seconds: float = 0.0) -> None:
-        """Count a fault; `seconds` is how long it was waited for."""
+        """Count a fault; `seconds` is how long the answer was waited for."""
         self.is_silent = seconds > LONG
         self._faults = self.faults + weight
         self._faulted_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""Transactions that wait for a block, as a websocket node tells of them, with their contents."""
+"""Pending transactions with their contents, as a websocket node announces them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def pending(
     wanted: Callable[[PendingUpdate], bool],
     on_told: Callable[[PendingUpdate], None],
 ) -> Stream:
-    """The stream of pending transactions from a node that tells of whole ones; of those that are `wanted`,
-    `on_told` gets the bytes too. Both are called from the stream's thread."""
+    """The stream of pending transactions from a node that announces whole ones; for those that are `wanted`,
+    `on_told` also gets the bytes. Both are called from the stream's thread."""
 
     def told(transaction: Any) -> None:
         found = parse(transaction)
@@ -44,8 +44,8 @@ def pending(
 
 
 def parse(transaction: Any) -> PendingUpdate | None:
-    """A transaction as nodes tell of it, without its bytes; None for one that calls nobody. RefusesError from
-    a node that only tells of hashes: asking for each would cost a request a transaction."""
+    """Parse a transaction as nodes announce it, without its bytes; None for one without a target.
+    RefusesError where a node announces only hashes: asking for each would cost a request per transaction."""
     if isinstance(transaction, str):
         raise RefusesError("tells of pending transactions by their hash only", where="relay.mempool_ws")
     target, data = transaction.get("to"), transaction.get("input") or transaction.get("data") or "0x"
@@ -62,8 +62,8 @@ def parse(transaction: Any) -> PendingUpdate | None:
 
 
 def raw_of(transaction: dict[str, Any]) -> str:
-    """The signed bytes (0x hex), put together from the fields; empty where they do not give the hash, as with
-    types of transaction that are not known here."""
+    """The signed bytes (0x hex), assembled from the fields; empty where they do not give the hash, as with
+    transaction types that are unknown here."""
     kind = int(transaction.get("type", "0x0"), 16)
     try:
         fields = [_number(transaction, name) for name in _PRICED[kind]]

@@ -1,4 +1,5 @@
-"""The nodes that serve one chain: the best of those that answer, each checked for its chain id first."""
+"""The nodes of one chain: requests go to the best of those that answer, each checked for its chain id
+first."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ MOST_OWED, MOST_OWED_IN_TROUBLE = 4, 1
 
 
 class NodePool(NodeChoice):
-    """Requests go to the current node; when it fails, or another is better, they go there and stay. No lock
-    is held while one is under way."""
+    """The nodes of one chain. Requests go to the current node; when it fails, or another is better, they go
+    there and stay. No lock is held during a request."""
 
     def __init__(self, name: str, chain: Chain) -> None:
         super().__init__(name, [Node(url, chain.timeout) for url in chain.rpc])
@@ -45,17 +46,19 @@ class NodePool(NodeChoice):
         self._owed: list[list[Future[Any]]] = [[] for _ in self.nodes]
         self._was_right: set[int] = set()
         self.worked_at: Head | None = None
-        """The block that was last decided at: a node without it is behind."""
+        """The block of the last decision: a node without it is behind."""
 
     @property
     def requests(self) -> int:
         return sum(node.requests for node in self.nodes)
 
     def call(self, method: str, *params: Any) -> Any:
-        """One request at the current node or, where it gives no answer of the chain's, at the others in turn.
+        """Make one request at the current node or, where it gives no answer of the chain's, at the others in
+        turn.
 
         RpcError where the chain's answer is an error: a refusal was then repeated by another node, if there
-        is one. NodeError where all nodes are in trouble, with each one's words."""
+        is one. NodeError where all nodes are in trouble, with each one's words.
+        """
         return self.call_by(lambda node: node.call(method, list(params)))
 
     def code(self, address: str) -> str:
@@ -85,7 +88,8 @@ class NodePool(NodeChoice):
         """Hand over a signed transaction; its hash as the node gives it.
 
         RefusedError only where no node can have taken it: one that gave no answer may have. Where any may,
-        NodeError, after the nodes that are busy were asked again: that is harmless."""
+        NodeError, after the nodes that are busy were asked again: that is harmless.
+        """
         lost: NodeError | None = None
         for pause in (*PAUSES[:FEW_PAUSES], None):
             try:
@@ -98,7 +102,7 @@ class NodePool(NodeChoice):
         raise AssertionError("the last round returns or raises")
 
     def _send(self, raw: str, lost: NodeError | None) -> str:
-        """To one node after the other; `lost`: it was handed over before, and may have been taken."""
+        """Send to one node after the other; `lost`: it was handed over before, and may have been accepted."""
         again, refused = lost is not None, None
         for index in self._order():
             if again and self.standings[index].is_silent:
@@ -122,7 +126,7 @@ class NodePool(NodeChoice):
         raise self._nobody()
 
     def call_another(self, method: str, *params: Any) -> Any:
-        """One request, at another node than the current one where another answers."""
+        """Make one request at a node other than the current one, where another answers."""
         for index in self._order()[1:]:
             try:
                 return self._ask(index, lambda node: node.call(method, list(params)))
@@ -131,10 +135,10 @@ class NodePool(NodeChoice):
         return self.call(method, *params)
 
     def call_each(self, method: str, *params: Any) -> list[Any]:
-        """The same request at every node at once; what they answer, errors included, in order. A node that is
-        slower than the first by more than a second counts as one that does not answer. Whoever refuses other
-        requests is asked all the same: without its word another's alone would count. Whoever seldom refuses
-        is asked again."""
+        """Make the same request at every node at once; returns their answers, errors included, in order. A
+        node more than a second slower than the first counts as giving no answer. A node that refuses other
+        requests is asked too: without its word another's alone would count. A node that seldom refuses is
+        asked again."""
 
         def ask(index: int) -> Any:
             started = time.monotonic()
@@ -171,7 +175,7 @@ class NodePool(NodeChoice):
         return min(max(TIMES_ITS_LATENCY * self.standings[index].latency, LEAST_PATIENCE), PATIENCE)
 
     def _asked_beside(self, index: int, ask: Callable[[int], Any]) -> Future[Any]:
-        """Ask one node on a thread of its own; one that still owes earlier answers is not asked for more."""
+        """Ask one node on a thread of its own; a node that still owes earlier answers is asked no more."""
         owed = self._owed[index] = [each for each in self._owed[index] if not each.done()]
         if len(owed) >= (MOST_OWED_IN_TROUBLE if self._is_in_trouble(index) else MOST_OWED):
             silent: Future[Any] = Future()
@@ -183,10 +187,10 @@ class NodePool(NodeChoice):
     def _round(
         self, ask: Callable[[Node], Any], failures: dict[int, NodeError], slow: set[int], *, last: bool
     ) -> Any:
-        """Each node once, until one gives the chain's answer; a refusal is asked of one other. `failures` of
-        this request, by node, are kept from round to round. Nodes that were silent before wait for the
-        last round while there are others, as each may take its whole time limit; who took long is not asked
-        again (`slow`)."""
+        """Ask each node once, until one gives the chain's answer; a refusal is put to one other node.
+        `failures` of this request, by node, are kept from round to round. Nodes that were silent before wait
+        for the last round while there are others, as each may take its whole time limit; slow nodes (`slow`)
+        are not asked again."""
         broken: list[NodeError] = []
         refused: RefusedError | None = None
         order = self._order()
@@ -239,7 +243,7 @@ class NodePool(NodeChoice):
         return result
 
     def _all_in_trouble(self, failures: Sequence[NodeError]) -> NodeError:
-        """One error for all nodes, of the kind that says what to do, with each one's words."""
+        """One error for all nodes, of the kind that says how to proceed, with each one's words."""
         others = [
             (n.label, s.excluded) for n, s in zip(self.nodes, self.standings, strict=True) if s.excluded
         ]
@@ -261,7 +265,8 @@ class NodePool(NodeChoice):
         return CannotError(what, where=where, about=about)
 
     def _check_chain(self, index: int) -> None:
-        """NodeError for a node of another chain, which is asked no more; ConfigError when it is the only."""
+        """Raise NodeError for a node of another chain, which is asked no more; ConfigError when it is the
+        only one."""
         if index in self._checked:
             return
         node, standing = self.nodes[index], self.standings[index]

@@ -1,4 +1,4 @@
-"""What a node asks for when it refuses a bid: the least tip, read from its words whatever they are."""
+"""A node's demand when it refuses a bid: the least tip, read from its words whatever they are."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def figures(text: str) -> Iterator[int]:
 
 
 def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int | None:
-    """The smallest figure above what was `bid` and no higher than `ceiling` (wei a unit) that is not a number
-    of our own transaction; None where the text names none."""
+    """The smallest figure above `bid` and no higher than `ceiling` (wei per gas) that is not a number of our
+    own transaction; None where the text has none."""
     own = set(ours)
     text = _CODES.sub(" ", text)
     found = [each for each in figures(text) if bid < each <= ceiling and each not in own]
@@ -53,12 +53,12 @@ def least_asked(text: str, bid: int, ceiling: int, ours: Iterable[int]) -> int |
 
 
 def of_tips(text: str) -> str:
-    """What of a refusal may name a tip: all but its base fees."""
+    """The part of a refusal that may name a tip: all but its base fees."""
     return _BASE_FEE.sub(" ", text)
 
 
 def says_tip(text: str) -> bool:
-    """Whether a refusal speaks of the tip, not just of what a unit of gas costs."""
+    """Whether a refusal is about the tip, and not just about the price of gas."""
     return _TIP.search(text.lower()) is not None
 
 
@@ -74,5 +74,5 @@ class TipFloor:
         return self._wei if time.monotonic() < self._until else 0
 
     def learn(self, wei: int) -> None:
-        """A node asked for so much."""
+        """Record that a node asked for this much."""
         self._wei, self._until = max(self.wei, wei), time.monotonic() + REMEMBERED

@@ -23,8 +23,8 @@ Kind = Literal["private-transaction", "bundle"]
 
 
 class Relay:
-    """One relay. Requests are signed with a throw-away identity, as Flashbots' interface asks: it only
-    stands for a reputation, never for money. `label` is what may be shown of the URL."""
+    """A private relay. Requests are signed with a throw-away identity, as Flashbots' interface requires: it
+    only stands for a reputation, never for money. `label` is what may be shown of the URL."""
 
     def __init__(self, url: str, kind: Kind, fallback_blocks: int) -> None:
         parts = urlsplit(url)
@@ -46,7 +46,7 @@ class Relay:
             self.call("eth_sendPrivateTransaction", {"tx": raw, "maxBlockNumber": last})
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
-        """One request; its result."""
+        """Make one request; returns its result."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": [params]})
         try:
             answer = self._poster.post(body.encode(), {"X-Flashbots-Signature": self._proof(body)})
@@ -67,7 +67,7 @@ class Relay:
         return found.get("result")
 
     def _proof(self, body: str) -> str:
-        """The header that Flashbots' relays ask for: address and signature of the body's hash."""
+        """The header that Flashbots' relays require: address and signature of the body's hash."""
         digest = "0x" + keccak(text=body).hex()
         signed = self._identity.sign_message(encode_defunct(text=digest))
         return f"{self._identity.address}:0x{bytes(signed.signature).hex()}"

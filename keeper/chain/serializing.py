@@ -11,13 +11,15 @@ from eth_utils.crypto import keccak
 from keeper.errors import ConfigError
 
 Fields = dict[str, Any]
-"""By their JSON-RPC names: chainId, nonce, to, value, data, gas; type 2 with its two fees, or gasPrice."""
+"""Fields by their JSON-RPC names: chainId, nonce, to, value, data, gas; type 2 with its two fees, or
+gasPrice."""
 Sign = Callable[[bytes], tuple[int, int, int]]
-"""(recovery bit, r, s) of the keccak hash of some bytes."""
+"""Sign the keccak hash of some bytes: (recovery bit, r, s)."""
 
 
 def signed(transaction: Fields, sign: Sign) -> tuple[str, str]:
-    """(raw transaction, hash) as 0x hex. ConfigError for one that does not name its chain."""
+    """Sign a transaction: (raw transaction, hash) as 0x hex. ConfigError for one that does not name its
+    chain."""
     if not transaction.get("chainId"):
         raise ConfigError("a transaction without chain id is never signed", where="signer")
     raw = _typed(transaction, sign) if "type" in transaction else _legacy(transaction, sign)
@@ -47,7 +49,7 @@ def _legacy(transaction: Fields, sign: Sign) -> bytes:
 
 
 def _common(transaction: Fields) -> list[bytes]:
-    """Gas, receiver (empty: a contract is made), value and data."""
+    """Gas, receiver (empty: contract creation), value and data."""
     return [
         _number(transaction["gas"]),
         bytes.fromhex(str(transaction.get("to") or "").removeprefix("0x")),

@@ -1,4 +1,4 @@
-"""The key that signs: from an encrypted keystore, or behind an external signer. Never shown, never without a
+"""The signing key: from an encrypted keystore, or behind an external signer. Never shown, never without a
 chain id."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from keeper.errors import ConfigError
 
 
 class Signing(Protocol):
-    """Whatever signs transactions for one address."""
+    """An object that signs transactions for one address."""
 
     address: str
 

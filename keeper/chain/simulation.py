@@ -16,8 +16,8 @@ from keeper.chain.pool import NodePool
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """What is read right behind a pending transaction, in the same block, at `timestamp`; nothing of it is
-    other than before where the transaction reverts."""
+    """Reads made right behind a pending transaction, in the same block, at `timestamp`; where the transaction
+    reverts, nothing differs from before."""
 
     answers: Mapping[Call, Answer]
     timestamp: int

@@ -28,7 +28,7 @@ _ASK_CHAIN = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "eth_chainId", "pa
 
 
 class RefusesError(NodeError):
-    """What a node tells of is of no use, and will not be: another address is tried."""
+    """What a node announces is of no use, and will not be: another address is tried."""
 
 
 def _messages(message: str | bytes) -> list[dict[str, Any]]:
@@ -50,10 +50,10 @@ def _chain_id(message: str | bytes, label: str) -> int:
 
 
 class Stream:
-    """What any of `urls` tells of a subscription `ask` (JSON), each tried in turn when one fails.
+    """A subscription `ask` (JSON) at one of `urls`, each tried in turn when one fails.
 
-    `on_told` is called with each thing told, from the stream's own thread. What it cannot make sense of is
-    passed over; RefusesError ends the connection. `what` names the subscription in the log.
+    `on_told` is called with each item announced, from the stream's own thread. An item that it cannot parse
+    is passed over; RefusesError ends the connection. `what` names the subscription in the log.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class Stream:
         self.on_told = on_told
         self.heard_at = 0.0
         self.listening = False
-        """Whether a node has taken the subscription and has not gone since."""
+        """Whether a node has accepted the subscription and has not gone since."""
         self.passed_over = 0
-        """Things told of that made no sense."""
+        """Announced items that could not be parsed."""
         self._stopping = threading.Event()
         self._socket: ClientConnection | None = None
         self._thread = threading.Thread(target=self._run, name=f"{what}:{chain}", daemon=True)
@@ -84,14 +84,14 @@ class Stream:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the subscription; returns when its thread has."""
+        """End the subscription; returns when its thread has ended."""
         self._stopping.set()
         self.leave()
         if self._thread.is_alive():
             self._thread.join(timeout=2 * SECONDS)
 
     def leave(self) -> None:
-        """Close the present connection: the next address is tried."""
+        """Close the present connection, so that the next address is tried."""
         socket = self._socket
         if socket is not None:
             with suppress(OSError, WebSocketException):
@@ -132,8 +132,8 @@ class Stream:
                     return
 
     def _take(self, told: dict[str, Any], label: str) -> None:
-        """One message. What has an unknown shape is passed over: a stream that is otherwise well goes on.
-        NodeError where the subscription itself is refused."""
+        """Process one message. An item of unknown shape is passed over: a stream that is otherwise well goes
+        on. NodeError where the subscription itself is refused."""
         if told.get("method") != "eth_subscription":
             if told.get("error"):
                 raise NodeError(f"refuses to tell of {self.what}", where=label)

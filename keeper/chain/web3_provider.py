@@ -1,7 +1,7 @@
 """The node pool as a provider of web3's own kind: contracts, codecs and middleware of web3 work over it.
 
-Failover, the meaning of answers, budgets, deadlines and size limits stay in the pool. What it says of nodes
-in trouble passes through web3 as it is; what the chain reverts or refuses becomes the error that web3 reads.
+Failover, the meaning of answers, budgets, deadlines and size limits stay in the pool. Its errors about nodes
+in trouble pass through web3 unchanged; a revert or refusal by the chain becomes the error that web3 reads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_CODE = -32000
 
 
 class PoolProvider(JSONBaseProvider):
-    """Requests of web3 answered by a pool. With a `head`, plain reads of contracts at its hash share one
+    """Answers web3's requests from a pool. With a `head`, plain reads of contracts at its hash share one
     request and are remembered."""
 
     # A contract's answer (EIP-3668) must not send this process to addresses of the contract's choosing.
@@ -60,7 +60,7 @@ class PoolProvider(JSONBaseProvider):
         ]
 
     def _plain(self, method: RPCEndpoint, params: Any) -> list[Any]:
-        """The parameters as JSON has them; a block's hash as EIP-1898 wants it."""
+        """The parameters in JSON's types; a block's hash as EIP-1898 requires."""
         found: list[Any] = orjson.loads(self.encode_rpc_request(method, params))["params"]
         place = _BLOCK_PLACES.get(method)
         if place is not None and place < len(found) and len(found[place]) == _HASH_DIGITS:
@@ -68,7 +68,7 @@ class PoolProvider(JSONBaseProvider):
         return found
 
     def _pinned(self, method: RPCEndpoint, params: list[Any]) -> Call | None:
-        """The request as a read that can be made together with others; None for any other."""
+        """The request as a read that can be combined with others; None for any other."""
         if (
             self._reads is None
             or method != "eth_call"
@@ -95,9 +95,10 @@ class PoolProvider(JSONBaseProvider):
 
 
 def web3_over(pool: NodePool, head: Head | None = None) -> Web3:
-    """web3 over a chain's nodes; with a `head`, what names no block is read at its hash.
+    """web3 over a chain's nodes; with a `head`, requests that name no block are read at its hash.
 
-    A hash named in a contract's call is none: web3 makes a number of it, by a request of its own."""
+    A hash named in a contract's call does not work: web3 turns it into a number, by a request of its own.
+    """
     # Prices of gas, names and the chain's identity are the keeper's own matter.
     chain = Web3(PoolProvider(pool, head), middleware=[(AttributeDictMiddleware, "attrdict")])
     if head is not None:

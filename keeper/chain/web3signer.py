@@ -1,7 +1,7 @@
-"""An external signer by web3signer's HTTP interface: the key never is in this process.
+"""An external signer by web3signer's HTTP interface: the key is never in this process.
 
 `POST /api/v1/eth1/sign/{public key}` signs the keccak hash of the bytes it is given, which here are a
-transaction's own; `GET /api/v1/eth1/publicKeys` says which keys it has.
+transaction's own; `GET /api/v1/eth1/publicKeys` lists its keys.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_ANSWER = 2**20
 
 
 class Web3Signer:
-    """Signs for `address` at `url`. What it returns is only used if it recovers to that address."""
+    """Signs for `address` at `url`. Its signature is only used if it recovers to that address."""
 
     def __init__(self, url: str, address: str) -> None:
         parts = urlsplit(url)
@@ -55,7 +55,7 @@ class Web3Signer:
         return bit, r, s
 
     def _find(self) -> str:
-        """The signer's name of our key: its public key."""
+        """Find the signer's name for our key: its public key."""
         answer = self._ask("GET", "/api/v1/eth1/publicKeys", None)
         for key in _listed(answer):
             try:

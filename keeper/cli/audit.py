@@ -56,7 +56,7 @@ def _rows(each: Difference) -> list[list[str]]:
 
 
 def _cells(valuation: Valuation | None) -> list[str]:
-    """To the unit: what differs may be the last digit."""
+    """Exact to the unit: differences may be in the last digit."""
     if valuation is None:
         return ["none", *[""] * (len(NUMBERS) + 1)]
     return [

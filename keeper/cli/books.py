@@ -1,4 +1,4 @@
-"""`keeper history --csv`: a line for every transaction that a block has, with what it brought and cost."""
+"""`keeper history --csv`: one line per transaction that is in a block, with its gain and cost."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ COLUMNS = (
 
 
 def export(session: Session, where: str) -> int:
-    """Write the books to a file, or to standard output for "-"; how many lines. Values in whole units of
-    account, exactly."""
+    """Write the books to a file, or to standard output for "-"; returns the number of lines. Values in whole
+    units of account, exactly."""
     rows = session.exec(
         select(LedgerEntry, Transaction)
         .join(Transaction, col(Transaction.id) == col(LedgerEntry.transaction_id))

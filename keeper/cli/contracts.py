@@ -1,4 +1,4 @@
-"""`keeper contracts deploy`: our contracts put on the chain, and their addresses into the configuration."""
+"""`keeper contracts deploy`: deploy our contracts and write their addresses into the configuration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LACKING = {
     "takeover": "nothing is taken over",
     "price-carrier": "no prices must be brought",
 }
-"""Our contracts that are made for one market, and why a market may have no use for one."""
+"""Our contracts that are made for one market, and why a market may not need one."""
 NAMES = ("liquidator", *LACKING)
 
 
@@ -117,7 +117,7 @@ def _wanted(
 
 
 def _market(settings: Settings, name: str, market: str | None) -> tuple[str, MarketSettings]:
-    """The market that a contract is for, one of those that have use for it."""
+    """The market that a contract is for, one of those that need it."""
     fits = sorted(each for each, of in settings.markets.items() if name in of.own.contracts)
     remedy = f"Name one of {', '.join(fits)}" if fits else f"In all configured markets {LACKING[name]}"
     if market is None:
@@ -132,7 +132,7 @@ def _market(settings: Settings, name: str, market: str | None) -> tuple[str, Mar
 
 
 def _parts(settings: Settings, market: str, of: MarketSettings) -> tuple[str, ...]:
-    """What the contract must know beside the market, as the market itself tells."""
+    """What the contract must know besides the market, read from the market itself."""
     spec = PROTOCOLS[of.protocol]
     if not spec.grant_parts:
         return ()
@@ -149,7 +149,7 @@ def _address(owner: str) -> str:
 
 
 def _would_load(config: Path, text: str) -> None:
-    """Before anything is paid for: the configuration with the address in it must be one."""
+    """Check, before any payment, that the configuration with the address in it is valid."""
     try:
         check(config, text)
     except ConfigError as error:
@@ -158,7 +158,7 @@ def _would_load(config: Path, text: str) -> None:
 
 
 def _write(config: Path, text: str, place: Place, address: str) -> None:
-    """What is deployed is paid for: wherever writing fails, its address is told."""
+    """Write the configuration. A deployed contract is paid for: if writing fails, its address is reported."""
     try:
         write(config, text, force=True)
     except KeeperError as error:

@@ -18,7 +18,7 @@ from keeper.localchain.world.profiles import PROFILES, Profile
 
 
 def list_worlds(*, as_json: bool) -> None:
-    """Name every profile, with what it does and where that was seen."""
+    """List every profile, with what it does and where that was seen."""
     rows = [{"name": name, "does": p.title, "seen": p.seen} for name, p in PROFILES.items()]
     if as_json:
         print_json(rows)
@@ -30,7 +30,7 @@ def list_worlds(*, as_json: bool) -> None:
 
 
 def _profile(name: str, seed: int) -> Profile:
-    """ConfigError for a name that no profile has."""
+    """The profile of this name; ConfigError where there is none."""
     if name == "mixture":
         return mixture(seed)
     found = PROFILES.get(name)

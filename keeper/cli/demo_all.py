@@ -1,4 +1,4 @@
-"""`keeper demo --all`: one crash over all markets, told a line a block and a table a market."""
+"""`keeper demo --all`: one crash over all markets, reported with a line per block and a table per market."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _row(line: CrashLine) -> list[str]:
 
 
 def as_object(result: CrashOutcome) -> dict[str, Any]:
-    """What `demo --all --json` prints; money in decimal strings of 18 decimals."""
+    """The object that `demo --all --json` prints; money in decimal strings of 18 decimals."""
     return {
         "ok": not result.faults,
         "faults": result.faults,

@@ -1,4 +1,5 @@
-"""`keeper demo --derivatives`: perpetuals and options through a squeeze, a crash and a week, told live."""
+"""`keeper demo --derivatives`: perpetuals and options through a squeeze, a crash and a week, reported
+live."""
 
 from __future__ import annotations
 

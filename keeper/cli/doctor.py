@@ -1,4 +1,4 @@
-"""`keeper doctor`: one line a part, with the remedy."""
+"""`keeper doctor`: one line per part, with the remedy."""
 
 from __future__ import annotations
 

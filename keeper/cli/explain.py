@@ -35,7 +35,7 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A market of which nothing can be said, or of this account in it (its key; else its owner)."""
+    """A market that could not answer, or could not for this account in it (its key; else its owner)."""
 
     market: Market
     account: str
@@ -43,7 +43,7 @@ class Unanswered:
 
 
 def explain(config: Path, account: str, *, as_json: bool) -> int:
-    """Print what each market says of the account; 1 when one of them could not answer, else 0.
+    """Print each market's explanation of the account; 1 when one of them could not answer, else 0.
 
     An error ends it only where no market has an answer.
     """
@@ -126,7 +126,7 @@ def _object(answer: Explained, policies: Policies) -> dict[str, object]:
 
 
 def _line(line: AssetLine | PositionLine) -> dict[str, object]:
-    """Integers as text; what a position of no option lacks is left out."""
+    """A line with integers as text, without fields that only options have where it is no option."""
     found = {k: str(v) if isinstance(v, int) else v for k, v in asdict(line).items() if k not in _OF_OPTIONS}
     if isinstance(line, PositionLine) and line.days is not None:
         found["days"] = line.days

@@ -28,7 +28,7 @@ def fork(
     funds: str,
     as_json: bool,
 ) -> None:
-    """Rehearse and tell. What the fork left (store, alerts, log) is removed."""
+    """Rehearse and report. What the fork left (store, alerts, log) is removed."""
     settings = load(config)
     options = ForkOptions(
         chain=chain,
@@ -54,7 +54,7 @@ def fork(
 
 
 def show(result: ForkOutcome) -> None:
-    """Tables for people."""
+    """Print tables for people."""
     moved = [p for p in result.prices if p.before != p.after]
     if moved:
         print_table(
@@ -109,7 +109,7 @@ def unmoved(prices: Sequence[Price]) -> list[str]:
 
 
 def as_object(result: ForkOutcome) -> dict[str, Any]:
-    """The same for programs; amounts as decimal strings."""
+    """The object for programs; amounts as decimal strings."""
     return {
         "chain": result.chain,
         "forked_at": result.forked_at,

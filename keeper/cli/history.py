@@ -61,14 +61,15 @@ def history(config: Path, intent: int | None, *, as_json: bool, csv: str | None 
 
 
 def _block(change: Transition) -> str:
-    """Its number, and for an inclusion enough of its hash to tell it from another."""
+    """The block number, and for an inclusion enough of its hash to tell it from another."""
     if change.block is None:
         return ""
     return str(change.block) + (f" {change.block_hash[:10]}…" if change.block_hash else "")
 
 
 def _kind(row: Intent) -> str:
-    """What is wanted, whether for show, and the how manieth try it is from the second on."""
+    """The kind of the intent, whether it is only for show, and the number of the attempt from the second
+    on."""
     again = f", attempt {row.attempt}" if row.attempt > 1 else ""
     return f"{row.kind}{' (dry run)' if row.mode == 'dry' else ''}{again}"
 

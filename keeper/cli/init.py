@@ -27,7 +27,7 @@ from keeper.setup.text import configuration
 
 T = TypeVar("T")
 KEYSTORE = "keystore.json"
-"""Where `keeper key new` puts a key unless told."""
+"""Where `keeper key new` puts a key by default."""
 
 
 def init(config: Path, flags: Flags, *, force: bool, ask: bool, add: bool = False, as_json: bool) -> None:
@@ -67,14 +67,14 @@ def init(config: Path, flags: Flags, *, force: bool, ask: bool, add: bool = Fals
 
 
 def _added(flags: Flags, chain: str, market: str, asking: bool) -> InitAnswers:
-    """Of a further market: thresholds, key and channels are the file's."""
+    """The answers for a further market: thresholds, key and channels are the file's."""
     answers = InitAnswers(chain=chain, market=market, from_block=flags.from_block)
     protect, limit = _protected(flags, answers.max_per_day, asking)
     return replace(answers, protect=protect, max_per_day=limit)
 
 
 def _protected(flags: Flags, usual: Decimal, asking: bool) -> tuple[tuple[str, ...], Decimal]:
-    """Accounts, and the most that each may cost a day."""
+    """The protected accounts, and the most that each may cost per day."""
     protect = list(flags.protect)
     if asking:
         protect = protect or _several("An account to protect (empty: no more)")

@@ -1,4 +1,4 @@
-"""What `keeper init` was given on the command line, checked before any chain is asked."""
+"""The flags of `keeper init`, checked before any chain is asked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RATIOS = ("warn", "top_up", "liquidate", "target")
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """None and empty are asked for at a terminal."""
+    """The flags given. None and empty ones are asked for at a terminal."""
 
     address: str | None
     rpc: str | None
@@ -39,7 +39,7 @@ class Flags:
 
 
 def check(flags: Flags) -> None:
-    """ConfigError for what no chain could make right."""
+    """Raise ConfigError for flags that no chain could make right."""
     if flags.rpc is not None:
         url(flags.rpc)
     if flags.address is not None:
@@ -65,7 +65,7 @@ def check(flags: Flags) -> None:
 
 
 def check_adding(flags: Flags) -> None:
-    """ConfigError for what the file that is added to says already."""
+    """Raise ConfigError for flags whose values the file that is added to already has."""
     kept = {name: getattr(flags, name) for name in (*RATIOS, "keystore", "password_file")}
     kept |= {"alert": flags.alerts, "store": flags.store != USUAL_STORE}
     given = [option(name) for name, value in kept.items() if value]
@@ -84,7 +84,7 @@ def url(text: str) -> str:
 
 
 def address(text: str, where: str) -> str:
-    """Checksummed."""
+    """The address in its checksummed form."""
     try:
         return checked_address(text.strip())
     except ValueError as error:
@@ -92,5 +92,5 @@ def address(text: str, where: str) -> str:
 
 
 def option(name: str) -> str:
-    """What a flag is called on the command line."""
+    """The name of a flag on the command line."""
     return "--" + name.replace("_", "-")

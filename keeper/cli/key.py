@@ -26,7 +26,7 @@ def new(path: Path, password_file: Path | None, *, as_json: bool) -> None:
 
 
 def import_key(path: Path, password_file: Path | None, *, as_json: bool) -> None:
-    """Take a key over: asked for at a terminal, else the first line of standard input."""
+    """Import a key: asked for at a terminal, else the first line of standard input."""
     keystore.refuse_existing(path)
     if sys.stdin.isatty():
         text = getpass.getpass("Private key (hexadecimal, not shown): ")

@@ -61,13 +61,13 @@ def _document(file: Path) -> object:
 
 
 def _depth(text: str) -> int:
-    """How deep brackets nest. The parser itself recurses, and may take the process down with it."""
+    """The depth of nested brackets. The parser itself recurses, and might crash the process."""
     steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
     return max(accumulate(steps), default=0)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object's fields; ValueError where one is given twice, of which JSON would keep the last."""
+    """An object's fields; ValueError where one is given twice, as JSON would keep only the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

@@ -1,4 +1,4 @@
-"""Options that several commands take, and what is given to them."""
+"""Options that several commands take, and their values parsed."""
 
 from __future__ import annotations
 

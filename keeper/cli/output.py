@@ -30,7 +30,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """Plain text is shown as it stands, brackets and all; style comes only with rich's Text."""
+    """Print a table. Plain text is shown unchanged, brackets and all; style comes only with rich's Text."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(
@@ -45,18 +45,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str 
 
 
 def print_rows(title: str, rows: Iterable[T], columns: Mapping[str, Callable[[T], str | Text]]) -> None:
-    """A table with a line for each row, and in each column what it shows of the row."""
+    """Print a table with one line per row; each column shows a value of the row."""
     print_table(title, list(columns), [[show(row) for show in columns.values()] for row in rows])
 
 
 def name(account: str) -> str:
-    """An account as people know it: an address with its checksum, a number in decimal."""
+    """The name of an account for people: an address with its checksum, a number in decimal."""
     first, _, more = format_account(account).partition(" ")
     return " ".join([account_name(first), *filter(None, [more])])
 
 
 def cell(account: str) -> str:
-    """The same for a table of many columns: on two lines, and abbreviated where the terminal is narrow."""
+    """An account's name for a table of many columns: on two lines, and abbreviated where the terminal is
+    narrow."""
     owner, _, part = name(account).partition(" ")
     if console.width < _WIDE:
         owner = f"{owner[:8]}…{owner[-4:]}"
@@ -72,17 +73,17 @@ def money(amount: int, decimals: int) -> str:
 
 
 def digits(number: int | None) -> str | None:
-    """For JSON, whose numbers do not hold it."""
+    """A number as text for JSON, whose numbers cannot hold it."""
     return None if number is None else str(number)
 
 
 def exact(of: object, *names: str) -> dict[str, str | None]:
-    """Numbers of a value by their names, each as `digits` has it."""
+    """Numbers of a value by their names, each as text by `digits`."""
     return {name: digits(getattr(of, name)) for name in names}
 
 
 def setup_logging(*, as_json: bool, level: int = logging.INFO) -> None:
-    """Structured events on standard error, so that standard output stays what was asked for."""
+    """Log structured events on standard error, so that standard output holds only what was asked for."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     for noisy in ("apscheduler", "urllib3", "apprise", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

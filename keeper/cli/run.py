@@ -45,7 +45,7 @@ def signer_of(settings: Settings, config: Path, what: str) -> SignerSettings:
 
 
 def public_address(settings: Settings) -> str | None:
-    """The address that would act, which needs no password; a dry run needs no more."""
+    """The address that would act, without a password; a dry run needs no more."""
     if settings.signer is None:
         return None
     try:

@@ -64,7 +64,7 @@ def scan(config: Path, *, as_json: bool) -> None:
 
 
 def scan_markets(settings: Settings) -> list[tuple[Market, MarketValuation]]:
-    """Every market at its chain's newest block; uses what a store already knows and changes nothing."""
+    """Scan every market at its chain's newest block; uses what a store already holds and changes nothing."""
     found = []
     for market, at in try_markets(settings):
         if isinstance(at, KeeperError):
@@ -74,7 +74,7 @@ def scan_markets(settings: Settings) -> list[tuple[Market, MarketValuation]]:
 
 
 def try_markets(settings: Settings) -> Iterator[tuple[Market, MarketValuation | KeeperError]]:
-    """The same one by one; where a market or its chain fails, the error is that market's alone."""
+    """As `scan_markets`, one by one; where a market or its chain fails, the error is that market's alone."""
     nodes = pools(settings)
     heads: dict[str, Head] = {}
     for market in build(settings, nodes, existing_store(settings.store.url), read_only=True):
@@ -90,7 +90,8 @@ def try_markets(settings: Settings) -> Iterator[tuple[Market, MarketValuation | 
 
 
 def _valued(market: Market, head: Head, progress: Callable[[int], None] | None) -> MarketValuation:
-    """A first discovery may outlast the state of its head: what it found then serves for a newer one."""
+    """Value a market. A first discovery may outlast the state of its head: its results then serve a newer
+    one."""
     try:
         return value(market, head, progress)
     except NodeError:
@@ -100,7 +101,7 @@ def _valued(market: Market, head: Head, progress: Callable[[int], None] | None) 
 
 
 def existing_store(url: str) -> Store | None:
-    """The store if there is one: a scan does not make a new one."""
+    """The store if there is one: a scan does not create one."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
         return None
@@ -131,7 +132,8 @@ def as_object(valued: list[tuple[Market, MarketValuation]], policies: Policies) 
 
 @contextmanager
 def scanning(market: Market, head: Head) -> Iterator[Callable[[int], None] | None]:
-    """Show how far a scan of the market is and how long it will take: what is yielded is to hear of it."""
+    """Show the progress and remaining time of scanning the market; yields the function to call with
+    progress."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -153,12 +155,13 @@ def scanning(market: Market, head: Head) -> Iterator[Callable[[int], None] | Non
 
 
 def part_names(valuations: Iterable[Valuation]) -> list[str]:
-    """The names of all parts that any of them has, in the order in which they come."""
+    """The names of all parts that any valuation has, in order of first appearance."""
     return list(dict.fromkeys(name for valuation in valuations for name in valuation.parts))
 
 
 def cells(market: Market, valuation: Valuation, parts: Sequence[str]) -> list[str]:
-    """Under `NUMBERS` and `parts`, as people read them; empty where the account has no such part."""
+    """The values under `NUMBERS` and `parts`, formatted for people; empty where the account has no such
+    part."""
     adapter, state, account = market.adapter, market.book.state, valuation.account
     decimals = adapter.explainer.decimals(state, account)
     amounts = (valuation.equity, valuation.maintenance, valuation.net)
@@ -175,7 +178,7 @@ def cells(market: Market, valuation: Valuation, parts: Sequence[str]) -> list[st
 
 
 def in_words(market: Market, valuation: Valuation) -> str:
-    """The same numbers in one line."""
+    """The same numbers in one line of text."""
     parts = part_names([valuation])
     return ", ".join(
         f"{name} {cell}"

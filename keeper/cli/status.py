@@ -1,4 +1,4 @@
-"""`keeper status`: what the daemon last wrote down."""
+"""`keeper status`: what the daemon last stored."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def status(config: Path, *, as_json: bool) -> None:
 
 
 def _daemon(chains: Sequence[ChainStatus], markets: Sequence[MarketStatus], pause: str) -> None:
-    """What the daemon last wrote of chains and markets."""
+    """What the daemon last stored of chains and markets."""
     print_rows(
         "chains",
         chains,
@@ -185,7 +185,7 @@ def _state(market: MarketStatus, pause: str) -> str:
 
 
 def _foreign(signers: Sequence[SignerNonce]) -> list[str]:
-    """What is known of keys that something else used too."""
+    """Keys known to be used by something else too."""
     return [
         f"{row.sender} was used by something else on {row.chain}: {row.foreign} nonces, the last "
         f"{row.foreign_nonce} before block {row.foreign_block}"

@@ -1,4 +1,4 @@
-"""How the day is told: a line a block, a table at the end, or one JSON object."""
+"""Reports of a demo or fork day: a line per block, a table at the end, or one JSON object."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tell_block(moment: Moment) -> None:
 
 
 def tell_ended(intents: Sequence[Intent], *, with_market: bool = False) -> None:
-    """A line for each intent that has ended."""
+    """Print a line for each intent that has ended."""
     for intent in intents:
         where = f" in {intent.market}" if with_market else ""
         if intent.state == "settled" and intent.kind == "settle":
@@ -74,7 +74,7 @@ def tell_faults(faults: Sequence[str]) -> None:
 
 
 def leave(folder: Path, faults: Sequence[str]) -> None:
-    """Remove what the keeper left; where there are faults, say where it is, and exit with 1."""
+    """Remove what the keeper left; where there are faults, print where it is, and exit with 1."""
     if faults:
         typer.echo(f"what the keeper left is in {folder}", err=True)
         raise typer.Exit(1)
@@ -82,14 +82,15 @@ def leave(folder: Path, faults: Sequence[str]) -> None:
 
 
 def _short(account: str) -> str:
-    """An owner's address, whatever part of a market follows it in the account's key; a number as it is."""
+    """An owner's address without the part of a market that follows it in the account's key; a number
+    unchanged."""
     if len(account) == NUMBER_LETTERS:
         return account_name(account)
     return f"{account[:8]}…{account[38:42]}"
 
 
 def held_object(moment: Moment) -> dict[str, Any]:
-    """For whom nothing was done at a block, and why."""
+    """The accounts for which nothing was done at a block, and why."""
     return {
         "block": moment.block,
         "title": moment.title,

@@ -1,4 +1,4 @@
-"""The settings of a keeper: a file a section, and how they are read."""
+"""The settings of a keeper, one file per section, and how they are read."""
 
 from keeper.config.chain_settings import ChainSettings
 from keeper.config.chains import LOCAL_CHAIN_IDS, Chain, RelaySettings

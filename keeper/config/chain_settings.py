@@ -1,4 +1,4 @@
-"""What the steps of one chain need of the settings, and no more."""
+"""The settings that the steps of one chain need, and no more."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from keeper.config.running import Execution
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
-    """One chain's own table with what holds on all chains; `protect` are its protected accounts, by their
-    place in the configuration."""
+    """One chain's own table with the settings that hold on all chains; `protect` are its protected accounts,
+    by their place in the configuration."""
 
     name: str
     chain: Chain

@@ -1,4 +1,4 @@
-"""[chains.NAME]: nodes, time, where liquidations are sold, and private relays."""
+"""[chains.NAME]: nodes, block time, the venue of liquidations, and private relays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 
 
 class UniswapV3Venue(Section):
-    """Where seizures are exchanged. Routes are direct or lead over one of the `hops` (tokens)."""
+    """A Uniswap v3 venue where seized tokens are exchanged. Routes are direct or lead over one of the `hops`
+    (tokens)."""
 
     factory: Address
     fees: list[Annotated[int, Field(gt=0, lt=1_000_000)]] = Field(
@@ -30,14 +31,14 @@ class Venues(Section):
 
 
 class RelaySettings(Section):
-    """A private relay, which transactions go to first."""
+    """A private relay, which receives transactions first."""
 
     url: Annotated[str, one_url("", "http", "https")]
     kind: Literal["private-transaction", "bundle"] = "private-transaction"
     fallback_blocks: int = Field(default=5, ge=1)
-    """Blocks after which a transaction that no block has goes to the public pool."""
+    """Blocks after which a transaction that is in no block goes to the public pool."""
     mempool_ws: Annotated[str, one_url("", "ws", "wss")] | None = None
-    """Websocket address of a node that tells of whole pending transactions: oracle updates among them are
+    """Websocket address of a node that announces whole pending transactions: oracle updates among them are
     acted on before a block has them, in bundles behind them. Absent: blocks are waited for."""
     bundle_method: Literal["svr", "mev-share"] = "svr"
     """How the relay is asked to include ours behind an update: whole (`eth_sendBundle`), or by the update's
@@ -54,11 +55,12 @@ class Chain(Section):
     log_range: int = Field(default=50_000, ge=1)
     """Blocks asked for in one log request at first; shrinks when a node refuses."""
     head_ws: Annotated[list[str], all_urls("an entry", "ws", "wss")] = []
-    """Websocket addresses at which nodes of this chain tell of new heads; without, heads are polled for."""
+    """Websocket addresses at which nodes of this chain announce new heads; without any, heads are polled
+    for."""
     requests_per_second: Annotated[Decimal, Field(gt=0)] | None = None
-    """Budget of all requests to this chain's nodes together; absent: as many as are needed."""
+    """Budget of all requests per second to this chain's nodes together; absent: no limit."""
     parallel_requests: int = Field(default=4, ge=1, le=64)
-    """Requests under way at once while a long history or a large book is read."""
+    """Concurrent requests while a long history or a large book is read."""
     relay: RelaySettings | None = None
 
     sequencer_feed: Address | None = None
@@ -66,25 +68,25 @@ class Chain(Section):
     sequencer_grace: int = Field(default=900, ge=0)
     """Seconds after an outage in which a feed without a new round counts as stale."""
     max_head_age: int | None = Field(default=None, ge=0)
-    """Seconds the newest block may differ from this machine's clock before nothing is sent any more; 0: any.
+    """Seconds that the newest block may differ from this machine's clock before nothing more is sent; 0: any.
     Absent: 300, and any on the chain ids of local chains."""
 
     liquidator: Address | None = None
     """Our Liquidator contract on this chain, which works with borrowed money; `keeper contracts deploy` makes
     one. Absent: liquidations spend the signer's own tokens."""
     profit_token: Address | None = None
-    """What the contract's liquidations earn; absent: each earns in the token that it repays."""
+    """The token that the contract's liquidations earn; absent: each earns in the token that it repays."""
     venues: Venues = Venues()
     data_fee: DataFee | None = None
-    """Whether the chain charges for a transaction's data besides gas, and whom to ask how much. Absent: the
-    contracts that are known to tell are asked."""
+    """Whether the chain charges for a transaction's data besides gas, and as which kind of chain. Absent: the
+    contracts of known kinds are asked."""
     native_price: NativePrice | None = None
-    """What a native coin costs: a number (units of account), or an asset of any market (symbol or address,
-    `MARKET.ASSET` where it must be that market's), or the address of a feed behind any market's prices or
-    on this chain, in dollars. Absent: what a market says of the chain's wrapped coin."""
+    """The price of a native coin: a number (units of account), or an asset of any market (symbol or address,
+    `MARKET.ASSET` where it must be that market's), or the address of a feed behind any market's prices or on
+    this chain, in dollars. Absent: a market's price of the chain's wrapped coin."""
     max_gas_price_gwei: Annotated[Decimal, Field(ge=0, le=10_000_000)] | None = None
-    """Ceiling of a unit of gas on this chain, before execution.max_gas_price_gwei. Both absent: what fits
-    the chain's own prices at the start."""
+    """Ceiling per gas on this chain, before execution.max_gas_price_gwei. Both absent: what fits the chain's
+    own prices at the start."""
     max_gas_per_day: Money | None = None
     """Whole native coins that gas may cost on this chain in 24 hours, before execution.max_gas_per_day. Both
     absent: ten million gas at the ceiling that fits the chain."""
@@ -97,7 +99,7 @@ class Chain(Section):
 
     @property
     def head_age_limit(self) -> int | None:
-        """Seconds; None when block time and clock are not compared."""
+        """The limit in seconds; None when block time and clock are not compared."""
         if self.max_head_age is None:
             return None if self.chain_id in LOCAL_CHAIN_IDS else HEAD_AGE_LIMIT
         return self.max_head_age or None

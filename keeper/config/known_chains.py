@@ -1,4 +1,4 @@
-"""Known chains by id: what published packages say of each, a source per row (`known_chains.json`).
+"""Known chains by id, from published packages, with a source per row (`known_chains.json`).
 
 `scripts/known_chains.mjs` writes the table. A chain that is not in it works by what is probed and configured.
 """
@@ -29,7 +29,8 @@ class WrappedNative(Section):
 
 class KnownChain(Section):
     """One chain. `native` is its coin's symbol, `block_time` in seconds, `native_feed` a Chainlink feed of
-    the coin in dollars, `data_fee` who says what data costs besides gas; None: nobody published it."""
+    the coin in dollars, `data_fee` the kind of chain that charges for data besides gas; None: not
+    published."""
 
     id: int
     name: str
@@ -72,12 +73,12 @@ def known_chain(chain_id: int) -> KnownChain | None:
 
 
 def chain_name(chain_id: int) -> str:
-    """What people call the chain with this id."""
+    """The name for people of the chain with this id."""
     row = known_chain(chain_id)
     return row.name if row else f"chain{chain_id}"
 
 
 def native_coin(chain_id: int) -> str:
-    """What a chain's own coin is called."""
+    """The name of a chain's own coin."""
     row = known_chain(chain_id)
     return row.native if row else "native coins"

@@ -1,4 +1,4 @@
-"""[markets.NAME]: which contracts are watched, and what is known of their prices that no chain tells."""
+"""[markets.NAME]: the watched contracts, and facts about their prices that are not on chain."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UniswapV3Source(Section):
     kind: Literal["uniswap-v3"]
     address: Address
     window: int = Field(default=1800, gt=0)
-    """Seconds the price is averaged over."""
+    """Seconds over which the price is averaged."""
     quote_price: Annotated[Decimal, Field(gt=0)] | None = None
 
 
@@ -42,24 +42,24 @@ class PythSource(Section):
     price_id: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
     heartbeat: int | None = Field(default=None, gt=0)
     max_uncertainty: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.02")
-    """Pyth's confidence interval over its price, above which it is no second opinion."""
+    """Pyth's confidence interval over its price, above which the feed is no second opinion."""
 
 
 SecondSource = Annotated[ChainlinkSource | UniswapV3Source | PythSource, Field(discriminator="kind")]
 
 
 class Oracle(Section):
-    """What is known of an asset's price that no chain tells. Absent values are not judged."""
+    """Facts about an asset's price that are not on chain. Absent values are not judged."""
 
     heartbeat: int | None = Field(default=None, gt=0)
     """Seconds within which each feed behind the price gives a new round."""
     heartbeat_guessed: bool = False
-    """Whether nobody has checked the heartbeat yet: it is held against the feed, and `doctor` warns."""
+    """Whether nobody has checked the heartbeat yet: it is compared with the feed, and `doctor` warns."""
     min_price: Annotated[Decimal, Field(gt=0)] | None = None
     """Whole units of the base currency; a price outside the bounds counts only if the second agrees."""
     max_price: Annotated[Decimal, Field(gt=0)] | None = None
     deviation: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.05")
-    """How far two sources may lie apart and still agree; how far a price may move without a new round."""
+    """How far two sources may differ and still agree; how far a price may move without a new round."""
     second_source: SecondSource | None = None
 
     @model_validator(mode="after")
@@ -71,8 +71,8 @@ class Oracle(Section):
 
 @dataclass(frozen=True, slots=True)
 class PriceServiceTerms:
-    """Where signed prices come from, and which of them count: seconds of age, width of the confidence
-    interval as a share of the price."""
+    """The service of signed prices, and which of them count: age in seconds, width of the confidence interval
+    as a share of the price."""
 
     url: str
     max_age: int
@@ -80,17 +80,18 @@ class PriceServiceTerms:
 
 
 class ProtocolSettings(Section):
-    """A market's table of its protocol's own: `[markets.NAME.PROTOCOL]`. A protocol without one takes no key.
+    """A market's table for its protocol: `[markets.NAME.PROTOCOL]`. A protocol without one accepts no key.
 
-    What a table's keys mean to the rest of the keeper is said by the properties."""
+    The properties say what a table's keys mean to the rest of the keeper.
+    """
 
     moved_from_market: ClassVar[Mapping[str, str]] = {}
-    """Old keys of the market's own table that stand here now, for one version more, and their new names."""
+    """Old keys of the market's own table that are here now, for one more version, and their new names."""
     moved_from_policy: ClassVar[Mapping[str, str]] = {}
-    """The same of `[policy]`: they gave the value for all markets of the protocol."""
+    """As `moved_from_market`, of `[policy]`: they gave the value for all markets of the protocol."""
 
     contracts: ClassVar[Mapping[str, str]] = {}
-    """Contracts of ours that the table may name: by what `keeper contracts deploy` calls one, its key."""
+    """Contracts of ours that the table may name: their names in `keeper contracts deploy`, and their keys."""
 
     def ours(self, contract: str) -> str | None:
         """The address of one of those contracts; None where there is none."""
@@ -99,17 +100,17 @@ class ProtocolSettings(Section):
 
     @property
     def own_calls(self) -> Mapping[str, tuple[str, ...]]:
-        """Contracts of ours for this market, each with what is called on it."""
+        """Contracts of ours for this market, each with the functions called on it."""
         return {}
 
     @property
     def chores_gas_per_day(self) -> Decimal:
-        """Whole native coins a day that work may cost which nobody pays for; 0: none is done."""
+        """Whole native coins per day that unpaid work may cost; 0: none is done."""
         return Decimal(0)
 
     @property
     def price_terms(self) -> PriceServiceTerms | None:
-        """The service of signed prices that the market's prices are brought from."""
+        """The service of signed prices, and its terms, for prices that must be brought to this market."""
         return None
 
     @property
@@ -126,7 +127,7 @@ P = TypeVar("P", bound=ProtocolSettings)
 
 
 class MarketSettings(Section):
-    """One market. `market_model` makes the class with the protocols' own tables, of which one is filled."""
+    """One market. `market_model` makes the class with a table per protocol, of which one is filled."""
 
     protocol: str
     chain: str
@@ -135,12 +136,12 @@ class MarketSettings(Section):
     audit_sample: int = Field(default=8, ge=1)
     """Accounts compared with the contract's own view at every block, in turn."""
     unknown_oracles: Literal["watch", "act"] = "watch"
-    """What to do for accounts with an asset whose price source is of no known kind."""
+    """Behaviour for accounts with an asset whose price source is of unknown kind."""
     oracles: dict[str, Oracle] = {}
-    """By symbol or address of the asset."""
+    """By the asset's symbol or address."""
     base_price: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    """What a whole unit of the market's base currency is worth in the unit of account, in which all
-    amounts of the policy are. 1 where both are dollars; a market that counts in ether needs it."""
+    """What a whole unit of the market's base currency is worth in the unit of account, in which all amounts
+    of the policy are. 1 where both are dollars; a market that counts in ether needs it."""
 
     @property
     def own(self) -> ProtocolSettings:
@@ -164,7 +165,7 @@ class MarketSettings(Section):
 
 
 def table_of(protocol: str) -> str:
-    """What a protocol's own table is called."""
+    """The name of a protocol's own table."""
     return protocol.replace("-", "_")
 
 

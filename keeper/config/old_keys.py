@@ -1,4 +1,4 @@
-"""Keys of the configuration that work for one version more, and what to write instead."""
+"""Old keys of the configuration that work for one more version, and their replacements."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ RENAMED: Mapping[tuple[str, ...], Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class OldKey:
-    """A key as it was written, and the place whose value it gives."""
+    """A key as it was written, and the place that now takes its value."""
 
     written: Place
     place: Place
 
 
 def words(path: Place) -> str:
-    """protect[0].steps[1].asset: lists by index, as elsewhere."""
+    """A path in words, as in protect[0].steps[1].asset: lists by index."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def told(keys: Iterable[OldKey]) -> list[tuple[str, str]]:
-    """Each key as it was written, and what to do instead: one may give the values of several places."""
+    """Each key as it was written, and its replacement: one may give the values of several places."""
     found: dict[str, list[str]] = {}
     for each in keys:
         is_beside = each.written[:-1] == each.place[:-1]
@@ -60,7 +60,7 @@ def told(keys: Iterable[OldKey]) -> list[tuple[str, str]]:
 def renew(
     data: Mapping[str, Any], moved: Sequence[OldKey], where: str
 ) -> tuple[dict[str, Any], list[OldKey]]:
-    """The same values under the keys of today, and which old keys gave some of them; `moved` are those that
+    """The same values under today's keys, and the old keys that gave some of them; `moved` are those that
     went to another table. ConfigError, which names `where` they were read, for an old key beside the one that
     replaced it."""
     renewed, used = dict(data), list[OldKey]()
@@ -105,7 +105,7 @@ def _tables(data: Any, pattern: tuple[str, ...], path: Place = ()) -> Iterator[t
 
 
 def _move(data: dict[str, Any], key: OldKey, where: str) -> None:
-    """Give a value its new place. The tables on the way are copied: what was read stays as it is."""
+    """Move a value to its new place. The tables on the way are copied, so the data read stays unchanged."""
     value = _get(data, key.written)
     target = _copied(data, key.place[:-1])
     if key.place[-1] in target:
@@ -128,7 +128,7 @@ def _copied(data: Any, path: Place) -> Any:
 
 
 def _whole(hours: object) -> object:
-    """Parts of an hour, which the old key took, are rounded up: to be told early does no harm."""
+    """Hours, rounded up from the fractions that the old key took: an early alert does no harm."""
     try:
         return math.ceil(Decimal(str(hours)))
     except (InvalidOperation, ValueError, OverflowError):

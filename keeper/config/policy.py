@@ -1,4 +1,4 @@
-"""[policy] and [[protect]]: when something is done about an account, and what it may cost."""
+"""[policy] and [[protect]]: when to act for an account, and what that may cost."""
 
 from __future__ import annotations
 
@@ -33,22 +33,23 @@ class Policy(Section):
     realize_bad_debt: bool = False
     """Whether accounts that owe more than they have are liquidated even at a loss."""
     max_bad_debt_loss: Money = Decimal(0)
-    """Most that one such liquidation may lose, gas included, in whole units of account."""
+    """The most that one such liquidation may lose, gas included, in whole units of account."""
     max_bad_debt_loss_per_day: Money | None = None
-    """Most that all such liquidations together may lose in 24 hours; absent: ten times the most of one."""
+    """The most that all such liquidations together may lose in 24 hours; absent: ten times the most of
+    one."""
     gas_reserve: Money = Decimal(0)
     """Whole native coins that liquidations never spend; top-ups of protected accounts may."""
     min_gas_hours: int = Field(default=24, ge=0)
-    """Fewer hours of gas money than this, at the recent rate of spending, are told."""
+    """An alert is raised for fewer hours of gas money than this, at the recent rate of spending."""
     max_spend_per_account_day: Money | None = None
-    """Most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
+    """The most that liquidations and top-ups of one account may spend in 24 hours, whole units of account."""
     native_price: Annotated[Money, Field(gt=0)] | None = None
-    """Old key for one version, of all chains together: `[chains.NAME] native_price` comes before it."""
+    """Old key for one version, for all chains together: `[chains.NAME] native_price` takes precedence."""
     wrapped_native: str | None = None
     """Symbol or address of the wrapped native coin, where the chain is not known or its market's is another.
     Absent: the known chain's, WETH on others."""
     max_attempts: int = Field(default=5, ge=1)
-    """Liquidations of one account that may fail on chain within 24 hours, before it has to wait."""
+    """Liquidations of one account that may fail on chain within 24 hours before it must wait."""
     accounts: list[AccountPolicy] = []
 
     @model_validator(mode="after")
@@ -63,11 +64,11 @@ class Policy(Section):
 
 
 Action = Literal["repay", "add_collateral", "reduce", "close"]
-"""What helps an account: less debt, more collateral, a smaller position, or none."""
+"""Cures of an account: less debt, more collateral, a smaller position, or none."""
 
 
 def _present_word(action: object) -> object:
-    """`supply` is the old word for adding collateral, and works for a version."""
+    """Read `supply`, the old word for adding collateral, for one more version."""
     return "add_collateral" if action == "supply" else action
 
 
@@ -83,7 +84,7 @@ class SignedAllowance(Section):
 
     token: Address
     value: Annotated[int, Field(gt=0)]
-    """Token units; a string in the file, as TOML numbers do not hold them."""
+    """Token units; a string in the file, as a TOML number cannot hold them."""
     nonce: int = Field(ge=0)
     deadline: int = Field(gt=0)
     signature: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{130}$")]
@@ -99,21 +100,21 @@ class Protect(Section):
     max_spend_per_owner_day: Money
     """Whole units of account that top-ups of this owner may spend in 24 hours, in all markets together."""
     paid_by: Literal["keeper", "owner"] = "keeper"
-    """Whose money pays: the keeper's own inventory, or the owner's through the owner's contract."""
+    """Whose money pays: the keeper's own inventory, or the owner's through their contract."""
     permits: list[SignedAllowance] = []
     when_unverified: Literal["watch", "top_up"] = "watch"
     """On a revision whose arithmetic is unknown or differs: only watch, or top up, sized by the contract's
     own view in rehearsals. Liquidations wait in either case."""
     steps: tuple[Step, ...] = ()
-    """Tried in this order. Empty: repay each of the account's debts, then supply its collaterals; positions
-    are made smaller only where a step says so."""
+    """Steps in the order in which they are tried. Empty: repay each of the account's debts, then supply its
+    collaterals; positions are made smaller only where a step says so."""
     prefer: Literal["order", "cheapest"] = "order"
-    """Which of the steps that reach the target is taken: the first, or the one that costs least. What is paid
-    in costs `capital_cost` of itself, a smaller position its fees and what the price gives up."""
+    """Which of the steps that reach the target to take: the first, or the one that costs least. A payment
+    costs its `capital_cost`, a smaller position its fees and the price given up."""
     capital_cost: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.1")
-    """The price of a year of locked money, as a share of it."""
+    """The yearly price of locked money, as a share of it."""
     max_slippage: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.01")
-    """The share of the price that making a position smaller may cost at most."""
+    """The largest share of the price that making a position smaller may cost."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Protect:

@@ -46,7 +46,7 @@ class AlertChannel(Section):
 
 
 class Allowed(Section):
-    """A contract that may be called, and with which functions; none named: with all."""
+    """A contract that may be called, and with which functions; without any: all."""
 
     target: Address
     selectors: list[Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{8}$")]] = []
@@ -54,36 +54,37 @@ class Allowed(Section):
 
 class Execution(Section):
     max_gas_price_gwei: Annotated[Decimal, Field(ge=0, le=100_000)] | None = None
-    """Ceiling of a unit of gas on every chain that names none of its own. A price in wei would be far above
-    the bound: it would be no ceiling."""
+    """Ceiling per gas on every chain without one of its own. A price in wei would be far above the bound, and
+    so no ceiling."""
     max_spend_per_transaction: Money | None = None
     """Whole units of account that one transaction may spend."""
     max_spend_per_day: Money | None = None
-    """The same for all transactions of 24 hours."""
+    """Whole units of account that all transactions of 24 hours may spend."""
     max_gas_per_day: Money | None = None
-    """Whole native coins that gas may cost in 24 hours, what is in flight counted with its most, on every
-    chain that names none of its own."""
+    """Whole native coins that gas may cost in 24 hours on every chain without a limit of its own;
+    transactions in flight count with the most that they may cost."""
     max_in_flight: int = Field(default=16, ge=1)
     """Transactions in no block yet, beyond which nothing new is sent."""
     confirmations: int | None = Field(default=None, ge=1)
-    """Blocks after which a transaction is final. Absent: when the chain says finalized; 1 on local chains."""
+    """Blocks after which a transaction is final. Absent: once the chain reports it finalized; 1 on local
+    chains."""
     settle_blocks: int = Field(default=1, ge=1)
-    """Blocks after which an attempt ends by what its transaction did."""
+    """Blocks after which an attempt ends by the outcome of its transaction."""
     plan_blocks: int = Field(default=3, ge=1)
-    """Blocks after which an intent that was not sent is given up and planned anew."""
+    """Blocks after which an unsent intent is abandoned and planned anew."""
     replace_blocks: int = Field(default=3, ge=1)
-    """Blocks after which a transaction in no block is replaced by one that bids more."""
+    """Blocks after which a transaction in no block is replaced by one with a higher bid."""
     cancel_blocks: int = Field(default=25, ge=1)
     """Blocks after which it is cancelled."""
     allow: list[Allowed] | None = None
-    """What may be called. Absent: what the configured markets and contracts need."""
+    """The calls that are permitted. Absent: those that the configured markets and contracts need."""
 
 
 class Service(Section):
     alerts_file: Path | None = None
-    """JSON lines, one an alert."""
+    """JSON lines, one per alert."""
     record: Path | None = None
-    """JSON lines, one a block and market: every account's numbers as the keeper computed them."""
+    """JSON lines, one per block and market: every account's numbers as the keeper computed them."""
     pause_file: Path | None = None
     """While this file exists nothing is sent."""
     lease_seconds: Annotated[Decimal, Field(ge=2)] = Decimal(15)

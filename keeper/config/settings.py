@@ -1,4 +1,4 @@
-"""The settings: one TOML file, the environment over it, validated once.
+"""The settings: one TOML file, overridden by the environment, validated once.
 
 Environment variables `KEEPER_SECTION__KEY` override single values (KEEPER_STORE__URL, for example).
 """
@@ -58,12 +58,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given: `load` puts file and environment together, each by its keys of today."""
+        """Use only the values given: `load` combines file and environment, each by today's keys."""
         return (init_settings,)
 
     @property
     def old_keys(self) -> tuple[tuple[str, str], ...]:
-        """Each old key that is used, and what to do instead."""
+        """Each old key that is used, and its replacement."""
         found = told(self._old_keys)
         if self.policy.native_price is not None:
             chains = ", ".join(f"chains.{name}.native_price" for name in self.chains)
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         return tuple(found)
 
     def of_chain(self, name: str) -> ChainSettings:
-        """What the steps of one chain go by."""
+        """The settings that the steps of one chain need."""
         protect = {i: p for i, p in enumerate(self.protect) if self.markets[p.market].chain == name}
         return ChainSettings(name, self.chains[name], self.policy, self.execution, protect)
 
@@ -109,7 +109,7 @@ class Settings(BaseSettings):
 
 
 def _once(where: str, listed: Sequence[tuple[str, str]]) -> None:
-    """Which of two entries would count is nothing to guess."""
+    """Refuse two entries for one thing: which of them counts is not guessed."""
     for i, each in enumerate(listed):
         first = listed.index(each)
         if first != i:
@@ -163,7 +163,7 @@ def read(path: Path, model: type[Settings]) -> Settings:
 
 
 def _moved(data: Any, model: type[Settings]) -> list[OldKey]:
-    """What moved into the own tables of the markets that are configured: where it was, and is."""
+    """The keys that moved into the tables of configured markets, with their old and new places."""
     [market] = (each for each in get_args(model.model_fields["markets"].annotation) if each is not str)
     found = []
     for name, section in data.get("markets", {}).items() if isinstance(data.get("markets"), dict) else ():
@@ -183,14 +183,14 @@ def _moved(data: Any, model: type[Settings]) -> list[OldKey]:
 
 
 def _over(below: Any, above: Any) -> Any:
-    """Tables over tables, key by key; of anything else the upper one."""
+    """Merge tables key by key; of other values the upper one wins."""
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return above
     return below | {key: _over(below[key], above[key]) if key in below else above[key] for key in above}
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    """Relative paths mean: beside the configuration file, wherever the command is started."""
+    """Settings with relative paths resolved against the configuration file, wherever the command runs."""
     changes: dict[str, object] = {}
     prefix = "sqlite:///"
     url = settings.store.url
@@ -205,7 +205,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
 
 
 def _beside(section: S, folder: Path) -> S:
-    """The section with every path in it taken from this folder."""
+    """The section with every path in it resolved against this folder."""
     return section.model_copy(
         update={name: folder / value for name, value in section if isinstance(value, Path)}
     )

@@ -17,7 +17,7 @@ _BLANK = re.compile(r"\s")
 
 
 def checked_address(value: str) -> str:
-    """An address in its checksummed form; ValueError for what is none, or mistyped by its own checksum."""
+    """An address in its checksummed form; ValueError for anything else, or a mistyped checksum."""
     if not is_hex_address(value):
         raise ValueError("is no address: write 0x and 40 hexadecimal digits")
     mixed = value[2:] not in (value[2:].lower(), value[2:].upper())
@@ -42,7 +42,7 @@ Money = Annotated[Decimal, Field(ge=0, lt=10**12)]
 
 
 def checked_url(url: str, what: str, *schemes: str) -> str:
-    """The address of a service; ValueError that does not repeat it (it may hold a key) for what is none."""
+    """The address of a service; ValueError for anything else, without repeating it (it may hold a key)."""
     wanted = " or ".join(f"{scheme}://" for scheme in schemes)
     try:
         parts = urlsplit(url)
@@ -55,17 +55,17 @@ def checked_url(url: str, what: str, *schemes: str) -> str:
 
 
 def one_url(what: str, *schemes: str) -> AfterValidator:
-    """Of a text: it is such an address."""
+    """A validator for a text that must be such an address."""
     return AfterValidator(lambda url: checked_url(url, what, *schemes))
 
 
 def all_urls(what: str, *schemes: str) -> AfterValidator:
-    """Of a list: each in it is such an address."""
+    """A validator for a list in which every entry must be such an address."""
     return AfterValidator(lambda urls: [checked_url(url, what, *schemes) for url in urls])
 
 
 def _native_price(value: object) -> object:
-    """A number as a number, though it be written in quotes; everything else names an asset or a feed."""
+    """A number as a number, even if written in quotes; everything else names an asset or a feed."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -79,7 +79,7 @@ NativePrice = Annotated[
     Annotated[Decimal, Field(gt=0, lt=10**12)] | Annotated[str, Field(min_length=1, max_length=128)],
     BeforeValidator(_native_price),
 ]
-"""Whole units of account a native coin costs, or what tells it."""
+"""Whole units of account per native coin, or the asset or feed that gives it."""
 
 
 def wad(ratio: Decimal) -> int:

@@ -1,1 +1,1 @@
-"""The doctor's examination: one file a kind of part, one line a finding, with a remedy for each fault."""
+"""The doctor's checks: one file per kind of part, one line per finding, with a remedy for each fault."""

@@ -1,4 +1,4 @@
-"""Whom the keeper tells."""
+"""The channels by which the keeper alerts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_known(url: str) -> bool:
 
 
 def channels(settings: Settings) -> Iterator[Finding]:
-    """Whether every channel is one that Apprise knows; nothing is sent."""
+    """Check that every channel is one that Apprise knows; nothing is sent."""
     if not settings.alerts and settings.service.alerts_file is None:
         yield Finding.warning("alerts", "only the console is told", "Add [[alerts]] with an Apprise URL")
     for i, channel in enumerate(settings.alerts):

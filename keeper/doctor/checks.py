@@ -1,4 +1,4 @@
-"""Every part the daemon needs, looked at once, in the order in which they depend on each other."""
+"""Checks of every part that the daemon needs, once each, in the order in which they depend on each other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from keeper.service.markets import build, pools
 
 
 def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
-    """All findings."""
+    """Run all checks; returns all findings."""
     yield from files(settings, config)
     for key, instead in settings.old_keys:
         yield Finding.warning(key, "is an old key, which the next version does not know", instead)
@@ -73,7 +73,7 @@ def run_checks(settings: Settings, config: Path) -> Iterator[Finding]:
 
 
 def attempt(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """The findings of one part; an error the keeper knows becomes its fault."""
+    """The findings of one check; an error that the keeper knows becomes its fault."""
     try:
         yield from look()
     except KeeperError as error:

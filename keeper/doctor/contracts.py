@@ -1,5 +1,5 @@
-"""The Liquidator of a chain, and what takes positions over in a market: whether it is ours, and whether the
-signer may use it."""
+"""The Liquidator of a chain, and the contract that takes positions over in a market: whether each is ours,
+and whether the signer may use it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keeper.service.markets import Market
 
 
 def outdated(subject: str, address: str, version: Version, remedy: str) -> Iterator[Finding]:
-    """One line where a later version can do more."""
+    """One line where a later version of the contract can do more."""
     if version.is_latest:
         return
     lacks = "; ".join(version.lacks.values())

@@ -1,4 +1,4 @@
-"""The files: whether others may read what is secret, and whether what must be written can be."""
+"""The files: whether others can read secret ones, and whether those to be written can be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OTHERS = stat.S_IRWXO
 
 
 def files(settings: Settings, config: Path) -> Iterator[Finding]:
-    """Configuration, password file and the files that the keeper writes."""
+    """Check the configuration, the password file and the files that the keeper writes."""
     mode = stat.S_IMODE(config.stat().st_mode)
     if os.name == "posix" and mode & _OTHERS and _holds_secrets(settings):
         yield Finding.warning(

@@ -1,4 +1,4 @@
-"""What the signer has: gas money, tokens to act with, and allowances that were left standing."""
+"""The signer's funds: gas money, tokens to act with, and allowances left standing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keeper.model.format import format_amount_short
 from keeper.service.markets import Market
 
 MOST_DECIMALS = 36
-"""No token that means what it says has more."""
+"""The most decimals that a sensible token has."""
 
 
 def funds(settings: ChainSettings, pool: NodePool, markets: list[Market], payer: str) -> Iterator[Finding]:
@@ -64,7 +64,7 @@ def _market(settings: ChainSettings, pool: NodePool, market: Market, payer: str)
 
 
 def _needed_for(settings: ChainSettings, market: Market) -> list[str]:
-    """What the signer's own tokens pay for in this market."""
+    """The uses of the signer's own tokens in this market."""
     borrows = settings.chain.liquidator is not None
     found = ["liquidations"] if market.adapter.needs_capital and not borrows else []
     if any(each.market == market.name and each.paid_by == "keeper" for each in settings.protect.values()):
@@ -73,7 +73,7 @@ def _needed_for(settings: ChainSettings, market: Market) -> list[str]:
 
 
 def decimals_of(reads: ContractReads, tokens: list[str]) -> dict[str, int]:
-    """Each token's decimals; 0, which shows the smallest units, where it says what no token has."""
+    """Each token's decimals; 0, which shows the smallest units, where it gives a number that no token has."""
     answers = reads.read_each(reads.at("ERC20", token).functions.decimals() for token in tokens)
     found = zip(tokens, answers, strict=True)
     return {token: said if said is not None and said <= MOST_DECIMALS else 0 for token, said in found}

@@ -1,4 +1,4 @@
-"""A chain's gas: what it costs in money, what it may cost, and what is charged besides."""
+"""A chain's gas: its cost in money, its ceilings, and charges besides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keeper.service.planning.native_price import native_price, native_price_assu
 
 
 def gas(settings: ChainSettings, pool: NodePool, markets: list[Market]) -> Iterator[Finding]:
-    """Of one chain and its markets that have been read."""
+    """Check the gas of one chain, with its markets that have been read."""
     found = gas_ceilings(settings, gas_level(pool))
     fee = data_fees.probe(pool, blocks.latest(pool))
     if markets:
@@ -27,7 +27,7 @@ def gas(settings: ChainSettings, pool: NodePool, markets: list[Market]) -> Itera
 
 
 def _price(settings: ChainSettings, markets: list[Market], found: GasCeilings, fee: Kind) -> Finding:
-    """What tells what a native coin costs, and what gas may cost."""
+    """The source of the native coin's price, and the most that gas may cost."""
     subject = f"chain {settings.name}, gas price"
     known = {
         market.name: market.purse(blocks.latest(market.book.pool), market.adapter.contract)
@@ -47,7 +47,7 @@ def _price(settings: ChainSettings, markets: list[Market], found: GasCeilings, f
 
 
 def _data_fee(settings: ChainSettings, found: Kind) -> Iterator[Finding]:
-    """What the configuration says against what the chain's contracts answer."""
+    """Compare the configuration with the answers of the chain's contracts."""
     configured = settings.chain.data_fee
     if configured is None or configured == found:
         return
@@ -61,7 +61,7 @@ def _data_fee(settings: ChainSettings, found: Kind) -> Iterator[Finding]:
 
 
 def _known(settings: ChainSettings) -> Iterator[Finding]:
-    """What is published of this chain id and the configuration lacks or contradicts."""
+    """Published facts about this chain id that the configuration lacks or contradicts."""
     at = settings.chain
     row = known_chain(at.chain_id)
     if row is None or row.sequencer_feed is None:

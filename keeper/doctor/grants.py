@@ -1,4 +1,4 @@
-"""Protected accounts whose protocol asks for rights: what their owners let be done for them."""
+"""Protected accounts whose protocol requires rights: what their owners permit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEEDS_RIGHT = frozenset({"add_collateral", "reduce", "close"})
 
 
 def grants(settings: Settings, market: Market, operator: str) -> Iterator[Finding]:
-    """A line for each protected account of this market, where its cures need a right."""
+    """One line per protected account of this market whose cures need a right."""
     spec, contract = PROTOCOLS[market.settings.protocol], market.settings.own.ours("grant")
     if not spec.grant:
         return
@@ -62,7 +62,7 @@ def _told(subject: str, market: str, protect: Protect, grant: Grant) -> Finding:
 
 
 def _lacking(steps: set[str], grant: Grant) -> list[str]:
-    """Which of the steps are not open; without any, adding is what would be done."""
+    """The steps that are not permitted; without any steps, adding is what would be done."""
     wanted = steps & _NEEDS_RIGHT if steps else {"add_collateral"}
     found = []
     if "add_collateral" in wanted and not grant.adds:

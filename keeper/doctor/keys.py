@@ -1,4 +1,4 @@
-"""The key: whether it can be used, and by whom else it could be read."""
+"""The key: whether it can be used, and who else could read it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keeper.model.finding import Finding
 
 
 def signer(settings: Settings) -> Iterator[Finding]:
-    """The keystore's file, and whether its password opens it."""
+    """Check the keystore's file, and whether its password opens it."""
     if settings.signer is None:
         yield Finding.warning("signer", "none: the keeper can only watch", "Make one with `keeper key new`")
         return

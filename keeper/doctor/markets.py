@@ -1,4 +1,4 @@
-"""A market: the contract that stands there, whether our numbers are its own, and what may stop actions."""
+"""A market: the contract at its address, whether our numbers match its own, and what may stop actions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from keeper.service.watching.value import value
 
 
 def contract(market: Market) -> Iterator[Finding]:
-    """What stands at the configured address; ConfigError when it is no market."""
+    """The contract at the configured address; ConfigError when it is no market."""
     pool = market.book.pool
     found = identify(pool, blocks.latest(pool), market.adapter.contract)
     subject = f"market {market.name}, contract"
@@ -43,7 +43,7 @@ def contract(market: Market) -> Iterator[Finding]:
 
 
 def market(settings: ChainSettings, market: Market) -> Iterator[Finding]:
-    """Revision, parity, sentinel, protected accounts and how gas is priced."""
+    """Check revision, parity, sentinel, protected accounts and the price of gas."""
     head = blocks.latest(market.book.pool)
     prices = market.prices
     assert prices is not None, "doctor builds markets that judge prices"

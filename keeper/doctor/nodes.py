@@ -1,4 +1,5 @@
-"""The nodes of a chain: whether each answers, for the right chain, newest enough and generously enough."""
+"""The nodes of a chain: whether each answers, is on the right chain, up to date, and accepts large
+requests."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class Seen:
 
 
 def nodes(settings: ChainSettings, pool: NodePool) -> Iterator[Finding]:
-    """Each node of one chain, then the chain as a whole; `chain <name>` is ok when it can be used."""
+    """Check each node of one chain, then the chain as a whole; `chain <name>` is ok when it can be used."""
     seen: list[Seen] = []
     for node in pool.nodes:
         try:
@@ -65,7 +66,7 @@ def nodes(settings: ChainSettings, pool: NodePool) -> Iterator[Finding]:
 
 
 def _rehearsals(pool: NodePool, head: blocks.Head) -> Iterator[Finding]:
-    """By what the actor itself uses: whole sequences where any node can, else one action a block."""
+    """How the acting loop can rehearse: whole sequences where any node can, else one action per block."""
     subject = f"chain {pool.name}, rehearsals"
     try:
         found = means(pool, _PROBE, head.timestamp + 1)
@@ -143,7 +144,7 @@ def _node(chain: str, seen: Seen, newest: int) -> Iterator[Finding]:
 
 
 def _gas_cap(node: Node) -> int:
-    """What a read may use: what the node caps it at, or what it was found to take where it refuses more."""
+    """The gas that a read may use: the node's cap, or what it was found to accept where it refuses more."""
     call = {"to": _PROBE, "data": "0x", "gas": hex(GAS)}
     answer = node.call("eth_call", [call, "latest", {_PROBE: {"code": _GAS_LEFT}}])
     return int(answer, 16)

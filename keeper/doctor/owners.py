@@ -18,7 +18,7 @@ from keeper.service.markets import Market, policies_of
 
 
 def owners(settings: Settings, market: Market, operator: str) -> Iterator[Finding]:
-    """A line for each protected account of this market that pays for itself."""
+    """One line per protected account of this market that pays for itself."""
     policies = policies_of(settings)
     for i, protect in enumerate(settings.protect):
         if protect.market != market.name or protect.paid_by != "owner":

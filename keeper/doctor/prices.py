@@ -1,4 +1,4 @@
-"""What `keeper doctor` says of a market's prices: unknown sources, missing words, faults."""
+"""A market's prices as `keeper doctor` reports them: unknown sources, missing settings, faults."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from keeper.service.watching.unknown_sources import Hanging
 
 
 def price_lines(prices: Pricing, hangs: Mapping[str, Hanging] | None = None) -> Iterator[Finding]:
-    """A line for each asset, and one for each name in the configuration that is none. The prices must have
-    been observed at a block. `hangs` is what hangs on assets with a source of unknown kind."""
+    """One line per asset, and one per name in the configuration that matches no asset. The prices must have
+    been observed at a block. `hangs` says what depends on assets with a source of unknown kind."""
     for asset, watched in prices.watched.items():
         faults = prices.judgements[asset].faults
         subject = f"market {prices.market}, price of {watched.symbol}"
@@ -62,6 +62,6 @@ def _unresolved(
 
 
 def _kinds(source: Source) -> str:
-    """What a source is and rests on, in a line: ratio-cap over chainlink."""
+    """A source's kind and inputs in one line: ratio-cap over chainlink."""
     below = ", ".join(_kinds(each) for each in source.inputs)
     return f"{source.kind} over {below}" if below else source.kind

@@ -1,4 +1,4 @@
-"""Protected owners over all markets: protected here and perhaps liquidated there, and their budgets."""
+"""Protected owners over all markets: protected in one, perhaps liquidated in another, and their budgets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keeper.service.markets import Market
 
 
 def together(settings: Settings, markets: list[Market]) -> Iterator[Finding]:
-    """Of the markets that were read."""
+    """Check protected owners over the markets that were read."""
     entries: dict[str, list[int]] = {}
     for i, protect in enumerate(settings.protect):
         entries.setdefault(account_key(protect.account), []).append(i)

@@ -12,7 +12,7 @@ from keeper.store.database import failure, open_store
 
 
 def store(settings: Settings) -> Iterator[Finding]:
-    """Open (and make, where there is none), check, and write nothing."""
+    """Open the store (create it where there is none) and check it; nothing is written to an existing one."""
     opened = open_store(settings.store.url)
     shown = opened.engine.url.render_as_string(hide_password=True)
     try:

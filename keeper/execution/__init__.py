@@ -1,1 +1,1 @@
-"""From journal to chain and back: rehearse, sign, send, follow, settle. Knows no protocol."""
+"""Execution, from journal to chain and back: rehearse, sign, send, follow, settle. Knows no protocol."""

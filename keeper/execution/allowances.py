@@ -1,5 +1,5 @@
-"""Allowances are exact, and what is left of one is taken back: each is written down with its approval and
-struck out only when the chain shows it at zero."""
+"""Token allowances: granted exactly, and taken back where any is left. Each is recorded with its approval,
+and deleted only once the chain shows it at zero."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _WORD_DIGITS = len("0x") + 64
 
 
 def take_back(sender: Sender, head: Head) -> None:
-    """Sign and send what sets idle allowances to zero; forget those that are."""
+    """Sign and send transactions that set idle allowances to zero; delete the records of those already at
+    zero."""
     with sender.store.session() as session:
         idle = _idle(sender, session)
     for standing in idle:
@@ -47,7 +48,7 @@ def take_back(sender: Sender, head: Head) -> None:
 
 
 def allowance_left(sender: Sender, token: str, spender: str) -> int:
-    """What `spender` may still take now, token units; NodeError where no node answers with a number."""
+    """Allowance that `spender` still has now, token units; NodeError where no node answers with a number."""
     call = {"to": token, "data": allowance(sender.address, spender)}
 
     def ask(node: Node) -> int:
@@ -60,7 +61,7 @@ def allowance_left(sender: Sender, token: str, spender: str) -> int:
 
 
 def _idle(sender: Sender, session: Session) -> list[StandingAllowance]:
-    """Those that no open intent needs and no transaction on its way will use or clear."""
+    """Allowances that no open intent needs and no transaction in flight will use or clear."""
     rows = session.exec(
         select(StandingAllowance).where(
             StandingAllowance.chain == sender.chain, StandingAllowance.owner == sender.address

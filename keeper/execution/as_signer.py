@@ -32,11 +32,12 @@ COLD_GAS_BEHIND_OTHERS = 250_000
 
 
 def run(pool: NodePool, sender: str, calls: Sequence[dict[str, str]], timestamp: int) -> list[dict[str, Any]]:
-    """The calls' results at the latest state, in the form of `eth_simulateV1` but without logs.
+    """Results of the calls at the latest state, in the form of `eth_simulateV1` but without logs.
 
-    In a block at `timestamp` where the node takes that, else in the latest one. `gasUsed` is not below what a
-    transaction of its own would take. CannotError where no node takes state overrides, or where a call is
-    another sender's."""
+    The block is one at `timestamp` where the node accepts that, else the latest. `gasUsed` is at least what
+    the call would take as its own transaction. CannotError where no node accepts state overrides, or where a
+    call has another sender.
+    """
     if any(call["from"].lower() != sender.lower() for call in calls):
         what = "only eth_simulateV1 rehearses what others send first"
         raise CannotError(what, where=f"chain {pool.name}", about="method")
@@ -74,7 +75,7 @@ def _decoded(answer: str, label: str) -> list[tuple[bool, int, bytes]]:
 
 
 def _own_gas(within: int, data: bytes, before: Sequence[bytes]) -> int:
-    """The gas of a transaction that does what took `within` behind calls with such data, rounded up."""
+    """Gas of a transaction whose call took `within` behind calls with the data `before`, rounded up."""
     whole = _TRANSACTION_GAS + _BYTE_GAS * len(data) + within
     # A look at a balance warms next to nothing of what acts.
     before = [each for each in before if each[:4] != _BALANCE_OF]

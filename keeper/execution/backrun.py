@@ -1,8 +1,8 @@
-"""Acting on an oracle's update before a block has it: plans are rehearsed on top of that update and, with a
-relay, bundled behind it.
+"""Acting on an oracle update before a block has it: plans are rehearsed on top of the update and, where there
+is a relay, bundled behind it.
 
-The bundle is for one block. When that block comes without it, the next round rehearses each plan on the
-chain as it is, as for everything else in flight: what works is offered again, the rest is let go.
+A bundle is for one block. When that block comes without it, the next round rehearses each plan on the chain
+as it is, like everything else in flight: what works is offered again, the rest is abandoned.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 def action_of(update: PendingUpdate) -> Action:
-    """The update as what comes first in a rehearsal."""
+    """The update as the first action of a rehearsal."""
     return Action("update", update.target, update.data, update.sender, update.value)
 
 
@@ -41,9 +41,11 @@ def bundle_behind(
     head: Head,
     timestamp: int,
 ) -> bool:
-    """Rehearse planned intents on top of `update`, one after another, and bundle what works behind it. False
-    when nothing does, there is no relay, or something of ours is under way, on which nonces would hang: then
-    they wait for the block, as they are."""
+    """Rehearse planned intents on top of `update`, one after another, and bundle those that work behind it.
+
+    False when none works, there is no relay, or a transaction of ours is in flight (nonces would depend on
+    it): the intents then wait for the block unchanged.
+    """
     if sender.relay is None:
         return False
     with sender.store.session() as session:
@@ -81,8 +83,8 @@ def bundle_behind(
 def _rehearsed(
     sender: Sender, group: Sequence[Planned], ahead: list[Action], timestamp: int
 ) -> Iterator[tuple[Sequence[Planned], Rehearsal]]:
-    """What of a group works behind `ahead`: together where that can be, else each alone. `ahead` may grow
-    between two that are yielded."""
+    """Yield what works of a group behind `ahead`: together where possible, else each alone. The caller may
+    extend `ahead` between two results."""
     if len(group) > 1:
         try:
             found = rehearse_together(sender.pool, sender.address, group, ahead, timestamp)
@@ -103,7 +105,8 @@ def _rehearsed(
 
 
 def _sign(sender: Sender, carried: Sequence[Planned], rehearsal: Rehearsal, head: Head) -> list[Transaction]:
-    """Sign and commit, marked as a bundle's before anything is handed over; nothing where a limit forbids."""
+    """Sign and commit, marked as part of a bundle before any is handed over; none where a limit forbids
+    it."""
     try:
         return sign_and_commit(sender, carried, rehearsal, sender.quote(), head, bundled=True)[0]
     except (UnreachableError, LostLeaseError):

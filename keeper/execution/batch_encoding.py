@@ -1,4 +1,4 @@
-"""A batch as our contract takes it: tokens, loans, items and exchanges, encoded."""
+"""Encoding of a batch for our contract: tokens, loans, items and exchanges."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Exchange = tuple[int, int, bool, int, str, bytes]
 
 
 def identity(plan: Plan) -> int:
-    """The name under which the contract's events tell of a plan's item."""
+    """Identify a plan's item in the contract's events."""
     assert plan.batch_item is not None
     text = "|".join((plan.market, plan.account.lower(), plan.batch_item.target, *plan.batch_item.calls))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
@@ -38,7 +38,7 @@ def tokens_of(items: Sequence[BatchItem]) -> list[str]:
 
 
 def loans_of(items: Sequence[BatchItem]) -> dict[tuple[str, FlashLoan], int]:
-    """One loan a token and lender, of all that the items may take."""
+    """One loan per token and lender, of the sum that the items may need."""
     loans: dict[tuple[str, FlashLoan], int] = {}
     for item in items:
         if item.loan is not None and item.loan.kind != "callback" and item.allowance:
@@ -47,14 +47,14 @@ def loans_of(items: Sequence[BatchItem]) -> dict[tuple[str, FlashLoan], int]:
 
 
 def shared_routes(items: Sequence[BatchItem]) -> dict[str, str]:
-    """For each seized token the route over which most of its items sell it: made once for all."""
+    """Per seized token, the route over which most of its items sell it: exchanged once for all of them."""
     selling = [item for item in items if not (calls_back(item) and item.pays == item.profit_token)]
     routes = {item.gets: Counter(each.sale for each in selling if each.gets == item.gets) for item in selling}
     return {token: found.most_common(1)[0][0] for token, found in routes.items()}
 
 
 def encoded_batch(plans: Sequence[Plan], items: Sequence[BatchItem]) -> bytes:
-    """The call of our contract with all these plans' items."""
+    """Encode the call of our contract with the items of all these plans."""
     loans, shared = loans_of(items), shared_routes(items)
     places = {token: place for place, token in enumerate(tokens_of(items))}
     swaps = [*_shared_swaps(shared, places), *_covering_swaps(items, places)]
@@ -77,8 +77,8 @@ def calls_back(item: BatchItem) -> bool:
 
 
 def _filled(call: str, item: BatchItem, places: Mapping[str, int]) -> bytes:
-    """The call with what its callback is to do in the place of its last argument, which is empty bytes: as
-    much as the target asks for is bought, or all is sold where what it asks for is what is earned."""
+    """The call with the callback's work in place of its last argument, which is empty bytes: buy exactly what
+    the target asks for, or sell all where it asks for the token that is earned."""
     pays, gets, swaps = places[item.pays], places[item.gets], list[_Exchange]()
     if pays != gets:
         cover = item.pays != item.profit_token
@@ -97,8 +97,8 @@ def _shared_swaps(shared: Mapping[str, str], places: Mapping[str, int]) -> list[
 
 
 def _covering_swaps(items: Sequence[BatchItem], places: Mapping[str, int]) -> list[_Exchange]:
-    """For each borrowed token but the profit token, one that buys what is missing of it after all: the fee of
-    an item that failed, and so did not buy it itself. A single item has no others to pay for it."""
+    """For each borrowed token but the profit token, an exchange that buys what is still missing of it: the
+    loan fee of an item that failed and so did not buy it. A single item has no others to pay for it."""
     if len(items) < 2:
         return []
     routes = {item.pays: item.cover for item in items if item.cover}
@@ -108,8 +108,8 @@ def _covering_swaps(items: Sequence[BatchItem], places: Mapping[str, int]) -> li
 
 
 def own_swaps(item: BatchItem, shared: Mapping[str, str], places: Mapping[str, int]) -> list[_Exchange]:
-    """What an item exchanges by itself: it buys back a debt that is not the profit token, so that none pays
-    for another, and sells over a route that the others do not take."""
+    """Exchanges of one item alone: it buys back a debt that is not in the profit token, so that no item pays
+    for another, and sells over a route that the other items do not share."""
     swaps: list[_Exchange] = []
     if calls_back(item):
         return swaps

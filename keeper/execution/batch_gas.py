@@ -1,9 +1,9 @@
-"""What parts of a batch take, and how much is granted for them."""
+"""Gas that parts of a batch use, and the gas granted to them."""
 
 from __future__ import annotations
 
 MOST_TRANSACTION_GAS = 2**24
-"""EIP-7825: no transaction may have a higher limit."""
+"""EIP-7825: the highest gas limit that a transaction may have."""
 # What a batch takes besides its items, measured (docs/LIQUIDATOR.md): the transaction, bookkeeping, and what
 # the first item touches for all others; then each loan, each exchange and each token.
 BASE_GAS = 195_000
@@ -24,13 +24,13 @@ MOST_ITEMS = 200
 
 
 def limit(used: int) -> int:
-    """The gas limit for a batch that takes `used` after refunds; `split` keeps it below what a transaction
-    may have."""
+    """The gas limit for a batch that uses `used` after refunds; `split` keeps it below a transaction's
+    maximum."""
     return used * LIMIT_PERCENT // 100 + SLACK_GAS
 
 
 def within(gas_limit: int) -> int:
-    """What a batch was measured to take that has this limit."""
+    """The measured gas of a batch that has this limit."""
     return max(gas_limit - SLACK_GAS, 0) * 100 // LIMIT_PERCENT
 
 

@@ -1,5 +1,5 @@
-"""Planned intents grouped into transactions: alone, or several in one call of our contract, rehearsed
-together. A item that fails in rehearsal is taken out, and the others are combined anew."""
+"""Planned intents grouped into transactions, alone or several in one call of our contract, and rehearsed
+together. An item that fails in rehearsal is taken out, and the others are combined anew."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from keeper.store.tables.journal import Intent
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A planned intent with its plan. `alone`: it failed on chain lately, and shares no transaction: what
-    works in rehearsals only would take all others with it again."""
+    """A planned intent with its plan. `alone`: it failed on chain lately and shares no transaction, as a plan
+    that works only in rehearsals would make all others fail with it again."""
 
     intent: Intent
     plan: Plan
@@ -25,10 +25,11 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class BatchRehearsal:
-    """What works in one transaction, and why each of the others does not (in that transaction's place).
+    """What works in one transaction, and the reason for each plan that does not (in that transaction's
+    place).
 
-    `fallback_reason` says why nothing of it can be done together; then each is tried alone, as those that are
-    neither carried nor failed are: they wanted more gas than beside others.
+    `fallback_reason` says why nothing can be done together; each plan is then tried alone. So are plans that
+    are neither carried nor failed: they needed more gas than is left beside the others.
     """
 
     carried: tuple[Planned, ...] = ()
@@ -38,7 +39,7 @@ class BatchRehearsal:
 
 
 def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planned]]:
-    """In their order, those that may share a transaction together."""
+    """Group the plans that may share a transaction, in their order."""
     by_plan = {each.plan.key: each for each in planned}
     split = batches.split([each.plan for each in planned if not each.alone], block_gas_limit)
     found = [[by_plan[plan.key] for plan in group] for group in split]
@@ -50,8 +51,8 @@ def groups(planned: Sequence[Planned], block_gas_limit: int) -> list[list[Planne
 def rehearse_together(
     pool: NodePool, sender: str, group: Sequence[Planned], ahead: Sequence[Action], timestamp: int
 ) -> BatchRehearsal:
-    """Rehearse a group behind `ahead` until all that is left of it works. CannotError where no node offers
-    `eth_simulateV1`: which of a batch's parts worked only its logs say."""
+    """Rehearse a group behind `ahead` until everything left of it works. CannotError where no node offers
+    `eth_simulateV1`: only its logs show which items of a batch worked."""
     left, failed = list(group), list[tuple[Planned, str]]()
     while len(left) > 1:
         plans = [each.plan for each in left]

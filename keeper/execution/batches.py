@@ -1,4 +1,4 @@
-"""Several accounts' items in one transaction of our contract: what it is called with, and what came of each.
+"""Several accounts' items in one transaction of our contract: its call, and the outcome of each item.
 
 Pure: plans, call data and logs go in, values come out.
 """
@@ -31,7 +31,7 @@ _STARVED = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """One transaction to be: the contract and what it is called with, the gas it is expected to take."""
+    """A transaction to be built: the contract, its call data and the gas it is expected to use."""
 
     target: str
     data: str
@@ -40,25 +40,26 @@ class Batched:
 
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
-    """What came of one plan's item; `problem` says why not, by the protocol's error names."""
+    """The outcome of one plan's item; `problem` is the reason of a failure, by the protocol's error names."""
 
     done: bool
     problem: str = ""
     starved: bool = False
-    """Whether it failed for want of gas, which says nothing against it alone."""
+    """Whether the item failed for want of gas, which says nothing about it when run alone."""
 
 
 def key(plan: Plan) -> tuple[str, str] | None:
-    """Plans of the same key can share a transaction: contract and profit token. None: this one cannot."""
+    """The key that plans sharing a transaction have in common: contract and profit token. None: cannot
+    share."""
     return None if plan.batch_item is None else (plan.batch_item.contract, plan.batch_item.profit_token)
 
 
 def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
-    """The plans in groups that each fit one transaction, in order among those of one key; those without an
-    item stay alone.
+    """Split the plans into groups that each fit one transaction, keeping the order within a key; plans
+    without an item stay alone.
 
-    Sized so that they fill a block one after another: each transaction's limit must fit into what those
-    before it have really left, and a limit must cover what refunds give back in the end.
+    Groups are sized to fill a block one after another: each limit must fit into the gas that the ones before
+    it really leave, and must cover what refunds return only at the end.
     """
     groups: list[list[Plan]] = []
     room = block_gas_limit
@@ -78,24 +79,24 @@ def split(plans: Sequence[Plan], block_gas_limit: int) -> list[list[Plan]]:
 
 
 def combine(plans: Sequence[Plan]) -> Batched:
-    """One call for all; ValueError when there are none or they differ in `key`."""
+    """Combine all plans into one call; ValueError when there are none or they differ in `key`."""
     items = _items(plans)
     return Batched(items[0].contract, "0x" + encoding.encoded_batch(plans, items).hex(), _gas(items))
 
 
 def gas_of(plans: Sequence[Plan]) -> int:
-    """Gas that one transaction with all these items is expected to take."""
+    """Gas that one transaction with all these items is expected to use."""
     return _gas(_items(plans))
 
 
 def fits(plans: Sequence[Plan], block_gas_limit: int) -> bool:
-    """Whether one transaction can carry them, whichever of them fails."""
+    """Whether one transaction can carry the plans, whichever of them fails."""
     return _small_enough(plans, block_gas_limit) and bears(plans)
 
 
 def bears(plans: Sequence[Plan]) -> bool:
-    """Whether the transaction survives the failure of any one item: what the others are expected to earn more
-    than is asked of them must pay for its loan, in a token that they can get."""
+    """Whether the transaction survives the failure of any one item: the surplus that the others are expected
+    to earn above what is asked of them must pay for its loan, in a token that they can get."""
     if len(plans) < 2:
         return True
     items = _items(plans)
@@ -114,13 +115,14 @@ def bears(plans: Sequence[Plan]) -> bool:
 
 
 def _lenders_on(item: BatchItem, lending: set[str]) -> bool:
-    """Whether a route of the item leads over a pool that lends, and so is closed meanwhile."""
+    """Whether a route of the item crosses a pool that lends to the batch, and is therefore closed
+    meanwhile."""
     routes = item.route + item.sale + item.cover
     return any(lender[2:] in routes for lender in lending)
 
 
 def _borne(plans: Sequence[Plan]) -> list[list[Plan]]:
-    """Those that bear one another's failure together; each of the others alone."""
+    """The plans that survive one another's failure, together; each of the others alone."""
     together, alone = list(plans), list[Plan]()
     while not bears(together):
         dearest = max(together, key=_burden(together))
@@ -130,7 +132,7 @@ def _borne(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 
 def _burden(plans: Sequence[Plan]) -> Callable[[Plan], tuple[bool, int]]:
-    """By what an item weighs on the others: routes that are closed meanwhile first, then its fee."""
+    """Sort key for an item's burden on the others: routes closed by loans first, then its fee."""
     lending = {loan.lender for _, loan in encoding.loans_of(_items(plans))}
     return lambda plan: (
         (_lenders_on(plan.batch_item, lending), plan.batch_item.fee) if plan.batch_item else (False, 0)
@@ -145,9 +147,9 @@ def _small_enough(plans: Sequence[Plan], block_gas_limit: int) -> bool:
 
 
 def outcomes(plans: Sequence[Plan], logs: Iterable[Mapping[str, Any]]) -> list[ItemOutcome]:
-    """What came of each plan, in order, from the logs of the receipt (or of `eth_simulateV1`).
+    """Outcome of each plan, in order, from the logs of the receipt (or of `eth_simulateV1`).
 
-    A transaction that reverted has no logs: then nothing was done for anyone.
+    A transaction that reverted has no logs: no plan was carried out.
     """
     contract = plans[0].batch_item.contract if plans and plans[0].batch_item else ""
     told: dict[int, tuple[bool, bytes]] = {}
@@ -173,7 +175,7 @@ def _outcome(plan: Plan, told: tuple[bool, bytes] | None) -> ItemOutcome:
 
 
 def _by_key(plans: Sequence[Plan]) -> list[list[Plan]]:
-    """Plans that can share a transaction together, otherwise each alone; in the order of each first."""
+    """Group plans that can share a transaction, each other one alone; ordered by the first of each group."""
     found: dict[object, list[Plan]] = {}
     for place, plan in enumerate(plans):
         found.setdefault(key(plan) or place, []).append(plan)
@@ -181,7 +183,7 @@ def _by_key(plans: Sequence[Plan]) -> list[list[Plan]]:
 
 
 def _fitting(plans: Sequence[Plan], most: int) -> int:
-    """How many of the plans, from the first, one transaction with a limit of `most` holds."""
+    """How many of the plans, counted from the first, fit one transaction with a limit of `most`."""
     if plans[0].batch_item is None:
         return 1
     return edge(
@@ -211,7 +213,7 @@ def _gas(items: Sequence[BatchItem]) -> int:
 
 
 def _first_gas(items: Sequence[BatchItem]) -> dict[str, int]:
-    """What the first item at each target takes more than the others there."""
+    """Extra gas that the first item at each target uses compared with the later ones."""
     most: dict[str, int] = {}
     for item in items:
         most[item.target] = max(most.get(item.target, 0), item.cold_gas)

@@ -1,4 +1,5 @@
-"""What a transaction may pay for gas, and what it must earn on chain for what it pays. Pure."""
+"""Limits of a bid: the most that a transaction may pay for gas, and what it must earn on chain for it.
+Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ from keeper.execution.rehearsal import Action, Rehearsal, without_margin
 from keeper.model.plan import KEPT_PERCENT, Plan
 
 SLACK_PERCENT = 2
-"""Part of the expected profit that no bid takes: what is asked for on chain can still be had when a price, or
-a second of interest, has moved a little."""
+"""Percent of the expected profit that no bid takes, so that the profit asked for on chain can still be had
+after a price, or a second of interest, has moved a little."""
 
 
 def max_fee_per_gas(plans: Sequence[Plan], ceiling: int, used: int = 0) -> int:
-    """Wei a unit of gas, at most `ceiling`: however long a bid is raised and whatever the base fee does, and
-    also where of the plans that were to share a transaction only these are left. `used` is the gas that a
-    rehearsal took for all that they do: what was planned was an estimate."""
+    """Wei per gas that these plans bear, at most `ceiling`: however long a bid is raised and whatever the
+    base fee does, and also where only these are left of the plans that shared a transaction. `used` is the
+    gas that a rehearsal measured for all of them; planned gas was an estimate."""
     budgets = [plan.gas_budget for plan in plans if plan.gas_budget is not None]
     if not budgets or len(budgets) < len(plans):
         return ceiling
@@ -27,7 +28,7 @@ def max_fee_per_gas(plans: Sequence[Plan], ceiling: int, used: int = 0) -> int:
 
 
 def bidding(rehearsal: Rehearsal, plans: Sequence[Plan], max_fee: int) -> Rehearsal:
-    """What was rehearsed, as it must be sent at a bid. TooDearError where it cannot earn what it costs."""
+    """The rehearsed actions as they must be sent at a bid. TooDearError where they cannot earn their cost."""
     used, limit = sum(rehearsal.used), sum(rehearsal.gas)
     wanted, gain = _wanted(plans, max(_expected_gas(plans), used) * max_fee)
     if gain is not None and wanted > gain:
@@ -39,7 +40,7 @@ def bidding(rehearsal: Rehearsal, plans: Sequence[Plan], max_fee: int) -> Rehear
 
 
 def measured(gas_limit: int, carried: int) -> int:
-    """The gas that a rehearsal took for an act with this limit that carries so many."""
+    """The gas that a rehearsal measured for an action with this limit that carries so many plans."""
     return batch_gas.within(gas_limit) if carried > 1 else without_margin(gas_limit)
 
 
@@ -51,8 +52,8 @@ def at_bid(
     ended: Sequence[Plan] = (),
     used: int = 0,
 ) -> Action:
-    """The action of these plans as it must be sent at a bid: what it asks for on chain covers the gas that it
-    may cost (`used` by rehearsal). `ended` are carried along, and nothing is counted on them."""
+    """The action of these plans as it must be sent at a bid: the profit it asks for on chain covers the gas
+    that it may cost (`used` by rehearsal). `ended` are carried along, and no earnings of theirs count."""
     if action.purpose != "act" or not plans or any(each.batch_item is None for each in (*plans, *ended)):
         return action
     expected = max(_expected_gas(plans), used)
@@ -61,9 +62,9 @@ def at_bid(
 
 
 def asked(plans: Sequence[Plan], gas_cost: int, most_cost: int = 0) -> list[Plan]:
-    """The plans with the least profit that covers `gas_cost` (wei) and what each was to earn besides, spread
-    in proportion to what each is expected to earn; `most_cost` (were the whole limit used) too, as far as the
-    profit allows it. Never less than `KEPT_PERCENT` of a profit, nor more than all of it."""
+    """The plans with the least profit that covers `gas_cost` (wei) and what each had to earn besides, spread
+    in proportion to their expected earnings. It also covers `most_cost` (the whole limit used) as far as the
+    profit allows. Never less than `KEPT_PERCENT` of a profit, nor more than all of it."""
     wanted, gain = _wanted(plans, gas_cost)
     if gain is None:
         return list(plans)
@@ -73,8 +74,8 @@ def asked(plans: Sequence[Plan], gas_cost: int, most_cost: int = 0) -> list[Plan
 
 
 def _wanted(plans: Sequence[Plan], gas_cost: int) -> tuple[int, int | None]:
-    """Wei that these plans must earn together to pay for `gas_cost` and for what was asked of each besides,
-    and what they are expected to; None where that is not known of each."""
+    """Wei that these plans must earn together to pay for `gas_cost` and what was asked of each besides, and
+    wei that they are expected to earn; None where either is not known of each."""
     known = [(each.gain_wei, each.gas_budget) for each in plans]
     gain = sum(gain or 0 for gain, _ in known)
     if gain <= 0 or any(gain is None or budget is None for gain, budget in known):
@@ -91,7 +92,7 @@ def _asking(plan: Plan, part: int, whole: int) -> Plan:
 
 
 def _slack(plan: Plan) -> int:
-    """Wei of the expected gain that are not bid."""
+    """Wei of the expected gain that no bid takes."""
     return max(plan.gain_wei or 0, 0) * SLACK_PERCENT // 100 if plan.batch_item is not None else 0
 
 

@@ -1,4 +1,4 @@
-"""Signing: the one place where a bid is weighed, signed and committed, before any byte of it leaves."""
+"""Commitment: the one place where a bid is weighed, signed and committed, before any byte leaves."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def sign_and_commit(
 ) -> tuple[list[Transaction], list[Action]]:
     """Sign every rehearsed action at a bid that the plans bear, and commit it with the intents' new states.
 
-    The transactions and their actions; none where an intent is not planned any more. `bundled`: marked as a
-    bundle's for this head. TooDearError and NotSignedError where a ceiling forbids it: none is signed.
+    Returns the transactions and their actions; none where an intent is no longer planned. `bundled`: marked
+    as part of a bundle for this head. TooDearError or NotSignedError where a ceiling forbids it: none is
+    signed.
     """
     plans = [each.plan for each in carried]
     most = bid_limits.max_fee_per_gas(plans, sender.limits.max_gas_price, sum(rehearsal.used))

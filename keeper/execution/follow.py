@@ -1,4 +1,4 @@
-"""Following what was signed until the chain has decided it, by what nodes and the head's chain bear out."""
+"""Follow signed transactions until the chain has decided them, by evidence of nodes and the head's chain."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = structlog.get_logger()
 
 
 def look(sender: Sender, head: Head, *, continuous: bool) -> int:
-    """Bring every undecided transaction's state up to the chain's; the nonces that the chain has counted.
+    """Bring every undecided transaction's state up to the chain's; return the nonces that the chain has
+    counted.
 
-    `continuous`: the head follows the one looked at before, so that no block can have left the chain. A
-    transaction of which no node can tell now stays as it is; after some such the others wait for the next
-    round (`Turns`).
+    `continuous`: the head follows the previous one, so no block can have left the chain. A transaction that
+    no node can report on stays as it is; after several such, the rest wait for the next round (`Turns`).
     """
     with sender.store.session() as session:
         flying = transactions.undecided(session, sender.chain, sender.address)
@@ -45,7 +45,7 @@ def look(sender: Sender, head: Head, *, continuous: bool) -> int:
 
 
 def count(sender: Sender, head: Head) -> None:
-    """Notice what others did with the key, where nothing of ours was under way before this round."""
+    """Record foreign uses of the key, where no transaction of ours was in flight before this round."""
     _note(sender, head, _counted(sender, head), ())
 
 
@@ -72,7 +72,7 @@ def _follow(
     *,
     continuous: bool,
 ) -> bool:
-    """Look after one; whether something else is known to have used its nonce."""
+    """Follow one transaction; returns whether something else is known to have used its nonce."""
     state = TransactionState(transaction.state)
     if state == TransactionState.INCLUDED:
         assert transaction.block is not None
@@ -107,14 +107,14 @@ def _follow(
 
 
 def _is_ours(sender: Sender, transaction: Transaction) -> bool:
-    """Whether another transaction of ours is in a block at this nonce, for good."""
+    """Whether another transaction of ours is in a final block at this nonce."""
     with sender.store.session() as session:
         key = (sender.chain, transaction.sender, transaction.nonce)
         return bool(transactions.at_nonce(session, *key, {TransactionState.FINAL}))
 
 
 def _reexamine(sender: Sender, transaction: Transaction, head: Head, finality: Finality) -> None:
-    """Whether its block is still part of the chain, and final. A node that is behind says nothing."""
+    """Check whether its block is still part of the chain, and final. A node that is behind proves nothing."""
     assert transaction.block is not None
     block = blocks.by_number(sender.pool, transaction.block)
     if block is None:
@@ -135,7 +135,7 @@ def _reexamine(sender: Sender, transaction: Transaction, head: Head, finality: F
 
 
 def _finally_used(sender: Sender, transaction: Transaction, head: Head, final: int) -> bool:
-    """Whether the nonce is used as of the final block: no reorganisation gives it back."""
+    """Whether the nonce is used as of the final block, so that no reorganisation gives it back."""
     at = hex(final) if final < head.number else "latest"
     try:
         used = int(sender.pool.call("eth_getTransactionCount", transaction.sender, at), 16)
@@ -145,5 +145,5 @@ def _finally_used(sender: Sender, transaction: Transaction, head: Head, final: i
 
 
 def waiting(transaction: Transaction) -> bool:
-    """Whether it is ours at its nonce and in no block."""
+    """Whether the transaction holds its nonce and is in no block."""
     return TransactionState(transaction.state) in UNMINED

@@ -1,8 +1,8 @@
-"""Care for what is signed and in no block: hand it over again, bid more, or cancel it. Never blindly.
+"""Care for transactions that are signed and in no block: hand over again, bid more, or cancel. Never blindly.
 
-An action goes out again only after its plan was rehearsed anew at the latest state; one whose plan no
-longer works is replaced by a transfer of nothing to ourselves at the same nonce, as only that makes sure.
-What was only ever in bundles is let go instead: no later block can take a bundle that was for an earlier one.
+An action goes out again only after its plan was rehearsed anew at the latest state. One whose plan no longer
+works is replaced by a transfer of nothing to ourselves at the same nonce: only that is certain. What was only
+ever in bundles is abandoned instead: no later block can take a bundle for an earlier one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ PLENTY = 500_000
 
 @dataclass
 class InFlight:
-    """One round's care at `head`; `ahead` is what the chain will do first, in the order of nonces."""
+    """One round of care at `head`; `ahead` are the actions that the chain runs first, in the order of
+    nonces."""
 
     sender: Sender
     head: Head
@@ -48,8 +49,8 @@ class InFlight:
     _abandon: set[int | None] = field(default_factory=set)
 
     def all(self, counted: int) -> None:
-        """Every transaction in no block, then the nonces that hold up later ones. NodeError where none of
-        them could be tended for want of an answer."""
+        """Care for every transaction in no block, then fill the nonces that hold up later ones. NodeError
+        where no transaction could be handled for want of an answer."""
         sender, silence = self.sender, list[NodeError]()
         with sender.store.session() as session:
             flying = transactions.unmined(session, sender.chain, sender.address)
@@ -101,8 +102,8 @@ class InFlight:
             send(self.sender, [transaction], self.head)
 
     def _queued(self, transaction: Transaction) -> bool:
-        """Whether nodes take it only once what comes before it is in a block (delegated accounts). When that
-        is so, its time begins: it could be in no block before."""
+        """Whether nodes accept it only once the transaction before it is in a block (delegated accounts).
+        When that has happened its waiting time starts: no block could take it before."""
         if transaction.hash not in self.sender.waiting:
             return False
         if refusal.waits(self.sender, transaction):
@@ -134,7 +135,7 @@ class InFlight:
         return self._problems[intent.id]
 
     def _bundled_only(self, transaction: Transaction) -> bool:
-        """Whether nothing at its nonce was ever handed over but in bundles, nor shown by a block."""
+        """Whether everything at its nonce went out in bundles only, and no block ever had it."""
         sender = self.sender
         with sender.store.session() as session:
             rivals = transactions.at_nonce(
@@ -145,8 +146,8 @@ class InFlight:
             )
 
     def _release(self, transaction: Transaction, why: str) -> None:
-        """Give its nonce back, and end what it was to do. It is followed on: should a block take it after all
-        (an earlier one that a reorganisation brought), the intent is set right."""
+        """Give its nonce back and end its intents. The transaction is still followed: should a block take it
+        after all (an earlier one that a reorganisation brought), the intents are corrected."""
         log.info("bundle missed", hash=transaction.hash, nonce=transaction.nonce, why=why)
         self._abandon.add(transaction.id)
         with self.sender.store.session() as session:
@@ -191,7 +192,7 @@ class InFlight:
         return fees.replacing(present, wanted, ceiling)
 
     def _fill_nonce_gap(self, counted: int) -> None:
-        """A transfer of nothing at each nonce that holds up later ones and that nobody uses."""
+        """Sign and send a transfer of nothing at each unused nonce that holds up later ones."""
         sender = self.sender
         with sender.store.session() as session:
             held = [t.nonce for t in transactions.live(session, sender.chain, sender.address)]
@@ -226,8 +227,8 @@ def to_ourselves(purpose: str, sender: str) -> Action:
 
 
 def gas_for(pool: NodePool, sender: str, at_least: int = 0) -> int:
-    """The gas limit for a transfer of nothing, estimated: a plain transfer takes more than 21,000 where data
-    is charged in gas, or where the account has code. `at_least` where it cannot be estimated."""
+    """The gas limit for a transfer of nothing, estimated: it is above 21,000 where data is charged in gas or
+    the account has code. `at_least` where it cannot be estimated."""
     call = {"from": sender, "to": sender, "value": "0x0", "data": NOTHING}
     try:
         return with_margin(int(pool.call("eth_estimateGas", call), 16))

@@ -21,7 +21,7 @@ from keeper.store.types import now
 
 Mode = Literal["dry", "live"]
 LIMIT_WAIT = 60
-"""Seconds after which what a limit of the operator's held up is tried again: it may have made room."""
+"""Seconds until an intent held up by an operator's limit is tried again: the limit may have made room."""
 # Attempts that ended this way have spent, or may have spent, what they planned.
 _SPENDING = (*OPEN_INTENTS, IntentState.SETTLED)
 
@@ -68,9 +68,9 @@ _CARRIED = (
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What became of an episode's attempts so far. Those that never left for no fault of their plan are
-    counted, and are no failures: `last_block` is where the last other one ended. `retry_at` is the Unix time
-    before which a limit of the operator's is not tried again (0: none stood in the way)."""
+    """Outcomes of an episode's attempts so far. Attempts that never left, through no fault of their plan, are
+    counted but are no failures: `last_block` is where the last other attempt ended. `retry_at` is the Unix
+    time before which an operator's limit is not tried again (0: no limit stood in the way)."""
 
     open: bool
     count: int
@@ -80,7 +80,7 @@ class Attempts:
 
 
 def attempts(session: Session, episode_id: int, kind: str, mode: Mode) -> Attempts:
-    """What became of all that was tried in an episode, of this kind or in its stead."""
+    """Outcomes of all attempts of an episode, of this kind or in its stead."""
     rows = session.exec(_ATTEMPTS, params={"episode": episode_id, "kinds": rivals(kind), "mode": mode}).all()
     left = [(IntentState(state), ended) for state, ended, unsent, _ in rows if not unsent]
     failures = 0
@@ -164,7 +164,7 @@ def note(
     block_hash: str | None = None,
     fee: int | None = None,
 ) -> None:
-    """One row for one change of state, of an intent or of a transaction."""
+    """Record one row for one change of state, of an intent or of a transaction."""
     insert_values(
         session,
         Transition,
@@ -189,8 +189,8 @@ def move_intent(
     act: Transaction | None = None,
     unsent: Unsent | None = None,
 ) -> None:
-    """One change of state, one row; `act` is the transaction that decided it, `unsent` what kept an attempt
-    from leaving at all. LifecycleError for a move that the lifecycle does not know."""
+    """Change an intent's state, with its row. `act` is the transaction that decided it, `unsent` the cause
+    that kept an attempt from leaving at all. LifecycleError for a move that the lifecycle does not know."""
     check_intent(IntentState(intent.state), state)
     note(
         session,
@@ -207,14 +207,13 @@ def move_intent(
 
 
 def hold_up(session: Session, intent: Intent, cause: Unsent, why: str) -> None:
-    """Note why a planned intent could not be sent now; it stays planned."""
+    """Record why a planned intent could not be sent now; it stays planned."""
     if intent.state == IntentState.PLANNED and (intent.unsent, intent.reason) != (cause, why):
         update_row(session, intent, unsent=cause, reason=why)
 
 
 def fee_of(transaction: Transaction) -> int | None:
-    """Wei that a transaction cost, what its chain charged besides gas included; None while it is in no
-    block."""
+    """Wei that a transaction cost, including charges besides gas; None while it is in no block."""
     if transaction.gas_used is None or transaction.gas_price is None:
         return None
     return transaction.gas_used * transaction.gas_price + (transaction.data_fee or 0)
@@ -248,8 +247,8 @@ def spent_since(session: Session, market: str, account: str, mode: Mode, since: 
 def spent_for_owner(
     session: Session, owner: str, whose: Callable[[str, str], str], mode: Mode, since: int
 ) -> int:
-    """The same of all top-ups for this owner's accounts, on whatever chain and market. `whose` answers the
-    owner of a market's account."""
+    """As `spent_since`, of all top-ups for this owner's accounts on every chain and market. `whose` answers
+    the owner of a market's account."""
     rows = session.exec(
         select(Intent.market, Intent.account, Intent.spend).where(
             *_spending(mode, since), col(Intent.kind).in_(CURES)
@@ -259,8 +258,8 @@ def spent_for_owner(
 
 
 def lost_since(session: Session, mode: Mode, since: int) -> int:
-    """Money that intents of all accounts may lose by realizing bad debt, planned after `since` (Unix time):
-    what ended without leaving, or was refused, lost nothing."""
+    """Money that intents of all accounts may lose by realizing bad debt, planned after `since` (Unix time).
+    Intents that ended without leaving, or were refused, lost nothing."""
     ended = (*OPEN_INTENTS, IntentState.SETTLED, IntentState.FAILED)
     rows = session.exec(
         select(Intent.loss).where(
@@ -271,8 +270,8 @@ def lost_since(session: Session, mode: Mode, since: int) -> int:
 
 
 def gas_of(session: Session, market: str, account: str, kind: str, mode: Mode, since: int) -> int:
-    """Wei of gas that an account's intents of this kind cost, planned after `since` (Unix time): what is in
-    no block yet with the most that it may cost."""
+    """Wei of gas that an account's intents of this kind cost, planned after `since` (Unix time). Transactions
+    in no block yet count with the most that they may cost."""
     rows = session.exec(
         select(Transaction)
         .join(TransactionIntent, col(TransactionIntent.transaction_id) == col(Transaction.id))
@@ -301,12 +300,12 @@ def transactions_of(session: Session, intent_id: int) -> Sequence[Transaction]:
 
 
 def carried(session: Session, numbers: Sequence[int]) -> set[int]:
-    """Those of these intents (ids) that any transaction carries or carried."""
+    """The given intents (ids) that any transaction carries or carried."""
     return set(session.exec(_ANY_CARRIED, params={"numbers": list(numbers)})) if numbers else set()
 
 
 def last_of_allowance(session: Session, chain: str, token: str, spender: str) -> int | None:
-    """The newest intent (id) that had this contract paid in this token, from an approval that it carried."""
+    """The newest intent (id) carried by an approval of this token for this spender."""
     rows = session.exec(
         select(TransactionIntent.intent_id, Transaction)
         .join(Transaction, col(TransactionIntent.transaction_id) == col(Transaction.id))

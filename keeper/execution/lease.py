@@ -1,8 +1,8 @@
 """The lease: of all keepers with the same key and store, one may sign. The others watch, and take over.
 
-The row is the truth: every transaction that signs begins by renewing it, and fails to when somebody else
-holds it. That write also makes writers wait for each other. On PostgreSQL an advisory lock beside it ends
-with its holder's connection, so that a standby need not wait for the lease to run out.
+The row is the truth: every transaction that signs first renews it, and fails when somebody else holds it.
+That write also makes writers wait for each other. On PostgreSQL an accompanying advisory lock ends with its
+holder's connection, so that a standby need not wait for the lease to run out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class LostLeaseError(KeeperError):
 
 
 def this_process() -> str:
-    """Machine, process space, process and when it began: the same again only for the same process."""
+    """Identify this process: machine, process space, process id and start time; equal only for the same
+    process."""
     machine = [socket.gethostname()]
     with suppress(OSError):
         machine.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
@@ -53,7 +54,7 @@ def this_process() -> str:
 
 @dataclass
 class KeyLease:
-    """One key on one chain. `token` is this holder's secret name; `holder` what others are shown."""
+    """A lease of one key on one chain. `token` is this holder's secret name; `holder` is shown to others."""
 
     store: Store
     name: str
@@ -64,13 +65,13 @@ class KeyLease:
     _renewed: float = -1e9
 
     def holds(self) -> str:
-        """As `take`, but asks the store only now and then: signing asks in any case."""
+        """As `take`, but asks the store only now and then: signing always asks."""
         if time.monotonic() - self._renewed < self.seconds / 3:
             return ""
         return self.take()
 
     def take(self) -> str:
-        """Take or renew the lease; who has it otherwise, in words; empty when it is ours."""
+        """Take or renew the lease; empty when it is ours, otherwise a description of who has it."""
         self._renewed = -1e9
         other = self._take()
         if not other:
@@ -102,7 +103,7 @@ class KeyLease:
             return "" if taken.rowcount == 1 else "another keeper took the lease just now"
 
     def renew(self, session: Session) -> bool:
-        """Renew in the caller's transaction, which from then on nobody else can sign beside."""
+        """Renew in the caller's transaction, from which point nobody else can sign concurrently."""
         moment = now()
         renewed = session.connection().execute(
             _RENEW,
@@ -117,7 +118,7 @@ class KeyLease:
         return renewed.rowcount == 1
 
     def must_hold(self, session: Session) -> None:
-        """LostLeaseError unless the lease is ours."""
+        """Raise LostLeaseError unless the lease is ours."""
         if not self.renew(session):
             self._renewed = -1e9
             raise LostLeaseError("another keeper acts with this key", where=self.name)
@@ -175,7 +176,7 @@ def _ended(holder: str) -> bool:
 
 
 def _began(process: int) -> str:
-    """When a process began, in clock ticks since the machine did; empty when there is none."""
+    """A process's start, in clock ticks since boot; empty when there is no such process."""
     with suppress(OSError, IndexError):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
     return ""

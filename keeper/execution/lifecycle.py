@@ -1,6 +1,6 @@
-"""What leads where: the states of an intent and of a transaction, and the moves between them.
+"""The states of an intent and of a transaction, and the moves between them.
 
-docs/LIFECYCLE.md tells the same to people, with what a restart does in each state.
+docs/LIFECYCLE.md describes the same for people, with what a restart does in each state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INTENT_MOVES: Mapping[I, frozenset[I]] = {
     I.EXPIRED: frozenset({I.REHEARSED, I.SETTLED, I.FAILED}),
     I.REFUSED: frozenset(),
 }
-"""Away from settled, failed and expired leads only a reorganisation of the chain."""
+"""Only a reorganisation of the chain leads away from settled, failed and expired."""
 
 TRANSACTION_MOVES: Mapping[T, frozenset[T]] = {
     T.SIGNED: frozenset({T.SENT, T.INCLUDED, T.REPLACED, T.DROPPED}),
@@ -33,24 +33,24 @@ TRANSACTION_MOVES: Mapping[T, frozenset[T]] = {
 """A replaced transaction may still be the one that a block includes."""
 
 UNMINED = frozenset({T.SIGNED, T.SENT, T.ORPHANED})
-"""Ours at its nonce, and not in a block now."""
+"""Transactions that hold their nonce and are in no block now."""
 LIVE = UNMINED | {T.INCLUDED}
-"""Holds its nonce: at most one of these at each."""
+"""Transactions that hold their nonce: at most one at each."""
 UNDECIDED = LIVE | {T.REPLACED}
-"""May still be, or cease to be, part of the chain."""
+"""Transactions that may still become, or cease to be, part of the chain."""
 
 
 class LifecycleError(KeeperError):
-    """A move that the lifecycle does not know: a fault of the keeper's own."""
+    """A move that the lifecycle does not know: the keeper's own fault."""
 
 
 def check_intent(before: I, after: I) -> None:
-    """LifecycleError unless `before` may lead to `after`."""
+    """Raise LifecycleError unless `before` may lead to `after`."""
     if after not in INTENT_MOVES[before]:
         raise LifecycleError(f"an intent cannot go from {before} to {after}", where="journal")
 
 
 def check_transaction(before: T, after: T) -> None:
-    """LifecycleError unless `before` may lead to `after`."""
+    """Raise LifecycleError unless `before` may lead to `after`."""
     if after not in TRANSACTION_MOVES[before]:
         raise LifecycleError(f"a transaction cannot go from {before} to {after}", where="journal")

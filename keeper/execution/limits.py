@@ -1,4 +1,4 @@
-"""Ceilings, and what may be called at all: checked where a transaction is signed, by nothing before it."""
+"""Ceilings on spending and the list of permitted calls: checked where a transaction is signed, not before."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Allow = Mapping[str, frozenset[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What execution may do. Prices and gas money in wei, spending in whole units of account."""
+    """Limits of execution. Prices and gas money in wei, spending in whole units of account."""
 
     max_gas_price: int
     plan_blocks: int = 3
     confirmations: int | None = None
-    """Blocks after which a transaction is final; None: when the chain says finalized."""
+    """Blocks after which a transaction is final; None: once the chain reports it finalized."""
     settle_blocks: int = 1
-    """Blocks after which an intent ends by what its transaction did."""
+    """Blocks after which an intent ends by the outcome of its transaction."""
     replace_blocks: int = 3
     cancel_blocks: int = 25
     max_in_flight: int = 16
@@ -48,8 +48,8 @@ class Limits:
 def not_allowed(limits: Limits, sender: str, target: str, data: str) -> str:
     """Why this call may not be signed, in words; empty when it may.
 
-    Always: nothing sent to oneself, and an allowance for a contract that may be called (or taken back from
-    any). `allow` None permits everything: only for tests of other things.
+    Always permitted: a transfer of nothing to oneself, and an allowance for a contract that may be called (or
+    a withdrawal of any allowance). `allow` None permits everything: only for tests of other things.
     """
     if limits.allow is None or (target.lower() == sender.lower() and data in ("", "0x")):
         return ""
@@ -101,10 +101,10 @@ def gas_overspent(
     session: Session, limits: Limits, chain: str, sender: str, wei: int, instead_of: int | None = None
 ) -> str:
     """Why `wei` more of gas money would be too much within 24 hours; empty when it would not. The transaction
-    `instead_of` (its id) costs nothing then: a block takes one of the two.
+    `instead_of` (its id) then counts nothing: a block takes one of the two.
 
-    What a block has counts with all that its receipt says was charged; what is in flight, and what is to be
-    signed, with the most that its gas may cost and the dearest data fee of the day.
+    Transactions in a block count with the full charge in their receipt; those in flight or to be signed, with
+    the most that their gas may cost and the dearest data fee of the day.
     """
     if limits.max_gas_per_day is None:
         return ""

@@ -39,8 +39,8 @@ log = structlog.get_logger()
 
 
 class ExecutionLoop:
-    """Carries the open intents of one chain forward. `payer` is the address that acts; only a signer of
-    that address makes transactions, and only in live mode. `standby_reason` says why nothing is sent now."""
+    """Carries the open intents of one chain forward. `payer` is the address that acts; only a signer of that
+    address makes transactions, and only in live mode. `standby_reason` says why nothing is sent now."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class ExecutionLoop:
         self._heard = False
 
     def fit(self) -> None:
-        """Ask the chain, once, which ceilings fit it; while it does not say, those of a calm chain hold."""
+        """Ask the chain, once, which ceilings fit it; until it answers, those of a calm chain hold."""
         if self._fitting is None:
             return
         try:
@@ -90,7 +90,8 @@ class ExecutionLoop:
             self.sender = replace(self.sender, limits=self.limits)
 
     def settle(self, head: Head) -> None:
-        """Follow what was sent and end what the chain has decided: before the deciding loop looks again."""
+        """Follow sent transactions and end the intents that the chain has decided, before the deciding loop
+        runs."""
         self.fit()
         if self.sender is None or not self._leads(self.sender):
             return
@@ -105,7 +106,7 @@ class ExecutionLoop:
             settlement.settle(self.sender, head)
 
     def carry(self, head: Head, next_timestamp: int) -> None:
-        """Care for what is in flight; rehearse, sign and send what is planned."""
+        """Care for transactions in flight; rehearse, sign and send planned intents."""
         self.fit()
         if self.sender is None:
             self._rehearse_dry(head, next_timestamp)
@@ -125,7 +126,7 @@ class ExecutionLoop:
             self._looked = head
 
     def _nothing_under_way(self) -> bool:
-        """No open intent, and no transaction that the chain may still decide."""
+        """Whether no intent is open and no transaction may still be decided by the chain."""
         with self.store.session() as session:
             if journal.any_open(session, self.pool.name, self.mode):
                 return False
@@ -157,7 +158,7 @@ class ExecutionLoop:
         self._must_have_heard()
 
     def _must_have_heard(self) -> None:
-        """NodeError where not one rehearsal of this round was answered: then no node is there."""
+        """Raise NodeError where no rehearsal of this round was answered: then no node is reachable."""
         if self._silence is not None and not self._heard:
             raise self._silence
 
@@ -240,7 +241,7 @@ class ExecutionLoop:
     def _rehearsed(
         self, intent: Intent, plan: Plan, head: Head, next_timestamp: int, ahead: list[Action]
     ) -> Rehearsal | None:
-        """What works of the plan at the latest state; None where it does not, or cannot be known now."""
+        """The plan's rehearsal at the latest state; None where it fails, or cannot be known now."""
         try:
             rehearsal = rehearse(self.pool, self.payer, plan, ahead, next_timestamp)
         except (RpcError, NodeError) as error:
@@ -256,7 +257,7 @@ class ExecutionLoop:
         return None
 
     def _turned_down(self, intent: Intent, problem: str, head: Head) -> None:
-        """A plan that the rehearsal refused; needless is not wrong."""
+        """End an intent whose plan the rehearsal refused; a needless plan is not a wrong one."""
         late = is_needless(problem, Plan.from_json(intent.plan).errors)
         self._end(intent, IntentState.EXPIRED if late else IntentState.REFUSED, head, problem)
 
@@ -268,7 +269,7 @@ class ExecutionLoop:
         head: Head,
         bid: Future[GasQuote],
     ) -> list[Action]:
-        """Sign, commit and hand over; what was sent."""
+        """Sign, commit and hand over; the actions that were sent."""
         try:
             signed, actions = sign_and_commit(sender, carried, rehearsal, bid.result(), head)
         except (UnreachableError, LostLeaseError):
@@ -290,7 +291,7 @@ class ExecutionLoop:
         return actions
 
     def _rehearse_dry(self, head: Head, next_timestamp: int) -> None:
-        """What live mode would do, up to the signature."""
+        """Rehearse what live mode would do, up to the signature."""
         ahead: list[Action] = []
         now = self._turns(head, None, next_timestamp)
         self._end_all(now, head)
@@ -308,8 +309,8 @@ class ExecutionLoop:
         self._must_have_heard()
 
     def _held_up(self, intent: Intent, cause: Unsent, why: str) -> None:
-        """It stays planned, and is tried again at the next block. The price of gas is told at once; that a
-        node did not answer only when it could not be sent in time."""
+        """Keep the intent planned, to be tried again at the next block. A gas price above the ceiling is
+        reported at once; a node's missing answer only once the intent could not be sent in time."""
         with self.store.session() as session:
             row = session.get_one(Intent, intent.id)
             journal.hold_up(session, row, cause, why)

@@ -1,4 +1,4 @@
-"""Nonces: reserved in the store by the row that signs, watched for use by others, gaps healed.
+"""Nonces: reserved in the store by the row that signs, watched for foreign use, gaps healed.
 
 A unique index allows one live transaction at each nonce, so two writers cannot reserve the same.
 """
@@ -21,8 +21,8 @@ from keeper.store.tables.states import TransactionState
 log = structlog.get_logger()
 
 FAR = 256
-"""More nonces than a key uses between two looks: a node that counts so many more than were known is asked
-again, and not believed alone. Signed so far ahead nothing would ever be included."""
+"""More nonces than a key uses between two looks. A node that counts this many beyond the known ones is asked
+again and not believed alone: a transaction signed so far ahead would never be included."""
 
 _MINED = frozenset({TransactionState.INCLUDED, TransactionState.FINAL})
 _HIGHEST = select(func.max(Transaction.nonce)).where(
@@ -36,9 +36,9 @@ _COUNTED = select(SignerNonce.counted).where(
 
 
 def following(session: Session, chain: str, sender: str, pending: int) -> int:
-    """The first nonce that nothing uses: not by the node's pending count, nor by any transaction of ours that
-    is live or final, nor by what the chain was ever seen to count. A node that is behind changes nothing;
-    KeeperError where it is far ahead of all that is known."""
+    """The first unused nonce, by the node's pending count, our live and final transactions, and the highest
+    count ever seen from the chain. A node that is behind changes nothing; KeeperError where it is far ahead
+    of all that is known."""
     counted = _known(session, chain, sender)
     known = counted or 0
     if pending > known + FAR and counted is not None:
@@ -51,8 +51,8 @@ def following(session: Session, chain: str, sender: str, pending: int) -> int:
 
 
 def _known(session: Session, chain: str, sender: str) -> int | None:
-    """The first nonce that neither the chain was seen to count nor a transaction of ours uses that is live or
-    in a block; None for a key that was never used here."""
+    """The first nonce beyond the chain's counts and our transactions that are live or in a block; None for a
+    key that was never used here."""
     ours = {"chain": chain, "sender": sender}
     highest = session.exec(_HIGHEST, params=ours).one()
     counted = session.exec(_COUNTED, params=ours).first()
@@ -62,10 +62,11 @@ def _known(session: Session, chain: str, sender: str) -> int | None:
 
 
 def pending(pool: NodePool, store: Store, sender: str) -> int:
-    """How many transactions of the sender there are, with those that wait at nodes.
+    """The sender's count of transactions, including those that wait at nodes.
 
-    What one node alone counts beyond all that is known here moves nothing: the least that any node says
-    counts, and where the others are silent what is known."""
+    A count that one node alone reports far beyond what is known changes nothing: the least of all nodes
+    counts, and where the others are silent, the known count.
+    """
     said = int(pool.call("eth_getTransactionCount", sender, "pending"), 16)
     with store.session() as session:
         counted = _known(session, pool.name, sender)
@@ -82,18 +83,18 @@ def pending(pool: NodePool, store: Store, sender: str) -> int:
 
 
 def seen(session: Session, chain: str, sender: str) -> int | None:
-    """The most that the chain was seen to count; None before the first look."""
+    """The highest count seen from the chain; None before the first look."""
     return session.exec(_COUNTED, params={"chain": chain, "sender": sender}).first()
 
 
 def count(
     session: Session, chain: str, sender: str, counted: int, block: int, taken: Collection[int]
 ) -> list[int]:
-    """Note how many nonces the chain has used; those that something else than this journal used.
+    """Record how many nonces the chain has used; return those used by something else than this journal.
 
-    `taken` are the nonces of ours that are known to be another's. What is ours and not known to be in a block
-    or lost is waited for. Nothing is said of the nonces used before this key was first seen here. A count
-    that falls (a reorganisation, a node behind) is no news.
+    `taken` are nonces of ours known to be used by another transaction. A nonce of ours neither known to be in
+    a block nor lost is waited for. Nonces used before this key was first seen here are not reported. A count
+    that falls (a reorganisation, a node behind) changes nothing.
     """
     row = session.get(SignerNonce, (chain, sender))
     if row is None:
@@ -122,8 +123,8 @@ def count(
 
 
 def gaps(session: Session, chain: str, sender: str, counted: int, pending: int) -> list[int]:
-    """Nonces that hold up later ones of ours: nobody uses them, neither we nor anything a node knows. Those
-    of ours that are final are used, whatever a node that is stuck counts."""
+    """Nonces that hold up later ones of ours because nobody uses them, neither we nor anything a node knows.
+    Our final transactions' nonces are used, whatever a stuck node counts."""
     used = set(
         session.exec(
             select(Transaction.nonce).where(

@@ -28,7 +28,7 @@ def standing(session: Session) -> Pause | None:
 
 
 def pause(session: Session, who: str, why: str) -> bool:
-    """Pause; False when it was paused already (that stays as it is)."""
+    """Pause; False when it was paused already (the earlier pause stays as it is)."""
     if standing(session) is not None:
         return False
     session.add(Pause(who=who, why=why))

@@ -1,4 +1,4 @@
-"""Whose turn it is: the planned intents to be carried now, those whose time is over, or a pause; one look."""
+"""The queue: planned intents to carry now, expired intents, or a pause, in one look at the store."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _STOPPED = select(MarketStatus.market).where(
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """An intent that is not carried any more, the state that it ends in, and why."""
+    """An intent that is carried no further, the state that it ends in, and why."""
 
     intent: Intent
     state: IntentState
     why: str
     unsent: Unsent
-    """What kept it from leaving: no fault of its plan."""
+    """What kept it from leaving, through no fault of its plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`paused` says who stopped the sending; then the rest is not to be acted upon."""
+    """The queue of one round. `paused` says who stopped sending; the rest is then not acted upon."""
 
     paused: str
     waiting: Sequence[Planned]
@@ -55,7 +55,7 @@ def look(
     pause_file: Path | None,
     next_timestamp: int = 0,
 ) -> Queue:
-    """As the store has it now; `next_timestamp` is when the next block is expected."""
+    """Read the queue from the store; `next_timestamp` is when the next block is expected."""
     waiting, over = list[Planned](), list[Expired]()
     intents = [i for i in journal.open_intents(session, chain, mode) if i.state == IntentState.PLANNED]
     sent = journal.carried(session, [i.id for i in intents if i.id is not None])

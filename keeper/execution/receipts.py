@@ -1,7 +1,7 @@
-"""Receipts of our transactions, believed as far as the head's own chain and other nodes bear them out.
+"""Receipts of our transactions, believed as far as the head's own chain and other nodes confirm them.
 
-A node that has yet to index its transactions refuses to find one by its hash, for an hour sometimes, and
-still tells of its blocks: where no node tells by hash, the blocks below the head are searched.
+A node that has yet to index its transactions refuses to find one by its hash, sometimes for an hour, while it
+still serves its blocks: where no node answers by hash, the blocks below the head are searched.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Block:
 
 @dataclass
 class Receipts:
-    """One chain's receipts; what was seen of blocks is kept, as blocks are searched again and again."""
+    """One chain's receipts; blocks once read are kept, as they are searched again and again."""
 
     pool: NodePool
     _blocks: SimpleCache = field(default_factory=lambda: SimpleCache(4 * SEARCHED))
@@ -52,7 +52,7 @@ class Receipts:
         return found if self._holds(digest, found, head) else None
 
     def anywhere(self, digest: str, head: Head) -> Receipt | None:
-        """As `of`, where the node that is asked first may not know of it."""
+        """As `of`, where the first node asked may not know the transaction."""
         answers = self.pool.call_each("eth_getTransactionReceipt", digest)
         return next((each for each in answers if self._holds(digest, each, head)), None)
 
@@ -68,7 +68,7 @@ class Receipts:
         return found
 
     def _in_blocks(self, digest: str, head: Head, since: int) -> Receipt | None:
-        """Searched block by block from the head down, by hash. NodeError where not all could be searched."""
+        """Search block by block from the head down, by hash. NodeError where not all could be searched."""
         at, least = head.hash, max(since - BELOW_SIGNED, head.number - SEARCHED, 0)
         for _ in range(head.number - least + 1):
             block = self._block(at)
@@ -115,8 +115,8 @@ class Receipts:
         return len(self.pool.nodes) == 1 or not self._is_contradicted(digest, found)
 
     def _is_contradicted(self, digest: str, found: Receipt) -> bool:
-        """Whether a node that knows the receipt's block lists the transaction not in it, or tells of another
-        end of it."""
+        """Whether a node that knows the receipt's block lists no such transaction, or reports another
+        outcome."""
         known = self.pool.call_each("eth_getBlockByHash", found["blockHash"], False)
         without = any(
             isinstance(block, dict)

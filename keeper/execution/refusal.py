@@ -1,4 +1,5 @@
-"""What a node's refusal of a transaction means, decided by facts: what the chain has, knows and asks for."""
+"""The meaning of a node's refusal of a transaction, decided by facts: what the chain has, knows and asks
+for."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ _SAYS_THERE = re.compile(r"nonce (?:is )?too low|already (?:known|imported)|know
 
 
 class Refusal(Enum):
-    """THERE: it is known already, or its nonce is used: the follower finds out. WAITS: it is taken once what
-    comes before it is in a block. OTHER: anything else, a bid that is too low among it."""
+    """THERE: it is known already or its nonce is used; the follower finds out. WAITS: it is accepted once the
+    transaction before it is in a block. OTHER: anything else, including a bid that is too low."""
 
     THERE = auto()
     WAITS = auto()
@@ -41,14 +42,14 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AskedInRefusal:
-    """What a refusal asks for, wei a unit of gas: a tip, or a higher limit of what is paid; 0 for neither."""
+    """Wei per gas that a refusal asks for: a tip, or a higher maximum fee; 0 for neither."""
 
     tip: int = 0
     max_fee: int = 0
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The request in words for people."""
         return f"a tip of {self.tip} wei" if self.tip else f"{self.max_fee} wei"
 
 
@@ -80,8 +81,8 @@ def is_delegated(sender: Sender) -> bool:
 def asked(
     sender: Sender, transaction: Transaction, head: Head, message: str, sure: bool
 ) -> AskedInRefusal | None:
-    """What the words of a refusal ask for, where neither funds nor gas are what is missing; a tip that a node
-    names as such is remembered. Not `sure`: it may be no refusal at all, and teaches nothing."""
+    """What a refusal's words ask for, where neither funds nor gas are missing; a tip that a node names as
+    such is remembered. Not `sure`: it may be no refusal at all, and nothing is remembered."""
     try:
         found = _read(sender, transaction, head, message, sure)
     except Exception as error:  # noqa: BLE001  (whatever a node says, what is to be sent goes on)
@@ -98,8 +99,8 @@ def asked(
 def bid_what_is_asked(
     sender: Sender, transaction: Transaction, head: Head, ask: AskedInRefusal
 ) -> Transaction | None:
-    """A successor that bids what the nodes ask for; None where the ceiling, its worth or a limit forbids it,
-    and then it is told."""
+    """Sign a successor that bids what the nodes ask for; None, and reported, where the ceiling, its worth or
+    a limit forbids it."""
     most = most_per_gas(sender, transaction)
     old = Fees(transaction.max_fee, transaction.tip)
     least = max(sender.floor.wei, ask.tip)
@@ -120,7 +121,7 @@ def bid_what_is_asked(
 
 
 def tell(sender: Sender, transaction: Transaction, cause: str, why: str) -> None:
-    """Tell why what a transaction carries does not go out."""
+    """Report why what a transaction carries does not go out."""
     with sender.store.session() as session:
         for intent in transactions.intents_of(session, transaction.id or 0):
             if intent.ended_block is None:
@@ -134,8 +135,8 @@ def _counted(sender: Sender) -> int:
 def _read(
     sender: Sender, transaction: Transaction, head: Head, message: str, sure: bool
 ) -> AskedInRefusal | None:
-    """A figure is a tip where the words say so; else what is above the most that is paid asks for more of
-    that, and only what is not can be a tip."""
+    """Read a refusal's figures: a tip where the words say so; else a figure above the maximum fee asks for a
+    higher maximum, and only one that is not above it can be a tip."""
     bid = transaction.max_fee if transaction.tip is None else transaction.tip
     ours = (transaction.max_fee, bid, transaction.gas_limit, transaction.nonce, transaction.value)
     most = sender.limits.max_gas_price
@@ -151,12 +152,12 @@ def _read(
 
 
 def _names_tip(transaction: Transaction, message: str) -> bool:
-    """Whether figures in these words are tips; without a base fee, the price of gas is one."""
+    """Whether figures in these words are tips; without a base fee, the gas price is one."""
     return transaction.tip is None or says_tip(message)
 
 
 def _has_funds(sender: Sender, transaction: Transaction) -> bool:
-    """Whether the account can pay for it: else figures in a refusal are about that."""
+    """Whether the account can pay for it: if not, figures in a refusal are about funds."""
     try:
         held = int(sender.pool.call("eth_getBalance", sender.address, "latest"), 16)
     except KeeperError:

@@ -44,27 +44,27 @@ MOST_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One transaction to be: `purpose` is approve, act, clear, cancel or fill. `sender` is whose it is where
-    it is not ours (an oracle's update that is not in a block yet)."""
+    """A transaction to be built: `purpose` is approve, act, clear, cancel or fill. `sender` is its sender
+    where it is not ours (an oracle update that is not in a block yet)."""
 
     purpose: str
     target: str
     data: str
     sender: str = ""
     value: int = 0
-    """Wei that go with it."""
+    """Wei sent with it."""
 
     def call(self, sender: str) -> dict[str, str]:
-        """As a call of the JSON-RPC; `sender` is who we are."""
+        """The action as a JSON-RPC call; `sender` is our address."""
         plain = {"from": self.sender or sender, "to": self.target, "data": self.data}
         return {**plain, "value": hex(self.value)} if self.value else plain
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The actions that worked, the gas limit for each and the gas that it took, or why they did not.
+    """The actions that worked with the gas limit and the used gas of each, or why they did not work.
 
-    `complete` is False where only the allowance could be rehearsed (no node simulates, nor takes state
+    `complete` is False where only the allowance could be rehearsed (no node simulates or accepts state
     overrides): the action itself is rehearsed again once the allowance is on chain.
     """
 
@@ -110,7 +110,7 @@ def rehearse_whole(
 
 
 def _allowances(plan: Plan) -> tuple[Action, Action]:
-    """Setting the spender's allowance to zero, and to what the plan spends."""
+    """Actions that set the spender's allowance to zero, and to what the plan spends."""
     token, spender = plan.spend.token, plan.spend.spender
     amounts = (0, plan.spend.amount)
     reset, allow = (Action("approve", token, approve(spender, amount)) for amount in amounts)
@@ -152,7 +152,7 @@ def _sequence(
 
 
 def _arriving(plan: Plan, sender: str) -> dict[str, str] | None:
-    """How to ask what we have of the token that a liquidation with our own money brings us."""
+    """Reads of our balance of the token that a liquidation with our own money brings in."""
     trade = plan.trade
     if (
         plan.batch_item is not None
@@ -165,13 +165,13 @@ def _arriving(plan: Plan, sender: str) -> dict[str, str] | None:
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> int | None:
-    """What came between two answers of one word; None where they are none."""
+    """The increase between two answers of one word; None where either is none."""
     words = [str(each.get("returnData", "0x")).removeprefix("0x") for each in (before, after)]
     return int(words[1], 16) - int(words[0], 16) if all(len(word) == 64 for word in words) else None
 
 
 def _stepwise(pool: NodePool, sender: str, plan: Plan) -> Rehearsal:
-    """One transaction at a time: the allowance while it is short, then the action."""
+    """Rehearse one transaction at a time: the allowance while it is short, then the action."""
     act = Action("act", plan.target, plan.data, value=plan.value)
     reset, allow = _allowances(plan)
     wanted = (act,) if _granted(pool, sender, plan) else (allow, reset)
@@ -198,7 +198,7 @@ def _granted(pool: NodePool, sender: str, plan: Plan) -> bool:
 
 
 def unseen_of(pool: NodePool, sender: str, timestamp: int) -> unseen_gas.Unseen:
-    """The gas that this chain takes besides what rehearsals show."""
+    """The gas that this chain uses beyond what rehearsals show."""
     nothing = [{"from": sender, "to": sender, "data": "0x"}]
     return unseen_gas.of(
         pool, sender, lambda: int(in_sequence(pool, sender, nothing, timestamp)[0]["gasUsed"], 16)
@@ -206,12 +206,12 @@ def unseen_of(pool: NodePool, sender: str, timestamp: int) -> unseen_gas.Unseen:
 
 
 def with_margin(gas: int) -> int:
-    """The gas limit for a transaction that a rehearsal took this much for; what is not used costs nothing."""
+    """The gas limit for a transaction that used this much in rehearsal; unused gas costs nothing."""
     return gas + max(gas * (MARGIN_PERCENT - 100) // 100, MARGIN_GAS)
 
 
 def without_margin(gas_limit: int) -> int:
-    """What a rehearsal took for a transaction with this limit."""
+    """The gas that a transaction with this limit used in rehearsal."""
     return max(
         -(-gas_limit * 100 // MARGIN_PERCENT) if gas_limit >= 3 * MARGIN_GAS else gas_limit - MARGIN_GAS, 0
     )
@@ -220,7 +220,7 @@ def without_margin(gas_limit: int) -> int:
 def in_sequence(
     pool: NodePool, sender: str, calls: list[dict[str, str]], timestamp: int
 ) -> list[dict[str, Any]]:
-    """The calls one after another at the latest state: by `eth_simulateV1`, else in one `eth_call` as the
+    """Run the calls one after another at the latest state: by `eth_simulateV1`, else in one `eth_call` as the
     signer, whose results have no logs. CannotError where no node can do either."""
     try:
         return simulate(pool, calls, timestamp)
@@ -247,10 +247,10 @@ def means(pool: NodePool, sender: str, timestamp: int) -> Literal["simulation", 
 
 
 def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> list[dict[str, Any]]:
-    """The calls one after another on top of the latest block, as if in a block at `timestamp`.
+    """Simulate the calls one after another on top of the latest block, as if in a block at `timestamp`.
 
-    Where the chain is already past that time the node chooses the next block's own. CannotError where no node
-    offers `eth_simulateV1`.
+    Where the chain is already past that time, the node chooses the next block's own. CannotError where no
+    node offers `eth_simulateV1`.
     """
     block: dict[str, Any] = {"blockOverrides": {"time": hex(timestamp)}, "calls": calls}
 
@@ -273,7 +273,7 @@ def simulate(pool: NodePool, calls: list[dict[str, str]], timestamp: int) -> lis
 
 
 def _base(block: dict[str, Any], head: Head) -> int:
-    """The number of the block that a simulated one stands on; the head's where the node does not say. Anvil
+    """The number of the block that a simulated one builds on; the head's where the node does not say. Anvil
     gives the simulated block that number itself, and no parent."""
     number, parent = block.get("number"), block.get("parentHash")
     if not isinstance(number, str) or not number.startswith("0x"):
@@ -287,8 +287,8 @@ def _is_outcome(result: object) -> bool:
 
 
 def reason(result: dict[str, Any], table: str) -> str:
-    """What a revert means, by the protocol's error names where the table knows them; of a stranger's words
-    the beginning, without what is not to be printed or stored."""
+    """The meaning of a revert, by the protocol's error names where the table knows them; of a stranger's text
+    the beginning, without what must not be printed or stored."""
     return plain(_reason(result, table), MOST_REASON)
 
 
@@ -334,6 +334,6 @@ def _needless(table: str) -> frozenset[str]:
 
 
 def is_needless(problem: str, table: str) -> bool:
-    """Whether a plan's problem says, by its table of errors, that somebody else did it or that it is not
-    needed any more: no failure, and nothing to tell."""
+    """Whether a plan's problem, by its table of errors, means that somebody else did it or that it is no
+    longer needed: no failure, and no reason for an alert."""
     return bool(table) and any(name in problem for name in _needless(table))

@@ -15,13 +15,13 @@ from keeper.store.tables.journal import Intent, Transaction
 
 
 def again(transaction: Transaction) -> Action:
-    """What a transaction does, to be done once more."""
+    """The action of a transaction, to be sent once more."""
     return Action(transaction.purpose, transaction.target, transaction.data, value=transaction.value)
 
 
 def most_per_gas(sender: Sender, transaction: Transaction) -> int:
-    """Wei a unit that a successor of `transaction` may bid: an act pays no more than what of it is still open
-    earns, everything else no more than the ceiling."""
+    """Wei per gas that a successor of `transaction` may bid: an action pays at most what its open intents
+    earn, any other transaction at most the ceiling."""
     if transaction.purpose != "act":
         return sender.limits.max_gas_price
     with sender.store.session() as session:
@@ -34,7 +34,7 @@ def most_per_gas(sender: Sender, transaction: Transaction) -> int:
 def replace(
     sender: Sender, head: Head, old: Transaction, action: Action, gas: int, price: Fees, why: str
 ) -> Transaction | None:
-    """Sign `action` at the nonce of `old`, which gives it up; None when a block has `old` meanwhile."""
+    """Sign `action` at the nonce of `old`, which gives it up; None when a block took `old` meanwhile."""
     with sender.store.session() as session:
         begin(sender, session)
         row = session.get_one(Transaction, old.id)
@@ -51,7 +51,7 @@ def replace(
 
 
 def _at_bid(action: Action, carried: Sequence[Intent], gas: int, price: Fees) -> Action:
-    """The action asking on chain for what its gas may cost at this bid."""
+    """The action with the profit asked for on chain raised to cover its gas at this bid."""
     plans = [(Plan.from_json(each.plan), each.ended_block is None) for each in carried]
     still = [plan for plan, is_open in plans if is_open]
     ended = [plan for plan, is_open in plans if not is_open]

@@ -26,15 +26,14 @@ from keeper.store.tables.journal import Intent, Transaction
 
 @dataclass(frozen=True, slots=True)
 class GasQuote:
-    """What a unit of gas should be bid; `pending` is the sender's count of transactions with those that wait
-    at nodes."""
+    """A bid per gas; `pending` is the sender's count of transactions, including those that wait at nodes."""
 
     price: Fees
     pending: int
 
 
 class ExecutionEvents(Protocol):
-    """What execution tells, written in the transaction of what it tells."""
+    """Execution's reports, each written in the same transaction of the store as the event it reports."""
 
     def intent_ended(
         self, session: Session, intent: Intent, act: Transaction | None, *, needless: bool = False
@@ -42,7 +41,8 @@ class ExecutionEvents(Protocol):
         """An attempt ended, well or not; `needless`: there was nothing left to do."""
 
     def not_sent(self, session: Session, intent: Intent, cause: str, why: str) -> None:
-        """Nothing of an attempt left, and it is no fault of the account's; told once an episode and cause."""
+        """An attempt did not leave, through no fault of the account's; reported once per episode and
+        cause."""
 
     def foreign_nonce(self, session: Session, chain: str, sender: str, nonces: list[int], block: int) -> None:
         """The key was used by something that is not in this journal."""
@@ -53,7 +53,7 @@ class ExecutionEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """`signer` signs for `address`; `relay` is where transactions go first, where there is one."""
+    """A sender. `signer` signs for `address`; `relay`, where there is one, receives transactions first."""
 
     pool: NodePool
     store: Store
@@ -83,11 +83,11 @@ class Sender:
         return self.pool.name
 
     def quote(self) -> GasQuote:
-        """Ask what a transaction should bid, and how many there are. KeeperError where gas is above the
+        """Ask for the bid, and for the sender's count of transactions. KeeperError where gas is above the
         ceiling."""
         pending = nonces.pending(self.pool, self.store, self.address)
         return GasQuote(fees.suggest(self.pool, self.limits.max_gas_price, least=self.floor.wei), pending)
 
     def ask_quote(self) -> Future[GasQuote]:
-        """Ask the same on a thread of its own; the result raises what asking raised."""
+        """As `quote`, on a thread of its own; the result raises what the request raised."""
         return self._threads.submit(self.quote)

@@ -1,4 +1,4 @@
-"""Ending intents by what their transactions did, and opening them again when the chain took that back."""
+"""Settlement: end intents by what their transactions did, and reopen them when the chain took that back."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from keeper.store.tables.states import IntentState, TransactionState, Unsent
 log = structlog.get_logger()
 
 OVERTAKEN = "its transaction left the chain; a later attempt stands"
-"""Why an attempt ended that a reorganisation undid once another was under way: nobody need hear of it."""
+"""Reason for an attempt that a reorganisation undid after another was under way: no alert is needed."""
 
 Outcome = tuple[IntentState, str, Transaction | None]
 
 
 def settle(sender: Sender, head: Head) -> None:
-    """End the open intents that the chain has decided; set right those that it decided otherwise since."""
+    """End the open intents that the chain has decided; correct those that it has since decided otherwise."""
     _revisit(sender, head)
     with sender.store.session() as session:
         waiting_now = [intent.id or 0 for intent in journal.open_intents(session, sender.chain, "live")]
@@ -56,7 +56,7 @@ def end(
     act: Transaction | None = None,
     unsent: Unsent | None = None,
 ) -> None:
-    """End an intent in the caller's transaction, and tell; `unsent`: what kept it from leaving."""
+    """End an intent in the caller's transaction, and report it; `unsent`: what kept it from leaving."""
     journal.move_intent(session, row, state, head.number, why, act, unsent=unsent)
     if unsent is None or why == OVERTAKEN:
         tell.intent_ended(session, row, act, needless=_is_needless(row))
@@ -66,14 +66,14 @@ def end(
 
 
 def _is_needless(intent: Intent) -> bool:
-    """Whether an intent ended because nothing was left to do: nobody wants to hear of it."""
+    """Whether an intent ended because nothing was left to do: no alert is wanted."""
     return intent.reason == OVERTAKEN or is_needless(intent.reason, Plan.from_json(intent.plan).errors)
 
 
 def _outcome(
     sender: Sender, intent: Intent, carried: Sequence[Transaction], head: Head, deep: int
 ) -> Outcome | None:
-    """What the chain decided about an intent; None while it has not."""
+    """The chain's decision about an intent; None while there is none."""
     decisive = [t for t in carried if t.purpose in ("act", "cancel")]
     for transaction in decisive:
         mined = transaction.state in (TransactionState.INCLUDED, TransactionState.FINAL)
@@ -95,7 +95,7 @@ def _outcome(
 
 
 def _done(sender: Sender, intent: Intent, act: Transaction, head: Head) -> Outcome | None:
-    """What a transaction that did not revert did for one intent: where our contract carried it out among
+    """The outcome of one intent in a transaction that did not revert: where our contract carried it out among
     others, its logs say."""
     plan = Plan.from_json(intent.plan)
     if plan.batch_item is None:
@@ -112,7 +112,7 @@ def _done(sender: Sender, intent: Intent, act: Transaction, head: Head) -> Outco
 
 
 def _revisit(sender: Sender, head: Head) -> None:
-    """Ended intents whose transactions the chain may still decide otherwise, or has."""
+    """Correct ended intents whose transactions the chain has decided otherwise, or still may."""
     with sender.store.session() as session:
         undecided = transactions.undecided(session, sender.chain, sender.address)
         ended = {

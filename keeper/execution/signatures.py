@@ -20,11 +20,12 @@ from keeper.store.tables.states import TransactionState
 
 
 class NotSignedError(KeeperError):
-    """A limit, the allow-list or a pause forbids it; the message says which."""
+    """A limit, the allow-list or a pause forbids the signature; the message says which."""
 
 
 def begin(sender: Sender, session: Session) -> None:
-    """First thing in a transaction that signs: the lease is ours and nothing is paused, or NotSignedError."""
+    """First step of a transaction that signs: LostLeaseError unless the lease is ours, NotSignedError in a
+    pause."""
     sender.lease.must_hold(session)
     why = paused(session, sender.pause_file)
     if why:
@@ -45,7 +46,8 @@ def sign(
 ) -> Transaction:
     """Sign and record; nothing is sent. `begin` comes before it in the same transaction.
 
-    `replaces` gives up its nonce. NotSignedError when the allow-list or the day's gas forbid it.
+    The transaction `replaces` gives up its nonce. NotSignedError when the allow-list or the day's gas forbid
+    it.
     """
     problem = limits.not_allowed(sender.limits, sender.address, action.target, action.data)
     if not problem and action.purpose in ("approve", "act"):
@@ -96,7 +98,7 @@ def sign(
 
 
 def _note_allowance(sender: Sender, session: Session, head: Head, action: Action) -> None:
-    """What is granted is written down with the grant: taking it back cannot be forgotten."""
+    """Record an allowance together with its grant, so that taking it back cannot be forgotten."""
     token, spender = action.target.lower(), "0x" + action.data[34:74].lower()
     session.merge(
         StandingAllowance(

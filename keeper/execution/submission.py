@@ -1,4 +1,4 @@
-"""Handing a signed transaction over. A lost answer counts as maybe sent: the follower finds out."""
+"""Submission of signed transactions. A lost answer counts as maybe sent: the follower finds out."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ log = structlog.get_logger()
 
 PUBLIC = "public"
 BUNDLE = "bundle"
-"""Channels: how a transaction was last handed over; besides, the relay's other kind."""
+"""Channels by which a transaction was last handed over; besides these, the relay's other kind."""
 # How often a refused bid is raised to what the node asks for, before the next block is waited for.
 RAISES = 3
 
 
 def send(sender: Sender, transactions_: Sequence[Transaction], head: Head) -> None:
-    """Hand the raw transactions over in their order, to the relay or a node; after one that is refused the
-    later ones wait. What was taken is written down at the end, at once: a crash before leaves them signed,
-    which counts as maybe sent."""
+    """Hand the raw transactions over in their order, to the relay or a node; after a refused one the later
+    ones wait. Accepted ones are recorded together at the end: a crash before leaves them signed, which counts
+    as maybe sent."""
     taken: list[tuple[Transaction, str, str]] = []
     for transaction in transactions_:
         hidden = private(sender, transaction, head)
@@ -48,8 +48,8 @@ def send(sender: Sender, transactions_: Sequence[Transaction], head: Head) -> No
 
 
 def _publicly(sender: Sender, transaction: Transaction, head: Head) -> tuple[Transaction, str | None]:
-    """To a node, or a successor of it that bids what the node asks for; and what is worth noting, None when
-    it was refusal."""
+    """Hand over to a node, or a successor that bids what the node asks for; returns what to record, None when
+    it was refused."""
     for _ in range(RAISES):
         try:
             sender.pool.send(transaction.raw)
@@ -70,8 +70,8 @@ def _publicly(sender: Sender, transaction: Transaction, head: Head) -> tuple[Tra
 def _refused(
     sender: Sender, transaction: Transaction, head: Head, message: str, lost: str | None = None
 ) -> Transaction | str | None:
-    """A successor to hand over instead; what is worth noting where it is, or (`lost`) may be, there; None:
-    it was refused, or waits."""
+    """A successor to hand over instead; what to record where the transaction is there, or (`lost`) may be;
+    None: it was refused, or waits."""
     try:
         found = refusal.meaning(sender, transaction, message)
         if found == Refusal.THERE:
@@ -96,7 +96,8 @@ def private(sender: Sender, transaction: Transaction, head: Head) -> bool:
 
 
 def _privately(sender: Sender, transaction: Transaction, head: Head) -> str | None:
-    """To the relay; one that does not take it is asked again at the next block, until the fallback."""
+    """Hand over to the relay; one that does not accept is asked again at the next block, until the
+    fallback."""
     assert sender.relay is not None
     try:
         sender.relay.send(transaction.raw, head.number)
@@ -119,7 +120,7 @@ def _sent(session: Session, transaction: Transaction, head: Head, channel: str, 
 
 
 def _swallowed(sender: Sender, transaction: Transaction) -> None:
-    """The relay took it and no block has it: told, and from now on everybody may see it."""
+    """Report that the relay took it and no block has it; from now on it is sent publicly."""
     label = sender.relay.label if sender.relay else "the relay"
     log.warning("relay silent", relay=label, hash=transaction.hash, since=transaction.relayed_block)
     with sender.store.session() as session:

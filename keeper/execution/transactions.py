@@ -56,7 +56,8 @@ def record(session: Session, transaction: Transaction, carries: Sequence[int], r
 def move(
     session: Session, transaction: Transaction, state: TransactionState, block: int, reason: str = ""
 ) -> None:
-    """One change of state, one row; LifecycleError for a move that the lifecycle does not know."""
+    """Change a transaction's state, with its row; LifecycleError for a move that the lifecycle does not
+    know."""
     check_transaction(TransactionState(transaction.state), state)
     mined = state in (TransactionState.INCLUDED, TransactionState.FINAL)
     note(
@@ -75,7 +76,7 @@ def move(
 
 
 def include(session: Session, transaction: Transaction, receipt: dict[str, Any], head: int) -> None:
-    """A block has it. What else of ours held its nonce is thereby replaced."""
+    """Mark as included; mark our other transactions at this nonce replaced."""
     for rival in at_nonce(session, transaction.chain, transaction.sender, transaction.nonce, LIVE):
         if rival.id != transaction.id:
             if rival.state == TransactionState.INCLUDED:
@@ -91,7 +92,7 @@ def include(session: Session, transaction: Transaction, receipt: dict[str, Any],
 
 
 def orphan(session: Session, transaction: Transaction, head: int) -> None:
-    """Its block is no longer part of the chain: nor is what it brought in the books."""
+    """Mark as orphaned, its block having left the chain, and undo what it brought to the books."""
     entry = session.get(LedgerEntry, transaction.id)
     if entry is not None:
         session.delete(entry)
@@ -102,7 +103,7 @@ def orphan(session: Session, transaction: Transaction, head: int) -> None:
 
 
 def was_in_block(session: Session, transaction: Transaction) -> bool:
-    """Whether a block ever had it: then everybody has seen it, and may bring it again."""
+    """Whether a block ever had it: then everybody has seen it, and may submit it again."""
     return (
         session.exec(
             select(Transition.id).where(
@@ -114,7 +115,7 @@ def was_in_block(session: Session, transaction: Transaction) -> bool:
 
 
 def undecided(session: Session, chain: str, sender: str) -> list[Transaction]:
-    """Everything the chain may still decide otherwise, in the order of nonces, older ones first."""
+    """Transactions that the chain may still decide otherwise, in the order of nonces, older ones first."""
     return _in_states(session, chain, sender, UNDECIDED)
 
 
@@ -124,12 +125,12 @@ def any_undecided(session: Session, chain: str, sender: str) -> bool:
 
 
 def unmined(session: Session, chain: str, sender: str) -> list[Transaction]:
-    """What is ours at its nonce and in no block, in the order of nonces."""
+    """Transactions that hold their nonce and are in no block, in the order of nonces."""
     return _in_states(session, chain, sender, UNMINED)
 
 
 def live(session: Session, chain: str, sender: str) -> list[Transaction]:
-    """What holds a nonce: unmined, or in a block that is not final."""
+    """Transactions that hold a nonce: unmined, or in a block that is not final."""
     return _in_states(session, chain, sender, LIVE)
 
 

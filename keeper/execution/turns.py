@@ -1,4 +1,4 @@
-"""Asking nodes about many things, where a round that gets few answers is not waited out to its end."""
+"""Asking nodes about many things in turns, where a round with few answers is cut short."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from keeper.errors import UnreachableError
 T = TypeVar("T")
 
 UNANSWERED = 3
-"""After so many without an answer a round asks no more: each waits out every node and every pause between."""
+"""Unanswered questions after which a round asks no more: each waits for every node and every pause
+between."""
 
 
 @dataclass
 class Turns:
-    """Whose turn it is: a round that broke off goes on with the next at the next one, so that things of which
-    no node can tell hold up no other for longer than it takes to go round."""
+    """Turns across rounds: the round after one that broke off goes on with the next thing, so that things no
+    node can report on hold up no other for longer than one cycle."""
 
     _last: int = 0
 
@@ -29,8 +30,8 @@ class Turns:
         ask: Callable[[T], None],
         untold: Callable[[T, Exception], None],
     ) -> None:
-        """`ask` about each, those after the last one asked in a broken round first; `untold` hears of each
-        that no node answered about. `number` tells them apart from round to round."""
+        """`ask` about each, first those after the last one asked in a broken round; call `untold` for each
+        that no node answered about. `number` identifies them from round to round."""
         order = sorted(items, key=lambda each: number(each) <= self._last)
         self._last, silent = 0, 0
         for place, item in enumerate(order, start=1):

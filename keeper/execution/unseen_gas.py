@@ -1,5 +1,5 @@
-"""Gas that a chain takes and that no simulation shows: chains of Arbitrum's kind charge the parent chain's
-data in gas, and of what a node tells before sending only `eth_estimateGas` counts it."""
+"""Gas that a chain uses and no simulation shows: Arbitrum-like chains charge the parent chain's data in gas,
+and before sending only a node's `eth_estimateGas` counts it."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ ASK_AGAIN_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """`transfer`: gas that a transfer of nothing is estimated to take; `surplus`: what of it a simulation of
-    the same transfer does not show."""
+    """`transfer`: gas that a transfer of nothing is estimated to use; `surplus`: the part of it that a
+    simulation of the same transfer does not show."""
 
     transfer: int = PLAIN_GAS
     surplus: int = 0
 
     @property
     def other_units(self) -> bool:
-        """Whether limits in Ethereum's gas mean nothing here."""
+        """Whether limits in Ethereum's gas do not apply here."""
         return self.transfer >= OTHER_UNITS * PLAIN_GAS
 
     def whole(self, used: int, data: str) -> int:
-        """What a transaction with this data (hex) takes that a simulation took `used` for."""
+        """Total gas of a transaction with this data (hex) that used `used` in a simulation."""
         return used + -(-self.surplus * (BYTES + len(data.removeprefix("0x")) // 2) // BYTES)
 
 
@@ -49,8 +49,8 @@ _known: WeakKeyDictionary[NodePool, tuple[float, Unseen]] = WeakKeyDictionary()
 
 
 def of(pool: NodePool, sender: str, simulated: Callable[[], int]) -> Unseen:
-    """What this chain takes unseen, asked for again after some minutes; nothing where no node estimates.
-    `simulated` asks what a simulation of a transfer of nothing to ourselves takes."""
+    """The unseen gas of this chain, asked for again after some minutes; none where no node estimates.
+    `simulated` asks for the gas of a simulated transfer of nothing to ourselves."""
     asked, found = _known.get(pool, (float("-inf"), Unseen()))
     if time.monotonic() - asked < ASK_AGAIN_SECONDS:
         return found

@@ -1,4 +1,4 @@
-"""What nodes say of a transaction, believed as far as the head's own chain and other nodes bear it out.
+"""Nodes' evidence about a transaction, believed as far as the head's own chain and other nodes confirm it.
 
 An inclusion holds only while its block, by hash, is an ancestor of the head. A node that knows a block and
 does not list the transaction in it contradicts; a node that is behind, or gives no answer, proves nothing.
@@ -33,7 +33,7 @@ def is_known(pool: NodePool, digest: str) -> bool:
 
 def is_used_by_another(pool: NodePool, sender: str, nonce: int, digest: str, head: Head) -> bool:
     """Whether every node that has the head counts this nonce as used some blocks ago, and has no receipt of
-    the transaction: so old a receipt is known even where one address has backends that are behind."""
+    the transaction: a receipt that old is known even where one address has backends that are behind."""
     old = max(head.number - BEHIND_BLOCKS, 0)
     has_head = pool.call_each("eth_getBlockByHash", head.hash, False)
     counts = pool.call_each("eth_getTransactionCount", sender, hex(old))
@@ -47,8 +47,8 @@ def is_used_by_another(pool: NodePool, sender: str, nonce: int, digest: str, hea
 
 
 def counted(pool: NodePool, sender: str, before: int | None, far: int, head: Head) -> int:
-    """How many transactions of the sender the chain counts. A count that moved is checked with the nodes that
-    have the head: the least counts. One that is far ahead of all that was known is asked for again."""
+    """How many transactions of the sender the chain counts. A count that changed is checked with the nodes
+    that have the head: the least counts. One far ahead of all known counts is asked for again."""
     said = int(pool.call("eth_getTransactionCount", sender, "latest"), 16)
     if before is None or said <= before or (len(pool.nodes) == 1 and said <= before + far):
         return said
@@ -63,7 +63,8 @@ def counted(pool: NodePool, sender: str, before: int | None, far: int, head: Hea
 
 
 class Finality:
-    """The newest block that is final, as of one head: so many below it, or the one that nodes call final."""
+    """The newest final block as of one head: so many blocks below it, or the one that nodes report as
+    finalized."""
 
     def __init__(self, pool: NodePool, head: Head, confirmations: int | None) -> None:
         self._pool = pool
@@ -74,7 +75,7 @@ class Finality:
 
     @property
     def block(self) -> int:
-        """By the node that is asked first."""
+        """The number of the final block, by the node that is asked first."""
         if self._confirmations is not None:
             return self._head.number - self._confirmations + 1
         if self._said is None:
@@ -108,7 +109,7 @@ def _number(block: Any, otherwise: int) -> int:
 
 
 def is_ancestor(pool: NodePool, head: Head, number: int, block_hash: str) -> bool:
-    """Whether a block is the head or below it. A block above it is none yet."""
+    """Whether a block is the head or an ancestor of it. A block above it is not one yet."""
     if number >= head.number - 1:
         return block_hash == {head.number: head.hash, head.number - 1: head.parent}.get(number)
     found = blocks.by_number(pool, number)

@@ -1,12 +1,12 @@
-"""Whether a contract can give no other answer than the one it gives, told by its code alone.
+"""Whether a contract can give no other answer than the present one, decided by its code alone.
 
-Code that reads no storage, calls nobody and looks at nothing of the block or the caller computes from what
-it was asked and from itself: the same question has the same answer for ever. Where it looks at the block's
-time besides, the answer is a function of time that nobody can move.
+Code that reads no storage, calls nobody and reads nothing of the block or the caller computes from its input
+and itself: the same question always has the same answer. Where it also reads the block's time, the answer is
+a function of time that nobody can move.
 
-Bound: every instruction that could be reached counts, whether an answer reaches it or not, so that a constant
-may be missed (one behind a proxy is). Nothing that can move is taken for constant, but for code hidden in
-what the compiler's own metadata is laid out like, and jumped to by a computed address.
+Bound: every reachable instruction counts, whether it affects an answer or not, so that a constant may be
+missed (one behind a proxy is). Nothing that can move is taken for constant, except for code hidden in what
+looks like the compiler's own metadata, and jumped to by a computed address.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _MARKS = (b"\xa1", b"\xa2", b"\xa3", b"\xa4")
 
 
 def constancy(code: bytes) -> Constancy:
-    """What this runtime code lets its answers hang on."""
+    """What this runtime code's answers can depend on."""
     if not code:
         return "moving"
     code = _without_metadata(code)
@@ -54,14 +54,14 @@ def constancy(code: bytes) -> Constancy:
 
 
 def _without_metadata(code: bytes) -> bytes:
-    """Without the CBOR map that Solidity appends, whose last two bytes are its length."""
+    """The code without the CBOR map that Solidity appends, whose length is in its last two bytes."""
     length = int.from_bytes(code[-2:], "big")
     start = len(code) - length - 2
     return code[:start] if start > 0 and code[start : start + 1] in _MARKS else code
 
 
 def _reachable(code: bytes) -> set[int]:
-    """The instructions from the start and from every place that can be jumped to, up to where they end."""
+    """The instructions from the start and from every jump destination, up to where each sequence ends."""
     used: set[int] = set()
     at, runs = 0, True
     while at < len(code):

@@ -1,4 +1,4 @@
-"""Sources that name nothing they rest on: told by their code, and by whom they call when they answer."""
+"""Sources that name no inputs: classified by their code, and by the contracts they call when they answer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ ADDRESS_DIGITS = 42
 
 
 def look_into(pool: NodePool, head: Head, address: str, found: Found) -> Found:
-    """The same source as fixed, where its code can give no other answer, or as derived from what it calls.
-    What a node does not tell (it may know no access lists) stays as it was."""
+    """The same source as fixed, where its code can give no other answer, or as derived from the contracts it
+    calls. Unchanged where a node does not answer (it may not offer access lists)."""
     changes = _constancy(pool, head, address)
     if changes != "moving":
         note = (
@@ -50,8 +50,8 @@ def _constancy(pool: NodePool, head: Head, address: str) -> Constancy:
 
 
 def _called(pool: NodePool, head: Head, address: str, question: str) -> tuple[str, ...] | None:
-    """The contracts whose state the source reads when it is asked for its price, its own included; None
-    where the node does not tell, or tells of too many."""
+    """The contracts whose state the source reads when asked for its price, including its own; None where the
+    node does not answer, or names too many."""
     data = calldata(question)
     try:
         answer: Any = pool.call("eth_createAccessList", {"to": address, "data": data}, hex(head.number))

@@ -1,9 +1,9 @@
-"""Judging a price: what is wrong with it, what the market would pay, and whether it may move an owner's
+"""Guards of a price: what is wrong with it, what the market would pay, and whether it may move an owner's
 money. Pure: the same observations give the same verdicts.
 
-Each action has its own guard. A liquidation is paid at the protocol's price, so all it needs is a price to
+Each action has its own guard. A liquidation is paid at the protocol's price, so it only needs a price to
 count its profit with. A top-up spends an owner's money, so it needs a second source that agrees, or a new
-round of the first. Neither is ever held because a price fell far: only because nothing confirms it.
+round of the first. Neither is held because a price fell far, only because nothing confirms it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FaultKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class GuardTerms:
-    """What the operator says of one asset. Prices in base units, `deviation` scaled 1e18."""
+    """The operator's terms for one asset. Prices in base units, `deviation` scaled 1e18."""
 
     deviation: int
     heartbeat: int | None = None
@@ -45,8 +45,8 @@ class GuardTerms:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One asset's price at a block. `price` is what the protocol's oracle says, in base units, None when
-    it reverts; `rounds` what each feed behind it says, by address, None where reading it reverts."""
+    """One asset's price at a block. `price` is the protocol oracle's, in base units, None when it reverts;
+    `rounds` are the rounds of each feed behind it, by address, None where reading one reverts."""
 
     price: int | None
     timestamp: int
@@ -55,11 +55,11 @@ class Observation:
     basis: Basis = "feeds"
     second: SecondPrice | None = None
     up_since: int = 0
-    """Unix time at which the chain's sequencer came up, if that was lately; else 0."""
+    """Unix time at which the chain's sequencer came up, if recently; else 0."""
 
 
 RoundKey = tuple[int, int]
-"""What tells one round from the next: its id and when it was given. Many feeds have the same id for ever."""
+"""What distinguishes a round from the next: its id and its time. Many feeds keep one id for ever."""
 NO_ROUND: RoundKey = (-1, -1)
 
 
@@ -67,9 +67,9 @@ NO_ROUND: RoundKey = (-1, -1)
 class Memory:
     """What later blocks need of earlier ones.
 
-    `seen` has each feed's round and the block time at which it was first seen; `price` is the
-    protocol's when the newest of these rounds came. `disputed` are the rounds with which the second source
-    began to disagree, and the price it then disagreed with.
+    `seen` has each feed's round and the block time at which it was first seen; `price` is the protocol's when
+    the newest of these rounds came. `disputed` are the rounds with which the second source began to disagree,
+    and the price it then disagreed with.
     """
 
     seen: tuple[tuple[RoundKey, int], ...]
@@ -84,7 +84,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with a price, and in which words it is told."""
+    """A fault of a price, and its words for people."""
 
     kind: FaultKind
     detail: str
@@ -92,8 +92,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What may be done on this price. `market_price` is what a liquidation's profit is counted with, None
-    where nothing is known; `hold` says why a top-up must wait, empty when it may go."""
+    """What may be done on this price. A liquidation's profit is counted with `market_price`, None where
+    nothing is known; `hold` says why a top-up must wait, empty when it need not."""
 
     faults: tuple[Fault, ...]
     market_price: int | None
@@ -131,7 +131,7 @@ def remember(seen_now: Observation, before: Memory | None, terms: GuardTerms) ->
 
 
 def judge(now: Observation, memory: Memory, terms: GuardTerms) -> Judgement:
-    """The verdict on a price, with the memory that already counts this block."""
+    """Judge a price; returns the verdict and the memory that already counts this block."""
     unresolved = [] if now.resolved else [Fault("unresolved", "its price source is of no known kind")]
     closed = unresolved[0].detail if unresolved and not terms.act_unresolved else ""
     second = now.second.price if now.second is not None else None
@@ -158,7 +158,7 @@ def judge(now: Observation, memory: Memory, terms: GuardTerms) -> Judgement:
 def _hold(
     price: int, wrong: tuple[Fault | None, ...], disagree: Fault | None, memory: Memory, terms: GuardTerms
 ) -> str:
-    """Why a price that no second source confirms is not enough for a top-up; `wrong`: with itself."""
+    """Why a price that no second source confirms is not enough for a top-up; `wrong`: its own fault."""
     alone = " and no second source confirms it"
     for fault in wrong:
         if fault is not None:
@@ -174,7 +174,7 @@ def _hold(
 
 
 def _unpriced(now: Observation) -> Fault:
-    """Why the protocol has no price, as far as the feeds tell."""
+    """Why the protocol has no price, as far as the feeds show."""
     for address, newest in now.rounds:
         if newest is None:
             return Fault("reverting", f"feed {address} reverts")
@@ -223,8 +223,8 @@ def _beyond(price: int, terms: GuardTerms) -> Fault | None:
 
 
 def _jump(price: int, now: Observation, memory: Memory, terms: GuardTerms) -> Fault | None:
-    """A price that moved although no feed gave a new round: an adapter's ratio or cap did it, or whoever may
-    set a price that is called fixed. What only code can move (`constant`) moves as it was written to."""
+    """A price that moved although no feed gave a new round: moved by an adapter's ratio or cap, or by whoever
+    may set a price that is called fixed. A price that only code can move (`constant`) moved as written."""
     if now.basis in ("constant", "nothing") or not memory.price:
         return None
     if _near(price, memory.price, terms.deviation):

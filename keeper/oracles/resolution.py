@@ -1,4 +1,5 @@
-"""Resolving price sources down to their feeds, one request a level however many sources there are."""
+"""Resolution of price sources down to their feeds, with one request per level however many sources there
+are."""
 
 from __future__ import annotations
 
@@ -18,9 +19,10 @@ PROBED_A_CALL = 60
 
 
 def resolve(pool: NodePool, head: Head, addresses: Iterable[str]) -> dict[str, Source]:
-    """The sources at these addresses (lower case) with all they rest on, as they are at `head`.
+    """The sources at these addresses (lower case) with all their inputs, as they are at `head`.
 
-    What is of no known kind, deeper than any known adapter, or circular is of kind unresolved."""
+    A source of unknown kind, deeper than any known adapter, or circular is of kind unresolved.
+    """
     known: dict[str, Found] = {}
     wanted = sorted(set(addresses))
     asked = list(wanted)
@@ -53,15 +55,15 @@ def _probe(pool: NodePool, head: Head, addresses: list[str]) -> dict[str, Found]
 
 
 def _says_little(found: Found, head: Head) -> bool:
-    """Whether what it answers tells neither what it rests on nor when it was given: an answer without a time,
-    or of the very second at which it was asked for."""
+    """Whether its answer shows neither its inputs nor its time: an answer without a time, or with that of the
+    very second of the request."""
     if not found.is_leaf or not found.question:
         return False
     return found.kind != "aggregator" or found.updated_at in (0, head.timestamp)
 
 
 def _aggregator(found: Found) -> str:
-    """A proxy's aggregator is looked at too: only it tells whether this is SVR."""
+    """A proxy's aggregator, to be identified too: only it shows whether this is SVR."""
     return found.emitter if found.kind == "chainlink" else ""
 
 
@@ -95,7 +97,7 @@ def _source(address: str, known: dict[str, Found], above: tuple[str, ...]) -> So
 
 
 def _outermost(sources: list[Source]) -> list[Source]:
-    """Without those that another of them rests on, or whose answers it passes on."""
+    """The sources without those that are inputs of another, or whose answers another passes on."""
     below = {each.address for one in sources for inner in one.inputs for each in inner.everything()}
     below |= {one.emitter for one in sources if one.emitter != one.address}
     return [one for one in sources if one.address not in below]

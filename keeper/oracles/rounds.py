@@ -1,4 +1,4 @@
-"""Reading feeds: which calls ride in a block's request, and the rounds in their answers."""
+"""Reads of feeds: their calls in a block's request, and the rounds in the answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PHASE = 1 << 64
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A feed's newest answer, in the feed's own decimals, and when it was given (Unix seconds)."""
+    """A feed's newest answer, in the feed's own decimals, and its time (Unix seconds)."""
 
     id: int
     answer: int
@@ -23,13 +23,13 @@ class Round:
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells this round from the one before: many feeds have one id for ever, and only their time
-        moves."""
+        """What distinguishes this round from the one before: many feeds keep one id for ever, and only their
+        time moves."""
         return self.id, self.updated_at
 
     @property
     def is_timed(self) -> bool:
-        """Whether it says when it was given: some adapters always say 0."""
+        """Whether it has a time: some adapters always give 0."""
         return self.updated_at > 0
 
     @property
@@ -40,8 +40,8 @@ class Round:
 
 
 def calls(feeds: Iterable[Source]) -> list[Call]:
-    """What `read` looks up: each feed's newest round, and each proxy's aggregator; of feeds that are pulled
-    nothing, as their markets tell of them."""
+    """The calls that `read` decodes: each feed's newest round, and each proxy's aggregator; none for pulled
+    feeds, as their markets report their rounds."""
     wanted: list[Call] = []
     for feed in feeds:
         if feed.kind == "pulled":
@@ -69,7 +69,7 @@ class FeedRead:
 
 
 def read(feeds: Iterable[Source], answers: Mapping[Call, Answer]) -> dict[str, FeedRead]:
-    """What each feed said, by address."""
+    """Each feed's answer, by address."""
     found: dict[str, FeedRead] = {}
     for feed in feeds:
         if feed.kind == "pulled":
@@ -83,7 +83,7 @@ def read(feeds: Iterable[Source], answers: Mapping[Call, Answer]) -> dict[str, F
 
 
 def followed(source: Source, reads: dict[str, FeedRead]) -> Source:
-    """The same source with the aggregators that its proxies now have behind them."""
+    """The same source with its proxies' present aggregators filled in."""
     inputs = tuple(followed(each, reads) for each in source.inputs)
     mine = reads.get(source.address)
     return replace(source, inputs=inputs, emitter=mine.emitter if mine else source.emitter)

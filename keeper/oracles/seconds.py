@@ -1,4 +1,4 @@
-"""Second sources: prices from elsewhere that a market's own price is held against."""
+"""Second sources: prices from elsewhere that a market's own price is compared with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TICK = Decimal("1.0001")
 
 @dataclass(frozen=True, slots=True)
 class SecondPrice:
-    """A second price in base currency units a whole asset, or why there is none (`price` None)."""
+    """A second price in base currency units per whole asset, or why there is none (`price` None)."""
 
     price: int | None
     why: str = ""
@@ -30,7 +30,7 @@ class SecondPrice:
 
 @dataclass(frozen=True, slots=True)
 class SourcePair:
-    """A Uniswap v3 pool seen from the asset: the other token, and how the ticks are to be read."""
+    """A Uniswap v3 pool seen from the asset: the other token, and the direction of the ticks."""
 
     quote: str
     asset_is_first: bool
@@ -47,9 +47,8 @@ class Second:
 
 
 def prepare(pool: NodePool, head: Head, asset: str, settings: SecondSource, where: str) -> Second:
-    """Look once at what never changes. ConfigError when a pool is none of this asset. A feed that does not
-    answer is no such error: it may be down on the very day the keeper is started again, and is told as
-    silent."""
+    """Read once what never changes. ConfigError when a pool does not hold this asset. A feed that does not
+    answer raises no error: it may be down on the very day of a restart, and is reported as silent."""
     if isinstance(settings, UniswapV3Source):
         return Second(settings, _pair(pool, head, asset, settings, where))
     return Second(settings)
@@ -75,7 +74,7 @@ def _pair(pool: NodePool, head: Head, asset: str, settings: UniswapV3Source, whe
 
 
 def calls(second: Second) -> list[Call]:
-    """What `read` looks up."""
+    """The calls that `read` decodes."""
     settings = second.settings
     if isinstance(settings, UniswapV3Source):
         return [abi.call(settings.address, "observe(uint32[])", [settings.window, 0])]
@@ -96,7 +95,7 @@ def read(
     timestamp: int,
     market_price: Callable[[str], int | None],
 ) -> SecondPrice:
-    """The second price at a block. `market_price` tells what the market says of a pool's other token."""
+    """The second price at a block. `market_price` answers the market's price of a pool's other token."""
     settings = second.settings
     found = [answers[call] for call in calls(second)]
     if isinstance(settings, UniswapV3Source):

@@ -1,4 +1,4 @@
-"""A rollup's sequencer: while it is down no price is new, and a price from before says nothing after.
+"""A rollup's sequencer: while it is down no price is new, and earlier prices say nothing afterwards.
 
 Chainlink's uptime feeds answer 0 while it is up and 1 while it is down; `startedAt` is when that began
 (docs.chain.link, "L2 sequencer uptime feeds").
@@ -24,7 +24,7 @@ class Sequencer:
 
 
 def calls(feed: str | None) -> list[Call]:
-    """What `read` takes the answer of; nothing where no feed is configured."""
+    """The calls that `read` decodes; none where no feed is configured."""
     return [] if feed is None else [abi.call(feed, shapes.LATEST)]
 
 

@@ -1,9 +1,9 @@
-"""What kind of price source an address is, told by the published functions it answers.
+"""The kind of price source at an address, recognised by the published functions it answers.
 
 Interfaces: Chainlink's AggregatorV3Interface, its proxies and SVR's DualAggregator; BGD Labs' price caps
 (aave-capo, aave-price-feeds) and synchronicity adapters; Pyth's aggregator port; Morpho's IOracle and
 MorphoChainlinkOracleV2; Gearbox's composite, bounded, LP and PT feeds; Compound's scaling, multiplying and
-constant feeds. What names its inputs by none of these is looked into: see `looking`.
+constant feeds. A source that names its inputs by none of these is looked into: see `looking`.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ _PROBES = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one address turned out to be. `inputs` must be feeds or adapters themselves; of `maybe` those are
-    taken that are (a ratio's provider may be a feed or a token). `question` is the function that it answered
-    with its price, `updated_at` when that was given, 0 where it does not say."""
+    """The finding at one address. `inputs` must be feeds or adapters themselves; of `maybe` only those that
+    are count (a ratio's provider may be a feed or a token). `question` is the function that it answered with
+    its price, `updated_at` the time of that price, 0 where it gives none."""
 
     kind: Kind
     decimals: int | None
@@ -71,21 +71,21 @@ class Found:
     updated_at: int = 0
     is_constant: bool = False
     instead: Kind = "unresolved"
-    """What it is where nothing that it seems to be derived from is a feed."""
+    """Its kind where no contract that it seems to be derived from is a feed."""
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it gives an answer of its own, and names nothing that it computes it from."""
+        """Whether it gives an answer of its own and names no inputs."""
         return self.kind in ("aggregator", "fixed", "morpho-oracle", "unresolved") and not self.inputs
 
 
 def calls(address: str) -> list[Call]:
-    """Every probe of one address; `identify` takes the answers."""
+    """All probes of one address, whose answers `identify` takes."""
     return [abi.call(address, signature) for signature in _PROBES]
 
 
 def identify(address: str, answers: list[Answer]) -> Found:
-    """The kind of a source from what it answered; unresolved when it fits no known one."""
+    """Identify a source's kind from its answers; unresolved when it fits no known one."""
     said = dict(zip(_PROBES, answers, strict=True))
     decimals = abi.word(said["decimals()"])
     description = abi.text(said["description()"])

@@ -1,4 +1,4 @@
-"""What a price source is: a feed that gives rounds, or an adapter over other sources."""
+"""Price sources: a feed that gives rounds, or an adapter over other sources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Kind = Literal[
 ]
 Basis = Literal["feeds", "constant", "set", "nothing"]
 """What a price rests on: `feeds` that give rounds; code that can give no other answer (`constant`); a number
-somebody may set anew (`set`); or `nothing` of all this, so that no round ever confirms it."""
+that somebody may set anew (`set`); or `nothing` of these, so that no round ever confirms it."""
 FEEDS: frozenset[Kind] = frozenset({"chainlink", "svr", "aggregator", "pyth", "pulled"})
 PROXIES: frozenset[Kind] = frozenset({"chainlink", "svr"})
 
@@ -40,12 +40,12 @@ UPDATE_TOPICS = (ANSWER_UPDATED, SECONDARY_ROUND, PRIMARY_UNLOCKED, PYTH_UPDATE)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One contract that gives a price.
+    """A contract that gives a price.
 
     `kind` by the published interface it answers. `inputs` are the sources an adapter computes from, `emitter`
     the contract that logs a feed's new answers (a proxy's present aggregator). `note` is for people: the cap,
     the ratio's provider, the price id. Addresses in lower case; a `pulled` feed, whose prices are brought and
-    whose rounds the market itself tells, is named by the oracle it is brought to and its id.
+    whose rounds the market itself reports, is named by the oracle it is brought to and its id.
     """
 
     address: str
@@ -64,7 +64,7 @@ class Source:
 
     @property
     def basis(self) -> Basis:
-        """What its price rests on: feeds where there is one, else the weakest of what it is made of."""
+        """What its price rests on: feeds where there are any, else the weakest of its inputs."""
         if any(True for _ in self.feeds()):
             return "feeds"
         leaves = [each for each in self.everything() if not each.inputs]
@@ -73,13 +73,13 @@ class Source:
         return "set" if all(leaf.is_constant or leaf.kind == "fixed" for leaf in leaves) else "nothing"
 
     def everything(self) -> Iterator[Source]:
-        """It, and all it rests on."""
+        """The source and all its inputs."""
         yield self
         for each in self.inputs:
             yield from each.everything()
 
     def unresolved(self) -> Iterator[Source]:
-        """What of it is of no known kind."""
+        """Its parts of unknown kind."""
         return (each for each in self.everything() if each.kind == "unresolved")
 
 
@@ -90,7 +90,7 @@ def pulled(name: str) -> Source:
 
 
 def tree(source: Source, indent: int = 0) -> str:
-    """The source and what it rests on, a line each, for people."""
+    """The source and its inputs, one line each, for people."""
     name = f" {source.description!r}" if source.description else ""
     note = f" ({source.note})" if source.note else ""
     line = f"{'  ' * indent}{source.kind} {source.address}{name}{note}"

@@ -1,1 +1,1 @@
-"""One folder a protocol, all behind the interface in base.py."""
+"""One folder per protocol, all behind the interface in roles/."""

@@ -1,4 +1,4 @@
-"""What adapters have in common. A protocol's own class says what is its own, or overrides what differs."""
+"""What adapters have in common. A protocol's own class defines what is its own, or overrides what differs."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ class Adapter(
     """A market that is one contract, read through one lens."""
 
     called: ClassVar[tuple[str, ...]]
-    """What the keeper itself calls on the market's contract."""
+    """Functions that the keeper itself calls on the market's contract."""
     lens: LensContract
     heard: ClassVar[EventTable]
     what: ClassVar[str]
-    """What must stand at the configured address, for people."""
+    """The name for people of the contract that must stand at the configured address."""
     remedy: ClassVar[str]
     view_words: ClassVar[int]
-    """How many words the protocol's own view of an account has."""
+    """Number of words in the protocol's own view of an account."""
     record_bytes: ClassVar[int] = 0
-    """How long every record is; 0 where they differ: see `record_length`."""
+    """Length of every record; 0 where lengths differ: see `record_length`."""
     scale: ClassVar[int] = 8
     """Decimals of the base currency."""
     ratio_parts: ClassVar[Mapping[str, int]] = {}
-    """Decimals of those parts of a valuation that are ratios, by name; the others are amounts."""
+    """Decimals of the valuation parts that are ratios, by name; the other parts are amounts."""
     needs_capital: bool = True
     called_beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """What is called on other contracts than the market's own, by the view that names each."""
+    """Functions called on other contracts than the market's own, by the view that names each."""
 
     def __init__(self, name: str, address: str, from_block: int) -> None:
         self.name, self.contract, self.from_block = name, address, from_block
@@ -66,7 +66,7 @@ class Adapter(
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, is_local: bool = False) -> Self:
-        """A configured market; `is_local`: on a chain where nobody else is."""
+        """A configured market; `is_local`: on a chain that nobody else uses."""
         return cls(name, settings.address, settings.from_block)
 
     @property
@@ -78,23 +78,23 @@ class Adapter(
 
     @abstractmethod
     def read_state(self, data: bytes) -> S:
-        """What the lens answered of the whole market."""
+        """Decode the lens's answer about the whole market."""
 
     def counted(self, raw: A) -> Mapping[str, int]:
-        """What an account adds to the market's own totals, where nothing is rounded."""
+        """An account's contribution to the market's own totals, where nothing is rounded."""
         return {}
 
     def totals(self, state: S) -> Mapping[str, int]:
-        """Those totals as the market counts them."""
+        """The totals as the market counts them."""
         return {}
 
     @abstractmethod
     def read_words(self, account: str, view: Sequence[int]) -> Valuation:
-        """The protocol's own view of an account."""
+        """Decode the protocol's own view of an account."""
 
     @abstractmethod
     def tokens(self, state: S) -> Sequence[str]:
-        """What is paid or had in this market, lower case."""
+        """Tokens that are paid or received in this market, lower case."""
 
     @abstractmethod
     def lines(
@@ -107,12 +107,12 @@ class Adapter(
         """One account at `timestamp`, exactly."""
 
     def blocked_reason(self, state: S, raw: A, request: CureRequest) -> str:
-        """Why nothing at all can be put into this account; empty where something can."""
+        """Why nothing at all can be added to this account; empty where something can."""
         return ""
 
     @abstractmethod
     def cures(self, state: S, raw: A, request: CureRequest) -> Sequence[tuple[Action, Asset]]:
-        """What an account can be topped up with."""
+        """The cures by which an account can be topped up."""
 
     def accepted_assets(self, state: S, raws: Mapping[str, A], purse: Purse) -> list[tuple[Action, Asset]]:
         if not raws:
@@ -130,7 +130,7 @@ class Adapter(
 
     @abstractmethod
     def cure(self, state: S, raw: A, request: CureRequest, step: Step, asset: Asset) -> Cure | Blocked:
-        """A step as this account can take it."""
+        """The cure of a step, as this account can take it."""
 
     # Copying: see BookSource.
 
@@ -179,7 +179,8 @@ class Adapter(
         return found
 
     def unbalanced(self, state: S, sums: Mapping[str, int]) -> str:
-        """What is only ever added and taken away must agree to the unit."""
+        """The first total that our accounts contradict: amounts only ever added and taken away must agree to
+        the unit."""
         for name, total in self.totals(state).items():
             if sums.get(name, 0) != total:
                 return f"{name}: {sums.get(name, 0)} of all accounts together, the market counts {total}"

@@ -25,9 +25,9 @@ class Cure:
     """A step as the account can take it: a call on `target`, of an amount yet to be found (token units).
 
     `needed` reaches the request's target, or is all that has an effect; `room` (if bounded) is what the
-    protocol takes, `full` says why no more. `health` is what an amount leads to, and below `floor` nothing is
-    taken.
-    `check(amount, health)` is what must hold afterwards. `burned`: the tokens leave without an allowance.
+    protocol accepts, `full` says why no more. `health` is what an amount leads to; below `floor` nothing is
+    accepted. `check(amount, health)` is what must hold afterwards. `burned`: the tokens leave without an
+    allowance.
     """
 
     step: Step
@@ -40,8 +40,8 @@ class Cure:
     errors: str
     check: Callable[[int, int], Check]
     cost: Callable[[int], int] | None = None
-    """Where nothing is paid in, as a position of the account is made smaller: what an amount costs the
-    account in fees and price (base units)."""
+    """What an amount costs the account in fees and price (base units), where nothing is paid in because a
+    position of the account is made smaller."""
     words: Callable[[int], str] | None = None
     """An amount for people, where it is not of a token."""
     room: int | None = None
@@ -51,12 +51,12 @@ class Cure:
 
 
 def grown(target: str, call: str, held: int, word: int = 0) -> Callable[[int, int], Check]:
-    """What must hold after a supply: what `call` tells has grown by all of it."""
+    """The postcondition of a supply: the answer of `call` has grown by all of it."""
     return lambda amount, _: Check(target, call, word, held + amount)
 
 
 def paid(target: str, call: str, owed: int) -> Callable[[int, int], Check]:
-    """What must hold after a repayment: what `call` tells of a debt has fallen by it, but for a hundredth
+    """The postcondition of a repayment: the debt that `call` answers has fallen by it, except for a hundredth
     that interest until inclusion may make up for."""
     return lambda amount, _: Check(target, call, 0, 0, at_most=owed - amount * 99 // 100)
 
@@ -67,7 +67,8 @@ def needed(health: Callable[[int], int], target: int, most: int) -> int:
 
 
 def named(step: Step, assets: Iterable[Asset]) -> Asset | None:
-    """The asset a step names by symbol or address; None when there is none, or when two share the symbol."""
+    """The asset that a step names by symbol or address; None when there is none, or when two share the
+    symbol."""
     wanted = step.asset.lower()
     matching = [each for each in assets if wanted in (each.token, each.symbol.lower())]
     return matching[0] if len(matching) == 1 else None
@@ -79,7 +80,8 @@ def first_enough(
     """The first cure that reaches the target alone, or of these the cheapest where that is wanted; else the
     first that helps; else why none does.
 
-    `before` is the health now, None without debt."""
+    `before` is the health now, None without debt.
+    """
     helping: Plan | None = None
     enough: list[tuple[int, Plan]] = []
     reasons = []
@@ -106,15 +108,14 @@ def first_enough(
 
 
 def _price(request: CureRequest, cure: Cure, amount: int) -> int:
-    """What a cure costs, to compare it by (base units, rounded up): of money paid in, what a year of it
-    does."""
+    """What a cure costs, to compare cures (base units, rounded up): of money paid in, the cost of a year."""
     if cure.cost is not None:
         return cure.cost(amount)
     return -(-cure.asset.cost(amount) * request.capital_cost // WAD)
 
 
 def _sized(request: CureRequest, cure: Cure, before: int | None) -> tuple[int, int] | Blocked:
-    """How much of a cure is taken and the health it leads to, or why none of it is."""
+    """The amount of a cure to take and the health it leads to, or why none of it is taken."""
     asset = cure.asset
     if cure.needed <= 0:
         return Blocked("the account owes none")
@@ -170,7 +171,7 @@ def plan_of(market: str, request: CureRequest, cure: Cure, amount: int, reached:
 def _smaller(
     market: str, request: CureRequest, cure: Cure, amount: int, reached: int, told: dict[str, str]
 ) -> Plan:
-    """The plan that makes a position smaller by so much."""
+    """The plan that makes a position smaller by this amount."""
     assert cure.cost is not None, "nothing is paid in"
     size = cure.words(amount) if cure.words is not None else cure.asset.words(amount)
     return Plan(

@@ -1,4 +1,4 @@
-"""Which events change whose account, as a table; reading logs by it is the same in every protocol."""
+"""A table of the events that change an account; reading logs by it is the same in every protocol."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def account_at(log: Log, place: int, key_bytes: int = 20) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EventTable:
-    """`places`: where the accounts stand among the topics of an event. `of_all` are events after which any
-    account may be another. A proxy's upgrade is always heard. Accounts' keys are the last `key_bytes` of a
-    topic: an address, or a number."""
+    """Events of one protocol. `places`: where the accounts stand among an event's topics. `of_all` are events
+    after which any account may have changed. A proxy's upgrade is always included. Accounts' keys are the
+    last `key_bytes` of a topic: an address, or a number."""
 
     places: Mapping[str, tuple[int, ...]]
     of_all: frozenset[str] = frozenset()

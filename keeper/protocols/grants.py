@@ -17,8 +17,8 @@ SHARE = "shareOf(bytes32)"
 
 @dataclass(frozen=True, slots=True)
 class GrantReads:
-    """What is asked of the contract `via` about one account (32 bytes) and its positions (name → 32 bytes),
-    for an operator. `adding` and `reducing` ask the protocol whether the contract has the rights to."""
+    """Reads of the contract `via` about one account (32 bytes) and its positions (name → 32 bytes), for an
+    operator. `adding` and `reducing` ask the protocol whether the contract has the rights for that."""
 
     via: str
     account: bytes
@@ -28,13 +28,13 @@ class GrantReads:
     reducing: Call | None
 
     def calls(self) -> list[Call]:
-        """What `read` looks up."""
+        """The calls that `read` decodes."""
         rights = [each for each in (self.adding, self.reducing) if each is not None]
         left = [self._left(place) for place in self.positions.values()]
         return [self._is_operator, self._share, *left, *rights]
 
     def read(self, answers: Mapping[Call, Answer]) -> Grant:
-        """Nothing where the operator is none of this account's."""
+        """Decode the rights; none where the operator is not one of this account's."""
         if not read_uint(answers[self._is_operator]):
             return Grant(self.via, why=f"{self.operator} is no operator of it at {self.via}")
         adds = self.adding is not None and bool(read_uint(answers[self.adding]))

@@ -1,4 +1,5 @@
-"""What stands at an address: a market the keeper knows, a contract that leads to one, or something else."""
+"""Identification of an address: a market the keeper knows, a contract that leads to one, or something
+else."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ _OTHERS = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A market of a protocol the keeper knows. `led_from` is the address that led to it, when another."""
+    """A market of a known protocol. `led_from` is the address that led to it, where it is another."""
 
     protocol: str
     address: str

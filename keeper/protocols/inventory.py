@@ -1,4 +1,4 @@
-"""Liquidations paid with the signer's own tokens, out of the offers a protocol makes to anyone."""
+"""Liquidations paid with the signer's own tokens, from the offers that a protocol makes to anyone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keeper.model.plan import Blocked, Plan, Spend, Trade, kept_of
 def liquidations(
     market: str, account: str, offers: Sequence[Offer] | Blocked, funds: Mapping[str, int]
 ) -> list[Plan] | Blocked:
-    """Plans as `plans` makes them, or why there is none."""
+    """The plans of `plans`, or why there is none."""
     if isinstance(offers, Blocked):
         return offers
     if found := plans(market, account, offers, funds):
@@ -27,9 +27,9 @@ def liquidations(
 
 
 def plans(market: str, account: str, offers: Sequence[Offer], funds: Mapping[str, int]) -> list[Plan]:
-    """One plan for each offer that `funds` can pay at least in part, best gain first: the most of it, as a
-    greater size never brings less. Offers of several calls need our contract and are left out; of those that
-    are bought later the best alone, as they share one call."""
+    """One plan per offer that `funds` can pay at least in part, best gain first, each of the largest size, as
+    a greater size never brings less. Offers of several calls need our contract and are left out; of offers
+    bought later only the best remains, as they share one call."""
     found: list[Plan] = []
     later: list[Plan] = []
     for offer in offers:
@@ -44,7 +44,7 @@ def plans(market: str, account: str, offers: Sequence[Offer], funds: Mapping[str
 
 
 def _affordable(offer: Offer, funds: Mapping[str, int]) -> Iterator[Quote]:
-    """The largest size of each range that there is money for."""
+    """The largest size of each range that `funds` can pay."""
     token = offer.pays.token
     has = funds.get(token, 0)
     if offer.later:

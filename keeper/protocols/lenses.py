@@ -1,5 +1,5 @@
-"""Our reading contracts (`contracts/src/*Lens.sol`), which are called without ever being deployed, and what
-they answer: words, and packed records, one an account."""
+"""Our reading contracts (`contracts/src/*Lens.sol`), which are called without ever being deployed, and their
+answers: words, and packed records, one per account."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Length = Callable[[bytes, int], int]
 
 @dataclass(frozen=True, slots=True)
 class LensContract:
-    """One of them by the name of its artifact, and the unused address that its code is laid over."""
+    """A lens by its artifact's name, and the unused address that its code is laid over."""
 
     name: str
     address: str
     in_place: bool = False
-    """Whether it is laid over a contract that is there, whose storage it reads."""
+    """Whether it is laid over an existing contract, whose storage it reads."""
     behind: bool = False
     """Whether it reads behind the prices that are brought to a block."""
 
@@ -33,25 +33,25 @@ class LensContract:
         return Call(self.address, encoded(signature, *arguments), ALL_GAS, self.behind)
 
     def market(self, contract: str) -> Call:
-        """All market-wide state."""
+        """The call that reads all market-wide state."""
         return self.call("market(address)", contract)
 
     def accounts(self, contract: str, accounts: Sequence[str]) -> Call:
-        """The stored words of these accounts, packed."""
+        """The call that reads the stored words of these accounts, packed."""
         return self.call("accounts(address,bytes)", contract, packed(accounts))
 
     def valued(self, contract: str, account: str) -> Call:
-        """One account as the protocol itself computes it."""
+        """The call that reads one account as the protocol itself computes it."""
         return self.call("valued(address,address)", contract, account)
 
 
 def packed(accounts: Sequence[str]) -> bytes:
-    """Account keys (0x hex) one after the other."""
+    """Account keys (0x hex), concatenated."""
     return bytes.fromhex("".join(account[2:] for account in accounts))
 
 
 def words(data: bytes) -> list[int]:
-    """An answer as unsigned 32-byte words; what is left over at its end is ignored."""
+    """An answer as unsigned 32-byte words; a remainder at its end is ignored."""
     return [int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data) - 31, 32)]
 
 

@@ -1,4 +1,4 @@
-"""What a protocol's folder exports: under which name it is configured, how it is recognised, its adapter."""
+"""What a protocol's folder exports: its name in the configuration, its marks, its adapter."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from keeper.protocols.adapter import Adapter
 
 @dataclass(frozen=True, slots=True)
 class SetupHints:
-    """How `keeper init` looks at a market and writes of it, where that is another way than most markets'."""
+    """How `keeper init` reads and describes a market, where that differs from most markets."""
 
     created: str = ""
-    """The event (topic) of what only events tell of, to be heard before the first read."""
+    """The event (topic) of what only events reveal, read before the first read of the market."""
     told_by: Callable[[Any], str] | None = None
-    """The contract that tells of it, of a market's state; the market's own where that is not said."""
+    """The contract that emits it, from a market's state; by default the market's own."""
     by_address: bool = False
-    """Whether assets go by their addresses in the file: their symbols name several."""
+    """Whether assets are listed by address in the file: their symbols are not unique."""
     oracle: Callable[[Any], str] = lambda state: ""
-    """The one contract that all prices come from, of a market's state; empty where there is none."""
+    """The one contract that all prices come from, from a market's state; empty where there is none."""
     table: Callable[[Sequence[tuple[str, str]], int], str] = lambda assets, most: ""
-    """What the file says in the protocol's own table, of assets (address, symbol), so many at most."""
+    """The protocol's own table in the file, from assets (address, symbol), limited to so many."""
 
 
 class Checks(Protocol):
-    """Looks at a market's contract beyond what every market is asked."""
+    """Checks of a market's contract beyond those of every market."""
 
     def __call__(
         self, reads: ContractReads, market: str, contract: str, *, watches_sequencer: bool
@@ -38,11 +38,13 @@ class Checks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One protocol. `title` is what a market's own contract is, for people; `market` what `init` calls one.
+    """One protocol. `title` is the name for people of a market's own contract; `market` what `init` calls
+    one.
 
     A contract that answers all `marks` is a market of it; one beside it leads to it by a function of `leads`.
     `grant` names our contract, made for a market's address and its `grant_parts`, that holds the rights
-    account owners give."""
+    account owners give.
+    """
 
     name: str
     title: str
@@ -53,7 +55,7 @@ class Spec:
     settings: type[ProtocolSettings] = ProtocolSettings
     grant: str = ""
     grant_parts: Callable[[Any], tuple[str, ...]] | None = None
-    """Contracts beside the market's own that it must know, of a market's state; None: it needs none."""
+    """Contracts beside the market's own that it must know, from a market's state; None: it needs none."""
     setup: SetupHints = SetupHints()
     checks: Checks | None = None
-    """What `keeper doctor` asks besides, of a market's contract."""
+    """Further checks by `keeper doctor` of a market's contract."""

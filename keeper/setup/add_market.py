@@ -1,4 +1,4 @@
-"""A further market in a configuration that is there: appended, so that the rest stays as it was written."""
+"""A further market in an existing configuration: appended, so that the rest stays as it was written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keeper.setup.toml_edit import with_sections
 
 
 def rpc_of(settings: Settings, chain: str | None) -> str | None:
-    """The first node of the chain that is meant; None where that is not clear."""
+    """The first node of the chain that is meant; None where the chain is ambiguous."""
     if chain is None and len(settings.chains) == 1:
         [only] = settings.chains.values()
         return only.rpc[0]
@@ -23,8 +23,8 @@ def rpc_of(settings: Settings, chain: str | None) -> str | None:
 
 
 def names_in(settings: Settings, found: Survey, market: str | None, chain: str | None) -> tuple[str, str]:
-    """What chain and market are called in this file: a chain that is there keeps its name, a market gets a
-    new one. ConfigError when the market is there, or a name given is another's."""
+    """The names of chain and market in this file: an existing chain keeps its name, a market gets a new one.
+    ConfigError when the market is in the file already, or a given name is another's."""
     same = [name for name, each in settings.chains.items() if each.chain_id == found.chain_id]
     place = chain if chain in same or not same else same[0]
     if chain is not None and chain != place:
@@ -54,6 +54,6 @@ def names_in(settings: Settings, found: Survey, market: str | None, chain: str |
 
 
 def with_market(path: Path, settings: Settings, found: Survey, answers: InitAnswers) -> str:
-    """The file's text and the market's sections after it, those of its chain too where it is new."""
+    """The file's text with the market's sections added, and those of its chain where that is new."""
     new = sections(found, answers, chain=answers.chain not in settings.chains)
     return with_sections(path.read_text(), new)

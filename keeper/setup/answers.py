@@ -1,4 +1,4 @@
-"""What only the operator knows: names, thresholds, whose account, which key, whom to tell."""
+"""What only the operator knows: names, thresholds, protected accounts, the key, the alert channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting the configuration where it belongs: checked before it is there, whole or not at all."""
+"""Writing of the configuration file: checked before it is in place, whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keeper.protocols.registry import load
 
 
 def check(path: Path, text: str) -> None:
-    """ConfigError when `load` would not accept what `path` would say; nothing is left written."""
+    """Raise ConfigError when `load` would not accept `text` at `path`; nothing is left written."""
     with _beside(path, text):
         pass
 
@@ -21,7 +21,7 @@ def check(path: Path, text: str) -> None:
 def write(path: Path, text: str, *, force: bool) -> None:
     """Write a configuration that `load` accepts, readable by its owner only (it may hold access keys).
 
-    ConfigError when the file exists and `force` is not given, or what it would hold is wrong.
+    ConfigError when the file exists and `force` is not given, or when the content is invalid.
     """
     refuse_existing(path, force=force)
     with _beside(path, text) as temporary:
@@ -34,8 +34,8 @@ def write(path: Path, text: str, *, force: bool) -> None:
 
 @contextmanager
 def _beside(path: Path, text: str) -> Iterator[Path]:
-    """A file beside `path` with this text, which `load` accepts, for the block. ConfigError where it does
-    not, where it cannot be written, and where the block finds that `path` exists."""
+    """A file beside `path` with this text, which `load` accepts, for the length of a with-block. ConfigError
+    where `load` refuses it, where it cannot be written, and where the with-block finds that `path` exists."""
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
@@ -59,7 +59,7 @@ def _beside(path: Path, text: str) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """ConfigError when there is a file already and it may not be replaced."""
+    """Raise ConfigError when a file exists already and may not be replaced."""
     if path.exists() and not force:
         raise _exists(path)
 

@@ -1,4 +1,4 @@
-"""How long a feed has been silent between its last rounds, and the heartbeat that this suggests."""
+"""Silences between a feed's last rounds, and the heartbeat that they suggest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from web3.contract.contract import ContractFunctions
 from keeper.chain.contract_reads import ContractReads
 
 ROUNDS = 48
-"""Past rounds looked at."""
+"""Past rounds read per feed."""
 # What Chainlink's feeds are configured with, in seconds: 20 minutes, 1, 4, 8, 12, 24 and 48 hours.
 _USUAL = (1200, 3600, 14_400, 28_800, 43_200, 86_400, 172_800)
 _SLACK = 60
@@ -48,8 +48,8 @@ def _past(
 
 
 def propose(times: Sequence[int]) -> tuple[int, str]:
-    """A heartbeat for a feed whose rounds came at these times (rising), and why: the shortest usual one
-    that the longest silence stayed within, a day where too little is known."""
+    """A heartbeat for a feed whose rounds came at these times (rising), and its reason: the shortest usual
+    heartbeat that no silence exceeded, or a day where too little is known."""
     gaps = [later - earlier for earlier, later in pairwise(times)]
     if len(gaps) < _FEW:
         return _DAY, TOO_FEW

@@ -1,4 +1,4 @@
-"""What a new configuration says of its chain's own coin: the market, a feed, or the operator tells."""
+"""The price of the chain's own coin in a new configuration: by the market, a feed, or the operator."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from keeper.config import known_chain
 
 @dataclass(frozen=True, slots=True)
 class NativeCoin:
-    """`setting` is what `native_price` should say: empty where the market tells by itself, None where only
-    the operator can; `because` is why, for people."""
+    """`setting` is the value for `native_price`: empty where the market gives the price itself, None where
+    only the operator can; `because` is the reason, for people."""
 
     setting: str | None
     because: str
@@ -23,8 +23,8 @@ class NativeCoin:
 def native_coin_of(
     reads: ContractReads, symbols: Mapping[str, str], tokens: Sequence[str], *, in_coin: bool
 ) -> NativeCoin:
-    """Of a chain with one market: `symbols` of what it prices, by its name in the market; `tokens` are their
-    addresses; `in_coin`: its collateral is the coin itself."""
+    """The coin of a chain with one market. `symbols` are those of priced assets, by name in the market;
+    `tokens` are their addresses; `in_coin`: its collateral is the coin itself."""
     row = known_chain(reads.chain.eth.chain_id)
     coin = row.native if row else "the native coin"
     if in_coin:
@@ -48,7 +48,7 @@ def native_coin_of(
 
 
 def _holds_its_supply(reads: ContractReads, tokens: Sequence[str]) -> str | None:
-    """The token that wraps the chain's coin: it holds a coin for each token there is."""
+    """The token that wraps the chain's coin: it holds one coin per token in existence."""
     contracts = [reads.at("ERC20", token) for token in tokens]
     supplies = reads.read_each(each.functions.totalSupply() for each in contracts)
     for token, contract, supply in zip(tokens, contracts, supplies, strict=True):

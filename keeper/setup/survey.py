@@ -1,4 +1,4 @@
-"""Everything the chain tells about a market, found from one address and a node."""
+"""A survey of a market: everything on chain about it, found from one address and a node."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from keeper.setup.native import NativeCoin, native_coin_of
 
 @dataclass(frozen=True, slots=True)
 class SurveyedAsset:
-    """What has a price; `address` is its name in the market where it has none.
+    """A priced asset; `address` is its name in the market where it has no address.
 
     `price` in base currency units; zero when the oracle gives none, as `source` None.
 
@@ -68,7 +68,7 @@ class Survey:
     native: NativeCoin
     data_fee: Kind
     gas: GasLevel | None
-    """None where the node does not tell what gas costs."""
+    """None where the node does not give the price of gas."""
 
 
 def connect(rpc: str) -> tuple[NodePool, Head]:
@@ -80,7 +80,7 @@ def connect(rpc: str) -> tuple[NodePool, Head]:
 
 
 def explore(pool: NodePool, head: Head, rpc: str, address: str) -> Survey:
-    """What stands at `address`; ConfigError when it is no market the keeper knows."""
+    """Survey the market at `address`; ConfigError when it is no market the keeper knows."""
     identity = identify(pool, head, address)
     born = first_block(pool, identity.address, head.number)
     settings = MarketSettings.model_validate(
@@ -138,13 +138,13 @@ def _gas(pool: NodePool) -> GasLevel | None:
 
 
 def _read(pool: NodePool, head: Head, adapter: Adapter) -> Any:
-    """The market's own state, of whatever of it is known."""
+    """Read the market's own state, of all its known parts."""
     call = adapter.mirror.market_call([])
     return adapter.mirror.read_market(run(pool, head, [call], adapter.mirror.lenses())[0])
 
 
 def _hear(pool: NodePool, head: Head, adapter: Adapter, setup: SetupHints, born: int) -> None:
-    """What there is, where only events tell."""
+    """Read what only events reveal to exist."""
     if not setup.created:
         return
     told_by = adapter.contract if setup.told_by is None else setup.told_by(_read(pool, head, adapter))
@@ -162,7 +162,7 @@ def _shown(asset: str) -> str:
 def _asset(
     symbol: str, address: str, price: int, source: Source | None, times: Mapping[str, Sequence[int]]
 ) -> SurveyedAsset:
-    """With the heartbeat of the slowest feed behind it."""
+    """The asset with the heartbeat of the slowest feed behind it."""
     # How often a price is brought is no rhythm of its publisher's.
     feeds = [feed.address for feed in source.feeds() if feed.address in times] if source else []
     proposals = [propose(times[each]) for each in feeds]

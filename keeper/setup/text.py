@@ -1,4 +1,4 @@
-"""The commented configuration file that fits what was found and what is wished."""
+"""The commented configuration file that fits the survey and the operator's answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keeper.setup.survey import Survey, SurveyedAsset
 from keeper.setup.toml_edit import dotted, inline
 
 MOST_ASSETS = 100
-"""Price sources that are written down: a market may have thousands."""
+"""Most price sources that are written into the file: a market may have thousands."""
 
 
 def configuration(found: Survey, answers: InitAnswers) -> str:
@@ -32,7 +32,7 @@ def configuration(found: Survey, answers: InitAnswers) -> str:
 
 
 def sections(found: Survey, answers: InitAnswers, *, chain: bool) -> str:
-    """What a further market adds to a file, and its chain where that is new."""
+    """The sections that a further market adds to a file, with its chain's where that is new."""
     protected = [_protect(account, answers) for account in answers.protect]
     return "\n".join([*_of_market(found, answers, chain=chain), *protected])
 
@@ -101,7 +101,7 @@ def _data(found: Survey) -> list[str]:
 
 
 def _coin(found: Survey) -> list[str]:
-    """Without the price of the coin nothing is liquidated: what gas costs would be unknown."""
+    """The section on the coin's price. Without it nothing is liquidated: gas costs would be unknown."""
     coin = found.native
     if coin.setting == "":
         return [f"# A native coin costs {coin.because}; native_price would say otherwise."]
@@ -157,7 +157,7 @@ def _from_block(found: Survey, answers: InitAnswers) -> tuple[int, str]:
 
 
 def _oracles(found: Survey, answers: InitAnswers) -> list[str]:
-    """A section an asset. Heartbeats are not on chain: those proposed were measured."""
+    """One section per asset. Heartbeats are not on chain: those proposed were measured."""
     intro = (
         "# Price sources and the feeds they rest on. Heartbeats (seconds) are not on chain: those below\n"
         "# were measured, and guessed where so marked. min_price, max_price, deviation and a second source\n"

@@ -1,7 +1,7 @@
-"""Changes to a configuration file that somebody wrote: only what is asked for changes, whatever its layout.
+"""Edits of a configuration file that somebody wrote: only the requested part changes, whatever its layout.
 
-TOML lets one meaning be written in many ways, and tomlkit does not master all of them: an edit is taken where
-the parsed whole then says exactly what was said before and the change.
+TOML lets one meaning be written in many ways, and tomlkit does not master all of them: an edit is accepted if
+the parsed whole then equals the earlier content plus the change.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _edited(text: str, change: Callable[[Any], None], simplest: str = "") -> str:
-    """The text with a change of its tables, made in it or found in the `simplest` edit."""
+    """The text with a change of its tables, made in place or by the `simplest` edit."""
     wanted = _parsed(text)
     change(wanted)
     edits: list[Callable[[], str]] = [lambda: text, lambda: simplest, lambda: _by_tomlkit(text, change)]

@@ -1,1 +1,1 @@
-"""Where what is seized can be exchanged: one folder a venue."""
+"""Venues where seized tokens can be exchanged, one folder per venue."""

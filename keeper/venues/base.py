@@ -10,9 +10,9 @@ from keeper.model.plan import FlashLoan
 
 
 class Exchange(Protocol):
-    """A venue at one block. Quotes are exact; `make` counts an exchange as done before what comes after it.
+    """A venue at one block. Quotes are exact; `make` counts an exchange as done before later quotes.
 
-    A route is what the contract is given, 0x hex. Tokens are lower case, amounts token units.
+    A route is encoded as the contract takes it, 0x hex. Tokens are lower case, amounts token units.
     """
 
     def routes(self, given: str, wanted: str) -> Sequence[str]:
@@ -25,20 +25,21 @@ class Exchange(Protocol):
         """Units that buying exactly `amount` costs."""
 
     def make(self, route: str, amount: int) -> None:
-        """From now on quotes are as after this sale."""
+        """Count this sale as done, so that later quotes are as after it."""
 
     def loans(self, token: str, amount: int) -> Sequence[FlashLoan]:
-        """Who of the venue lends so much for a transaction, the cheapest first. What lends cannot be on a
-        route of the same transaction: `lend` says who does."""
+        """Lenders of the venue that lend so much for a transaction, the cheapest first. A lender cannot be on
+        a route of the same transaction: `lend` records who lends."""
 
     def lend(self, loan: FlashLoan, token: str, amount: int) -> None:
-        """From now on no route leads over this lender, and it has so much less to lend."""
+        """Count this loan as taken: no route leads over this lender any more, and it has so much less to
+        lend."""
 
     def lent(self, loan: FlashLoan, token: str) -> int:
         """Units of the token that `lend` has counted for this lender, be it one of the venue's or not."""
 
     def copy(self) -> Exchange:
-        """The same exchange, to try things on."""
+        """A copy of the exchange, to try things on."""
 
 
 class Venue(Protocol):
@@ -47,10 +48,11 @@ class Venue(Protocol):
     def lens(self) -> Lens: ...
 
     def call(self, tokens: Iterable[str]) -> Call:
-        """What `read` turns into an exchange among these tokens and those that routes may lead over."""
+        """The call whose answer `read` turns into an exchange among these tokens and those that routes may
+        cross."""
 
     def lending_call(self, tokens: Iterable[str], beside: Iterable[str]) -> Call | None:
-        """What lies between one of `tokens` and one of `beside` and can lend; None where there is nothing to
-        ask."""
+        """The call for what lies between one of `tokens` and one of `beside` and can lend; None where there
+        is nothing to ask."""
 
     def read(self, answer: Answer, lending: Answer | None = None) -> Exchange: ...

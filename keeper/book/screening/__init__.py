@@ -1,1 +1,1 @@
-"""Certified bounds of every account in arrays: who must be valued exactly."""
+"""Certified bounds of every account in arrays, to decide which must be valued exactly."""

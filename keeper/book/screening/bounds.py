@@ -1,8 +1,8 @@
 """Certified bounds of every account in one pass over the columns: see docs/SCREENING.md.
 
-What is bounded is the surplus at a level, equity − level·maintenance. An account's `low` is the level up to
-which its surplus is certainly not negative, until the next block whatever time alone may take; its `high` the
-level from which the surplus is certainly negative. One interval answers for all levels, which are above zero.
+Bounded is the surplus at a level, equity − level·maintenance. An account's `low` is the level up to which its
+surplus is certainly not negative, until the next block and whatever time alone may take; its `high` the level
+from which the surplus is certainly negative. One interval answers for all levels above zero.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _OTHER_ROUNDINGS = 16
 class ErrorBounds:
     """How far sums over columns may lie from what the protocol computes until the next block.
 
-    `relative` is what floats add either way. Of what counts for the account no less than `plus_low` is left,
-    of what counts against its equity no more than `minus_high` comes of it, and of maintenance between
+    `relative` is the floating-point error either way. What counts for the account keeps at least `plus_low`
+    of its sum, what counts against its equity becomes at most `minus_high`, and maintenance lies between
     `maintenance_low` and `maintenance_high`; the flat terms come on top.
     """
 
@@ -40,7 +40,7 @@ class ErrorBounds:
 
     @staticmethod
     def of(weights: Weights, depth: int) -> ErrorBounds:
-        """For accounts with at most `depth` factors a side."""
+        """Error bounds for accounts with at most `depth` factors per side."""
         relative = (depth + _OTHER_ROUNDINGS) * _ULP
         more = 1 + relative
         return ErrorBounds(
@@ -65,10 +65,10 @@ class HealthBounds:
 
 
 class Screen:
-    """Bounds of health by row, in arrays that are filled again at every pass.
+    """Bounds of health by row, in arrays that are refilled at every pass.
 
     `low` and `high` hold for every row but the unbounded; infinite where nothing is required, and `high`
-    where that may be so. A health of the protocol's, as real number, differs by 2e-18 at most.
+    where that may be so. The protocol's health, as a real number, differs by at most 2e-18.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -81,7 +81,8 @@ class Screen:
         self._none = np.zeros(BLOCK_ROWS, np.bool_)
 
     def run(self, weights: Weights) -> None:
-        """Value all accounts: afterwards `low`, `high` and `maintenance` are by place, `rows` says whose."""
+        """Value all accounts: fills `low`, `high` and `maintenance` by place; `rows` names each place's
+        row."""
         size = len(self.columns)
         if size != len(self.low):
             self.low, self.high, self.maintenance = np.empty(size), np.empty(size), np.empty(size)
@@ -105,7 +106,7 @@ class Screen:
         _bounds(equity, gross, maintenance, by, self.low[at], self.high[at], scratch)
 
     def below(self, threshold: float) -> HealthBounds:
-        """All that may lie below the threshold at the last pass."""
+        """The rows that may lie below the threshold at the last pass."""
         places = np.flatnonzero(self.low < threshold)
         places = places[self.rows[places] >= 0]
         return HealthBounds(
@@ -135,8 +136,8 @@ def _bounds(
     high: Floats,
     scratch: tuple[Floats, Floats, NDArray[np.bool_]],
 ) -> None:
-    """Fill `low` and `high`; arrays of one length. Without `gross`, which is the sum of what counts for an
-    account and of what counts against it, nothing counts against anybody and nothing is allocated."""
+    """Fill `low` and `high`; arrays of one length. `gross` is the sum of amounts for and against an account;
+    without it nothing counts against any account and nothing is allocated."""
     one, two, none = scratch
     if gross is None:
         np.multiply(equity, by.plus_low, out=one)

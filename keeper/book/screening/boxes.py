@@ -19,9 +19,9 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """By row: levels of each group, as ratios to those at making, between which the row stays (infinite where
-    any level will do), and how far the clock may run until it must be looked at again. `cell` is how many
-    thresholds lie certainly below the row; -1 where that is not certain, and its box is empty."""
+    """Boxes by row: levels of each group, as ratios to those at making, between which the row stays (infinite
+    where any level will do), and how far the clock may run before it must be examined again. `cell` is how
+    many thresholds lie certainly below the row; -1 where that is not certain, and its box is empty."""
 
     low: Floats
     high: Floats
@@ -29,15 +29,15 @@ class Boxes:
     cell: NDArray[np.int8]
 
     def of(self, rows: NDArray[np.bool_]) -> Boxes:
-        """Those of some rows only."""
+        """The boxes of some rows only."""
         return Boxes(self.low[rows], self.high[rows], self.until[rows], self.cell[rows])
 
 
 def make(
     plus: Floats, minus: Floats | None, maintenance: Floats, by: ErrorBounds, thresholds: Floats
 ) -> Boxes:
-    """Boxes of rows whose sums by group of factors (rows × groups) are `plus`, what counts for their equity,
-    `minus`, what counts against it (None: nothing does, in any row), and `maintenance`.
+    """Boxes of rows whose sums by group of factors (rows × groups) are `plus`, which counts for their equity,
+    `minus`, which counts against it (None: nothing, in any row), and `maintenance`.
 
     For the threshold T below a row, its surplus at T must stay at or above zero: what counts for it, at its
     least, above what counts against it and T times maintenance, at their most, and above the flat terms, for

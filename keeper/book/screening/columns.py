@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, vstack
 from keeper.book.entries import Entries, Floats, Ints
 
 BLOCK_ROWS = 1 << 16
-"""Rows of one block: what is computed on the way fits the processor's cache."""
+"""Rows per block: intermediate results then fit the processor's cache."""
 _TAIL_ROWS = 1 << 12
 _MOST_SMALL = 32
 _NOWHERE = -1
@@ -20,14 +20,14 @@ _NOWHERE = -1
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Entries of some rows one by one: whose (a place among those asked for), of which factor, how much."""
+    """Entries of some rows one by one: owner (a place among those asked for), factor, amount."""
 
     owners: NDArray[np.int64]
     factors: Ints
     amounts: Floats
 
     def by_sign(self) -> tuple[Held, Held]:
-        """The entries above zero, and those below it turned around."""
+        """The entries above zero, and those below zero with their sign reversed."""
         above = self.amounts > 0
         return self._only(above, self.amounts), self._only(~above, -self.amounts)
 
@@ -35,12 +35,12 @@ class Held:
         return Held(self.owners[which], self.factors[which], amounts[which])
 
     def weighed(self, weights: Floats, rows: int) -> Floats:
-        """Each of the `rows` places' sum of amount times weight."""
+        """Sum of amount times weight for each of the `rows` places."""
         sums = np.bincount(self.owners, self.amounts * weights[self.factors], minlength=rows)
         return sums.astype(np.float64, copy=False)
 
     def gross(self, weights: Floats, rows: int) -> Floats:
-        """The same of the amounts without their signs."""
+        """As `weighed`, of the amounts without their signs."""
         return Held(self.owners, self.factors, np.abs(self.amounts)).weighed(weights, rows)
 
     def weighed_by_group(self, weights: Floats, rows: int, groups: Ints, count: int) -> Floats:
@@ -52,8 +52,8 @@ class Held:
 
 @dataclass(slots=True)
 class ColumnBlock:
-    """Some rows: which accounts they are, and their entries on both sides. `rows` has -1 for a row that moved
-    to another block; it has no entries that count."""
+    """A block of rows: the rows' numbers, and their entries on both sides. `rows` has -1 for a row that moved
+    to another block; its entries do not count."""
 
     rows: Ints
     equity: csr_array
@@ -63,14 +63,14 @@ class ColumnBlock:
         return len(self.rows)
 
     def held(self) -> tuple[Held, Held]:
-        """What all its rows hold, in their order."""
+        """The entries of all its rows, in their order."""
         places = np.arange(len(self.rows))
         return _held(self.equity, places, places), _held(self.maintenance, places, places)
 
 
 class Columns:
-    """Follows a list of records. A row that outgrows its place moves to a block at the end; now and then all
-    is laid out anew."""
+    """Columns kept up to date with a list of records. A row that outgrows its place moves to a block at the
+    end; now and then all blocks are laid out anew."""
 
     def __init__(self, entries: Callable[[Sequence[bytes]], Entries]) -> None:
         self._entries = entries
@@ -78,7 +78,7 @@ class Columns:
         self.unbounded: set[int] = set()
         self.factors: set[int] = set()
         self.depth = 0
-        """The most entries that one row has, or had since all was laid out."""
+        """The most entries that one row has, or had since all blocks were laid out."""
         self.signed = False
         """Whether any row has equity below zero in a factor, or had since all was laid out."""
         self._block = np.zeros(0, np.int32)
@@ -89,11 +89,11 @@ class Columns:
 
     @property
     def row_count(self) -> int:
-        """How many rows there are, whatever places they take."""
+        """The number of rows, whatever places they take."""
         return len(self._block)
 
     def update(self, changed: Iterable[int], records: Sequence[bytes]) -> None:
-        """Take over the changed rows; rows beyond those known are new."""
+        """Update the changed rows from their records; rows beyond those known are new."""
         rows = sorted(changed)
         if len(rows) * 4 > len(self._block) or len(self.blocks) > len(records) // BLOCK_ROWS + _MOST_SMALL:
             self._lay_out(records)
@@ -121,7 +121,7 @@ class Columns:
         return found
 
     def of(self, rows: NDArray[np.int64]) -> tuple[Held, Held]:
-        """What these rows hold on the side of equity and on that of maintenance."""
+        """The rows' entries on the side of equity and on that of maintenance."""
         block, place = self._block[rows], self._place[rows]
         by_block = block.argsort(kind="stable")
         bounds = block[by_block].searchsorted(np.arange(len(self.blocks) + 1)).tolist()
@@ -145,7 +145,7 @@ class Columns:
             self._append(rows, *_matrices(found))
 
     def _reserve(self, rows: int) -> None:
-        """Room for row numbers up to `rows`."""
+        """Make room for row numbers up to `rows`."""
         more = rows - len(self._block)
         if more > 0:
             self._block = np.concatenate([self._block, np.full(more, _NOWHERE, np.int32)])
@@ -161,7 +161,7 @@ class Columns:
         self.unbounded.update(rows[number] for number in np.flatnonzero(found.unbounded).tolist())
 
     def _replace(self, row: int, found: Entries, number: int) -> bool:
-        """Write a row where it stands; where it does not fit it is emptied there, and False."""
+        """Write a row where it stands; returns False, and empties it there, where it does not fit."""
         if self._block[row] == _NOWHERE:
             return False
         block, place = self.blocks[self._block[row]], int(self._place[row])

@@ -1,10 +1,10 @@
-"""Which accounts a tick of prices can matter to, without a look at the others.
+"""An index of the accounts that a change of prices can matter to, read without examining the others.
 
 Factors are grouped by the leaf feed behind their price, so that one ETH/USD tick moves every derivative of
-it. A group's *level* is what its first factor weighs now over what it weighed when the index was built. What
-moves a factor apart from its group's level (interest, a derivative's own ratio, a new threshold) is added to
-a *clock* that only runs forward. Each account has a box of levels and a time of the clock: inside, it
-certainly stays between the thresholds it lies between. Derivation: docs/SCREENING.md.
+it. A group's *level* is its first factor's weight now over that when the index was built. What moves a factor
+apart from its group's level (interest, a derivative's own ratio, a new threshold) is added to a *clock* that
+only runs forward. Each account has a box of levels and a time of the clock: inside, it certainly stays
+between the thresholds it lies between. Derivation: docs/SCREENING.md.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ _IN_BASE, _IN_MIDDLE, _RECENT, _NOWHERE = range(4)
 
 
 class PriceIndex:
-    """`groups` names the group of each factor, from 0; `thresholds` are healths, of any order.
+    """The index of one market. `groups` names the group of each factor, from 0; `thresholds` are healths, in
+    any order.
 
-    `cell` is by row: how many thresholds it certainly lies above, -1 where that is open."""
+    `cell` is by row: how many thresholds it certainly lies above, -1 where that is open.
+    """
 
     def __init__(self, columns: Columns, groups: Ints, thresholds: Sequence[float]) -> None:
         self.columns = columns
@@ -61,7 +63,7 @@ class PriceIndex:
         self._forget_recent()
 
     def build(self, weights: Weights) -> None:
-        """Boxes of all rows around these weights."""
+        """Build the boxes of all rows around these weights."""
         self._start(weights)
         size = self.columns.row_count
         self.cell = np.full(size, len(self.thresholds), np.int8)
@@ -79,9 +81,9 @@ class PriceIndex:
         self._forget_recent()
 
     def candidates(self, weights: Weights) -> Rows | None:
-        """The rows whose box these weights leave, those that never had one among them; None when all boxes
-        must be made anew, because more than prices and interest has changed. Their boxes are to be made anew
-        (`renew`) before the next tick: they are not named again."""
+        """The rows whose box these weights leave, including those that never had one; None when all boxes
+        must be built anew, because more than prices and interest has changed. Each is named once: its box
+        must be renewed (`renew`) before the next tick."""
         if not self._move(weights):
             return None
         moved = (self._levels != self._looked_at).nonzero()[0].tolist()
@@ -97,8 +99,8 @@ class PriceIndex:
         return np.concatenate(found, dtype=np.int64)
 
     def renew(self, rows: Rows, weights: Weights) -> None:
-        """Make the boxes of these rows anew around the weights last moved to. To be called for candidates
-        and for rows whose stake changed."""
+        """Renew the boxes of these rows around the weights last moved to. Call it for candidates and for rows
+        whose stake changed."""
         if not len(rows):
             return
         more = self.columns.row_count - len(self.cell)
@@ -117,7 +119,7 @@ class PriceIndex:
             self._keep(fences)
 
     def _keep(self, fences: Fences) -> None:
-        """Among the recent boxes, which every tick looks at."""
+        """Keep fences among the recent boxes, which every tick examines."""
         end = self._recent + len(fences.rows)
         at = slice(self._recent, end)
         self._recent_rows[at] = fences.rows
@@ -138,7 +140,7 @@ class PriceIndex:
         return self._recent_rows[fresh][left]
 
     def _sort_in(self, more: Fences) -> None:
-        """These and the recent boxes go among the sorted ones."""
+        """Merge these and the recent boxes into the sorted ones."""
         live = np.flatnonzero(self._recent_rows[: self._recent] >= 0)
         recent = Fences(
             self._recent_rows[live],
@@ -168,12 +170,12 @@ class PriceIndex:
         return boxes.make(by_group(plus, weights.equity), minus, maintenance, self._by, self.thresholds)
 
     def _fences(self, rows: Ints, made: Boxes) -> Fences:
-        """Boxes around the present levels and time, in absolute ones."""
+        """Boxes around the present levels and time, in absolute levels and times."""
         levels = self._levels[:, None]
         return Fences(rows, made.low.T * levels, made.high.T * levels, made.until + self.clock)
 
     def _start(self, weights: Weights) -> None:
-        """Levels, clock and what they are measured against."""
+        """Set the starting levels and clock, and the weights they are measured against."""
         used = np.fromiter(sorted(self.columns.factors), np.int64)
         self._equity_factors = used[weights.equity[used] > 0]
         self._maintenance_factors = used[weights.maintenance[used] > 0]
@@ -202,14 +204,14 @@ class PriceIndex:
         self._by = ErrorBounds.of(built_for, self._depth)
 
     def _weigh(self, weights: Weights) -> Floats:
-        """What the factors weigh over what they weighed at the start; the same array each time."""
+        """The factors' weights relative to those at the start; the same array each time."""
         has = len(self._equity_factors)
         weights.equity.take(self._equity_factors, out=self._weighed[:has], mode="clip")
         weights.maintenance.take(self._maintenance_factors, out=self._weighed[has:-1], mode="clip")
         return np.divide(self._weighed, self._reference, out=self._weighed)
 
     def _move(self, weights: Weights) -> bool:
-        """Levels and clock at these weights; False when boxes say nothing about them."""
+        """Move levels and clock to these weights; False when boxes say nothing about them."""
         built = self._built_for
         if (
             weights.spread > built.spread
@@ -240,7 +242,7 @@ class PriceIndex:
         return True
 
     def _forget(self, places: Ints) -> None:
-        """Recent boxes in whose place there are others now: nothing breaks them."""
+        """Remove recent boxes that others have replaced: nothing breaks them."""
         self._recent_rows[places] = -1
         self._recent_low[:, places] = -np.inf
         self._recent_high[:, places] = np.inf

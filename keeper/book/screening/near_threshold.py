@@ -1,4 +1,5 @@
-"""Who may be below a threshold at a block: by the price index where it holds, else by a pass over all."""
+"""Accounts that may be below a threshold at a block: by the price index where it holds, else by a full
+pass."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ LEAST_ACCOUNTS = 20_000
 
 
 class NearThreshold:
-    """Keeps screen and index of one market's columns. `passes` counts how often all accounts were valued."""
+    """The screen and index of one market's columns. `passes` counts how often all accounts were valued."""
 
     def __init__(self, columns: Columns, least_accounts: int = LEAST_ACCOUNTS) -> None:
         self.columns = columns
@@ -36,9 +37,9 @@ class NearThreshold:
     def near(
         self, weights: Weights, changed: Iterable[int], thresholds: Sequence[float], groups: Ints | None
     ) -> HealthBounds:
-        """Bounds of every row that may be below the highest of the thresholds, others perhaps among them.
-        `changed` are rows whose stake is another than at the last call. All are valued without `groups`, and
-        where time alone takes more than an index foresees."""
+        """Bounds of every row that may be below the highest of the thresholds, possibly with others.
+        `changed` are rows whose stake changed since the last call. All accounts are valued where `groups` is
+        None, and where time alone takes more than an index foresees."""
         highest = max(thresholds, default=0.0)
         self.ticks += 1
         found = None
@@ -60,7 +61,7 @@ class NearThreshold:
     def _by_index(
         self, weights: Weights, changed: Iterable[int], thresholds: tuple[float, ...], groups: Ints
     ) -> HealthBounds | None:
-        """By the index; where it has to be built anew that is done, and this once a pass decides."""
+        """Use the index; where it has to be built anew, build it, and decide this once by a full pass."""
         if self.columns.row_count < self.least_accounts:
             self.index = None
             return None
@@ -86,7 +87,7 @@ class NearThreshold:
         self.index.build(weights)
 
     def _checked(self, weights: Weights, highest: float, found: HealthBounds) -> HealthBounds:
-        """A pass over all, which decides; whoever the index did not name is told of, and the index left."""
+        """Decide by a full pass; rows that the index failed to name are logged, and the index is dropped."""
         everyone = self._all(weights, highest)
         missed = everyone.rows[~np.isin(everyone.rows, found.rows)]
         if len(missed):

@@ -25,8 +25,8 @@ class Fences:
     until: Floats
 
     def sides(self) -> Iterator[tuple[Floats, Ints]]:
-        """What breaks, as (bound, row), one side after the other: each group's low and high, then the clock.
-        Lows are negated, so that every bound breaks when something rises above it."""
+        """All bounds as (bound, row), one side after the other: each group's low and high, then the clock.
+        Lows are negated, so that every bound breaks when a value rises above it."""
         for low, high in zip(self.low, self.high, strict=True):
             yield self._finite(-low)
             yield self._finite(high)
@@ -38,8 +38,8 @@ class Fences:
 
 
 class Side:
-    """Bounds of one kind, sorted, and whose they are. A cursor stands where the search last ended: what lies
-    before it was named then, and is another box's now. `next` is the first bound behind it."""
+    """Bounds of one kind, sorted, with their rows. A cursor stands where the search last ended: bounds before
+    it were named then, and now belong to other boxes. `next` is the first bound behind it."""
 
     __slots__ = ("_passed", "at", "next", "rows")
 
@@ -68,7 +68,7 @@ class Side:
         self.next = float(self.at[end]) if end < len(self.at) else np.inf
 
     def joined(self, alive: NDArray[np.bool_], more: Side) -> Side:
-        """Those that are `alive` by row, and more, in one order; none of them passed."""
+        """Merge the bounds that are `alive` by row with more, in one order; none of them passed."""
         keep = alive[self.rows]
         at, rows = self.at[keep], self.rows[keep]
         places = at.searchsorted(more.at)
@@ -76,7 +76,7 @@ class Side:
 
 
 class Run:
-    """The sides of many boxes. `count` is how many were put in, those made anew since among them."""
+    """The sides of many boxes. `count` is how many were put in, including those renewed since."""
 
     def __init__(self, sides: Sequence[Side], count: int) -> None:
         self.sides = sides
@@ -89,7 +89,7 @@ class Run:
 
     @classmethod
     def of(cls, parts: Sequence[Fences]) -> Self:
-        """All of these boxes; a row is in one of them at most."""
+        """A run of all these boxes; a row is in at most one of them."""
         sides = []
         for pieces in zip(*(part.sides() for part in parts), strict=True):
             at, rows = np.concatenate([a for a, _ in pieces]), np.concatenate([r for _, r in pieces])
@@ -97,8 +97,8 @@ class Run:
         return cls(sides, sum(len(part.rows) for part in parts))
 
     def broken(self, levels: Sequence[tuple[int, float]], clock: float) -> list[Ints]:
-        """Views of the rows whose bounds these groups' levels or the clock passed since the last time, only
-        such as have any; a row may be in several."""
+        """Views of the rows whose bounds these groups' levels or the clock passed since the last call, empty
+        views left out; a row may be in several."""
         sides, found = self.sides, []
         if sides[-1].next < clock:
             found.append(sides[-1].broken(clock))
@@ -111,6 +111,6 @@ class Run:
         return found
 
     def joined(self, alive: NDArray[np.bool_], more: Run) -> Run:
-        """Those boxes of rows that are `alive`, and more."""
+        """Merge the boxes of rows that are `alive` with more."""
         sides = [mine.joined(alive, other) for mine, other in zip(self.sides, more.sides, strict=True)]
         return Run(sides, int(alive.sum()) + more.count)

@@ -1,1 +1,1 @@
-"""Prices that whoever needs them brings: asked for on chain (ERC-7412), signed and served off it."""
+"""Prices brought by whoever needs them: requested on chain (ERC-7412), signed and served off chain."""

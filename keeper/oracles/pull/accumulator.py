@@ -1,9 +1,10 @@
-"""Pyth's accumulator updates: many prices under one signature, each with a proof of its own, taken apart.
+"""Pyth's accumulator updates split: many prices under one signature, each with a proof of its own.
 
-"PNAU", major and minor version (a byte each), a further header (a byte says how long it is), the kind of
-update (0: a Merkle tree whose root Wormhole signed), the signed root (two bytes say how long it is), how many
-prices (a byte); of each the message (two bytes say how long it is) and the nodes of its proof (a byte says
-how many, 20 bytes each).
+"PNAU", major and minor version (a byte each), a further header (after its length in a byte), the kind of
+update (0: a Merkle tree whose root Wormhole signed), the signed root (after its length in two bytes), the
+number of prices (a byte); per price the message (after its length in two bytes) and the nodes of its proof
+(after their number in a byte, 20 bytes each).
+
 Source: `PythAccumulator.sol` and `MerkleTree.sol` of Pyth's contract for EVM chains.
 """
 
@@ -23,15 +24,15 @@ _MESSAGE = struct.Struct(">B32sqQiqqqQ")
 
 @dataclass(frozen=True, slots=True)
 class ProvenPrice:
-    """One price as it is signed, and the update that holds it alone."""
+    """A signed price, and an update that holds it alone."""
 
     price: SignedPrice
     update: bytes
 
 
 def proven_prices(update: bytes) -> list[ProvenPrice]:
-    """Each price of an update; none of one that has another form. ValueError where it is cut off, or more
-    follows than it tells of."""
+    """Each price of an update; none where it has another form. ValueError where it is cut off, or longer than
+    its lengths say."""
     if not update.startswith(_MAGIC):
         return []
     reader = _Bytes(update)
@@ -59,7 +60,7 @@ def _price(message: bytes) -> SignedPrice:
 
 
 class _Bytes:
-    """Bytes read from their beginning."""
+    """Bytes read from the beginning."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self.at = data, 0

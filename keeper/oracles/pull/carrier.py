@@ -1,5 +1,5 @@
-"""Our contract that brings prices along with a call (`contracts/src/PriceCarrier.sol`): calldata, and what
-it holds."""
+"""Our contract that brings prices along with a call (`contracts/src/PriceCarrier.sol`): calldata, built and
+decoded."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from keeper.model.price_update import PriceUpdate
 SIGNATURE = "carry((address,uint256,bytes)[],address,bytes,(address,uint256)[])"
 SELECTOR = "0x" + function_signature_to_4byte_selector(SIGNATURE).hex()
 ERRORS = "price_carrier_errors"
-"""The table in `abis/` of its errors, and of those of Pyth and of whoever takes its prices."""
+"""The table in `abis/` of its errors, with those of Pyth and of contracts that take its prices."""
 NOTHING_FRESHER = function_signature_to_4byte_selector("NoFreshUpdate()")
-"""What an oracle answers that has a price as fresh."""
+"""The answer of an oracle that already has a price as fresh."""
 _ARGUMENTS = ["(address,uint256,bytes)[]", "address", "bytes", "(address,uint256)[]"]
 
 
 def carried(updates: Sequence[PriceUpdate], target: str, call: bytes, least: Mapping[str, int]) -> bytes:
-    """Calldata that brings `updates`, calls `target`, and wants at least so many units of each token of it,
-    which go to whoever sends it; with it go `fees(updates)` wei."""
+    """Calldata that brings `updates`, calls `target`, and requires at least `least` units of each token,
+    which go to the caller; the transaction carries `fees(updates)` wei."""
     brought = [(each.oracle, each.fee, each.data) for each in updates]
     return encoded(SIGNATURE, brought, target, call, list(least.items()))
 
 
 def fees(updates: Sequence[PriceUpdate]) -> int:
-    """The wei that bringing them takes."""
+    """Wei that bringing these updates costs."""
     return sum(each.fee for each in updates)
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedCall:
-    """What a carrier is to call, addresses in lower case, data 0x hex; and whom it brings prices to."""
+    """The call that a carrier makes, addresses in lower case, data 0x hex, and the oracles it brings prices
+    to."""
 
     target: str
     data: str
@@ -44,7 +45,7 @@ class CarriedCall:
 
 
 def carried_call(data: str) -> CarriedCall | None:
-    """What this calldata has a carrier do; None where it is not a carrier's."""
+    """Decode a carrier's calldata; None where it is not a carrier's."""
     if data[:10].lower() != SELECTOR:
         return None
     try:

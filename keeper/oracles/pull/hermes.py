@@ -1,10 +1,10 @@
-"""A client of Hermes' HTTP interface: signed updates of Pyth's prices, the newest or the first from a time
-on.
+"""A client of Hermes' HTTP interface: signed updates of Pyth's prices, the newest or the first from a given
+time on.
 
 GET /v2/updates/price/latest and /v2/updates/price/{publish_time}, each with `ids[]`, answer {"binary":
 {"encoding": "hex", "data": [...]}, "parsed": [{"id", "price": {"price", "conf", "expo", "publish_time"},
-"metadata": {"prev_publish_time"}}]}. What it says of an update it is believed only as far as to leave it
-out: whether it is signed the oracle's contract decides.
+"metadata": {"prev_publish_time"}}]}. Its parsed figures are trusted only to leave an update out: whether it
+is signed the oracle's contract decides.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ _NOT_FOUND = 404
 
 
 class PriceServiceError(KeeperError):
-    """The service gave no update: it is down, slow, refuses, or answers with what is none."""
+    """The service gave no update: it is down, slow, refuses, or answers with something else."""
 
     exit_code = 3
 
 
 class NotServedError(PriceServiceError):
-    """It answers, and has no update of that time."""
+    """The service answers, but has no update of that time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one request brought: each price by its id, the signed updates that hold them all, and those that
+    """The result of one request: each price by its id, the signed updates that hold them all, and those that
     hold one alone, by its id."""
 
     prices: Mapping[bytes, SignedPrice]
@@ -79,7 +79,7 @@ class HermesClient:
         self._poster = Poster(url, SECONDS, most=MOST_ANSWER)
 
     def latest(self, ids: Sequence[bytes]) -> Delivery:
-        """The newest update of each that it knows. PriceServiceError where it gives no answer."""
+        """The newest update known to the service for each id. PriceServiceError where it gives no answer."""
         return self._ask("latest", ids)
 
     def first_from(self, ids: Sequence[bytes], time: int) -> Delivery:
@@ -118,7 +118,7 @@ class HermesClient:
 
 
 def _read(answer: Any) -> Delivery:
-    """ValueError, TypeError, KeyError or AttributeError for what is none."""
+    """Parse a service's answer; ValueError, TypeError, KeyError or AttributeError for anything else."""
     binary = answer["binary"]
     if binary["encoding"] != "hex":
         raise ValueError("another encoding")

@@ -1,4 +1,4 @@
-"""Whether a signed price may be brought: its age, its time, how sure it is. Pure."""
+"""Whether a signed price may be brought: its age, its time, its confidence interval. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ UpdateFaultKind = Literal["missing", "no price", "too early", "too old", "unsure
 
 @dataclass(frozen=True, slots=True)
 class SignedPrice:
-    """What a signed update says: price and half the width of its 68 % interval, both times 10**exponent, and
-    when it was published (Unix seconds). `before`: when the one before it was, None where that is not
-    told."""
+    """A signed price: price and half the width of its 68 % interval, both times 10**exponent, and its publish
+    time (Unix seconds). `before`: the publish time of the previous one, None where not given."""
 
     id: bytes
     price: int
@@ -25,15 +24,15 @@ class SignedPrice:
 
 @dataclass(frozen=True, slots=True)
 class UpdateFault:
-    """Why a price is not brought."""
+    """A reason not to bring a price."""
 
     kind: UpdateFaultKind
     detail: str
 
 
 def judge(price: SignedPrice, now: int, max_age: int, max_confidence: Decimal) -> UpdateFault | None:
-    """What is wrong with a price for a block at `now`. One that is later than the block is none for it:
-    whoever subtracts the two would underflow."""
+    """What is wrong with a price for a block at `now`. A price later than the block is unusable: a contract
+    that subtracts the two would underflow."""
     if price.price <= 0:
         return UpdateFault("no price", f"says {price.price}, which is no price")
     if price.published > now:
@@ -58,7 +57,7 @@ def judge_benchmark(price: SignedPrice, at: int) -> UpdateFault | None:
 
 
 def unsure(price: SignedPrice, most: Decimal) -> UpdateFault | None:
-    """Whether the confidence interval is wider than this share of the price."""
+    """Whether the confidence interval is wider than the share `most` of the price."""
     if price.confidence <= price.price * most:
         return None
     share = Decimal(price.confidence) / Decimal(price.price)

@@ -1,9 +1,9 @@
-"""What a reverting read asks for (ERC-7412), and the calldata that answers it, as Pyth's wrapper takes it.
+"""Queries of a reverting read (ERC-7412), and the calldata that answers them, as Pyth's wrapper takes it.
 
 `OracleDataRequired(oracle, query)` names the contract and the query: abi.encode(uint8 kind, uint64 time,
-ids), the ids as a list (a node that looks them up) or one id in place, without a length (the wrapper
-itself). `Errors(bytes[])` holds several such reverts. The answer is `fulfillOracleQuery(abi.encode(kind,
-time, ids, updates))` at the oracle.
+ids), the ids as a list (a node that looks them up) or one id in place, without a length (the wrapper itself).
+`Errors(bytes[])` holds several such reverts. The answer is `fulfillOracleQuery(abi.encode(kind, time, ids,
+updates))` at the oracle.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNREADABLE = (DecodingError, OverflowError)
 
 @dataclass(frozen=True, slots=True)
 class OracleQuery:
-    """What one price asks for: `oracle` (lower case) is the contract to bring it to."""
+    """A query for prices: `oracle` (lower case) is the contract to bring them to."""
 
     oracle: str
     kind: int
@@ -40,7 +40,7 @@ class OracleQuery:
 
 
 def asked(revert: bytes) -> tuple[OracleQuery, ...]:
-    """The queries in a revert's data, in order, each once; none where it says something else."""
+    """The queries in a revert's data, in order, each once; none where it is another revert."""
     return tuple(dict.fromkeys(_queries(revert, 0)))[:_MOST]
 
 

@@ -21,24 +21,24 @@ _UNKNOWN = UpdateFault("unknown", "is none that the price service knows")
 
 @dataclass(frozen=True, slots=True)
 class WantedPrice:
-    """One price, by its publisher's id, at one oracle (lower case) that asks for it."""
+    """A price, by its publisher's id, at one oracle (lower case) that asks for it."""
 
     oracle: str
     id: bytes
     name: str = field(default="", compare=False)
-    """What people call it."""
+    """Its name for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What can be brought to a block, and by price id why the rest is not."""
+    """What can be brought to a block, and by price id why the rest cannot."""
 
     updates: tuple[PriceUpdate, ...] = ()
     faults: Mapping[bytes, UpdateFault] = field(default_factory=dict)
 
 
 class PriceService:
-    """One service: its client, and how it did of late. Prices older than `max_age` seconds are not brought,
+    """One service: its client, and its recent failures. Prices older than `max_age` seconds are not brought,
     nor those with a confidence interval wider than `max_confidence`, a share of the price."""
 
     def __init__(self, url: str, max_age: int, max_confidence: Decimal) -> None:
@@ -51,7 +51,7 @@ class PriceService:
         self._benchmarks: dict[tuple[tuple[bytes, ...], int], Delivery] = {}
 
     def supply(self, wanted: Iterable[WantedPrice], now: int) -> Supply:
-        """The newest update of each price that a block at `now` can take, an update a price and oracle."""
+        """The newest update of each price that a block at `now` can take, one update per price and oracle."""
         by_id: dict[bytes, list[WantedPrice]] = {}
         for each in wanted:
             by_id.setdefault(each.id, []).append(each)
@@ -81,12 +81,12 @@ class PriceService:
         return Supply(tuple(updates), faults)
 
     def _newest(self, ids: Sequence[bytes], now: int) -> Delivery:
-        """The newest updates of all, where they can be had not later than `now`."""
+        """The newest updates of all ids, where they can be had not later than `now`."""
         return self._asked(lambda: self._not_later(ids, now), now)
 
     def _asked(self, ask: Callable[[], Delivery], now: int) -> Delivery:
-        """A service that failed is left alone for some blocks, in which it counts as failing still, whatever
-        is wanted of it."""
+        """Ask the service, unless it failed recently: then it is not asked for some blocks, and counts as
+        failing whatever is wanted."""
         if self._trouble is not None and now < self._silent_until:
             raise self._trouble
         try:
@@ -117,10 +117,10 @@ class PriceService:
         return (tuple(ids), at) in self._benchmarks
 
     def benchmark(self, oracle: str, ids: Sequence[bytes], at: int, now: int) -> PriceUpdate:
-        """The first prices published at `at` (Unix seconds) or later, to be brought to `oracle`: as
-        OracleDataRequired with a benchmark query asks. However unsure they are: the protocol takes no other.
-        NotServedError where there is none yet, PriceServiceError where the service fails, or failed shortly
-        before the block at `now`, or gives what may not be brought."""
+        """The first prices published at `at` (Unix seconds) or later, to be brought to `oracle`, as
+        OracleDataRequired with a benchmark query asks. Their confidence does not matter: the protocol takes
+        no other. NotServedError where there is none yet; PriceServiceError where the service fails, failed
+        shortly before the block at `now`, or gives what may not be brought."""
         key = (tuple(ids), at)
         found = self._benchmarks.get(key)
         if found is None:
@@ -140,7 +140,7 @@ class PriceService:
         return PriceUpdate(oracle.lower(), data, frozenset(ids), published)
 
     def forget(self, update: PriceUpdate) -> None:
-        """A benchmark that its oracle refused is asked for anew."""
+        """Forget a benchmark that its oracle refused, so that it is requested anew."""
         kept = {}
         for (ids, at), found in self._benchmarks.items():
             if fulfilment(BENCHMARK, at, ids, found.updates) != update.data:

@@ -1,4 +1,4 @@
-"""Updates tried out in an `eth_call`: whether their oracles take them, and for which fee."""
+"""Trials of updates in an `eth_call`: whether their oracles accept them, and for which fee."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from keeper.model.price_update import PriceUpdate
 
 @dataclass(frozen=True, slots=True)
 class TriedUpdate:
-    """An update with the fee that its oracle asks for, and what that reverts with; None where it takes it."""
+    """An update with its oracle's fee, and the revert data of the trial; None where the oracle accepts it."""
 
     update: PriceUpdate
     reverted: bytes | None
 
 
 def prelude(updates: Sequence[PriceUpdate]) -> list[PreludeCall]:
-    """What reads stand behind that are made behind these updates."""
+    """The prelude that brings these updates before any reads behind it."""
     return [PreludeCall(each.oracle, each.data) for each in updates]
 
 
 def became(updates: Sequence[PriceUpdate], head: Head, answer: Answer) -> list[TriedUpdate]:
-    """What became of those updates that stood before the reads at `head`, by the answer to `OUTCOMES`."""
+    """The updates of the prelude at `head` with their outcomes, by the answer to `OUTCOMES`."""
     found = dict(zip(head.prelude, outcomes(answer), strict=False))
     tried = []
     for update, call in zip(updates, prelude(updates), strict=True):
@@ -37,7 +37,7 @@ def became(updates: Sequence[PriceUpdate], head: Head, answer: Answer) -> list[T
 
 
 def tried(pool: NodePool, head: Head, updates: Sequence[PriceUpdate]) -> list[TriedUpdate]:
-    """Try these at `head`, by one request."""
+    """Try these updates at `head`, in one request."""
     behind = replace(head, prelude=tuple(dict.fromkeys(prelude(updates))))
     [answer] = run(pool, behind, [OUTCOMES])
     return became(updates, behind, answer)

@@ -1,4 +1,4 @@
-"""How an account's health comes about, asset by asset, and at which price it breaks."""
+"""Explanation of an account's health, asset by asset, and the prices at which it breaks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def lines(
 def _breaks_at(raw: AccountState, market: AccruedMarket, reserve_id: int) -> int | None:
     """The nearest price of one asset, others unchanged, on whose far side health crosses 1.
 
-    Found by bisection on exact health. Assets that an e-mode source prices have none of their own.
+    Found by bisection on exact health. Assets priced by an e-mode source have none of their own.
     """
     accrued = market.reserves[reserve_id]
     if health.price_for(accrued, raw.emode, market.emode(raw.emode), market.rules) != accrued.price:

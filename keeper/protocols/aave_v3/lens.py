@@ -22,7 +22,8 @@ _EMODE_WORDS = 12
 
 @dataclass(frozen=True, slots=True)
 class Sentinel:
-    """What a market's price sentinel said at the block, and what its answer hangs on (seconds, Unix times).
+    """A market's price sentinel: its answer at the block, and what the answer depends on (seconds, Unix
+    times).
 
     `answer` is the sequencer feed's: 0 is up; None where the feed failed.
     """
@@ -37,7 +38,7 @@ class Sentinel:
 @dataclass(frozen=True, slots=True)
 class PoolState:
     """A pool's market-wide state at one block. `unpriced` names reserves whose price cannot be read;
-    `emode_sources` has the categories with a price of their own (up to 3.1) and what the oracle knows it by,
+    `emode_sources` has the categories with a price of their own (up to 3.1) and their key at the oracle,
     `unpriced_emodes` those of them whose price cannot be read."""
 
     revision: int
@@ -48,7 +49,7 @@ class PoolState:
     emode_sources: dict[int, str] = field(default_factory=dict)
     unpriced_emodes: frozenset[int] = frozenset()
     flash_loan_premium: int = 0
-    """Basis points, the whole of it."""
+    """Basis points; the whole premium."""
 
     @property
     def rules(self) -> Rules | None:
@@ -69,10 +70,11 @@ def market_call(pool: str, emodes: Iterable[int]) -> Call:
 
 
 def read_market(data: bytes) -> PoolState:
-    """Read by hand: the layout is fixed, and a general decoder would take most of a tick.
+    """Decode the lens's answer by hand: the layout is fixed, and a general decoder would take most of a tick.
 
     A structure's words stand one after the other; where a field is a list, its word is the list's place in
-    bytes from the structure's beginning. KeeperError when the answer is shorter than it says."""
+    bytes from the structure's beginning. KeeperError when the answer is shorter than it says.
+    """
     market = _Words(data, 32)
     revision, _, oracle, base_unit, premium, *sentinel, reserves_at, emodes_at = market.take(14)
     reserves = market.rows(reserves_at, _RESERVE_WORDS)
@@ -120,7 +122,7 @@ class _Words:
         return [words[at : at + width] for at in range(0, len(words), width)]
 
     def places(self, place: int) -> list[int]:
-        """Where the structures of a list are, from the end of its length on."""
+        """Places of a list's structures, from the end of its length on."""
         start = self.base + place
         [count] = self.take(1, start)
         return self.take(count, start + 32)

@@ -146,7 +146,7 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return [valuation(a, valuer.value(record)) for a, record in records.items()]
 
     def priced_assets(self, state: PoolState) -> list[PricedAsset]:
-        """Every reserve, and whatever e-mode categories (up to 3.1) take a price of their own from."""
+        """Every reserve, and every price source of an e-mode category's own (up to 3.1)."""
         unpriced = {asset.lower() for asset in state.unpriced}
         found = {
             reserve.asset.lower(): None if reserve.asset.lower() in unpriced else reserve.price
@@ -174,8 +174,8 @@ class AaveV3Market(Adapter[PoolState, AccountState]):
         return found
 
     def price_dependencies(self, state: PoolState, raw: AccountState) -> frozenset[str]:
-        """The pool reads the price of every reserve that the account's bitmap marks, of any amount; a
-        category's own price replaces its members' and is read for whoever is in the category."""
+        """The pool reads the price of every reserve that the account's bitmap marks, whatever the amount; a
+        category's own price replaces its members' and is read for every account in the category."""
         if not raw.positions:
             return frozenset()
         own = state.emode_sources.get(raw.emode) if raw.emode else None

@@ -1,4 +1,4 @@
-"""Liquidations of any size that the pool opens to anyone, with own money or with borrowed."""
+"""Liquidations of any size that the pool opens to anyone, with own or borrowed money."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ CALL_GAS = 138_000
 OLD_CALL_GAS = 158_000
 POSITION_GAS = 9_000
 SIGNER_GAS, SIGNER_POSITION_GAS = 450_000, 12_000
-"""Where the signer calls alone, and every slot is cold."""
+"""Gas where the signer calls alone, and every slot is cold."""
 
 
 def offers(
     pool: str, state: PoolState, account: str, raw: AccountState, timestamp: int, purse: Purse
 ) -> list[Offer] | Blocked:
-    """Every pair that the pool would accept at `timestamp`: the best gain first. Of collateral that it cannot
-    pay out, claims (aTokens) are offered besides."""
+    """Every pair that the pool would accept at `timestamp`, the best gain first. For collateral that it
+    cannot pay out, claims (aTokens) are offered as well."""
     now = state.at(timestamp)
     present = health.account_data(raw, now).health
     if present >= health.WAD:
@@ -61,7 +61,7 @@ def offers(
 
 
 def lenders(pool: str, state: PoolState) -> Mapping[str, FlashLender]:
-    """The pool's own flash loans: whatever it has, where the reserve allows it."""
+    """The pool's own flash loans: all its cash, where the reserve allows them."""
     loan = FlashLoan("aave-v3", pool.lower(), state.flash_loan_premium * 100)
     return {
         reserve.asset.lower(): FlashLender(loan, reserve.available_liquidity)
@@ -103,8 +103,8 @@ def _offer(
 
 
 def _tops(pair: Pair, market: AccruedMarket) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The whole of what may be repaid, and the most that leaves no dust: where the pool can pay that out, and
-    where it cannot."""
+    """The largest repayable amounts, all of the debt or the most that leaves no dust: where the pool can pay
+    out, and where it cannot."""
     whole = liquidation.outcome(pair, pair.max_debt, market)
     partial_most = liquidation.largest_without_dust(pair, pair.max_debt - 1, market)
     sizes = [] if whole.leaves_dust else [pair.max_debt]

@@ -21,7 +21,7 @@ GAS = 150_000
 
 
 class OwnerTopUps:
-    """Top-ups out of owners' own money, by our contract for the pool."""
+    """Top-ups from owners' own money, by our contract for the pool."""
 
     def owner_calls(self, state: PoolState, owner: str, money: OwnerMoney, operator: str) -> list[Call]:
         """Whether `operator` may act, and for each asset: limit, allowance, balance, permit nonce."""
@@ -37,7 +37,7 @@ class OwnerTopUps:
         answers: Mapping[Call, Answer],
         timestamp: int,
     ) -> OwnerFunds:
-        """What can be spent of each asset in a block at `timestamp`, by permits that fit where they widen."""
+        """What can be spent of each asset in a block at `timestamp`, with permits that fit and allow more."""
         available: dict[str, int] = {}
         why: dict[str, str] = {}
         permits: dict[str, SignedAllowance] = {}
@@ -92,7 +92,7 @@ def _why(may_act: bool, left: int, allowed: int, has: int) -> str:
 
 
 def with_permit(owner: str, asset: str, signed: SignedAllowance, data: bytes) -> bytes:
-    """`data` behind the use of the owner's signature."""
+    """`data` preceded by the use of the owner's signature."""
     signature = bytes.fromhex(signed.signature[2:])
     r, s, v = signature[:32], signature[32:64], signature[64]
     return encoded(PERMIT_AND_CALL, owner, asset, signed.value, signed.deadline, v, r, s, data)

@@ -1,4 +1,4 @@
-"""What a pool lets be done now, why not, and when it opens again."""
+"""What a pool permits now, why not, and when it opens again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SENTINEL_HEALTH = 95 * 10**16
 
 
 def supply_closed(reserve: Reserve) -> str:
-    """Why nothing can be supplied to a reserve; empty where it can."""
+    """Why nothing can be supplied to a reserve; empty where supplies are open."""
     return repay_closed(reserve) or ("the reserve is frozen" if reserve.frozen else "")
 
 
@@ -27,7 +27,8 @@ def repay_closed(reserve: Reserve) -> str:
 
 
 def sentinel_closed(sentinel: Sentinel | None, health: int, timestamp: int) -> Blocked | None:
-    """Whether the price sentinel holds back the liquidation of an account of this health at `timestamp`."""
+    """Why the price sentinel forbids liquidating an account of this health at `timestamp`; None if it does
+    not."""
     if sentinel is None or health < SENTINEL_HEALTH:
         return None
     opens = sentinel_opens(sentinel)
@@ -44,7 +45,7 @@ def sentinel_opens(sentinel: Sentinel) -> int | None:
     """The first second at which a sentinel that says no will say yes; None while the sequencer is down.
 
     It counts the grace period from a field of the feed's round: core-v3's from `updatedAt`, Origin's from
-    `startedAt`. A pool may keep the sentinel of an older version, so its present answer tells which it is;
+    `startedAt`. A pool may keep the sentinel of an older version, so its present answer shows which it is;
     where both would explain a no, the later one is meant.
     """
     if sentinel.answer != 0:
@@ -59,13 +60,13 @@ def pair_opens(found: Liquidation, timestamp: int) -> int | None:
 
 
 def in_grace(waiting: Iterable[Liquidation], timestamp: int) -> Blocked:
-    """All pairs wait for a grace period: the first to end counts."""
+    """The result where all pairs wait for a grace period: the first to end counts."""
     opens = min(o for each in waiting if (o := pair_opens(each, timestamp)) is not None)
     return Blocked("the reserves are in their liquidation grace period", retry_at=opens)
 
 
 def no_pair(raw: AccountState, state: MarketState, purse: Purse) -> Blocked:
-    """Nothing the account holds can be liquidated: name what is closed."""
+    """The result where no collateral can be liquidated: names what is closed."""
     if not any(p.scaled_collateral for p in raw.positions if raw.uses_as_collateral(p.reserve_id)):
         return Blocked("no collateral is left to seize: what is owed is bad debt")
     closed = [

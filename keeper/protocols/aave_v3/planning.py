@@ -41,7 +41,7 @@ def default_steps(raw: AccountState, state: MarketState) -> list[Step]:
 def cure(
     pool: str, state: PoolState, raw: AccountState, request: CureRequest, step: Step, asset: Asset
 ) -> Cure | Blocked:
-    """A step of exact size."""
+    """The cure of a step, of exact size."""
     now, later = state.at(request.timestamp), state.at(request.timestamp + GRACE)
     accrued = next(each for each in now.reserves.values() if each.reserve.asset == asset.token)
     amount, mode = _needed(step, raw, now, accrued, request)
@@ -68,8 +68,8 @@ def cure(
 
 
 def unsized_cure(pool: str, request: CureRequest, step: Step, asset: Asset, mode: int) -> Cure:
-    """A call on the pool, or on the owner's contract where their money is spent, of which only the contract's
-    own view can say what an amount leads to: that health is asked for afterwards."""
+    """A call on the pool, or on the owner's contract where their money is spent, whose resulting health only
+    the contract's own view can answer: the check afterwards asks for that health."""
     view, owner = calls.account_data(pool, request.account), request.owner
     return Cure(
         step,

@@ -57,7 +57,7 @@ def _positions(record: bytes) -> Iterator[Position]:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """All positions of those records that have no stable debt, one entry each; `odd` are the other rows."""
+    """All positions of the records without stable debt, one entry each; `odd` are the other rows."""
 
     row: NDArray[np.int64]
     reserve: NDArray[np.int64]
@@ -68,7 +68,7 @@ class _Table:
 
 
 def _table(records: Sequence[bytes]) -> _Table:
-    """Amounts as four 32-bit limbs each, the highest first."""
+    """Positions of the records, with amounts as four 32-bit limbs each, the highest first."""
     data = np.frombuffer(b"".join(records), np.uint8)
     lengths = np.fromiter(map(len, records), np.int64, len(records))
     starts = np.cumsum(lengths) - lengths

@@ -1,4 +1,4 @@
-"""aTokens taken in a liquidation, turned into what they stand for as far as the pool can pay."""
+"""Redemption of aTokens taken in a liquidation, as far as the pool can pay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REDEEM_GAS = 350_000
 
 @dataclass(frozen=True, slots=True)
 class Redemptions:
-    """Those of one market's pool."""
+    """Redemptions from one market's pool."""
 
     market: str
     pool: str

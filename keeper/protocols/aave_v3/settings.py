@@ -1,4 +1,4 @@
-"""[markets.NAME.aave_v3]: what only an Aave v3 pool needs to be told."""
+"""[markets.NAME.aave_v3]: settings that only an Aave v3 pool needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AaveV3Settings(ProtocolSettings):
     owner_top_up: Address | None = None
     """Our OwnerTopUp contract for this pool, where owners pay; `keeper contracts deploy` makes one."""
     receive_a_tokens: bool = True
-    """Whether liquidations may take aTokens, to be redeemed later, where the pool has nothing to pay out."""
+    """Whether liquidations may take aTokens, to be redeemed later, where the pool cannot pay out."""
 
     @property
     def own_calls(self) -> Mapping[str, tuple[str, ...]]:

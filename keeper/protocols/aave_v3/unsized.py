@@ -1,4 +1,4 @@
-"""Top-ups of any amount, for a pool whose arithmetic we do not know: the contract itself says what they do.
+"""Top-ups of any amount, for a pool of unknown arithmetic: the contract itself shows what they do.
 
 Only what no version has changed is used: the functions and their arguments, `getUserAccountData`, prices.
 """
@@ -20,7 +20,7 @@ from keeper.protocols.cures import named, plan_of
 
 @dataclass(frozen=True, slots=True)
 class UnsizedTopUps:
-    """Those of one market's pool."""
+    """Top-ups for one market's pool."""
 
     market: str
     pool: str
@@ -28,7 +28,7 @@ class UnsizedTopUps:
     def unsized_top_ups(
         self, state: PoolState, raw: AccountState, request: CureRequest
     ) -> list[Unsized | Blocked]:
-        """The steps in their order; supplying is left to assets the account uses as collateral already."""
+        """The steps in their order; only assets that the account already uses as collateral are supplied."""
         steps = request.steps or default_steps(raw, state.market)
         return [self._unsized(state.market, raw, request, step) for step in steps]
 

@@ -1,7 +1,7 @@
-"""Exact values straight from records: the same integers as `keeper.margin.lending.aave.health`, sooner.
+"""Exact values straight from records: the same integers as `keeper.margin.lending.aave.health`, faster.
 
-A tick may ask for thousands; decoding each into objects would take most of the time. Whatever is not plain
-goes the long way.
+A tick may need thousands; decoding each into objects would take most of the time. Records of unusual kind
+take the slow way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Terms = tuple[int, int, int, int, int, bool]
 
 
 def valuation(account: str, data: AccountData) -> Valuation:
-    """What the pool's own view answered for an account, or ours."""
+    """Decode a view's answer for an account, the pool's own or ours."""
     return Valuation(
         account,
         health.equity(data),
@@ -59,7 +59,7 @@ class RecordValuer:
         return health.summarise(collateral, weighted, debt, rules)
 
     def _learn(self, key: tuple[int, int]) -> _Terms:
-        """What a reserve counts for an account in a category."""
+        """Learn how a reserve counts for an account in a category."""
         reserve_id, category = key
         market = self.market
         accrued, emode, rules = market.reserves[reserve_id], market.emode(category), market.rules

@@ -37,7 +37,7 @@ class Collateral:
 
 @dataclass(frozen=True, slots=True)
 class CometState:
-    """A Comet at one block; `totals` as of its last accrual, `cash` what base tokens it holds."""
+    """A Comet at one block; `totals` as of its last accrual, `cash` its balance of base tokens."""
 
     base: str
     base_price: int | None

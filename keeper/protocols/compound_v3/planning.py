@@ -1,5 +1,5 @@
-"""What an account is worth, absorption with the purchase of what was absorbed, and top-ups, exact at the
-planned second."""
+"""An account's worth, absorption with the purchase of what was absorbed, and top-ups, exact at the planned
+second."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _HIGHEST_FACTOR = 1_000
 
 
 def account_of(state: CometState, raw: Raw) -> Account:
-    """At present prices; 0 where a feed fails."""
+    """The account at present prices; 0 where a feed fails."""
     held = [
         Holding(balance, state.collaterals[place].price or 0, state.collaterals[place].terms)
         for place, balance in raw.held
@@ -64,7 +64,7 @@ def valued(state: CometState, account: str, raw: Raw, totals: Totals) -> Valuati
 
 
 def valuation(account: str, collateral: int, debt: int, weighed: int, liquidatable: bool) -> Valuation:
-    """`weighed` is the collateral at its liquidation factors."""
+    """An account's valuation; `weighed` is the collateral at its liquidation factors."""
     return Valuation(
         account,
         weighed,
@@ -86,8 +86,8 @@ def offers(
     assets: Mapping[str, Asset],
     purse: Purse,
 ) -> list[Offer] | Blocked:
-    """To absorb the account and buy one of its collaterals, for each of them; the rest stays for sale. For
-    our contract in one transaction; for the signer, who makes one call, to buy in a later block."""
+    """Offers to absorb the account and buy one of its collaterals, one per collateral; the rest stays for
+    sale. Our contract does both in one transaction; the signer, who makes one call, buys in a later block."""
     if state.absorb_paused or state.buy_paused:
         return Blocked("the market is paused: " + ("absorb" if state.absorb_paused else "buy"))
     base = assets.get(state.base.lower())
@@ -132,14 +132,14 @@ def offers(
 
 
 def on_sale(state: CometState) -> dict[str, int]:
-    """Collaterals that the market itself has and sells: absorbed, by whomever, and not bought yet."""
+    """Collaterals that the market itself has and sells: absorbed, by anybody, and not bought yet."""
     if state.buy_paused or not for_sale(state.cash, state.totals, state.terms):
         return {}
     return {each.asset.lower(): each.reserves for each in state.collaterals if each.reserves and each.price}
 
 
 def sales(comet: str, state: CometState, assets: Mapping[str, Asset], purse: Purse) -> list[Offer]:
-    """To buy each of what is on sale, for our contract and for the signer."""
+    """Offers to buy each collateral that is on sale, for our contract and for the signer."""
     selling, base = on_sale(state), assets.get(state.base.lower())
     if base is None:
         return []
@@ -156,16 +156,16 @@ def sales(comet: str, state: CometState, assets: Mapping[str, Asset], purse: Pur
 
 
 def _takers(purse: Purse) -> list[tuple[Literal["contract", "signer"], str]]:
-    """Who can buy, each for itself."""
+    """The possible buyers, each for itself."""
     found: list[tuple[Literal["contract", "signer"], str]] = []
     found += [("contract", purse.recipient)] if purse.recipient else []
     return found + ([("signer", purse.payer)] if purse.payer else [])
 
 
 def _less(amount: int) -> int:
-    """What is bought is priced when it is included: where a price fell until then, the same base buys more
-    than is there, where it rose, less than was asked for. A hundredth is left for either; our contract's own
-    least profit guards what comes of it."""
+    """The amount to buy, less a hundredth. The purchase is priced at inclusion: if the price falls until
+    then, the same base buys more than is there; if it rises, less than was asked for. Our contract's own
+    minimum profit guards what comes of it."""
     return amount - amount // 100
 
 
@@ -198,7 +198,7 @@ def _deal(
     buying: bool,
     budget: int,
 ) -> Quote | None:
-    """Absorb (empty: that was done), then buy for `budget`: in the same transaction, or not yet."""
+    """Absorb (empty: already done), then buy for `budget`: in the same transaction, or later."""
     got = _quote(each, state, base_price, budget)
     if budget <= 0 or got <= 0 or got > available:
         return None

@@ -1,1 +1,1 @@
-"""Trove systems of the Liquity family: Mezo's MUSD whole, Liquity v1 to look at."""
+"""Trove systems of the Liquity family: Mezo's MUSD fully, Liquity v1 for watching only."""

@@ -19,7 +19,7 @@ _LOW, _WORD, _ACTIVE = 2**128 - 1, 2**32 - 1, 1
 @dataclass(frozen=True, slots=True)
 class System:
     """A trove system at one block. `price` (18 decimals) is None while its feed is stale; `whole` is all
-    collateral and all debt; `given` what a unit of stake has been given; `interest` False: Liquity v1."""
+    collateral and all debt; `given` is what each unit of stake has received; `interest` False: Liquity v1."""
 
     operations: str
     active_pool: str

@@ -33,8 +33,8 @@ _PAYS_COINS = (topic("Liquidation(uint256,uint256,uint256,uint256,uint256)"), 3)
 
 
 class TroveMarket(Adapter[System, Stored]):
-    """One TroveManager. Mezo's arithmetic is known; Liquity v1, which liquidates by the system's ratio too,
-    is watched only. Troves are few: all are valued exactly."""
+    """One TroveManager. Mezo's arithmetic is known; Liquity v1, whose liquidations also depend on the
+    system's ratio, is watched only. Troves are few: all are valued exactly."""
 
     protocol = "liquity"
     called = (planning.LIQUIDATE,)
@@ -176,13 +176,13 @@ class TroveMarket(Adapter[System, Stored]):
 
 
 def _neighbours(state: System, account: str) -> tuple[Call, Call]:
-    """Who stands before and after a trove in the list that is kept in order."""
+    """The neighbours of a trove in the sorted list."""
     before, after = (encoded(side, account) for side in ("getPrev(address)", "getNext(address)"))
     return Call(state.sorted_troves, before), Call(state.sorted_troves, after)
 
 
 def _valuation(account: str, worth: int, debt: int, mcr: int, ratio: int) -> Valuation:
-    """Health is the ratio over the least one; a closed trove has neither."""
+    """Health is the ratio over the minimum ratio; a closed trove has neither."""
     equity, health = equity_down(worth, debt, ratio, mcr), ratio * WAD // mcr if debt else None
     parts = {"collateral": worth, "debt": debt, "mcr": mcr, "ratio": ratio if debt else 0}
     return Valuation(account, equity, debt, worth - debt, debt > 0 and ratio < mcr, None, health, parts)

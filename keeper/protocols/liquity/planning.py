@@ -26,7 +26,7 @@ LIQUIDATE = "batchLiquidateTroves(address[])"
 
 
 def offers(manager: str, state: System, account: str, trove: Trove, token: Asset) -> list[Offer] | Blocked:
-    """To liquidate the trove, which takes nothing and brings the gas compensation."""
+    """The offer to liquidate the trove, which takes nothing and brings the gas compensation."""
     if state.price is None:
         return Blocked("the price feed is stale: nothing can be liquidated")
     if state.troves <= 1:

@@ -1,4 +1,4 @@
-"""Calls to and answers of `contracts/src/MorphoBlueLens.sol`, which is called without being deployed."""
+"""Calls to `contracts/src/MorphoBlueLens.sol`, which is called without being deployed, and their answers."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ PARAMS = "(address,address,address,address,uint256)"
 _TOTALS = "(uint128,uint128,uint128,uint128,uint128,uint128)"
 _STATE = f"(bytes32,{PARAMS},{_TOTALS},uint256,bool,uint256,bool,int256,bool,uint8,uint8,bytes)"
 MOST_DECIMALS = 36
-"""As far as a number can be shown or kept: only what people see hangs on a token's decimals."""
+"""Most decimals that a number can be shown or stored with: only displayed figures depend on a token's
+decimals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One market: what it fixes, its totals as of the last update, and price and rate at the block.
+    """One market: its parameters, its totals as of the last update, and price and rate at the block.
 
-    `price` is None where the oracle reverts; `rate` the average borrow rate (wad a second) from the last
-    update to the block, None where the rate model reverts; `rate_at_target` the adaptive curve's, None for
+    `price` is None where the oracle reverts; `rate` is the average borrow rate (wad per second) from the last
+    update to the block, None where the rate model reverts; `rate_at_target` is the adaptive curve's, None for
     others.
     """
 
@@ -45,7 +46,7 @@ class Pair:
     loan_decimals: int
     collateral_decimals: int
     loan_symbol: str
-    """As the token says, which anybody can have made; its address where it says nothing."""
+    """The symbol by the token, which anybody can have made; its address where it gives none."""
 
     @property
     def params(self) -> tuple[str, str, str, str, int]:
@@ -56,7 +57,7 @@ class Pair:
         return self.price is not None and self.rate is not None
 
     def at(self, timestamp: int) -> MarketState:
-        """Totals with interest to `timestamp`; of an unknown rate model at the rate of the block."""
+        """Totals with interest to `timestamp`; with an unknown rate model, at the rate of the block."""
         elapsed = timestamp - self.totals.last_update
         rate = self.rate or 0
         if self.rate_at_target is not None:
@@ -77,7 +78,7 @@ def markets_call(morpho: str, ids: Sequence[str], gas: int = 0) -> Call:
 
 
 def ids_of(call: Call) -> list[str]:
-    """The markets that a `markets_call` asks for."""
+    """The market ids that a `markets_call` asks for."""
     words = call.data[_IDS_AT:]
     return ["0x" + words[at : at + 32].hex() for at in range(0, len(words), 32)]
 
@@ -88,8 +89,8 @@ def valued_call(morpho: str, market_id: str, borrower: str) -> Call:
 
 
 def read_markets(data: bytes) -> dict[str, Pair | None]:
-    """Markets by id, None for those that were never created. What is not among them was not read: there
-    was no gas left for it."""
+    """Markets by id, None for those that were never created. A market not among them was not read: the call
+    had no gas left for it."""
     rows = decode([f"{_STATE}[]"], data)[0]
     return {"0x" + row[0].hex(): _pair(row) if row[2][4] else None for row in rows}
 

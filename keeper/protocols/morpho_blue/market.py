@@ -31,7 +31,7 @@ from keeper.protocols.roles.market import PricedAsset
 
 
 class MorphoBlueMarket(MorphoMirror):
-    """An account is a borrower in one market: see `positions`."""
+    """A Morpho Blue singleton. An account is a borrower in one market: see `positions`."""
 
     ratio_parts: ClassVar[Mapping[str, int]] = {"lltv": 18}
 
@@ -58,7 +58,7 @@ class MorphoBlueMarket(MorphoMirror):
         return "1.0"
 
     def decimals(self, state: Singleton, account: str) -> int:
-        """Of an account's values: its loan token's."""
+        """Decimals of an account's values: those of its loan token."""
         return state.pairs[id_of(account)].loan_decimals
 
     def unit_worth(self, state: Singleton, account: str) -> float:
@@ -199,7 +199,7 @@ class MorphoBlueMarket(MorphoMirror):
         return found
 
     def _asset(self, pair: Pair, token: str, symbols: Mapping[str, str]) -> Asset:
-        """A token of a market at the market's own price; the loan token at what the operator says."""
+        """A token of a market at the market's own price; the loan token at the operator's price."""
         loan = pair.loan.lower()
         worth = int((self._says(pair) or Decimal(1)) * 10**self.scale)
         if token == pair.loan:
@@ -253,7 +253,7 @@ def _valued(state: Singleton, account: str, raw: Stake, now: MarketState) -> Val
 
 
 def _valuation(account: str, collateral: int, debt: int, lltv: int, health: int) -> Valuation:
-    """In units of the loan token; liquidatable as the contract's `_isHealthy` says."""
+    """A valuation in units of the loan token; liquidatable by the contract's `_isHealthy`."""
     carries = wad_mul_down(collateral, lltv)
     return Valuation(
         account,

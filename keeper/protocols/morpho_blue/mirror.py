@@ -1,4 +1,5 @@
-"""What the keeper copies of a Morpho Blue singleton: its markets, whom events touch, everybody's stake."""
+"""The keeper's copy of a Morpho Blue singleton: its markets, accounts touched by events, everybody's
+stake."""
 
 from __future__ import annotations
 
@@ -43,9 +44,9 @@ _BORROWER = {
 _TOPICS = (CREATE_MARKET, *_BORROWER)
 _DISCOVERY = (CREATE_MARKET, _SUPPLY_COLLATERAL, _BORROW)
 MOST_UNLISTED = 2_048
-"""So many unlisted markets are read at a block, the oldest first: nothing is done there anyway."""
+"""Unlisted markets read at a block, at most, the oldest first: nothing is done there anyway."""
 MOST_PRICE = 2**256 - 1
-"""No contract can say more; what a stranger's numbers multiply to is kept to it."""
+"""The greatest price that a contract can answer; products of a stranger's numbers are capped at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,18 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Singleton:
-    """All followed markets at one block, by id. `unread` are those of which not even the stored state was
-    ever read: whoever has a stake there cannot be valued."""
+    """All followed markets at one block, by id. `unread` are those whose stored state was never read:
+    accounts with a stake there cannot be valued."""
 
     pairs: Mapping[str, Pair]
     unread: frozenset[str] = frozenset()
 
 
 class MorphoMirror(Adapter[Singleton, Stake]):
-    """An account is a borrower in one market: see `positions`.
+    """Mirror of a singleton. An account is a borrower in one market: see `positions`.
 
-    Values are in units of each market's loan token; plans in base currency, of which a whole loan token is
-    worth what `loan_prices` says (by symbol or address), else 1.
+    Values are in units of each market's loan token; plans in base currency, in which a whole loan token is
+    worth its `loan_prices` entry (by symbol or address), else 1.
     """
 
     protocol = "morpho-blue"
@@ -118,7 +119,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return ChangedAccounts(frozenset(each for each in accounts if self._numbers.of(id_of(each))))
 
     def _vouched(self, pair: Pair) -> bool:
-        """Whether the operator stands for this market: its oracle and its tokens are not just anybody's."""
+        """Whether the operator trusts this market: its oracle and tokens are not just anybody's."""
         return self._trusts_all or pair.id in self._wanted
 
     def is_strangers(self, asset: str) -> bool:
@@ -128,7 +129,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return self._trusts_all or part in self._wanted
 
     def _says(self, pair: Pair) -> Decimal | None:
-        """What a whole loan token is worth by the operator's word, if they say it."""
+        """What a whole loan token is worth by the operator's settings; None where they give no price."""
         # Strangers call their tokens what they like.
         names = (pair.loan.lower(), pair.loan_symbol.lower())[: 2 if self._vouched(pair) else 1]
         return next((self._loan_prices[name] for name in names if name in self._loan_prices), None)
@@ -137,7 +138,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return {pair.loan.lower(): pair.loan_symbol for pair in state.pairs.values()}
 
     def _strange(self, pair: Pair) -> str:
-        """Why no money goes into this market; empty where it may."""
+        """Why no money may go into this market; empty where it may."""
         if self._trusts_all:
             return ""
         if pair.id in self._wanted:
@@ -152,7 +153,7 @@ class MorphoMirror(Adapter[Singleton, Stake]):
         return [self._numbers.ids[n] for n in sorted(numbers)]
 
     def market_call(self, references: Iterable[int]) -> Call:
-        """Of the markets that the operator trusts: what strangers made has no part in it."""
+        """The call for the markets that the operator trusts; strangers' markets are read apart."""
         trusted = [each for each in self._ids(references) if self._trusts_all or each in self._wanted]
         return lens.markets_call(self.contract, trusted)
 

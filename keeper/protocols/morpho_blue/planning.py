@@ -45,7 +45,7 @@ def liquidate(pair: Pair, borrower: str, seized: int, shares: int) -> bytes:
 def offers(
     morpho: str, pair: Pair, borrower: str, position: Position, timestamp: int, pays: Asset, gets: Asset
 ) -> list[Offer] | Blocked:
-    """The one liquidation there is, of any size up to all debt or all collateral."""
+    """The one liquidation that exists, of any size up to all debt or all collateral."""
     if pair.price is None or not pair.usable:
         return Blocked("the market's oracle or rate model does not answer")
     now, later = pair.at(timestamp), pair.at(timestamp + GRACE)

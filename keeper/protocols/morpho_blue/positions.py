@@ -1,4 +1,4 @@
-"""A position's key, its record, and how its market is numbered.
+"""A position's key, its record, and its market's number.
 
 An account of this protocol is one borrower in one market: its key is the borrower's address followed by the
 market's id. A record is the id, the borrow shares and the collateral, as stored.
@@ -18,8 +18,8 @@ from keeper.protocols import lenses
 ADDRESS_DIGITS = 42
 _ID, _WORD, _RECORD = 32, 16, 64
 FACTORS = 1 << 15
-"""Two for each market, collateral and debt: their prices move apart. Ethereum's singleton has some two
-thousand markets; what comes after the first 16,383 is not followed, and that is said."""
+"""Two factors per market, collateral and debt: their prices move apart. Ethereum's singleton has some two
+thousand markets; markets after the first 16,383 are not followed, and that is reported."""
 
 
 def key(borrower: str, market_id: str) -> str:
@@ -35,8 +35,8 @@ def id_of(account: str) -> str:
 
 
 class Numbers:
-    """Markets by number, from 1 on, in the order in which they became known, up to as many as there are
-    factors for. Anybody makes markets: what comes later is not followed, and nothing else happens."""
+    """Markets by number, from 1 on, in the order in which they became known, as many as there are factors
+    for. Anybody can make markets: later ones are not followed, with no other effect."""
 
     def __init__(self) -> None:
         self._number: dict[str, int] = {}

@@ -19,7 +19,7 @@ _TABLE = """\
 
 
 def _table(pairs: Sequence[tuple[str, str]], most: int) -> str:
-    """The markets that were found, by id, commented: which of them to trust is the operator's to say."""
+    """The markets found, by id, commented out: which of them to trust is for the operator to say."""
     listed = [f'#   "{id_}",  # {symbol}' for id_, symbol in pairs[:most]]
     more = [f"#   and {len(pairs) - most} more"] if len(pairs) > most else []
     ids = "\n".join(["# market_ids = [", *(listed or ['#   "0x…",']), *more, "# ]"])

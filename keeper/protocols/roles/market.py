@@ -1,4 +1,4 @@
-"""A market as the roles that every protocol answers; those that only some do are in `optional`."""
+"""A market as the roles that every protocol answers; roles that only some have are in `optional`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from keeper.protocols.roles import optional
 
 @dataclass(frozen=True, slots=True)
 class PulledFeed:
-    """A signed price that is brought: the oracle that it is brought to and its id, as one name, and the Unix
-    time at which the present one was published (0: none was ever brought)."""
+    """A signed price that is brought: its oracle and its id there, as one name, and the Unix time at which
+    the present one was published (0: none was ever brought)."""
 
     name: str
     published: int
@@ -28,9 +28,9 @@ class PulledFeed:
 
 @dataclass(frozen=True, slots=True)
 class PricedAsset:
-    """Something the market has a price for. `price` in base units a whole asset, None when its oracle
+    """An asset that the market has a price for. `price` in base units per whole asset, None when its oracle
     reverts; `source_call` answers the address of its price source, `symbol_call` its symbol. `token` (lower
-    case) is what it is the price of, where that is not `asset` itself."""
+    case) is what the price is of, where that is not `asset` itself."""
 
     asset: str
     price: int | None
@@ -38,13 +38,13 @@ class PricedAsset:
     symbol_call: Call
     token: str = ""
     trusted: bool = True
-    """False for a price and a symbol that a stranger may have made: they count for that market alone."""
+    """False for a price and symbol that a stranger may have made: they count for that market alone."""
     pulled: PulledFeed | None = None
-    """What it rests on, where that must be brought."""
+    """The pulled feed behind the price, where it must be brought."""
 
 
 class Valuer(Protocol[S_contra, A_contra]):
-    """Version, exact valuations at a time, prices, which prices an account hangs on."""
+    """Version, exact valuations at a time, prices, and the prices that an account depends on."""
 
     def revision(self, state: S_contra) -> int: ...
 
@@ -55,7 +55,7 @@ class Valuer(Protocol[S_contra, A_contra]):
         """Every account at `timestamp`, exactly. Only when `version` is known."""
 
     def value_records(self, state: S_contra, records: Mapping[str, bytes], timestamp: int) -> list[Valuation]:
-        """The same from records, which are not decoded first."""
+        """As `value`, from records, which are not decoded first."""
 
     def priced_assets(self, state: S_contra) -> list[PricedAsset]: ...
 
@@ -64,15 +64,15 @@ class Valuer(Protocol[S_contra, A_contra]):
 
 
 class Planner(Protocol[S_contra, A_contra]):
-    """What planning must read, what the protocol offers to anyone, and what helps an account."""
+    """Planning: its reads, the liquidations that the protocol offers to anyone, and an account's cures."""
 
     def planning_calls(self, state: S_contra, accounts: Sequence[str], payer: str) -> list[Call]:
-        """What `read_planning` looks up."""
+        """The calls that `read_planning` decodes."""
 
     def read_planning(
         self, state: S_contra, accounts: Sequence[str], payer: str, answers: Mapping[Call, Answer]
     ) -> Purse:
-        """What planning must know from outside; `answers` are by the call that asked."""
+        """Decode what planning must know from outside; `answers` are by call."""
 
     def offers(
         self, state: S_contra, account: str, raw: A_contra, timestamp: int, purse: Purse
@@ -81,7 +81,7 @@ class Planner(Protocol[S_contra, A_contra]):
         same transaction, and for claims that are redeemed later (see `Offer.taker`)."""
 
     def assets(self, state: S_contra, purse: Purse) -> Mapping[str, Asset]:
-        """By token."""
+        """Assets by token."""
 
     def liquidation_tokens(self, state: S_contra, raw: A_contra) -> frozenset[str]:
         """The tokens that a liquidation of this account may take or bring."""
@@ -93,14 +93,14 @@ class Planner(Protocol[S_contra, A_contra]):
     def accepted_assets(
         self, state: S_contra, raws: Mapping[str, A_contra], purse: Purse
     ) -> list[tuple[Action, Asset]]:
-        """What these accounts can be topped up with, whichever of them; without any: what might be."""
+        """The assets that can top up any of these accounts; without accounts: those that might."""
 
     def holder(self, state: S_contra, token: str) -> str:
         """The contract (lower case) that keeps the market's units of a token."""
 
 
 class Explainer(Protocol[S_contra, A_contra]):
-    """What people are told: lines, the units they are in, and warnings of market and set-up."""
+    """Explanations for people: lines, their units, and warnings of market and set-up."""
 
     def explain(
         self, state: S_contra, account: str, raw: A_contra, timestamp: int, symbols: Mapping[str, str]
@@ -109,37 +109,38 @@ class Explainer(Protocol[S_contra, A_contra]):
     def base_decimals(self, state: S_contra) -> int: ...
 
     def decimals(self, state: S_contra, account: str) -> int:
-        """Of the account's own values, where they are not in base currency."""
+        """Decimals of the account's own values, where they are not in base currency."""
         return self.base_decimals(state)
 
     def part_decimals(self, state: S_contra, account: str, part: str) -> int:
-        """Of a part of the account's valuation: of an amount those of its values, of a ratio its own."""
+        """Decimals of a part of the account's valuation: an amount's are those of its values, a ratio has its
+        own."""
 
     def unit_worth(self, state: S_contra, account: str) -> float:
-        """Base units that a unit of the account's own values is worth, to compare accounts by; 0 for what a
-        stranger may have made."""
+        """Base units per unit of the account's own values, to compare accounts by; 0 where a stranger may
+        have made it."""
         return 1.0
 
     def indices(self, state: S_contra, timestamp: int) -> dict[str, dict[str, int]]:
         """The market-wide numbers that accounts are valued with at `timestamp`, by asset and name."""
 
     def market_warnings(self, state: S_contra) -> Mapping[str, str]:
-        """What the operator should hear of the whole market, by a name that stays while it lasts."""
+        """Warnings for the operator about the whole market, each by a name that stays while it lasts."""
         return {}
 
     def setup_warnings(self, state: S_contra) -> Sequence[tuple[str, str]]:
-        """What the operator should know of this configuration before acting, and what to do about it."""
+        """Warnings for the operator about this configuration before acting, with remedies."""
         return []
 
 
 class MarketRoles(BookSource[S, A, Valuation], Protocol[S, A]):
-    """One market of one protocol, as its roles; those that it lacks are None."""
+    """One market of one protocol as its roles; roles that it lacks are None."""
 
     protocol: str
     contract: str
     """The contract that the configuration names."""
     needs_capital: bool
-    """Whether a liquidator brings money of their own or borrowed."""
+    """Whether a liquidator needs money, their own or borrowed."""
     valuer: Valuer[S, A]
     planner: Planner[S, A]
     explainer: Explainer[S, A]

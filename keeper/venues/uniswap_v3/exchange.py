@@ -1,4 +1,4 @@
-"""Routes over Uniswap v3 pools and their quotes: the pools are read once, then nothing more is asked."""
+"""Routes over Uniswap v3 pools and their quotes: pools are read once, quotes need no further requests."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class UniswapV3Exchange:
 
 
 def _packed(hops: Sequence[Hop], wanted: str) -> str:
-    """Token, pool, token, …, pool, token: as `contracts/src/liquidator/Swaps.sol` reads it."""
+    """Token, pool, token, …, pool, token, packed as `contracts/src/liquidator/Swaps.sol` reads it."""
     return "0x" + "".join(given[2:] + pool[2:] for given, pool in hops) + wanted[2:]
 
 

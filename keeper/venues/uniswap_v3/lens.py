@@ -1,4 +1,4 @@
-"""Calls to and answers of `contracts/src/UniswapV3Lens.sol`, which is called without being deployed."""
+"""Calls to `contracts/src/UniswapV3Lens.sol`, which is called without being deployed, and their answers."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def lens() -> Lens:
 
 
 def read_call(factory: str, tokens: Iterable[str], fees: Sequence[int]) -> Call:
-    """Every pool between two of `tokens` with one of these fees (millionths)."""
+    """The call for every pool between two of `tokens` with one of these fees (millionths)."""
     wanted = sorted({token.lower() for token in tokens})
     return Call(ADDRESS, encoded(_READ, factory, wanted, list(fees), REACH), ALL_GAS)
 
 
 def lenders_call(factory: str, tokens: Iterable[str], beside: Iterable[str], fees: Sequence[int]) -> Call:
-    """Every pool between one of `tokens` and one of `beside`, as it can lend."""
+    """The call for every pool between one of `tokens` and one of `beside`, as it can lend."""
     data = encoded(_LENDERS, factory, sorted(tokens), sorted(beside), list(fees))
     return Call(ADDRESS, data, ALL_GAS)
 
 
 def read_pools(answer: Answer) -> list[Pool]:
-    """The pools of either call; none where the factory does not answer."""
+    """Pools in an answer to either call; none where the factory does not answer."""
     if not answer.ok:
         return []
     return [_pool(raw) for raw in decode([f"{_POOL}[]"], answer.data)[0]]
@@ -53,7 +53,7 @@ def read_pool(data: bytes) -> Pool:
 
 
 def _pool(raw: tuple[Any, ...]) -> Pool:
-    """A pool of what the contract tells of one, in the order of its fields; addresses and ticks apart."""
+    """A pool from the contract's fields in their order; addresses and ticks come apart."""
     *told, ticks = raw
     indices, nets = tuple(index for index, _ in ticks), tuple(net for _, net in ticks)
     values: tuple[Any, ...] = (*(each.lower() for each in told[:3]), *told[3:], indices, nets)

@@ -1,4 +1,4 @@
-"""A pool's state, and what a swap makes of it: UniswapV3Pool.swap of v3-core 1.0.1 in exact integers."""
+"""A pool's state, and a swap's effect on it: UniswapV3Pool.swap of v3-core 1.0.1 in exact integers."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class Swapped:
 
 
 def sell(pool: Pool, token: str, amount: int) -> Swapped | None:
-    """What selling exactly `amount` does; None when the known liquidity does not suffice."""
+    """The swap of selling exactly `amount`; None when the known liquidity does not suffice."""
     return _swap(pool, token == pool.token0, amount) if amount > 0 else None
 
 
 def buy(pool: Pool, token: str, amount: int) -> Swapped | None:
-    """What buying exactly `amount` does; None when the known liquidity does not suffice."""
+    """The swap of buying exactly `amount`; None when the known liquidity does not suffice."""
     return _swap(pool, token == pool.token1, -amount) if amount > 0 else None
 
 

@@ -1,6 +1,6 @@
 """One step of a swap within one range of liquidity: SwapMath.sol and SqrtPriceMath.sol of v3-core 1.0.1.
 
-Prices are roots in Q64.96; amounts are token units. What a pool takes is rounded up, what it gives down.
+Prices are roots in Q64.96; amounts are token units. The pool's input is rounded up, its output down.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ MILLION = 10**6
 
 @dataclass(frozen=True, slots=True)
 class SwapStep:
-    """Where the price went, and what was taken, given, and kept as fee (of the token taken)."""
+    """The result of a step: the new price, and the amounts taken, given, and kept as fee (of the token
+    taken)."""
 
     price: int
     taken: int
@@ -22,7 +23,7 @@ class SwapStep:
 
 
 def step(price: int, target: int, liquidity: int, remaining: int, fee: int) -> SwapStep:
-    """Towards `target` with what remains: in units to sell if positive, to buy if negative."""
+    """Step towards `target` with what remains: in units to sell if positive, to buy if negative."""
     down = price >= target
     selling = remaining >= 0
     if selling:

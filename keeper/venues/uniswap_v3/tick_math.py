@@ -1,4 +1,4 @@
-"""Ticks and prices of Uniswap v3, as TickMath.sol (v3-core 1.0.1) has them."""
+"""Ticks and prices of Uniswap v3, as in TickMath.sol (v3-core 1.0.1)."""
 
 from __future__ import annotations
 
