@@ -82,7 +82,8 @@ def test_funding_is_the_pools_premium_over_the_index_and_at_most_a_tenth_of_it_a
     market.wait(30 * 60)
     market.trade(TRADER, market.eth, -WAD)
     market.trade(TRADER, market.eth, WAD)
-    market.wait(60)
+    # Until the averages in the mark have forgotten both, however long they lay apart.
+    market.wait(30 * 60)
     owed, received = market.funding(TRADER, market.eth), market.funding(OTHER, market.eth)
     value = market.value(TRADER)
     market.wait(DAY)
