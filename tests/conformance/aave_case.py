@@ -23,6 +23,7 @@ class AaveCase:
     target = 125 * WAD // 100
     owner = "0x" + "a1" * 20
     by_contract_only = False
+    lag = 0
     chain = ""
     oracle = "WETH"
 

@@ -32,6 +32,7 @@ class AvalonCase:
     """The number of the first position."""
     oracle = "sETH"
     by_contract_only = False
+    lag = 0
     chain = "native_price = 2000"
 
     def __init__(self, anvil: Anvil) -> None:

@@ -41,6 +41,8 @@ class Case(Protocol):
     target: int
     """A health (1e18) to top up to that the protocol's assets at hand can reach."""
     by_contract_only: bool
+    lag: int
+    """Blocks in which a price does not yet count in full."""
     """Whether a liquidation earns only through our contract."""
 
     chain: str

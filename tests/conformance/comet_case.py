@@ -34,6 +34,7 @@ class CometCase:
     owner = "0x" + "a1" * 20
     oracle = "WETH"
     by_contract_only = False
+    lag = 0
     chain = ""
 
     def __init__(self, anvil: Anvil) -> None:

@@ -39,6 +39,7 @@ class MorphoCase:
     target = 125 * WAD // 100
     owner = "0x" + "a1" * 20
     by_contract_only = False
+    lag = 0
     chain = ""
 
     def __init__(self, anvil: Anvil) -> None:

@@ -10,7 +10,7 @@ from eth_account import Account
 from keeper.localchain import perp_v2_actions as act
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.perp_v2 import deploy
-from keeper.localchain.perp_v2_market import DOLLAR, WAD, LocalBase
+from keeper.localchain.perp_v2_market import DOLLAR, WAD, CurieBuild, LocalBase
 from keeper.localchain.perp_v2_takeover import deploy_takeover
 from keeper.localchain.transactions import TransactionFailedError, Tx
 from keeper.localchain.uniswap_v3 import Token
@@ -25,22 +25,29 @@ TICKS = {"vETH": (75_960, 77_040), "vBTC": (102_000, 104_040)}
 
 
 class PerpCase:
-    """Of build 2.6.0, whose mark follows the pool at once."""
+    """Of a build, 2.6.0 where none is named: its mark follows the pool at once, that of 2.8.4 by averages."""
+
+    build: CurieBuild = "2.6.0"
 
     target = 125 * WAD // 100
     owner = "0x" + "a1" * 20
     oracle = "vETH"
     by_contract_only = False
+    lag = 0
     chain = "native_price = 2000"
 
     def __init__(self, anvil: Anvil) -> None:
         self.anvil = anvil
-        self.at = CurieExchange(anvil, deploy(anvil.rpc, DEEP, COLLATERALS))
+        self.at = CurieExchange(anvil, deploy(anvil.rpc, DEEP, COLLATERALS, None, self.build))
         self.takeover = deploy_takeover(anvil.rpc, self.at.system, PAYER, PAYER)
         self.prices = {"vETH": 2_000, "vBTC": 30_000}
         self.noted: dict[str, int] = {}
         self.opened: list[str] = []
         anvil.set_balance(PAYER, 10**20)
+
+    @classmethod
+    def of(cls, build: CurieBuild) -> type[PerpCase]:
+        return type(cls.__name__, (cls,), {"build": build, "lag": 2})
 
     def toml(self) -> str:
         address = self.at.system.clearing_house

@@ -32,6 +32,7 @@ class SynthetixCase:
     """The number of an account of the signer's."""
     oracle = "ETH"
     by_contract_only = False
+    lag = 0
     chain = ""
 
     def __init__(self, anvil: Anvil, perps: Sequence[PerpSpec] = PERPS) -> None:

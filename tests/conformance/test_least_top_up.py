@@ -30,6 +30,7 @@ STEPS: dict[str, dict[Action, str]] = {
     "liquity": {"repay": "MUSD", "add_collateral": NATIVE},
     "synthetix-v3": {"repay": "snxUSD", "add_collateral": "snxUSD"},
     "perp-v2": {"add_collateral": "USDC"},
+    "perp-2.8.4": {"add_collateral": "USDC"},
     "lyra-avalon": {"add_collateral": "sUSD"},
     **{
         name: {"repay": "USDC", "add_collateral": "WETH"}

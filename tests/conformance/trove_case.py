@@ -26,6 +26,7 @@ class TroveCase:
     owner = str(Account.from_key(KEY).address).lower()
     oracle = "native"
     by_contract_only = False
+    lag = 0
     chain = ""
 
     def __init__(self, anvil: Anvil) -> None:
