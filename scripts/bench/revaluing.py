@@ -11,6 +11,7 @@ from keeper.book.screening.bounds import Screen
 from keeper.book.screening.columns import Columns
 from keeper.protocols.aave_v3 import records
 from scripts.bench import synthetic
+from scripts.bench.copying import copying
 from scripts.bench.result import Result
 
 ACCOUNTS = 1_000_000
@@ -32,19 +33,7 @@ def measure(accounts: int = ACCOUNTS) -> list[Result]:
     def ours() -> None:
         screen.run(synthetic.weights(next(markets), synthetic.NOW, factors))
 
-    arrays = [
-        array
-        for block in columns.blocks
-        for matrix in (block.equity, block.maintenance)
-        for array in (matrix.data, matrix.indices, matrix.indptr)
-    ]
-    buffers = [np.empty_like(array) for array in arrays]
-
-    def copy() -> None:
-        for array, buffer in zip(arrays, buffers, strict=True):
-            np.copyto(buffer, array)
-
-    seconds, floor = _median(ours), _median(copy)
+    seconds, floor = _median(ours), _median(copying(columns))
     undecided = int(((screen.low < 1) & (screen.high >= 1)).sum())
     return [
         {

@@ -21,6 +21,7 @@ from keeper.protocols.synthetix_v3.lens import PerpsState
 from keeper.protocols.synthetix_v3.records import PerpsAccount
 from keeper.protocols.synthetix_v3.valuing import accrued, valued
 from scripts.bench import synthetic_perps
+from scripts.bench.copying import copying
 from scripts.bench.result import Result
 from scripts.bench.synthetic_perps import NOW, packed
 
@@ -55,19 +56,7 @@ def _measured(
     def ours() -> None:
         screen.run(screening.weights(_moved(state, dice), NOW, factors, places))
 
-    arrays = [
-        array
-        for block in columns.blocks
-        for matrix in (block.equity, block.maintenance)
-        for array in (matrix.data, matrix.indices, matrix.indptr)
-    ]
-    buffers = [np.empty_like(array) for array in arrays]
-
-    def copy() -> None:
-        for array, buffer in zip(arrays, buffers, strict=True):
-            np.copyto(buffer, array)
-
-    seconds, floor = _median(ours), _median(copy)
+    seconds, floor = _median(ours), _median(copying(columns))
     certain = float(((screen.low >= 1) | (screen.high < 1)).mean())
     return {
         "name": f"{name}: {accounts:,} accounts × {words} of {MARKETS} markets, {certain:.1%} certain",
