@@ -268,7 +268,12 @@ contract PerpV2Lens {
         for (uint256 i; i < bases.length; ++i) _market(state, config, bases[i], state.markets[i]);
         state.tokens = new Token[](tokens.length);
         ICollateralManager manager = ICollateralManager(vault.getCollateralManager());
-        for (uint256 i; i < tokens.length; ++i) _token(manager, address(vault), tokens[i], state.tokens[i]);
+        for (uint256 i; i < tokens.length; ++i) {
+            state.tokens[i].token = tokens[i];
+            try this.tokenOf(manager, address(vault), tokens[i]) returns (Token memory found) {
+                state.tokens[i] = found;
+            } catch {}
+        }
     }
 
     function _sales(ICollateralManager manager, State memory state) private view {
@@ -388,7 +393,8 @@ contract PerpV2Lens {
         return IRegistry(abi.decode(answer, (address)));
     }
 
-    function _token(ICollateralManager manager, address vault, address token, Token memory each) private view {
+    /// @notice A collateral token. Reverts where it, or the source of its price, does not answer: it then has no price.
+    function tokenOf(ICollateralManager manager, address vault, address token) external view returns (Token memory each) {
         each.token = token;
         each.decimals = IToken(token).decimals();
         each.held = IToken(token).balanceOf(vault);
@@ -397,7 +403,7 @@ contract PerpV2Lens {
         try manager.getPrice(token, COLLATERAL_INTERVAL) returns (uint256 price) {
             (each.priced, each.price) = (true, price);
         } catch {
-            return;
+            return each;
         }
         string memory asked = "getPrice(address,uint256)";
         each.ahead = Averages.prices(address(manager), asked, token, COLLATERAL_INTERVAL);

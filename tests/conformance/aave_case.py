@@ -11,7 +11,7 @@ from keeper.localchain.aave_market import demo_market
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
-from tests.conformance.case import Closing, protection
+from tests.conformance.case import Closing, Scene, protection
 from tests.support import aave_permissions as permit
 
 WAD = 10**18
@@ -85,6 +85,9 @@ class AaveCase:
         send_batch(self.anvil.rpc, txs, self.at.errors)
         self.anvil.increase_time(dice.choice([1, 13, 3_600, 2_000_000]))
         self.anvil.mine()
+
+    def scenes(self) -> dict[str, Scene]:
+        return {}
 
     def near(self, owner: str) -> str:
         txs = [*self._supply(owner, "WETH", 25_000), self._borrow(owner, "USDC", 1_990_000)]

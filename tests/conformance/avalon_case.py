@@ -9,12 +9,13 @@ from eth_account import Account
 from keeper.localchain import lyra_avalon_actions as act
 from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.lyra_avalon import deploy
-from keeper.localchain.lyra_avalon_market import AvalonOption, AvalonSpec
+from keeper.localchain.lyra_avalon_market import AvalonOption, AvalonSpec, LocalStrike
 from keeper.localchain.lyra_avalon_parameters import WAD, LiquidationPenalty
 from keeper.localchain.transactions import TransactionFailedError, Tx
 from keeper.localchain.uniswap_v3 import Token
 from keeper.model.account_key import account_key
-from tests.conformance.case import Closing, protection
+from keeper.service.markets import Market
+from tests.conformance.case import Closing, Scene, is_liquidatable, protection
 from tests.support.avalon_exchange import BOARDS, AvalonExchange
 from tests.support.keeping import KEY
 from tests.support.views import view_int
@@ -48,7 +49,9 @@ class AvalonCase:
 
     def open(self, dice: random.Random, count: int) -> list[str]:
         found: list[str] = []
-        while len(found) < count:
+        for _ in range(20 * count):
+            if len(found) == count:
+                break
             kind = dice.choice(list(AvalonOption))
             strike = dice.choice([s for board in self.at.system.boards for s in board.strikes])
             amount = dice.randint(WAD // 100, 3 * WAD)
@@ -59,6 +62,7 @@ class AvalonCase:
             if self.tried(act.open_position(self.at.system, TRADER, strike, kind, amount, put)):
                 self.opened.append(number)
                 found.append(account_key(str(number)))
+        assert len(found) == count, "the market refuses too many"
         return found
 
     def tried(self, *txs: Tx) -> bool:
@@ -95,10 +99,49 @@ class AvalonCase:
             }
             self.tried(*steps[dice.choice(list(steps))])
 
+    def scenes(self) -> dict[str, Scene]:
+        at = self.at
+        board = at.board if at.now() < at.board.expiry - WEEK else at.system.boards[-1]
+        sold: list[str] = []
+
+        def breaking(kind: AvalonOption, spot: int) -> Scene:
+            def play() -> None:
+                self.spotted(2_000)
+                sold.append(self.sell(kind, board.strikes[1]))
+                self.spotted(spot)
+
+            return Scene(play, is_liquidatable(lambda: sold[-1]))
+
+        def expired() -> None:
+            at.wait(board.expiry - at.now())
+            self.spotted(2_000)
+
+        def is_past(market: Market, now: int) -> bool:
+            options = market.book.accounts.values()
+            return any(each.active and each.expiry <= now for each in options)
+
+        def is_settled(market: Market, now: int) -> bool:
+            return is_past(market, now) and board.id in market.book.state.care.settled
+
+        return {
+            "a put breaks as the price falls": breaking(AvalonOption.SHORT_PUT_QUOTE, 1_900),
+            "a call breaks as the price rises": breaking(AvalonOption.SHORT_CALL_QUOTE, 2_100),
+            "a board is past its expiry": Scene(expired, is_past),
+            "it is settled, its positions are not": Scene(
+                lambda: at.send(act.settle_board(at.system, OTHER, board)), is_settled
+            ),
+        }
+
+    def spotted(self, dollars: int) -> None:
+        self.spot = dollars
+        self.at.set_spot(dollars)
+
     def near(self, owner: str) -> str:
-        """A put sold at the money with a fiftieth more than it must have."""
+        return self.sell(AvalonOption.SHORT_PUT_QUOTE, self.at.strike)
+
+    def sell(self, kind: AvalonOption, strike: LocalStrike) -> str:
+        """One option sold for dollars with a fiftieth more than it must have."""
         number = view_int(self.anvil.rpc, self.at.system.token, "nextId()")
-        strike, kind = self.at.strike, AvalonOption.SHORT_PUT_QUOTE
         self.at.send(act.open_position(self.at.system, TRADER, strike, kind, WAD, 1_500 * WAD))
         enough = self.at.minimum(number) * 102 // 100
         self.at.send(act.open_position(self.at.system, TRADER, strike, kind, 0, enough, number))

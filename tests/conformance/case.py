@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.localchain.anvil import Anvil
 from keeper.localchain.transactions import Tx
 from keeper.localchain.uniswap_v3 import Token
+from keeper.service.markets import Market
 from tests.support.keeping import MARKET
 
 
@@ -20,6 +22,26 @@ class Closing:
     txs: list[Tx]
     action: str
     word: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A situation that chance alone may not bring about: `play` brings it about, and `is_there` tells whether
+    the keeper's copy of the market has it at a time (Unix)."""
+
+    play: Callable[[], object]
+    is_there: Callable[[Market, int], bool]
+
+
+def is_liquidatable(account: Callable[[], str]) -> Callable[[Market, int], bool]:
+    """Whether the keeper's own numbers say so of an account that the scene opens."""
+
+    def told(market: Market, now: int) -> bool:
+        state, raw = market.book.state, market.book.accounts[account()]
+        [found] = market.adapter.valuer.value(state, {account(): raw}, now)
+        return found.liquidatable
+
+    return told
 
 
 def protection(owner: str, action: str, asset: str) -> str:
@@ -41,9 +63,9 @@ class Case(Protocol):
     target: int
     """A health (1e18) to top up to that the protocol's assets at hand can reach."""
     by_contract_only: bool
+    """Whether a liquidation earns only through our contract."""
     lag: int
     """Blocks in which a price does not yet count in full."""
-    """Whether a liquidation earns only through our contract."""
 
     chain: str
     """What the chain's section says besides."""
@@ -60,6 +82,9 @@ class Case(Protocol):
 
     def stir(self, dice: random.Random) -> None:
         """Some of everything that happens in a market: actions, prices, time."""
+
+    def scenes(self) -> Mapping[str, Scene]:
+        """Situations that a run must have contained, in the order in which they can be played."""
 
     def near(self, owner: str) -> str:
         """An account of this owner's that a small fall breaks; its key."""

@@ -10,7 +10,7 @@ from keeper.localchain.calldata import calldata
 from keeper.localchain.comet_standin import CollateralSpec, CometSpec
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
-from tests.conformance.case import Closing, protection
+from tests.conformance.case import Closing, Scene, protection
 from tests.support import comet_users
 
 WAD = 10**18
@@ -91,6 +91,9 @@ class CometCase:
         send_batch(self.anvil.rpc, txs)
         self.anvil.increase_time(dice.choice([1, 13, 3_600, 2_000_000]))
         self.anvil.mine()
+
+    def scenes(self) -> dict[str, Scene]:
+        return {}
 
     def near(self, owner: str) -> str:
         send_batch(self.anvil.rpc, self._position(owner, {"WETH": 20_000}, 0.99))

@@ -14,7 +14,7 @@ from keeper.localchain.tokens import PRICE_STANDINS, create_feed
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
 from keeper.protocols.morpho_blue.positions import key
-from tests.conformance.case import Closing, protection
+from tests.conformance.case import Closing, Scene, protection
 
 WAD = 10**18
 LENDER = ACCOUNTS[1]
@@ -140,6 +140,9 @@ class MorphoCase:
         """A healthy position in this pair; its key."""
         send_batch(self.anvil.rpc, self._position(pair, who, 20_000, 0.5))
         return [key(who, pair.id)]
+
+    def scenes(self) -> dict[str, Scene]:
+        return {}
 
     def near(self, owner: str) -> str:
         pair = self.at.pairs[0]

@@ -14,7 +14,8 @@ from keeper.localchain.perp_v2_market import DOLLAR, WAD, CurieBuild, LocalBase
 from keeper.localchain.perp_v2_takeover import deploy_takeover
 from keeper.localchain.transactions import TransactionFailedError, Tx
 from keeper.localchain.uniswap_v3 import Token
-from tests.conformance.case import Closing, protection
+from keeper.service.markets import Market
+from tests.conformance.case import Closing, Scene, is_liquidatable, protection
 from tests.support.curie_exchange import COLLATERALS, MARKETS, CurieExchange
 from tests.support.keeping import KEY
 
@@ -112,6 +113,55 @@ class PerpCase:
                 self.make(dice, who, base, 2_000)
             else:
                 self.tried(*steps[what])
+
+    def scenes(self) -> dict[str, Scene]:
+        long, short = "0x" + "91" * 20, "0x" + "92" * 20
+
+        def breaking(who: str, size: int, move: int) -> Scene:
+            def play() -> None:
+                self.at.fund(who, dollars=size_worth(size) * 11 // 100)
+                self.at.trade(who, self.at.eth, size * WAD)
+                self.opened.append(who)
+                self.moved(move)
+
+            return Scene(play, is_liquidatable(lambda: who))
+
+        def size_worth(size: int) -> int:
+            return abs(size) * self.prices["vETH"]
+
+        def paying(index: int, sign: int) -> Scene:
+            """The index at so many parts in a thousand of the pool's price, long enough for averages."""
+
+            def play() -> None:
+                self.at.wait(1)
+                eth = self.at.eth
+                self.at.send(act.set_index(self.at.system, eth, self.price(eth) * index // 1_000))
+                self.tried(act.cache_index(self.at.system, self.at.system.owner, eth))
+                self.noted.pop(eth.symbol, None)
+                self.at.wait(4_000)
+
+            def is_there(market: Market, now: int) -> bool:
+                state = market.book.state
+                book = state.markets[self.at.eth.token.lower()]
+                grown = [book.growth_at(state.max_rate, at).premium for at in (now, now + 1)]
+                return bool(sign * (grown[1] - grown[0]) > 0)
+
+            return Scene(play, is_there)
+
+        return {
+            "longs pay": paying(985, 1),
+            "shorts pay": paying(1_015, -1),
+            "a long breaks as the price falls": breaking(long, 50, 940),
+            "a short breaks as the price rises": breaking(short, -50, 1_060),
+        }
+
+    def moved(self, per_mille: int) -> None:
+        """Index and pool, and all averages of both."""
+        self.prices["vETH"] = self.prices["vETH"] * per_mille // 1_000
+        self.at.wait(1)
+        eth = self.at.eth
+        self.at.send(*self.priced(eth), act.push_pool(self.anvil.rpc, self.at.system, eth, self.price(eth)))
+        self.at.wait(4_000)
 
     def near(self, owner: str) -> str:
         """A hundred ETH long, with a little more than they must have."""

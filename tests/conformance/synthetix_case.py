@@ -14,7 +14,10 @@ from keeper.localchain.synthetix_v3_market import WAD, FeedSpec, LocalPerp, Perp
 from keeper.localchain.transactions import TransactionFailedError, Tx
 from keeper.localchain.uniswap_v3 import Token
 from keeper.model.account_key import account_key
-from tests.conformance.case import Closing, protection
+from keeper.protocols.synthetix_v3.lens import Perp
+from keeper.protocols.synthetix_v3.records import PerpsAccount
+from keeper.service.markets import Market
+from tests.conformance.case import Closing, Scene, is_liquidatable, protection
 from tests.support.keeping import KEY
 from tests.support.synthetix_exchange import Exchange
 
@@ -103,6 +106,63 @@ class SynthetixCase:
                 "wait": [act.commit_order(system, TRADER, account, perp, some // 1_000)],
             }
             self.tried(lambda txs=steps[what]: self.at.send(*txs))
+
+    def scenes(self) -> dict[str, Scene]:
+        whale, long, short, large = 901, 902, 903, 904
+
+        def breaking(account: int, size: int, move: int) -> Scene:
+            def play() -> None:
+                self.funded(account, 1_300 * self.prices["ETH"] // 2_000)
+                self.at.trade(TRADER, account, self.at.eth, size * WAD, self.prices["ETH"], KEEPER)
+                self.moved(move)
+
+            return Scene(play, is_liquidatable(lambda: account_key(str(account))))
+
+        def paying(size: int, sign: int) -> Scene:
+            def play() -> None:
+                if whale not in self.opened:
+                    self.funded(whale, 10**8)
+                eth = self.at.eth
+                self.at.trade(TRADER, whale, eth, size * WAD, self.prices["ETH"], KEEPER)
+                for _ in range(30):
+                    self.anvil.increase_time(86_400)
+                    self.at.send(*self.hold())
+                    if sign * self.at.number("currentFundingRate(uint128)", eth.id) < 0:
+                        break
+
+            def is_there(market: Market, now: int) -> bool:
+                eth: Perp = market.book.state.perps[self.at.eth.id]
+                return sign * (eth.funding_at(now + 1) - eth.funding_at(now)) > 0
+
+            return Scene(play, is_there)
+
+        def limited() -> None:
+            self.funded(large, 60 * self.prices["ETH"])
+            self.at.trade(TRADER, large, self.at.eth, 300 * WAD, self.prices["ETH"], KEEPER)
+            self.moved(750)
+            self.at.send(act.liquidate(self.at.system, KEEPER, large))
+
+        def is_limited(market: Market, now: int) -> bool:
+            raw: PerpsAccount = market.book.accounts[account_key(str(large))]
+            eth: Perp = market.book.state.perps[self.at.eth.id]
+            return bool(raw.flagged and raw.positions and eth.capacity_at(now) == 0)
+
+        return {
+            "a long breaks as the price falls": breaking(long, 10, 940),
+            "a short breaks as the price rises": breaking(short, -10, 1_060),
+            "shorts pay": paying(-5_000, 1),
+            "longs pay": paying(10_000, -1),
+            "flagged, and its market's window is used up": Scene(limited, is_limited),
+        }
+
+    def funded(self, account: int, dollars: int) -> None:
+        self.at.send(*self.hold())
+        self.at.open_account(TRADER, account, dollars)
+        self.opened.append(account)
+
+    def moved(self, per_mille: int) -> None:
+        self.prices["ETH"] = self.prices["ETH"] * per_mille // 1_000
+        self.at.send(*self.hold())
 
     def near(self, owner: str) -> str:
         """Debt of a loss, synths against it, and thirteen ETH long."""

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from keeper.chain import blocks
+from keeper.chain.blocks import Head
 from keeper.localchain.anvil import Anvil, AnvilOptions
 from keeper.localchain.transactions import queue, send_batch
 from tests.conformance.aave_case import AaveCase
@@ -103,16 +104,25 @@ def test_local_numbers_are_the_contracts_to_the_unit(case: Case, tmp_path: Path)
     case.open(dice, ACCOUNTS_OPENED)
     run = reading(case.anvil, case.toml(), tmp_path)
     compared = 0
+
+    def compare() -> Head:
+        at, head = valued(run), blocks.latest(run.book.pool)
+        assert at.acting, at.memory.watch_only
+        views = run.book.views(head, list(run.book.accounts))
+        assert {v.account: v for v in at.valuations} == views
+        sums = run.adapter.auditor.sums(run.book.rows.records)
+        assert run.adapter.auditor.unbalanced(run.book.state, sums) == ""
+        nonlocal compared
+        compared += len(views)
+        return head
+
     with capture_logs() as logs:
         for _ in range(STIRS):
             case.stir(dice)
-            at = valued(run)
-            assert at.acting, at.memory.watch_only
-            views = run.book.views(blocks.latest(run.book.pool), list(run.book.accounts))
-            assert {v.account: v for v in at.valuations} == views
-            sums = run.adapter.auditor.sums(run.book.rows.records)
-            assert run.adapter.auditor.unbalanced(run.book.state, sums) == ""
-            compared += len(views)
+            compare()
+        for name, scene in case.scenes().items():
+            scene.play()
+            assert scene.is_there(run, compare().timestamp), name
     assert compared >= 300
     assert "silent change" not in {each["event"] for each in logs}, "whatever changes an account is heard"
 

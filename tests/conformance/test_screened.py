@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,11 +46,10 @@ def test_whoever_can_be_liquidated_is_valued_exactly_and_others_need_not_be(
     assert market.screen is not None
     market.screen.least_accounts = 0
     memory, due, spared = BLANK, set[str](), 0
-    for step in range(STIRS):
-        if step == 1:
-            send_batch(case.anvil.rpc, case.fall())
-        elif step > 1:
-            case.stir(dice)
+    happenings: list[Callable[[], object]] = [lambda: None, lambda: send_batch(case.anvil.rpc, case.fall())]
+    happenings += [lambda: case.stir(dice)] * STIRS
+    for happens in [*happenings, *(each.play for each in case.scenes().values())]:
+        happens()
         head = blocks.latest(market.book.pool)
         asked = MarketRequest(market, memory, LEVELS)
         [at] = value_together(

@@ -11,7 +11,7 @@ from keeper.localchain.anvil import ACCOUNTS, Anvil
 from keeper.localchain.calldata import calldata
 from keeper.localchain.transactions import Tx, send_batch
 from keeper.localchain.uniswap_v3 import Token
-from tests.conformance.case import Closing, protection
+from tests.conformance.case import Closing, Scene, protection
 from tests.support import trove_users
 from tests.support.keeping import KEY
 from tests.support.views import view_int
@@ -95,6 +95,9 @@ class TroveCase:
     def ratio(self, who: str) -> int:
         view = "getCurrentICR(address,uint256)"
         return view_int(self.anvil.rpc, self.at.trove_manager, view, who, self.price * 10**10)
+
+    def scenes(self) -> dict[str, Scene]:
+        return {}
 
     def near(self, owner: str) -> str:
         send_batch(self.anvil.rpc, [*self.hold(), *self.position(owner, 20_000 * WAD, 1.13)])

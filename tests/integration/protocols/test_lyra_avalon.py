@@ -182,6 +182,20 @@ def _all(k: Keeping) -> list[Valuation]:
     return list(run.adapter.valuer.value(run.book.state, run.book.accounts, k.heads[-1].timestamp))
 
 
+def test_dust_is_valued_as_the_market_does_at_any_price(market: AvalonExchange, tmp_path: Path) -> None:
+    for amount in (1, 10**6):
+        market.open(TRADER, AvalonOption.LONG_CALL, amount)
+        market.open(TRADER, AvalonOption.SHORT_CALL_BASE, amount, WAD)
+        market.open(TRADER, AvalonOption.SHORT_PUT_QUOTE, amount, 2_000 * WAD)
+    run = reading(market.anvil, toml(market), tmp_path)
+    for spot in (1, 1_999, 2_001, 10**6):
+        market.set_spot(spot)
+        at = valued(run)
+        assert at.acting, at.memory.watch_only
+        views = run.book.views(blocks.latest(run.book.pool), list(run.book.accounts))
+        assert {each.account: each for each in at.valuations} == views and len(views) == 6
+
+
 def test_programs_see_positions_by_their_numbers(market: AvalonExchange, tmp_path: Path) -> None:
     positions = opened(market)
     market.anvil.set_automine(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,10 @@ from keeper.localchain import perp_v2_actions as act
 from keeper.localchain.anvil import ACCOUNTS, Anvil, AnvilOptions
 from keeper.localchain.perp_v2 import deploy
 from keeper.localchain.perp_v2_market import DOLLAR, WAD, LocalBase
+from keeper.localchain.rpc import as_str
 from keeper.localchain.transactions import TransactionFailedError
+from keeper.service.markets import Market
+from keeper.service.watching.market_valuation import MarketValuation
 from keeper.setup.survey import connect, explore
 from tests.conformance.case import protection
 from tests.conftest import GENESIS
@@ -26,6 +29,7 @@ from tests.support.program import run_keeper
 pytestmark = pytest.mark.integration
 
 LONG, SHORT, MAKER = ACCOUNTS[1:4]
+OTHER = "0x" + "0e" * 20
 KEEPER = "0x" + "5e" * 20
 STIRS = 24
 
@@ -120,6 +124,68 @@ def test_numbers_are_the_exchanges_to_the_unit_and_every_change_is_heard(
     assert {each.account: each for each in valued(again).valuations} == views, (
         "a restart goes on from the store"
     )
+
+
+def agree(market: CurieExchange, run: Market) -> MarketValuation:
+    """Whoever is valued is as the views have it."""
+    at = valued(run)
+    views = run.book.views(blocks.latest(run.book.pool), list(run.book.accounts))
+    assert {each.account: each for each in at.valuations} == views
+    return at
+
+
+def test_dust_and_a_trader_in_every_market_far_from_the_index_are_valued_as_the_exchange_does(
+    market: CurieExchange, tmp_path: Path
+) -> None:
+    traded(market)
+    dust = "0x" + "d0" * 20
+    market.fund(dust, dollars=1)
+    # Less is none: the exchange closes what is smaller than ten units.
+    market.trade(dust, market.eth, 11)
+    market.trade(LONG, market.btc, -WAD // 4)
+    run = reading(market.anvil, toml(market), tmp_path)
+    for index in (2_400, 1_600, 20, 200_000):
+        market.set_index(market.eth, index)
+        for seconds in (1, 1_000, 50_000):
+            market.wait(seconds)
+            market.anvil.mine()
+            at = agree(market, run)
+            assert at.acting, at.memory.watch_only
+            assert {dust, LONG.lower(), MAKER.lower()} <= {each.account for each in at.valuations}
+
+
+BREAKABLE: dict[str, Callable[[CurieExchange], str]] = {
+    "aggregator": lambda market: market.eth.aggregator,
+    "feed": lambda market: market.eth.feed,
+    "collateral": lambda market: market.weth.aggregator,
+}
+# Perp's own feed remembers the last answer; without it a market has no mark.
+BLINDED = {"aggregator": set[str](), "feed": {LONG, SHORT, MAKER}, "collateral": {LONG, MAKER}}
+
+
+@pytest.mark.parametrize("source", BREAKABLE)
+def test_a_price_source_that_reverts_blinds_only_whom_it_concerns(
+    market: CurieExchange, tmp_path: Path, source: str
+) -> None:
+    traded(market)
+    market.fund(OTHER, dollars=5_000)
+    market.trade(OTHER, market.btc, WAD // 10)
+    broken = BREAKABLE[source](market)
+    run = reading(market.anvil, toml(market), tmp_path)
+    before = {each.account for each in agree(market, run).valuations}
+    kept = as_str(market.anvil.rpc.call("eth_getCode", broken, "latest"))
+    market.anvil.set_code(broken, bytes.fromhex("60006000fd"))
+    market.wait(1)
+    market.anvil.mine()
+    at = valued(run)
+    found = {each.account: each for each in at.valuations}
+    blinded = {each.lower() for each in BLINDED[source]}
+    assert at.acting and blinded <= before - found.keys() and OTHER.lower() in found
+    assert found == run.book.views(blocks.latest(run.book.pool), list(found))
+    market.anvil.set_code(broken, bytes.fromhex(kept[2:]))
+    market.wait(1)
+    market.anvil.mine()
+    assert {each.account for each in agree(market, run).valuations} == before
 
 
 def quiet(market: CurieExchange) -> None:

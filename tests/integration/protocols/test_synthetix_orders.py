@@ -132,6 +132,26 @@ def test_another_keeper_that_settles_first_costs_only_gas(case: SynthetixCase, t
     assert len(k.intents()) == 1, "nothing is left to settle"
 
 
+def test_an_order_that_expires_before_its_settlement_is_in_a_block_costs_only_gas(
+    case: SynthetixCase, tmp_path: Path
+) -> None:
+    k = watched(case, tmp_path)
+    k.step([*case.hold(), committed(case, 3 * WAD)])
+    k.step([*case.hold(), brought(case, 2_000)])
+    [sent] = k.transactions()
+    assert sent.state == "sent"
+    case.anvil.set_timestamp_interval(180)
+    k.step(case.hold())
+    case.anvil.set_timestamp_interval(BLOCK_SECONDS)
+    for _ in range(5):
+        k.step(case.hold())
+    [intent] = k.intents()
+    acted = [each for each in k.transactions() if each.purpose == "act"]
+    assert (intent.state, [each.succeeded for each in acted]) == ("failed", [False])
+    assert case.at.dollars(k.payer) == 0 and case.at.size(ACCOUNT, case.at.eth) == 0
+    assert k.episodes("upkeep")[-1].closed_block is not None, "after its window nothing pays"
+
+
 def test_what_settling_would_revert_for_is_said(case: SynthetixCase, tmp_path: Path) -> None:
     case.at.open_account(TRADER, OTHER, dollars=2_000)
     case.at.trade(TRADER, OTHER, case.at.eth, 15 * WAD, 2_000, KEEPER)
