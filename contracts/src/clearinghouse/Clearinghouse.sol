@@ -1,0 +1,774 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.27;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {Cash} from "./Cash.sol";
+import {IMarkets, IScenarios, IValuation} from "./Interfaces.sol";
+import {Legs} from "./Legs.sol";
+import {AccountState, Instrument, Kind, Leg, PRICE_TO_WAD, Pledge, Portfolio, ScenarioSet, WAD} from "./Types.sol";
+
+/// @notice One side of a trade, signed by an account's owner. `size` is what it may buy (above zero) or sell in all.
+struct Order {
+    uint256 account;
+    uint32 instrument;
+    int64 size;
+    uint64 limit;
+    uint64 nonce;
+    uint40 deadline;
+}
+
+/// @notice What the risk team decides.
+/// @param cashCap How much an account may owe by its own doing.
+/// @param rate Interest of a year on what is owed.
+/// @param debtShare The share of its haircut collateral beyond which an account's debt is cured by selling collateral.
+/// @param saleDiscount What a buyer of such collateral gets off its price.
+/// @param grace How long after a margin call nobody liquidates, unless equity falls below `hardFloor` of the loss.
+/// @param lapse How long a call stands.
+/// @param discountStart The liquidation discount when the grace ends, as a share of the loss in the scenario named.
+/// @param discountRise What it grows by in an hour, at most to `discountMost`, and at the cost of equity only.
+/// @param buffer How far above the requirement of the scenario named a liquidation may lift an account.
+struct Terms {
+    uint128 cashCap;
+    uint64 rate;
+    uint64 debtShare;
+    uint64 saleDiscount;
+    uint32 grace;
+    uint32 lapse;
+    uint64 hardFloor;
+    uint64 discountStart;
+    uint64 discountRise;
+    uint64 discountMost;
+    uint64 buffer;
+}
+
+/// @title Clearinghouse
+/// @notice Accounts of cash, collateral, perpetuals and options, whose whole is margined by joint scenarios. Any one
+/// scenario of the maintenance set in which an account is worth less than nothing proves that it may be liquidated.
+/// @dev docs/CLEARINGHOUSE.md is its specification, in the order of this file.
+contract Clearinghouse is EIP712, ReentrancyGuard {
+    using Cash for Cash.Purse;
+    using Legs for Leg[];
+    using SafeERC20 for IERC20;
+
+    struct Account {
+        address owner;
+        uint40 calledAt;
+        /// The instrument whose loss was the account's greatest when it was last liquidated.
+        uint32 blamed;
+        Cash.Purse purse;
+        Leg[] legs;
+    }
+
+    /// @notice What an account was from a change on: how many changes of accounts there had been, the block, the hash.
+    struct Past {
+        uint64 change;
+        uint64 blockNumber;
+        bytes32 state;
+    }
+
+    uint256 private constant REMEMBERED = 16;
+    bytes32 private constant ORDER = keccak256(
+        "Order(uint256 account,uint32 instrument,int64 size,uint64 limit,uint64 nonce,uint40 deadline)"
+    );
+
+    IERC20 public immutable cashToken;
+    uint256 private immutable _cashUnit;
+    IMarkets public immutable markets;
+    IScenarios public immutable scenarios;
+    IValuation public immutable valuation;
+
+    address public owner;
+    address public guardian;
+    /// @notice The contract that deleverages; it alone changes accounts besides this one's own functions.
+    address public deleveraging;
+    bool public paused;
+    Terms public terms;
+
+    Cash.Ledger public ledger;
+    uint64 public changes;
+    uint256 public accounts;
+    mapping(uint256 => Account) private _accounts;
+    mapping(uint256 => mapping(uint256 => uint256)) private _collateral;
+    mapping(uint256 => uint256) public pledged;
+    mapping(uint256 => Past[REMEMBERED]) private _past;
+    mapping(uint256 => uint256) public pastOf;
+    mapping(address => mapping(address => bool)) public isOperator;
+    mapping(uint256 => mapping(uint64 => uint64)) public filled;
+    /// @notice Sum of long sizes of an instrument, which is that of short ones.
+    mapping(uint32 => uint256) public openInterest;
+    /// @notice Losses that the fund could not pay, by the instrument that is to pay for them.
+    mapping(uint32 => uint256) public shortfall;
+    /// @notice Instruments that deleverage: nobody else changes a position in them meanwhile.
+    mapping(uint32 => bool) public halted;
+
+    event Opened(uint256 indexed account, address indexed owner);
+    event OperatorSet(address indexed owner, address indexed operator, bool allowed);
+    event Deposited(uint256 indexed account, uint256 indexed token, uint256 amount);
+    event Withdrawn(uint256 indexed account, uint256 indexed token, uint256 amount, address to);
+    event Traded(
+        uint256 indexed buyer, uint256 indexed seller, uint32 indexed instrument, uint256 size, uint256 price
+    );
+    event OrderCancelled(uint256 indexed account, uint64 nonce);
+    event Realized(uint256 indexed account, int256 profit);
+    event MarginCall(uint256 indexed account, uint256 scenario, int256 value, uint256 graceUntil);
+    event CallLifted(uint256 indexed account);
+    event Liquidated(
+        uint256 indexed account, uint256 indexed taker, uint256 scenario, uint256 share, int256 paid, uint256 discount
+    );
+    event CollateralSold(uint256 indexed account, uint256 indexed buyer, uint256 token, uint256 amount, uint256 paid);
+    event FundPaid(uint256 indexed account, uint256 amount);
+    event Shortfall(uint256 indexed account, uint32 indexed instrument, uint256 amount);
+    event Charged(uint256 indexed account, uint32 indexed instrument, uint256 amount);
+    event Closed(uint256 indexed account, uint32 indexed instrument, int256 size, uint256 price);
+    event Halted(uint32 indexed instrument, bool halted);
+    event Contributed(address indexed from, uint256 amount);
+    event Paused(bool paused);
+    event TermsSet(Terms terms);
+    /// @notice Whatever changes an account ends with this: what it then is, and the number of the change.
+    event Changed(uint256 indexed account, uint64 change, bytes32 state);
+
+    error NotAllowed();
+    error NoSuchAccount(uint256 account);
+    error NoSuchToken(uint256 token);
+    error TakesAFee(uint256 asked, uint256 came);
+    error CapReached(uint256 token, uint256 cap);
+    error NotEnough(uint256 asked, uint256 there);
+    error BelowInitialMargin(uint256 account, int256 value, uint256 scenario);
+    error OwesTooMuch(uint256 account, uint256 owed, uint256 cap);
+    error OrderExpired(uint256 account, uint64 nonce);
+    error OrderUsed(uint256 account, uint64 nonce, uint256 left);
+    error WrongSignature(uint256 account, uint64 nonce);
+    error OrdersDoNotMatch();
+    error MatchesItself();
+    error InstrumentExpired(uint32 instrument);
+    error InstrumentHalted(uint32 instrument);
+    error OnlyReducing();
+    error NotBelowMaintenance(uint256 account, uint256 scenario, int256 value);
+    error AlreadyCalled(uint256 account, uint256 since);
+    error NotCalled(uint256 account);
+    error InGrace(uint256 account, uint256 until);
+    error BelowMaintenance(uint256 account, int256 value, uint256 scenario);
+    error TakesTooMuch(int256 value, int256 most);
+    error PaysTooMuch(int256 paid, int256 most);
+    error DebtIsCovered(uint256 owed, uint256 allowed);
+    error NotSettled(uint32 instrument);
+    error BadTerms();
+
+    constructor(IERC20 cash, uint8 decimals, IMarkets markets_, IScenarios scenarios_, IValuation valuation_, Terms memory terms_)
+        EIP712("Clearinghouse", "1")
+    {
+        (cashToken, _cashUnit) = (cash, 10 ** (18 - decimals));
+        (markets, scenarios, valuation) = (markets_, scenarios_, valuation_);
+        owner = guardian = msg.sender;
+        _setTerms(terms_);
+    }
+
+    modifier only(address who) {
+        if (msg.sender != who) revert NotAllowed();
+        _;
+    }
+
+    modifier ofOwner(uint256 account) {
+        address who = ownerOf(account);
+        if (msg.sender != who && !isOperator[who][msg.sender]) revert NotAllowed();
+        _;
+    }
+
+    // Governance.
+
+    function setOwner(address next) external only(owner) {
+        owner = next;
+    }
+
+    function setGuardian(address next) external only(owner) {
+        guardian = next;
+    }
+
+    function setDeleveraging(address next) external only(owner) {
+        deleveraging = next;
+    }
+
+    function setTerms(Terms calldata next) external only(owner) {
+        _setTerms(next);
+    }
+
+    /// @notice Stops new risk. Deposits, reductions and liquidations go on.
+    function pause(bool yes) external only(guardian) {
+        paused = yes;
+        emit Paused(yes);
+    }
+
+    function _setTerms(Terms memory next) private {
+        uint64 one = uint64(uint256(WAD));
+        if (next.discountMost >= one || next.discountStart > next.discountMost || next.saleDiscount >= one) {
+            revert BadTerms();
+        }
+        if (next.lapse <= next.grace || next.debtShare > one || next.buffer > one || next.hardFloor > one) {
+            revert BadTerms();
+        }
+        terms = next;
+        emit TermsSet(next);
+    }
+
+    // Accounts.
+
+    function open() external returns (uint256 account) {
+        account = accounts++;
+        _accounts[account].owner = msg.sender;
+        emit Opened(account, msg.sender);
+        _remember(account);
+    }
+
+    function setOperator(address operator, bool allowed) external {
+        isOperator[msg.sender][operator] = allowed;
+        emit OperatorSet(msg.sender, operator, allowed);
+    }
+
+    function ownerOf(uint256 account) public view returns (address who) {
+        who = _accounts[account].owner;
+        if (who == address(0)) revert NoSuchAccount(account);
+    }
+
+    /// @notice All that an account is, as its last change left it.
+    function stateOf(uint256 account) public view returns (AccountState memory state) {
+        Account storage each = _accounts[account];
+        state.cash = each.purse.cash;
+        state.accruedAt = each.purse.accruedAt;
+        state.lendingIndex = each.purse.index;
+        state.collateral = _amounts(account);
+        state.legs = each.legs;
+    }
+
+    /// @notice Its cash with interest until now.
+    function cashOf(uint256 account) public view returns (int256) {
+        return _accounts[account].purse.current(ledger, terms.rate);
+    }
+
+    function calledAt(uint256 account) external view returns (uint256) {
+        return _accounts[account].calledAt;
+    }
+
+    /// @notice The hash of what the account was after so many changes of accounts, and from which change on. Zero where
+    /// that is forgotten.
+    function stateAfter(uint256 account, uint64 change) external view returns (bytes32 state, uint64 since) {
+        uint256 count = pastOf[account];
+        for (uint256 i = count; i != 0 && count - i < REMEMBERED; --i) {
+            Past storage past = _past[account][(i - 1) % REMEMBERED];
+            if (past.change <= change) return (past.state, past.change);
+        }
+    }
+
+    function _amounts(uint256 account) private view returns (uint256[] memory amounts) {
+        amounts = new uint256[](markets.collaterals());
+        for (uint256 i; i < amounts.length; ++i) amounts[i] = _collateral[account][i];
+    }
+
+    function _remember(uint256 account) private {
+        uint64 change = ++changes;
+        bytes32 state = keccak256(abi.encode(stateOf(account)));
+        _past[account][pastOf[account]++ % REMEMBERED] = Past(change, uint64(block.number), state);
+        emit Changed(account, change, state);
+    }
+
+    // Margin.
+
+    /// @notice The account as it can be valued now.
+    function portfolio(uint256 account) public view returns (Portfolio memory found) {
+        found.cash = cashOf(account);
+        found.pledges = markets.pledges(_amounts(account));
+        (found.lines, found.contingency) = markets.lines(_accounts[account].legs);
+    }
+
+    /// @notice Equity, and what the account is worth in one scenario of the maintenance set.
+    function valueIn(uint256 account, uint256 scenario) public view returns (int256 equity, int256 value) {
+        Portfolio memory found = portfolio(account);
+        equity = valuation.equity(found);
+        value = valuation.valueIn(found, scenarios.one(false, scenario), 0);
+    }
+
+    /// @notice Equity, and the least that the account is worth in any scenario of a set, with that scenario.
+    function worst(uint256 account, bool initial) public view returns (int256 equity, int256 value, uint256 scenario) {
+        Portfolio memory found = portfolio(account);
+        equity = valuation.equity(found);
+        (value, scenario) = valuation.worst(found, scenarios.set(initial));
+    }
+
+    /// @dev Above initial margin; or worth in no scenario less than before, unless that is not enough.
+    function _requireMargin(uint256 account, Portfolio memory before, bool mayFallShort) private view {
+        Portfolio memory found = portfolio(account);
+        ScenarioSet memory set = scenarios.set(true);
+        (int256 value, uint256 scenario) = valuation.worst(found, set);
+        if (value >= 0 && !(paused && mayFallShort)) {
+            uint256 cap = terms.cashCap;
+            if (found.cash < before.cash && found.cash < -int256(cap)) {
+                revert OwesTooMuch(account, uint256(-found.cash), cap);
+            }
+            return;
+        }
+        if (mayFallShort && valuation.fallsNowhere(before, found, set)) return;
+        if (value >= 0) revert OnlyReducing();
+        revert BelowInitialMargin(account, value, scenario);
+    }
+
+    // Cash and collateral.
+
+    /// @notice Gives an account units of the cash token, as anybody may.
+    function depositCash(uint256 account, uint256 units) external nonReentrant {
+        ownerOf(account);
+        _take(cashToken, units);
+        _addCash(account, int256(units * _cashUnit));
+        emit Deposited(account, type(uint256).max, units);
+        _remember(account);
+    }
+
+    function withdrawCash(uint256 account, uint256 units, address to) external nonReentrant ofOwner(account) {
+        _withdrawal(account);
+        uint256 there = cashToken.balanceOf(address(this));
+        if (units > there) revert NotEnough(units, there);
+        Portfolio memory before = portfolio(account);
+        _addCash(account, -int256(units * _cashUnit));
+        _requireMargin(account, before, false);
+        emit Withdrawn(account, type(uint256).max, units, to);
+        _remember(account);
+        cashToken.safeTransfer(to, units);
+    }
+
+    function deposit(uint256 account, uint256 token, uint256 amount) external nonReentrant {
+        ownerOf(account);
+        (IERC20 coin, uint256 cap) = _token(token);
+        _take(coin, amount);
+        pledged[token] += amount;
+        if (pledged[token] > cap) revert CapReached(token, cap);
+        _collateral[account][token] += amount;
+        emit Deposited(account, token, amount);
+        _remember(account);
+    }
+
+    function withdraw(uint256 account, uint256 token, uint256 amount, address to) external nonReentrant ofOwner(account) {
+        _withdrawal(account);
+        (IERC20 coin,) = _token(token);
+        Portfolio memory before = portfolio(account);
+        _takeCollateral(account, token, amount);
+        pledged[token] -= amount;
+        _requireMargin(account, before, false);
+        emit Withdrawn(account, token, amount, to);
+        _remember(account);
+        coin.safeTransfer(to, amount);
+    }
+
+    /// @notice Gives the insurance fund units of the cash token.
+    function contribute(uint256 units) external nonReentrant {
+        _take(cashToken, units);
+        ledger.fund += units * _cashUnit;
+        emit Contributed(msg.sender, units);
+    }
+
+    /// @dev Whoever has a position that deleverages takes nothing out before it is done.
+    function _withdrawal(uint256 account) private view {
+        if (paused) revert OnlyReducing();
+        Leg[] storage legs = _accounts[account].legs;
+        for (uint256 i; i < legs.length; ++i) _requireGoing(legs[i].instrument);
+    }
+
+    function _take(IERC20 coin, uint256 amount) private {
+        uint256 before = coin.balanceOf(address(this));
+        coin.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 came = coin.balanceOf(address(this)) - before;
+        if (came != amount) revert TakesAFee(amount, came);
+    }
+
+    function _token(uint256 token) private view returns (IERC20, uint256 cap) {
+        if (token >= markets.collaterals()) revert NoSuchToken(token);
+        (address coin, uint256 most) = markets.collateral(token);
+        return (IERC20(coin), most);
+    }
+
+    function _addCash(uint256 account, int256 change) private {
+        _accounts[account].purse.add(ledger, terms.rate, change);
+    }
+
+    function _takeCollateral(uint256 account, uint256 token, uint256 amount) private {
+        uint256 there = _collateral[account][token];
+        if (amount > there) revert NotEnough(amount, there);
+        _collateral[account][token] = there - amount;
+    }
+
+    // Trades.
+
+    /// @notice Matches two signed orders at the first one's price, as anybody may.
+    function trade(Order calldata maker, bytes calldata makerSigned, Order calldata taker, bytes calldata takerSigned, uint64 size)
+        external
+        nonReentrant
+    {
+        if (maker.instrument != taker.instrument || (maker.size > 0) == (taker.size > 0) || size == 0) {
+            revert OrdersDoNotMatch();
+        }
+        if (maker.size > 0 ? maker.limit < taker.limit : maker.limit > taker.limit) revert OrdersDoNotMatch();
+        if (ownerOf(maker.account) == ownerOf(taker.account)) revert MatchesItself();
+        _use(maker, makerSigned, size);
+        _use(taker, takerSigned, size);
+        Instrument memory what = markets.instrument(maker.instrument);
+        if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(maker.instrument);
+        (uint256 buyer, uint256 seller) =
+            maker.size > 0 ? (maker.account, taker.account) : (taker.account, maker.account);
+        Portfolio memory ofBuyer = portfolio(buyer);
+        Portfolio memory ofSeller = portfolio(seller);
+        _exchange(buyer, seller, maker.instrument, size, maker.limit, what);
+        if (what.kind == Kind.Perpetual) markets.matched(what.underlying, maker.limit);
+        _requireMargin(buyer, ofBuyer, true);
+        _requireMargin(seller, ofSeller, true);
+        emit Traded(buyer, seller, maker.instrument, size, maker.limit);
+        _remember(buyer);
+        _remember(seller);
+    }
+
+    /// @notice Makes an order of this number unusable.
+    function cancel(uint256 account, uint64 nonce) external ofOwner(account) {
+        filled[account][nonce] = type(uint64).max;
+        emit OrderCancelled(account, nonce);
+    }
+
+    function orderHash(Order calldata order) public view returns (bytes32) {
+        return _hashTypedDataV4(
+            keccak256(
+                abi.encode(ORDER, order.account, order.instrument, order.size, order.limit, order.nonce, order.deadline)
+            )
+        );
+    }
+
+    function _use(Order calldata order, bytes calldata signed, uint64 size) private {
+        if (block.timestamp > order.deadline) revert OrderExpired(order.account, order.nonce);
+        uint256 whole = uint256(int256(order.size > 0 ? order.size : -order.size));
+        uint256 used = filled[order.account][order.nonce];
+        if (used + size > whole) revert OrderUsed(order.account, order.nonce, used < whole ? whole - used : 0);
+        if (!SignatureChecker.isValidSignatureNow(ownerOf(order.account), orderHash(order), signed)) {
+            revert WrongSignature(order.account, order.nonce);
+        }
+        filled[order.account][order.nonce] = uint64(used + size);
+    }
+
+    /// @dev Moves size from the seller to the buyer. An option's premium is paid at once; a perpetual's price counts in
+    /// its cost, and what is closed of it is cash.
+    function _exchange(
+        uint256 buyer,
+        uint256 seller,
+        uint32 instrument,
+        uint256 size,
+        uint256 price,
+        Instrument memory what
+    ) private {
+        _requireGoing(instrument);
+        int256 counted = int256(price);
+        if (what.kind == Kind.Perpetual) counted -= markets.accrue(what.underlying);
+        _change(buyer, instrument, int256(size), counted, what.kind);
+        _change(seller, instrument, -int256(size), counted, what.kind);
+    }
+
+    /// @dev One side of it.
+    function _change(uint256 account, uint32 instrument, int256 size, int256 price, Kind kind) private {
+        Leg[] storage legs = _accounts[account].legs;
+        uint256 at = legs.find(instrument);
+        int256 before = at < legs.length ? legs[at].size : int256(0);
+        int256 profit = legs.trade(instrument, size, price);
+        _addCash(account, kind == Kind.Perpetual ? profit : -size * price);
+        int256 long = before + size > 0 ? before + size : int256(0);
+        openInterest[instrument] = openInterest[instrument] + uint256(long) - uint256(before > 0 ? before : int256(0));
+    }
+
+    function _requireGoing(uint32 instrument) private view {
+        if (halted[instrument] || shortfall[instrument] != 0) revert InstrumentHalted(instrument);
+    }
+
+    // Settlement.
+
+    /// @notice Turns the profit and loss of an account's perpetuals into cash, at their marks, as anybody may.
+    function realize(uint256 account) external nonReentrant {
+        ownerOf(account);
+        Leg[] storage legs = _accounts[account].legs;
+        int256 profit;
+        for (uint256 i; i < legs.length; ++i) {
+            Leg memory leg = legs[i];
+            Instrument memory what = markets.instrument(leg.instrument);
+            if (what.kind != Kind.Perpetual) continue;
+            int256 price = int256(uint256(markets.markOf(leg.instrument))) - markets.accrue(what.underlying);
+            int256 worth = leg.size * price;
+            profit += worth - leg.cost;
+            legs[i].cost = int128(worth);
+        }
+        _addCash(account, profit);
+        emit Realized(account, profit);
+        _remember(account);
+    }
+
+    /// @notice Turns an account's options of settled expiries into cash, as anybody may.
+    function settle(uint256 account) external nonReentrant {
+        ownerOf(account);
+        Leg[] storage legs = _accounts[account].legs;
+        int256 paid;
+        for (uint256 i = legs.length; i != 0; --i) {
+            Leg memory leg = legs[i - 1];
+            Instrument memory what = markets.instrument(leg.instrument);
+            if (what.kind == Kind.Perpetual) continue;
+            (bool done, uint64 price) = markets.settlement(what.underlying, what.expiry);
+            if (!done) continue;
+            uint64 strike = what.strike;
+            uint256 intrinsic = what.kind == Kind.Call
+                ? (price > strike ? price - strike : 0)
+                : (strike > price ? strike - price : 0);
+            paid += leg.size * int256(intrinsic);
+            if (leg.size > 0) openInterest[leg.instrument] -= uint256(int256(leg.size));
+            legs[i - 1] = legs[legs.length - 1];
+            legs.pop();
+        }
+        _addCash(account, paid);
+        emit Realized(account, paid);
+        _remember(account);
+    }
+
+    // Margin calls.
+
+    /// @notice Calls an account that is worth less than nothing in the scenario named. Its owner has until the end of the
+    /// grace to add collateral or to reduce; then the discount of a liquidation begins to grow. A call lapses after a
+    /// stated time, and must be made anew.
+    function call(uint256 account, uint256 scenario) external {
+        ownerOf(account);
+        uint256 since = _accounts[account].calledAt;
+        if (since != 0 && block.timestamp < since + terms.lapse) revert AlreadyCalled(account, since);
+        (, int256 value) = valueIn(account, scenario);
+        if (value >= 0) revert NotBelowMaintenance(account, scenario, value);
+        _accounts[account].calledAt = uint40(block.timestamp);
+        emit MarginCall(account, scenario, value, block.timestamp + terms.grace);
+    }
+
+    /// @notice Lifts the call of an account that is above maintenance in all scenarios.
+    function lift(uint256 account) external {
+        if (_accounts[account].calledAt == 0) revert NotCalled(account);
+        (, int256 value, uint256 scenario) = worst(account, false);
+        if (value < 0) revert BelowMaintenance(account, value, scenario);
+        _accounts[account].calledAt = 0;
+        emit CallLifted(account);
+    }
+
+    // Liquidation.
+
+    /// @dev What a liquidation goes by. `loss` is what the account loses in the scenario, contingencies included.
+    struct Taking {
+        uint256 account;
+        uint256 taker;
+        uint256 scenario;
+        uint256 share;
+        int256 value;
+        int256 loss;
+        uint256 discount;
+        int256 worth;
+    }
+
+    /// @notice Takes `share` of the whole account over: every position at its mark, every collateral at its price, less
+    /// the discount, a share of what the account loses in the scenario named, in which it must be worth less than
+    /// nothing. What it then is worth there may be `buffer` of its loss at most. The taker, an account of the sender's,
+    /// stands above initial margin afterwards and pays `mostPaid` at most (below zero: gets that much at least).
+    function liquidate(uint256 account, uint256 scenario, uint256 share, uint256 taker, int256 mostPaid)
+        external
+        nonReentrant
+        ofOwner(taker)
+        returns (int256 paid)
+    {
+        if (ownerOf(account) == ownerOf(taker)) revert MatchesItself();
+        if (share == 0 || share > uint256(WAD)) revert OrdersDoNotMatch();
+        Taking memory take;
+        (take.account, take.taker, take.scenario, take.share) = (account, taker, scenario, share);
+        int256 equity;
+        (equity, take.value) = valueIn(account, scenario);
+        if (take.value >= 0) revert NotBelowMaintenance(account, scenario, take.value);
+        take.loss = equity - take.value;
+        take.discount = _discount(account, equity, take.loss);
+        _takeLegs(take);
+        _takeCollaterals(take);
+        paid = take.worth - _off(equity, take.loss, take.discount) * int256(share) / WAD;
+        if (paid > mostPaid) revert PaysTooMuch(paid, mostPaid);
+        _addCash(account, paid);
+        _addCash(taker, -paid);
+        _absorb(account);
+        _requireLeft(take);
+        Portfolio memory none;
+        _requireMargin(taker, none, false);
+        emit Liquidated(account, taker, scenario, share, paid, take.discount);
+        _remember(account);
+        _remember(taker);
+    }
+
+    /// @notice The discount of a liquidation now, as a share of the loss. Reverts where the account is not called, or its
+    /// owner still has time.
+    function _discount(uint256 account, int256 equity, int256 loss) private view returns (uint256) {
+        Terms storage t = terms;
+        uint256 since = _accounts[account].calledAt;
+        if (since == 0 || block.timestamp >= since + t.lapse) revert NotCalled(account);
+        uint256 from = since + t.grace;
+        if (block.timestamp < from) {
+            if (equity * WAD >= loss * int256(uint256(t.hardFloor))) revert InGrace(account, from);
+            return t.discountStart;
+        }
+        uint256 grown = t.discountStart + uint256(t.discountRise) * (block.timestamp - from) / 1 hours;
+        return grown < t.discountMost ? grown : t.discountMost;
+    }
+
+    /// @dev What the taker of the whole account gets off. Beyond the first discount it is the account's equity that pays,
+    /// never the fund.
+    function _off(int256 equity, int256 loss, uint256 discount) private view returns (int256 off) {
+        off = loss * int256(discount) / WAD;
+        int256 least = loss * int256(uint256(terms.discountStart)) / WAD;
+        int256 most = equity > least ? equity : least;
+        return off < most ? off : most;
+    }
+
+    /// @dev The share of every position, rounded away from zero so that no position is left behind for good, passes at its
+    /// mark. What a perpetual has won or lost becomes the account's cash; of an option the taker pays the mark.
+    function _takeLegs(Taking memory take) private {
+        Leg[] memory legs = _accounts[take.account].legs;
+        int256 worstProfit;
+        for (uint256 i; i < legs.length; ++i) {
+            Leg memory leg = legs[i];
+            _requireGoing(leg.instrument);
+            Instrument memory what = markets.instrument(leg.instrument);
+            int256 mark = int256(uint256(markets.markOf(leg.instrument)));
+            int256 counted = what.kind == Kind.Perpetual ? mark - markets.accrue(what.underlying) : mark;
+            int256 profit = leg.size * counted - leg.cost;
+            if (profit < worstProfit) (worstProfit, _accounts[take.account].blamed) = (profit, leg.instrument);
+            int256 part = _part(leg.size, take.share);
+            _change(take.account, leg.instrument, -part, counted, what.kind);
+            _change(take.taker, leg.instrument, part, counted, what.kind);
+        }
+    }
+
+    function _takeCollaterals(Taking memory take) private {
+        uint256 count = markets.collaterals();
+        for (uint256 i; i < count; ++i) {
+            uint256 part = uint256(_part(int256(_collateral[take.account][i]), take.share));
+            if (part == 0) continue;
+            take.worth += int256(markets.worth(i, part));
+            _collateral[take.account][i] -= part;
+            _collateral[take.taker][i] += part;
+        }
+    }
+
+    /// @dev ⌈|whole| · share⌉ with the sign of the whole
+    function _part(int256 whole, uint256 share) private pure returns (int256) {
+        uint256 size = uint256(whole < 0 ? -whole : whole);
+        uint256 part = size == 0 ? 0 : (size * share - 1) / uint256(WAD) + 1;
+        return whole < 0 ? -int256(part) : int256(part);
+    }
+
+    function _requireLeft(Taking memory take) private view {
+        (int256 equity, int256 value) = valueIn(take.account, take.scenario);
+        int256 most = (equity - value) * int256(uint256(terms.buffer)) / WAD;
+        if (value > most) revert TakesTooMuch(value, most);
+    }
+
+    /// @notice Buys collateral of an account that owes more than a share of what it has as collateral, at its price less
+    /// the discount, until it owes no more than that share. The buyer, an account of the sender's, pays in cash that it has.
+    function buyCollateral(uint256 account, uint256 token, uint256 amount, uint256 buyer, uint256 mostPaid)
+        external
+        nonReentrant
+        ofOwner(buyer)
+        returns (uint256 paid)
+    {
+        (uint256 owed, uint256 allowed) = debtOf(account);
+        if (owed <= allowed) revert DebtIsCovered(owed, allowed);
+        _takeCollateral(account, token, amount);
+        _collateral[buyer][token] += amount;
+        paid = markets.worth(token, amount) * (uint256(WAD) - terms.saleDiscount) / uint256(WAD);
+        if (paid > mostPaid) revert PaysTooMuch(int256(paid), int256(mostPaid));
+        if (cashOf(buyer) < int256(paid)) revert NotEnough(paid, 0);
+        _addCash(account, int256(paid));
+        _addCash(buyer, -int256(paid));
+        (owed, allowed) = debtOf(account);
+        if (owed < allowed) {
+            // No more than restores it, but for what the last unit of the token is worth.
+            uint256 unit = markets.worth(token, amount) / (amount == 0 ? 1 : amount) + 1;
+            if (allowed - owed > unit) revert TakesTooMuch(int256(allowed - owed), int256(unit));
+        }
+        Portfolio memory none;
+        _requireMargin(buyer, none, false);
+        emit CollateralSold(account, buyer, token, amount, paid);
+        _remember(account);
+        _remember(buyer);
+    }
+
+    /// @notice What an account owes, and how much of it its collateral after haircuts allows.
+    function debtOf(uint256 account) public view returns (uint256 owed, uint256 allowed) {
+        int256 cash = cashOf(account);
+        owed = cash < 0 ? uint256(-cash) : 0;
+        Pledge[] memory held = markets.pledges(_amounts(account));
+        for (uint256 i; i < held.length; ++i) allowed += held[i].value;
+        allowed = allowed * terms.debtShare / uint256(WAD);
+    }
+
+    // The waterfall.
+
+    /// @dev Where nothing is left but debt the fund pays it, and what the fund lacks is the instrument's whose loss was
+    /// the greatest.
+    function _absorb(uint256 account) private {
+        Account storage each = _accounts[account];
+        if (each.purse.cash >= 0 || each.legs.length != 0) return;
+        uint256[] memory amounts = _amounts(account);
+        for (uint256 i; i < amounts.length; ++i) if (amounts[i] != 0) return;
+        uint256 owed = uint256(int256(-each.purse.cash));
+        uint256 paid = owed < ledger.fund ? owed : ledger.fund;
+        ledger.fund -= paid;
+        if (paid != 0) emit FundPaid(account, paid);
+        if (owed > paid) {
+            shortfall[each.blamed] += owed - paid;
+            emit Shortfall(account, each.blamed, owed - paid);
+        }
+        _addCash(account, int256(owed));
+    }
+
+    /// @notice Lets the fund pay the debt of an account that has nothing else, as anybody may.
+    function absorb(uint256 account) external nonReentrant {
+        _addCash(account, 0);
+        _absorb(account);
+        _remember(account);
+    }
+
+    // For the contract that deleverages.
+
+    function halt(uint32 instrument, bool yes) external only(deleveraging) {
+        halted[instrument] = yes;
+        emit Halted(instrument, yes);
+    }
+
+    /// @notice Takes part of a shortfall out of an account's cash.
+    function charge(uint256 account, uint32 instrument, uint256 amount) external only(deleveraging) {
+        shortfall[instrument] -= amount;
+        _addCash(account, -int256(amount));
+        emit Charged(account, instrument, amount);
+        _remember(account);
+    }
+
+    /// @notice Closes `size` of one account's position (with its sign) against another's at a price.
+    function close(uint256 account, uint256 other, uint32 instrument, int256 size, uint64 price)
+        external
+        only(deleveraging)
+    {
+        Instrument memory what = markets.instrument(instrument);
+        int256 counted = int256(uint256(price));
+        if (what.kind == Kind.Perpetual) counted -= markets.accrue(what.underlying);
+        _change(account, instrument, -size, counted, what.kind);
+        _change(other, instrument, size, counted, what.kind);
+        emit Closed(account, instrument, size, price);
+        emit Closed(other, instrument, -size, price);
+        _remember(account);
+        _remember(other);
+    }
+
+    /// @notice Pays, after a close, what an account owes that has nothing else.
+    function settleDebt(uint256 account, uint32 blamed) external only(deleveraging) {
+        _accounts[account].blamed = blamed;
+        _absorb(account);
+        _remember(account);
+    }
+}
