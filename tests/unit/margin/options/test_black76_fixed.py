@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from keeper.errors import MarginError
+from keeper.localchain.packages import CONTRACTS
 from keeper.margin.options import black76
+from keeper.margin.options import black76_fixed as fixed
 from keeper.margin.options.black76_fixed import YEAR, deviation, error_bound, prices
 from tests.support import black76_reference as true
 from tests.support.black76_cases import MOST, WAD, cases, edges, grid, scattered
@@ -68,6 +71,13 @@ def test_at_the_money_a_single_unit_of_deviation_is_worth_what_it_should() -> No
 def test_what_the_contract_refuses_is_refused_by_name(arguments: tuple[int, int, int], field: str) -> None:
     with pytest.raises(MarginError, match=field):
         prices(*arguments)
+
+
+def test_the_contract_has_the_same_constants_in_the_same_order() -> None:
+    """The last digits of a coefficient move no price that could be compared."""
+    source = (CONTRACTS / "src/clearinghouse/Black76.sol").read_text()
+    here = [fixed._ROOT_2, fixed._LN_2, *fixed._TAIL_NUMERATOR, *fixed._TAIL_DENOMINATOR[1:]]
+    assert [int(each) for each in re.findall(r"\b\d{18,}\b", source)] == here
 
 
 def test_a_deviation_is_the_exact_root_rounded_down() -> None:
