@@ -7,9 +7,10 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {Cash} from "./Cash.sol";
-import {IMarkets, IScenarios, IValuation} from "./Interfaces.sol";
+import {IMarkets} from "./Interfaces.sol";
 import {Legs} from "./Legs.sol";
-import {AccountState, Instrument, Kind, Leg, PRICE_TO_WAD, Pledge, Portfolio, ScenarioSet, WAD} from "./Types.sol";
+import {Margin} from "./Margin.sol";
+import {AccountState, Instrument, Kind, Leg, WAD} from "./Types.sol";
 
 /// @notice One side of a trade, signed by an account's owner. `size` is what it may buy (above zero) or sell in all.
 struct Order {
@@ -19,6 +20,11 @@ struct Order {
     uint64 limit;
     uint64 nonce;
     uint40 deadline;
+}
+
+struct Signed {
+    Order order;
+    bytes signature;
 }
 
 /// @notice What the risk team decides.
@@ -70,6 +76,17 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         bytes32 state;
     }
 
+    /// @dev A trade that is about to be made.
+    struct Deal {
+        uint256 buyer;
+        uint256 seller;
+        uint32 instrument;
+        uint256 size;
+        uint256 price;
+        Kind kind;
+        uint8 underlying;
+    }
+
     uint256 private constant REMEMBERED = 16;
     bytes32 private constant ORDER = keccak256(
         "Order(uint256 account,uint32 instrument,int64 size,uint64 limit,uint64 nonce,uint40 deadline)"
@@ -78,8 +95,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     IERC20 public immutable cashToken;
     uint256 private immutable _cashUnit;
     IMarkets public immutable markets;
-    IScenarios public immutable scenarios;
-    IValuation public immutable valuation;
+    Margin public immutable margin;
 
     address public owner;
     address public guardian;
@@ -158,11 +174,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     error NotSettled(uint32 instrument);
     error BadTerms();
 
-    constructor(IERC20 cash, uint8 decimals, IMarkets markets_, IScenarios scenarios_, IValuation valuation_, Terms memory terms_)
-        EIP712("Clearinghouse", "1")
-    {
+    constructor(IERC20 cash, uint8 decimals, Margin margin_, Terms memory terms_) EIP712("Clearinghouse", "1") {
         (cashToken, _cashUnit) = (cash, 10 ** (18 - decimals));
-        (markets, scenarios, valuation) = (markets_, scenarios_, valuation_);
+        (margin, markets) = (margin_, margin_.markets());
         owner = guardian = msg.sender;
         _setTerms(terms_);
     }
@@ -276,42 +290,41 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
 
     // Margin.
 
-    /// @notice The account as it can be valued now.
-    function portfolio(uint256 account) public view returns (Portfolio memory found) {
-        found.cash = cashOf(account);
-        found.pledges = markets.pledges(_amounts(account));
-        (found.lines, found.contingency) = markets.lines(_accounts[account].legs);
+    /// @notice The account with interest until now, as it is judged.
+    function stateNow(uint256 account) public view returns (AccountState memory state) {
+        state = stateOf(account);
+        state.cash = cashOf(account);
     }
 
     /// @notice Equity, and what the account is worth in one scenario of the maintenance set.
     function valueIn(uint256 account, uint256 scenario) public view returns (int256 equity, int256 value) {
-        Portfolio memory found = portfolio(account);
-        equity = valuation.equity(found);
-        value = valuation.valueIn(found, scenarios.one(false, scenario), 0);
+        return margin.valueIn(stateNow(account), scenario);
     }
 
     /// @notice Equity, and the least that the account is worth in any scenario of a set, with that scenario.
     function worst(uint256 account, bool initial) public view returns (int256 equity, int256 value, uint256 scenario) {
-        Portfolio memory found = portfolio(account);
-        equity = valuation.equity(found);
-        (value, scenario) = valuation.worst(found, scenarios.set(initial));
+        return margin.worst(stateNow(account), initial);
     }
 
-    /// @dev Above initial margin; or worth in no scenario less than before, unless that is not enough.
-    function _requireMargin(uint256 account, Portfolio memory before, bool mayFallShort) private view {
-        Portfolio memory found = portfolio(account);
-        ScenarioSet memory set = scenarios.set(true);
-        (int256 value, uint256 scenario) = valuation.worst(found, set);
-        if (value >= 0 && !(paused && mayFallShort)) {
-            uint256 cap = terms.cashCap;
-            if (found.cash < before.cash && found.cash < -int256(cap)) {
-                revert OwesTooMuch(account, uint256(-found.cash), cap);
-            }
-            return;
+    /// @dev Above initial margin, and owing no more than the cap where it has less cash than before.
+    function _requireInitial(uint256 account, int256 cashBefore) private view {
+        (, int256 value, uint256 scenario) = worst(account, true);
+        if (value < 0) revert BelowInitialMargin(account, value, scenario);
+        int256 cash = cashOf(account);
+        if (cash < cashBefore && cash < -int256(uint256(terms.cashCap))) {
+            revert OwesTooMuch(account, uint256(-cash), terms.cashCap);
         }
-        if (mayFallShort && valuation.fallsNowhere(before, found, set)) return;
-        if (value >= 0) revert OnlyReducing();
-        revert BelowInitialMargin(account, value, scenario);
+    }
+
+    /// @dev Nobody who is below initial margin, and while new risk is stopped nobody at all, becomes worth less in any
+    /// scenario.
+    function _requireMargin(uint256 account, AccountState memory before) private view {
+        (, int256 value,) = worst(account, true);
+        if (value < 0 || paused) {
+            if (margin.fallsNowhere(before, stateNow(account))) return;
+            if (paused) revert OnlyReducing();
+        }
+        _requireInitial(account, before.cash);
     }
 
     // Cash and collateral.
@@ -329,9 +342,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         _withdrawal(account);
         uint256 there = cashToken.balanceOf(address(this));
         if (units > there) revert NotEnough(units, there);
-        Portfolio memory before = portfolio(account);
+        int256 before = cashOf(account);
         _addCash(account, -int256(units * _cashUnit));
-        _requireMargin(account, before, false);
+        _requireInitial(account, before);
         emit Withdrawn(account, type(uint256).max, units, to);
         _remember(account);
         cashToken.safeTransfer(to, units);
@@ -351,10 +364,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     function withdraw(uint256 account, uint256 token, uint256 amount, address to) external nonReentrant ofOwner(account) {
         _withdrawal(account);
         (IERC20 coin,) = _token(token);
-        Portfolio memory before = portfolio(account);
         _takeCollateral(account, token, amount);
         pledged[token] -= amount;
-        _requireMargin(account, before, false);
+        _requireInitial(account, cashOf(account));
         emit Withdrawn(account, token, amount, to);
         _remember(account);
         coin.safeTransfer(to, amount);
@@ -400,30 +412,33 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     // Trades.
 
     /// @notice Matches two signed orders at the first one's price, as anybody may.
-    function trade(Order calldata maker, bytes calldata makerSigned, Order calldata taker, bytes calldata takerSigned, uint64 size)
-        external
-        nonReentrant
-    {
+    function trade(Signed calldata maker, Signed calldata taker, uint64 size) external nonReentrant {
+        Deal memory deal = _deal(maker.order, taker.order, size);
+        _use(maker, size);
+        _use(taker, size);
+        AccountState memory ofBuyer = stateNow(deal.buyer);
+        AccountState memory ofSeller = stateNow(deal.seller);
+        _exchange(deal);
+        if (deal.kind == Kind.Perpetual) markets.matched(deal.underlying, uint64(deal.price));
+        _requireMargin(deal.buyer, ofBuyer);
+        _requireMargin(deal.seller, ofSeller);
+        emit Traded(deal.buyer, deal.seller, deal.instrument, size, deal.price);
+        _remember(deal.buyer);
+        _remember(deal.seller);
+    }
+
+    function _deal(Order calldata maker, Order calldata taker, uint64 size) private view returns (Deal memory deal) {
         if (maker.instrument != taker.instrument || (maker.size > 0) == (taker.size > 0) || size == 0) {
             revert OrdersDoNotMatch();
         }
         if (maker.size > 0 ? maker.limit < taker.limit : maker.limit > taker.limit) revert OrdersDoNotMatch();
         if (ownerOf(maker.account) == ownerOf(taker.account)) revert MatchesItself();
-        _use(maker, makerSigned, size);
-        _use(taker, takerSigned, size);
         Instrument memory what = markets.instrument(maker.instrument);
         if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(maker.instrument);
-        (uint256 buyer, uint256 seller) =
-            maker.size > 0 ? (maker.account, taker.account) : (taker.account, maker.account);
-        Portfolio memory ofBuyer = portfolio(buyer);
-        Portfolio memory ofSeller = portfolio(seller);
-        _exchange(buyer, seller, maker.instrument, size, maker.limit, what);
-        if (what.kind == Kind.Perpetual) markets.matched(what.underlying, maker.limit);
-        _requireMargin(buyer, ofBuyer, true);
-        _requireMargin(seller, ofSeller, true);
-        emit Traded(buyer, seller, maker.instrument, size, maker.limit);
-        _remember(buyer);
-        _remember(seller);
+        deal.buyer = maker.size > 0 ? maker.account : taker.account;
+        deal.seller = maker.size > 0 ? taker.account : maker.account;
+        (deal.instrument, deal.size, deal.price) = (maker.instrument, size, maker.limit);
+        (deal.kind, deal.underlying) = (what.kind, what.underlying);
     }
 
     /// @notice Makes an order of this number unusable.
@@ -433,39 +448,30 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     }
 
     function orderHash(Order calldata order) public view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(ORDER, order.account, order.instrument, order.size, order.limit, order.nonce, order.deadline)
-            )
-        );
+        return _hashTypedDataV4(keccak256(abi.encode(ORDER, order)));
     }
 
-    function _use(Order calldata order, bytes calldata signed, uint64 size) private {
-        if (block.timestamp > order.deadline) revert OrderExpired(order.account, order.nonce);
+    function _use(Signed calldata signed, uint64 size) private {
+        Order calldata order = signed.order;
+        (uint256 account, uint64 nonce) = (order.account, order.nonce);
+        if (block.timestamp > order.deadline) revert OrderExpired(account, nonce);
         uint256 whole = uint256(int256(order.size > 0 ? order.size : -order.size));
-        uint256 used = filled[order.account][order.nonce];
-        if (used + size > whole) revert OrderUsed(order.account, order.nonce, used < whole ? whole - used : 0);
-        if (!SignatureChecker.isValidSignatureNow(ownerOf(order.account), orderHash(order), signed)) {
-            revert WrongSignature(order.account, order.nonce);
+        uint256 used = filled[account][nonce];
+        if (used + size > whole) revert OrderUsed(account, nonce, used < whole ? whole - used : 0);
+        if (!SignatureChecker.isValidSignatureNow(ownerOf(account), orderHash(order), signed.signature)) {
+            revert WrongSignature(account, nonce);
         }
-        filled[order.account][order.nonce] = uint64(used + size);
+        filled[account][nonce] = uint64(used + size);
     }
 
     /// @dev Moves size from the seller to the buyer. An option's premium is paid at once; a perpetual's price counts in
     /// its cost, and what is closed of it is cash.
-    function _exchange(
-        uint256 buyer,
-        uint256 seller,
-        uint32 instrument,
-        uint256 size,
-        uint256 price,
-        Instrument memory what
-    ) private {
-        _requireGoing(instrument);
-        int256 counted = int256(price);
-        if (what.kind == Kind.Perpetual) counted -= markets.accrue(what.underlying);
-        _change(buyer, instrument, int256(size), counted, what.kind);
-        _change(seller, instrument, -int256(size), counted, what.kind);
+    function _exchange(Deal memory deal) private {
+        _requireGoing(deal.instrument);
+        int256 counted = int256(deal.price);
+        if (deal.kind == Kind.Perpetual) counted -= markets.accrue(deal.underlying);
+        _change(deal.buyer, deal.instrument, int256(deal.size), counted, deal.kind);
+        _change(deal.seller, deal.instrument, -int256(deal.size), counted, deal.kind);
     }
 
     /// @dev One side of it.
@@ -594,8 +600,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         _addCash(taker, -paid);
         _absorb(account);
         _requireLeft(take);
-        Portfolio memory none;
-        _requireMargin(taker, none, false);
+        _requireInitial(taker, cashOf(taker) + paid);
         emit Liquidated(account, taker, scenario, share, paid, take.discount);
         _remember(account);
         _remember(taker);
@@ -691,8 +696,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
             uint256 unit = markets.worth(token, amount) / (amount == 0 ? 1 : amount) + 1;
             if (allowed - owed > unit) revert TakesTooMuch(int256(allowed - owed), int256(unit));
         }
-        Portfolio memory none;
-        _requireMargin(buyer, none, false);
+        _requireInitial(buyer, cashOf(buyer) + int256(paid));
         emit CollateralSold(account, buyer, token, amount, paid);
         _remember(account);
         _remember(buyer);
@@ -702,9 +706,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     function debtOf(uint256 account) public view returns (uint256 owed, uint256 allowed) {
         int256 cash = cashOf(account);
         owed = cash < 0 ? uint256(-cash) : 0;
-        Pledge[] memory held = markets.pledges(_amounts(account));
-        for (uint256 i; i < held.length; ++i) allowed += held[i].value;
-        allowed = allowed * terms.debtShare / uint256(WAD);
+        allowed = margin.pledged(_amounts(account)) * terms.debtShare / uint256(WAD);
     }
 
     // The waterfall.
