@@ -3,29 +3,12 @@ pragma solidity 0.8.27;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {Cash} from "./Cash.sol";
 import {IMarkets} from "./Interfaces.sol";
 import {Legs} from "./Legs.sol";
 import {Margin} from "./Margin.sol";
 import {AccountState, Instrument, Kind, Leg, WAD} from "./Types.sol";
-
-/// @notice One side of a trade, signed by an account's owner. `size` is what it may buy (above zero) or sell in all.
-struct Order {
-    uint256 account;
-    uint32 instrument;
-    int64 size;
-    uint64 limit;
-    uint64 nonce;
-    uint40 deadline;
-}
-
-struct Signed {
-    Order order;
-    bytes signature;
-}
 
 /// @notice What the risk team decides.
 /// @param cashCap How much an account may owe by its own doing.
@@ -55,7 +38,7 @@ struct Terms {
 /// @notice Accounts of cash, collateral, perpetuals and options, whose whole is margined by joint scenarios. Any one
 /// scenario of the maintenance set in which an account is worth less than nothing proves that it may be liquidated.
 /// @dev docs/CLEARINGHOUSE.md is its specification, in the order of this file.
-contract Clearinghouse is EIP712, ReentrancyGuard {
+contract Clearinghouse is ReentrancyGuard {
     using Cash for Cash.Purse;
     using Legs for Leg[];
     using SafeERC20 for IERC20;
@@ -88,9 +71,6 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     }
 
     uint256 private constant REMEMBERED = 16;
-    bytes32 private constant ORDER = keccak256(
-        "Order(uint256 account,uint32 instrument,int64 size,uint64 limit,uint64 nonce,uint40 deadline)"
-    );
 
     IERC20 public immutable cashToken;
     uint256 private immutable _cashUnit;
@@ -99,7 +79,9 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
 
     address public owner;
     address public guardian;
-    /// @notice The contract that deleverages; it alone changes accounts besides this one's own functions.
+    /// @notice The contracts that match orders and that deleverage: only they change accounts besides this one's own
+    /// functions.
+    address public orders;
     address public deleveraging;
     bool public paused;
     Terms public terms;
@@ -113,7 +95,6 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     mapping(uint256 => Past[REMEMBERED]) private _past;
     mapping(uint256 => uint256) public pastOf;
     mapping(address => mapping(address => bool)) public isOperator;
-    mapping(uint256 => mapping(uint64 => uint64)) public filled;
     /// @notice Sum of long sizes of an instrument, which is that of short ones.
     mapping(uint32 => uint256) public openInterest;
     /// @notice Losses that the fund could not pay, by the instrument that is to pay for them.
@@ -128,7 +109,6 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     event Traded(
         uint256 indexed buyer, uint256 indexed seller, uint32 indexed instrument, uint256 size, uint256 price
     );
-    event OrderCancelled(uint256 indexed account, uint64 nonce);
     event Realized(uint256 indexed account, int256 profit);
     event MarginCall(uint256 indexed account, uint256 scenario, int256 value, uint256 graceUntil);
     event CallLifted(uint256 indexed account);
@@ -155,10 +135,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     error NotEnough(uint256 asked, uint256 there);
     error BelowInitialMargin(uint256 account, int256 value, uint256 scenario);
     error OwesTooMuch(uint256 account, uint256 owed, uint256 cap);
-    error OrderExpired(uint256 account, uint64 nonce);
-    error OrderUsed(uint256 account, uint64 nonce, uint256 left);
-    error WrongSignature(uint256 account, uint64 nonce);
-    error OrdersDoNotMatch();
+    error BadShare(uint256 share);
     error MatchesItself();
     error InstrumentExpired(uint32 instrument);
     error InstrumentHalted(uint32 instrument);
@@ -174,7 +151,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
     error NotSettled(uint32 instrument);
     error BadTerms();
 
-    constructor(IERC20 cash, uint8 decimals, Margin margin_, Terms memory terms_) EIP712("Clearinghouse", "1") {
+    constructor(IERC20 cash, uint8 decimals, Margin margin_, Terms memory terms_) {
         (cashToken, _cashUnit) = (cash, 10 ** (18 - decimals));
         (margin, markets) = (margin_, margin_.markets());
         owner = guardian = msg.sender;
@@ -202,8 +179,10 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         guardian = next;
     }
 
-    function setDeleveraging(address next) external only(owner) {
-        deleveraging = next;
+    /// @notice Names, once, the contracts that match orders and that deleverage.
+    function begin(address orders_, address deleveraging_) external only(owner) {
+        if (orders != address(0)) revert NotAllowed();
+        (orders, deleveraging) = (orders_, deleveraging_);
     }
 
     function setTerms(Terms calldata next) external only(owner) {
@@ -411,57 +390,24 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
 
     // Trades.
 
-    /// @notice Matches two signed orders at the first one's price, as anybody may.
-    function trade(Signed calldata maker, Signed calldata taker, uint64 size) external nonReentrant {
-        Deal memory deal = _deal(maker.order, taker.order, size);
-        _use(maker, size);
-        _use(taker, size);
-        AccountState memory ofBuyer = stateNow(deal.buyer);
-        AccountState memory ofSeller = stateNow(deal.seller);
-        _exchange(deal);
-        if (deal.kind == Kind.Perpetual) markets.matched(deal.underlying, uint64(deal.price));
-        _requireMargin(deal.buyer, ofBuyer);
-        _requireMargin(deal.seller, ofSeller);
-        emit Traded(deal.buyer, deal.seller, deal.instrument, size, deal.price);
-        _remember(deal.buyer);
-        _remember(deal.seller);
-    }
-
-    function _deal(Order calldata maker, Order calldata taker, uint64 size) private view returns (Deal memory deal) {
-        if (maker.instrument != taker.instrument || (maker.size > 0) == (taker.size > 0) || size == 0) {
-            revert OrdersDoNotMatch();
-        }
-        if (maker.size > 0 ? maker.limit < taker.limit : maker.limit > taker.limit) revert OrdersDoNotMatch();
-        if (ownerOf(maker.account) == ownerOf(taker.account)) revert MatchesItself();
-        Instrument memory what = markets.instrument(maker.instrument);
-        if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(maker.instrument);
-        deal.buyer = maker.size > 0 ? maker.account : taker.account;
-        deal.seller = maker.size > 0 ? taker.account : maker.account;
-        (deal.instrument, deal.size, deal.price) = (maker.instrument, size, maker.limit);
-        (deal.kind, deal.underlying) = (what.kind, what.underlying);
-    }
-
-    /// @notice Makes an order of this number unusable.
-    function cancel(uint256 account, uint64 nonce) external ofOwner(account) {
-        filled[account][nonce] = type(uint64).max;
-        emit OrderCancelled(account, nonce);
-    }
-
-    function orderHash(Order calldata order) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(ORDER, order)));
-    }
-
-    function _use(Signed calldata signed, uint64 size) private {
-        Order calldata order = signed.order;
-        (uint256 account, uint64 nonce) = (order.account, order.nonce);
-        if (block.timestamp > order.deadline) revert OrderExpired(account, nonce);
-        uint256 whole = uint256(int256(order.size > 0 ? order.size : -order.size));
-        uint256 used = filled[account][nonce];
-        if (used + size > whole) revert OrderUsed(account, nonce, used < whole ? whole - used : 0);
-        if (!SignatureChecker.isValidSignatureNow(ownerOf(account), orderHash(order), signed.signature)) {
-            revert WrongSignature(account, nonce);
-        }
-        filled[account][nonce] = uint64(used + size);
+    /// @notice Moves size of an instrument from a seller to a buyer at a price, which only `orders` may.
+    function trade(uint256 buyer, uint256 seller, uint32 instrument, uint64 size, uint64 price)
+        external
+        nonReentrant
+        only(orders)
+    {
+        if (ownerOf(buyer) == ownerOf(seller)) revert MatchesItself();
+        Instrument memory what = markets.instrument(instrument);
+        if (what.kind != Kind.Perpetual && block.timestamp >= what.expiry) revert InstrumentExpired(instrument);
+        AccountState memory ofBuyer = stateNow(buyer);
+        AccountState memory ofSeller = stateNow(seller);
+        _exchange(Deal(buyer, seller, instrument, size, price, what.kind, what.underlying));
+        if (what.kind == Kind.Perpetual) markets.matched(what.underlying, price);
+        _requireMargin(buyer, ofBuyer);
+        _requireMargin(seller, ofSeller);
+        emit Traded(buyer, seller, instrument, size, price);
+        _remember(buyer);
+        _remember(seller);
     }
 
     /// @dev Moves size from the seller to the buyer. An option's premium is paid at once; a perpetual's price counts in
@@ -584,7 +530,7 @@ contract Clearinghouse is EIP712, ReentrancyGuard {
         returns (int256 paid)
     {
         if (ownerOf(account) == ownerOf(taker)) revert MatchesItself();
-        if (share == 0 || share > uint256(WAD)) revert OrdersDoNotMatch();
+        if (share == 0 || share > uint256(WAD)) revert BadShare(share);
         Taking memory take;
         (take.account, take.taker, take.scenario, take.share) = (account, taker, scenario, share);
         int256 equity;
