@@ -15,7 +15,7 @@ from keeper.margin.schedules.dydx_v4 import LiquidityTier
 
 
 def synthetix_v3(fields: Fields) -> ModelAnswer:
-    """`collateral`, `positions` with their markets' parameters, `keeper` where rewards count; 18 decimals."""
+    """`collateral`, `positions` with their markets' parameters, `keeper` if rewards count; 18 decimals."""
     positions = []
     for each in fields.children("positions"):
         terms = _synthetix_terms(each)
@@ -38,7 +38,7 @@ def synthetix_v3(fields: Fields) -> ModelAnswer:
 
 
 def synthetix_v3_cross(fields: Fields) -> ModelAnswer:
-    """As of 3.13.0: `collaterals` with prices and discounts, `positions`, `debt`, `keeper`; 18 decimals."""
+    """Version 3.13.0: `collaterals` with prices and discounts, `positions`, `debt`, `keeper`; 18 decimals."""
     collaterals, positions = [], []
     for each in fields.children("collaterals"):
         collaterals.append(
@@ -164,7 +164,7 @@ def dydx_v4(fields: Fields) -> ModelAnswer:
 
 
 def perp_protocol_v2(fields: Fields) -> ModelAnswer:
-    """`collateral` after settled profit, `positions` of `size`, `quote`, `mark`, `index`; 18 decimals."""
+    """`collateral` with settled profit, `positions` of `size`, `quote`, `mark`, `index`; 18 decimals."""
     positions = []
     for each in fields.children("positions"):
         mark = each.integer("mark")
