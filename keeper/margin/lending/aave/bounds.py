@@ -1,4 +1,4 @@
-"""Aave's valuation as sums of weights, with certified bounds of what its rounding may add or take.
+"""Aave's valuation as sums of weights, with proven bounds of the effect of its rounding.
 
 The derivation is in docs/SCREENING.md. A factor is a reserve as accounts in one e-mode category hold it.
 """
@@ -28,7 +28,7 @@ def factor(reserve_id: int, category: int) -> int:
 
 
 def weights(market: AccruedMarket, factors: Iterable[int]) -> Weights:
-    """What a scaled unit of each factor weighs at the market's timestamp."""
+    """Weights of a scaled unit of each factor at the market's timestamp, in base currency units."""
     rules = market.rules
     equity, maintenance = np.zeros(FACTORS), np.zeros(FACTORS)
     equity_dust = maintenance_dust = spread = 0.0
