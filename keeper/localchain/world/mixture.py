@@ -1,4 +1,4 @@
-"""Every fault at once, at random: their words and codes drawn by chance, so that no list of phrases helps."""
+"""Several faults at once, at random: messages and codes are random, so that no list of phrases helps."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _CRIPPLING = ("quota", "trickle", "oversize")
 
 
 def together(chain: str, worse: Sequence[str], better: Sequence[str]) -> Profile:
-    """A chain of some kind with two nodes in trouble of these kinds, the second one's less."""
+    """A chain of one kind with two nodes: the first has the faults `worse`, the second those of `better`."""
     return _combined(chain, worse, better, "", lambda *_: [])
 
 
 def mixture(seed: int) -> Profile:
-    """A chain of some kind with two nodes in trouble of several kinds that besides refuse at random, by a
-    seed."""
+    """A random chain with two nodes of random faults, which also refuse requests at random; reproducible by
+    `seed`."""
     dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
     chain = dice.choice(_CHAINS)
     lighter = [kind for kind in KINDS if kind not in _CRIPPLING]

@@ -78,7 +78,7 @@ def is_liquidatable(
 ) -> bool:
     """Whether liquidity at the liquidation factors is strictly negative; never for a supplier.
 
-    The contract stops summing once liquidity is not negative; as no term is, the verdict is the same.
+    The contract stops summing once the sum is ≥ 0; all terms after the debt are ≥ 0: the verdict is the same.
     """
     if account.principal >= 0:
         return False
