@@ -29,7 +29,7 @@ def supply(market: AaveDeployment, reserve: DeployedReserve, account: str, amoun
 
 
 def mint_and_supply(market: AaveDeployment, reserve: DeployedReserve, account: str, amount: int) -> list[Tx]:
-    """Three transactions: mint, approve and supply. The pool must have no allowance yet."""
+    """Three transactions: mints, approves and supplies. The pool must hold no allowance yet."""
     return [
         mint(market, reserve, account, amount),
         approve(market, reserve, account, amount),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 TokenKind = Literal["standard", "zero_first"]
-"""`zero_first`: like USDT, returns nothing and refuses to change one nonzero allowance to another."""
+"""`zero_first`: as USDT, returns nothing and refuses to change one nonzero allowance to another."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class DeployedReserve:
 
 @dataclass(frozen=True)
 class AaveDeployment:
-    """Addresses of one deployed market. `acl_admin` has every role and may mint every token."""
+    """Addresses of one deployed market. `acl_admin` holds every role and may mint every token."""
 
     version: str
     pool: str

@@ -29,7 +29,7 @@ ACCOUNTS = (
     "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
     "0x90F79bf6EB2c4f870365E785982E1f101E93b906",
 )
-"""The first of Anvil's unlocked accounts, 10,000 ETH each; their keys are public."""
+"""The first of Anvil's unlocked accounts, 10,000 ETH each; their keys are public knowledge."""
 
 _START_LIMIT_S = 30.0
 _LISTENING = re.compile(r"Listening on [^\s:]+:(\d+)")
@@ -170,7 +170,7 @@ class Anvil:
             raise UnreachableError(f"snapshot {snapshot} is gone", where=self.url, remedy="Take a new one")
 
     def reorg(self, depth: int) -> None:
-        """Replace the last `depth` blocks by as many empty ones; their transactions are lost."""
+        """Replace the last `depth` blocks by as many empty ones; their transactions vanish."""
         self.rpc.call("anvil_reorg", depth, [])
 
 

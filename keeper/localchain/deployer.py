@@ -1,4 +1,4 @@
-"""Deployment of contracts in batches: addresses are known before anything is sent."""
+"""Deploying contracts in batches: addresses are known before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keeper.localchain.rpc import LocalRpc
 from keeper.localchain.transactions import Tx, send_batch
 
 DEPLOY_GAS = 8_000_000
-"""Gas limit of a creation or a configuration call: Aave's Pool, the largest, takes about 5.3 million."""
+"""Gas limit of a creation or a configuration call: Aave's Pool, the largest, takes some 5.3 million."""
 
 
 class Deployer:

@@ -40,7 +40,7 @@ _SYSTEM_COINS = 100_000
 
 @dataclass(frozen=True)
 class FourMarkets:
-    """The four deployed markets."""
+    """The four markets."""
 
     anvil: Anvil
     aave: AaveDeployment
@@ -176,6 +176,6 @@ def settings(markets: FourMarkets, names: Sequence[str] = tuple(PROTOCOLS)) -> s
     return "\n".join(
         f'[markets.{name}]\nprotocol = "{PROTOCOLS[name]}"\nchain = "local"\n'
         f'address = "{markets.addresses[name]}"\n' + ('unknown_oracles = "act"\n' if name == "morpho" else "")
-        # Morpho's oracle here names no feed, and nothing else says its price: as an operator would allow it.
+        # Morpho's oracle here names no feed and has no second source: an operator would have to allow it.
         for name in names
     )

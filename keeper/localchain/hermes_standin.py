@@ -101,7 +101,7 @@ class HermesStandIn:
         parts = urlsplit(path)
         which = parts.path.removeprefix(_PATH)
         ids = [bytes.fromhex(each.removeprefix("0x")) for each in parse_qs(parts.query).get("ids[]", [])]
-        # As Hermes does where it is told to ignore what it does not know.
+        # As Hermes does with the option to ignore unknown ids.
         ids = [each for each in ids if each in self._history]
         found = [self._found(each, which) for each in ids]
         if not parts.path.startswith(_PATH) or None in found:
@@ -162,7 +162,7 @@ def _handler(service: HermesStandIn) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(body)
             except OSError:
-                # Whoever asked has gone: it was too slow.
+                # The client has disconnected: the answer was too slow.
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:

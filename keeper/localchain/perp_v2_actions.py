@@ -85,7 +85,7 @@ def add_liquidity(
 def remove_liquidity(
     system: CurieDeployment, who: str, market: LocalBase, lower: int, upper: int, liquidity: int
 ) -> Tx:
-    """Remove liquidity from a range; what it traded becomes the maker's position."""
+    """Take liquidity out of a range; what it traded becomes the maker's position."""
     order = (market.token, lower, upper, liquidity, 0, 0, FOREVER)
     return _to(system.clearing_house, who, f"removeLiquidity({_REMOVE})", order)
 
@@ -105,7 +105,7 @@ def liquidate(system: CurieDeployment, who: str, trader: str, market: LocalBase,
 def liquidate_collateral(
     system: CurieDeployment, who: str, trader: str, collateral: LocalVaultCollateral, dollars: int
 ) -> list[Tx]:
-    """Three transactions: mint dollars, approve them, and buy a trader's collateral with all of them."""
+    """Three transactions: mint and approve dollars, and buy a trader's collateral with all of them."""
     signature = "liquidateCollateral(address,address,uint256,bool)"
     return [
         call_of(who, system.usd, "mint(address,uint256)", who, dollars),

@@ -67,7 +67,7 @@ class CurieSpec:
 
 @dataclass(frozen=True)
 class LocalBase:
-    """One market by its base token: its pool, and its price source's aggregator, feed and dispatcher."""
+    """One market by its base token: its pool, and the price source's aggregator, feed and dispatcher."""
 
     symbol: str
     token: str

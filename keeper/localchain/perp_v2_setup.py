@@ -135,7 +135,7 @@ def admit_collaterals(
     """Queue collateral tokens and their admission, priced by the feed that reads Chainlink's own rounds."""
     if not specs:
         return {}
-    # Zero says that the sequencer is up, since ever.
+    # An answer of 0 means that the sequencer is up; its time, that it has been up long enough.
     sequencer = create_feed(queue, 0)
     queue.call(sequencer, "updateRoundData(uint80,int256,uint256,uint256)", 1, 0, 1, 1)
     made = {}

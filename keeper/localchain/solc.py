@@ -51,7 +51,7 @@ class Compilation:
     compiler: str = "solc"
     """The npm package that compiles: "solc", or the name under which an older one is installed beside it."""
     within: str | None = None
-    """A standard-JSON input inside `contracts/node_modules` with all sources, named as in `roots`."""
+    """A standard-JSON input inside `contracts/node_modules` that has all sources, named as in `roots`."""
 
 
 @cache

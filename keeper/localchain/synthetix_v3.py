@@ -44,7 +44,7 @@ from keeper.localchain.synthetix_v3_sources import (
 )
 
 FIRST_MARKET = 100
-"""Id of the first perps market; later ones follow in order."""
+"""Id of the first perps market; the next ones follow in order."""
 
 
 def deploy(

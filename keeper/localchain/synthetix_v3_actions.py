@@ -122,7 +122,7 @@ def bring_and_settle(
 
 
 def settle(system: SynthetixDeployment, who: str, account: int) -> Tx:
-    """Settle the account's order; its price must have been brought before."""
+    """Settle the account's order; its price must have been brought."""
     return _to(system, who, "settleOrder(uint128)", account)
 
 

@@ -59,7 +59,7 @@ class PerpSpec:
     settlement_window: int = 120
     settlement_reward: int = WAD
     price_delay: int = 2
-    """Seconds after the commitment at which the settlement price is taken."""
+    """Seconds after the commitment at which the settlement's price is taken."""
 
 
 @dataclass(frozen=True)

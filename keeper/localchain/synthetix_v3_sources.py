@@ -84,7 +84,7 @@ def oracle_modules() -> list[Artifact]:
 
 
 def core_artifact(name: str) -> Artifact:
-    """A contract of the core compilation by its name."""
+    """One contract of the core compilation by its name."""
     return artifacts(CORE)[name]
 
 

@@ -23,7 +23,7 @@ _PROXY = Compilation(
 )
 _ZERO_FIRST = Compilation(("test/ZeroFirstToken.sol",))
 PRICE_STANDINS = Compilation(("test/PriceStandIns.sol",))
-"""Our stand-ins for price sources."""
+"""Stand-ins of ours for price sources."""
 
 
 def create_feed(deployer: Deployer, price: int) -> str:

@@ -138,7 +138,7 @@ def _fields(tx: Tx, fee: int, tip: int) -> dict[str, Json]:
 
 
 def _mine_all(rpc: LocalRpc, hashes: list[str], base_fee: int) -> list[dict[str, Json]]:
-    # They go into blocks in order, so the last one's receipt tells that all are there.
+    # They go into blocks in order, so the last one's receipt shows that all are included.
     while rpc.call("eth_getTransactionReceipt", hashes[-1]) is None:
         rpc.call("anvil_setNextBlockBaseFeePerGas", hex(base_fee))
         rpc.call("evm_mine")

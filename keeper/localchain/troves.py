@@ -97,7 +97,7 @@ def _connect(queue: Deployer, at: Mapping[str, str], musd: str) -> None:
         if named and name != "BorrowerOperations":
             signature = f"setAddresses({','.join(['address'] * len(named))})"
             queue.call(at[name], signature, *(known[other] for other in named))
-    # Its own takes them unnamed, in the order of the alphabet.
+    # BorrowerOperations takes them unnamed, in alphabetical order.
     told = {**at, "MUSD": musd}
     operations = [told[name] for name in sorted(told.keys() - {"BorrowerOperations", "HintHelpers"})]
     queue.call(at["BorrowerOperations"], "setAddresses(address[13])", operations)

@@ -49,7 +49,7 @@ class Token:
 
 @dataclass(frozen=True)
 class UniswapDeployment:
-    """Addresses of a deployment; pools by (symbol, symbol, fee) as in their specifications."""
+    """Addresses of what was deployed; pools by (symbol, symbol, fee) as in their specifications."""
 
     factory: str
     quoter: str

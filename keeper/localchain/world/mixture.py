@@ -14,7 +14,7 @@ from keeper.localchain.world.profiles import PROFILES, Profile
 
 _SYLLABLES = ("lim", "quo", "ser", "ver", "ка", "不可", "blok", "up", "down", "not", "the", "re", "turn", "ö")
 _STATUSES = (200, 200, 200, 400, 403, 404, 418, 429, 500, 502, 503)
-# The chain is of one kind; each node has faults of its own of the others, the second one at most.
+# The chain is of one of these kinds; each node has faults of the other kinds, the second node at most one.
 _CHAINS = (
     "missed-slot",
     "arbitrum",
@@ -26,7 +26,7 @@ _CHAINS = (
     "delegated",
 )
 KINDS = tuple(name for name in PROFILES if name not in _CHAINS)
-# With these a node is of little use alone; the other may come to that.
+# With these a node is of little use: only the first node may have them.
 _CRIPPLING = ("quota", "trickle", "oversize")
 
 
@@ -94,7 +94,7 @@ def _trouble(dice: random.Random) -> Reply:
         lambda: dice.random(),
     ]
     code = dice.choice(makers)()
-    # A revert by its code is the chain's own word, in whatever words.
+    # An error with a revert's code is the chain's own answer, whatever its message.
     code = -32_099 if code in (3, -32_015) else code
     return error(code, dice.choice([_noise(dice), None, {"why": _noise(dice)}]), _noise(dice), status=status)
 

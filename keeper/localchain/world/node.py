@@ -116,7 +116,7 @@ def _handler(node: WorldNode) -> type[BaseHTTPRequestHandler]:
             reply = node.answer(request)
             if reply.answer.get("error") is not None or reply.status != 200:
                 node.met[str(request["method"])] += 1
-            # Whoever asked may be gone.
+            # The client may have disconnected.
             with suppress(OSError):
                 self._send(reply, reply.body(request))
 

@@ -28,7 +28,7 @@ _TIP_FLOOR = 25 * GWEI
 _TWO_TO_24 = 2**24
 _DATA_GAS = 60_000
 _BYTES = 110
-# A gas figure on Mantle's kind of chain, for one of Ethereum's.
+# Gas figures of chains like Mantle, per unit of Ethereum's.
 _GAS_SCALE = 20_000
 
 Nodes = Callable[[random.Random], list[list[Trick]]]
@@ -275,7 +275,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             _one(tricks.sends(_tip_too_low)),
             between=_three_blocks_back,
             more="[execution]\nconfirmations = 16\n",
-            # Gas is dear: some of it is worth nothing, and the signer's coins do not last.
+            # Gas is expensive: some actions are not worth it, and the signer's native balance runs low.
             tells=frozenset({"action_expired", "low_balance"}),
         ),
         "bsc": Profile(
@@ -324,7 +324,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "verdikta-arbiter#29, base/base#2347",
             _one(tricks.sends(_one_in_flight)),
             prepare=_delegates,
-            # One transaction a block: plans that had to wait no longer fit.
+            # One transaction per block: plans that had to wait no longer fit.
             tells=frozenset({"action_refused", "action_expired"}),
         ),
     }

@@ -15,7 +15,7 @@ from keeper.margin.schedules.dydx_v4 import LiquidityTier
 
 
 def synthetix_v3(fields: Fields) -> ModelAnswer:
-    """`collateral`, `positions` with their markets' parameters, `keeper` if rewards count; 18 decimals."""
+    """`collateral`, `positions` with their markets' parameters, `keeper` where rewards count; 18 decimals."""
     positions = []
     for each in fields.children("positions"):
         terms = _synthetix_terms(each)
@@ -38,7 +38,7 @@ def synthetix_v3(fields: Fields) -> ModelAnswer:
 
 
 def synthetix_v3_cross(fields: Fields) -> ModelAnswer:
-    """Version 3.13.0: `collaterals` with prices and discounts, `positions`, `debt`, `keeper`; 18 decimals."""
+    """As of 3.13.0: `collaterals` with prices and discounts, `positions`, `debt`, `keeper`; 18 decimals."""
     collaterals, positions = [], []
     for each in fields.children("collaterals"):
         collaterals.append(

@@ -1,4 +1,4 @@
-"""Margin schedules in the catalogue: one linear position, exact, in the settlement unit."""
+"""Margin schedules in the catalogue: one linear position, exact rationals in the settlement unit."""
 
 from __future__ import annotations
 

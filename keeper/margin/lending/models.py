@@ -46,7 +46,7 @@ class AaveV3:
 
 @dataclass(frozen=True, slots=True)
 class PricedMarket:
-    """A Morpho Blue market's state and its oracle's price."""
+    """A Morpho Blue market with its oracle's price."""
 
     state: morpho.MarketState
     price: int

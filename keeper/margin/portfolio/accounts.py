@@ -64,7 +64,7 @@ class OptionLegs(_Legs):
 
 @dataclass(frozen=True, slots=True)
 class PerpLegs(_Legs):
-    """Linear perpetuals: `entry` is the price at which profit is zero (funding is settled into cash)."""
+    """Linear perpetuals: `entry` is the price at which profit is zero (funding settled into cash)."""
 
     entry: Array = field(default_factory=_empty)
 

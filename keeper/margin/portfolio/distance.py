@@ -19,7 +19,7 @@ from keeper.margin.portfolio.engine import Valuation, evaluate
 from keeper.margin.portfolio.market import MarketData
 from keeper.margin.portfolio.parameters import DprmParameters
 
-# Log moves up to e^±3 (−95 %, +1,900 %), 1 % a step, then halved to below 1e-12.
+# Log moves up to e^±3 (−95 %, +1,900 %), 1 % per step, then halved to below 1e-12.
 _REACH = 3.0
 _STEPS = 300
 _HALVINGS = 40

@@ -69,7 +69,7 @@ class Schedule:
         return notional * self.tiers[index].maintenance_rate - self.deductions[index]
 
     def maintenance_array(self, notional: ArrayLike) -> Array:
-        """As `maintenance`, in float64, for an array of any shape."""
+        """As `maintenance`, in float64 for an array of any shape."""
         values = finite(notional, "notional")
         if (values < 0).any():
             raise MarginError("must not be negative", field="notional")

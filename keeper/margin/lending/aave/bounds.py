@@ -18,8 +18,8 @@ CATEGORIES = 256
 FACTORS = RESERVES * CATEGORIES
 # One token unit worth more than this part of a unit of base currency: the factor is valued exactly instead.
 COARSEST = 100
-# The average threshold of 3.0.2 is truncated to basis points; a factor whose threshold is lower than this
-# many would widen everybody's interval by more than a percent.
+# To 3.4 the average threshold is truncated to basis points: a factor with a threshold below this many would
+# widen every account's interval by more than a percent.
 LEAST_THRESHOLD = 100
 
 

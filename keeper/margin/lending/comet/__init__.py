@@ -1,1 +1,1 @@
-"""Compound v3 (Comet): exact integers, truncated as in the contract."""
+"""Compound v3 (Comet): exact integers, truncated as the contract truncates."""

@@ -1,4 +1,4 @@
-"""One Comet account: liquidity at its factors, absorption, and the sale of absorbed collateral.
+"""One Comet account: liquidity at its factors, absorption, and the sale of what it held.
 
 Source: compound-finance/comet, contracts/Comet.sol (`isLiquidatable`, `absorbInternal`, `quoteCollateral`).
 """
@@ -145,7 +145,7 @@ def quote_collateral_down(
 
 
 def for_sale(cash: int, totals: Totals, terms: CometTerms) -> bool:
-    """Whether `buyCollateral` is open: reserves are below their target."""
+    """Whether `buyCollateral` is open: reserves below their target."""
     held = reserves(cash, totals)
     return held < 0 or held < terms.target_reserves
 

@@ -16,7 +16,7 @@ def dec_mul_half_up(x: int, y: int) -> int:
 
 
 def dec_pow_half_up(base: int, exponent: int) -> int:
-    """base^exponent by squaring, 18 decimals; the exponent is capped at 1,000 years of minutes."""
+    """base^exponent by squaring, 18 decimals; the exponent is capped at a thousand years of minutes."""
     natural(base, "base")
     n = min(natural(exponent, "exponent"), MAX_MINUTES)
     if n == 0:

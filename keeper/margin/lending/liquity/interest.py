@@ -1,4 +1,4 @@
-"""A trove that bears interest (Mezo's MUSD): its amounts at any second, from its stored state.
+"""A trove that bears interest (Mezo's MUSD): its amounts at any second, from what is stored.
 
 Source: @mezo-org/musd-contracts 1.1.0, TroveManager._getCurrentTroveAmounts and getPendingDebt,
 dependencies/InterestRateMath.sol. Amounts in 18 decimals; every division rounds down.

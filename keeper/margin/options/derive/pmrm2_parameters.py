@@ -1,4 +1,4 @@
-"""Parameters of Derive's PMRM_2, checked against the bounds that its contract enforces."""
+"""Parameters of Derive's PMRM_2, validated by the bounds its contract enforces."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def breaking_spot(
     def breaks(spot: int) -> bool:
         return collateral < terms.minimum_collateral(kind, strike, seconds, spot, amount)
 
-    # Rounding may shake the minimum by a unit: then it is one of the spots next to which the verdict turns.
+    # Rounding may move the minimum by a unit: the result is then one of the spots where the verdict changes.
     safe, broken = strike // FARTHEST + 1, strike * FARTHEST
     if kind is ShortKind.PUT_QUOTE:
         safe, broken = broken, safe

@@ -56,7 +56,7 @@ def logarithm(x: int) -> int:
 
 
 def _rounded(x: int, y: int, denominator: int) -> int:
-    # The libraries cut to one digit more than is kept and round that digit.
+    # The libraries truncate to one digit more than is kept, and round by that digit.
     quotient = (abs(x * y) * 10 // abs(denominator) + 5) // 10
     return quotient if (x * y < 0) == (denominator < 0) else -quotient
 

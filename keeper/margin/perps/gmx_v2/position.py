@@ -52,7 +52,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Index and collateral prices: minimum and maximum of the oracle's spread."""
+    """Index and collateral prices, minimum and maximum of the oracle's spread."""
 
     index_min: int
     index_max: int

@@ -136,7 +136,7 @@ class CrossAccount:
 
     @property
     def available_margin(self) -> int:
-        """Discounted collateral plus profit and loss minus debt; may be negative."""
+        """Discounted collateral, plus profit and loss, less debt; may be negative."""
         discounted = sum(each.discounted for each in self.collaterals)
         return discounted + sum(each.pnl for each in self.positions) - self.debt
 

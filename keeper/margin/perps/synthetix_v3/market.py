@@ -82,7 +82,7 @@ def accrue(state: FundingState, price: int, skew_scale: int, max_velocity: int, 
 def position_pnl(
     size: int, entry_price: int, price: int, entry_funding: int = 0, funding: int = 0, interest: int = 0
 ) -> int:
-    """size·(price − entry) + size·(funding − entry funding) − charged interest."""
+    """size·(price − entry) + size·(funding − entry funding) − interest charged."""
     moved = wad_mul_trunc(size, price - entry_price)
     return moved + wad_mul_trunc(size, funding - entry_funding) - interest
 
