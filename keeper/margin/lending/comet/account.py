@@ -67,7 +67,7 @@ def liquidity(
     factor: Callable[[CollateralTerms], int],
     base_price: int = PRICE_SCALE,
 ) -> int:
-    """Value of the base balance plus collateral at `factor`, 1e8, each rounded down; negative: short."""
+    """Value of the base balance plus collateral at `factor`, 1e8, each truncated; negative: short."""
     return base_value(present_value(account.principal, totals), base_price, terms) + _weighted(
         account, factor
     )
