@@ -46,8 +46,9 @@ contract Clearinghouse is ReentrancyGuard {
     struct Account {
         address owner;
         uint40 calledAt;
-        /// The instrument whose loss was the account's greatest when it was last liquidated.
+        /// The position whose loss was the account's greatest when it was last liquidated.
         uint32 blamed;
+        bool blamedLong;
         Cash.Purse purse;
         Leg[] legs;
     }
@@ -97,8 +98,9 @@ contract Clearinghouse is ReentrancyGuard {
     mapping(address => mapping(address => bool)) public isOperator;
     /// @notice Sum of long sizes of an instrument, which is that of short ones.
     mapping(uint32 => uint256) public openInterest;
-    /// @notice Losses that the fund could not pay, by the instrument that is to pay for them.
-    mapping(uint32 => uint256) public shortfall;
+    /// @notice Losses that the fund could not pay, by the instrument and the side (long or not) that lost: the other side
+    /// pays for them.
+    mapping(uint32 => mapping(bool => uint256)) public shortfall;
     /// @notice Instruments that deleverage: nobody else changes a position in them meanwhile.
     mapping(uint32 => bool) public halted;
 
@@ -117,8 +119,8 @@ contract Clearinghouse is ReentrancyGuard {
     );
     event CollateralSold(uint256 indexed account, uint256 indexed buyer, uint256 token, uint256 amount, uint256 paid);
     event FundPaid(uint256 indexed account, uint256 amount);
-    event Shortfall(uint256 indexed account, uint32 indexed instrument, uint256 amount);
-    event Charged(uint256 indexed account, uint32 indexed instrument, uint256 amount);
+    event Shortfall(uint256 indexed account, uint32 indexed instrument, bool long, uint256 amount);
+    event Charged(uint256 indexed account, uint32 indexed instrument, bool long, uint256 amount);
     event Closed(uint256 indexed account, uint32 indexed instrument, int256 size, uint256 price);
     event Halted(uint32 indexed instrument, bool halted);
     event Contributed(address indexed from, uint256 amount);
@@ -432,7 +434,9 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     function _requireGoing(uint32 instrument) private view {
-        if (halted[instrument] || shortfall[instrument] != 0) revert InstrumentHalted(instrument);
+        if (halted[instrument] || shortfall[instrument][true] + shortfall[instrument][false] != 0) {
+            revert InstrumentHalted(instrument);
+        }
     }
 
     // Settlement.
@@ -579,7 +583,8 @@ contract Clearinghouse is ReentrancyGuard {
     /// @dev The share of every position, rounded away from zero so that no position is left behind for good, passes at its
     /// mark. What a perpetual has won or lost becomes the account's cash; of an option the taker pays the mark.
     function _takeLegs(Taking memory take) private {
-        Leg[] memory legs = _accounts[take.account].legs;
+        Account storage from = _accounts[take.account];
+        Leg[] memory legs = from.legs;
         int256 worstProfit;
         for (uint256 i; i < legs.length; ++i) {
             Leg memory leg = legs[i];
@@ -588,7 +593,9 @@ contract Clearinghouse is ReentrancyGuard {
             int256 mark = int256(uint256(markets.markOf(leg.instrument)));
             int256 counted = what.kind == Kind.Perpetual ? mark - markets.accrue(what.underlying) : mark;
             int256 profit = leg.size * counted - leg.cost;
-            if (profit < worstProfit) (worstProfit, _accounts[take.account].blamed) = (profit, leg.instrument);
+            if (profit < worstProfit) {
+                (worstProfit, from.blamed, from.blamedLong) = (profit, leg.instrument, leg.size > 0);
+            }
             int256 part = _part(leg.size, take.share);
             _change(take.account, leg.instrument, -part, counted, what.kind);
             _change(take.taker, leg.instrument, part, counted, what.kind);
@@ -669,8 +676,8 @@ contract Clearinghouse is ReentrancyGuard {
         ledger.fund -= paid;
         if (paid != 0) emit FundPaid(account, paid);
         if (owed > paid) {
-            shortfall[each.blamed] += owed - paid;
-            emit Shortfall(account, each.blamed, owed - paid);
+            shortfall[each.blamed][each.blamedLong] += owed - paid;
+            emit Shortfall(account, each.blamed, each.blamedLong, owed - paid);
         }
         _addCash(account, int256(owed));
     }
@@ -690,10 +697,10 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     /// @notice Takes part of a shortfall out of an account's cash.
-    function charge(uint256 account, uint32 instrument, uint256 amount) external only(deleveraging) {
-        shortfall[instrument] -= amount;
+    function charge(uint256 account, uint32 instrument, bool long, uint256 amount) external only(deleveraging) {
+        shortfall[instrument][long] -= amount;
         _addCash(account, -int256(amount));
-        emit Charged(account, instrument, amount);
+        emit Charged(account, instrument, long, amount);
         _remember(account);
     }
 
@@ -714,8 +721,8 @@ contract Clearinghouse is ReentrancyGuard {
     }
 
     /// @notice Pays, after a close, what an account owes that has nothing else.
-    function settleDebt(uint256 account, uint32 blamed) external only(deleveraging) {
-        _accounts[account].blamed = blamed;
+    function settleDebt(uint256 account, uint32 blamed, bool long) external only(deleveraging) {
+        (_accounts[account].blamed, _accounts[account].blamedLong) = (blamed, long);
         _absorb(account);
         _remember(account);
     }
