@@ -49,6 +49,7 @@ contract Clearinghouse is ReentrancyGuard {
         /// The position whose loss was the account's greatest when it was last liquidated.
         uint32 blamed;
         bool blamedLong;
+        bool blames;
         Cash.Purse purse;
         Leg[] legs;
     }
@@ -585,7 +586,7 @@ contract Clearinghouse is ReentrancyGuard {
     function _takeLegs(Taking memory take) private {
         Account storage from = _accounts[take.account];
         Leg[] memory legs = from.legs;
-        int256 worstProfit;
+        int256 worstProfit = type(int256).max;
         for (uint256 i; i < legs.length; ++i) {
             Leg memory leg = legs[i];
             _requireGoing(leg.instrument);
@@ -595,6 +596,7 @@ contract Clearinghouse is ReentrancyGuard {
             int256 profit = leg.size * counted - leg.cost;
             if (profit < worstProfit) {
                 (worstProfit, from.blamed, from.blamedLong) = (profit, leg.instrument, leg.size > 0);
+                from.blames = true;
             }
             int256 part = _part(leg.size, take.share);
             _change(take.account, leg.instrument, -part, counted, what.kind);
@@ -664,8 +666,8 @@ contract Clearinghouse is ReentrancyGuard {
 
     // The waterfall.
 
-    /// @dev Where nothing is left but debt the fund pays it, and what the fund lacks is the instrument's whose loss was
-    /// the greatest.
+    /// @dev Where nothing is left but debt the fund pays it, and what the fund lacks falls to the other side of the position
+    /// whose loss was the greatest. Whoever never had a position goes on owing it.
     function _absorb(uint256 account) private {
         Account storage each = _accounts[account];
         if (each.purse.cash >= 0 || each.legs.length != 0) return;
@@ -675,11 +677,11 @@ contract Clearinghouse is ReentrancyGuard {
         uint256 paid = owed < ledger.fund ? owed : ledger.fund;
         ledger.fund -= paid;
         if (paid != 0) emit FundPaid(account, paid);
-        if (owed > paid) {
+        if (owed > paid && each.blames) {
             shortfall[each.blamed][each.blamedLong] += owed - paid;
             emit Shortfall(account, each.blamed, each.blamedLong, owed - paid);
         }
-        _addCash(account, int256(owed));
+        _addCash(account, int256(each.blames ? owed : paid));
     }
 
     /// @notice Lets the fund pay the debt of an account that has nothing else, as anybody may.
@@ -722,7 +724,8 @@ contract Clearinghouse is ReentrancyGuard {
 
     /// @notice Pays, after a close, what an account owes that has nothing else.
     function settleDebt(uint256 account, uint32 blamed, bool long) external only(deleveraging) {
-        (_accounts[account].blamed, _accounts[account].blamedLong) = (blamed, long);
+        Account storage each = _accounts[account];
+        (each.blamed, each.blamedLong, each.blames) = (blamed, long, true);
         _absorb(account);
         _remember(account);
     }
