@@ -4,6 +4,7 @@ pragma solidity 0.8.27;
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 
+import {IScenarios} from "./Interfaces.sol";
 import {ScenarioSet, WAD} from "./Types.sol";
 
 /// @title Scenarios
@@ -16,7 +17,7 @@ import {ScenarioSet, WAD} from "./Types.sol";
 /// Numbers of widths: underlying u has 4u (price), 4u + 1 (volatility up), 4u + 2 (down) and 4u + 3 (basis), collateral c
 /// has 32 + c. What is handed out leaves out what the set does not have.
 /// `keeper/margin/portfolio/clearinghouse/scenarios.py` is the same in Python.
-contract Scenarios is Ownable2Step {
+contract Scenarios is IScenarios, Ownable2Step {
     /// @param data Where the steps of all scenarios are kept. `until` is when the sets announced next take over.
     struct Sets {
         address data;
